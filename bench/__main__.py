@@ -33,12 +33,12 @@ GOALS = {
     "P1pairs": Goal("bench.p1_pairs", "timer alignment of many pairs, and what its confidence is worth (A4)", False),
     "A4real": Goal("bench.a4_real_recordings", "alignment of real clips and of outdated digits (A4)", False),
     "P2": Goal("bench.p2_sound_alignment", "sound alignment of recordings of 600 s and of 3 h", False),
-    "P3": Goal("bench.p3_in_step", "three videos in step for half an hour, one drifting by 80 ppm", False),
+    "P3": Goal("bench.p3_in_step", "three synchronised videos for half an hour, one drifting by 80 ppm", False),
     "P3b": Goal("bench.p3b_scrubbing", "the exact frame and scrubbing, originals and quick copies", False),
     "sound": Goal("bench.sound_alignment", "alignment by sound of pairs of every kind, related and misleading", False),
     "readers": Goal("bench.timer_readers", "both timer readers on drawn timers, and EasyOCR's calibration", False),
     "P4": Goal("bench.p4_upload", "bytes in, against cp and sha256sum"),
-    "past": Goal("bench.bytes_past", "bytes past the web process, where files are in a bucket", False),
+    "past": Goal("bench.bytes_past", "bytes that bypass the web process, with files in a bucket", False),
     "ranged": Goal("bench.ranged_alignment", "alignment of recordings of a bucket, read in parts", False, True),
     "P5": Goal("bench.p5_bytes_out", "bytes out, against nginx"),
     "P6": Goal("bench.p6_ingest", "ingest of 580 s 1080p that needs no transcode", renders_long=True),
@@ -53,16 +53,16 @@ GOALS = {
     "export": Goal("bench.export_cost", "an export of three videos, against one bare ffmpeg", False),
     "queue": Goal("bench.render_queue", "short exports behind a long one", False),
     "R5": Goal("bench.r5_mixed_users", "50 people for ten minutes and 1 000 idle sockets, over two web hosts", False),
-    "R6": Goal("bench.r6_outages", "what is away, what is answered, and when all is well again", False),
+    "R6": Goal("bench.r6_outages", "outages: answers, reports by /health, and recovery times", False),
     "R8": Goal("bench.r8_small_requests", "small requests that cause much work, found by a walk over all", False),
     "A3": Goal("bench.a3_repetitions", "repetitions of real clips, and what their confidence is worth", False),
     "A1": Goal("bench.a1_shots", "shot edges on edits of real clips", False),
     "A2": Goal("bench.a2_highlights", "planted highlights in bland recordings", False),
     "merge": Goal("bench.merge_cost", "merging the catalogue's operations: 10, 1 000, 100 000"),
     "sync": Goal("bench.sync_cost", "POST /sync while a video's operations grow"),
-    "growth": Goal("bench.growth", "what the hourly cleaning costs once tables are large", False),
+    "growth": Goal("bench.growth", "cost of the hourly clean-up of large tables", False),
     "archive": Goal("bench.archive_rows", "a backup and its restore, in rows a second"),
-    "sockets": Goal("bench.sockets", "1 000 idle WebSockets, and one change told to 50"),
+    "sockets": Goal("bench.sockets", "1 000 idle WebSockets, and one change broadcast to 50"),
     "sessions": Goal("bench.session_memory", "memory of the program through 200 analyses", False),
     "memory": Goal("bench.child_memory", "memory of the worker's child, and offset writes (P10b)", renders_long=True),
 }
@@ -70,9 +70,11 @@ GOALS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("goals", nargs="*", help=f"any of {', '.join(GOALS)}; all but P1pairs when none is named")
-    parser.add_argument("--seed", type=int, default=None, help="of what is rendered; another one each run by default")
-    parser.add_argument("--write", action="store_true", help=f"keep the tables in {report.DOCUMENT.name}")
+    parser.add_argument(
+        "goals", nargs="*", help=f"any of {', '.join(GOALS)}; by default all that are marked as always run"
+    )
+    parser.add_argument("--seed", type=int, default=None, help="seed of the rendered files; random by default")
+    parser.add_argument("--write", action="store_true", help=f"write the tables to {report.DOCUMENT.name}")
     options = parser.parse_args()
     unknown = [name for name in options.goals if name not in GOALS]
     if unknown:

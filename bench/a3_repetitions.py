@@ -136,7 +136,7 @@ def _each(measured: Sequence[Measured], missing: Sequence[str]) -> Table:
             "the end" if clip.is_held_out else "tuning", f"{one.seconds:.1f}",
         )  # fmt: skip
     if missing:
-        table.note = f"Not there, so not measured: {', '.join(missing)}."
+        table.note = f"Missing, so not measured: {', '.join(missing)}."
     return table
 
 

@@ -194,14 +194,18 @@ def _by_kind(outcomes: Sequence[Outcome]) -> Table:
         right = sum(one.is_right for one in answered)
         table.add(kind, mode, f"{right} of {len(mine)}", close, len(wrong), refused, f"{worst:.2f}")
     table.note = (
-        "Right: off by the stated bound and one frame at most, which the last column divides by. Without a change of "
-        "second that was shown at once in both, the bound of a timer is a second and more."
+        "An offset is right if its error is at most the stated bound plus one frame. The last column is the "
+        "error divided by this sum. If the two recordings show no "
+        "common change of a second, the bound of a timer alignment is a second or more."
     )
     return table
 
 
 def _worth(outcomes: Sequence[Outcome]) -> Table:
-    table = Table("What confidences and bounds are worth", ("by", "confidence", "answers", "right", "within the bound"))
+    table = Table(
+        "Right answers by confidence, and errors within the bound",
+        ("by", "confidence", "answers", "right", "within the bound"),
+    )
     for mode in ("timer", "sound", "both"):
         for low, high in ((0.5, 0.9), (0.9, 1.01)):
             inside = [one for one in outcomes if one.task.mode == mode and low <= one.confidence < high]

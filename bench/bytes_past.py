@@ -65,7 +65,10 @@ def measure(seed: int) -> list[Table]:
             f"{way}, each GiB beyond what a file costs", f"{further:.3f}", f"≤ {GOAL}" if is_past else "",
             format_met(further <= GOAL) if is_past else "",
         )  # fmt: skip
-    table.note = f"Medians of {ROUNDS} rounds of one GiB; OpenStack Swift with one disk on this machine, no nginx."
+    table.note = (
+        f"The figures are medians of {ROUNDS} rounds of one GiB. The bucket is OpenStack Swift with one "
+        "disk on this machine, without nginx."
+    )
     return [table]
 
 

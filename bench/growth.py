@@ -26,8 +26,9 @@ COLUMNS = ("database", "what", "rows deleted", "seconds", "rows/s", "longest wai
 
 def measure(seed: int) -> list[Table]:
     table = Table(
-        "", COLUMNS, note=f"Of {ENTRIES:,} entries of the audit half are old; each job has {EVENTS_EACH} events. "
-        "Beside it another connection records one entry after the other.",
+        "", COLUMNS, note=f"The audit log has {ENTRIES:,} entries, and half of them are old. Each job has "
+            f"{EVENTS_EACH} events. "
+        "Meanwhile another connection writes one entry after the other.",
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bench-growth-") as folder, fresh_database("vod_bench_growth") as url:
         places = {"SQLite": {"VOD_DATA_DIR": folder}}

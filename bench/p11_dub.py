@@ -126,6 +126,7 @@ def measure(seed: int) -> list[Table]:
     length = sum(one.end - one.start for one in segments)
     size = video.stat().st_size / 1e6
     table.note = (
-        f"{size:.0f} MB, {SECONDS} s of 1080p30, {len(segments)} segments of {length:.0f} s; {THREADS} threads."
+        f"The video has {size:.0f} MB and {SECONDS} s of 1080p30. The {len(segments)} segments have "
+        f"{length:.0f} s together. Both programs use {THREADS} threads."
     )
     return [table]

@@ -69,7 +69,8 @@ def measure(seed: int) -> list[Table]:
                 f"{(offset - truth) * 1000:+.1f}", f"{statistics.median(theirs):.2f}", f"{ratios[-1]:.1f}",
             )  # fmt: skip
     table.note = (
-        f"Median ratio {statistics.median(ratios):.1f}; the goal is 5, and 1 ms. Peer: audio-offset-finder 0.5.5."
+        f"The median ratio is {statistics.median(ratios):.1f}. The goals are a ratio of 5 and an error "
+        "of 1 ms. The peer is audio-offset-finder 0.5.5."
     )
     return [table, _long(seed)]
 

@@ -131,5 +131,5 @@ def measure(seed: int) -> list[Table]:
                       f"p95 ≤ {goal} ms" if goal else "", format_met(p95 <= goal) if goal else "")  # fmt: skip
         table.add("originals: frames shown a second, dropped, A B C", frames, "", "")
         table.add("quick copies: the same", played(room), "", "")
-    table.note = "Three videos of 1080p60, 720p30 and 480p29.97 at 8 Mbit/s."
+    table.note = "The three videos have 1080p60, 720p30 and 480p29.97 at 8 Mbit/s."
     return [table]

@@ -105,7 +105,8 @@ def costs(bases: list[float], sent: dict[Way, list[Sent]]) -> Table:
         )
         table.add(way.name, f"{door:.2f}", f"{whole:.2f}", f"{ratio:.2f}×", goal, met)
     table.note = (
-        f"Medians of {ROUNDS} rounds of one upload each way from another process by sendfile. Door: the web process. "
+        f"Medians of {ROUNDS} rounds of one upload each way from another process by sendfile. Endpoint: the web "
+        "process. "
         "To stored and verified: with the worker and its children, from the last answer until the SHA-256 of the "
         "stored file stands in its row, the probe included."
     )

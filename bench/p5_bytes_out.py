@@ -111,10 +111,8 @@ def measure(seed: int) -> list[Table]:
         middle = percentile(values, 0.5)
         goal_text, met = ("p50 ≤ 3 ms", format_met(middle <= 0.003)) if name != static.name else ("", "")
         wait.add(name, ms(middle), ms(percentile(values, 0.95)), ms(spent[name]), goal_text, met)
-    memory = Table(f"{READERS} readers that stand still in a file of 1 GiB", ("what", "MiB more", "goal", "met"))
-    memory.note = (
-        "What a first crowd takes; it stays with the process and serves the next. Under 5 MiB counts as nothing."
-    )
+    memory = Table(f"{READERS} stalled readers of a file of 1 GiB", ("what", "MiB more", "goal", "met"))
+    memory.note = "Memory for the first readers; the process keeps and reuses it. Less than 5 MiB counts as none."
     for name, value in held.items():
         memory.add(name, f"{value / MIB:.1f}", "+0" if name != static.name else "", format_met(value < 5 * MIB))
     return [table, wait, memory]

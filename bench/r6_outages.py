@@ -72,8 +72,8 @@ def measure(seed: int) -> list[Table]:
 
     table = Table(
         "", ("away", "health says so after", "what needs it answers", "reads answer", "well again after"),
-        note="What needs it: an upload to the library, 10 s after the beginning. Reads: `GET /api/v1/me`. Well again: "
-        "`/health` says healthy and the upload is taken, counted from the end of the fault.",
+        note="Dependent request: an upload to the library, 10 s after the start. Reads: `GET /api/v1/me`. Recovered: "
+        "`/health` answers `healthy` and the server accepts the upload.",
     )  # fmt: skip
     clip = cache("outages") / "clip.mp4"
     if not clip.exists():
@@ -99,7 +99,7 @@ def measure(seed: int) -> list[Table]:
             Fault("Redis, that is gone", "queue", upload, redis.cut, redis.heal),
             Fault("clamd", "scanner", upload, clamd.stop, clamd.start),
             Fault(
-                "a database that somebody has locked", "database", upload,
+                "a locked database", "database", upload,
                 lambda: discard(database.execute("BEGIN IMMEDIATE")), lambda: discard(database.execute("ROLLBACK")),
             ),
         ):  # fmt: skip

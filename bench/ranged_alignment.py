@@ -33,7 +33,8 @@ def measure(seed: int) -> list[Table]:
             f"{share:.1%}", f"≤ {GOAL:.0%}", format_met(share <= GOAL), off,
         )  # fmt: skip
     table.note = (
-        "Without a bucket's own delay: bytes come from this machine's disk through the parent process. "
+        "The figures do not include the delay of a bucket: the parent process reads the bytes from this "
+        "machine's disk. "
         "The pair has no sound."
     )
     return [table]

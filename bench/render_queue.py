@@ -44,7 +44,7 @@ def measure(seed: int) -> list[Table]:
             program.end()
     table.note = (
         f"Seconds from the request to the first work. The long export is {LONG_SECONDS} s of two 720p videos side by "
-        f"side, a short one {SHORT_SECONDS} s; the lane has one place."
+        f"side, a short one {SHORT_SECONDS} s; the queue runs one job at a time."
     )
     return [table]
 

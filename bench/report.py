@@ -14,8 +14,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = PROJECT_ROOT / "bench" / "results.md"
 OPENING = """# Results of the benchmarks
 
-The tables that `python -m bench GOAL --write` printed last. [docs/benchmarks.md](../docs/benchmarks.md) sums them up
-and compares them with the goals.
+This file contains the tables that `python -m bench GOAL --write` printed last.
+[docs/benchmarks.md](../docs/benchmarks.md) summarises the tables and compares them with the goals.
 """
 
 
@@ -44,11 +44,15 @@ def machine() -> str:
         found = re.search(r"model name\s*:\s*(.+)", file.read())
     load = os.getloadavg()[0]
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{now}, {os.cpu_count()} × {found.group(1) if found else model}, load {load:.1f} when it ended."
+    return f"{now} on {os.cpu_count()} × {found.group(1) if found else model}, with a load of {load:.1f}."
 
 
 def section(goal: str, heading: str, seed: int, tables: Sequence[Table]) -> str:
-    parts = [f"## {goal}: {heading}", f"Seed {seed}. {machine()}", *(table.markdown() for table in tables)]
+    parts = [
+        f"## {goal}: {heading}",
+        f"Seed {seed}. The run ended on {machine()}",
+        *(table.markdown() for table in tables),
+    ]
     return "\n\n".join(parts) + "\n"
 
 

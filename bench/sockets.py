@@ -59,7 +59,7 @@ def measure(seed: int) -> list[Table]:
     memory.add("ws/jobs/", f"{ours[0]:.1f}", f"{ours[1]:.1f}", f"{ours[2]:.2f}")
     memory.add("bare ASGI socket, same server", f"{theirs[0]:.1f}", f"{theirs[1]:.1f}", f"{theirs[2]:.2f}")
     memory.add("ratio", f"{ours[0] / theirs[0]:.1f}×", f"{ours[1] / theirs[1]:.1f}×", "")
-    reach = Table(f"One change told to {LISTENERS}", ("what", "p50", "p95"))
+    reach = Table(f"One change broadcast to {LISTENERS}", ("what", "p50", "p95"))
     for name, values in told.items():
         reach.add(name, f"{1000 * percentile(values, 0.5):.1f} ms", f"{1000 * percentile(values, 0.95):.1f} ms")
     return [memory, reach]

@@ -195,7 +195,10 @@ def _reliability(title: str, pairs: Sequence[Outcome]) -> Table:
         share = f"{right / len(inside):.1%}" if inside else "–"
         mean = f"{np.mean([one.confidence for one in inside]):.3f}" if inside else "–"
         table.add(f"{low:.2f}–{min(high, 1.0):.2f}", len(inside), right, share, mean)
-    table.note = "With the offsets that a refusal doubts: without those hardly any is wrong."
+    table.note = (
+        "The table includes offsets that the program measured but refused. Without these offsets, "
+        "hardly any offset is wrong."
+    )
     return table
 
 

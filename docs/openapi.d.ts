@@ -1939,7 +1939,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cut the reel anew from chosen moments
+         * Cut a new reel from chosen moments
          * @description Cut a new reel from these moments. The old reel is shown until it is ready.
          */
         post: operations["analysis_reel"];
@@ -2303,7 +2303,7 @@ export interface components {
         Base: {
             title: string;
             description: string;
-            /** @description Empty: none. */
+            /** @description Empty if there is no category. */
             category: string;
             is_featured: boolean;
             tags: string[];
@@ -2347,24 +2347,24 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
             filename: string;
-            /** @description Where chunks go, or where addresses for them are had. */
+            /** @description Address for chunks, or for requesting their addresses. */
             upload_url: string;
             chunk_size: number;
             direct: boolean;
         };
         BurnRequest: {
             /**
-             * @description Of the VODs.
+             * @description Whether to show the VODs' names.
              * @default false
              */
             names: boolean;
             /**
-             * @description The shared clock.
+             * @description Whether to show the shared clock.
              * @default false
              */
             clock: boolean;
             /**
-             * @description What was marked and drawn, for its span or 3 s.
+             * @description Whether to show events and drawings, for their span or 3 s.
              * @default false
              */
             events: boolean;
@@ -2392,19 +2392,19 @@ export interface components {
                 [key: string]: number;
             };
             version?: number;
-            /** @description Of hiding and showing, for the audit log. */
+            /** @description Reason for hiding or showing the video, for the audit log. */
             reason?: string;
         };
         /** @description Multipart form with a video, a thumbnail or both. Thumbnails become at most 1280 pixels wide or high. */
         CatalogueFileRequest: {
             /**
              * Format: uuid
-             * @description As in the address.
+             * @description The video's id, as in the URL.
              */
             videoId?: string;
             /**
              * Format: binary
-             * @description MP4, WebM, OGG, AVI or MOV. Or a thumbnail alone.
+             * @description MP4, WebM, OGG, AVI or MOV; optional if there is a thumbnail.
              */
             video?: string;
             /**
@@ -2452,7 +2452,7 @@ export interface components {
             /** Format: date-time */
             published_at: string | null;
             guests_may_play: boolean;
-            /** @description For its owner, while a moderator has taken it down: why. */
+            /** @description Reason shown to the owner while a moderator has taken it down. */
             withheld_because: string | null;
         };
         ChallengeList: {
@@ -2566,7 +2566,7 @@ export interface components {
         DeliveryTypeEnum: "local" | "local_signed" | "s3_signed" | "cdn_signed" | "hls";
         DetectRequest: {
             kinds: components["schemas"]["FoundOriginEnum"][];
-            /** @description All VODs where it is left out. */
+            /** @description By default all VODs. */
             vod_ids?: string[];
         };
         /** @description Disk of the data folder. */
@@ -2592,7 +2592,7 @@ export interface components {
             kind: string;
             label: string;
             body: string;
-            /** @description `#rrggbb`, or empty: that of its kind. */
+            /** @description `#rrggbb`, or empty to use the kind's colour. */
             color: string;
             drawing: {
                 [key: string]: unknown;
@@ -2611,7 +2611,7 @@ export interface components {
             confidence: number | null;
             resolved: boolean;
             replies: components["schemas"]["Reply"][];
-            /** @description The user's id, or what stands for a visitor of a link. */
+            /** @description The user's id, or the id of a link's visitor. */
             created_by: string | null;
             created_by_name: string;
             /**
@@ -2643,7 +2643,7 @@ export interface components {
             total: number;
             /** @description The `cursor` of the next page; null at the end of the list. */
             next_cursor: string | null;
-            /** @description Events that name the caller with `@`, who has not looked since. */
+            /** @description Events with an unseen `@` mention of the caller. */
             unseen: string[];
         };
         /**
@@ -2659,21 +2659,21 @@ export interface components {
             layout: components["schemas"]["LayoutEnum"];
             /**
              * Format: double
-             * @description On the shared clock, from `timeline.start` on.
+             * @description Seconds of the shared clock, at least `timeline.start`.
              */
             start: number;
             /** Format: double */
             end: number;
             /** @description A vod_id, `mix`, or `none`. */
             audio: string;
-            /** @description Pixels; 720 by default, and of one VOD alone its own. */
+            /** @description Height in pixels; by default 720, or the VOD's own height for a single VOD. */
             height?: number;
             /**
              * Format: double
-             * @description By default the most that any VOD has.
+             * @description By default the highest rate of the shown VODs.
              */
             fps?: number;
-            /** @description Which VODs, the main one first; all where it is left out. */
+            /** @description The VODs to show, the main VOD first; by default all. */
             vod_ids?: string[];
             burn?: components["schemas"]["BurnRequest"];
             reel?: components["schemas"]["ReelRequest"];
@@ -2708,7 +2708,7 @@ export interface components {
             /** Format: double */
             drift_anchor: number;
             reason: string | null;
-            /** @description Why nothing was found; empty where something was. */
+            /** @description Reason why nothing was found; empty if an offset was found. */
             message: string;
         };
         /**
@@ -2744,7 +2744,7 @@ export interface components {
         GlobalSeekRequest: {
             /**
              * Format: double
-             * @description On the shared clock, from `timeline.start` on.
+             * @description Seconds of the shared clock, at least `timeline.start`.
              */
             timestamp: number;
         };
@@ -2783,12 +2783,12 @@ export interface components {
             /** @description User name. */
             owner: string;
             status: components["schemas"]["JobStatusEnum"];
-            /** @description Whether jobs of this kind keep checkpoints. */
+            /** @description Whether jobs of this kind can be paused. */
             pausable: boolean;
             priority: number;
             /**
              * Format: double
-             * @description Percent; never goes back within an attempt.
+             * @description Percent; never decreases within an attempt.
              */
             progress: number;
             /**
@@ -2806,7 +2806,7 @@ export interface components {
             finished_at: string | null;
             /**
              * Format: date-time
-             * @description When a waiting job goes on by itself.
+             * @description Time at which a waiting job continues.
              */
             run_at: string | null;
             result: unknown;
@@ -2849,7 +2849,7 @@ export interface components {
             refresh: string;
         };
         KeepRequest: {
-            /** @description false: it is deleted after the usual time, counted from now. */
+            /** @description false: the analysis is deleted after the default time, counted from now. */
             keep: boolean;
         };
         /**
@@ -2869,7 +2869,7 @@ export interface components {
                 [key: string]: unknown;
             }[];
             total: number;
-            /** @description Names that are not UTF-8, of files and folders; 20 at most. */
+            /** @description Files and folders whose names are not UTF-8; at most 20. */
             unusable: string[];
         };
         /** @description Page of the library in the requested order. */
@@ -2969,7 +2969,7 @@ export interface components {
             created_by: string;
             owner: string;
             /**
-             * @description What the caller may do with it.
+             * @description The caller's role in the session.
              *
              *     * `owner` - Owner
              *     * `editor` - Editor
@@ -2977,7 +2977,7 @@ export interface components {
              */
             role: components["schemas"]["SessionRoleEnum"];
             archived: boolean;
-            /** @description Events that name the caller, who has not looked at them since. */
+            /** @description Number of events with an unseen mention of the caller. */
             mentions: number;
         };
         /** @description A link that gives access without an account until it expires or is withdrawn. */
@@ -2998,7 +2998,7 @@ export interface components {
             expires_at: number;
             /**
              * Format: uri
-             * @description Its address, this once: it is not kept.
+             * @description The link's address. Only this answer contains it.
              */
             url: string;
         };
@@ -3072,7 +3072,7 @@ export interface components {
             /** Format: double */
             total_duration: number;
             file_size: number;
-            /** @description False where nothing was encoded again. */
+            /** @description False if nothing was encoded again. */
             compression_applied: boolean;
         };
         /** @description Result in words. */
@@ -3141,7 +3141,7 @@ export interface components {
             time?: number;
             /**
              * Format: double
-             * @description From `timeline.start` on.
+             * @description Seconds of the shared clock, at least `timeline.start`.
              */
             global_time?: number;
         };
@@ -3159,7 +3159,7 @@ export interface components {
             time?: number;
             /**
              * Format: double
-             * @description From `timeline.start` on.
+             * @description Seconds of the shared clock, at least `timeline.start`.
              */
             global_time?: number;
         };
@@ -3168,11 +3168,11 @@ export interface components {
         };
         NewLinkRequest: {
             /**
-             * @description Seconds from now.
+             * @description Seconds until the link expires.
              * @default 604800
              */
             expires_in: number;
-            /** @description Asked of whoever opens the link. */
+            /** @description Password that visitors must enter. */
             password?: string;
             /** @default false */
             can_comment: boolean;
@@ -3204,13 +3204,13 @@ export interface components {
         NewProJobRequest: {
             /** Format: binary */
             video: string;
-            /** @description 1 to 50 parts of this name. */
+            /** @description 1 to 50 sound files, each as a part with this name. */
             audio_files: string[];
-            /** @description A JSON list that names the sounds in their order. */
+            /** @description A JSON list with one name per sound, in the order of `audio_files`. */
             audio_ref_ids?: string;
-            /** @description A JSON list of `{startTime, endTime, audioInput: {refId, startTime?, endTime?}, label?}`; `segments_data` is the same. */
+            /** @description A JSON list of `{startTime, endTime, audioInput: {refId, startTime?, endTime?}, label?}`; `segments_data` is an alias. */
             segments?: string;
-            /** @description A JSON object: `sync_mode` cut_off (the usual one), loop, bounce, silence or remap; `model`; `remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as shares of the displayed picture from 0 to 1, times in seconds of the video. */
+            /** @description A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; `remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as shares of the displayed picture from 0 to 1, times in seconds of the video. */
             options?: string;
             name?: string;
         };
@@ -3230,7 +3230,7 @@ export interface components {
             username: string;
             role: components["schemas"]["SharedRoleEnum"];
             /**
-             * @description For viewers; editors always may.
+             * @description Whether a viewer can comment; editors always can.
              * @default false
              */
             can_comment: boolean;
@@ -3248,7 +3248,7 @@ export interface components {
         NewTextTrackRequest: {
             /**
              * Format: uuid
-             * @description Of your library or of the catalogue.
+             * @description A video of your library or of the catalogue.
              */
             video_id: string;
             kind: components["schemas"]["TrackKindEnum"];
@@ -3258,7 +3258,7 @@ export interface components {
              */
             language: string;
             /**
-             * @description As menus name it.
+             * @description Name in the menus of players; may be empty.
              * @default
              */
             label: string;
@@ -3276,21 +3276,21 @@ export interface components {
              */
             chunk_size: number;
             content_type?: string;
-            /** @description The chunks go straight to the bucket, by addresses that `/addresses` gives: where files are in one. */
+            /** @description Send chunks straight to the bucket, at addresses from `/addresses`. Only if files are stored in a bucket. */
             direct?: boolean;
             purpose?: string;
-            /** @description Of the catalogue video whose file it is (`purpose` catalogue). */
+            /** @description Id of the file's catalogue video (`purpose` catalogue). */
             video_id?: string;
             title?: string;
             tags?: string[];
-            /** @description Of the whole file, which is then compared. */
+            /** @description SHA-256 of the complete file, which the server checks. */
             sha256?: string;
         };
         /** @description Form with one file; ``tags`` as a JSON list or repeated. */
         NewVideoRequest: {
             /**
              * Format: binary
-             * @description The video; `video` is taken too.
+             * @description The video; the name `video` is accepted too.
              */
             file?: string;
             /** Format: binary */
@@ -3331,7 +3331,7 @@ export interface components {
             new_drift_ppm: number | null;
             /**
              * Format: double
-             * @description The global time at which the new offset is exact; null in rows older than it.
+             * @description The global time at which the new offset is exact; null in rows from before drift was recorded.
              */
             new_drift_anchor: number | null;
             source: components["schemas"]["OffsetSourceEnum"];
@@ -3353,7 +3353,7 @@ export interface components {
             offsets?: {
                 [key: string]: number;
             };
-            /** @description By how much faster the VOD's own time runs than the clock, in millionths. */
+            /** @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster. */
             drifts?: {
                 [key: string]: number;
             };
@@ -3394,18 +3394,18 @@ export interface components {
         /** @description Value of an operation: a text, a boolean, or for ``set_tags`` a list of texts. */
         OperationData: {
             value: unknown;
-            /** @description Of a description, for editors that merge it by characters. */
+            /** @description Edit state of a description, for clients that merge it by characters. */
             state?: string;
         };
         /** @description Value of an operation: a text, a boolean, or for ``set_tags`` a list of texts. */
         OperationDataRequest: {
             value: unknown;
-            /** @description Of a description, for editors that merge it by characters. */
+            /** @description Edit state of a description, for clients that merge it by characters. */
             state?: string;
         };
         /** @description Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too. */
         OperationRequestRequest: {
-            /** @description What you call it. */
+            /** @description Your own id of the operation. */
             id?: string;
             operation_type: components["schemas"]["OperationTypeEnum"];
             operation_data: components["schemas"]["OperationDataRequest"];
@@ -3414,7 +3414,7 @@ export interface components {
              * @description ISO 8601, or seconds since 1970.
              */
             timestamp: string;
-            /** @description All that had been seen, and the operation's own counter. */
+            /** @description Counters of all operations that you had seen, and of this one. */
             vector_clock: {
                 [key: string]: number;
             };
@@ -3483,7 +3483,7 @@ export interface components {
                 [key: string]: number;
             };
             version?: number;
-            /** @description Of hiding and showing, for the audit log. */
+            /** @description Reason for hiding or showing the video, for the audit log. */
             reason?: string;
         };
         /** @description Changes of a draft. texts: all statements, in order. */
@@ -3491,7 +3491,7 @@ export interface components {
             title?: string;
             texts?: string[];
             lie_statement_index?: number;
-            /** @description Whether people without an account may play it by its link; may be changed any time. */
+            /** @description Whether people without an account can play it by its link; can be changed at any time. */
             guests_may_play?: boolean;
         };
         /**
@@ -3526,15 +3526,15 @@ export interface components {
         /** @description The profile fields that users can change. */
         PatchedProfileRequest: {
             full_name?: string;
-            /** @description http or https; null for none. In answers also the address of a `picture`. */
+            /** @description http or https; null for none. In responses also the URL of a stored `picture`. */
             avatar_url?: string | null;
-            /** @description A JPEG, PNG or WebP file in base64, kept here and shown to others; null for none. */
+            /** @description A JPEG, PNG or WebP file in base64, stored here and shown to other users; null for none. */
             picture?: string | null;
         };
         /** @description Changes of a share; omitted fields keep their values. */
         PatchedSharePatchRequest: {
             role?: components["schemas"]["SharedRoleEnum"];
-            /** @description For viewers; editors always may. */
+            /** @description Whether a viewer can comment; editors always can. */
             can_comment?: boolean;
         };
         /** @description Changed fields of a private video, at least one. */
@@ -3560,7 +3560,7 @@ export interface components {
             rate?: number;
             /**
              * Format: double
-             * @description Global time at which the state begins, from `timeline.start` on.
+             * @description Global time at which the state starts, at least `timeline.start`.
              */
             at?: number;
         };
@@ -3670,13 +3670,13 @@ export interface components {
             error_bound: number;
             agreeing: number;
             samples: number;
-            /** @description What to keep in mind; may be empty. */
+            /** @description A caution about the proposal; may be empty. */
             note: string;
-            /** @description What it was found by: `timer_ocr` or `audio`. */
+            /** @description Method that found the offset: `timer_ocr` or `audio`. */
             method: string;
             /**
              * Format: double
-             * @description By how much faster the VOD's own time runs than the clock, in millionths; null where not measured.
+             * @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster; null if not measured.
              */
             drift_ppm: number | null;
             /**
@@ -3684,7 +3684,7 @@ export interface components {
              * @description The global time at which the offset is exact.
              */
             drift_anchor: number;
-            /** @description Under `auto`: what the timer and the sound say, each by itself. */
+            /** @description With `auto`: the separate results of the timer and of the sound. */
             findings: components["schemas"]["Finding"][];
             readings: {
                 [key: string]: unknown;
@@ -3718,7 +3718,7 @@ export interface components {
         ReadyRequest: {
             /**
              * Format: uuid
-             * @description As in the address.
+             * @description The video's id, as in the URL.
              */
             videoId?: string;
             /** Format: double */
@@ -3740,17 +3740,17 @@ export interface components {
         ReasonEnum: "spam" | "violence" | "hate" | "sexual" | "copyright" | "misleading" | "other";
         /** @description Parts around the events of one kind instead of the complete span. */
         ReelRequest: {
-            /** @description Of the events that are shown. */
+            /** @description Kind of the events to show. */
             kind: string;
             /**
              * Format: double
-             * @description Seconds before each.
+             * @description Seconds to show before each event.
              * @default 3
              */
             before: number;
             /**
              * Format: double
-             * @description Seconds after each.
+             * @description Seconds to show after each event.
              * @default 3
              */
             after: number;
@@ -3796,7 +3796,7 @@ export interface components {
             kind: components["schemas"]["RenditionRequestKindEnum"];
             /**
              * Format: double
-             * @description Of the poster's frame, seconds; it needs one.
+             * @description Time of the frame in seconds; required for `poster` only.
              */
             time?: number;
         };
@@ -3805,7 +3805,7 @@ export interface components {
             /** Format: uuid */
             reply_id: string;
             body: string;
-            /** @description The user's id, or what stands for a visitor of a link. */
+            /** @description The user's id, or the id of a link's visitor. */
             created_by: string | null;
             created_by_name: string;
             /**
@@ -3948,7 +3948,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             revision: number;
-            /** @description The revision at which an event was changed last. */
+            /** @description The revision of the last change of an event. */
             events_revision: number;
             archived: boolean;
         };
@@ -4049,7 +4049,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: date-time
-             * @description When it is deleted; null where it is kept for as long as its video.
+             * @description When the analysis is deleted; null if it is kept as long as its video.
              */
             expires_at: string | null;
             /** Format: uuid */
@@ -4057,7 +4057,7 @@ export interface components {
             job_status: string | null;
             /**
              * Format: uuid
-             * @description The job that cuts the reel anew; null where none is under way.
+             * @description The job that cuts a new reel; null if none is running.
              */
             reel_job_id: string | null;
             /** Format: double */
@@ -4111,7 +4111,7 @@ export interface components {
         SyncRequestRequest: {
             /**
              * Format: uuid
-             * @description For `POST /sync`; in this address already.
+             * @description Required for `POST /sync`; optional if the URL has the id.
              */
             video_id?: string | null;
             client_vector_clock?: {
@@ -4179,7 +4179,7 @@ export interface components {
         Timeline: {
             /**
              * Format: double
-             * @description The earliest beginning of a VOD, or 0 where none begins before that.
+             * @description The earliest start of a VOD, but at most 0.
              */
             start: number;
             /**
@@ -4237,7 +4237,7 @@ export interface components {
             upload_url: string | null;
             /**
              * Format: uuid
-             * @description Of what a completed one has become.
+             * @description Id of the completed upload's result.
              */
             resource_id: string | null;
             error: components["schemas"]["Cause"] | null;
@@ -4366,7 +4366,7 @@ export interface components {
             fps: number;
             codec: string;
             has_audio: boolean;
-            /** @description What was lost or changed in the recording, in sentences; mostly none. */
+            /** @description Sentences about losses and changes in the recording; usually empty. */
             notes: string[];
             source: components["schemas"]["VideoSourceEnum"];
             poster_url: string | null;
@@ -4407,13 +4407,13 @@ export interface components {
             fps: number;
             fps_fraction: number[];
             is_variable_frame_rate: boolean;
-            /** @description As displayed, `1920x1080`. */
+            /** @description Displayed size in pixels, for example `1920x1080`. */
             resolution: string;
             codec: string;
             audio_tracks: {
                 [key: string]: unknown;
             }[];
-            /** @description What was lost or changed in the recording, in sentences; mostly none. */
+            /** @description Sentences about lost or changed parts of the recording; usually empty. */
             notes: string[];
             /** Format: double */
             offset: number;
@@ -4422,7 +4422,7 @@ export interface components {
             offset_confidence: number;
             /**
              * Format: double
-             * @description By how much faster its own time runs.
+             * @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster.
              */
             drift_ppm: number;
             /**
@@ -4430,17 +4430,17 @@ export interface components {
              * @description The global time at which the offset is exact, in seconds.
              */
             drift_anchor: number;
-            /** @description The latest 50; all by `offset-history`. */
+            /** @description The latest 50 changes; `offset-history` lists all. */
             offset_history: components["schemas"]["OffsetChange"][];
             /** Format: double */
             current_time: number;
             playback_state: components["schemas"]["PlaybackStateEnum"];
             /**
              * Format: double
-             * @description The session's, unless the VOD is moved by itself.
+             * @description The session's rate, or the VOD's own rate in independent mode.
              */
             rate: number;
-            /** @description The first 50 by its own time; all by `events`. */
+            /** @description The first 50 events by the VOD's own time; `events` lists all. */
             events: components["schemas"]["VodEvent"][];
         };
         /** @description A short form of a VOD's event; time and end in seconds of the VOD's own time. */
@@ -4463,7 +4463,7 @@ export interface components {
             rate?: number;
             /**
              * Format: double
-             * @description The VOD's own time at which it begins.
+             * @description The VOD's own time at which the state starts.
              */
             at?: number;
         };
@@ -4496,7 +4496,7 @@ export interface components {
             /** @description A stable name; docs/reference/errors.md lists all. */
             type: string;
             request_id: string;
-            /** @description What is wrong, by field. */
+            /** @description Errors by field. */
             errors?: {
                 [key: string]: unknown;
             };
@@ -4510,7 +4510,7 @@ export interface components {
     headers: {
         /** @description `X-Request-ID` of the request, or a new one; the logs have it. */
         RequestId: string;
-        /** @description With 405: the methods there are. */
+        /** @description With 405: the allowed methods. */
         Allow: string;
         /** @description With 401: how to sign in. */
         Challenge: string;
@@ -4741,7 +4741,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4783,7 +4783,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5110,7 +5110,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5259,7 +5259,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5412,7 +5412,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5456,7 +5456,7 @@ export interface operations {
                 /** @description The `next_cursor` of the previous page; `offset` counts from there. */
                 cursor?: string;
                 from?: number;
-                /** @description Whether what several VODs show at one moment is answered as one event. */
+                /** @description Whether events that several VODs show at one moment are grouped into one. */
                 joined?: boolean;
                 kind?: string;
                 limit?: number;
@@ -5508,7 +5508,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5696,7 +5696,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5812,7 +5812,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5854,7 +5854,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5897,7 +5897,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6275,7 +6275,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6592,7 +6592,7 @@ export interface operations {
                 created_by?: string;
                 limit?: number;
                 offset?: number;
-                /** @description Words of names of sessions and VODs. */
+                /** @description Words that must occur in the name of the session or of a VOD. */
                 search?: string;
             };
             header?: never;
@@ -6629,7 +6629,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -6845,7 +6845,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7111,7 +7111,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7260,7 +7260,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7337,7 +7337,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7742,7 +7742,7 @@ export interface operations {
                 bin?: boolean;
                 limit?: number;
                 /**
-                 * @description Titles from A to Z.
+                 * @description Sort order; `title` sorts from A to Z.
                  *
                  *     * `newest` - newest
                  *     * `title` - title
@@ -7751,7 +7751,7 @@ export interface operations {
                  */
                 order?: "newest" | "title" | "longest" | "largest";
                 page?: number;
-                /** @description In titles, descriptions, tags, captions and chapters. */
+                /** @description Words to find in titles, descriptions, tags, captions and chapters. */
                 search?: string;
                 /**
                  * @description * `uploading` - Uploading
@@ -7796,7 +7796,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7870,7 +7870,7 @@ export interface operations {
     library_delete: {
         parameters: {
             query?: {
-                /** @description Delete it also where your comparisons show it; they keep a gap in its place. */
+                /** @description Delete the video even if your comparisons show it; they show a gap instead. */
                 leave_gaps?: boolean;
                 /** @description Delete the video for good, whether it is in the bin or not. */
                 purge?: boolean;
@@ -7950,7 +7950,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8149,7 +8149,7 @@ export interface operations {
                  */
                 device_type?: "mobile" | "tablet" | "desktop" | "tv";
                 expires_in?: number;
-                /** @description false: an address that needs the sign-in. */
+                /** @description false: an address that works only for signed-in users. */
                 prefer_signed?: boolean;
             };
             header?: never;
@@ -8259,7 +8259,7 @@ export interface operations {
             query?: {
                 limit?: number;
                 offset?: number;
-                /** @description A pro job of your own: the others of the very same file. */
+                /** @description Id of one of your pro jobs; returns your other pro jobs with the same video file. */
                 same_video_as?: string;
                 /**
                  * @description * `queued` - Queued
@@ -8307,7 +8307,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -8379,7 +8379,7 @@ export interface operations {
     text_tracks_list: {
         parameters: {
             query: {
-                /** @description Of your library or of the catalogue. */
+                /** @description A video of your library or of the catalogue. */
                 video_id: string;
             };
             header?: never;
@@ -8416,7 +8416,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -8607,7 +8607,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -8974,7 +8974,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -9050,7 +9050,7 @@ export interface operations {
     analysis_table: {
         parameters: {
             query?: {
-                /** @description By default the first that there is. */
+                /** @description Default: highlights or repetitions, by the type of the analysis. */
                 kind?: "highlights" | "repetitions" | "segments";
             };
             header?: never;
@@ -9174,7 +9174,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9218,7 +9218,7 @@ export interface operations {
                 hidden?: boolean;
                 limit?: number;
                 page?: number;
-                /** @description Words of titles, tags, descriptions. */
+                /** @description Words in titles, tags and descriptions. */
                 search?: string;
                 /**
                  * @description `deleted`: for administrators.
@@ -9266,7 +9266,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9380,7 +9380,7 @@ export interface operations {
         parameters: {
             query?: {
                 hard?: boolean;
-                /** @description For the audit log. */
+                /** @description Reason, for the audit log. */
                 reason?: string;
             };
             header?: never;
@@ -9458,7 +9458,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -9583,7 +9583,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -9659,7 +9659,7 @@ export interface operations {
     videos_sync_state: {
         parameters: {
             query?: {
-                /** @description Tell no more than the call that reaches so many operations. Nothing given: 4 MiB of them. */
+                /** @description Maximum number of operations, plus the rest of the last call. Default: 4 MiB of operations. */
                 limit?: number;
                 /** @description ISO 8601, or seconds since 1970. */
                 since?: string;

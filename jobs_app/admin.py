@@ -143,7 +143,7 @@ class JobAdmin(ModelAdmin):
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Job], change: Callable[[Job], Job], done: str) -> None:
         if not request.user.is_superuser:
-            self.message_user(request, "Only admins do this.", messages.ERROR)
+            self.message_user(request, "Only admins can do this.", messages.ERROR)
             return
         count = 0
         for job in queryset:

@@ -109,11 +109,11 @@ class JobContext:
         if self.is_lost():
             return "The job was cancelled, paused or taken over."
         if self.shutdown.is_set():
-            return "The worker shuts down."
+            return "The worker is shutting down."
         if self.stalled.is_set():
             return stalled_message()
         if self._may_yield:
-            return "Others wait for their turn."
+            return "Other users' jobs are waiting."
         return None
 
     def check(self) -> None:

@@ -107,7 +107,7 @@ def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
             try:
                 found |= kind.hooks.subjects(same)
             except (KeyError, TypeError, ValueError):
-                logger.warning("what jobs of the kind %s are about could not be read", name, exc_info=True)
+                logger.warning("the subjects of jobs of kind %s could not be read", name, exc_info=True)
     return found
 
 

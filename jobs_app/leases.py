@@ -243,7 +243,7 @@ def requeue_behind_others(lease: Lease) -> bool:
         turn = admission.next_turn(job.owner_id, job.lane)
         return _end_attempt(
             lease, JobStatus.QUEUED, "gave_way", attempt=F("attempt") - 1, turn=turn,
-            message="Goes on when others have had their turn",
+            message="Continues after other users' jobs",
         )  # fmt: skip
 
 
@@ -293,16 +293,14 @@ def record_crash(lease: Lease, why: str) -> bool:
             return False
         if job.crashes + 1 >= job.max_attempts:
             lease.rows().update(crashes=F("crashes") + 1)
-            return fail(
-                lease, "job_crashed", f"It was started {job.crashes + 1} times and never came to its end: {why}"
-            )
+            return fail(lease, "job_crashed", f"The job crashed {job.crashes + 1} times: {why}")
         return _end_attempt(
             lease,
             JobStatus.QUEUED,
             "crashed",
             {"why": to_storable_text(why)},
             crashes=F("crashes") + 1,
-            message="Starting again",
+            message="Restarting",
         )
 
 
@@ -313,7 +311,7 @@ def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_second
     """
     with transaction.atomic():
         if lease.rows().filter(deadline__lte=Now()).exists():
-            return fail(lease, "wait_timeout", "The other service did not finish in time.")
+            return fail(lease, "wait_timeout", "The external service did not finish in time.")
         deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
         # A wake-up during the run has already set run_at; the job then continues at once.
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))

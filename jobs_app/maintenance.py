@@ -48,7 +48,7 @@ def recover_expired_jobs() -> int:
             if time.monotonic() - began > settings.JOB_RENEW_SECONDS / 2:
                 break
             if is_over:
-                count += leases.record_crash(lease, "the worker was not heard of any more")
+                count += leases.record_crash(lease, "the worker stopped responding")
         began = time.monotonic()
     return count
 

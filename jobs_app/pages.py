@@ -48,7 +48,7 @@ STATUSES: dict[str, tuple[str, str, str]] = {
 }
 PAUSABLE = frozenset({S.QUEUED, S.PROCESSING, S.WAITING})
 RETRYABLE = frozenset({S.FAILED, S.CANCELLED})
-LIMIT_REACHED_REMARK = "Queued: all job places of this plan are in use; it starts when one is free"
+LIMIT_REACHED_REMARK = "Queued: you have reached your plan's limit of concurrent jobs"
 WITH_BAR = frozenset({S.PROCESSING, S.PAUSED})
 
 
@@ -111,7 +111,7 @@ def _rows(request: HttpRequest) -> HttpResponse:
         try:
             ids.append(UUID(text))
         except ValueError:
-            return error_response("bad_request", "An id is not one of a job.")
+            return error_response("bad_request", "A job id is not valid.")
     jobs = list(_timed(Job.objects.visible_to(user).filter(pk__in=ids)))
     show = request.GET.get("show", "")
     summary = _summary(user, show if show in GROUPS else "", _kind(request))
@@ -181,8 +181,8 @@ def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
     if job.status in (S.FAILED, S.CANCELLED):
         return at
     if job.status == S.EXPIRED:
-        return "What it made has been deleted"
-    plain = {S.PROCESSING: "Starting", S.WAITING: "For another service", S.PAUSED: at, S.COMPLETED: "Done"}
+        return "Its results have been deleted"
+    plain = {S.PROCESSING: "Starting", S.WAITING: "Waiting for an external service", S.PAUSED: at, S.COMPLETED: "Done"}
     return job.message or plain[S(job.status)]
 
 

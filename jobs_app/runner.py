@@ -217,7 +217,7 @@ def _complete(context: JobContext, result: dict[str, Any]) -> bool:
 
 
 def _internal_error_message(exc: Exception) -> str:
-    return f"Something broke on our side ({type(exc).__name__}); it has been logged."
+    return f"An internal error occurred ({type(exc).__name__}); it has been logged."
 
 
 def _write_with_retry(write: Callable[..., bool], *args: Any, **values: Any) -> bool:

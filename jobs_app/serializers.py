@@ -22,9 +22,9 @@ class JobSerializer(AnswerSerializer[Job]):
     kind = serializers.CharField()
     owner = serializers.CharField(source="owner.username", help_text="User name.")
     status = serializers.ChoiceField(choices=JobStatus.choices)
-    pausable = serializers.BooleanField(help_text="Whether jobs of this kind keep checkpoints.")
+    pausable = serializers.BooleanField(help_text="Whether jobs of this kind can be paused.")
     priority = serializers.IntegerField()
-    progress = serializers.FloatField(help_text="Percent; never goes back within an attempt.")
+    progress = serializers.FloatField(help_text="Percent; never decreases within an attempt.")
     seconds_left = serializers.FloatField(
         allow_null=True,
         help_text="Remaining time of a running job if known within a third, counted from this answer; else null.",
@@ -34,7 +34,7 @@ class JobSerializer(AnswerSerializer[Job]):
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
-    run_at = serializers.DateTimeField(allow_null=True, help_text="When a waiting job goes on by itself.")
+    run_at = serializers.DateTimeField(allow_null=True, help_text="Time at which a waiting job continues.")
     result = serializers.JSONField(allow_null=True)
     error = serializers.JSONField(allow_null=True, help_text="`{type, message}` of a failed job.")
 

@@ -118,7 +118,7 @@ def test_what_needs_attention_is_told_with_what_to_do(page, person):
     assert "Long ago." not in text
     assert "A video is missing in One is gone" in text
     assert "A deleted" in text
-    assert "You are named in With a question" in text
+    assert "You were mentioned in With a question" in text
     assert "1 for you" in text
 
 

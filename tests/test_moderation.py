@@ -93,7 +93,7 @@ def _without_tokens(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("act", "reason", "outcome", "is_hidden"), [
-    ("dismiss", "", "Dismissed: Nothing wrong", False),
+    ("dismiss", "", "Dismissed: No violation", False),
     ("settle", "The title was mended", "Settled: The title was mended", False),
     ("take_down", "Shows somebody who did not agree", "Taken down: Shows somebody who did not agree", True),
 ])  # fmt: skip
@@ -109,7 +109,7 @@ def test_all_reports_of_a_video_are_decided_at_once(
     assert {row.settled_by for row in VideoReport.objects.all()} == {moderator}
     closed = text_of(client, "?state=closed")
     assert outcome in closed
-    assert ("Show it again" in closed) is is_hidden
+    assert ("Restore" in closed) is is_hidden
 
 
 @pytest.mark.usefixtures("moderator")
@@ -145,7 +145,7 @@ def test_of_two_moderators_the_first_decides(client: Client, video: Video) -> No
     report(video, "anna")
     decide(client, video, "dismiss")
     page = html_of(decide(client, video, "take_down", "No good"))
-    assert "Somebody else has settled “LAN final” meanwhile." in page
+    assert "Another moderator has already settled “LAN final”." in page
     video.refresh_from_db()
     assert not video.is_hidden
 
@@ -172,5 +172,5 @@ def test_who_is_no_moderator_finds_no_such_page(client: Client, video: Video) ->
 def test_how_many_wait_stands_at_home_and_in_the_administration(client: Client, video: Video) -> None:
     assert "/moderation" not in html_of(client.get("/", headers={"Accept": "text/html"})).split("menu-box")[0]
     report(video, "anna", "juno")
-    assert "A report waits" in html_of(client.get("/", headers={"Accept": "text/html"}))
+    assert "1 open report" in html_of(client.get("/", headers={"Accept": "text/html"}))
     assert 'href="/moderation"' in html_of(client.get("/admin/"))

@@ -28,8 +28,8 @@ def test_too_many_attempts_get_a_time_to_wait(client: Client, throttled: None, p
     response = client.post(path, form | dict.fromkeys(passwords, PASSWORD))
     assert response.status_code == 429
     page = html_of(response)
-    assert "Too many requests." in page
-    assert f'Try again in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
+    assert "Too many attempts." in page
+    assert f'Retry in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
     assert 'value="owner-of-throttles"' in page
 
 
@@ -37,7 +37,7 @@ def test_what_is_not_there_or_not_ones_own_has_the_same_words(client: Client, ow
     client.force_login(owner)
     response = client.get("/nowhere", headers=PERSON)
     assert response.status_code == 404
-    assert "Page not found" in html_of(response)
+    assert "Video not found" in html_of(response)
     assert "/compare" in html_of(response)
 
 

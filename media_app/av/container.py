@@ -64,7 +64,7 @@ def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
     try:
         facts = resolved.stat()
     except (OSError, ValueError) as exc:
-        raise MediaError(MediaError.UNREADABLE, "The file is not there or may not be read.") from exc
+        raise MediaError(MediaError.UNREADABLE, "The file does not exist or cannot be read.") from exc
     if not stat.S_ISREG(facts.st_mode):
         raise MediaError(MediaError.UNREADABLE, "This is not a regular file.")
     if facts.st_size == 0:
@@ -78,7 +78,9 @@ def _opened(file: str | RangedFile) -> av.container.InputContainer:
         return av.open(file, mode="r", options=DECODER_OPTIONS, container_options=OPTIONS, metadata_errors="replace")
     except av.error.FFmpegError as exc:
         raise MediaError(
-            MediaError.UNREADABLE, "This is not a video file that can be read: it is damaged, cut short, or no video."
+            MediaError.UNREADABLE,
+            "This video file cannot be read: it is damaged, incomplete or not a video. Check the original, then "
+            "upload it again.",
         ) from exc
     except (OSError, ValueError) as exc:
         raise MediaError(MediaError.UNREADABLE, "The file cannot be read.") from exc
@@ -91,11 +93,15 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
     """
     tracks = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     if not tracks:
-        raise MediaError(MediaError.NO_PICTURE, "There is no picture in this file.")
+        raise MediaError(MediaError.NO_PICTURE, "This file has no video track.")
     track = next((one for one in tracks if one.disposition & one.disposition.default), tracks[0])
     context: Any = track.codec_context
     if context is None or not context.is_decoder:
-        raise MediaError(MediaError.CODEC, "The video track uses a codec that this server cannot decode.")
+        raise MediaError(
+            MediaError.CODEC,
+            "This server cannot decode the video's codec. Convert the video, for example to H.264, and upload it "
+            "again.",
+        )
     # Any keyframe may claim a larger picture, so limit the decoder.
     context.options = DECODER_OPTIONS
     return track

@@ -205,7 +205,7 @@ def _read_progress(
                     elif name == b"progress":
                         on_progress(_share(where.get(b"out_time_us", b""), seconds))
             if time.monotonic() - moved_at > STALL_TIMEOUT_SECONDS:
-                raise ConversionFailed("Its conversion came to a standstill.")
+                raise ConversionFailed("Its conversion stopped making progress.")
 
 
 def _share(microseconds: bytes, seconds: float) -> float:
@@ -226,5 +226,5 @@ def _raise_for_exit_code(returncode: int) -> None:
     if returncode < 0 and -returncode not in SIGNALS_OF_A_CRASH:
         raise OSError(errno.EINTR, f"ffmpeg was ended by {signal.Signals(-returncode).name}")
     if returncode < 0:
-        raise ConversionFailed("The converter broke down over its data.")
-    raise ConversionFailed("Its data is damaged, or of a kind that cannot be converted.")
+        raise ConversionFailed("The converter crashed on this video's data.")
+    raise ConversionFailed("Its data is damaged or has an unsupported format.")

@@ -88,16 +88,16 @@ def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each 
     if facts.is_interlaced:
         return "Its pictures are interlaced."
     if facts.color_transfer in HDR_TRANSFERS:
-        return "Its brightness is made for HDR screens alone."
+        return "It is an HDR video, which only HDR screens show correctly."
     if facts.rotation:
-        return "The picture has to be turned, which not every player does."
+        return "The picture must be rotated, which some players do not do."
     if not source.times_pictures:
-        return "It does not say when its pictures are to be shown."
+        return "The video has no frame times."
     if source.hides_pictures:
         # Fragmented MP4 would show hidden pictures and delay the sound.
-        return "It was cut without encoding it again, and players would show what was cut off."
+        return "It was cut without re-encoding, and players would show the removed parts."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
-        return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far to be cut into segments."
+        return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for segments."
     return None
 
 
@@ -125,7 +125,7 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     )  # fmt: skip
     longest = max(seconds for seconds, _ in playlist.segments)
     if longest > MAX_SEGMENT:
-        raise RenditionNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far to be cut into segments.")
+        raise RenditionNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far for segments.")
     return _describe(folder, playlist, source.facts.width, source.facts.height)
 
 
@@ -167,7 +167,7 @@ def _make(
     try:
         text = (folder / PLAYLIST).read_text(encoding="utf-8")
     except FileNotFoundError as exc:
-        raise ConversionFailed("Nothing of it could be converted.") from exc
+        raise ConversionFailed("No part of it could be converted.") from exc
     # ffmpeg's HLS muxer reports success on a full disk, so check its files.
     if not text.rstrip().endswith(LAST_LINE):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -182,10 +182,10 @@ def read_playlist(text: str) -> Playlist:
     lines = [line for line in text.splitlines() if line]
     named = {line for line in lines if not line.startswith("#")} | set(re.findall(r'URI="([^"]*)"', text))
     if header is None or named != {MEDIA}:
-        raise ConversionFailed("Nothing of it could be converted.")
+        raise ConversionFailed("No part of it could be converted.")
     durations = [float(line[8:].rstrip(",")) for line in lines if line.startswith("#EXTINF:")]
     if sum(durations) <= 0:
-        raise ConversionFailed("Its pictures have no times.")
+        raise ConversionFailed("The video has no frame times.")
     sizes = [int(size) for size, _ in RANGE.findall(text)]
     target = next(float(line.split(":")[1]) for line in lines if line.startswith("#EXT-X-TARGETDURATION:"))
     return Playlist(int(header.group(2)), tuple(zip(durations, sizes, strict=True)), target)
@@ -214,7 +214,7 @@ def _describe(folder: Path, playlist: Playlist, width: int, height: int) -> HlsR
     try:
         codecs = codecs_of(header)
     except (ValueError, StopIteration, IndexError) as exc:
-        raise ConversionFailed("Its data is of a kind that no browser plays.") from exc
+        raise ConversionFailed("Its format is not supported by browsers.") from exc
     return HlsRendition(
         width=width,
         height=height,

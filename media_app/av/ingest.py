@@ -45,13 +45,13 @@ class Task:
     def parse(cls, value: Any) -> Task:
         kind = value.get("do") if isinstance(value, dict) else None
         if kind not in Ingest.MAKERS:
-            raise BadRequest(f"There is no task {kind!r}; use one of {', '.join(Ingest.MAKERS)}.")
+            raise BadRequest(f"Unknown task {kind!r}; use one of {', '.join(Ingest.MAKERS)}.")
         if kind != "hls":
             at = value.get("at")
             return cls(kind, at=float(at) if isinstance(at, int | float) else None)
         rung = str(value.get("rung", SOURCE_RUNG))
         if rung != SOURCE_RUNG and not (rung.isascii() and rung.isdigit() and 0 < int(rung) <= MAX_LINES):
-            raise BadRequest(f"There is no rung {rung!r}; use source or a number of lines.")
+            raise BadRequest(f"Unknown rung {rung!r}; use source or a number of lines.")
         return cls(kind, rung)
 
     @property
@@ -61,18 +61,18 @@ class Task:
     @property
     def message(self) -> str:
         if self.kind == "hls" and self.name != SOURCE_RUNG:
-            return f"Encoding {self.name} lines"
+            return f"Encoding {self.name}p"
         return MESSAGES[self.kind]
 
 
 MESSAGES = {
     "poster": "Making the poster",
-    "sprite": "Making the preview pictures",
-    "peaks": "Drawing the sound",
+    "sprite": "Making the preview thumbnails",
+    "peaks": "Drawing the waveform",
     "hls": "Preparing the stream",
     "proxy": "Making the proxy",
-    "silent": "Taking the sound away",
-    "normalized": "Making a copy that can be played",
+    "silent": "Removing the sound",
+    "normalized": "Making a playable copy",
 }
 
 
@@ -189,9 +189,9 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         path, folder = Path(request["source"]), Path(request["folder"])
         threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
     except (KeyError, TypeError, ValueError) as exc:
-        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+        raise BadRequest(f"Missing or invalid in the request: {exc}.") from exc
     tasks = [Task.parse(value) for value in request["tasks"]]
-    reports.progress(0, "Looking at the video")
+    reports.progress(0, "Reading the video")
     ingest = Ingest(Source.open(path), folder, request.get("ffmpeg"), threads)
     result: dict[str, list[dict[str, Any]]] = {"made": [], "left_out": []}
     missing: ProgramMissing | None = None

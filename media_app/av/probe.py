@@ -167,7 +167,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
-        raise MediaError(MediaError.UNREADABLE, "The file does not say how long it is, and no frame tells.")
+        raise MediaError(MediaError.UNREADABLE, "The file's duration is unknown.")
     if duration > limits.max_seconds:
         raise MediaError(MediaError.UNREADABLE, f"The file claims to last {duration / 86_400:.0f} days.")
     context = stream.codec_context
@@ -199,7 +199,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
 
 def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
     if not width or not height:
-        raise MediaError(MediaError.UNREADABLE, "The picture has no size, or claims one that is too large to decode.")
+        raise MediaError(MediaError.UNREADABLE, "The picture's size is missing or too large to decode.")
     if min(width, height) < MIN_SIDE:
         raise MediaError(MediaError.UNREADABLE, f"The picture is too small: {width}×{height} pixels.")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
@@ -217,7 +217,11 @@ def _first_frame(container: av.container.InputContainer, stream: VideoStream, li
         except av.error.InvalidDataError:
             frames = []
         except (av.error.DecoderNotFoundError, av.error.PatchWelcomeError) as exc:
-            raise MediaError(MediaError.CODEC, "The video track uses a codec that cannot be decoded here.") from exc
+            raise MediaError(
+                MediaError.CODEC,
+                "This server cannot decode the video's codec. Convert the video, for example to H.264, and "
+                "upload it again.",
+            ) from exc
         if frames:
             return frames[0]
         if packets > MAX_PACKETS_TO_FIRST_FRAME:

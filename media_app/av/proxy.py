@@ -74,7 +74,7 @@ def make_silent(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     if tag is None:
         raise RenditionNotAvailable(f"An MP4 file cannot carry {facts.codec}.")
     if not source.times_pictures:
-        raise RenditionNotAvailable("It does not say when its pictures are to be shown.")
+        raise RenditionNotAvailable("The video has no frame times.")
     options = {"c:v": "copy", "tag:v": tag, **WITHOUT_TAGS}
     path = folder / SILENT_NAME
     _run(path, source, program, tracks=[Track(source.track)], options=options, on_progress=on_progress)
@@ -96,7 +96,7 @@ def _describe(path: Path, width: int, height: int, facts: VideoFacts) -> Mp4Rend
     try:
         header = header_of(path)
     except ValueError as exc:
-        raise ConversionFailed("Nothing of it could be converted.") from exc
+        raise ConversionFailed("No part of it could be converted.") from exc
     try:
         codecs = codecs_of(header)
     except ValueError:

@@ -146,16 +146,16 @@ def why_not_copied(source: Source) -> str | None:
     if facts.codec != "h264":
         return f"The picture is {facts.codec}, not H.264."
     if facts.pixel_format != "yuv420p" or facts.is_interlaced:
-        return "The picture is not H.264 as every player takes it."
+        return "The picture is not standard H.264."
     if facts.rotation or facts.sample_aspect_ratio != 1:
-        return "The picture has to be turned or stretched."
+        return "The picture must be rotated or stretched."
     if (facts.coded_width, facts.coded_height) != (
         round_down_even(facts.coded_width),
         round_down_even(facts.coded_height),
     ):
         return "A side of the picture has an odd number of pixels."
     if not source.times_pictures:
-        return "It does not say when its pictures are to be shown."
+        return "The video has no frame times."
     return None
 
 
@@ -179,7 +179,7 @@ class _Cutter:
             found for number, (start, end) in enumerate(parts) if (found := self.plan(number, start, end, give))
         ]  # fmt: skip
         if not planned:
-            raise ConversionFailed("None of the parts holds a picture.")
+            raise ConversionFailed("No part contains a picture.")
         self.encode([piece for part in planned for piece in part.pieces if piece.decoded is None], tell)
         self.write(target, planned, lambda share: tell(ENCODED_SHARE + (1 - ENCODED_SHARE) * share))
         tell(1.0)
@@ -440,7 +440,7 @@ class _Cutter:
                 return
             if count:
                 break
-        raise ConversionFailed("Its data is damaged where it was to be copied.")
+        raise ConversionFailed("Its data is damaged in a part to copy.")
 
     def measure(self, target: Path, parts: Sequence[_Part]) -> list[PlacedPart]:
         with open_media(target) as made:
@@ -496,4 +496,4 @@ def open_output(target: Path, verb: str = "cut", *, format: str = "mp4", **optio
     except av.error.FFmpegError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.ENOENT, errno.EROFS):
             raise OSError(exc.errno, exc.strerror) from exc
-        raise ConversionFailed(f"Its data is damaged, or of a kind that cannot be {verb}.") from exc
+        raise ConversionFailed(f"Its data is damaged or has a format that cannot be {verb}.") from exc

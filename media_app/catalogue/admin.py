@@ -114,10 +114,10 @@ class WordsForm(forms.ModelForm):
     title = forms.CharField(max_length=text_rules.MAX_TITLE, widget=UnfoldAdminTextInputWidget())
     description = LinesField(max_length=text_rules.MAX_DESCRIPTION, required=False, strip=False)
     category = forms.CharField(max_length=text_rules.MAX_CATEGORY, required=False, widget=UnfoldAdminTextInputWidget())
-    tags = LinesField(required=False, help_text="One on each line.")
+    tags = LinesField(required=False, help_text="One tag per line.")
     is_featured = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget())
     is_hidden = forms.BooleanField(
-        required=False, widget=UnfoldBooleanSwitchWidget(), help_text="Moderators alone see it then."
+        required=False, widget=UnfoldBooleanSwitchWidget(), help_text="Hidden videos are visible to moderators only."
     )
 
     class Meta:
@@ -145,7 +145,7 @@ class CatalogueVideoForm(WordsForm):
 
     reason = forms.CharField(
         required=False, max_length=MAX_REASON, widget=UnfoldAdminTextInputWidget(),
-        help_text="For the audit log. Hiding, publishing and featuring want one.",
+        help_text="For the audit log. Required for hiding, publishing and featuring.",
     )  # fmt: skip
     version = forms.IntegerField(widget=forms.HiddenInput())
 
@@ -171,7 +171,7 @@ class CatalogueVideoForm(WordsForm):
         if self.video.deleted_at is not None:
             raise ValidationError("The video has been deleted; restore it first.")
         if {"is_hidden", "is_featured"} & set(self.changed_data) and data.get("reason") == "":
-            self.add_error("reason", "Say why.")
+            self.add_error("reason", "Enter a reason.")
         if (
             "version" in data
             and data["version"] != self.opened["version"]
@@ -193,7 +193,7 @@ class CatalogueVideoForm(WordsForm):
         who = self.video.last_modified_by or "Somebody"
         return (
             f"{who} has changed the video since you opened it; nothing was saved. "
-            f"It says now: {'; '.join(now) or 'what it said before'}. Save again to put your changes over that."
+            f"Current values: {'; '.join(now) or 'unchanged'}. Save again to overwrite them."
         )
 
     def changes(self) -> dict[str, Any]:
@@ -230,7 +230,7 @@ class ReportForm(forms.ModelForm):
         sent = " ".join(self.data.get(self.add_prefix("outcome"), "").split())
         if self.instance.settled_at is not None and sent not in ("", self.instance.outcome):
             who = self.instance.settled_by or "Somebody"
-            self.add_error("outcome", f"{who} has settled it meanwhile; what you wrote was not saved.")
+            self.add_error("outcome", f"{who} has already settled this report; your outcome was not saved.")
         return data
 
 
@@ -304,13 +304,13 @@ class ModeratedAdmin(AuditedModelAdmin):
     def settle_one(self, request: HttpRequest, report: VideoReport) -> None:
         outcome = report.outcome.strip()
         if outcome and not moderation.settle_report(report.pk, request_user(request), reason=outcome):
-            self.message_user(request, f"{report}: somebody else has settled it meanwhile.", messages.WARNING)
+            self.message_user(request, f"{report}: another moderator has already settled it.", messages.WARNING)
 
     def each(self, request: HttpRequest, rows: Iterable[Any], change: Callable[..., Any], done: str) -> None:
         """Call ``change(id, by, reason=…)`` for each row, then show errors and the number of changes."""
         reason = " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
         if not reason:
-            self.message_user(request, "Nothing was done: give a reason, beside the action.", messages.ERROR)
+            self.message_user(request, "Nothing was changed. Enter a reason beside the action.", messages.ERROR)
             return
         count = 0
         for row in rows:
@@ -451,7 +451,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def player(self, video: Video) -> SafeString | str:
         has_file = bool(video.location) and not video.location.endswith("/") and video.deleted_at is None
         if not has_file or video.state in (VideoStatus.UPLOADING, VideoStatus.FAILED):
-            return "There is nothing to be played."
+            return "There is no video to play."
         # Stream through this server: the admin's pages load nothing from S3.
         return format_html(
             '<video controls preload="metadata" src="{}&amp;proxy=1" poster="{}" aria-label="{}" '
@@ -510,7 +510,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         for report, _ in formset.changed_objects:
             self.settle_one(request, report)
 
-    @admin.action(description="Publish: everybody sees it", permissions=["change"])
+    @admin.action(description="Publish (visible to everyone)", permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
         self.each(request, queryset, moderation.publish, "published")
 
@@ -522,17 +522,17 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def feature(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
         self.each(request, queryset, moderation.feature, "featured")
 
-    @admin.action(description="Feature no more", permissions=["change"])
+    @admin.action(description="Remove from featured", permissions=["change"])
     def unfeature(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        self.each(request, queryset, moderation.unfeature, "featured no more")
+        self.each(request, queryset, moderation.unfeature, "no longer featured")
 
-    @admin.action(description="Settle the reports: the reason is the outcome", permissions=["change"])
+    @admin.action(description="Settle reports (the reason becomes the outcome)", permissions=["change"])
     def settle_reports(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        self.each(request, queryset, moderation.settle, "without an open report now")
+        self.each(request, queryset, moderation.settle, "without open reports")
 
     @admin.action(description="Delete", permissions=["destroy"])
     def delete_videos(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        self.each(request, queryset, moderation.delete, "deleted; the queue Deleted has them")
+        self.each(request, queryset, moderation.delete, "moved to the queue Deleted")
 
     @admin.action(description="Restore", permissions=["destroy"])
     def restore_videos(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
@@ -604,6 +604,6 @@ class VideoReportAdmin(ModeratedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         self.settle_one(request, obj)
 
-    @admin.action(description="Settle: the reason is the outcome", permissions=["change"])
+    @admin.action(description="Settle (the reason becomes the outcome)", permissions=["change"])
     def settle(self, request: HttpRequest, queryset: QuerySet[VideoReport]) -> None:
         self.each(request, queryset, moderation.settle_report, "settled")

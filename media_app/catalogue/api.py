@@ -55,13 +55,13 @@ class CatalogueViewSet(ApiViewSet[Video]):
     def moderator(self) -> User:
         user = self.member()
         if not user.is_moderator:
-            raise DomainError("forbidden", "Only moderators and administrators change the catalogue.")
+            raise DomainError("forbidden", "Only moderators and administrators can change the catalogue.")
         return user
 
     def admin(self) -> User:
         user = self.member()
         if not user.is_admin:
-            raise DomainError("forbidden", "Only administrators delete and restore videos of the catalogue.")
+            raise DomainError("forbidden", "Only administrators can delete and restore catalogue videos.")
         return user
 
     def find(self, video_id: UUID) -> Video:
@@ -248,7 +248,7 @@ class VideoViewSet(CatalogueViewSet):
         if video_id is None or body.get("video_id") is not None:
             named = _video_id(body.get("video_id"))
             if video_id not in (None, named):
-                raise _invalid("video_id", "Not the video of this address.")
+                raise _invalid("video_id", "The URL has the id of another video. Send the same id in both.")
             video_id = named
         self.find(video_id)
         user = self.member()
@@ -278,7 +278,7 @@ class VideoViewSet(CatalogueViewSet):
                               limit=operations.MAX_OPERATIONS)  # fmt: skip
         version = body.get("client_version")
         if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 0):
-            raise _invalid("client_version", "Send a whole number from 0.")
+            raise _invalid("client_version", "Send a whole number of at least 0.")
         try:
             raw_clock = body.get("client_vector_clock")
             clock = operations.clock({} if raw_clock is None else raw_clock, "client_vector_clock")

@@ -29,21 +29,23 @@ MAX_RESULTS = 1000
 class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
     """Multipart form with a video, a thumbnail or both. Thumbnails become at most 1280 pixels wide or high."""
 
-    videoId = serializers.UUIDField(required=False, help_text="As in the address.")
-    video = serializers.FileField(required=False, help_text="MP4, WebM, OGG, AVI or MOV. Or a thumbnail alone.")
+    videoId = serializers.UUIDField(required=False, help_text="The video's id, as in the URL.")
+    video = serializers.FileField(
+        required=False, help_text="MP4, WebM, OGG, AVI or MOV; optional if there is a thumbnail."
+    )
     thumbnail = serializers.FileField(required=False, help_text="JPEG, PNG or WebP.")
 
 
 class ReadySerializer(serializers.Serializer[dict[str, Any]]):
     """Client's facts about a file that is not completely processed yet. duration: seconds."""
 
-    videoId = serializers.UUIDField(required=False, help_text="As in the address.")
+    videoId = serializers.UUIDField(required=False, help_text="The video's id, as in the URL.")
     duration = SecondsField(min_value=0, max_value=MAX_SECONDS, required=False, allow_null=True)
     processingResults = BoundedDictField(max_length=MAX_RESULTS, required=False, allow_null=True)
 
     def validate_processingResults(self, value: Any) -> Any:
         if len(json.dumps(value)) > MAX_RESULTS_BYTES:
-            raise serializers.ValidationError(f"At most {MAX_RESULTS_BYTES} bytes.")
+            raise serializers.ValidationError(f"Send at most {MAX_RESULTS_BYTES} bytes.")
         return value
 
 
@@ -126,7 +128,9 @@ def _video_id(data: Any, in_address: UUID | None) -> UUID:
     except ValueError as exc:
         raise DomainError("invalid", errors={"videoId": ["Send the id of a catalogue video."]}) from exc
     if in_address not in (None, found):
-        raise DomainError("invalid", errors={"videoId": ["The address names another video."]})
+        raise DomainError(
+            "invalid", errors={"videoId": ["The URL has the id of another video. Send the same id in both."]}
+        )
     return found
 
 

@@ -72,17 +72,21 @@ def parse_operation(raw: Any, user_id: str, now: datetime) -> Incoming:
     actor = _actor(raw.get("actor_id"), user_id)
     seen = clock(raw.get("vector_clock"))
     if not seen.get(actor):
-        raise InvalidOperation("vector_clock", f"It has to count the operation itself: a number from 1 for {actor}.")
+        raise InvalidOperation(
+            "vector_clock", f"The clock must include the operation itself: send a number of at least 1 for {actor}."
+        )
     try:
         value = CLEAN[kind](_value(raw))
     except text_rules.InvalidText as exc:
         raise InvalidOperation("operation_data", str(exc)) from exc
     when = instant(raw.get("timestamp"), "timestamp")
     if when - now > MAX_AHEAD:
-        raise InvalidOperation("timestamp", "More than 5 minutes ahead of the server's clock. Set yours right.")
+        raise InvalidOperation(
+            "timestamp", "The time is more than 5 minutes ahead of the server's clock. Correct your clock."
+        )
     client_id = raw.get("id")
     if client_id is not None and (not isinstance(client_id, str) or len(client_id) > MAX_CLIENT_ID):
-        raise InvalidOperation("id", f"Send a text of at most {MAX_CLIENT_ID} characters, or leave it out.")
+        raise InvalidOperation("id", f"Send a string of at most {MAX_CLIENT_ID} characters, or omit it.")
     return Incoming(Operation(kind, value, microseconds(when), actor, seen, _state(raw, kind)), client_id or "")
 
 
@@ -94,7 +98,7 @@ def clock(raw: Any, field: str = "vector_clock") -> Clock:
         if not actor or len(actor) > MAX_ACTOR:
             raise InvalidOperation(field, f"An actor has 1 to {MAX_ACTOR} characters.")
         if isinstance(counter, bool) or not isinstance(counter, int) or not 0 <= counter <= MAX_COUNTER:
-            raise InvalidOperation(field, f"The counter of {actor} is not a whole number from 0.")
+            raise InvalidOperation(field, f"The counter of {actor} must be a whole number of at least 0.")
     return {actor: counter for actor, counter in raw.items() if counter}
 
 
@@ -107,15 +111,15 @@ def instant(raw: Any, field: str) -> datetime:
         elif isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
             found = EPOCH + timedelta(microseconds=round(raw * 1_000_000))
         else:
-            raise InvalidOperation(field, "Send an ISO 8601 text or seconds since 1970.")
+            raise InvalidOperation(field, "Send an ISO 8601 time or seconds since 1970.")
     except OverflowError as exc:
-        raise InvalidOperation(field, "No calendar reaches so far. Send seconds since 1970, not milliseconds.") from exc
+        raise InvalidOperation(field, "The time is too large. Send seconds since 1970, not milliseconds.") from exc
     except ValueError as exc:
         if isinstance(exc, InvalidOperation):
             raise
         raise InvalidOperation(field, "Not an ISO 8601 date and time.") from exc
     if found < EPOCH:
-        raise InvalidOperation(field, "Before 1970.")
+        raise InvalidOperation(field, "Send a time after 1970.")
     return found
 
 
@@ -130,11 +134,11 @@ def moment(microseconds: int) -> datetime:
 def _type(raw: dict[str, Any]) -> OperationType:
     given = [raw[name] for name in ("operation_type", "type") if raw.get(name) is not None]
     if not given or any(one != given[0] for one in given):
-        raise InvalidOperation("operation_type", "Name one type of operation.")
+        raise InvalidOperation("operation_type", "Send exactly one type of operation.")
     try:
         return OperationType(given[0])
     except ValueError as exc:
-        raise InvalidOperation("operation_type", f"Unknown. There are {', '.join(OperationType)}.") from exc
+        raise InvalidOperation("operation_type", f"Unknown type. Known types: {', '.join(OperationType)}.") from exc
 
 
 def _value(raw: dict[str, Any]) -> Any:
@@ -163,7 +167,7 @@ def _actor(raw: Any, user_id: str) -> str:
     if raw is None:
         return user_id
     if not isinstance(raw, str) or not is_own(raw, user_id):
-        raise InvalidOperation("actor_id", f"Send {user_id}, or {user_id}: and a name of the replica, or leave it out.")
+        raise InvalidOperation("actor_id", f"Send {user_id}, or {user_id}: and the replica's name, or omit it.")
     if raw != user_id and not REPLICA.fullmatch(raw[len(user_id) + 1 :]):
         raise InvalidOperation("actor_id", "The name of a replica has 1 to 64 visible ASCII characters.")
     return raw

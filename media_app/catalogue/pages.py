@@ -28,7 +28,7 @@ CATEGORIES_SHOWN = 100
 # History entries per click, and in total.
 STEP, MAX_SHOWN = 50, 1000
 LONGEST_QUOTE = 160
-GONE = "somebody who has no account any more"
+GONE = "a deleted account"
 # Moderators' status filters: value in the URL, label.
 STATUSES = (
     ("", "Any status"),
@@ -136,7 +136,7 @@ def _history(video: Video, wanted: str) -> dict[str, Any]:
     names = {pk: user.get_username() for pk, user in users.items()}
     entries = [_entry(row, names) for row in rows[:shown]]
     if len(rows) <= shown:
-        entries.append(Entry(str(video.pk), names.get(video.owner_id, GONE), video.created_at, "made the video"))
+        entries.append(Entry(str(video.pk), names.get(video.owner_id, GONE), video.created_at, "created the video"))
     return {"entries": entries, "shown": shown, "older": len(rows) > shown and shown < MAX_SHOWN}
 
 
@@ -144,7 +144,7 @@ def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
     kind, value = OperationType(row.operation_type), row.operation_data["value"]
     match kind:
         case OperationType.UPDATE_FEATURED:
-            what, detail = ("featured it" if value else "featured it no longer"), ""
+            what, detail = ("featured it" if value else "removed the featured mark"), ""
         case OperationType.SET_TAGS:
             what, detail = ("set the tags to" if value else "removed all tags"), ", ".join(value)
         case OperationType.ADD_TAG | OperationType.REMOVE_TAG:
@@ -153,7 +153,7 @@ def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
             name = FIELDS[kind]
             what, detail = (f"changed the {name} to" if value else f"emptied the {name}"), value
     who = names.get(row.writer, GONE)
-    how = "by the API" if row.actor == SERVER else ""
+    how = "through the API" if row.actor == SERVER else ""
     return Entry(str(row.pk), who, row.timestamp, what, Truncator(detail).chars(LONGEST_QUOTE), how)
 
 

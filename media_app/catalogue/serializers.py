@@ -49,7 +49,7 @@ class CatalogueQuerySerializer(PageQuerySerializer):
     """Filters of a catalogue list; category and tag match in any Unicode form."""
 
     category = CategoryField(max_length=text_rules.MAX_CATEGORY, required=False)
-    search = serializers.CharField(max_length=200, required=False, help_text="Words of titles, tags, descriptions.")
+    search = serializers.CharField(max_length=200, required=False, help_text="Words in titles, tags and descriptions.")
     status = serializers.ChoiceField(
         choices=[*VideoStatus.values, DELETED], required=False, help_text="`deleted`: for administrators."
     )
@@ -111,7 +111,10 @@ class CatalogueChangeSerializer(NewCatalogueVideoSerializer):
     vector_clock = ClockField(required=False)
     version = StrictIntegerField(min_value=0, max_value=MAX_VERSION, required=False)
     reason = StrictCharField(
-        max_length=MAX_REASON, allow_blank=True, required=False, help_text="Of hiding and showing, for the audit log."
+        max_length=MAX_REASON,
+        allow_blank=True,
+        required=False,
+        help_text="Reason for hiding or showing the video, for the audit log.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +128,7 @@ class DeleteQuerySerializer(serializers.Serializer[dict[str, Any]]):
     """Options of a deletion. hard: delete the video for good, with its files."""
 
     hard = serializers.BooleanField(default=False)
-    reason = StrictCharField(max_length=MAX_REASON, default="", help_text="For the audit log.")
+    reason = StrictCharField(max_length=MAX_REASON, default="", help_text="Reason, for the audit log.")
 
 
 class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
@@ -135,18 +138,20 @@ class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
     state = serializers.CharField(
         required=False,
         max_length=operations.MAX_STATE,
-        help_text="Of a description, for editors that merge it by characters.",
+        help_text="Edit state of a description, for clients that merge it by characters.",
     )
 
 
 class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):
     """Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too."""
 
-    id = serializers.CharField(required=False, max_length=operations.MAX_CLIENT_ID, help_text="What you call it.")
+    id = serializers.CharField(
+        required=False, max_length=operations.MAX_CLIENT_ID, help_text="Your own id of the operation."
+    )
     operation_type = serializers.ChoiceField(choices=[*OperationType])
     operation_data = OperationDataSerializer()
     timestamp = serializers.DateTimeField(help_text="ISO 8601, or seconds since 1970.")
-    vector_clock = ClockField(help_text="All that had been seen, and the operation's own counter.")
+    vector_clock = ClockField(help_text="Counters of all operations that you had seen, and of this one.")
     actor_id = serializers.CharField(required=False, help_text="{user id} or {user id}:{replica}.")
 
 
@@ -154,7 +159,7 @@ class SyncRequestSerializer(serializers.Serializer[dict[str, Any]]):
     """Client's clock and version, and its operations, at most 1 000."""
 
     video_id = serializers.UUIDField(
-        required=False, allow_null=True, help_text="For `POST /sync`; in this address already."
+        required=False, allow_null=True, help_text="Required for `POST /sync`; optional if the URL has the id."
     )
     client_vector_clock = ClockField(required=False, allow_null=True)
     client_version = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_VERSION)
@@ -179,7 +184,7 @@ class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
     since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
     limit = serializers.IntegerField(
         required=False, min_value=1, max_value=operations.MAX_ANSWERED,
-        help_text="Tell no more than the call that reaches so many operations. Nothing given: 4 MiB of them.",
+        help_text="Maximum number of operations, plus the rest of the last call. Default: 4 MiB of operations.",
     )  # fmt: skip
 
 
@@ -206,7 +211,7 @@ class BaseSerializer(serializers.Serializer[dict[str, Any]]):
 
     title = serializers.CharField()
     description = serializers.CharField()
-    category = serializers.CharField(help_text="Empty: none.")
+    category = serializers.CharField(help_text="Empty if there is no category.")
     is_featured = serializers.BooleanField()
     tags = serializers.ListField(child=serializers.CharField())
 

@@ -176,7 +176,10 @@ def _check_present(video: Video) -> None:
 def _check_client_clock(clock: Clock, known: Clock, by: User | AnonymousUser) -> None:
     for actor, counter in clock.items():
         if is_own(actor, str(by.pk)) and counter - known.get(actor, 0) > MAX_SKIPPED:
-            sentence = f"{actor} is more than {MAX_SKIPPED} ahead of what has come here."
+            sentence = (
+                f"The counter of {actor} is more than {MAX_SKIPPED} ahead of the server. Send the missing "
+                "operations first."
+            )
             raise DomainError("invalid", errors={"client_vector_clock": [sentence]})
 
 
@@ -188,10 +191,17 @@ def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequ
             ahead = counter - known.get(actor, 0)
             if is_own(actor, str(by.pk)):
                 if ahead > MAX_SKIPPED:
-                    sentence = f"{actor} is more than {MAX_SKIPPED} ahead of what has come here."
+                    sentence = (
+                        f"The counter of {actor} is more than {MAX_SKIPPED} ahead of the server. Send the "
+                        "missing operations first."
+                    )
                     raise _refusal(index, "vector_clock", sentence)
             elif ahead > 0:
-                raise _refusal(index, "vector_clock", f"It has seen {actor} at {counter}, which has not come here.")
+                raise _refusal(
+                    index,
+                    "vector_clock",
+                    f"The clock includes operation {counter} of {actor}, which the server does not have.",
+                )
     said: dict[tuple[str, int], Operation] = {}
     repeated = []
     for one in incoming:
@@ -221,7 +231,7 @@ def _check_replicas(document: Document, by: User, incoming: Sequence[Incoming]) 
     for index, one in enumerate(incoming):
         named |= {actor for actor in one.operation.clock if is_own(actor, who)}
         if len(writers) > MAX_REPLICAS or len(named - writers) > MAX_SILENT_REPLICAS:
-            sentence = "You have used too many replicas of this video; go on with one that has written here."
+            sentence = "You have used too many replicas of this video. Continue with one that has already written."
             raise _refusal(index, "vector_clock", sentence)
 
 
@@ -236,7 +246,7 @@ def _write(video: Video, state: MergeState, document: Document, fresh: Sequence[
         conflicts += document.meets(one.operation)
         document.apply(one.operation)
         if document.tags.kept > most:
-            sentence = f"The video would have more than {MAX_KEPT_TAGS} tags, those included that were removed."
+            sentence = f"The video would have more than {MAX_KEPT_TAGS} tags, including removed ones. Add fewer tags."
             raise DomainError("invalid", errors={"operations": [sentence]})
     came = _arrival(video.pk)
     CrdtOperation.objects.bulk_create(_row(video, one, by, came) for one in fresh)

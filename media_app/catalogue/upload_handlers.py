@@ -67,7 +67,7 @@ def find(user: User, video_id: uuid.UUID | str) -> Video:
 
 def _check_moderator(user: User) -> None:
     if not user.is_moderator:
-        raise DomainError("forbidden", "Only moderators and administrators change the catalogue.")
+        raise DomainError("forbidden", "Only moderators and administrators can change the catalogue.")
 
 
 def accept_file(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -> None:
@@ -148,15 +148,15 @@ def _check_taken(video: Video) -> None:
     job = video.job
     if video.status == VideoStatus.FAILED or job is None or job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
         message = video.error_message or str(((job.error if job else None) or {}).get("message", ""))
-        raise DomainError("video_not_ready", f"The file could not be taken in. {message} Upload another one.")
+        raise DomainError("video_not_ready", f"The file could not be processed. {message} Upload another one.")
     upload = Upload.objects.filter(pk=job.params.get("upload_id")).first()
     if scan.is_configured() and not (upload and upload.metadata.get("scanned")):
-        raise DomainError("video_not_ready", "The file has not been scanned yet. Ask again in a while.")
+        raise DomainError("video_not_ready", "The file has not been scanned for viruses yet. Try again later.")
     if video.location.endswith("/") or (upload and upload.multipart_id):
         # On S3, tus uploads are in parts too until the job has joined them.
         with contextlib.suppress(FileNotFoundError):
             return check_file(video)
-        raise DomainError("video_not_ready", "The file is still being put together. Ask again in a while.")
+        raise DomainError("video_not_ready", "The file's parts are still being joined. Try again later.")
     try:
         check_file(video)
     except FileNotFoundError as exc:
@@ -352,7 +352,7 @@ class CatalogueUploadHandler(UploadHandler):
         return _key(upload)
 
     def refusal(self) -> DomainError:
-        return DomainError("not_a_video", "This is none of MP4, WebM, OGG, AVI and MOV.")
+        return DomainError("not_a_video", "The file is not MP4, WebM, OGG, AVI or MOV. Convert it and upload it again.")
 
     def write_guard(self, resource_id: uuid.UUID) -> contextlib.AbstractContextManager[Video]:
         return change_and_broadcast(resource_id)
@@ -369,7 +369,9 @@ class ThumbnailUploadHandler(UploadHandler):
     counts_towards_quota = False
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        raise DomainError("invalid", errors={"purpose": ["A thumbnail comes in the form of its video alone."]})
+        raise DomainError(
+            "invalid", errors={"purpose": ["Send a thumbnail together with its video, in the same form."]}
+        )
 
     def finish(self, upload: Upload) -> None:
         """Delete the original picture and its metadata on commit."""

@@ -210,7 +210,7 @@ async def _answer_file(
 ) -> None:
     outcome = decide(request.headers, file.size, file.etag, file.modified)
     if outcome.status == 412:
-        await _refuse(send, DomainError("precondition_failed", "The file is not the one that you know."))
+        await _refuse(send, DomainError("precondition_failed", "The file has changed. Load it again from the start."))
         return
     if outcome.status == 416:
         extra = [(b"content-range", f"bytes */{file.size}".encode())]

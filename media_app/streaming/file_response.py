@@ -53,7 +53,7 @@ async def send_object(reader: ObjectReader, part: ByteRange, receive: Receive, s
                 return
             chunk = await reader.next_chunk()
             if not chunk or len(chunk) > left:
-                raise OSError("the object has another length than it had")
+                raise OSError("the length of the object has changed")
             left -= len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
         if part.length == 0:
@@ -141,4 +141,4 @@ def _read_cached(descriptor: int, length: int, position: int) -> bytes:
 
 def _check(file: OpenFile, chunk: bytes) -> None:
     if not chunk or file.has_changed():
-        raise OSError("the file was changed or became shorter while it was read")
+        raise OSError("the file was changed or truncated while it was read")

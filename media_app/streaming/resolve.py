@@ -176,7 +176,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         if use == Use.NEVER:
             raise FileNotFoundError(video_id)
         if use == Use.LATER:
-            raise DomainError("video_not_ready", "The video's file has not come in yet. Ask again in a while.")
+            raise DomainError("video_not_ready", "The video's file has not arrived yet. Try again later.")
         # A failed file may be downloaded but not played.
         failed = use == Use.SAVE
         content_type = names.PLAIN_TYPE if failed else names.media_type(video.mime_type)
@@ -336,9 +336,9 @@ def _copy(request: Request, video: Video, cache: str, until: float) -> Found:
     try:
         row = normalized_copy(video)
     except CopyPending as exc:
-        raise DomainError("video_not_ready", "A copy that can be played is being made. Ask again in a while.") from exc
+        raise DomainError("video_not_ready", "A playable copy is being made. Try again later.") from exc
     except JobFailed as exc:
-        raise DomainError("video_not_ready", f"No copy that can be played could be made: {exc}") from exc
+        raise DomainError("video_not_ready", f"No playable copy could be made: {exc}") from exc
     assert row is not None
     _check_folder(video)
     key, content_type = row.key_of("video"), names.media_type(row.mime_type)

@@ -16,7 +16,9 @@ class OptimizedQuerySerializer(serializers.Serializer[dict[str, Any]]):
     """Device of the viewer, and seconds of the address's validity."""
 
     device_type = serializers.ChoiceField(choices=[device.value for device in Device], default=Device.DESKTOP.value)
-    prefer_signed = serializers.BooleanField(default=True, help_text="false: an address that needs the sign-in.")
+    prefer_signed = serializers.BooleanField(
+        default=True, help_text="false: an address that works only for signed-in users."
+    )
     expires_in = serializers.IntegerField(min_value=60, max_value=86_400, required=False)
 
 

@@ -63,7 +63,7 @@ def _copy(video: Video) -> Rendition | None:
     except CopyPending as exc:
         raise DomainError("video_not_ready") from exc
     except JobFailed as exc:
-        raise DomainError("video_not_ready", f"No copy that can be played could be made: {exc}") from exc
+        raise DomainError("video_not_ready", f"No playable copy could be made: {exc}") from exc
 
 
 def _place(

@@ -34,7 +34,7 @@ class UploadAdmin(ModelAdmin):
         share = 100 * upload.offset / upload.size if upload.size else 100
         return f"{percent(share)} of {size(upload.size)}"
 
-    @admin.action(description="Give up and delete the bytes")
+    @admin.action(description="Cancel and delete the bytes")
     def give_up(self, request: HttpRequest, uploads: QuerySet[Upload]) -> None:
         count = 0
         for upload in uploads:
@@ -45,7 +45,7 @@ class UploadAdmin(ModelAdmin):
                 continue
             audit.record("upload.cancel", actor=request.user, target=upload, filename=upload.filename)
             count += 1
-        self.message_user(request, f"{counted(count, 'upload')} given up.")
+        self.message_user(request, f"{counted(count, 'upload')} cancelled.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

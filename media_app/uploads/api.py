@@ -172,7 +172,7 @@ class OneUploadViewSet(ChunkedUploadViewSet):
         wanted = self.read_body(s.WantedChunksSerializer)["chunk_numbers"]
         upload = services.require_live(self.get_object())
         if upload.front != UploadProtocol.DIRECT:
-            raise DomainError("chunk_invalid", "This upload's chunks come here, to `/chunk`.")
+            raise DomainError("chunk_invalid", "This upload's chunks are sent to this server. Use `/chunk`.")
         return Response(s.ChunkAddressesSerializer(presigned.addresses(upload, wanted)).data)
 
 

@@ -174,7 +174,7 @@ def _refusal_of(exc: Exception) -> DomainError:
     if isinstance(exc, LockLost | LockRequested):
         return DomainError("upload_locked")
     if isinstance(exc, BodyTimeout):
-        return DomainError("bad_request", f"Nothing came for {IDLE_SECONDS:g} seconds.")
+        return DomainError("bad_request", f"No data arrived for {IDLE_SECONDS:g} seconds. Send the request again.")
     return error_of(exc)
 
 

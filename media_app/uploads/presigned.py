@@ -30,7 +30,12 @@ TYPES = frozenset(kind.mime_type for kind in VIDEO_KINDS)
 
 def check_direct_allowed(kind: UploadHandler) -> None:
     if store.is_local():
-        raise DomainError("invalid", errors={"direct": ["Files are kept on this server's disk. Send its chunks here."]})
+        raise DomainError(
+            "invalid",
+            errors={
+                "direct": ["This server stores files on its disk. Send the chunks to this server, without `direct`."]
+            },
+        )
     if kind.families != VIDEO:
         raise DomainError("invalid", errors={"direct": ["Only videos can be sent straight to the bucket."]})
 
@@ -47,7 +52,7 @@ def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
     Raises ``chunk_invalid``, ``StoreUnavailable``.
     """
     if wrong := [number for number in numbers if number >= upload.total_chunks]:
-        sentence = f"The upload has the chunks 0 to {upload.total_chunks - 1}."
+        sentence = f"Use chunk numbers from 0 to {upload.total_chunks - 1}."
         raise DomainError("chunk_invalid", sentence, chunk_number=wrong[0])
     sync_parts(upload)
     _open(upload)

@@ -49,7 +49,7 @@ def scan(path: Path, on_wait: Callable[[], None] | None = None) -> str | None:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > MAX_FILE_BYTES:
-            raise NotScanned("The virus scanner reads no file of 2 GiB or more.")
+            raise NotScanned("The virus scanner cannot read files of 2 GiB or more.")
         with _connected(ANSWER_SECONDS) as connection:
             if connection.family == socket.AF_UNIX:
                 _hand_over(connection, file.fileno())
@@ -91,7 +91,7 @@ def _address() -> str | tuple[str, int] | None:
 def _connected(seconds: float) -> Iterator[socket.socket]:
     address = _address()
     if not address:
-        raise ScannerDown("No virus scanner is set (VOD_CLAMD).")
+        raise ScannerDown("No virus scanner is configured (VOD_CLAMD).")
     try:
         with _connect(address, min(seconds, CONNECT_SECONDS)) as connection:
             connection.settimeout(seconds)
@@ -157,7 +157,7 @@ def _wait(connection: socket.socket, on_wait: Callable[[], None]) -> None:
 
 def _finding(answer: str) -> str | None:
     if answer.startswith(TOO_LONG):
-        raise NotScanned("The file is longer than the virus scanner takes: raise StreamMaxLength in clamd.conf.")
+        raise NotScanned("The file exceeds the virus scanner's limit: raise StreamMaxLength in clamd.conf.")
     what = answer.partition(": ")[2]
     if what == "OK":
         return None
@@ -166,5 +166,5 @@ def _finding(answer: str) -> str | None:
         raise ScannerDown(f"clamd answers {answer!r}.")
     if name.startswith(OVER_A_LIMIT):
         limit = name.removeprefix(OVER_A_LIMIT).strip(".").removesuffix(".UNOFFICIAL")
-        raise NotScanned(f"The file is more than the virus scanner reads: raise {limit or 'its limits'} in clamd.conf.")
+        raise NotScanned(f"The file exceeds a limit of the virus scanner: raise {limit or 'its limits'} in clamd.conf.")
     return name

@@ -60,7 +60,7 @@ class BegunUploadSerializer(UploadStateSerializer):
     """State of a new upload. chunk_size: bytes."""
 
     filename = serializers.CharField()
-    upload_url = serializers.CharField(help_text="Where chunks go, or where addresses for them are had.")
+    upload_url = serializers.CharField(help_text="Address for chunks, or for requesting their addresses.")
     chunk_size = serializers.IntegerField()
     direct = serializers.BooleanField()
 
@@ -86,7 +86,7 @@ class UploadSerializer(AnswerSerializer[Upload]):
     status = serializers.ChoiceField(choices=UploadStatus.choices, source="shown_status")
     progress_percent = serializers.FloatField(source="percent")
     upload_url = serializers.CharField(allow_null=True)
-    resource_id = serializers.UUIDField(allow_null=True, help_text="Of what a completed one has become.")
+    resource_id = serializers.UUIDField(allow_null=True, help_text="Id of the completed upload's result.")
     error = CauseSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -141,16 +141,17 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
     content_type = StrictCharField(max_length=255, required=False, allow_blank=True)
     direct = StrictBooleanField(
         required=False,
-        help_text="The chunks go straight to the bucket, by addresses that `/addresses` gives: where files are in one.",
+        help_text="Send chunks straight to the bucket, at addresses from `/addresses`. Only if files are stored "
+        "in a bucket.",
     )
     purpose = StrictCharField(max_length=16, required=False)
     video_id = StrictCharField(
-        max_length=36, required=False, help_text="Of the catalogue video whose file it is (`purpose` catalogue)."
+        max_length=36, required=False, help_text="Id of the file's catalogue video (`purpose` catalogue)."
     )
     title = StrictCharField(max_length=255, required=False)
     tags = BoundedListField(child=StrictCharField(max_length=64), required=False, max_length=50)
     sha256 = StrictRegexField(
-        r"^[0-9a-fA-F]{64}$", required=False, help_text="Of the whole file, which is then compared."
+        r"^[0-9a-fA-F]{64}$", required=False, help_text="SHA-256 of the complete file, which the server checks."
     )
 
 

@@ -120,7 +120,7 @@ def concatenate(
     kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata or {}, header)
     if len(set(parts)) != len(parts) or not parts:
-        raise DomainError("invalid", errors={"Upload-Concat": ["Name one or more parts, each once."]})
+        raise DomainError("invalid", errors={"Upload-Concat": ["Name one or more parts, without repetition."]})
     with transaction.atomic():
         lock_user(user)
         if there := Upload.objects.filter(owner=user, concatenates=[str(pk) for pk in parts]).first():

@@ -137,7 +137,7 @@ class UploadWriter:
         if self.lock.is_near_its_end():
             raise LockLost
         if self.received + len(data) > self.upload.size:
-            sentence = "More bytes came than were announced."
+            sentence = "More bytes arrived than announced."
             if self.upload.front == UploadProtocol.MULTIPART:  # forms do not announce their files' sizes
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
@@ -442,7 +442,7 @@ class PartWriter(UploadWriter):
     def _send(self, file: IO[bytes], length: int) -> store.Part:
         """Send a part under a new number, since an older request may still arrive."""
         if self.upload.part_number >= store.MAX_PARTS:
-            raise DomainError("upload_lost", "This file was begun again too often.")
+            raise DomainError("upload_lost", "This upload was interrupted too often. Start a new upload.")
         if not self.upload.multipart_id:
             self._begin()
         self.upload.part_number += 1

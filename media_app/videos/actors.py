@@ -73,7 +73,7 @@ class VideoJobs(JobHooks):
             title = titles.get(job.params["video_id"])
             wanted = " and ".join(sorted({str(task.get("rung") or task["do"]) for task in job.params.get("tasks", [])}))
             if title is None:
-                found[job.pk] = JobSummary("A video that is gone", wanted)
+                found[job.pk] = JobSummary("Deleted video", wanted)
             else:
                 found[job.pk] = JobSummary(title, wanted, f"/watch/{job.params['video_id']}")
         return found
@@ -101,7 +101,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                 if context.params.get("previous"):
                     _drop_former(context, video)
         with map_storage_errors():
-            context.progress(25, "Playable; looking at all of it")
+            context.progress(25, "Playable; checking the complete file")
             # The bytes of a form's file were hashed on arrival.
             digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
             with context.lock_lease():
@@ -144,7 +144,9 @@ def _video(context: JobContext) -> Video:
         raise JobFailed("not_found", DELETED)
     previous = context.params.get("previous")
     if previous and video.location == previous["location"]:
-        raise JobFailed("not_found", "The file that was sent is not kept; the one before it is shown. Send it again.")
+        raise JobFailed(
+            "not_found", "The new file was discarded and the previous one is shown. Upload the new file again."
+        )
     return video
 
 

@@ -116,7 +116,7 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
     lost = [video for video in lost_videos() if not is_away(video)]
     if any(video.source == VideoSource.STORED for video in lost) and not any(True for _ in store.files("videos/")):
         raise WrongInstallation(
-            "The database knows stored videos, and the store has no file at all: is it the right one?"
+            "The database has stored videos, but the storage has no files. Check that both belong to this installation."
         )
     marked = []
     for video in lost:
@@ -233,7 +233,7 @@ def restore_files_of_dead_jobs() -> int:
             with write_guard_of(upload.purpose if upload else "")(video.pk), transaction.atomic():
                 restore_previous_file(
                     video.pk, video.job.params["previous"], str(error.get("type", "cancelled")),
-                    str(error.get("message", "Taking the new file in was cancelled.")),
+                    str(error.get("message", "Processing of the new file was cancelled. Upload it again.")),
                 )  # fmt: skip
         except DomainError:  # deleted meanwhile
             continue
@@ -253,7 +253,9 @@ def _abort(unfinished: Iterable[store.UnfinishedUpload]) -> None:
 
 def _check_store_belongs_to_database() -> None:
     if not Video.objects.filter(source=VideoSource.STORED).exists():
-        raise WrongInstallation("The database knows no stored video, and the store has files: is it the right one?")
+        raise WrongInstallation(
+            "The database has no stored video, but the storage has files. Check that both belong to this installation."
+        )
 
 
 @dataclass(frozen=True, slots=True)

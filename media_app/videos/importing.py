@@ -104,7 +104,9 @@ def _copy(source: int, target: Path, on_progress: OnProgress) -> None:
         raise
     after = os.fstat(source)
     if (done, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise DomainError("vod_unreadable", "The file changed while it was copied.")
+        raise DomainError(
+            "vod_unreadable", "The file changed during the copy. Run the import again once the file is complete."
+        )
 
 
 def _check_room(owner: User, size: int, has_limits: bool) -> None:

@@ -49,7 +49,7 @@ HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # exit code of the sandbox if the program could not start
 MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")  # child errors that a retry may avoid
-BROKE = "The file cannot be read as a video: reading it broke."
+BROKE = "The file cannot be read as a video. Check that it plays, or convert it, then upload it again."
 DELETED = "The video has been deleted."
 MIME_TYPES = {
     ".jpg": "image/jpeg", ".vtt": "text/vtt", ".json": "application/json", ".mp4": "video/mp4",
@@ -120,7 +120,7 @@ def ingest(
     expected = upload.metadata.get("sha256", "") if upload else ""
     digest = digest_of(context, path) if expected else ""
     if digest != expected:
-        raise JobFailed("checksum_mismatch", "The file that came is not the one that was sent; send it again.")
+        raise JobFailed("checksum_mismatch", "The received file differs from the file that was sent. Upload it again.")
     if facts["recording"]["reasons"]:
         path, facts = make_copy(context, video, path, folder, share=(15, 25), purpose=upload.purpose if upload else "")
         _check(facts, needs_end)
@@ -224,7 +224,7 @@ def await_scanner(context: JobContext) -> None:
 def _wait_for_scanner(context: JobContext) -> NoReturn:
     context.wait(
         {}, seconds=SCANNER_SECONDS, deadline_seconds=SCANNER_DEADLINE,
-        message="Waiting for the virus scanner, which does not answer",
+        message="Waiting for the virus scanner, which is unavailable",
     )  # fmt: skip
 
 
@@ -232,7 +232,7 @@ def scan_file(context: JobContext, path: Path) -> None:
     """Scan a file, or wait for the scanner, if configured. Raise :class:`JobFailed`."""
     if not scan.is_configured():
         return
-    context.progress(11, "Looking for viruses")
+    context.progress(11, "Scanning for viruses")
     try:
         found = scan.scan(path, context.check)
     except scan.ScannerDown:
@@ -263,14 +263,14 @@ def raise_if_machine_fault(exc: ChildError) -> None:
     if exc.kind == ChildError.START or exc.returncode == NO_SHIM:
         raise TransientFault("unavailable", "The server could not start a helper process.") from exc
     if exc.kind == ChildError.CRASHED and exc.returncode == -signal.SIGKILL:
-        raise TransientFault("out_of_memory", "A helper process was ended by the system, short of memory.") from exc
+        raise TransientFault("out_of_memory", "The server ran out of memory during processing.") from exc
     if exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
         raise exc
 
 
 def _check(facts: dict[str, Any], needs_end: bool) -> None:
     if needs_end and facts.get("truncated"):
-        raise JobFailed("vod_unreadable", "The file is cut short: its end is missing.")
+        raise JobFailed("vod_unreadable", "The file is incomplete: its end is missing. Send the complete file.")
     if facts["duration"] > settings.MAX_VIDEO_SECONDS:
         hours = settings.MAX_VIDEO_SECONDS / 3600
         raise JobFailed("video_too_long", f"The video is longer than {hours:g} hours.")

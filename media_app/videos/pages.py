@@ -26,7 +26,7 @@ from vodplatform.core.web.context_processors import navigation
 
 # Status filters of the library: value in the URL, label, icon.
 STATUSES: dict[str, tuple[str, str]] = {
-    "": ("All mine", "film"),
+    "": ("All", "film"),
     VideoStatus.READY: ("Ready", "check"),
     VideoStatus.PROCESSING: ("Processing", "hour"),
     VideoStatus.FAILED: ("Needs attention", "alert"),

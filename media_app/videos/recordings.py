@@ -7,7 +7,7 @@ from typing import Any
 from media_app.videos.models import Video
 from vodplatform.core.formatting import clock, duration
 
-NAMES = {"video": "Its picture", "audio": "Its sound"}
+NAMES = {"video": "The picture", "audio": "The sound"}
 MANY_BREAKS = 10
 MIN_TRACK_GAP_SECONDS = 1.0  # minimum noted seconds between the ends of picture and sound
 
@@ -17,19 +17,21 @@ def notes_of(video: Video) -> list[str]:
     recording: dict[str, Any] = video.recording
     notes = [_break(found) for found in recording.get("breaks", ())]
     if len(notes) > MANY_BREAKS:
-        notes = [*notes[:MANY_BREAKS], f"It was interrupted {len(notes) - MANY_BREAKS} times more."]
+        notes = [*notes[:MANY_BREAKS], f"There are {len(notes) - MANY_BREAKS} more interruptions."]
     if promised := recording.get("claimed_duration"):
-        notes.append(f"Its end is missing: {duration(recording['duration'])} of {duration(promised)} are there.")
+        notes.append(
+            f"The end of the recording is missing: it has {duration(recording['duration'])} of {duration(promised)}."
+        )
     elif "cut" in recording.get("reasons", ()):
-        notes.append("It breaks off at its end. All that is whole is shown.")
+        notes.append("The recording breaks off. It is shown up to its last complete frame.")
     if outlasting := _outlasting(recording):
         other = "picture" if outlasting == "sound" else "sound"
-        notes.append(f"Its {other} ends at {duration(recording[f'{other}_end'])}, its {outlasting} goes on.")
+        notes.append(f"The {other} ends at {duration(recording[f'{other}_end'])}; the {outlasting} continues.")
     if begin := recording.get("clock_start"):
-        notes.append(f"Its own clock begins at {clock(begin)}; here it begins at 0:00.")
+        notes.append(f"The recording's own clock starts at {clock(begin)}; here it starts at 0:00.")
     if len(sizes := recording.get("sizes", ())) > 1:
         width, height = max(sizes, key=lambda size: size[0] * size[1])
-        notes.append(f"Its picture changes its size. It is shown at {width}×{height} throughout.")
+        notes.append(f"The picture changes size. It is always shown at {width}×{height}.")
     return notes
 
 
@@ -54,4 +56,4 @@ def _break(found: dict[str, Any]) -> str:
     what, at = NAMES.get(found["track"], "The recording"), clock(found["at"])
     if found["jump"] is None:
         return f"{what} was interrupted at {at}, for an unknown time."
-    return f"{what} was interrupted at {at}. By its clock {duration(found['jump'])} are missing; they are left out."
+    return f"{what} was interrupted at {at}. According to its clock, {duration(found['jump'])} are missing."

@@ -43,12 +43,14 @@ class LibraryQuerySerializer(PageQuerySerializer):
     """Filters and order of the library's list."""
 
     search = serializers.CharField(
-        max_length=200, required=False, help_text="In titles, descriptions, tags, captions and chapters."
+        max_length=200, required=False, help_text="Words to find in titles, descriptions, tags, captions and chapters."
     )
     status = serializers.ChoiceField(choices=VideoStatus.choices, required=False)
     tag = serializers.CharField(max_length=64, required=False)
     order = serializers.ChoiceField(
-        choices=["newest", "title", "longest", "largest"], default="newest", help_text="Titles from A to Z."
+        choices=["newest", "title", "longest", "largest"],
+        default="newest",
+        help_text="Sort order; `title` sorts from A to Z.",
     )
     bin = serializers.BooleanField(default=False, help_text="List the videos in the bin instead of the library.")
 
@@ -57,7 +59,7 @@ class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
     """Options of a deletion."""
 
     leave_gaps = serializers.BooleanField(
-        default=False, help_text="Delete it also where your comparisons show it; they keep a gap in its place."
+        default=False, help_text="Delete the video even if your comparisons show it; they show a gap instead."
     )
     purge = serializers.BooleanField(
         default=False, help_text="Delete the video for good, whether it is in the bin or not."
@@ -145,7 +147,7 @@ class VideoSerializer(AnswerSerializer[Video]):
     codec = serializers.CharField()
     has_audio = serializers.BooleanField()
     notes = serializers.ListField(
-        child=serializers.CharField(), help_text="What was lost or changed in the recording, in sentences; mostly none."
+        child=serializers.CharField(), help_text="Sentences about losses and changes in the recording; usually empty."
     )
     source = serializers.ChoiceField(choices=VideoSource.choices)  # type: ignore[assignment]
     poster_url = serializers.CharField(allow_null=True)
@@ -194,10 +196,10 @@ class VideoSerializer(AnswerSerializer[Video]):
         if video.error_type:
             return {"type": video.error_type, "message": video.error_message}
         of_job = (video.job.error or {}) if video.job else {}
-        again = "its job was cancelled. Try again." if video.job else "its job is gone. Upload it again."
+        again = "its job was cancelled. Retry it." if video.job else "its job is gone. Upload it again."
         return {
             "type": str(of_job.get("type", "server_error")),
-            "message": str(of_job.get("message", f"It was not taken in: {again}")),
+            "message": str(of_job.get("message", f"The video was not processed: {again}")),
         }
 
 
@@ -255,7 +257,7 @@ class VideoChangeSerializer(serializers.Serializer[dict[str, Any]]):
 class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
     """Form with one file; ``tags`` as a JSON list or repeated."""
 
-    file = serializers.FileField(required=False, help_text="The video; `video` is taken too.")
+    file = serializers.FileField(required=False, help_text="The video; the name `video` is accepted too.")
     video = serializers.FileField(required=False)
     title = serializers.CharField(max_length=255, required=False)
     tags = serializers.ListField(child=serializers.CharField(), required=False)
@@ -269,12 +271,15 @@ class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
     kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])
     time = SecondsField(
-        min_value=0, max_value=MAX_SECONDS, required=False, help_text="Of the poster's frame, seconds; it needs one."
+        min_value=0,
+        max_value=MAX_SECONDS,
+        required=False,
+        help_text="Time of the frame in seconds; required for `poster` only.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs["kind"] == "poster") != ("time" in attrs):
-            raise serializers.ValidationError({"time": ["A poster needs `time`; nothing else takes it."]})
+            raise serializers.ValidationError({"time": ["Send `time` for a poster, and only for a poster."]})
         return attrs
 
 

@@ -105,7 +105,9 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
         if error := answer.get("error"):
             raise DomainError(error["code"], error["message"], index=index)
         if answer.get("facts", {}).get("truncated"):
-            raise DomainError("vod_unreadable", "The file is cut short: its end is missing.", index=index)
+            raise DomainError(
+                "vod_unreadable", "The file is incomplete: its end is missing. Send the complete file.", index=index
+            )
     with transaction.atomic():
         for file in fresh:
             values = {
@@ -149,7 +151,9 @@ def probe(
         if len(paths) > 1:
             # Find the file that crashes the probe.
             return [answer for path in paths for answer in probe([path], caller)]
-        message = "The file cannot be read as a video: reading it broke or took too long."
+        message = (
+            "The file cannot be read as a video, or reading it takes too long. Check that it plays, or convert it."
+        )
         return [{"error": {"code": "vod_unreadable", "message": message, "broke": True}}]
     return results
 
@@ -187,7 +191,7 @@ class CopyPending(WaitRequested):
     """Request to wait for a normalised copy that is being made."""
 
     def __init__(self) -> None:
-        super().__init__(None, COPY_SECONDS, COPY_DEADLINE, "Waiting for a copy that can be played")
+        super().__init__(None, COPY_SECONDS, COPY_DEADLINE, "Waiting for a playable copy")
 
 
 def normalized_copy(video: Video) -> Rendition | None:
@@ -217,7 +221,9 @@ def request_copy(video: Video) -> Job:
         last = Job.objects.filter(kind=NORMALIZE_KIND, params__video_id=str(video.pk)).first()
         if last is not None and last.status == JobStatus.FAILED:
             error = last.error or {}
-            raise JobFailed(error.get("type", "vod_unreadable"), error.get("message", "No copy can be made of it."))
+            raise JobFailed(
+                error.get("type", "vod_unreadable"), error.get("message", "No playable copy of this video can be made.")
+            )
         if last is not None and last.status in LIVE:
             return last
         return jobs.enqueue(NORMALIZE_KIND, video.owner, {"video_id": str(video.pk)})
@@ -316,7 +322,7 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
         raise DomainError("video_not_ready")
     if kind == RenditionKind.NORMALIZED:
         if not video.recording:
-            raise DomainError("invalid", errors={"kind": ["This video is played as it is."]})
+            raise DomainError("invalid", errors={"kind": ["This video needs no copy: its own file can be played."]})
         made = video.renditions.filter(kind=kind, name=copy_name(video)).first()
         return (made, None) if made else (None, request_copy(video))
     with transaction.atomic():

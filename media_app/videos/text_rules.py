@@ -46,11 +46,11 @@ def tag(value: Any) -> str:
 
 def tags(value: Any) -> list[str]:
     """Return distinct tags in the given order."""
-    sentence = f"At most {MAX_TAGS}, each of {MAX_TAG_LENGTH} characters."
+    sentence = f"Send at most {MAX_TAGS} tags of at most {MAX_TAG_LENGTH} characters each."
     if isinstance(value, list) and len(value) > MAX_SHRUNK * MAX_TAGS:
         raise InvalidText(sentence)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise InvalidText("Send a list of texts.")
+        raise InvalidText("Send a list of strings.")
     found = list(dict.fromkeys(filter(None, (_line(one, MAX_TAG_LENGTH, sentence) for one in value))))
     if len(found) > MAX_TAGS:
         raise InvalidText(sentence)
@@ -63,7 +63,7 @@ def tags_from_form(value: Any) -> list[str]:
         try:
             value = json.loads(value) if value.lstrip().startswith("[") else [value]
         except (ValueError, RecursionError) as exc:
-            raise InvalidText("Not a JSON list.") from exc
+            raise InvalidText("Send a valid JSON list.") from exc
     return tags(value)
 
 
@@ -85,11 +85,11 @@ CLEAN: dict[str, Callable[[Any], Any]] = {
 
 def _text(value: Any, most: int, sentence: str) -> str:
     if not isinstance(value, str):
-        raise InvalidText("Send a text.")
+        raise InvalidText("Send a string.")
     if len(value) > most:
         raise InvalidText(sentence)
     if "\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise InvalidText("Not valid Unicode.")
+        raise InvalidText("The text is not valid Unicode. Remove invalid characters.")
     return value
 
 

@@ -36,7 +36,7 @@ WORDS = ("content", "search_text")
 class OfVideoSerializer(serializers.Serializer[dict[str, Any]]):
     """Video of a text track."""
 
-    video_id = serializers.UUIDField(help_text="Of your library or of the catalogue.")
+    video_id = serializers.UUIDField(help_text="A video of your library or of the catalogue.")
 
 
 class NewTextTrackSerializer(OfVideoSerializer):
@@ -46,7 +46,9 @@ class NewTextTrackSerializer(OfVideoSerializer):
     language = StrictRegexField(
         LANGUAGE, max_length=MAX_LANGUAGE, default=UNKNOWN_LANGUAGE, help_text="A BCP 47 tag: `en`, `pt-BR`."
     )
-    label = StrictCharField(max_length=100, allow_blank=True, default="", help_text="As menus name it.")  # type: ignore[assignment]
+    label = StrictCharField(
+        max_length=100, allow_blank=True, default="", help_text="Name in the menus of players; may be empty."
+    )  # type: ignore[assignment]
     content = StrictCharField(
         max_length=text_tracks.MAX_CHARACTERS, trim_whitespace=False, help_text="WebVTT or SubRip (SRT)."
     )

@@ -62,7 +62,9 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
             raise DomainError("invalid", errors={"language": [f"A video has at most {MAX_TRACKS} text tracks."]})
         kept = others.aggregate(total=Sum(Length("content"), default=0))["total"]
         if kept + len(values["content"]) > MAX_TOTAL:
-            raise _invalid(f"The text tracks of a video have at most {MAX_TOTAL} characters together.")
+            raise _invalid(
+                f"The text tracks of a video may have at most {MAX_TOTAL} characters in total. Delete one first."
+            )
         return video.text_tracks.update_or_create(kind=kind, language=language, defaults=values)
 
 
@@ -82,20 +84,20 @@ def parse_cues(content: str, kind: str) -> list[Caption]:
         read = WebVTT.from_string(text) if text.startswith(HEADER) else WebVTT.from_buffer(io.StringIO(text), "srt")
         cues = [cue for cue in read.captions if cue.raw_text.strip()]
     except (MalformedFileError, MalformedCaptionError) as exc:
-        raise _invalid("This is neither WebVTT nor SubRip.") from exc
+        raise _invalid("The file is neither WebVTT nor SubRip (SRT). Convert it and upload it again.") from exc
     cues = [cue for cue in cues if cue.end_time != cue.start_time]
     for cue in cues:
         cue.lines = [line.replace(ARROW, ARROW_SIGN) for line in cue.lines]
     cues.sort(key=lambda cue: cue.start_time.to_tuple())
     for cue in cues:
         if cue.end_time < cue.start_time:
-            raise _invalid(f"A cue ends before it begins, at {cue.start}.")
+            raise _invalid(f"The cue at {cue.start} ends before it starts. Correct its times.")
     if len(cues) > MAX_CUES:
-        raise _invalid(f"It has {len(cues)} cues; at most {MAX_CUES} are kept.")
+        raise _invalid(f"The file has {len(cues)} cues; the maximum is {MAX_CUES}.")
     if cues and kind == TrackKind.CHAPTERS:
         cues = list(_as_chapters(cues))
     if not cues:
-        raise _invalid("No text with a time was found in it.")
+        raise _invalid("The file contains no cues with text.")
     return cues
 
 
@@ -103,7 +105,7 @@ def _as_chapters(cues: list[Caption]) -> Iterable[Caption]:
     for cue, following in zip(cues, [*cues[1:], None], strict=True):
         end = cue.end if following is None or cue.end_time <= following.start_time else following.start
         if end == cue.start:
-            raise _invalid(f"Two chapters begin at {cue.start}.")
+            raise _invalid(f"Two chapters start at {cue.start}. Change the time of one.")
         if name := " ".join(cue.text.split()).replace(ARROW, ARROW_SIGN):
             yield Caption(cue.start, end, name)
 
@@ -119,7 +121,7 @@ def _searched(cues: list[Caption]) -> str:
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))
             size += len(lines[-1])
             if size > MAX_SEARCHED:
-                raise _invalid("It has too many signs that stand for several letters.")
+                raise _invalid("The text has too many ligatures and similar characters to be searchable.")
     return "\n".join(lines)
 
 

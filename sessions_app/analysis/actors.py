@@ -48,7 +48,7 @@ class AnalysisJobs(JobHooks):
         for job in jobs:
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = JobSummary("An analysis that is gone")
+                found[job.pk] = JobSummary("A deleted analysis")
             else:
                 found[job.pk] = JobSummary(session.name, "", f"/analysis/{session.pk}", in_use=True)
         return found
@@ -67,7 +67,7 @@ class ReelJobs(JobHooks):
         found = {}
         for job in jobs:
             session = sessions.get(UUID(job.params["session_id"]))
-            title = f"Reel of {session.name if session else 'an analysis that is gone'}"
+            title = f"Reel of {session.name if session else 'a deleted analysis'}"
             found[job.pk] = JobSummary(title, "", f"/analysis/{session.pk}" if session else "")
         return found
 
@@ -100,7 +100,7 @@ def cut_reel(context: JobContext) -> dict[str, Any]:
         out.mkdir()
         request = {"op": "reel", "params": {"moments": moments}}
         found = run_pipeline(context, request, path, out, video.duration, share=(POSTER_PERCENT, ANALYSED_PERCENT))
-        context.progress(ANALYSED_PERCENT, "Keeping the reel")
+        context.progress(ANALYSED_PERCENT, "Saving the reel")
         files = {role: untrusted_files.move_out(out, name) for role, name in found["files"].items()}
         data = with_reel(session.data, moments, found["data"]["placed"])
         pictures = [f"{THUMBNAIL}{one['part']}" for one in found["data"]["placed"]]
@@ -122,7 +122,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
         out = folder / "made"
         out.mkdir()
         found = _run(context, session, path, out, video.duration)
-        context.progress(ANALYSED_PERCENT, "Keeping what was found")
+        context.progress(ANALYSED_PERCENT, "Saving the results")
         thumbnails = _keep_files(context, session, video, out, found["files"])
     with context.lock_lease():
         if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
@@ -149,7 +149,7 @@ def _path(context: JobContext, video: Video, folder: Path) -> Path:
     # A truncated file is analysed as far as possible.
     taken = ingest(context, video, upload, folder, needs_end=False)
     if not taken.facts["width"]:
-        raise JobFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
+        raise JobFailed("no_video", "This file has no picture. Choose a video to analyse.")
     check_budget(context, taken.facts)
     with locked_for_write(context, video, upload.purpose if upload else ""):
         make_ready(video, taken.columns)

@@ -145,7 +145,13 @@ class AnalysisViewSet(StartingViewSet):
     @extend_schema(
         operation_id="analysis_table",
         summary="Download the results as CSV",
-        parameters=[OpenApiParameter("kind", enum=sorted(TABLES), description="By default the first that there is.")],
+        parameters=[
+            OpenApiParameter(
+                "kind",
+                enum=sorted(TABLES),
+                description="Default: highlights or repetitions, by the type of the analysis.",
+            )
+        ],
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)},
     )
     @action(detail=False, url_path="results/<str:session_id>.csv", content_negotiation_class=AsTable)
@@ -156,7 +162,7 @@ class AnalysisViewSet(StartingViewSet):
         try:
             text = table(session, kind)
         except KeyError as exc:
-            sentence = f"There is no table {kind[:40]!r} of this analysis."
+            sentence = f"This analysis has no table {kind[:40]!r}."
             raise DomainError("invalid", sentence, errors={"kind": [sentence]}) from exc
         answer = HttpResponse(text, content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="{kind}-{session.pk.hex[:8]}.csv"'
@@ -200,7 +206,7 @@ class AnalysisViewSet(StartingViewSet):
     @idempotent
     @extend_schema(
         operation_id="analysis_reel",
-        summary="Cut the reel anew from chosen moments",
+        summary="Cut a new reel from chosen moments",
         request=s.AnalysisReelSerializer,
         responses={202: s.StartedSerializer},
     )
@@ -209,7 +215,12 @@ class AnalysisViewSet(StartingViewSet):
         """Cut a new reel from these moments. The old reel is shown until it is ready."""
         self.get_object_to_change()
         job = services.cut_reel(self.get_object_with_results(), self.read_body(s.AnalysisReelSerializer)["moments"])
-        told = {"sessionId": session_id, "status": "queued", "message": "The reel is cut anew", "job_id": str(job.pk)}
+        told = {
+            "sessionId": session_id,
+            "status": "queued",
+            "message": "The new reel is being cut",
+            "job_id": str(job.pk),
+        }
         return Response({**told, "warnings": []}, status=202)
 
     @extend_schema(operation_id="analysis_cleanup", summary="Delete an analysis", responses={200: MessageSerializer})

@@ -17,7 +17,9 @@ from vodplatform.core.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # time limit in seconds: base, addition per second of video
-CRASH_MESSAGE = "The analysis broke or took too long. The file may be damaged: try it in another format."
+CRASH_MESSAGE = (
+    "The analysis crashed or took too long. The file may be damaged: convert it to another format and try again."
+)
 
 
 def run_pipeline(

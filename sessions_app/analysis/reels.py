@@ -22,13 +22,13 @@ def check_moments(given: Sequence[Mapping[str, float]], duration: float) -> list
     moments = sorted((float(one["start_time"]), float(one["end_time"])) for one in given)
     for number, (start, end) in enumerate(moments):
         if end - start < MIN_SECONDS:
-            _refuse(f"The moment from {start:g} s must last {MIN_SECONDS:g} s at least.")
+            _refuse(f"The moment at {start:g} s is too short. It must last at least {MIN_SECONDS:g} s.")
         if end > duration + TIME_TOLERANCE_SECONDS:
-            _refuse(f"The video ends at {duration:g} s.")
+            _refuse(f"A moment ends after the end of the video ({duration:g} s).")
         if number and start < moments[number - 1][1]:
-            _refuse(f"The moment from {start:g} s begins before the one before it ends.")
+            _refuse(f"The moment at {start:g} s overlaps the previous moment.")
     if sum(end - start for start, end in moments) > MAX_REEL_SECONDS:
-        _refuse(f"A reel lasts {MAX_REEL_SECONDS:g} s at most.")
+        _refuse(f"The reel is too long. Its moments may last at most {MAX_REEL_SECONDS:g} s in total.")
     return [(start, min(end, duration)) for start, end in moments]
 
 
@@ -54,7 +54,7 @@ def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> 
         })  # fmt: skip
     seconds = sum(one["end_time"] - one["start_time"] for one in highlights)
     by_hand = sum(one["origin"] == "manual" for one in highlights)
-    by_whom = {len(highlights): "chosen by hand", 0: "all of them as found"}.get(
+    by_whom = {len(highlights): "chosen by hand", 0: "all found automatically"}.get(
         by_hand, f"{by_hand} of them chosen by hand"
     )
     summary = f"{counted(len(highlights), 'moment')}, {tenths(seconds)}, {by_whom}."

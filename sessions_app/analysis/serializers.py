@@ -24,10 +24,10 @@ from vodplatform.core.api.fields import (
 
 Data = dict[str, Any]
 MESSAGES = {
-    SessionStatus.QUEUED: "Waiting for its turn",
+    SessionStatus.QUEUED: "Queued",
     SessionStatus.COMPLETED: "Analysis completed",
     SessionStatus.CANCELLED: "Cancelled",
-    SessionStatus.EXPIRED: "The results are not kept any longer",
+    SessionStatus.EXPIRED: "The results have expired",
 }
 
 
@@ -91,12 +91,12 @@ class StatusSerializer(AnswerSerializer[AnalysisSession]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(
-        allow_null=True, help_text="When it is deleted; null where it is kept for as long as its video."
+        allow_null=True, help_text="When the analysis is deleted; null if it is kept as long as its video."
     )
     job_id = serializers.UUIDField(allow_null=True)
     job_status = serializers.CharField(allow_null=True)
     reel_job_id = serializers.UUIDField(
-        allow_null=True, help_text="The job that cuts the reel anew; null where none is under way."
+        allow_null=True, help_text="The job that cuts a new reel; null if none is running."
     )
     eta_seconds = serializers.FloatField(allow_null=True, source="seconds_left")
     source = AnalysisSourceSerializer(allow_null=True)  # type: ignore[assignment]
@@ -133,7 +133,7 @@ class AnalysisReelSerializer(serializers.Serializer[Data]):
 
 
 class KeepSerializer(serializers.Serializer[Data]):
-    keep = StrictBooleanField(help_text="false: it is deleted after the usual time, counted from now.")
+    keep = StrictBooleanField(help_text="false: the analysis is deleted after the default time, counted from now.")
 
 
 class ResultsSerializer(AnswerSerializer[AnalysisSession]):

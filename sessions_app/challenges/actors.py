@@ -68,7 +68,7 @@ class MergeJobs(JobHooks):
         for job in jobs:
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = JobSummary("A merge that is gone")
+                found[job.pk] = JobSummary("A deleted merge")
                 continue
             challenge = getattr(session, "challenge", None)
             address = f"/challenges/{challenge.pk}" if challenge else f"/challenges/new?merge={session.pk}"
@@ -94,7 +94,7 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
             paths = _bring(context, session, folder)
             _check_budget(context, session)
             found = _join(context, session, paths, folder)
-            context.progress(MERGED_PERCENT, "Keeping the video")
+            context.progress(MERGED_PERCENT, "Saving the video")
             _keep(context, session, folder, found, begun)
             MERGE_SECONDS.labels(found["picture"]).observe(time.monotonic() - begun)
             session.refresh_from_db()
@@ -109,7 +109,9 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
 def _check_budget(context: JobContext, session: MergeSession) -> None:
     """Check the work of all clips together; parallel uploads are checked separately."""
     if merges.gigapixels_of(session.clips.all()) > limits_of(context.owner)["max_video_gigapixels"]:
-        raise JobFailed("work_limit", "The clips are together more work than your plan allows.")
+        raise JobFailed(
+            "work_limit", "The clips together exceed the work limit of your plan. Send fewer or smaller clips."
+        )
 
 
 def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Path]:
@@ -173,7 +175,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
     except ChildError as exc:
         raise_if_machine_fault(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "merge_crashed")
-        raise JobFailed(kind, f"The merge broke or took too long. {exc}") from exc
+        raise JobFailed(kind, f"The merge crashed or took too long. {exc}") from exc
     answer = finished.messages[-1] if finished.messages else {}
     if error := answer.get("error"):
         kind = "clip_unreadable" if error["type"] in MEDIA_ERRORS else error["type"]

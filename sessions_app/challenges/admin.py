@@ -86,9 +86,9 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
     def cancel(self, request: HttpRequest, queryset: QuerySet[MergeSession]) -> None:
         self.each(request, queryset, merges.cancel, "cancelled")
 
-    @admin.action(description="Run again", permissions=["view"])
+    @admin.action(description="Retry", permissions=["view"])
     def retry(self, request: HttpRequest, queryset: QuerySet[MergeSession]) -> None:
-        self.each(request, queryset, merges.retry, "queued again")
+        self.each(request, queryset, merges.retry, "requeued")
 
     @admin.action(description="Delete with files", permissions=["view"])
     def delete_merges(self, request: HttpRequest, queryset: QuerySet[MergeSession]) -> None:
@@ -186,7 +186,7 @@ class ChallengeAdmin(ModeratedAdmin):
     def player(self, challenge: Challenge) -> SafeString | str:
         video = challenge.merge.video
         if video is None:
-            return "There is nothing to be played."
+            return "There is no video to play."
         return format_html(
             '<video controls preload="metadata" src="{}&amp;proxy=1" aria-label="{}" '
             'style="width: 100%; max-width: 640px; aspect-ratio: 16 / 9; background: #000"></video>',
@@ -197,17 +197,17 @@ class ChallengeAdmin(ModeratedAdmin):
     def page(self, challenge: Challenge) -> SafeString:
         return format_html('<a href="/challenges/{}">/challenges/{}</a>', challenge.pk, challenge.pk)
 
-    @admin.action(description="Take down: nobody but the owner sees it", permissions=["change"])
+    @admin.action(description="Take down: only the owner sees it", permissions=["change"])
     def withhold(self, request: HttpRequest, queryset: QuerySet[Challenge]) -> None:
         self.each(request, queryset, challenges.withhold, "taken down")
 
-    @admin.action(description="Let it be seen again", permissions=["change"])
+    @admin.action(description="Restore", permissions=["change"])
     def release(self, request: HttpRequest, queryset: QuerySet[Challenge]) -> None:
-        self.each(request, queryset, challenges.release, "as before again")
+        self.each(request, queryset, challenges.release, "restored")
 
     @admin.action(description="Settle the reports: the reason is the outcome", permissions=["change"])
     def settle_reports(self, request: HttpRequest, queryset: QuerySet[Challenge]) -> None:
-        self.each(request, queryset, challenges.settle, "without an open report now")
+        self.each(request, queryset, challenges.settle, "settled")
 
 
 class OutcomeForm(forms.ModelForm):
@@ -267,7 +267,7 @@ class ChallengeReportAdmin(ModeratedAdmin):
         """Settle the report, unless it is settled already."""
         outcome = obj.outcome.strip()
         if outcome and not challenges.settle_report(obj.pk, request_user(request), reason=outcome):
-            self.message_user(request, f"{obj}: somebody else has settled it meanwhile.", messages.WARNING)
+            self.message_user(request, f"{obj}: another moderator has settled this report already.", messages.WARNING)
 
     @admin.action(description="Settle: the reason is the outcome", permissions=["change"])
     def settle(self, request: HttpRequest, queryset: QuerySet[ChallengeReport]) -> None:

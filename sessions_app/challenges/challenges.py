@@ -50,14 +50,14 @@ def create(user: User, asked: Said) -> Challenge:
         clips = {clip.pk: clip for clip in MergeClip.objects.filter(pk__in=ids, session__owner=user)}
         unknown = [index for index, pk in enumerate(ids) if pk not in clips]
         if unknown:
-            raise _invalid("statements", f"Statement {unknown[0] + 1} names no clip of yours.")
+            raise _invalid("statements", f"The clip of statement {unknown[0] + 1} does not exist or is not yours.")
         session_id = clips[ids[0]].session_id
         session = MergeSession.objects.select_for_update(of=("self",)).get(pk=session_id)
         own = list(MergeClip.objects.filter(session=session).order_by("index").values_list("pk", flat=True))
         if ids != own:
-            raise _invalid("statements", "Name all clips of one merge, each once, in the order of the merge.")
+            raise _invalid("statements", "Send each clip of one merge once, in the order of the merge.")
         if asked["lie_statement_index"] >= len(own):
-            raise _invalid("lie_statement_index", f"From 0 to {len(own) - 1}.")
+            raise _invalid("lie_statement_index", f"Must be from 0 to {len(own) - 1}.")
         job = session.job
         if session.completed_at is None or session.video is None or job is None or job.status != JobStatus.COMPLETED:
             raise DomainError("merge_unfinished")
@@ -120,12 +120,12 @@ def edit(challenge: Challenge, changes: Said) -> Challenge:
             _rename_video(row.merge, row.title)
         if "texts" in changes:
             if len(changes["texts"]) != len(row.statements):
-                raise _invalid("texts", f"Send {len(row.statements)}, one for each statement.")
+                raise _invalid("texts", f"Send {len(row.statements)} texts, one for each statement.")
             pairs = zip(row.statements, changes["texts"], strict=True)
             row.statements = [{**one, "text": text} for one, text in pairs]
         if "lie_statement_index" in changes:
             if changes["lie_statement_index"] >= len(row.statements):
-                raise _invalid("lie_statement_index", f"From 0 to {len(row.statements) - 1}.")
+                raise _invalid("lie_statement_index", f"Must be from 0 to {len(row.statements) - 1}.")
             row.lie_index = changes["lie_statement_index"]
         row.guests_may_play = changes.get("guests_may_play", row.guests_may_play)
         row.updated_at = Now()
@@ -207,7 +207,7 @@ def guess(challenge: Challenge, player: User | Guest, index: int) -> Guess:
         if row.status != ChallengeStatus.PUBLISHED or is_barred:
             raise _unpublished_error(player)
         if index >= len(row.statements):
-            raise _invalid("statement_index", f"From 0 to {len(row.statements) - 1}.")
+            raise _invalid("statement_index", f"Must be from 0 to {len(row.statements) - 1}.")
         by: dict[str, Any] = {"guest": player.guest_id} if isinstance(player, Guest) else {"player": player}
         there = Guess.objects.filter(challenge=row, **by).first()
         if there is not None:

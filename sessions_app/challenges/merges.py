@@ -86,7 +86,7 @@ def begin_with_uploads(
         for index, upload_id in enumerate(upload_ids):
             row = found.get(upload_id)
             if row is None or row.status != UploadStatus.COMPLETED or row.taken_up:
-                sentence = f"Entry {index} is no finished clip of yours."
+                sentence = f"Entry {index} is not a completed clip of yours."
                 raise DomainError("invalid", sentence, errors={"media_file_ids": [sentence]})
             if MergeClip.objects.filter(pk=upload_id).exists():
                 sentence = f"Entry {index} belongs to another merge."

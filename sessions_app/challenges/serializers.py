@@ -60,11 +60,11 @@ MAX_LIST_CHARACTERS = 16_384  # maximum length of a list sent as text
 CHUNK_ADDRESS = "/api/v1/challenge-videos/upload/{}/chunk"
 MESSAGES = {
     MergeStatus.INITIATED: "Waiting for the clips",
-    MergeStatus.UPLOADING: "The clips are coming",
-    MergeStatus.QUEUED: "Waiting for its turn",
+    MergeStatus.UPLOADING: "Uploading the clips",
+    MergeStatus.QUEUED: "Queued",
     MergeStatus.COMPLETED: "Merged",
     MergeStatus.CANCELLED: "Cancelled",
-    MergeStatus.EXPIRED: "Its time is over",
+    MergeStatus.EXPIRED: "Expired",
 }
 PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
@@ -142,7 +142,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
         """Require video types; the content is detected later."""
         wrong = [name for name in value if not name.lower().startswith(("video/", "application/octet-stream"))]
         if wrong:
-            raise serializers.ValidationError(f"{clean_name(wrong[0])[:60]} is no video type.")
+            raise serializers.ValidationError(f"{clean_name(wrong[0])[:60]} is not a video type.")
         return value
 
     def validate(self, attrs: Data) -> Data:
@@ -150,7 +150,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
         if "media_file_ids" in attrs:
             names = ("media_file_ids", *(("video_durations",) if "video_durations" in attrs else ()))
             if len(set(attrs["media_file_ids"])) != len(attrs["media_file_ids"]):
-                raise serializers.ValidationError({"media_file_ids": ["Name each clip once."]})
+                raise serializers.ValidationError({"media_file_ids": ["Send each clip only once."]})
         errors = {}
         for name in names:
             if name not in attrs:
@@ -251,7 +251,7 @@ class MergedVideoSerializer(AnswerSerializer[MergeSession]):
     segments = SegmentSerializer(many=True, source="statement_segments")
     total_duration = serializers.FloatField()
     file_size = serializers.IntegerField(source="video.file_size")
-    compression_applied = serializers.BooleanField(help_text="False where nothing was encoded again.")
+    compression_applied = serializers.BooleanField(help_text="False if nothing was encoded again.")
 
     def compute_merged_video_url(self, session: MergeSession) -> str:
         assert session.video is not None
@@ -369,7 +369,8 @@ class ChallengeChangesSerializer(serializers.Serializer[Data]):
     )
     lie_statement_index = StrictIntegerField(min_value=0, max_value=MAX_CLIPS - 1, required=False)
     guests_may_play = StrictBooleanField(
-        required=False, help_text="Whether people without an account may play it by its link; may be changed any time."
+        required=False,
+        help_text="Whether people without an account can play it by its link; can be changed at any time.",
     )
 
 
@@ -441,7 +442,7 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     published_at = serializers.DateTimeField(allow_null=True, source="challenge.published_at")
     guests_may_play = serializers.BooleanField(source="challenge.guests_may_play")
     withheld_because = serializers.CharField(
-        allow_null=True, help_text="For its owner, while a moderator has taken it down: why."
+        allow_null=True, help_text="Reason shown to the owner while a moderator has taken it down."
     )
 
     @classmethod

@@ -68,7 +68,7 @@ class AlignmentJobs(JobHooks):
             detail = f"{senses}, {len(job.params['videos'])} VODs"
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = JobSummary("Align a comparison that is gone", detail)
+                found[job.pk] = JobSummary("Align a deleted comparison", detail)
             else:
                 title = f"Align {session.name or 'a comparison'}"
                 found[job.pk] = JobSummary(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
@@ -246,7 +246,7 @@ def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]
         raise JobFailed(exc.type.name, exc.message) from exc
     seconds = export_seconds(context.params)
     access = Access(reads=paths, writes=[Path(request["folder"])])
-    broke = "The export broke or took too long."
+    broke = "The export failed or took too long. Try a shorter part."
     return run_answering(
         context, EXPORTER, request, seconds=seconds, share=(0, EXPORTED_PERCENT), access=access, broke=broke
     )
@@ -282,6 +282,6 @@ def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> d
     found = {}
     for job in jobs:
         session = sessions.get(job.params["session_id"])
-        title = f"{verb} {session.name or 'a comparison'}" if session else f"{verb} a comparison that is gone"
+        title = f"{verb} {session.name or 'a comparison'}" if session else f"{verb} a deleted comparison"
         found[job.pk] = JobSummary(title, detail(job), f"/compare/{session.pk}" if session else "")
     return found

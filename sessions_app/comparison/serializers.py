@@ -56,7 +56,8 @@ class NewVodSerializer(serializers.Serializer[Data]):
 
     vod_id = StrictRegexField(
         r"^[^/\s\x00-\x1f]([^/\x00-\x1f]*[^/\s\x00-\x1f])?$", max_length=100,
-        error_messages={"invalid": "Must be text without a slash, control characters or blanks at its ends."},
+        error_messages={"invalid": "Must be text without slashes and control characters, and without blanks at "
+            "its start or end."},
     )  # fmt: skip
     name = StrictCharField(max_length=255, required=False, allow_blank=True)
     path = StrictCharField(max_length=4096, required=False, trim_whitespace=False)
@@ -116,7 +117,9 @@ class SeekSerializer(serializers.Serializer[Data]):
 
 class GlobalSeekSerializer(serializers.Serializer[Data]):
     timestamp = SecondsField(
-        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, help_text="On the shared clock, from `timeline.start` on."
+        min_value=-MAX_TIMESTAMP,
+        max_value=MAX_TIMESTAMP,
+        help_text="Seconds of the shared clock, at least `timeline.start`.",
     )
 
 
@@ -129,7 +132,7 @@ class PlaybackSerializer(serializers.Serializer[Data]):
     rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
     at = SecondsField(
         min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False,
-        help_text="Global time at which the state begins, from `timeline.start` on.",
+        help_text="Global time at which the state starts, at least `timeline.start`.",
     )  # fmt: skip
 
 
@@ -137,7 +140,7 @@ class VodPlaybackSerializer(serializers.Serializer[Data]):
     state = serializers.ChoiceField(choices=PlaybackState.choices)
     rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
     at = SecondsField(
-        min_value=0, max_value=MAX_TIMESTAMP, required=False, help_text="The VOD's own time at which it begins."
+        min_value=0, max_value=MAX_TIMESTAMP, required=False, help_text="The VOD's own time at which the state starts."
     )
 
 
@@ -149,7 +152,7 @@ class OffsetsSerializer(serializers.Serializer[Data]):
     )
     drifts = BoundedDictField(
         child=SecondsField(min_value=-MAX_DRIFT_PPM, max_value=MAX_DRIFT_PPM), max_length=MAX_VODS, required=False,
-        help_text="By how much faster the VOD's own time runs than the clock, in millionths.",
+        help_text="Speed of the VOD's own time relative to the clock, in ppm; positive is faster.",
     )  # fmt: skip
     anchors = BoundedDictField(
         child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MAX_VODS, required=False,
@@ -183,7 +186,9 @@ class RoiSerializer(serializers.Serializer[Data]):
             if attrs[size] <= 0:
                 raise serializers.ValidationError({size: ["Must be greater than 0."]})
             if attrs[start] + attrs[size] > 1 + ROUNDING:
-                raise serializers.ValidationError({size: ["The box reaches outside the frame."]})
+                raise serializers.ValidationError(
+                    {size: ["The box extends beyond the frame. Make it smaller or move it."]}
+                )
         return attrs
 
 
@@ -222,7 +227,9 @@ class PreviewSerializer(serializers.Serializer[Data]):
 class SessionListQuerySerializer(ListQuerySerializer):
     created_by = serializers.CharField(required=False, max_length=150)
     archived = serializers.ChoiceField(choices=["false", "true", "all"], default="false")
-    search = serializers.CharField(required=False, max_length=200, help_text="Words of names of sessions and VODs.")
+    search = serializers.CharField(
+        required=False, max_length=200, help_text="Words that must occur in the name of the session or of a VOD."
+    )
 
 
 class HistoryQuerySerializer(serializers.Serializer[Data]):
@@ -248,7 +255,8 @@ class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
     old_drift_ppm = serializers.FloatField(allow_null=True)
     new_drift_ppm = serializers.FloatField(allow_null=True)
     new_drift_anchor = serializers.FloatField(
-        allow_null=True, help_text="The global time at which the new offset is exact; null in rows older than it."
+        allow_null=True,
+        help_text="The global time at which the new offset is exact; null in rows from before drift was recorded.",
     )
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
     confidence = serializers.FloatField(allow_null=True)
@@ -314,24 +322,30 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
     fps = serializers.FloatField(source="vod.video.fps")
     fps_fraction = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
     is_variable_frame_rate = serializers.BooleanField(source="vod.video.is_variable_frame_rate")
-    resolution = serializers.CharField(source="vod.video.resolution", help_text="As displayed, `1920x1080`.")
+    resolution = serializers.CharField(
+        source="vod.video.resolution", help_text="Displayed size in pixels, for example `1920x1080`."
+    )
     codec = serializers.CharField(source="vod.video.codec")
     audio_tracks = serializers.ListField(child=serializers.DictField(), source="vod.video.audio_tracks")
     notes = serializers.ListField(
-        child=serializers.CharField(), help_text="What was lost or changed in the recording, in sentences; mostly none."
+        child=serializers.CharField(),
+        help_text="Sentences about lost or changed parts of the recording; usually empty.",
     )
     offset = serializers.FloatField(source="vod.offset")
     offset_source = serializers.ChoiceField(choices=OffsetSource.choices, source="vod.offset_source")
     offset_confidence = serializers.FloatField(source="vod.offset_confidence")
-    drift_ppm = serializers.FloatField(source="vod.drift_ppm", help_text="By how much faster its own time runs.")
+    drift_ppm = serializers.FloatField(
+        source="vod.drift_ppm",
+        help_text="Speed of the VOD's own time relative to the clock, in ppm; positive is faster.",
+    )
     drift_anchor = serializers.FloatField(
         source="vod.drift_anchor", help_text="The global time at which the offset is exact, in seconds."
     )
-    offset_history = OffsetChangeSerializer(many=True, help_text="The latest 50; all by `offset-history`.")
+    offset_history = OffsetChangeSerializer(many=True, help_text="The latest 50 changes; `offset-history` lists all.")
     current_time = serializers.FloatField()
     playback_state = serializers.ChoiceField(choices=PlaybackState.choices)
-    rate = serializers.FloatField(help_text="The session's, unless the VOD is moved by itself.")
-    events = VodEventSerializer(many=True, help_text="The first 50 by its own time; all by `events`.")
+    rate = serializers.FloatField(help_text="The session's rate, or the VOD's own rate in independent mode.")
+    events = VodEventSerializer(many=True, help_text="The first 50 events by the VOD's own time; `events` lists all.")
 
     def compute_path(self, shown: VodSnapshot) -> str | None:
         return shown.vod.path or None
@@ -355,7 +369,7 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
 class TimelineSerializer(serializers.Serializer[Data]):
     """The bounds of a session's clock in seconds. ``start`` can be negative."""
 
-    start = serializers.FloatField(help_text="The earliest beginning of a VOD, or 0 where none begins before that.")
+    start = serializers.FloatField(help_text="The earliest start of a VOD, but at most 0.")
     end = serializers.FloatField(help_text="The latest end of a VOD.")
 
 
@@ -379,7 +393,7 @@ class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     auto_sync_result = serializers.DictField(allow_null=True, source="session.auto_sync_result")
     revision = serializers.IntegerField(source="session.revision")
     events_revision = serializers.IntegerField(
-        source="session.events_revision", help_text="The revision at which an event was changed last."
+        source="session.events_revision", help_text="The revision of the last change of an event."
     )
     archived = serializers.BooleanField()
 
@@ -406,9 +420,9 @@ class ListedSessionSerializer(AnswerSerializer[ComparisonSession]):
     vod_count = serializers.IntegerField()
     created_by = serializers.CharField(source="owner_id")
     owner = serializers.CharField(source="owner.username")
-    role = serializers.ChoiceField(choices=SessionRole.choices, help_text="What the caller may do with it.")
+    role = serializers.ChoiceField(choices=SessionRole.choices, help_text="The caller's role in the session.")
     archived = serializers.BooleanField()
-    mentions = serializers.IntegerField(help_text="Events that name the caller, who has not looked at them since.")
+    mentions = serializers.IntegerField(help_text="Number of events with an unseen mention of the caller.")
 
     def compute_archived(self, session: ComparisonSession) -> bool:
         return session.archived_at is not None
@@ -467,7 +481,7 @@ class FindingSerializer(serializers.Serializer[Data]):
     drift_ppm = serializers.FloatField(allow_null=True)
     drift_anchor = serializers.FloatField()
     reason = serializers.CharField(allow_null=True)
-    message = serializers.CharField(help_text="Why nothing was found; empty where something was.")
+    message = serializers.CharField(help_text="Reason why nothing was found; empty if an offset was found.")
 
 
 class ProposalSerializer(serializers.Serializer[Data]):
@@ -477,14 +491,17 @@ class ProposalSerializer(serializers.Serializer[Data]):
     error_bound = serializers.FloatField(help_text="Seconds.")
     agreeing = serializers.IntegerField()
     samples = serializers.IntegerField()
-    note = serializers.CharField(help_text="What to keep in mind; may be empty.")
-    method = serializers.CharField(help_text="What it was found by: `timer_ocr` or `audio`.")
+    note = serializers.CharField(help_text="A caution about the proposal; may be empty.")
+    method = serializers.CharField(help_text="Method that found the offset: `timer_ocr` or `audio`.")
     drift_ppm = serializers.FloatField(
         allow_null=True,
-        help_text="By how much faster the VOD's own time runs than the clock, in millionths; null where not measured.",
+        help_text="Speed of the VOD's own time relative to the clock, in ppm; positive is faster; null if not "
+        "measured.",
     )
     drift_anchor = serializers.FloatField(help_text="The global time at which the offset is exact.")
-    findings = FindingSerializer(many=True, help_text="Under `auto`: what the timer and the sound say, each by itself.")
+    findings = FindingSerializer(
+        many=True, help_text="With `auto`: the separate results of the timer and of the sound."
+    )
     readings = serializers.ListField(child=serializers.DictField())
     evidence_urls = serializers.ListField(child=serializers.CharField())
     evidence = serializers.ListField(child=serializers.DictField())
@@ -606,5 +623,5 @@ class LibraryFilesSerializer(serializers.Serializer[Data]):
     files = serializers.ListField(child=serializers.DictField())
     total = serializers.IntegerField()
     unusable = serializers.ListField(
-        child=serializers.CharField(), help_text="Names that are not UTF-8, of files and folders; 20 at most."
+        child=serializers.CharField(), help_text="Files and folders whose names are not UTF-8; at most 20."
     )

@@ -325,7 +325,7 @@ def place_vods(change: SessionChange, by: User, new: dict[str, NewPlacement]) ->
     placements = {change.index_of(vod_id): item.placement for vod_id, item in new.items()}
     for vod_id, item in new.items():
         if abs(item.placement.offset) > change.longest:
-            sentence = f"The offset of {vod_id} is longer than the longest VOD ({change.longest:.3f} s)."
+            sentence = f"The offset of {vod_id} exceeds the duration of the longest VOD ({change.longest:.3f} s)."
             raise DomainError("offset_out_of_range", sentence, vod_id=vod_id, limit=change.longest)
         if abs(item.placement.drift_ppm) > MAX_DRIFT_PPM:
             sentence = f"The drift of {vod_id} is more than {MAX_DRIFT_PPM:.0f} ppm."

@@ -31,7 +31,7 @@ from vodplatform.core.formatting import counted
 
 TAKEN_IN_PERCENT, STILLS_PERCENT, DUBBED_PERCENT = 15.0, 20.0, 95.0
 STILLS = ("poster", "peaks", "sprite")
-DELETED = "The pro job has been deleted."
+DELETED = "The pro job was deleted."
 
 
 class ProSyncJobs(JobHooks):
@@ -44,7 +44,7 @@ class ProSyncJobs(JobHooks):
         for job in jobs:
             row = rows.get(job.pk)
             if row is None:
-                found[job.pk] = JobSummary("A pro job that is gone")
+                found[job.pk] = JobSummary("Deleted pro job")
             else:
                 count = len(job.segments_data or [])
                 detail = counted(count, "segment")
@@ -76,7 +76,7 @@ def _ingest_video(work: Work) -> None:
     upload = Upload.objects.filter(pk=context.params["upload_id"]).first()
     taken = ingest(context, video, upload, work.folder)
     if not taken.facts["width"]:
-        raise JobFailed("no_video", "There is no picture in this file.")
+        raise JobFailed("no_video", "This file has no video track.")
     make_stills(context, video, taken.path, work.folder, STILLS, share=(TAKEN_IN_PERCENT, STILLS_PERCENT))
     with locked_for_write(context, video, upload.purpose if upload else ""):
         make_ready(video, taken.columns)
@@ -86,7 +86,7 @@ def _ingest_video(work: Work) -> None:
 
 def _store_result(work: Work, made: Made) -> None:
     context, row, folder = work.context, work.row, work.folder
-    context.progress(DUBBED_PERCENT, "Keeping the video")
+    context.progress(DUBBED_PERCENT, "Saving the video")
     facts = facts_of(context, made.path)
     out = folder / "kept" / RenditionKind.DUB
     out.mkdir(parents=True, exist_ok=True)

@@ -59,7 +59,10 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         given = form.get("segments") or form.get("segments_data")
         wanted, faults = segments.read_list(given or [], "segments")
         if len(wanted) > most:
-            sentence = f"Your plan allows {counted(most, 'segment')}, and these are {len(wanted)}."
+            sentence = (
+                f"Your plan allows {counted(most, 'segment')} per job; the request has {len(wanted)}. "
+                "Remove some segments."
+            )
             raise DomainError("segment_limit", sentence, limit=most)
         if not wanted and not faults:
             faults = [Fault(None, "segments", "no_segments", "Send at least one segment.")]
@@ -73,7 +76,9 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         options, wrong = segments.read_options(form.get("options"))
         faults = [*faults, *more, *wrong]
         if settings.PROSYNC_ENGINE == Engine.SYNCSO and options.model not in ("", *syncso.MODELS):
-            faults.append(Fault(None, "options.model", "unknown", f"One of {', '.join(syncso.MODELS)}."))
+            faults.append(
+                Fault(None, "options.model", "unknown", f"Unknown model. Use one of {', '.join(syncso.MODELS)}.")
+            )
         if video is None:
             faults.append(Fault(None, "video", "missing", "Send the video as `video` in a multipart form."))
         if not uploads:
@@ -160,5 +165,5 @@ class ProJobViewSet(ApiViewSet[ProJob]):
 
 def _refused(faults: list[Fault], type: str = "invalid") -> DomainError:
     first = faults[0].message
-    sentence = first if len(faults) == 1 else f"{first} There are {len(faults)} faults in all; see `errors`."
+    sentence = first if len(faults) == 1 else f"{first} There are {len(faults)} errors in total; see `errors`."
     return DomainError(type, sentence, errors=[fault.as_json() for fault in faults])

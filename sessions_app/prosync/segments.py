@@ -98,13 +98,13 @@ def read_refs(given: Any, count: int) -> tuple[list[str], list[Fault]]:
     if faults:
         return names, faults
     if len(values) != count:
-        sentence = f"Name every sound: there are {count} sounds and {len(values)} names."
+        sentence = f"Send one name per sound: there are {count} sounds and {len(values)} names."
         return names, [Fault(None, "audio_ref_ids", "wrong_count", sentence)]
     if not all(one and _is_text(one, MAX_REF) for one in values):
-        sentence = f"Each name is a text of 1 to {MAX_REF} characters."
+        sentence = f"Each name must be a text of 1 to {MAX_REF} characters."
         return names, [Fault(None, "audio_ref_ids", "invalid", sentence)]
     if twice := sorted({one for one in values if values.count(one) > 1}):
-        sentence = f"{twice[0]!r} names more than one sound."
+        sentence = f"The name {twice[0]!r} is used for more than one sound. Names must be unique."
         return values, [Fault(None, "audio_ref_ids", "duplicate_ref", sentence)]
     return values, []
 
@@ -122,9 +122,11 @@ def read_options(given: Any) -> tuple[Options, list[Fault]]:
     faults = []
     mode, model = value.get("sync_mode"), value.get("model")
     if mode is not None and mode not in MODES:
-        faults.append(Fault(None, "options.sync_mode", "unknown", f"One of {', '.join(MODES)}."))
+        faults.append(Fault(None, "options.sync_mode", "unknown", f"Unknown mode. Use one of {', '.join(MODES)}."))
     if model is not None and not (model and _is_text(model, MAX_MODEL)):
-        faults.append(Fault(None, "options.model", "invalid", f"A text of 1 to {MAX_MODEL} characters."))
+        faults.append(
+            Fault(None, "options.model", "invalid", f"The model must be a text of 1 to {MAX_MODEL} characters.")
+        )
     remove_text, more = _read_removal(value.get("remove_text"))
     options = Options(remove_text=remove_text) if faults else Options(mode or USUAL_MODE, model or "", remove_text)
     return options, [*faults, *more]
@@ -144,17 +146,24 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
         if given.get(name) is not None:
             seconds = _number(given[name])
             if seconds is None or seconds < 0:
-                faults.append(Fault(None, f"{field}.{name}", "not_a_number", "Seconds of the video, 0 or more."))
+                faults.append(
+                    Fault(
+                        None,
+                        f"{field}.{name}",
+                        "not_a_number",
+                        "The time must be a number of seconds of the video, 0 or more.",
+                    )
+                )
             else:
                 found[name] = seconds
     if "end" in found and found["end"] <= found.get("start", 0.0):
-        faults.append(Fault(None, f"{field}.end", "end_before_start", "It has to lie behind the start."))
+        faults.append(Fault(None, f"{field}.end", "end_before_start", "The end must be after the start."))
     regions = given.get("regions")
     if regions is not None:
         boxes = [_read_box(one) for one in regions] if isinstance(regions, list) else [None]
         if None in boxes or not 0 < len(boxes) <= MAX_REGIONS:
             sentence = (
-                f"1 to {MAX_REGIONS} boxes of x, y, width and height, as shares of the picture from 0 to 1; "
+                f"Send 1 to {MAX_REGIONS} boxes with x, y, width and height, as shares of the picture from 0 to 1; "
                 f"width and height at least {MIN_SIDE}."
             )
             faults.append(Fault(None, f"{field}.regions", "invalid", sentence))
@@ -213,7 +222,7 @@ def _read_segment(
     index: int, given: Any, sounds: Mapping[str, float | None], duration: float | None
 ) -> tuple[Segment | None, list[Fault]]:
     if not isinstance(given, Mapping):
-        return None, [Fault(index, "segment", "not_an_object", "A segment is an object.")]
+        return None, [Fault(index, "segment", "not_an_object", "A segment must be a JSON object.")]
     faults = []
     times = {}
     for name in ("startTime", "endTime"):
@@ -225,7 +234,14 @@ def _read_segment(
             times[name] = seconds
     start, end = times.get("startTime"), times.get("endTime")
     if start is not None and end is not None and end <= start:
-        faults.append(Fault(index, "endTime", "end_before_start", f"It ends at {end:g} s, and begins at {start:g} s."))
+        faults.append(
+            Fault(
+                index,
+                "endTime",
+                "end_before_start",
+                f"The segment's end, {end:g} s, must be after its start, {start:g} s.",
+            )
+        )
         end = None
     if duration is not None:
         for name, seconds in times.items():
@@ -238,7 +254,9 @@ def _read_segment(
     if label is None:
         label = ""
     if not _is_text(label, MAX_LABEL):
-        faults.append(Fault(index, "label", "invalid", f"A text of at most {MAX_LABEL} characters, in one line."))
+        faults.append(
+            Fault(index, "label", "invalid", f"The label must be one line of at most {MAX_LABEL} characters.")
+        )
         label = ""
     if start is None or end is None:
         return None, faults
@@ -258,7 +276,7 @@ def _read_sound(
         return (
             "",
             None,
-            [Fault(index, "audioInput.refId", "unknown_ref", f"No sound has this name; there are: {known}.")],
+            [Fault(index, "audioInput.refId", "unknown_ref", f"No sound has this name. Use one of: {known}.")],
         )
     crop, faults = _read_crop(index, _field(given, "startTime"), _field(given, "endTime"), ref, sounds[ref])
     return ref, crop, faults
@@ -271,11 +289,11 @@ def _read_crop(
     if given_begin is None and given_end is None:
         return None, []
     if given_begin is None or given_end is None:
-        sentence = "Give both ends of the part of the sound, or none."
+        sentence = "Give both the start and the end of the part of the sound, or neither."
         return None, [Fault(index, names[given_begin is not None], "crop_incomplete", sentence)]
     begin, end = _number(given_begin), _number(given_end)
     faults = [
-        Fault(index, name, "not_a_number", "A number of seconds of the sound, 0 or more.")
+        Fault(index, name, "not_a_number", "The time must be a number of seconds of the sound, 0 or more.")
         for name, value in zip(names, (begin, end), strict=True)
         if value is None or value < 0
     ]
@@ -283,7 +301,7 @@ def _read_crop(
         return None, faults
     last = end if length is None else min(end, length)
     if end <= begin:
-        sentence = f"The part of the sound ends at {end:g} s, and begins at {begin:g} s."
+        sentence = f"The end of the part of the sound, {end:g} s, must be after its start, {begin:g} s."
         return None, [Fault(index, names[1], "end_before_start", sentence)]
     if length is not None and (begin >= length or end > length + ROUNDING):
         faults = [Fault(index, names[begin < length], "crop_outside", f"The sound {ref!r} ends at {length:.3f} s.")]
@@ -299,7 +317,10 @@ def _overlaps(segments: Sequence[Segment]) -> list[Fault]:
     last: Segment | None = None
     for segment in segments:
         if last is not None and segment.start < last.end:
-            sentence = f"It begins {last.end - segment.start:.3g} s before segment {last.index + 1} ends."
+            sentence = (
+                f"The segment starts {last.end - segment.start:.3g} s before segment {last.index + 1} "
+                "ends. Segments must not overlap."
+            )
             faults.append(Fault(segment.index, "startTime", "overlap", sentence))
         if last is None or segment.end > last.end:
             last = segment

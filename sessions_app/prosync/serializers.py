@@ -14,7 +14,7 @@ from vodplatform.core.api.fields import AnswerSerializer, CauseSerializer, ListP
 
 Data = dict[str, Any]
 MESSAGES = {
-    JobStatus.QUEUED: "Waiting for its turn",
+    JobStatus.QUEUED: "Queued",
     JobStatus.COMPLETED: "The video is ready",
     JobStatus.CANCELLED: "Cancelled",
 }
@@ -24,16 +24,20 @@ class NewProJobSerializer(serializers.Serializer[Data]):
     """A video, sounds, and the segment that each sound replaces."""
 
     video = serializers.FileField()
-    audio_files = serializers.ListField(child=serializers.FileField(), help_text="1 to 50 parts of this name.")
-    audio_ref_ids = serializers.CharField(required=False, help_text="A JSON list that names the sounds in their order.")
+    audio_files = serializers.ListField(
+        child=serializers.FileField(), help_text="1 to 50 sound files, each as a part with this name."
+    )
+    audio_ref_ids = serializers.CharField(
+        required=False, help_text="A JSON list with one name per sound, in the order of `audio_files`."
+    )
     segments = serializers.CharField(
         required=False,
         help_text="A JSON list of `{startTime, endTime, audioInput: {refId, startTime?, endTime?}, label?}`; "
-        "`segments_data` is the same.",
+        "`segments_data` is an alias.",
     )
     options = serializers.CharField(
         required=False,
-        help_text="A JSON object: `sync_mode` cut_off (the usual one), loop, bounce, silence or remap; `model`; "
+        help_text="A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; "
         "`remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as shares of the displayed "
         "picture from 0 to 1, times in seconds of the video.",
     )
@@ -122,7 +126,10 @@ class ProJobSerializer(AnswerSerializer[ProJob]):
         if row.job.status != JobStatus.FAILED:
             return None
         given = row.job.error or {}
-        return {"type": given.get("type", "server_error"), "message": given.get("message", "It failed.")}
+        return {
+            "type": given.get("type", "server_error"),
+            "message": given.get("message", "The job failed. Try again."),
+        }
 
     def compute_generation_id(self, row: ProJob) -> str | None:
         return row.generation_id or None
@@ -159,5 +166,5 @@ class ProJobQuerySerializer(ListQuerySerializer):
 
     status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
     same_video_as = serializers.UUIDField(
-        required=False, help_text="A pro job of your own: the others of the very same file."
+        required=False, help_text="Id of one of your pro jobs; returns your other pro jobs with the same video file."
     )

@@ -129,7 +129,7 @@ def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
     if row is None:
         return  # The job was deleted, or the provider has not answered the create request yet.
     if not ProJob.objects.filter(pk=row.pk, notified_at__lt=sent_at).update(notified_at=sent_at):
-        raise DomainError("signature_invalid", "This call has come before.")
+        raise DomainError("signature_invalid", "This webhook call was already received.")
     jobs.wake_waiting(row.job_id)
 
 

@@ -32,7 +32,7 @@ VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
 PROBE_SECONDS = 60.0  # seconds per sound, which is decoded completely
-NO_SOUND = {"error": {"type": "not_a_sound", "message": "This is no sound in MP3, WAV, M4A, AAC, Ogg or FLAC."}}
+NO_SOUND = {"error": {"type": "not_a_sound", "message": "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound."}}
 
 
 def _admit(user: User, given: Mapping[str, str]) -> None:
@@ -140,7 +140,14 @@ def _probe_sounds(user: User, paths: Sequence[Path], folder: Path) -> list[dict[
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
             return [answer for path in paths for answer in _probe_sounds(user, [path], folder)]
-        return [{"error": {"type": "sound_unreadable", "message": "Reading it broke or took too long."}}]
+        return [
+            {
+                "error": {
+                    "type": "sound_unreadable",
+                    "message": "The sound could not be read or reading took too long. Upload another file.",
+                }
+            }
+        ]
     return answers
 
 
@@ -155,10 +162,12 @@ def _video(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if not facts["width"]:
         raise DomainError("no_video")
     if facts.get("truncated"):
-        raise DomainError("dub_failed", "The video is cut short: its end is missing.")
+        raise DomainError("dub_failed", "The video is incomplete: its end is missing. Upload it again.")
     if facts["duration"] > settings.MAX_VIDEO_SECONDS:
         hours = settings.MAX_VIDEO_SECONDS / 3600
-        raise DomainError("video_too_long", f"The video is longer than {hours:g} hours.")
+        raise DomainError(
+            "video_too_long", f"The video is longer than {hours:g} hours, the maximum. Upload a shorter one."
+        )
     return facts
 
 
@@ -170,7 +179,7 @@ def _sound(upload: Upload, answer: dict[str, Any]) -> Sound:
 
 
 def _only_in_its_form() -> DomainError:
-    return DomainError("invalid", errors={"purpose": ["The files of a pro job come in its form alone."]})
+    return DomainError("invalid", errors={"purpose": ["Files of a pro job can only be uploaded with its form."]})
 
 
 class ProVideoUpload(UploadHandler):

@@ -155,7 +155,7 @@ class TestSigningUp:
             response = Client().post("/signup", {**NEW, "username": name})
         assert response.status_code == 429
         assert 60 < int(response["Retry-After"]) <= 3601
-        assert "Too many accounts were made from your network. Try again in" in html_of(response)
+        assert "Too many accounts were made from your network. Retry in" in html_of(response)
         assert set(User.objects.values_list("username", flat=True)) == {"ada", "ben"}
 
     def test_one_name_twice_at_once(self, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,13 +190,13 @@ class TestPassword:
         key, access = make_key(owner), Api()
         access.headers = {"Authorization": f"Bearer {jwt.issue(owner, ['read']).access}"}
         page = browser.post("/account/password", self.FORM, follow=True)
-        assert "Other browsers are signed out. One API token still works." in html_of(page)
+        assert "Other browsers were signed out. One API token still works." in html_of(page)
         assert elsewhere.get("/api/v1/me").status_code == 401
         assert access.get("/api/v1/me").status_code == 401
         assert Api(key).get("/api/v1/me").status_code == 200
         again = {**self.FORM, "old_password": self.FORM["new_password1"], "revoke_tokens": "on"}
         page = browser.post("/account/password", again, follow=True)
-        assert "Other browsers are signed out." in html_of(page)
+        assert "Other browsers were signed out." in html_of(page)
         assert "still work" not in html_of(page)
         assert Api(key).get("/api/v1/me").status_code == 401
 

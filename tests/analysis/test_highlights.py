@@ -121,7 +121,7 @@ def test_progress_never_goes_back(found: Found) -> None:
     texts = list(dict.fromkeys(text for _, text in found.told))
     assert texts[:2] == ["Reading the video", "Analyzing segment 1/6"]
     assert "Analyzing segment 6/6" in texts
-    assert "Cutting the reel" in texts
+    assert "Creating the reel" in texts
 
 
 def test_segments_are_a_fixed_grid_with_named_signals(loud: Path, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_without_sound_the_motion_alone_decides_and_that_is_said(silent: Path, t
     result = analysed(silent, tmp_path / "out")
     [(start, end)] = spans(result)
     assert min(end, FAST[1]) - max(start, FAST[0]) > 4
-    assert result.data["warnings"] == ["There is no sound: the motion alone decided."]
+    assert result.data["warnings"] == ["The video has no sound, so highlights were chosen by motion only."]
     assert probe(tmp_path / "out" / result.files["reel"]).audio_tracks == ()
 
 
@@ -211,7 +211,7 @@ def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(loud: Path, tmp_pa
     assert data["segments"][-1]["end_time"] == data["duration"]
     if suffix != "ts":  # which announces nothing
         ends = duration(data["duration"])
-        assert data["warnings"][0] == f"The file ends at {ends}; 1:00 were announced. What is there was analysed."
+        assert data["warnings"][0] == f"The file ends at {ends}; 1:00 were announced. The existing part was analysed."
 
 
 def test_turned_and_variable_rates_are_analysed(clips: Path, tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_budget_that_runs_out_is_reported(loud: Path, tmp_path: Path, monkeypa
     result, judge = judged(loud, tmp_path / "out", monkeypatch, [0.5], notes=())
     assert len(judge.seen) == 1
     [warning] = result.data["warnings"]
-    assert warning == "All that the model may be asked was used up; the signals alone decided the rest."
+    assert warning == "The model's budget is used up; the remaining highlights were chosen by sound and motion only."
 
 
 def test_a_model_scores_the_best_windows(loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,13 +305,13 @@ def test_an_unsure_model_is_ignored(loud: Path, found: Found, tmp_path: Path, mo
 
 def test_a_reel_that_cannot_be_cut_is_reported(loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
-        raise highlights.ConversionFailed("Its data is damaged.")
+        raise highlights.ConversionFailed("The video data is damaged.")
 
     monkeypatch.setattr(highlights, "cut_reel", refuse)
     result = analysed(loud, tmp_path / "out")
     assert len(result.data["highlights"]) == 2
     assert {one["reel_start"] for one in result.data["highlights"]} == {None}
-    assert result.data["warnings"] == ["The reel could not be cut. Its data is damaged."]
+    assert result.data["warnings"] == ["The reel could not be cut. The video data is damaged."]
     assert "reel" not in result.files
 
 

@@ -84,7 +84,7 @@ class TestResults:
         twice = with_reel(once, [(12.0, 17.0)], [{"part": 0, "source": [12.0, 17.0], "reel": [0.0, 5.0]}])
         assert [one["description"] for one in twice["highlights"]] == ["Loud."]
         assert once["summary"] == "1 moment, 2.5 s, chosen by hand."
-        assert twice["summary"] == "1 moment, 5 s, all of them as found."
+        assert twice["summary"] == "1 moment, 5 s, all found automatically."
         assert twice["found"] == DATA["highlights"]
 
 

@@ -63,7 +63,7 @@ class TestStatus:
         assert body["eta_seconds"] == 91.2
         paused = make_analysis(status=JobStatus.PAUSED, progress=25, seconds_left=91.25, started_at=Now())
         assert api.get(f"{BASE}/status/{paused.pk}").json()["eta_seconds"] is None
-        error = {"type": "no_video", "message": "There is no picture in this file."}
+        error = {"type": "no_video", "message": "This file has no video track."}
         failed = make_analysis(status=JobStatus.FAILED, error=error)
         body = api.get(f"{BASE}/status/{failed.pk}").json()
         assert (body["error"], body["message"]) == (error, error["message"])

@@ -143,7 +143,7 @@ class TestPatience:
         judge = judge_of(server, pauses)
         assert judge.judge(WINDOW) == UNKNOWN
         assert (pauses, judge.is_spent, len(server.asked)) == ([], True, 1)
-        assert judge.notes == ["The model's endpoint is busy or broken (429); the signals alone decided."]
+        assert judge.notes == ["The model's endpoint is busy or unavailable (429); sound and motion alone decided."]
 
     def test_each_window_has_three_attempts(self, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fails(500)] * 3
@@ -181,7 +181,7 @@ class TestPatience:
         assert verdicts == [UNKNOWN] * vision.FAULTS_IN_A_ROW
         (note,) = judge.notes
         assert why in note
-        assert note.endswith("; the signals alone decided.")
+        assert note.endswith("; sound and motion alone decided.")
         calls = len(server.asked)
         assert judge.judge(WINDOW) == UNKNOWN
         assert (len(server.asked), len(judge.notes)) == (calls, 1)
@@ -216,7 +216,9 @@ class TestBudget:
         assert judge.is_spent
         assert judge.judge(WINDOW) == UNKNOWN
         assert len(server.asked) == 4
-        assert judge.notes == ["All that the model may be asked was used up; the signals alone decided the rest."]
+        assert judge.notes == [
+            "The model's budget is used up; the remaining highlights were chosen by sound and motion only."
+        ]
 
     def test_without_budget_windows_stay_unknown(self, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fails(500)

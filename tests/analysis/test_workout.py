@@ -103,14 +103,14 @@ def test_who_walks_away_is_not_counted_and_who_leaves_the_picture_is_told_to_fil
     assert part["end_time"] == pytest.approx(len(joints) / 15, abs=0.2)
     assert "body is in the picture" in part["reason"] or "further away" in part["reason"]
     assert data["summary"].startswith("5 squats. For 1")
-    assert data["summary"].endswith("s the program cannot tell.")
+    assert data["summary"].endswith("s could not be counted.")
 
 
 def test_without_movement_or_with_too_few_pictures_it_says_so() -> None:
     data = described(resting(20), noise=0.2)
     assert data["exercises"] == []
     assert data["total_repetitions"] == 0
-    assert data["summary"] == "Nothing repeats clearly enough to be counted."
+    assert data["summary"] == "No movement repeats clearly enough to be counted."
     for length in (0, 1, 5):
         data = described(squatting(np.zeros(length)))
         assert data["exercises"] == []

@@ -81,8 +81,8 @@ class TestWhatItSays:
         assert percents == sorted(percents)
         assert (percents[0], percents[-1]) == (0, 100)
         assert list(dict.fromkeys(line["message"] for line in lines if "progress" in line)) == [
-            "Looking at the video", "Making the poster", "Making the preview pictures", "Drawing the sound",
-            "Preparing the stream", "Encoding 90 lines", "Making the proxy", "Taking the sound away", "Done",
+            "Reading the video", "Making the poster", "Making the preview thumbnails", "Drawing the waveform",
+            "Preparing the stream", "Encoding 90 lines", "Making the proxy", "Removing the sound", "Done",
         ]  # fmt: skip
 
     def test_progress_stays_where_it_was_when_told_less(self) -> None:

@@ -45,11 +45,11 @@ def test_an_encode_says_why_and_its_progress_never_goes_back(tmp_path: Path) -> 
     lines = asked(tmp_path, *clips)
     result = lines[-1]["result"]
     assert (result["picture"], result["sound"], result["fps"]) == ("encoded", "encoded", [30, 1])
-    assert result["why"] == "Clip 2 (“clip-2.mp4”) is of another encoding than the others."
+    assert result["why"] == "Clip 2 (“clip-2.mp4”) has another encoding than the other clips."
     percents = [line["progress"] for line in lines[:-1]]
     assert percents == sorted(percents)
     assert percents[-1] == 100
-    assert {"Looking at clip 2", "Encoding clip 1 of 2", "Encoding clip 2 of 2", "Joining", "Done"} <= {
+    assert {"Reading clip 2", "Encoding clip 1 of 2", "Encoding clip 2 of 2", "Joining", "Done"} <= {
         line["message"] for line in lines[:-1]
     }
     assert {path.name for path in tmp_path.iterdir()} == {"clip-1.mp4", "clip-2.mp4", "merged.mp4"}

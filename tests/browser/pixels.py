@@ -53,7 +53,7 @@ def wait_until_standing(page: Page) -> None:
     What was pressed before shows with the next picture that is drawn; until then the old word stands.
     """
     page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    expect(page.locator("[data-sync-word]")).to_have_text("paused, in sync")
 
 
 def spread(frames: dict[str, int], rates: dict[str, Fraction], starts: dict[str, float]) -> float:

@@ -116,7 +116,7 @@ def test_no_page_has_a_finding_or_is_wider_than_the_window(
         # Then its button is the first thing no more, and has another colour.
         expect(page.get_by_role("heading", name="No challenges yet")).to_be_visible()
     if name == "comparison":
-        expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+        expect(page.locator("[data-sync-word]")).to_have_text("paused, in sync")
     if name == "choosing":
         expect(page.locator("[data-grid] li")).to_have_count(6)
     if name == "library":

@@ -25,7 +25,9 @@ def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPag
     page.route("**/global-seek", lambda route: route.fulfill(status=500, json=BROKEN))
     page.locator("[data-lanes]").press("ArrowRight")
     toasts = page.locator("[data-toasts]")
-    expect(toasts).to_contain_text("Something broke. The fault is ours and has been noted (request 7f3a)")
+    expect(toasts).to_contain_text(
+        "Something broke. The server reported an internal error, which has been logged (request 7f3a)"
+    )
     page.unroute("**/global-seek")
 
     gone = comparison["vods"][1]["stream_url"].split("?")[0]
@@ -41,9 +43,9 @@ def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPag
     # The page retries once, with a fresh address.
     wait_until(lambda: page.evaluate("true") and len(refused) > 1, 20, "the page's own second try")
     expect(note).to_contain_text("B cannot be played")
-    expect(page.locator("[data-sync-word]")).to_have_text("one not shown")
+    expect(page.locator("[data-sync-word]")).to_have_text("1 video failed")
     page.unroute(f"**{gone}*")
-    note.get_by_role("button", name="Try again").click()
+    note.get_by_role("button", name="Retry").click()
     expect(note).not_to_contain_text("cannot be played")
     wait_until_standing(page)
 
@@ -51,7 +53,7 @@ def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPag
     page.goto("/compare?new&from=folders")
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached. Check the network")
     page.unroute("**/library-files*")
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.locator("[data-grid] li")).to_have_count(6)
 
     code, opened = 1011, []

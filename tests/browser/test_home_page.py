@@ -23,7 +23,7 @@ def test_what_runs_moves_and_ends_by_itself(open_page: OpenPage, backstage: Back
     expect(running).to_be_hidden()
     attention = page.get_by_role("region", name="Needs attention")
     expect(attention).to_contain_text("It took too long.")
-    expect(attention.get_by_role("link", name="See what to do: Failed: Align Round 7")).to_be_visible()
+    expect(attention.get_by_role("link", name="Show the error: Failed: Align Round 7")).to_be_visible()
 
 
 @pytest.mark.services

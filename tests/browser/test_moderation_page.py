@@ -52,13 +52,13 @@ def test_the_queue_is_worked_through_by_keys(open_page: OpenPage, backstage: Bac
     expect(page.get_by_role("status").filter(has_text="Taken down")).to_be_focused()
     expect(heading).to_have_text("Best clutches")
     page.keyboard.press("d")
-    expect_visible(page.get_by_text("Dismissed: “Best clutches”."), page.get_by_role("heading", name="Nothing waits"))
+    expect_visible(page.get_by_text("Dismissed: “Best clutches”."), page.get_by_role("heading", name="No open reports"))
     assert [is_hidden(backstage, video) for video in videos.values()] == [True, False]
     page.get_by_role("link", name="Closed").click()
     page.get_by_role("link", name="LAN final").click()
     expect(page.get_by_text("Taken down: Not theirs to publish, by ruth")).to_be_visible()
     page.get_by_label("Reason").fill("It was theirs after all")
-    page.get_by_role("button", name="Show it again").click()
+    page.get_by_role("button", name="Restore").click()
     wait_until(lambda: not is_hidden(backstage, videos["LAN final"]))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 ROLES = ["closed", "anonymous", "user", "moderator", "admin"]
 STATES = ["shown", "hidden", "deleted"]
 HEADINGS = {
-    "closed": "nobody signed in, `VOD_PUBLIC_CATALOG=0`", "anonymous": "nobody signed in", "user": "user",
+    "closed": "not signed in, `VOD_PUBLIC_CATALOG=0`", "anonymous": "not signed in", "user": "user",
     "moderator": "moderator", "admin": "admin",
 }  # fmt: skip
 EXPLAINED = {200: "yes", 201: "yes", 400: "yes", 401: "401", 403: "403", 404: "404", 409: "409"}
@@ -48,29 +48,29 @@ OPERATION = {
 IN_BODY = {"video_id": "{id}"}
 CALLS = [
     Call("list", "GET", "", _rows(401, 200, 200, 200, 200), aliases=("videos",)),
-    Call("list deleted ones (empty but for admins)", "GET", "?status=deleted", _rows(401, 200, 200, 200, 200),
+    Call("list deleted videos (empty except for admins)", "GET", "?status=deleted", _rows(401, 200, 200, 200, 200),
          aliases=("videos?status=deleted",)),
     Call("create", "POST", "", _rows(401, 401, 403, 201, 201), {"title": "New"}, aliases=("videos",)),
-    Call("look", "GET", "/{id}", READ, aliases=("videos-update/{id}",)),
+    Call("read", "GET", "/{id}", READ, aliases=("videos-update/{id}",)),
     Call("edit", "PUT", "/{id}", CHANGE, {"title": "Changed"}, aliases=("videos-update/{id}",)),
-    Call("edit in part", "PATCH", "/{id}", CHANGE, {"title": "Changed"}),
+    Call("edit some fields", "PATCH", "/{id}", CHANGE, {"title": "Changed"}),
     Call("hide", "PUT", "/{id}", CHANGE, {"is_hidden": True}, aliases=("videos-update/{id}",)),
-    Call("look what has come (operations for moderators alone)", "GET", "/{id}/sync", READ,
+    Call("read what has come (operations for moderators alone)", "GET", "/{id}/sync", READ,
          aliases=("sync?video_id={id}",)),
-    Call("sync without operations", "POST", "/{id}/sync",
+    Call("send a send a sync without operations", "POST", "/{id}/sync",
          _rows(401, 401, (200, 404, 404), (200, 200, 404), 200), {}, aliases=("sync",), alias_body=IN_BODY),
-    Call("sync operations", "POST", "/{id}/sync", CHANGE, {"operations": [OPERATION]}, aliases=("sync",),
+    Call("send operations", "POST", "/{id}/sync", CHANGE, {"operations": [OPERATION]}, aliases=("sync",),
          alias_body=IN_BODY),
     Call("upload a file", "POST", "/{id}/file",
          _rows(401, 401, (403, 404, 404), (400, 400, 404), (400, 400, 409)), {}),
-    Call("say that it is ready", "PUT", "/{id}/ready", CHANGE, {}, aliases=("videos-upload",),
+    Call("mark as ready", "PUT", "/{id}/ready", CHANGE, {}, aliases=("videos-upload",),
          alias_body={"videoId": "{id}"}),
-    Call("read what a client reported of its processing", "GET", "/{id}/ready",
+    Call("read the processing report of a client", "GET", "/{id}/ready",
          _rows(401, 401, (403, 404, 404), (200, 200, 404), 200)),
     Call("report", "POST", "/{id}/reports",
          _rows(401, 401, (201, 404, 404), (201, 201, 404), (201, 201, 409)), {"reason": "spam"}),
     Call("delete", "DELETE", "/{id}", REMOVE, aliases=("videos-delete/{id}",)),
-    Call("delete for good", "DELETE", "/{id}?hard=true", REMOVE, aliases=("videos-delete/{id}?hard=true",)),
+    Call("delete finally", "DELETE", "/{id}?hard=true", REMOVE, aliases=("videos-delete/{id}?hard=true",)),
     Call("restore", "POST", "/{id}/restore", REMOVE),
 ]  # fmt: skip
 
@@ -78,11 +78,14 @@ CALLS = [
 def table() -> str:
     """The document."""
     lines = [
-        "# Who may do what in the catalogue",
+        "# Roles in the catalogue",
         "",
-        "Made by `python -m tests.catalogue.matrix`; `tests/catalogue/test_roles.py` tries every cell. Three answers",
-        "in one cell are for a video that is shown, hidden (or has no file yet), and deleted. A token needs the scope",
-        "`read` to look, `write` for the rest; an admin's token without the scope `admin` is a moderator's.",
+        "The command `python -m tests.catalogue.matrix` prints this page, and `tests/catalogue/test_roles.py` "
+        "tests every cell. A",
+        "cell with three answers is for a video that is shown, hidden (or without a file), or deleted. A token "
+        "needs the scope",
+        "`read` for GET requests and `write` for all others. An admin's token without the scope `admin` has a "
+        "moderator's rights.",
         "",
         "| call | " + " | ".join(HEADINGS[role] for role in ROLES) + " |",
         "| --- " * (len(ROLES) + 1) + "|",

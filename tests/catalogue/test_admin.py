@@ -363,14 +363,14 @@ class TestReports:
         assert row.settled_at is None
 
     def test_a_settled_one_stays_as_it_is(self, client: Client, moderator: User, other: User, video: Video) -> None:
-        row = reported(video, other, settled_at=video.created_at, settled_by=other, outcome="Nothing wrong")
+        row = reported(video, other, settled_at=video.created_at, settled_by=other, outcome="No violation")
         for url in (page_of(video), f"{REPORTS}{row.pk}/change/"):
             form = form_of(client, url)
             form |= {name: "Another" for name in [*form, "outcome", "reports-0-outcome"] if name.endswith("outcome")}
             client.post(url, form)
         act(client, "settle", row, url=REPORTS)
         row.refresh_from_db()
-        assert (row.settled_by, row.outcome) == (other, "Nothing wrong")
+        assert (row.settled_by, row.outcome) == (other, "No violation")
 
     def test_who_comes_too_late_is_told(self, client: Client, moderator: User, other: User, video: Video) -> None:
         row = reported(video, other)

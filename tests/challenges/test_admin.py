@@ -191,7 +191,7 @@ class TestMerges:
         said = act(desk, MERGES, "cancel", waiting, done)
         assert said[0] == "1 cancelled."
         assert "Done" in said[1]
-        assert act(desk, MERGES, "retry", failed)[0] == "1 queued again."
+        assert act(desk, MERGES, "retry", failed)[0] == "1 requeued."
         said = act(desk, MERGES, "delete_merges", waiting, shown)
         assert said[0] == "1 deleted."
         assert len(said) == 2

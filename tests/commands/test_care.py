@@ -102,7 +102,9 @@ def test_doctor_says_what_easyocr_lacks_and_where_to_get_it(settings, tmp_path, 
     elif has_folder:
         assert said.startswith(f"{tmp_path}, named by VOD_EASYOCR_MODELS, has no english_g2.pth: download english_g2")
     else:
-        assert said.startswith("VOD_EASYOCR_MODELS does not say where EasyOCR's weights are: download english_g2")
+        assert said.startswith(
+            "VOD_EASYOCR_MODELS does not name the folder with EasyOCR's weights: download english_g2"
+        )
 
 
 @pytest.mark.parametrize(("allowed", "said"), [
@@ -168,7 +170,7 @@ def test_doctor_tells_folders_that_are_away_from_files_that_are_gone(db, capsys,
         (
             "disk",
             f"{tmp_path}/disk/a.mp4",
-            "1 videos lie in library folders that are away, the first is",
+            "1 videos are in unavailable library folders (first:",
             "have no file any more",
         ),
         ("x" * 300, f"{tmp_path}/{'x' * 300}/a.mp4", "do not exist, or cannot be read", "have no file any more"),
@@ -223,7 +225,7 @@ def test_doctor_fix_marks_videos_without_files_and_deletes_files_without_rows(db
     left, young = stored(media, "videos/nobodys/a.mp4"), stored(media, "uploads/nobodys/000001", age=60)
     code, output = doctor(capsys)
     assert code == 1
-    assert "1 videos have no file any more, the first is videos/gone/a.mp4" in output
+    assert "1 videos have lost their file (first: videos/gone/a.mp4" in output
     assert "1 files (10 B) belong to nothing, the first is videos/nobodys/a.mp4" in output
     assert left.exists()
     code, output = doctor(capsys, "--fix")

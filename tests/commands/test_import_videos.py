@@ -286,7 +286,7 @@ class TestWalking:
 
 class TestOwner:
     @pytest.mark.parametrize(
-        ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "There is no folder")]
+        ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "The folder")]
     )
     def test_needs_account_and_folder(self, owner: User, tmp_path: Path, folder: str, name: str, said: str) -> None:
         with pytest.raises(CommandError, match=said):
@@ -314,7 +314,7 @@ class TestWords:
         assert ended.value.code == 1
         reason, sums = out.splitlines()
         assert reason.startswith(f"{folder / 'text.mp4'}: ")
-        assert sums == "1 imported, 0 were there already, 1 failed"
+        assert sums == "1 imported, 0 already in the library, 1 failed"
         assert "2/2" in bar
 
     def test_an_empty_folder_is_no_failure(self, library: Library, run: Run) -> None:

@@ -256,7 +256,7 @@ class TestCost:
 
 SCRIPT = (
     "open(request['target'], 'wb').write(b'a video')\n"
-    "say(progress=50, message='Making the video')\n"
+    "say(progress=50, message='Rendering the video')\n"
     "say(result={'width': 3840, 'height': 720, 'duration': 4.5})\n"
 )
 

@@ -37,7 +37,7 @@ def test_it_is_asked_for_once_and_home_shows_how_far_it_is(browser: Client, owne
         assert (answer.status_code, answer["Location"]) == (302, "/")
     job = Job.objects.get()
     assert (job.kind, job.owner, job.status) == (SAMPLE_KIND, owner, JobStatus.QUEUED)
-    assert "Make a sample comparison" in browser.get("/").content.decode()
+    assert "Create a sample comparison" in browser.get("/").content.decode()
 
 
 def test_neither_a_link_nor_somebody_who_is_not_signed_in_makes_one(browser: Client) -> None:

@@ -74,7 +74,7 @@ ODD_HEADERS: dict[str, list[tuple[bytes, bytes]]] = {
     "many headers": [(b"x-%d" % number, b"a") for number in range(2000)],
     "a long header": [(b"x-long", b"a" * 60_000)],
     "an odd name": [(b"x-\xff", b"a"), (b"", b"a"), (b"x_y", b"\x00")],
-    "a length that is no number": [(b"content-length", b"ten")],
+    "a length that is not a number": [(b"content-length", b"ten")],
     "a negative length": [(b"content-length", b"-1")],
     "a long length": [(b"content-length", b"9" * 5000)],
     "two lengths": [(b"content-length", b"2"), (b"content-length", b"3")],

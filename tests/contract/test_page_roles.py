@@ -204,7 +204,7 @@ def test_moderators_see_what_of_the_catalogue_is_hidden(ids: dict[str, str], peo
         client = browser(people[role])
         assert shows(client.get("/catalogue"))
         assert shows(client.get(f"/catalogue/{ids['hidden_id']}/edit"))
-        assert b"made the video" in client.get(f"/catalogue/{ids['hidden_id']}/edit?part=history").content
+        assert b"created the video" in client.get(f"/catalogue/{ids['hidden_id']}/edit?part=history").content
 
 
 def test_who_may_see_but_not_change_a_catalogue_video_is_told_so(ids: dict[str, str], people: dict[str, User]) -> None:

@@ -48,7 +48,7 @@ def assert_unavailable_page(response: HttpResponse) -> None:
     page = response.content.decode()
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert response["Content-Type"].startswith("text/html")
-    assert "The service is unavailable for a moment" in page
+    assert "The service is temporarily unavailable" in page
     assert 'href="/login">Sign in' not in page  # the server does not know whether the user is signed in
 
 

@@ -33,7 +33,13 @@ for (const [name, changed, query, shown, expected] of [
   ["one that the search finds", video(), { ...ANY, search: "CAFE" }, null, "offer"],
   ["one that the search does not find", video(), { ...ANY, search: "tea" }, null, "remove"],
   ["one that is not featured", video(), { ...ANY, featured: true }, null, "remove"],
-  ["one that is shown and featured no more", video(), { ...ANY, featured: true }, video({ is_featured: true }), "draw"],
+  [
+    "one that is shown and no longer featured",
+    video(),
+    { ...ANY, featured: true },
+    video({ is_featured: true }),
+    "draw",
+  ],
   ["one older than what is shown", older, ANY, video(), "none"],
   ["a deleted one", gone, ANY, video(), "remove"],
   ["a deleted one where those are asked for", gone, { ...ANY, status: "deleted" }, null, "offer"],
@@ -59,12 +65,12 @@ test("views are told as people say them", () => {
 
 for (const [state, pending, words, kept = "yes"] of [
   ["offline", 3, "Storing in this browser", "soon"],
-  ["offline", 3, "3 changes would be lost if you closed this page", "no"],
+  ["offline", 3, "3 changes not stored: do not close this page", "no"],
   ["sending", 1, "Syncing", "soon"],
   ["synced", 0, "Saved"],
   ["pending", 2, "Syncing"],
   ["sending", 1, "Syncing"],
-  ["offline", 0, "No connection; what you change is kept here"],
+  ["offline", 0, "No connection; changes are stored in this browser"],
   ["offline", 1, "1 change waits for the network"],
   ["offline", 3, "3 changes wait for the network"],
   ["refused", 2, "2 changes could not be sent"],
@@ -107,7 +113,7 @@ test("a text that nobody has touched is what others have made of it", () => {
 for (const [name, other] of [
   ["of another beginning", written(SharedText.of({ value: "Round 8" }))],
   ["without a state", { value: "Round 8" }],
-  ["whose state is of another text", { value: "Round 8", state: SharedText.of({ value: "Round 9" }).state }],
+  ["whose state has another text", { value: "Round 8", state: SharedText.of({ value: "Round 9" }).state }],
   ["whose state is nonsense", { value: "Round 8", state: "1.AAAA" }],
   ["whose state is no base64", { value: "Round 8", state: "1.%" }],
 ])

@@ -222,7 +222,7 @@ test("a change is shown at once, and what others wrote meanwhile is not written 
   assert.equal(store.get("1").label, "theirs");
 });
 
-test("a change that is refused is shown as it was", async () => {
+test("a change that is refused is shown unchanged", async () => {
   const { api, store } = await storeOf(event("1", { label: "before" }));
   api.before = () => Promise.reject(new Error("refused"));
   await assert.rejects(store.change([{ id: "1", values: { label: "after" } }], "renamed"));

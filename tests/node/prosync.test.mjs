@@ -53,7 +53,7 @@ test("what became of the mouths is said once for all segments", () => {
   const moved = { label: "drawn", moved: 40, frames: 50 };
   const noFace = { label: null, why: "No face was found." };
   const none = { segments: [segment(noFace), segment(noFace)] };
-  assert.equal(toldOfAll(none), "Mouths left as they were. No face was found.");
+  assert.equal(toldOfAll(none), "Mouths not changed. No face was found.");
   assert.match(told(none, 0), /played once\. Mouth left as it was\.$/);
   const some = { segments: [segment(moved), segment(noFace), segment({ label: null, why: "It is turned away." })] };
   assert.equal(toldOfAll(some), "Mouths moved in 1 of 3 segments.");

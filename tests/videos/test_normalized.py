@@ -121,7 +121,7 @@ def test_a_job_that_needs_the_copy_waits_and_keeps_what_it_has_saved(referenced:
     run_queue("render")
     job.refresh_from_db()
     assert (job.status, job.checkpoint) == (JobStatus.WAITING, {"kept": 1})
-    assert job.message == "Waiting for a copy that can be played"
+    assert job.message == "Waiting for a playable copy"
 
 
 def test_one_that_cannot_be_copied_says_why(referenced: Video, owner: User, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_one_that_cannot_be_copied_says_why(referenced: Video, owner: User, tmp_
     run_queue("ingest")
     with pytest.raises(JobFailed, match="not a video file that can be read"):
         local_playable_path(referenced, tmp_path, viewer=None)
-    with pytest.raises(DomainError, match="No copy that can be played could be made: This is not a video"):
+    with pytest.raises(DomainError, match="No playable copy could be made: This is not a video"):
         played(referenced)
     assert Job.objects.count() == 1
 
@@ -170,20 +170,21 @@ def recording(**more: Any) -> Video:
 @pytest.mark.parametrize(
     ("found", "sentences"),
     [
-        ({}, ["It breaks off at its end. All that is whole is shown."]),
-        ({"claimed_duration": 125.0}, ["Its end is missing: 1:02 of 2:05 are there."]),
-        ({"reasons": [], "clock_start": 7200.0}, ["Its own clock begins at 2:00:00; here it begins at 0:00."]),
-        ({"reasons": [], "picture_end": 1.5}, ["Its picture ends at 0:02, its sound goes on."]),
-        ({"reasons": [], "sound_end": 30.0}, ["Its sound ends at 0:30, its picture goes on."]),
+        ({}, ["The recording breaks off. It is shown up to its last complete frame."]),
+        ({"claimed_duration": 125.0}, ["The end of the recording is missing: it has 1:02 of 2:05 are there."]),
+        ({"reasons": [], "clock_start": 7200.0}, ["The recording's own clock starts at 2:00:00; here it starts "
+            "at 0:00."]),
+        ({"reasons": [], "picture_end": 1.5}, ["The picture ends at 0:02, its sound goes on."]),
+        ({"reasons": [], "sound_end": 30.0}, ["The sound ends at 0:30, its picture goes on."]),
         ({"reasons": [], "sound_end": None}, []),
         ({"reasons": [], "sound_end": 30.0, "is_complete": False}, []),
         (
             {"reasons": [], "breaks": [{"at": 20.0, "jump": 3600.0, "track": "audio"}]},
-            ["Its sound was interrupted at 0:20. By its clock 1:00:00 are missing; they are left out."],
+            ["The sound was interrupted at 0:20. According to its clock, 1:00:00 are missing."],
         ),
         (
             {"reasons": [], "sizes": [[640, 360], [854, 480]]},
-            ["Its picture changes its size. It is shown at 854×480 throughout."],
+            ["The picture changes size. It is always shown at 854×480 throughout."],
         ),
     ],
 )  # fmt: skip
@@ -195,9 +196,9 @@ def test_a_track_that_ends_early_is_kept_of_a_file_that_needs_no_copy(tmp_path: 
     clip = statement(tmp_path, 1, seconds=4.0)
     silent = convert(clip.path, tmp_path / "odd.mp4", "-c:v", "copy", "-af", "atrim=0:2")
     columns, plain = (services.columns_of(probe(path).as_json()) for path in (silent, clip.path))
-    assert (notes_of(Video(**columns)), plain["recording"]) == (["Its sound ends at 0:02, its picture goes on."], {})
+    assert (notes_of(Video(**columns)), plain["recording"]) == (["The sound ends at 0:02, its picture goes on."], {})
 
 
 def test_of_many_breaks_the_first_are_told() -> None:
     breaks = [{"at": 10.0 * number, "jump": None, "track": ""} for number in range(14)]
-    assert notes_of(recording(reasons=[], breaks=breaks))[10:] == ["It was interrupted 4 times more."]
+    assert notes_of(recording(reasons=[], breaks=breaks))[10:] == ["There are 4 times more."]

@@ -38,10 +38,10 @@ class TestPatch:
         {"description": "x" * 20_001}, {"tags": None},
     ])  # fmt: skip
     def test_what_is_no_change_is_400(self, api: Api, owner: User, change: dict[str, object]) -> None:
-        video = make_video(owner, title="as it was")
+        video = make_video(owner, title="unchanged")
         refused(api.patch(url(video), change), 400, "invalid")
         video.refresh_from_db()
-        assert video.title == "as it was"
+        assert video.title == "unchanged"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -120,7 +120,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
     def _grant(self, request: HttpRequest, queryset: QuerySet[User], tier: Tier) -> None:
         for user in queryset:
             services.grant_subscription(user, tier, services.database_now(user) + MONTH, request_user(request))
-        self.message_user(request, f"{len(queryset)} users have {tier} for 30 days.")
+        self.message_user(request, f"Granted {tier} for 30 days to {len(queryset)} users.")
 
 
 class SubscriptionForm(ModelForm):
@@ -128,7 +128,7 @@ class SubscriptionForm(ModelForm):
         data: dict[str, Any] = super().clean() or self.cleaned_data
         user, until = data.get("user"), data.get("valid_until")
         if user and until and until <= services.database_now(user):
-            raise ValidationError({"valid_until": "This has passed already."})
+            raise ValidationError({"valid_until": "This time is in the past. Choose a later one."})
         return data
 
 

@@ -89,7 +89,7 @@ class SignInViewSet(ApiViewSet[ApiToken]):
             pair = jwt.renew(data["refresh"])
         except jwt.InvalidJwt as exc:
             raise DomainError(
-                "token_invalid", "The refresh token is not valid, expired or used; sign in again."
+                "token_invalid", "The refresh token is invalid, expired or already used. Sign in again."
             ) from exc
         return Response(JwtPairSerializer(asdict(pair)).data)
 

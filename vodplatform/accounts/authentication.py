@@ -29,7 +29,7 @@ from vodplatform.accounts.models import Scope, User, includes_scope
 from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
-CSRF_FAILED = "The page's protection token is missing or old; reload the page and try again."
+CSRF_FAILED = "The page's CSRF token is missing or expired. Reload the page and try again."
 # Headers hidden from the CSRF check: byte endpoints send the CSRF token in a header.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
@@ -77,7 +77,7 @@ class HeaderAuthentication(BaseAuthentication):
 
 class TokenAuthentication(HeaderAuthentication):
     keyword = "Token"
-    refusal = "The token is unknown, expired or revoked."
+    refusal = "The token is unknown, expired or revoked. Create a new one."
 
     def find(self, key: str) -> SignedIn | None:
         return credentials.find_by_token(key)
@@ -85,7 +85,7 @@ class TokenAuthentication(HeaderAuthentication):
 
 class JwtAuthentication(HeaderAuthentication):
     keyword = "Bearer"
-    refusal = "The token is not valid, expired, or its account's password has changed."
+    refusal = "The token is invalid or expired, or the account's password has changed. Sign in again."
 
     def find(self, key: str) -> SignedIn | None:
         return credentials.by_jwt(key)

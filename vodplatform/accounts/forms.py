@@ -38,7 +38,7 @@ class ThrottledForm:
 class CountedSignIn(ThrottledForm):
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": "Wrong user name or password. Capital and small letters are told apart.",
+        "invalid_login": "Wrong user name or password. Both are case-sensitive.",
     }
 
     def clean(self) -> dict[str, Any]:
@@ -150,5 +150,5 @@ class ConfirmForm(ThrottledForm, Form):
         self.count(self.request, self.row.username)
         password: str = self.cleaned_data["password"]
         if not check_password(password, self.row.password):
-            raise ValidationError("It is not the password that was chosen when signing up.")
+            raise ValidationError("Wrong password. Enter the password that you chose when signing up.")
         return password

@@ -38,4 +38,4 @@ def _send(email: str, context: dict[str, object]) -> None:
     try:
         send_template(email, "accounts/email_lost_password.txt", context)
     except MailFailed:
-        logger.exception("an e-mail about a lost password could not be sent")
+        logger.exception("password reset e-mail could not be sent")

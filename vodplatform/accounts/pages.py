@@ -115,7 +115,7 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
         try:
             confirmation.send_confirmation(form.save(commit=False), address_for_others)
         except confirmation.MailFailed:
-            logger.exception("a confirmation e-mail could not be sent")
+            logger.exception("confirmation e-mail could not be sent")
             form.add_error(None, "The e-mail could not be sent. Try again later.")
             response = self.form_invalid(form)
             response.status_code = UNAVAILABLE
@@ -167,7 +167,7 @@ class NewPasswordView(PasswordResetConfirmView):
             audit.record("password.reset", actor=form.user, target=form.user)
             if form.cleaned_data["revoke_tokens"]:
                 revoke_tokens(ApiToken.objects.filter(user=form.user, revoked_at__isnull=True), by=form.user)
-        messages.success(self.request, "The password is changed. Sign in with it.")
+        messages.success(self.request, "The password was changed. Sign in with it.")
         return response
 
 
@@ -207,7 +207,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     count = end_browsers(user, request.session.session_key, browser)
     if count:
         audit.record("sessions.ended", actor=user, target=user, count=count)
-    ended = "1 browser is" if count == 1 else f"{count} browsers are"
+    ended = "1 browser was" if count == 1 else f"{count} browsers were"
     messages.success(request, f"{ended} signed out." if count else "That browser was signed out already.")
     return HttpResponseRedirect("/account")
 
@@ -234,5 +234,5 @@ class PasswordView(PasswordChangeView):
                 revoke_tokens(left, by=form.user)
             count = left.all().count()
         tokens = {0: "", 1: " One API token still works."}.get(count, f" {count} API tokens still work.")
-        messages.success(self.request, f"The password is changed. Other browsers are signed out.{tokens}")
+        messages.success(self.request, f"The password was changed. Other browsers were signed out.{tokens}")
         return response

@@ -86,7 +86,7 @@ def grant_subscription(
     now = _locked(user.pk)
     start = max(begins or now, now)
     if until is not None and until <= start:
-        raise DomainError("invalid", "A subscription must end after it begins.")
+        raise DomainError("invalid", "The subscription must end after it begins. Choose a later end.")
     _clear_period(user, start, until)
     row = Subscription.objects.create(user=user, tier=tier, valid_from=start, valid_until=until)
     audit.record(

@@ -97,23 +97,27 @@ def histogram(name: str, help: str, buckets: tuple[float, ...], *labels: str) ->
 
 
 REQUEST_SECONDS = histogram(
-    "vod_request_seconds", "Seconds until an answer began.", REQUEST_BUCKETS, "method", "route", "status"
+    "vod_request_seconds", "Seconds until the answer began.", REQUEST_BUCKETS, "method", "route", "status"
 )
-JOB_OUTCOMES = counter("vod_job_outcomes_total", "Ends of jobs: completed, failed, cancelled.", "kind", "outcome")
-JOB_SECONDS = histogram("vod_job_seconds", "Seconds that an attempt at a job ran.", JOB_BUCKETS, "kind")
-MERGE_SECONDS = histogram("vod_merge_seconds", "Seconds that merging clips to one video took.", JOB_BUCKETS, "picture")
+JOB_OUTCOMES = counter(
+    "vod_job_outcomes_total", "Number of jobs that were completed, failed or cancelled.", "kind", "outcome"
+)
+JOB_SECONDS = histogram("vod_job_seconds", "Duration of an attempt of a job, in seconds.", JOB_BUCKETS, "kind")
+MERGE_SECONDS = histogram("vod_merge_seconds", "Duration of a merge of clips, in seconds.", JOB_BUCKETS, "picture")
 UPLOADS_ENDED = counter(
-    "vod_uploads_total", "Ends of uploads: completed, failed, cancelled, expired.", "front", "outcome"
+    "vod_uploads_total", "Number of uploads that were completed, failed, cancelled or expired.", "front", "outcome"
 )
-UPLOAD_BYTES = counter("vod_upload_bytes_total", "Bytes that arrived and were kept.", "front")
-UPLOADS_REPORTED_BYTES = counter("vod_upload_reported_bytes_total", "Bytes that clients say they sent.", "network")
-UPLOADS_REPORTED_SECONDS = counter("vod_upload_reported_seconds_total", "Seconds that took, as they say.", "network")
-CRDT_CONFLICTS = counter("vod_crdt_conflicts_total", "Operations that met another one which neither had seen.")
-WAKE_UPS_LOST = counter("vod_wake_ups_lost_total", "Wake-ups of workers that could not be sent.")
+UPLOAD_BYTES = counter("vod_upload_bytes_total", "Bytes of uploads that the server received and stored.", "front")
+UPLOADS_REPORTED_BYTES = counter("vod_upload_reported_bytes_total", "Bytes that clients report as sent.", "network")
+UPLOADS_REPORTED_SECONDS = counter(
+    "vod_upload_reported_seconds_total", "Seconds that clients report for sending.", "network"
+)
+CRDT_CONFLICTS = counter("vod_crdt_conflicts_total", "Concurrent operations that conflicted.")
+WAKE_UPS_LOST = counter("vod_wake_ups_lost_total", "Number of wake-up messages to workers that could not be sent.")
 PUBLISH_FAILURES = counter("vod_publish_failures_total", "Realtime messages that could not be sent.")
 SOCKETS_OPEN = gauge("vod_sockets_open", "WebSockets that are open.")
-THROTTLED = counter("vod_throttled_total", "Requests refused with 429, by the limit that they met.", "scope")
-IDEMPOTENT_REPLAYS = counter("vod_idempotent_replays_total", "Requests given the answer to their first sending again.")
+THROTTLED = counter("vod_throttled_total", "Requests refused with 429, by limit.", "scope")
+IDEMPOTENT_REPLAYS = counter("vod_idempotent_replays_total", "Requests that got the stored first answer.")
 SCRAPE_ERRORS = counter("vod_scrape_errors_total", "Parts of a scrape that could not be read.", "part")
 
 # Other methods share one label, so that clients cannot create series.

@@ -78,7 +78,7 @@ class Environment:
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as exc:
-            raise SettingsError(f"VOD_DATA_DIR is {str(path)!r}, which cannot be made: {exc.strerror}.") from exc
+            raise SettingsError(f"VOD_DATA_DIR is {str(path)!r}, which cannot be created: {exc.strerror}.") from exc
         if not os.access(path, os.W_OK):
             raise SettingsError(f"VOD_DATA_DIR is {str(path)!r}, which cannot be written to.")
         make_private(path)
@@ -108,7 +108,9 @@ class Environment:
         """Return SECRET_KEY_FALLBACKS. Raise ``SettingsError`` for a short key."""
         keys = self.names("SECRET_KEY_FALLBACKS")
         if any(len(key) < 32 for key in keys):
-            raise SettingsError("SECRET_KEY_FALLBACKS has a key that is shorter than 32 characters; name former keys.")
+            raise SettingsError(
+                "SECRET_KEY_FALLBACKS has a key shorter than 32 characters; list former values of SECRET_KEY."
+            )
         return keys
 
     def secret(self, name: str) -> str:
@@ -127,7 +129,7 @@ class Environment:
             from sentry_sdk.utils import BadDsn, Dsn
         except ImportError as exc:
             raise SettingsError(
-                "SENTRY_DSN is set, but sentry-sdk is missing; install requirements/production.txt."
+                "SENTRY_DSN is set, but sentry-sdk is not installed; install requirements/production.txt."
             ) from exc
         try:
             Dsn(given)
@@ -142,7 +144,9 @@ class Environment:
         try:
             parsed: dict[str, Any] = dict(dj_database_url.parse(url))
         except Exception as exc:  # dj_database_url raises several types for a wrong URL
-            raise SettingsError(f"DATABASE_URL cannot be understood: {exc}.") from exc
+            raise SettingsError(
+                f"DATABASE_URL is invalid: {exc}. Use postgres://user:password@host:port/name."
+            ) from exc
         if parsed["ENGINE"] == "django.db.backends.sqlite3":
             return sqlite_database(Path(parsed["NAME"]))
         if parsed["ENGINE"] != "django.db.backends.postgresql":
@@ -243,9 +247,13 @@ class Environment:
         """Return the settings of the sync.so client."""
         key = self.text("SYNCSO_API_KEY")
         if engine == "syncso" and not key:
-            raise SettingsError("VOD_PROSYNC_ENGINE is 'syncso', which needs SYNCSO_API_KEY, the key of the account.")
+            raise SettingsError(
+                "VOD_PROSYNC_ENGINE is 'syncso'; set SYNCSO_API_KEY to the key of your sync.so account."
+            )
         if engine == "syncso" and not self.text("VOD_PUBLIC_URL"):
-            raise SettingsError("VOD_PROSYNC_ENGINE is 'syncso', which fetches from here and needs VOD_PUBLIC_URL.")
+            raise SettingsError(
+                "VOD_PROSYNC_ENGINE is 'syncso', which downloads files from this program; set VOD_PUBLIC_URL."
+            )
         return {
             "key": key,
             "webhook_secret": self.text("SYNCSO_WEBHOOK_SECRET"),
@@ -260,7 +268,7 @@ class Environment:
         if len(missing) == len(names):
             return None
         if missing:
-            raise SettingsError(f"{' and '.join(missing)} must be set, too: {', '.join(names)} go together.")
+            raise SettingsError(f"{' and '.join(missing)} must be set too: {', '.join(names)} are only valid together.")
         return {
             "base_url": self.text("CDN_BASE_URL"),
             "key_pair_id": self.text("CDN_KEY_PAIR_ID"),

@@ -187,12 +187,17 @@ def read_archive(source: Path) -> dict[str, int]:
         with tarfile.open(source) as archive:
             manifest = json.load(_member(archive, "manifest.json"))
             if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-                raise ArchiveError(f"{source} has another format than this program reads.")
+                raise ArchiveError(
+                    f"{source} has an unknown format. Restore it with the program version that wrote it."
+                )
             applied = [(str(app), str(name)) for app, name in manifest["migrations"]]
             known = MigrationRecorder(connection).applied_migrations()
             unknown = [] if is_former(applied) else [name for app, name in applied if (app, name) not in known]
             if unknown:
-                raise ArchiveError(f"{source} comes from a newer program (it knows {unknown[0]}); update this one.")
+                raise ArchiveError(
+                    f"{source} was written by a newer version (migration {unknown[0]} is unknown here). Update "
+                    "this program and restore again."
+                )
             _refuse_unless_empty()
             with transaction.atomic():
                 if connection.vendor == "postgresql":
@@ -201,7 +206,7 @@ def read_archive(source: Path) -> dict[str, int]:
                         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
                 if Counter(counts) != Counter(manifest["counts"]):
-                    raise ArchiveError(f"{source} is not whole: rows are missing.")
+                    raise ArchiveError(f"{source} is incomplete: rows are missing. Use another backup.")
                 _extract_media(archive)
             return counts
     except (
@@ -311,7 +316,7 @@ def _extract_media(archive: tarfile.TarFile) -> None:
             if member.name.startswith("media/") and member.isfile():
                 path = root / member.name.removeprefix("media/")
                 if not path.resolve().is_relative_to(root.resolve()):
-                    raise ArchiveError(f"{member.name} leads out of the folder of media.")
+                    raise ArchiveError(f"{member.name} points outside the media folder. Do not use this archive.")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 extracted.append(path)
                 with _member(archive, member) as source, open(path, "wb") as file:
@@ -325,7 +330,7 @@ def _extract_media(archive: tarfile.TarFile) -> None:
 def _member(archive: tarfile.TarFile, name: str | tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(name)
     if file is None:
-        raise ArchiveError(f"The archive has no {name}.")
+        raise ArchiveError(f"The archive is incomplete: {name} is missing. Use another backup.")
     return file
 
 

@@ -115,7 +115,7 @@ def _made_by(user: User) -> list[Card]:
         for row in analyses
     ] + [
         (row.merge.video_id, row.title, f"/challenges/{row.pk}", "challenge", row.created_at,
-         "Challenge" if row.published_at else "Challenge, a draft")
+         "Challenge" if row.published_at else "Challenge draft")
         for row in challenges
     ]  # fmt: skip
     posters = _posters_of(video for video, *_ in found)
@@ -149,7 +149,7 @@ def _concerns_of(user: User) -> list[Concern]:
         ),
         *(
             Concern("alert", "bad", f"Failed: {row.subject.title}", (row.job.error or {}).get("message", ""),
-                    row.subject.href or "/jobs?show=failed", "See what to do")
+                    row.subject.href or "/jobs?show=failed", "Show the error")
             for row in failed_rows(user, FAILED_SINCE, CONCERNS)
         ),
     ]  # fmt: skip
@@ -159,14 +159,14 @@ def _waiting_reports(user: User) -> list[Concern]:
     count = open_count(user) if user.is_moderator else 0
     if not count:
         return []
-    title = "A report waits" if count == 1 else f"Reports of {count} things wait"
-    text = "Videos and challenges that people have reported."
+    title = "1 open report" if count == 1 else f"{count} reported videos and challenges"
+    text = "Review the reported videos and challenges."
     return [Concern("flag", "warn", title, text, "/moderation", "Moderate")]
 
 
 def _mention_concern(name: str, session_id: str, count: int) -> Concern:
-    title = f"You are named in {name or 'a comparison'}"
-    text = "A comment there names you." if count == 1 else f"{count} comments there name you."
+    title = f"You were mentioned in {name or 'a comparison'}"
+    text = "1 comment mentions you." if count == 1 else f"{count} comments mention you."
     return Concern("comment", "run", title, text, f"/compare/{session_id}", "Answer")
 
 

@@ -109,7 +109,7 @@ def _run() -> None:
                 next_beat = time.monotonic() + process_registry.BEAT_SECONDS
                 process_registry.report_process(ProcessKind.WEB)
         except (DatabaseError, OSError) as exc:
-            logger.warning("host not looked after", extra={"data": {"exception": repr(exc)}})
+            logger.warning("host tasks failed", extra={"data": {"exception": repr(exc)}})
         finally:
             connection.close()
         pause.wait(EVERY_SECONDS)

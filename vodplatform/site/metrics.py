@@ -48,33 +48,41 @@ DATABASE_SECONDS = 4.0
 SCRAPER = "vod-metrics-token"  # `request.auth` for the metrics token; other schemes set an object
 Values = Iterable[tuple[Definition, tuple[str, ...], float]]
 
-JOBS = define("gauge", "vod_jobs", "Jobs there are.", "kind", "status")
-QUEUE_DEPTH = define("gauge", "vod_queue_depth", "Queued jobs.", "lane")
-QUEUE_ADMITTED = define("gauge", "vod_queue_admitted", "Queued jobs that their owner's limit lets run.", "lane")
+JOBS = define("gauge", "vod_jobs", "Number of jobs.", "kind", "status")
+QUEUE_DEPTH = define("gauge", "vod_queue_depth", "Number of queued jobs.", "lane")
+QUEUE_ADMITTED = define("gauge", "vod_queue_admitted", "Queued jobs within their owner's limit.", "lane")
 QUEUE_OLDEST = define(
-    "gauge", "vod_queue_oldest_seconds", "Age of the oldest that their owner's limit lets run; 0 without one.", "lane"
+    "gauge",
+    "vod_queue_oldest_seconds",
+    "Age of the oldest queued job within its owner's limit; 0 if there is none.",
+    "lane",
 )
-QUEUE_WORKERS = define("gauge", "vod_queue_workers", "Worker processes that take jobs from the queue.", "lane")
-PROCESSES = define("gauge", "vod_processes", "Processes that were heard of within half a minute.", "kind")
-JOB_MEAN = define("gauge", "vod_job_mean_seconds", "Mean run of the jobs completed in the last hour.", "kind")
+QUEUE_WORKERS = define("gauge", "vod_queue_workers", "Number of worker processes that serve the queue.", "lane")
+PROCESSES = define("gauge", "vod_processes", "Processes that reported within the last 30 seconds.", "kind")
+JOB_MEAN = define("gauge", "vod_job_mean_seconds", "Mean duration of the jobs completed in the last hour.", "kind")
 JOB_SUCCESS = define(
-    "gauge", "vod_job_success_ratio", "Completed among the jobs completed or failed in the last hour.", "kind"
+    "gauge",
+    "vod_job_success_ratio",
+    "Share of completed jobs among those completed or failed in the last hour.",
+    "kind",
 )
-SESSIONS_ACTIVE = define("gauge", "vod_sessions_active", "Sessions changed in the last hour.", "kind")
-STORAGE_USED = define("gauge", "vod_storage_used_bytes", "Sizes of the stored videos together.")
+SESSIONS_ACTIVE = define("gauge", "vod_sessions_active", "Number of sessions that changed in the last hour.", "kind")
+STORAGE_USED = define("gauge", "vod_storage_used_bytes", "Total size of the stored videos.")
 ACCOUNTS = define("gauge", "vod_accounts", "Accounts that may sign in.", "role")
 BACKUP_AGE = define(
-    "gauge", "vod_backup_age_seconds", "Since a backup was last made, and noted; absent where none ever was."
+    "gauge", "vod_backup_age_seconds", "Seconds since the last recorded backup; absent if there is none."
 )
-CPU = define("gauge", "vod_host_cpu_percent", "Use of all processors together since the scrape before.")
-MEMORY_USED = define("gauge", "vod_host_memory_used_bytes", "Memory that is not available to a new program.")
+CPU = define("gauge", "vod_host_cpu_percent", "Use of all processors since the previous scrape.")
+MEMORY_USED = define("gauge", "vod_host_memory_used_bytes", "Memory in use.")
 MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Memory of the machine.")
-DISK_FREE = define("gauge", "vod_disk_free_bytes", "What may still be written to the data folder's disk.")
+DISK_FREE = define("gauge", "vod_disk_free_bytes", "Free space on the data folder's disk.")
 DISK_TOTAL = define("gauge", "vod_disk_total_bytes", "Size of the data folder's disk.")
 HOST_TIME = define("gauge", "vod_host_time_seconds", "The machine's clock, in seconds since 1970.")
 BUILD_INFO = define("gauge", "vod_build_info", "1, with the program's version and commit.", "version", "commit")
-PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Resident memory of the web process that was asked.")
-PROCESS_START = define("gauge", "vod_process_start_seconds", "When that process started, in seconds since 1970.")
+PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Resident memory of the web process that answers.")
+PROCESS_START = define(
+    "gauge", "vod_process_start_seconds", "Start time of the web process that answers, in seconds since 1970."
+)
 
 
 @dataclass(frozen=True, slots=True)

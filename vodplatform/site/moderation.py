@@ -245,7 +245,7 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
     if act not in ("dismiss", "settle", "take_down", "restore"):
         raise Http404
     if not reason and act != "dismiss":
-        messages.error(request, "Nothing was done: say why, in a few words.")
+        messages.error(request, "Nothing was changed. Enter a reason and try again.")
         return False
     words = {
         "dismiss": f"Dismissed: {reason or NOTHING_WRONG}", "settle": f"Settled: {reason}",
@@ -261,7 +261,7 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
                 restore(thing.pk, user, reason=reason)
             else:
                 if not thing.reports.select_for_update().filter(settled_at=None).exists():
-                    messages.warning(request, f"Somebody else has settled “{thing.title}” meanwhile.")
+                    messages.warning(request, f"Another moderator has already settled “{thing.title}”.")
                     return True
                 if act == "take_down":
                     take_down(thing.pk, user, reason=reason)

@@ -94,12 +94,12 @@ class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
         allow_blank=True,
         allow_null=True,
         required=False,
-        help_text="http or https; null for none. In answers also the address of a `picture`.",
+        help_text="http or https; null for none. In responses also the URL of a stored `picture`.",
     )
 
     picture = PictureField(
         max_length=MAX_PICTURE_CHARACTERS, allow_null=True, required=False,
-        help_text="A JPEG, PNG or WebP file in base64, kept here and shown to others; null for none.",
+        help_text="A JPEG, PNG or WebP file in base64, stored here and shown to other users; null for none.",
     )  # fmt: skip
 
     def validate_avatar_url(self, value: str | None) -> str:

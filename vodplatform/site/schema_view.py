@@ -39,5 +39,5 @@ class SchemaView(SpectacularAPIView):
         found = get_conditional_response(request._request, etag=etag, response=answer)
         assert found is not None
         if found.status_code == HTTPStatus.PRECONDITION_FAILED:
-            raise DomainError("precondition_failed", "The document is not the one that you know.")
+            raise DomainError("precondition_failed", "The document has changed. Load it again.")
         return found

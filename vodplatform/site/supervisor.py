@@ -75,7 +75,7 @@ class Supervisor:
                 if self.stopping.is_set():
                     return
                 if not child.is_alive():
-                    raise StartFailed(f"The {child.name} ended while it started; its messages are above.")
+                    raise StartFailed(f"The {child.name} stopped while starting. Its messages are above.")
                 if time.monotonic() > deadline:
                     raise StartFailed(f"The {child.name} was not ready after {child.ready_seconds:.0f} s.")
                 self.stopping.wait(POLL_SECONDS)

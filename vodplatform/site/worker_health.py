@@ -109,7 +109,7 @@ def ffmpeg_version() -> str:
     # `-L` prints the banner to stderr. `-version` prints to stdout, where run_child accepts only JSON.
     said = run_child([ffmpeg_path(), "-nostdin", "-L"], limits=Limits(wall_seconds=DRIVER_SECONDS)).stderr.split()
     if said[:2] != ["ffmpeg", "version"] or len(said) < 3:
-        raise ChildError(ChildError.CRASHED, "This is no ffmpeg.")
+        raise ChildError(ChildError.CRASHED, "The configured program is not ffmpeg. Install imageio-ffmpeg again.")
     return said[2]
 
 

@@ -47,8 +47,8 @@ class Command(BaseCommand):
         parser.add_argument("--kind")
         parser.add_argument("--owner", metavar="NAME")
         parser.add_argument("--limit", type=int, default=20)
-        parser.add_argument("--json", action="store_true", help="one JSON object a line, as the API shows jobs")
-        parser.add_argument("--watch", action="store_true", help="go on showing them until Ctrl-C")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line, as in the API")
+        parser.add_argument("--watch", action="store_true", help="update the list until Ctrl-C")
         parser.add_argument("--kinds", action="store_true", help="list the kinds of jobs and their lanes")
         for name in CHANGES:
             parser.add_argument(f"--{name}", metavar="ID")

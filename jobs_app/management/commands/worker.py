@@ -22,7 +22,7 @@ BOOT_MILLISECONDS = 10
 
 
 class Command(BaseCommand):
-    help = "Run job workers until SIGTERM: all queues, or those that --queues names."
+    help = "Run job workers until SIGTERM, for all queues or those of --queues."
     requires_system_checks = ()  # system checks run at deployment
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,11 +34,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--threads",
             type=at_least_one,
-            help="jobs at once in each process, beside the first of each queue (default: as many as its queues allow)",
+            help="concurrent jobs of each process, besides the first of each queue (default: the limits of its queues)",
         )
         parser.add_argument(
             "--memory", type=at_least_one, metavar="MB",
-            help="memory for the jobs of all processes, VOD_CHILD_MEMORY_MB each; one of each queue runs anyway",
+            help="memory for all jobs, VOD_CHILD_MEMORY_MB each; one job of each queue runs in any case",
         )  # fmt: skip
         parser.add_argument("--processes", type=at_least_one, default=1, help="worker processes (default 1)")
 

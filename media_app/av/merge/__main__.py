@@ -27,9 +27,9 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
         ffmpeg, level = request.get("ffmpeg"), bool(request.get("level"))
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+        raise BadRequest(f"Missing or invalid in the request: {exc}.") from exc
     if len(clips) < MIN_CLIPS:
-        raise BadRequest(f"There is nothing to join: give {MIN_CLIPS} clips at least.")
+        raise BadRequest(f"Choose at least {MIN_CLIPS} clips to merge.")
     made = merge(clips, target, folder, ffmpeg=ffmpeg, threads=threads, level=level, tell=reports.progress)
     reports.progress(100, "Done")
     return made.as_json()

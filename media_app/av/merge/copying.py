@@ -160,4 +160,4 @@ def _output(target: Path) -> Iterator[OutputContainer]:
     except av.error.FFmpegError as exc:
         if exc.errno in NO_ROOM:
             raise OSError(exc.errno, exc.strerror) from exc
-        raise ConversionFailed("Its data is damaged, or of a kind that cannot be joined.") from exc
+        raise ConversionFailed("Its data is damaged or has a format that cannot be joined.") from exc

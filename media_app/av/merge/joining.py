@@ -99,7 +99,7 @@ class Merge:
 
     def _look(self, number: int) -> Clip:
         path, name = self.clips[number]
-        self.tell(LOOKED * number / len(self.clips), f"Looking at clip {number + 1}")
+        self.tell(LOOKED * number / len(self.clips), f"Reading clip {number + 1}")
         try:
             path = self._on_one_clock(number, path)
             source = Source.open(path)
@@ -113,7 +113,9 @@ class Merge:
         self.sources.append(source)
         clip = Clip(number, name, source, survey)
         if source.facts.truncated or _breaks_off(source, survey):
-            raise ClipFailed(MediaError.UNREADABLE, f"{clip} cannot be read: it is cut short.", number)
+            raise ClipFailed(
+                MediaError.UNREADABLE, f"{clip} cannot be read: its end is missing. Upload it again.", number
+            )
         return clip
 
     def _on_one_clock(self, number: int, path: Path) -> Path:
@@ -152,7 +154,7 @@ class Merge:
             # Reducing the frame rate may drop the last picture.
             wanted = count_of(clip, planned.shape.fps)
             if not wanted - 1 <= len(survey.shown) <= wanted:
-                raise ClipFailed("merge_failed", f"{clip} cannot be converted: it breaks off.", clip.number)
+                raise ClipFailed("merge_failed", f"{clip} cannot be converted: its data ends early.", clip.number)
             if survey.why_not or (made and survey.extradata != made[0].extradata):
                 raise ConversionFailed(f"{clip} does not fit the others.")
             made.append(survey)
@@ -164,7 +166,7 @@ def _check_lengths(clips: Sequence[Clip], segments: Sequence[Segment]) -> None:
     for clip, segment in zip(clips, segments, strict=True):
         wanted, found = float(clip.survey.seconds), segment.end - segment.start
         if abs(found - wanted) > ROUNDED_SECONDS + 1.5 / min(MAX_FPS, float(clip.source.facts.fps)):
-            message = f"{clip} lasts {wanted:.2f} s, and {found:.2f} s of it came into the whole."
+            message = f"{clip} lasts {wanted:.2f} s, but only {found:.2f} s are in the merged video."
             raise ClipFailed("merge_failed", message, clip.number)
 
 

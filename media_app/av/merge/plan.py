@@ -84,7 +84,7 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
         if facts.codec != "h264":
             return f"{clip} is {facts.codec}, not H.264."
         if facts.pixel_format != "yuv420p" or facts.is_interlaced or facts.sample_aspect_ratio != 1:
-            return f"{clip} is not H.264 as every player takes it."
+            return f"{clip} uses H.264 features that some players do not support."
         if clip.source.hides_pictures or not clip.source.times_pictures:
             return f"{clip}: some of its pictures are hidden, or have no times."
         if clip.survey.why_not:
@@ -97,7 +97,7 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
     )
     for what, of in differences:
         if odd := _odd_one_out(clips, of):
-            return f"{odd} is of another {what} than the others."
+            return f"{odd} has another {what} than the other clips."
     return None
 
 
@@ -108,18 +108,18 @@ def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
         if sound is None or survey is None:
             return f"{clip} has no sound."
         if sound.codec != "aac" or sound.profile != "LC" or not _is_plain(survey.config):
-            return f"The sound of {clip} is not AAC-LC as every player takes it."
+            return f"The sound of {clip} is not plain AAC-LC."
         if clip.survey.seconds < MIN_COPIED_SECONDS:
             return f"{clip} is too short for its sound to be copied."
         if not is_even(clip):
-            return f"The sound of {clip} has holes."
+            return f"The sound of {clip} has gaps."
     for what in (
         lambda clip: clip.source.sound.sample_rate,
         lambda clip: clip.source.sound.channels,
         lambda clip: clip.survey.sound.config,
     ):
         if odd := _odd_one_out(clips, what):
-            return f"The sound of {odd} is encoded in another way than that of the others."
+            return f"The sound of {odd} is encoded differently from the other clips."
     return None
 
 

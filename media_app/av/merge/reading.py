@@ -62,10 +62,10 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
     except IndexError:
         pass  # PyAV fails if a track began late
     except av.error.FFmpegError as exc:
-        raise MediaError(MediaError.UNREADABLE, "Its data breaks off or is damaged.") from exc
+        raise MediaError(MediaError.UNREADABLE, "Its data is incomplete or damaged.") from exc
     base = Fraction(video.time_base or 0)
     if not base or not stamps:
-        raise MediaError(MediaError.NO_PICTURE, "It holds no picture.")
+        raise MediaError(MediaError.NO_PICTURE, "The video has no pictures.")
     shown = sorted(stamps)
     context: Any = video.codec_context
     return Survey(
@@ -91,7 +91,7 @@ def _why_not(packet: Packet[Any], stamp: int | None, pictures: Pictures) -> str 
     if packet.is_discard:
         return "Some of its pictures are hidden."
     if packet.has_sidedata("new_extradata"):
-        return "The form of its pictures changes."
+        return "The video's format changes."
     return pictures.why(memoryview(packet), 0, packet.size, is_key=packet.is_keyframe, stamp=stamp)
 
 

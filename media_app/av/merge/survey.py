@@ -118,10 +118,10 @@ class Pictures:
         if self.first is None:
             self.first = stamp
             if not (is_key and IDR in units):
-                return "It does not begin with a picture that stands alone."
+                return "It does not begin with an independent picture."
         elif stamp <= self.first:
             return "Its pictures do not begin with its first keyframe."
-        return "The form of its pictures changes." if OTHER in units else None
+        return "The video's format changes." if OTHER in units else None
 
 
 def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int] | None:

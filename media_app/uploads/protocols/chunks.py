@@ -79,7 +79,7 @@ async def _answer(exchange: Exchange) -> None:
 @contextlib.contextmanager
 def _limit_chunks(user: str) -> Iterator[None]:
     if _arriving[user] >= MAX_AT_ONCE:
-        raise DomainError("throttled", f"At most {MAX_AT_ONCE} chunks at a time.", retry_after=1)
+        raise DomainError("throttled", f"Send at most {MAX_AT_ONCE} chunks at a time.", retry_after=1)
     _arriving[user] += 1
     try:
         yield
@@ -121,7 +121,9 @@ def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
     """Return the user's upload with chunks sent here. Raises ``upload_not_found``, ``chunk_invalid``."""
     upload = find_in_chunks(user, upload_id)
     if upload.front == UploadProtocol.DIRECT:
-        raise DomainError("chunk_invalid", "This upload's chunks go to the addresses that it gives for them.")
+        raise DomainError(
+            "chunk_invalid", "This upload's chunks are sent to the bucket. Get addresses from `/addresses`."
+        )
     return upload
 
 
@@ -161,7 +163,7 @@ class IncomingChunk:
     def write(self, data: bytes) -> None:
         assert self._file is not None
         if self.size + len(data) > self._most():
-            raise DomainError("chunk_invalid", "The chunk is longer than the upload's chunks are.")
+            raise DomainError("chunk_invalid", "The chunk is longer than the upload's chunk size.")
         self.digest.update(data)
         with store.storage_errors(self.key):
             descriptor = self._file.fileno()
@@ -213,7 +215,7 @@ def store_chunk(arriving: IncomingChunk, number_text: str | None, checksum: str 
         raise DomainError("chunk_invalid", "The form has no part `chunk`.")
     if arriving.size != upload.length_of(number):
         raise DomainError(
-            "chunk_invalid", f"Chunk {number} has {upload.length_of(number)} bytes, not {arriving.size}.",
+            "chunk_invalid", f"Chunk {number} must have {upload.length_of(number)} bytes; {arriving.size} were sent.",
             chunk_number=number,
         )  # fmt: skip
     if checksum is not None and not services.SHA256.fullmatch(checksum):
@@ -246,7 +248,7 @@ def _number(upload: Upload, text: str | None) -> int:
     if text is None or not re.fullmatch(r"[0-9]{1,9}", text):
         raise DomainError("chunk_invalid", "Send `chunk_number`, a whole number from 0.")
     if int(text) >= upload.total_chunks:
-        raise DomainError("chunk_invalid", f"The upload has the chunks 0 to {upload.total_chunks - 1}.")
+        raise DomainError("chunk_invalid", f"Use chunk numbers from 0 to {upload.total_chunks - 1}.")
     return int(text)
 
 

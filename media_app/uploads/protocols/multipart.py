@@ -212,7 +212,7 @@ async def _read(exchange: Exchange, state: _FormState) -> None:
             elif kind := state.form.part_of(event.name):
                 await _take_file(event, kind, events, state)
             elif event.filename is not None:
-                raise DomainError("invalid", errors={str(event.name): ["There is no file of this name here."]})
+                raise DomainError("invalid", errors={str(event.name): ["This form accepts no file of this name."]})
             else:
                 state.fields.begin(event)
 

@@ -114,17 +114,17 @@ async def _create(exchange: Exchange) -> None:
     concat = protocol.parse_concat(headers["upload-concat"], PREFIX) if "upload-concat" in headers else None
     metadata = protocol.parse_metadata(headers.get("upload-metadata", ""))
     if "upload-defer-length" in headers:
-        raise Malformed("Upload-Defer-Length", "Send Upload-Length: this server has to know it from the first.")
+        raise Malformed("Upload-Defer-Length", "Send Upload-Length: this server does not support deferred lengths.")
     if concat is not None and concat.parts:
         if "upload-length" in headers:
-            raise Malformed("Upload-Length", "A final upload is as long as its parts.")
+            raise Malformed("Upload-Length", "Omit Upload-Length: a final upload is as long as its parts.")
         size = 0
     else:
         size = protocol.parse_number("Upload-Length", headers.get("upload-length"))
     checksum = _checksum(headers)
     brings_bytes = _brings_bytes(exchange)
     if brings_bytes and size < (exchange.body.announced or 0):
-        raise DomainError("too_large", "More bytes come than are announced.", limit=size)
+        raise DomainError("too_large", "The body is longer than Upload-Length.", limit=size)
 
     def make(user: User) -> Upload:
         said: dict[str, Any] = {
@@ -212,7 +212,7 @@ async def _patch(exchange: Exchange, upload_id: str) -> None:
     checksum = _checksum(headers)
     upload = await _find(exchange, upload_id)
     if upload.concatenates:
-        raise DomainError("forbidden", "A final upload has its bytes from its parts.")
+        raise DomainError("forbidden", "A final upload accepts no bytes: they come from its parts.")
     is_repeated = upload.status == UploadStatus.COMPLETED and offset == upload.size and exchange.body.announced == 0
     if not is_repeated:
         upload = await _write_body(exchange, upload, offset, checksum)
@@ -250,7 +250,9 @@ async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum:
                 ending.keeps = digest is None and not _has_lost(exc)
             return await run_shielded(ending)
     except BodyTimeout as exc:
-        raise DomainError("upload_conflict", "Nothing came for a minute: ask for the offset and go on there.") from exc
+        raise DomainError(
+            "upload_conflict", "No data arrived for a minute. Request the offset with HEAD and continue there."
+        ) from exc
 
 
 @dataclass(slots=True)
@@ -294,7 +296,7 @@ def _open(upload: Upload, lock: writers.Lock, offset: int, announced: int | None
         if upload.offset != offset:
             raise DomainError("upload_conflict", offset=upload.offset)
         if announced and offset + announced > upload.size:
-            raise DomainError("too_large", "More bytes come than were announced.", limit=upload.size)
+            raise DomainError("too_large", "The body exceeds Upload-Length.", limit=upload.size)
         return writers.open_writer(upload, lock, holds=holds)
     except BaseException as exc:
         lock.release()

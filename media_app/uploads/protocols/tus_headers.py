@@ -63,9 +63,9 @@ def parse_metadata(text: str) -> dict[str, str]:
     for pair in text.split(","):
         key, _, value = pair.strip(" \t").partition(" ")
         if not KEY.fullmatch(key):
-            raise Malformed("Upload-Metadata", "A key is missing or has other characters than printable ASCII.")
+            raise Malformed("Upload-Metadata", "A key is missing or has characters other than printable ASCII.")
         if key in found:
-            raise Malformed("Upload-Metadata", f"The key {key!r} comes twice.")
+            raise Malformed("Upload-Metadata", f"The key {key!r} is repeated.")
         found[key] = _text(value, key)
     if len(found) > MAX_PAIRS:
         raise Malformed("Upload-Metadata", f"At most {MAX_PAIRS} keys.")
@@ -86,7 +86,7 @@ def parse_checksum(text: str) -> Checksum:
     """Parse Upload-Checksum, such as ``sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=``. Raises :class:`Malformed`."""
     name, _, value = text.strip(" \t").partition(" ")
     if name.lower() not in ALGORITHMS:
-        raise Malformed("Upload-Checksum", f"One of {', '.join(ALGORITHMS)} and the digest in Base64.")
+        raise Malformed("Upload-Checksum", f"Send one of {', '.join(ALGORITHMS)} and the digest in Base64.")
     try:
         digest = base64.b64decode(value.strip(" \t"), validate=True)
     except (binascii.Error, ValueError) as exc:
@@ -117,7 +117,7 @@ def _part(address: str, prefix: str) -> UUID:
             raise ValueError(address)
         return UUID(name)
     except ValueError as exc:
-        raise Malformed("Upload-Concat", "A part has no address of this server.") from exc
+        raise Malformed("Upload-Concat", "The address of a part is not on this server.") from exc
 
 
 def write_final(prefix: str, parts: list[str]) -> str:

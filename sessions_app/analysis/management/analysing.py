@@ -58,14 +58,14 @@ class AnalysisCommand(BaseCommand):
             "--output",
             metavar="MP4",
             type=Path,
-            help=f"keep the {self.role} as this file; replaces one that is there",
+            help=f"save the {self.role} to this file; an existing file is replaced",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         source = Path(options["file"])
         if not source.is_file():
-            raise CommandError(f"There is no file {source}.", returncode=USAGE_EXIT)
+            raise CommandError(f"The file {source} does not exist.", returncode=USAGE_EXIT)
         self.before(source, options)
         params = {name: options[name] for name in PARAMS[self.analysis_type]}
         with (
@@ -101,7 +101,7 @@ class AnalysisCommand(BaseCommand):
 
     def kept_line(self, paths: dict[str, Any]) -> str:
         path = paths[f"{self.role}_path"]
-        return f"The {self.role} is {path}" if path else f"There is nothing to show: no {self.role} was made."
+        return f"The {self.role} is {path}" if path else f"No {self.role} was made, because nothing was found."
 
     def lines(self, data: dict[str, Any]) -> Iterator[str]:
         raise NotImplementedError
@@ -142,7 +142,7 @@ def _number(kind: Number) -> Callable[[str], float | int]:
         try:
             value = float(text)
         except ValueError:
-            raise ArgumentTypeError(f"{text!r} is no number") from None
+            raise ArgumentTypeError(f"{text!r} is not a number") from None
         try:
             return kind.of(value)
         except ValueError as exc:

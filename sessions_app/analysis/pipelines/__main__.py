@@ -64,7 +64,7 @@ def serve(request: Any, reports: Reports) -> Result:
             checkpoint=lambda state: reports.send({"checkpoint": state}),
         )
     except (KeyError, TypeError, ValueError) as exc:
-        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+        raise BadRequest(f"The request has a missing or invalid field: {exc}.") from exc
     return op(task)
 
 

@@ -61,10 +61,8 @@ def _depth(counted: Counted) -> list[str]:
     if not shallow:
         return []
     if len(shallow) > MAX_NAMED:
-        return [f"{len(shallow)} of {len(shares)} go less far than the others."]
-    return [
-        f"The {ordinal(number + 1)} goes {_share(float(shares[number]))} as far as the others." for number in shallow
-    ]
+        return [f"{len(shallow)} of {len(shares)} repetitions are shallower than the others."]
+    return [f"Repetition {number + 1} goes {_share(float(shares[number]))} as far as the others." for number in shallow]
 
 
 def _share(value: float) -> str:

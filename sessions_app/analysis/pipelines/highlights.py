@@ -104,7 +104,7 @@ def open_source(task: Task) -> Source:
     try:
         with open_media(task.path) as container:
             if not any(not s.disposition & s.disposition.attached_pic for s in container.streams.video):
-                raise AnalysisFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
+                raise AnalysisFailed("no_video", "This file has no picture. Choose a video to analyse.")
         return Source.open(task.path)
     except MediaError as exc:
         raise AnalysisFailed(exc.code, exc.message) from exc
@@ -140,9 +140,9 @@ def summarise_pass(found: SignalPass, announced: float) -> PassState:
     """Return the results of the signal pass. announced: seconds by the file's header."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
-        warnings.append("There is no sound: the motion alone decided.")
+        warnings.append("The video has no sound, so highlights were chosen by motion only.")
     elif float(found.band.max()) < QUIET_DB:
-        warnings.append("The sound is silent all along: the motion alone decided.")
+        warnings.append("The sound is silent, so highlights were chosen by motion only.")
     moments = measure(found, duration)
     candidates = find_candidates(moments, duration)[:MAX_CANDIDATES]
     look = look_at(found)
@@ -163,7 +163,7 @@ def _extent(found: SignalPass, announced: float) -> tuple[float, list[str]]:
     end = max(found.end + frame, STEP)
     if announced - end > CUT_SHORT[0] + CUT_SHORT[1] * announced:
         ends = f"The file ends at {formatting.duration(end)}; {formatting.duration(announced)} were announced."
-        return end, [f"{ends} What is there was analysed."]
+        return end, [f"{ends} The existing part was analysed."]
     duration = max(announced, STEP) if len(found.times) > 1 else max(min(announced, 1.0), STEP)
     return duration, ["A part of the file is damaged; the rest was analysed."] if found.damaged else []
 
@@ -203,7 +203,7 @@ def _judged(task: Task, known: PassState, budget: float) -> tuple[list[Interval]
         task.checkpoint(to_save(known))
     notes = judge.notes
     if skipped and not notes:
-        notes = ["All that the model may be asked was used up; the signals alone decided the rest."]
+        notes = ["The model's budget is used up; the remaining highlights were chosen by sound and motion only."]
     known.warnings += [note for note in notes if note not in known.warnings]
     together, counted = [], 0
     for one in known.candidates:
@@ -350,7 +350,7 @@ def _reel(
     try:
         placed = cut_reel(task, source, [(one.start, one.end) for one in final], tell, give=END_TOLERANCE_SECONDS)
     except (ConversionFailed, MediaError, av.error.FFmpegError) as exc:
-        why = str(exc) if isinstance(exc, ConversionFailed) else "Its data is damaged."
+        why = str(exc) if isinstance(exc, ConversionFailed) else "The video data is damaged."
         known.warnings.append(f"The reel could not be cut. {why}")
         return {}
     files["reel"] = REEL

@@ -43,7 +43,7 @@ class Poses:
         try:
             pose = solution("pose")
         except ImportError as exc:
-            raise PosesUnavailable(f"The pose model is not installed: `make install` does it ({exc}).") from exc
+            raise PosesUnavailable(f"The pose model is not installed. Run `make install` ({exc}).") from exc
         self._model: Any = pose.Pose(model_complexity=1)
 
     def __enter__(self) -> Self:

@@ -140,4 +140,4 @@ def _join(folder: Path, drawn: Path, source: Source, program: Ffmpeg, seconds: f
     words = [word for name, value in options.items() for word in (f"-{name}", str(value))]
     run([*argv, *maps, *words, "-copyts", NAME, "-y"], folder=folder, seconds=seconds)
     if not (folder / NAME).stat().st_size:
-        raise ConversionFailed("Nothing of it could be drawn.")
+        raise ConversionFailed("No frame of the preview could be drawn.")

@@ -36,7 +36,7 @@ def cut_moments(task: Task) -> Result:
                 if picture := _middle(video, one):
                     files[f"thumb-{one.part}"] = write_thumbnail(task, one.part, picture)
     except (ConversionFailed, MediaError, av.error.FFmpegError) as exc:
-        why = str(exc) if isinstance(exc, ConversionFailed) else "Its data is damaged there."
+        why = str(exc) if isinstance(exc, ConversionFailed) else "The video data is damaged there."
         raise AnalysisFailed("vod_unreadable", f"The reel could not be cut. {why}") from exc
     told = [
         {"part": one.part, "source": [one.source_start, one.source_end], "reel": [one.start, one.end]}

@@ -139,13 +139,13 @@ class Judge:
         try:
             said = self._ask(window)
             if said.score is None and not said.description:
-                raise _NoAnswer("What the model answered could not be read")
+                raise _NoAnswer("The model's answer could not be read")
         except _NoAnswer as exc:
             self._faults += 1
             if exc.is_final or self._faults >= FAULTS_IN_A_ROW:
                 self._is_given_up = True
                 rest = " the rest" if self._has_judged else ""
-                self.notes.append(f"{exc}; the signals alone decided{rest}.")
+                self.notes.append(f"{exc}; sound and motion alone decided{rest}.")
             return UNKNOWN
         self._faults = 0
         self._has_judged = self._has_judged or said.score is not None
@@ -162,15 +162,15 @@ class Judge:
                 complaint = answer.body[:4000].decode("utf-8", "replace").lower()
                 simpler = manner.simpler(answer.status, complaint)
                 if simpler is None:
-                    raise _NoAnswer(f"The model's endpoint does not take what it is asked ({answer.status})")
+                    raise _NoAnswer(f"The model's endpoint rejects the request ({answer.status})")
                 manner = simpler
                 continue
             if answer is not None and answer.status not in BUSY:
                 raise _NoAnswer(_final(answer.status), is_final=True)
             tries += 1
-            reason = "The model's endpoint broke off"
+            reason = "The connection to the model's endpoint broke"
             if answer is not None:
-                reason = f"The model's endpoint is busy or broken ({answer.status})"
+                reason = f"The model's endpoint is busy or unavailable ({answer.status})"
             if tries >= MAX_TRIES:
                 raise _NoAnswer(reason)
             asked = None if answer is None else _retry_after(answer.headers.get("retry-after"))
@@ -183,7 +183,7 @@ class Judge:
         from vodplatform.core.web import outbound
 
         if self.is_spent:
-            raise _NoAnswer("All that the model may be asked was used up", is_final=True)
+            raise _NoAnswer("The model's budget is used up", is_final=True)
         self._calls_left -= 1
         seconds = min(self._call_seconds, self._seconds_left)
         headers = {"content-type": "application/json", "accept": "application/json"}
@@ -200,7 +200,7 @@ class Judge:
         except outbound.TooSlow:
             raise _NoAnswer("The model did not answer in time") from None
         except outbound.TooBig:
-            raise _NoAnswer("The model's endpoint answered with more than is read") from None
+            raise _NoAnswer("The model's answer is too large") from None
         except outbound.Unreachable:
             return None
         finally:
@@ -252,12 +252,12 @@ def _request(model: str, window: Window, manner: _RequestFormat) -> bytes:
 
 def _final(status: int) -> str:
     if status in (401, 403):
-        return f"The model's endpoint refuses the key ({status})"
+        return f"The model's endpoint rejects the key ({status})"
     if status in (404, 405, 410):
-        return f"The model's endpoint knows neither this address nor, perhaps, this model ({status})"
+        return f"The model's endpoint does not know this address or model ({status})"
     if 300 <= status < 400:
-        return f"The model's endpoint sends on to another address, which is not followed ({status})"
-    return f"The model's endpoint does not answer as one ({status})"
+        return f"The model's endpoint redirects, and redirects are not followed ({status})"
+    return f"The model's endpoint sent an unexpected status ({status})"
 
 
 def _retry_after(text: str | None) -> float | None:

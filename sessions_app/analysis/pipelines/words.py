@@ -31,8 +31,8 @@ class Measured:
 def segment(seen: Measured) -> str:
     motion = _motion(seen.motion)
     if seen.has_sound:
-        sound = "much louder than around it" if seen.sound >= MUCH and seen.decibels >= LOUDER_DB else ""
-        sound = sound or ("louder than around it" if _is_louder(seen) else "sound as usual")
+        sound = "much louder than its surroundings" if seen.sound >= MUCH and seen.decibels >= LOUDER_DB else ""
+        sound = sound or ("louder than its surroundings" if _is_louder(seen) else "sound as usual")
         sentence = f"{sound[0].upper()}{sound[1:]}, {motion}"
     else:
         sentence = f"{motion[0].upper()}{motion[1:]}"
@@ -46,7 +46,7 @@ def highlight(seen: Measured) -> str:
         said.append("much louder than usual" if is_much else "louder than usual")
     if seen.motion >= SOME:
         said.append("much more motion than usual" if seen.motion >= MUCH else "more motion than usual")
-    sentence = " and ".join(said) or "stands out a little from what is around it"
+    sentence = " and ".join(said) or "stands out a little from its surroundings"
     return f"{sentence[0].upper()}{sentence[1:]}{f', {_counted(seen.cuts)}' if seen.cuts else ''}."
 
 
@@ -68,7 +68,7 @@ def summary(
         return f"Nothing in these {tenths(whole)} stands out {against}; there are no highlights."
     count = len(lengths)
     text = f"{counted(count, 'highlight')}, {tenths(sum(lengths))}"
-    text += f"{' together' if count > 1 else ''}, out of {duration(whole)}."
+    text += f"{' together' if count > 1 else ''}, from a video of {duration(whole)}."
     if loudest is not None and liveliest is not None and abs(loudest - liveliest) <= TOGETHER_SECONDS:
         return f"{text} The sharpest rise of the sound and the most motion come together at {clock(loudest)}."
     if loudest is not None:

@@ -54,17 +54,17 @@ def count_workout(task: Task) -> Result:
                     on_progress=lambda share: task.progress(COUNTED + (100 - COUNTED) * share, "Drawing the preview"),
                 )  # fmt: skip
             except ConversionFailed as exc:
-                data["warnings"].append(f"There is no preview: {exc}")
+                data["warnings"].append(f"No preview was made: {exc}")
     return Result(data, files)
 
 
-UNLIKE = "One movement here is unlike the repetitions around it, so it is not counted."
+UNLIKE = "A movement here differs from the repetitions around it, so it is not counted."
 
 
 def _ask_for_picture(task: Task) -> None:
     with open_media(task.path) as container:
         if not [one for one in container.streams.video if not one.disposition & one.disposition.attached_pic]:
-            raise AnalysisFailed("no_video", "This file has sound but no picture: there is nothing to count.")
+            raise AnalysisFailed("no_video", "This file has no picture. Choose a video to count repetitions.")
 
 
 def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
@@ -78,12 +78,12 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
         with Poses() as poses:
             seen = sample_poses(video, poses, task.saved, on_progress, task.checkpoint)
     except PosesUnavailable as exc:
-        warnings.append(f"Bodies were not looked for, only movement in the picture. {exc}")
+        warnings.append(f"Repetitions were counted by movement in the picture only, without body detection. {exc}")
         seen = sample_poses(video, None, None, on_progress, task.checkpoint)
     if seen.announced - seen.end > MISSING_SECONDS + 2 / max(video.fps, 1):
         warnings.append(
             f"The picture ends at {duration(seen.end)}; {duration(seen.announced)} were announced. "
-            "What is there was analysed."
+            "The existing part was analysed."
         )
     return seen
 
@@ -194,14 +194,14 @@ def _reason(even: EvenSamples, first: float, last: float) -> str:
     if share < 0.1:
         if not _moves(even, span):
             return ""  # a still picture
-        return "Nobody is seen here. Film so that the whole body is in the picture to count this part."
+        return "No person is visible here. Film the whole body to have this part counted."
     if not here[-max(1, len(here) // 4) :].any():
-        return "The person leaves the picture. Film from further away to count this part."
+        return "The person leaves the picture. Film from further away to have this part counted."
     if share < 0.6:
-        return "The person is seen only now and then. Film from further away, in more light, to count this part."
+        return "The person is rarely visible. Film from further away and in more light to have this part counted."
     if not _body_moves(even, span):
         return ""  # a rest
-    return "Somebody moves here, but nothing repeats clearly enough to be counted."
+    return "A person moves here, but no movement repeats clearly enough to be counted."
 
 
 def _body_moves(even: EvenSamples, span: slice) -> bool:
@@ -220,8 +220,8 @@ def _nothing(seen: PoseTrack, even: EvenSamples | None, share: float) -> str:
     if share < ANYBODY:
         if not _moves(even, slice(0, len(even.times))):
             return "The picture hardly changes: there is nothing to count."
-        return "Nobody is seen in this video, and nothing in its picture repeats."
-    return "Nothing repeats clearly enough to be counted."
+        return "No person is visible in this video, and no movement repeats."
+    return "No movement repeats clearly enough to be counted."
 
 
 def summary(exercises: list[dict[str, Any]], total: int, uncounted: list[dict[str, Any]], nothing: str) -> str:
@@ -244,7 +244,7 @@ def summary(exercises: list[dict[str, Any]], total: int, uncounted: list[dict[st
         said.append(f"Of these, {unsure} {'is' if unsure == 1 else 'are'} unsure.")
     lost = sum(one["end_time"] - one["start_time"] for one in uncounted)
     if lost >= MIN_UNCOUNTED:
-        said.append(f"For {_seconds(lost)} the program cannot tell.")
+        said.append(f"{_seconds(lost)} could not be counted.")
     return " ".join(said)
 
 

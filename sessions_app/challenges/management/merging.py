@@ -26,7 +26,7 @@ def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
         usage_error(f"Give {MIN_CLIPS} to {MAX_CLIPS} videos.")
     for clip in clips:
         if not clip.is_file():
-            usage_error(f"There is no file {clip}.")
+            usage_error(f"The file {clip} does not exist.")
     check_output(output, clips, force=force)
 
 

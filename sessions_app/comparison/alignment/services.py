@@ -185,11 +185,11 @@ def preview_timer(
         lost = ", ".join(vod.vod_id for vod in vods if vod.video.location == str(exc))
         if not lost:
             raise
-        raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists.") from exc
+        raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists. Choose another video.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
             raise  # exception in our code, not a crash caused by a video
-        raise DomainError("vod_unreadable", f"Reading the videos broke. {exc}") from exc
+        raise DomainError("vod_unreadable", f"The videos could not be read. {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -222,8 +222,9 @@ def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> N
             kept.append(found)
             continue
         message = (
-            f"{vod_id}: {broken} is not in one piece. {notes_of(videos[broken])[0]} "
-            f"The timer tells where one part lies, {found['offset']:+.3f} s. Align by sound, or compare the parts."
+            f"{vod_id}: the recording of {broken} was interrupted. {notes_of(videos[broken])[0]} "
+            f"By the timer, one part has the offset {found['offset']:+.3f} s. Align by sound, or compare the "
+            "parts separately."
         )
         refusal = {name: found[name] for name in ("vod_id", "readings", "evidence", "findings")}
         result["refused"] = [
@@ -238,7 +239,7 @@ def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> N
             note = notes_of(videos[broken])[0]
             refusal |= {
                 "reason": INTERRUPTED_REASON,
-                "message": f"{vod_id}: {broken} is not in one piece. {note} Compare the parts.",
+                "message": f"{vod_id}: the recording of {broken} was interrupted. {note} Compare its parts separately.",
             }
 
 

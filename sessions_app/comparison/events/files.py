@@ -88,16 +88,16 @@ def from_csv(file: IO[bytes]) -> list[Data]:
         table = csv.reader(chain([head], lines), delimiter=delimiter, strict=True)
         names = next(table, [])
         if len(names) > MAX_COLUMNS:
-            raise refusal({"file": [f"Its first line has more than {MAX_COLUMNS} columns."]})
+            raise refusal({"file": [f"The file's first line has more than {MAX_COLUMNS} columns."]})
         if not {"time", "kind"}.issubset(names):
-            raise refusal({"file": [f"Its first line must name the columns {', '.join(COLUMNS)}."]})
+            raise refusal({"file": [f"The file's first line must name the columns {', '.join(COLUMNS)}."]})
         places = [(name, names.index(name)) for name in COLUMNS if name in names]
         rows = (_from_cells({name: cells[at] for name, at in places if at < len(cells)}) for cells in table if cells)
         return validate_events(list(islice(rows, MAX_ROWS + 1)), first_line=2)
     except UnicodeDecodeError as exc:
-        raise refusal({"file": ["The file is not UTF-8."]}) from exc
+        raise refusal({"file": ["The file is not UTF-8. Save it with this encoding."]}) from exc
     except csv.Error as exc:
-        raise refusal({"file": [f"The file is no CSV: {exc}."]}) from exc
+        raise refusal({"file": [f"The file is not valid CSV: {exc}."]}) from exc
 
 
 def _lines(text: IO[str]) -> Iterator[str]:
@@ -106,9 +106,9 @@ def _lines(text: IO[str]) -> Iterator[str]:
         if not line:
             return
         if len(line) > MAX_LINE_LENGTH:
-            raise refusal({"file": [f"It has a line of more than {MAX_LINE_LENGTH} characters."]})
+            raise refusal({"file": [f"The file has a line with more than {MAX_LINE_LENGTH} characters."]})
         yield line
-    raise refusal({"file": [f"It has more than {MAX_LINES} lines."]})
+    raise refusal({"file": [f"The file has more than {MAX_LINES} lines. Split it."]})
 
 
 def _from_cells(found: dict[str, str]) -> Data:
@@ -122,11 +122,11 @@ def _from_cells(found: dict[str, str]) -> Data:
 def from_json(raw: bytes) -> list[Data]:
     """Read events from a JSON list. Raises ``invalid``, errors by number from 1."""
     if has_too_many_parts(raw):
-        raise refusal({"file": ["The file has too many parts."]})
+        raise refusal({"file": ["The file's JSON has too many elements. Split it."]})
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError) as exc:
-        raise refusal({"file": ["The file is no JSON."]}) from exc
+        raise refusal({"file": ["The file is not valid JSON."]}) from exc
     check_json(data)
     return validate_events(data)
 
@@ -136,7 +136,7 @@ def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})
     if not rows:
-        raise refusal({"events": ["There is no event in it."]})
+        raise refusal({"events": ["The list contains no events."]})
     if len(rows) > MAX_ROWS:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
     found: list[Data] = []

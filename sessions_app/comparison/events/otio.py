@@ -131,7 +131,7 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
     OTIO's own reader crashes the process on self-references and on timelines without tracks, so this is plain JSON.
     """
     if has_too_many_parts(raw, MAX_PARTS):
-        raise refusal({"file": ["The file has too many parts."]})
+        raise refusal({"file": ["The timeline has too many elements. Split it."]})
     try:
         timeline = json.loads(raw)
         check_json(timeline)
@@ -143,7 +143,7 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
     except _TooManyMarkers:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]}) from None
     except (ParseError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
-        raise refusal({"file": ["The file is no OpenTimelineIO timeline."]}) from exc
+        raise refusal({"file": ["The file is not a valid OpenTimelineIO timeline."]}) from exc
     return validate_events(reader.found)
 
 

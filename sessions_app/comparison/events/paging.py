@@ -147,7 +147,7 @@ def _place_after(found: list[EventGroup], cursor: str) -> int:
     """Return the index after the cursor's event; if deleted, of the first event at its time."""
     match = CURSOR.fullmatch(cursor)
     if match is None:
-        raise DomainError("invalid", errors={"cursor": ["Send the `next_cursor` of the page before."]})
+        raise DomainError("invalid", errors={"cursor": ["Send the `next_cursor` of the previous page."]})
     time, key = float(match["time"]), UUID(match["key"])
     first = bisect_left(found, time, key=lambda one: one.global_time)
     for index in range(first, len(found)):

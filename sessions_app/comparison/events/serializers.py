@@ -32,7 +32,7 @@ MAX_DRAWING_BYTES = 64 * 1024
 MAX_STROKE_TEXT = 500  # maximum characters of a text stroke
 MAX_BODY = 10_000
 EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of an event's and a reply's JSON without texts
-AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
+AUTHOR_HELP = "The user's id, or the id of a link's visitor."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -66,7 +66,7 @@ def _stroke(data: Data) -> Data:
         if not isinstance(text, str) or not text.strip():
             raise ValueError
         if len(text) > MAX_STROKE_TEXT:
-            raise serializers.ValidationError(f"The text of a stroke has at most {MAX_STROKE_TEXT} letters.")
+            raise serializers.ValidationError(f"The text of a stroke can have at most {MAX_STROKE_TEXT} characters.")
         found["text"] = text
     return found
 
@@ -92,7 +92,7 @@ class EventFieldsSerializer(serializers.Serializer[Data]):
     kind = StrictRegexField(
         r"^[a-z0-9_-]{1,40}\Z",
         trim_whitespace=False,
-        error_messages={"invalid": "Must be 1 to 40 of a–z, 0–9, _ and -."},
+        error_messages={"invalid": "Must be 1 to 40 characters: a–z, 0–9, _ and -."},
     )
     label = StrictCharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
     color = StrictRegexField(
@@ -108,7 +108,10 @@ class NewEventSerializer(EventFieldsSerializer):
     vod_id = StrictCharField(max_length=100, required=False, allow_null=True)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
     global_time = SecondsField(
-        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False, help_text="From `timeline.start` on."
+        min_value=-MAX_TIMESTAMP,
+        max_value=MAX_TIMESTAMP,
+        required=False,
+        help_text="Seconds of the shared clock, at least `timeline.start`.",
     )
 
     def validate(self, attrs: Data) -> Data:
@@ -154,7 +157,7 @@ class EventQuerySerializer(serializers.Serializer[Data]):
         required=False, max_length=80, help_text="The `next_cursor` of the previous page; `offset` counts from there."
     )
     joined = serializers.BooleanField(
-        default=True, help_text="Whether what several VODs show at one moment is answered as one event."
+        default=True, help_text="Whether events that several VODs show at one moment are grouped into one."
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -208,7 +211,7 @@ class EventSerializer(AnswerSerializer[ShownEvent]):
     kind = serializers.CharField(source="event.kind")
     label = serializers.CharField(source="event.label")  # type: ignore[assignment]
     body = serializers.CharField(source="event.body")
-    color = serializers.CharField(source="event.color", help_text="`#rrggbb`, or empty: that of its kind.")
+    color = serializers.CharField(source="event.color", help_text="`#rrggbb`, or empty to use the kind's colour.")
     drawing = serializers.DictField(allow_null=True, source="event.drawing")
     vod_id = serializers.CharField(allow_null=True)
     time = serializers.FloatField(source="event.time")
@@ -263,7 +266,7 @@ class EventListSerializer(serializers.Serializer[Data]):
         allow_null=True, help_text="The `cursor` of the next page; null at the end of the list."
     )
     unseen = serializers.ListField(
-        child=serializers.UUIDField(), help_text="Events that name the caller with `@`, who has not looked since."
+        child=serializers.UUIDField(), help_text="Events with an unseen `@` mention of the caller."
     )
 
 
@@ -273,7 +276,7 @@ class DetectSerializer(serializers.Serializer[Data]):
     )
     vod_ids = BoundedListField(
         child=StrictCharField(max_length=100), min_length=1, max_length=MAX_VODS, required=False,
-        help_text="All VODs where it is left out.",
+        help_text="By default all VODs.",
     )  # fmt: skip
 
 

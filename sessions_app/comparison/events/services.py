@@ -155,7 +155,9 @@ def create_events(
             raise DomainError("too_many_events", limit=MAX_EVENTS)
         if not change.access.can_edit and _written_by(change.session, by) >= MAX_EVENTS_OF_COMMENTER:
             raise DomainError(
-                "too_many_events", "You have written as much here as one may.", limit=MAX_EVENTS_OF_COMMENTER
+                "too_many_events",
+                "You have reached the limit of events in this comparison. Delete some of yours first.",
+                limit=MAX_EVENTS_OF_COMMENTER,
             )
         made = []
         for number, values in enumerate(rows, start=first_line):
@@ -217,7 +219,11 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         # Each change broadcasts the complete thread.
         share = 1.0 if change.access.can_edit else COMMENTERS_SHARE
         if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
-            raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
+            raise DomainError(
+                "too_many_events",
+                "The event has reached the limit of replies. Delete some first, or create a new event.",
+                limit=MAX_REPLIES,
+            )
         EventReply.objects.create(event=row, body=body, **_author(by))
         change.named[row.pk] = store_mentions(row, by, body)
         change.changed = [row]
@@ -230,7 +236,7 @@ def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_i
         row = find_event(change.session, event_id)
         said = row.replies.filter(pk=reply_id).first()
         if said is None:
-            raise DomainError("event_not_found", "The event has no such reply.")
+            raise DomainError("event_not_found", "The event has no reply with this id.")
         _check_author(said, by, change.access)
         said.delete()
         delete_obsolete_mentions(row)
@@ -259,12 +265,12 @@ def _written_by(session: ComparisonSession, by: Viewer) -> int:
 
 def _check_author(row: SessionEvent | EventReply, by: Viewer, access: Access) -> None:
     if not access.can_edit and not _is_author(row, by):
-        raise DomainError("forbidden", "Only who wrote it and who may edit the comparison may change it.")
+        raise DomainError("forbidden", "Only its author and the comparison's editors can change it.")
 
 
 def _check_kind(values: dict[str, Any], access: Access) -> None:
     if not access.can_edit and values.get("kind", COMMENT) != COMMENT:
-        raise DomainError("forbidden", f"You may comment here: the kind has to be {COMMENT!r}.")
+        raise DomainError("forbidden", f"You can only add comments here. Set the kind to {COMMENT!r}.")
 
 
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:

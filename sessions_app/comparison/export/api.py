@@ -23,36 +23,45 @@ Data = dict[str, Any]
 
 
 class BurnSerializer(serializers.Serializer[Data]):
-    names = StrictBooleanField(default=False, help_text="Of the VODs.")
-    clock = StrictBooleanField(default=False, help_text="The shared clock.")
-    events = StrictBooleanField(default=False, help_text="What was marked and drawn, for its span or 3 s.")
+    names = StrictBooleanField(default=False, help_text="Whether to show the VODs' names.")
+    clock = StrictBooleanField(default=False, help_text="Whether to show the shared clock.")
+    events = StrictBooleanField(default=False, help_text="Whether to show events and drawings, for their span or 3 s.")
 
 
 class ReelSerializer(serializers.Serializer[Data]):
     """Parts around the events of one kind instead of the complete span."""
 
-    kind = serializers.CharField(max_length=40, help_text="Of the events that are shown.")
-    before = SecondsField(min_value=0, max_value=exports.MAX_AROUND, default=3.0, help_text="Seconds before each.")
-    after = SecondsField(min_value=0, max_value=exports.MAX_AROUND, default=3.0, help_text="Seconds after each.")
+    kind = serializers.CharField(max_length=40, help_text="Kind of the events to show.")
+    before = SecondsField(
+        min_value=0, max_value=exports.MAX_AROUND, default=3.0, help_text="Seconds to show before each event."
+    )
+    after = SecondsField(
+        min_value=0, max_value=exports.MAX_AROUND, default=3.0, help_text="Seconds to show after each event."
+    )
 
 
 class ExportSerializer(serializers.Serializer[Data]):
     layout = serializers.ChoiceField(choices=[(name, name) for name in LAYOUTS])
     start = SecondsField(
-        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, help_text="On the shared clock, from `timeline.start` on."
+        min_value=-MAX_TIMESTAMP,
+        max_value=MAX_TIMESTAMP,
+        help_text="Seconds of the shared clock, at least `timeline.start`.",
     )
     end = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP)
     audio = StrictCharField(max_length=100, help_text="A vod_id, `mix`, or `none`.")
     height = serializers.IntegerField(
         min_value=exports.MIN_HEIGHT, max_value=exports.MAX_HEIGHT, required=False,
-        help_text="Pixels; 720 by default, and of one VOD alone its own.",
+        help_text="Height in pixels; by default 720, or the VOD's own height for a single VOD.",
     )  # fmt: skip
     fps = serializers.FloatField(
-        min_value=1, max_value=exports.MAX_FPS, required=False, help_text="By default the most that any VOD has."
+        min_value=1,
+        max_value=exports.MAX_FPS,
+        required=False,
+        help_text="By default the highest rate of the shown VODs.",
     )
     vod_ids = BoundedListField(
         child=StrictCharField(max_length=100), min_length=1, max_length=MAX_VODS, required=False,
-        help_text="Which VODs, the main one first; all where it is left out.",
+        help_text="The VODs to show, the main VOD first; by default all.",
     )  # fmt: skip
     burn = BurnSerializer(required=False)
     reel = ReelSerializer(required=False)

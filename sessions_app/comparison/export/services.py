@@ -64,7 +64,7 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
         parts = _reel(locked, values["reel"], start, end) if values.get("reel") else []
         seconds = sum(until - since for since, until in parts) if parts else end - start
         if seconds > MAX_SECONDS:
-            raise _invalid("end", f"An export lasts {MAX_SECONDS / 3600:g} hours at most.")
+            raise _invalid("end", f"An export can be at most {MAX_SECONDS / 3600:g} hours long. Choose a shorter part.")
         sounds = _sounds(vods, shown, values["audio"])
         fps = _fps([vods[number].video for number in shown], values.get("fps"))
         height = values.get("height") or _height(values["layout"], vods[shown[0]].video)
@@ -164,7 +164,7 @@ def _shown(session: ComparisonSession, vods: list[ComparisonVod], values: Mappin
     wanted = values.get("vod_ids") or [vod.vod_id for vod in vods]
     chosen_vods(session, wanted)
     if len(set(wanted)) < len(wanted):
-        raise _invalid("vod_ids", "Each VOD may be named once.")
+        raise _invalid("vod_ids", "Name each VOD at most once.")
     count = videos_of(values["layout"])
     if count is not None and len(wanted) < count:
         raise _invalid("vod_ids", f"The layout {values['layout']} shows {count} VODs.")
@@ -199,9 +199,13 @@ def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end
         else:
             parts.append([since, until])
     if not parts:
-        raise _invalid("reel", "These moments last no time: give some seconds before or after them.")
+        raise _invalid("reel", "These events have no duration. Add some seconds before or after them.")
     if len(parts) > MAX_PARTS:
-        raise _invalid("reel", f"A reel has at most {MAX_PARTS} parts; these would be {len(parts)}.")
+        raise _invalid(
+            "reel",
+            f"A reel can have at most {MAX_PARTS} parts; this one would have {len(parts)}. Choose a shorter part "
+            "or another kind.",
+        )
     return parts
 
 

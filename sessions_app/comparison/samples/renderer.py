@@ -24,7 +24,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         begun, share = sum(seconds[:number]) / sum(seconds), seconds[number] / sum(seconds)
 
         def tell(done: int, total: int, begun: float = begun, share: float = share) -> None:
-            reports.progress(100 * (begun + share * done / total), "Recording the sample match")
+            reports.progress(100 * (begun + share * done / total), "Rendering the sample match")
 
         made.append(_rendered(clip, clips[0], folder / f"recording-{number}.mp4", tell))
     return {"recordings": made}

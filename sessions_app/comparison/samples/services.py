@@ -32,9 +32,7 @@ from vodplatform.core.records.transitions import create_in_state
 
 SAMPLE_KIND = "comparison.sample"
 NAME = "Sample: one match, three views"
-DESCRIPTION = (
-    "Made by the program, so that there is something to try. Delete it, and its videos in your library, any time."
-)
+DESCRIPTION = "A generated example. You can delete it and its videos in your library at any time."
 TAG = "sample"
 RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
 RENDER_SECONDS = 900.0
@@ -48,7 +46,7 @@ class SampleJobs(JobHooks):
         there = set(ComparisonSession.objects.filter(pk__in=made.values()).values_list("pk", flat=True))
         return {
             job.pk: JobSummary(
-                "Make a sample comparison", "", f"/compare/{made[job.pk]}" if made[job.pk] in there else ""
+                "Create a sample comparison", "", f"/compare/{made[job.pk]}" if made[job.pk] in there else ""
             )
             for job in jobs
         }
@@ -78,7 +76,7 @@ def make_sample(context: JobContext) -> dict[str, Any]:
         work.mkdir()
         made = run_answering(
             context, RENDERER, {"folder": str(work)}, seconds=RENDER_SECONDS, share=(0, RENDERED),
-            access=Access(writes=[work]), broke="The sample could not be made.",
+            access=Access(writes=[work]), broke="The sample could not be created.",
         )["recordings"]  # fmt: skip
         paths = [untrusted_files.move_out(work, item["file"]) for item in made]
         kept = [_kept(context, item["name"], path) for item, path in zip(made, paths, strict=True)]
@@ -111,7 +109,7 @@ def _kept(context: JobContext, name: str, path: Path) -> dict[str, Any]:
     facts, size = facts_of(context, path), path.stat().st_size
     pk = uuid5(context.job_id, f"{context.lease.token}{name}")
     key = key_of(pk, path.name)
-    context.progress(RENDERED, "Keeping the recordings")
+    context.progress(RENDERED, "Saving the recordings")
     store.put_file(key, path, "video/mp4", checking(context))
     return {
         "pk": pk, "title": name, "location": key, "file_size": size, "mime_type": "video/mp4",

@@ -109,7 +109,7 @@ def unlock_link(opened: OpenedLink, password: str, address: str) -> OpenedLink |
     link_id = str(opened.link.pk)
     wait = count_request("link_password_address", network_of(address)) or count_request("link_password", link_id)
     if wait:
-        raise DomainError("throttled", "Too many passwords were tried.", retry_after=wait)
+        raise DomainError("throttled", "Too many passwords were tried. Try again later.", retry_after=wait)
     if not check_password(password, opened.link.password):
         audit.record("link.password_wrong", actor=None, target=opened.link.session, link=link_id)
         return None

@@ -23,13 +23,13 @@ class SharePatchSerializer(serializers.Serializer[Data]):
     """Changes of a share; omitted fields keep their values."""
 
     role = serializers.ChoiceField(choices=SHARED_ROLES, required=False)
-    can_comment = StrictBooleanField(required=False, help_text="For viewers; editors always may.")
+    can_comment = StrictBooleanField(required=False, help_text="Whether a viewer can comment; editors always can.")
 
 
 class NewShareSerializer(serializers.Serializer[Data]):
     username = StrictCharField(max_length=150)
     role = serializers.ChoiceField(choices=SHARED_ROLES)
-    can_comment = StrictBooleanField(default=False, help_text="For viewers; editors always may.")
+    can_comment = StrictBooleanField(default=False, help_text="Whether a viewer can comment; editors always can.")
 
 
 class ShareSerializer(AnswerSerializer[SessionShare]):
@@ -55,10 +55,13 @@ class ShareListSerializer(serializers.Serializer[Data]):
 
 class NewLinkSerializer(serializers.Serializer[Data]):
     expires_in = serializers.IntegerField(
-        min_value=MIN_SECONDS, max_value=MAX_SECONDS, default=DEFAULT_SECONDS, help_text="Seconds from now."
+        min_value=MIN_SECONDS,
+        max_value=MAX_SECONDS,
+        default=DEFAULT_SECONDS,
+        help_text="Seconds until the link expires.",
     )
     password = StrictCharField(
-        max_length=MAX_PASSWORD, required=False, trim_whitespace=False, help_text="Asked of whoever opens the link."
+        max_length=MAX_PASSWORD, required=False, trim_whitespace=False, help_text="Password that visitors must enter."
     )
     can_comment = StrictBooleanField(default=False)
 
@@ -74,7 +77,7 @@ class LinkSerializer(AnswerSerializer[ShareLink]):
 
 
 class MadeLinkSerializer(LinkSerializer):
-    url = serializers.URLField(help_text="Its address, this once: it is not kept.")
+    url = serializers.URLField(help_text="The link's address. Only this answer contains it.")
 
 
 class MadeLinkAnswerSerializer(serializers.Serializer[Data]):

@@ -59,7 +59,7 @@ class LineRequest:
 def check(video: Path, lines: Sequence[LineRequest]) -> None:
     for path in (video, *(line.sound for line in lines)):
         if not path.is_file():
-            usage_error(f"There is no file {path}.")
+            usage_error(f"File not found: {path}")
 
 
 def dub(
@@ -96,7 +96,7 @@ def dub(
             ),
         )  # fmt: skip
         if not made.exists():
-            raise CommandError("No text was found, and nothing else was asked for.", returncode=REFUSED_EXIT)
+            raise CommandError("No text was found, so there is nothing to write.", returncode=REFUSED_EXIT)
         made.replace(output)
         return segments, result
     finally:
@@ -127,7 +127,7 @@ def _lengths(sounds: Sequence[Path]) -> dict[str, float | None]:
             )  # fmt: skip
         answers = finished.messages[-1]["result"]
     except ChildError as exc:
-        raise CommandError(f"Reading the sounds broke or took too long. {exc}", returncode=REFUSED_EXIT) from exc
+        raise CommandError(f"Reading the sounds failed or took too long. {exc}", returncode=REFUSED_EXIT) from exc
     for sound, answer in zip(sounds, answers, strict=True):
         if error := answer.get("error"):
             raise CommandError(f"{sound.name}: {error['message']}", returncode=REFUSED_EXIT)
@@ -141,7 +141,7 @@ def lines_of(segments: Sequence[Segment], output: Path, result: dict[str, Any]) 
             mouth = answer.get("mouth") or {}
             rows.append((
                 Path(one.ref).name, f"{one.start:.3f} s", f"{one.end:.3f} s", f"{answer['gain']:+.1f} dB",
-                mouth.get("label") or "as it was",
+                mouth.get("label") or "unchanged",
             ))  # fmt: skip
         yield from table(rows)
         yield ""

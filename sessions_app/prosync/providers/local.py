@@ -22,7 +22,7 @@ WRITABLE = "work"
 SOUND_ONLY = "sound"  # model that keeps the picture
 # Time limit: minimum seconds, and seconds per second of video.
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 600.0, 60.0
-CHILD_FAILED_MESSAGE = "Replacing the speech broke or took too long."
+CHILD_FAILED_MESSAGE = "Replacing the speech failed or took too long."
 
 
 def replace_speech(work: Work) -> Made:

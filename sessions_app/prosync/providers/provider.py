@@ -45,13 +45,16 @@ CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = "provider_refused"
 WEBHOOK = "/api/v1/sync/webhooks/syncso"
-UNAVAILABLE_MESSAGE = "The lip-sync provider cannot be reached or is busy; asking again"
-SETUP = "This server is not set up for the lip-sync provider; its operator has to act."
+UNAVAILABLE_MESSAGE = "The lip-sync provider is unavailable or busy; retrying"
+SETUP = "This server is not configured for the lip-sync provider. Contact its operator."
 SENTENCES = {
-    Status.FAILED: ("generation_failed", "The lip-sync provider could not make it."),
-    Status.REJECTED: ("generation_rejected", "The lip-sync provider did not take it."),
-    Status.CANCELED: ("generation_cancelled", "The lip-sync provider has cancelled it."),
-    Status.TIMED_OUT: ("generation_failed", "The lip-sync provider took too long."),
+    Status.FAILED: ("generation_failed", "The lip-sync provider could not generate the video. Try again."),
+    Status.REJECTED: (
+        "generation_rejected",
+        "The lip-sync provider rejected the request. Check the video and the sounds.",
+    ),
+    Status.CANCELED: ("generation_cancelled", "The lip-sync provider cancelled the generation. Try again."),
+    Status.TIMED_OUT: ("generation_failed", "The lip-sync provider took too long. Try again."),
 }
 GENERATION_FAILURES = frozenset(kind for kind, _ in SENTENCES.values())
 
@@ -153,7 +156,7 @@ def _call_provider(work: Work, ask: Callable[[], T]) -> T:
     except syncso.InvalidResponse as exc:
         heard = _saved(work, "nonsense") + 1
         if heard >= MAX_INVALID_ANSWERS:
-            raise JobFailed("provider_nonsense", f"{exc} That was so {heard} times.") from exc
+            raise JobFailed("provider_nonsense", f"{exc} This happened {heard} times.") from exc
         _wait(work, syncso.next_delay(heard), UNAVAILABLE_MESSAGE, nonsense=heard, polls=_saved(work, "polls"))
     except syncso.RetryLater as exc:
         failures = _saved(work, "failures") + 1
@@ -168,7 +171,9 @@ def _call_provider(work: Work, ask: Callable[[], T]) -> T:
         logger.error("error", extra={"data": {"provider": str(exc)}})
         if isinstance(exc, syncso.RequestNotSent):
             raise JobFailed("provider_setup", SETUP) from exc
-        raise JobFailed("provider_account", "The lip-sync provider does not take this server's account.") from exc
+        raise JobFailed(
+            "provider_account", "The lip-sync provider refuses this server's account. Contact the operator."
+        ) from exc
     except syncso.RefusedForGood as exc:
         if not work.row.generation_id:
             _start_new_generation_if_expired(work)
@@ -189,7 +194,7 @@ def _give_up(work: Work, generation: Generation) -> NoReturn:
         _start_new_generation(work)
     _start_new_generation_if_expired(work)
     kind, sentence = SENTENCES[generation.status]
-    reason = f" It says: {generation.error}" if generation.error else ""
+    reason = f" Its message: {generation.error}" if generation.error else ""
     raise JobFailed(kind, f"{sentence}{reason}")
 
 
@@ -205,7 +210,7 @@ def _start_new_generation_if_expired(work: Work) -> None:
 def _start_new_generation(work: Work) -> NoReturn:
     with work.context.lock_lease():
         _abandon_generation(work.row)
-    _wait(work, syncso.next_delay(0), "Asking the lip-sync provider again")
+    _wait(work, syncso.next_delay(0), "Sending a new request to the lip-sync provider")
 
 
 def _url_expiry(asked: dict[str, Any]) -> float:
@@ -221,7 +226,7 @@ def _abandon_generation(row: ProJob) -> None:
 
 def _download_result(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, dict[str, Any]]:
     path = work.folder / "generation"
-    work.context.progress(work.share[0] + 10, "Fetching the result")
+    work.context.progress(work.share[0] + 10, "Downloading the result")
     most = max(MIN_MAX_BYTES, MAX_FACTOR * (work.row.video.file_size or 0))
 
     def download() -> syncso.Fetched:
@@ -270,7 +275,7 @@ def _probe_result(work: Work, path: Path) -> dict[str, Any]:
     except JobFailed as exc:
         raise syncso.InvalidResponse("The lip-sync provider's result cannot be read as a video.") from exc
     if facts["truncated"]:
-        raise syncso.InvalidResponse("The lip-sync provider's result is cut short.")
+        raise syncso.InvalidResponse("The lip-sync provider's result is incomplete.")
     expected = work.row.video.duration
     apart = max(facts["duration"], LENGTH_SECONDS) / max(expected, LENGTH_SECONDS)
     if not facts["width"] or not 1 / LENGTH_FACTOR <= apart <= LENGTH_FACTOR:
@@ -325,7 +330,7 @@ def _cancel(provider: SyncSo, name: str, generation_id: str) -> None:
         try:
             found = generation_id or ((listed := provider.find(name)) and listed.id)
             if found and not provider.cancel(found):
-                logger.info("generation goes on", extra={"data": data})
+                logger.info("generation not stopped by provider", extra={"data": data})
             return
         except syncso.ProviderError as exc:
             pause = syncso.next_delay(attempt, exc.retry_after)

@@ -176,7 +176,7 @@ class SyncSo:
         """
         self._base = base_url.rstrip("/")
         if urlsplit(self._base).scheme != "https" and not rules.allow_private:
-            raise ValueError("The lip-sync provider's address has to begin with https://.")
+            raise ValueError("The lip-sync provider's address must begin with https://.")
         self._key = key
         self._rules = replace(rules, redirects=0)
         self._check = check
@@ -242,7 +242,7 @@ class SyncSo:
         :class:`RetryLater`, :class:`InvalidResponse` and OSError.
         """
         if not url.lower().startswith("https://") and not self._rules.allow_private:
-            raise ResultRefused("The result lies at an address without encryption; it is not fetched.")
+            raise ResultRefused("The result's address is not encrypted (https); it was not downloaded.")
         rules = replace(self._rules, seconds=seconds, max_bytes=max_file_bytes, redirects=MAX_REDIRECTS)
         _empty(file)
         into = _VideoFile(file, self._check)
@@ -252,9 +252,9 @@ class SyncSo:
             answer = _send_request("GET", url, rules, into=cast(BinaryIO, into))
             fetched = _fetched(answer, into)
         except outbound.Refused as exc:
-            raise ResultRefused(f"The result is not fetched: {exc}") from None
+            raise ResultRefused(f"The result was not downloaded: {exc}") from None
         except outbound.TooBig:
-            raise ResultRefused(f"The result has more than {max_file_bytes} bytes; it is not fetched.") from None
+            raise ResultRefused(f"The result is larger than {max_file_bytes} bytes; it was not downloaded.") from None
         finally:
             if fetched is None:
                 _empty(file)
@@ -291,9 +291,9 @@ class SyncSo:
                 method, self._base + path, replace(self._rules, max_bytes=most), headers=sent, content=content
             )
         except outbound.Refused as exc:
-            raise RequestNotSent(f"The lip-sync provider is not asked: {exc}") from None
+            raise RequestNotSent(f"The request was not sent to the lip-sync provider: {exc}") from None
         except outbound.TooBig:
-            raise InvalidResponse("The lip-sync provider answered with more than is read.") from None
+            raise InvalidResponse("The lip-sync provider's answer is too large.") from None
 
     def _raise_for_answer(self, answer: outbound.Answer) -> NoReturn:
         code, detail = _error(answer)
@@ -304,13 +304,13 @@ class SyncSo:
             raise AccountRefused(f"The lip-sync provider refuses this account ({status}){detail}", code=code)
         if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR or _is_under_way(status, code):
             after = _retry_after(answer.headers.get("retry-after"))
-            message = f"The lip-sync provider is busy or broken ({status}){detail}"
+            message = f"The lip-sync provider is busy or faulty ({status}){detail}"
             raise RetryLater(message, code=code, retry_after=after)
         if status == HTTPStatus.NOT_FOUND:
-            raise UnknownGeneration(f"The lip-sync provider does not know what it was asked for{detail}", code=code)
+            raise UnknownGeneration(f"The lip-sync provider does not know this generation{detail}", code=code)
         if status >= HTTPStatus.BAD_REQUEST:
-            raise RefusedForGood(f"The lip-sync provider does not take the request ({status}){detail}", code=code)
-        raise InvalidResponse(f"The lip-sync provider does not answer as one ({status}).")
+            raise RefusedForGood(f"The lip-sync provider refuses the request ({status}){detail}", code=code)
+        raise InvalidResponse(f"The answer does not come from the lip-sync provider's API ({status}).")
 
 
 def build_request(
@@ -366,7 +366,7 @@ def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> 
     # Compare all signatures in constant time.
     matches = [hmac.compare_digest(expected, given.encode("utf-8", "surrogatepass")) for given in signatures]
     if not secret or not any(matches):
-        raise WebhookRefused("The signature is not right.")
+        raise WebhookRefused("The signature is wrong.")
     sent_at = int(stamp) / 1000 if int(stamp) >= MILLISECONDS_FROM else float(stamp)
     if abs(now - sent_at) > TOLERANCE_SECONDS:
         raise WebhookRefused("The signature is too old, or the clocks differ.")
@@ -378,7 +378,7 @@ def read_generation(entry: Mapping[str, Any]) -> Generation:
     try:
         status = Status(str(entry.get("status")).upper().replace("CANCELLED", "CANCELED"))
     except ValueError:
-        raise InvalidResponse("The lip-sync provider reports a state that is not known here.") from None
+        raise InvalidResponse("The lip-sync provider reports an unknown state.") from None
     output_url = _text(entry.get("outputUrl")) or _text(entry.get("outputMediaUrl"))
     if status == Status.COMPLETED and not output_url:
         raise InvalidResponse("The lip-sync provider completed a generation without a result.")
@@ -415,7 +415,7 @@ class _VideoFile:
             self._head += block[: ENOUGH_BYTES - len(self._head)]
         self.size += len(block)
         if self.size > MAX_PAGE_BYTES and self.kind is None:
-            raise InvalidResponse("What lies at the result's address is no video.")
+            raise InvalidResponse("The file at the result's address is not a video.")
         return self._file.write(block)
 
     @property
@@ -428,13 +428,13 @@ def _fetched(answer: outbound.Answer, into: _VideoFile) -> Fetched:
     status = answer.status
     if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         after = _retry_after(answer.headers.get("retry-after"))
-        raise RetryLater(f"The result cannot be fetched now ({status}).", retry_after=after)
+        raise RetryLater(f"The result cannot be downloaded now ({status}).", retry_after=after)
     if status in EXPIRED_LINK_STATUSES:
-        raise LinkExpired(f"The result's address does not open any more ({status}).")
+        raise LinkExpired(f"The result's address has expired ({status}).")
     content_type = answer.headers.get("content-type", "").strip().lower()
     kind = into.kind
     if status != HTTPStatus.OK or kind is None or (content_type and not content_type.startswith(VIDEO_TYPES)):
-        raise InvalidResponse(f"What lies at the result's address is no video ({status}).")
+        raise InvalidResponse(f"The file at the result's address is not a video ({status}).")
     return Fetched(into.size, kind)
 
 
@@ -511,7 +511,7 @@ def _object(body: bytes) -> dict[str, Any]:
 def _id_of(entry: Mapping[str, Any]) -> str:
     found = _text(entry.get("id"))
     if GENERATION_ID.fullmatch(found) is None:
-        raise InvalidResponse("The lip-sync provider named no generation.")
+        raise InvalidResponse("The lip-sync provider's answer has no valid generation id.")
     return found
 
 
@@ -557,7 +557,7 @@ def _signature(header: str) -> tuple[str, list[str]]:
     times = [value for name, _, value in named if name == "t"]
     signatures = [value for name, _, value in named if name == "v1"]
     if len(times) != 1 or TIMESTAMP.fullmatch(times[0]) is None:
-        raise WebhookRefused("There is no signature.")
+        raise WebhookRefused("The signature is missing or malformed.")
     return times[0], signatures
 
 

@@ -10,7 +10,7 @@ from media_app.videos.ingest import checking
 from media_app.videos.services import local_playable_path
 from sessions_app.prosync.models import ProJob
 
-LOST = "A sound no longer exists. Send everything again."
+LOST = "A sound file no longer exists. Upload the video and the sounds again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,14 +77,14 @@ async function change(act, failed) {
  */
 async function small(file) {
   const picture = await createImageBitmap(file).catch(() => {
-    throw new ApiError("This file is no picture that the browser can read.");
+    throw new ApiError("Your browser cannot read this file as a picture. Choose a JPEG, PNG or WebP file.");
   });
   const side = Math.min(picture.width, picture.height);
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = PICTURE_SIDE;
   const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
   const context = canvas.getContext("2d");
-  if (!context) throw new ApiError("This browser cannot make the picture small.");
+  if (!context) throw new ApiError("Your browser could not resize the picture. Try another browser.");
   // JPEG has no transparency: use a white background.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);

@@ -56,8 +56,8 @@ async function make(event) {
     (box) => /** @type {HTMLInputElement} */ (box).value,
   );
   const name = nameField.value.trim();
-  if (!name) return complain("Give it a name, so that you know later what to revoke.");
-  if (!scopes.length) return complain("Choose at least one thing it may do.");
+  if (!name) return complain("Enter a name, so that you can recognize the token later.");
+  if (!scopes.length) return complain("Choose at least one permission.");
   complain("");
   const days = Number(/** @type {HTMLSelectElement} */ (need("#token-expiry")).value);
   try {
@@ -94,14 +94,18 @@ function show(token) {
         h(
           "div",
           { class: "spacer" },
-          h("b", { class: "anywhere" }, `“${token.name}” is made. Copy it now: it is shown this once.`),
-          h("p", { class: "text-small" }, "We keep only a fingerprint. If it is lost, revoke it and make another."),
+          h("b", { class: "anywhere" }, `“${token.name}” was created. Copy the token now: it is shown only once.`),
+          h(
+            "p",
+            { class: "text-small" },
+            "We store only a fingerprint. If you lose the token, revoke it and create another.",
+          ),
           h(
             "div",
             { class: "token-key" },
             key,
             copyButton,
-            h("button", { class: "btn quiet", type: "button", onclick: had }, "I have it"),
+            h("button", { class: "btn quiet", type: "button", onclick: had }, "Done"),
           ),
         ),
       ),
@@ -117,7 +121,7 @@ async function reload() {
     list.replaceChildren(...need("[data-token-list]", page).childNodes);
     tell();
   } catch (error) {
-    list.prepend(errorNote("The list could not be loaded again.", error, reload));
+    list.prepend(errorNote("The list could not be reloaded.", error, reload));
   }
 }
 
@@ -146,12 +150,12 @@ async function revoke(row) {
   try {
     await revokeToken(row.dataset.token ?? "");
   } catch (error) {
-    toast(`It was not revoked. ${explain(error)}`, "bad");
+    toast(`The token was not revoked. ${explain(error)}`, "bad");
     return;
   }
   if (/** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made === row.dataset.token)
     made.replaceChildren();
   await reload();
-  toast("It is revoked.");
+  toast("Token revoked.");
   opener.focus();
 }

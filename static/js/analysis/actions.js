@@ -12,9 +12,9 @@ import { stateOf } from "./labels.js";
 
 /** @type {Record<Act, {label: string, icon: string, wrong: string}>} wrong: message after a failed request */
 export const ACTS = {
-  pause: { label: "Pause", icon: "pause", wrong: "It was not paused." },
-  resume: { label: "Resume", icon: "play", wrong: "It was not resumed." },
-  cancel: { label: "Cancel", icon: "x", wrong: "It was not cancelled." },
+  pause: { label: "Pause", icon: "pause", wrong: "The analysis could not be paused." },
+  resume: { label: "Resume", icon: "play", wrong: "The analysis could not be resumed." },
+  cancel: { label: "Cancel", icon: "x", wrong: "The analysis could not be cancelled." },
 };
 
 /** @param {Session} session @returns {Act[]} */

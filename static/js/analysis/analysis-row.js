@@ -75,7 +75,7 @@ export class Row {
   #words() {
     const { session } = this;
     const state = stateOf(session);
-    if (state === "queued") return session.message || "Starts by itself when its turn comes";
+    if (state === "queued") return session.message || "Queued; starts automatically";
     if (state === "paused") return `At ${percent(session.progress)}`;
     const left = this.options.left(session);
     return [
@@ -105,7 +105,7 @@ export class Row {
       h(
         "p",
         { class: "job-subject" },
-        `${kind.label}, begun `,
+        `${kind.label}, started `,
         h("time", { datetime: created_at, title: new Date(created_at).toLocaleString() }, when(new Date(created_at))),
       ),
       h(
@@ -131,7 +131,7 @@ export class Row {
             { class: "anywhere", dir: "auto" },
             `${session.error?.message ?? ""} ${nextStep(session.error?.type ?? "")}`.trim(),
           ),
-        state === "expired" && h("span", {}, "Its result has been deleted"),
+        state === "expired" && h("span", {}, "The result has been deleted"),
         state === "cancelled" &&
           h("span", {}, session.progress > 0 ? `At ${percent(session.progress)}` : "Before it started"),
       ),

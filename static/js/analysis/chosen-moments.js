@@ -55,10 +55,10 @@ export function nextBest(moments, segments, duration) {
  */
 export function faultsOf(moments, duration) {
   return moments.map(({ start, end }, n) => {
-    if (end <= start) return "It ends before it begins.";
-    if (end - start < LEAST) return `A moment lasts ${LEAST} s at least.`;
-    if (end > duration + SLACK) return `The video ends at ${moment(duration)}.`;
-    if (n && start < moments[n - 1].end) return `It begins before moment ${n} ends.`;
+    if (end <= start) return "The end must be after the start.";
+    if (end - start < LEAST) return `A moment must last at least ${LEAST} s.`;
+    if (end > duration + SLACK) return `The video ends at ${moment(duration)}. Set an earlier end.`;
+    if (n && start < moments[n - 1].end) return `This moment overlaps moment ${n}.`;
     return "";
   });
 }
@@ -69,6 +69,8 @@ export function faultsOf(moments, duration) {
  */
 export function faultOfAll(moments) {
   if (!moments.length) return "Add a moment first.";
-  if (moments.length > MOST) return `A reel has ${MOST} moments at most.`;
-  return lengthOf(moments) > LONGEST ? `A reel lasts ${LONGEST / 60} minutes at most.` : "";
+  if (moments.length > MOST) return `A reel can have at most ${MOST} moments. Remove some.`;
+  return lengthOf(moments) > LONGEST
+    ? `A reel can last at most ${LONGEST / 60} minutes. Shorten or remove moments.`
+    : "";
 }

@@ -11,8 +11,8 @@ import { isLive } from "./labels.js";
  */
 export function deleteDialog(session, follower, onDeleted) {
   const words = isLive(session)
-    ? "The work on it is stopped, and what it has made so far goes."
-    : "Its result goes, with everything that it made.";
+    ? "The analysis is stopped, and its partial results are deleted."
+    : "Its result and all files it created are deleted.";
   askToDelete({
     heading: `Delete the analysis “${session.name}”?`,
     words: `${words}${session.source?.video_id ? " The video stays in your library." : ""} This cannot be undone.`,

@@ -90,7 +90,7 @@ export class HighlightsView extends EventTarget {
         ? [
             {
               keys: "1 – 9",
-              label: "Play that highlight",
+              label: "Play highlight 1 to 9",
               match: (/** @type {KeyboardEvent} */ event) => !event.ctrlKey && /^[1-9]$/.test(event.key),
               run: (/** @type {KeyboardEvent} */ event) => this.play(Number(event.key) - 1),
             },
@@ -100,7 +100,7 @@ export class HighlightsView extends EventTarget {
         ? [
             {
               keys: "S",
-              label: "Reel or source",
+              label: "Switch between reel and source",
               match: key("s"),
               run: () => this.show(this.screen?.shown === REEL ? SOURCE : REEL),
             },

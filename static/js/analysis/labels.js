@@ -13,13 +13,13 @@ export const KINDS = {
   highlights: {
     icon: "star",
     label: "Highlights",
-    what: "Finds the best moments by sound, motion and cuts, and puts them together as a reel.",
+    what: "Finds the best moments by sound, motion and cuts, and joins them into a reel.",
     start: "Find highlights",
   },
   workout: {
     icon: "rep",
     label: "Workout",
-    what: "Counts repetitions, says how steady they are, and draws the count into a preview.",
+    what: "Counts repetitions, rates how steady they are, and shows the count in a preview video.",
     start: "Count repetitions",
   },
 };
@@ -95,15 +95,15 @@ export function askedWords(kind, params) {
     kind === "workout"
       ? [
           params.exercise && (params.exercise === "auto" ? "any exercise" : params.exercise),
-          params.min_repetitions && `sets of ${params.min_repetitions} repetitions and more`,
+          params.min_repetitions && `sets of at least ${params.min_repetitions} repetitions`,
         ]
       : [
           params.target_duration && `a reel of ${tenths(params.target_duration)}`,
-          params.max_highlights && `${counted(params.max_highlights, "highlight")} at most`,
+          params.max_highlights && `at most ${counted(params.max_highlights, "highlight")}`,
           params.segment_length && `segments of ${tenths(params.segment_length)}`,
         ];
   const words = said.filter(Boolean).join(", ");
-  return words ? `Asked: ${words}.` : "";
+  return words ? `Settings: ${words}.` : "";
 }
 
 /**
@@ -141,12 +141,13 @@ export function fileName(name, what) {
  */
 export function nextStep(type) {
   const known = {
-    no_video: "Choose a file with a picture in it.",
-    vod_unreadable: "Check that the file plays and was copied whole, then analyse it again.",
+    no_video: "The file has no video track. Choose a file with video.",
+    vod_unreadable: "Check that the file plays and was copied completely, then analyse it again.",
     timeout: "Cut the video into shorter parts and analyse them one by one.",
     out_of_memory: "Export it in a smaller size, then analyse it again.",
   };
   return (
-    known[/** @type {keyof typeof known} */ (type)] ?? "Analyse it again; if it fails once more, tell an administrator."
+    known[/** @type {keyof typeof known} */ (type)] ??
+    "Analyse the video again. If it fails again, contact an administrator."
   );
 }

@@ -75,7 +75,7 @@ async function load() {
     draw();
   } catch (error) {
     if (signal.aborted) return;
-    state.replaceChildren(errorNote("Your analyses could not be listed.", error, load));
+    state.replaceChildren(errorNote("Your analyses could not be loaded.", error, load));
   } finally {
     clearTimeout(shapes);
     if (!signal.aborted) need("[data-panel]").setAttribute("aria-busy", "false");
@@ -95,7 +95,7 @@ async function loadMore() {
     draw();
     rows.get(fresh[0]?.sessionId)?.element.focus();
   } catch (error) {
-    state.replaceChildren(errorNote("The next ones could not be loaded.", error, loadMore));
+    state.replaceChildren(errorNote("More analyses could not be loaded.", error, loadMore));
   } finally {
     button.removeAttribute("aria-disabled");
   }
@@ -123,7 +123,7 @@ function make(session) {
       const next = besideOf(one.sessionId);
       deleteDialog(one, follower, () => {
         removed(one.sessionId);
-        toast("The analysis is deleted.");
+        toast("Analysis deleted.");
         // The next row may have been removed while the dialog was open.
         (next?.isConnected ? next : newButton).focus();
       });
@@ -156,7 +156,7 @@ function emptyState() {
     h(
       "p",
       {},
-      "A video goes in; out come its best moments as one short reel, or the repetitions of a workout, counted and timed. Drop a file anywhere on this page.",
+      "Analyse a video to get its best moments as a short reel, or to count and time the repetitions of a workout. Drop a file anywhere on this page.",
     ),
     h(
       "div",
@@ -171,8 +171,8 @@ function nothingState() {
     "div",
     { class: "panel empty" },
     icon("search"),
-    h("h2", {}, "None of this kind"),
-    h("p", {}, "None of your analyses is of this kind."),
+    h("h2", {}, "No matching analyses"),
+    h("p", {}, "You have no analyses of this kind."),
     h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/analysis" }, "Show all")),
   );
 }
@@ -231,7 +231,7 @@ async function arrived(id) {
     const session = await readSession(id);
     if (rows.has(id)) return;
     if (kind() && kind() !== session.analysis_type)
-      return toast(`“${session.name}” has arrived. It is listed under ${KINDS[session.analysis_type].label}.`);
+      return toast(`“${session.name}” is uploaded. Find it under ${KINDS[session.analysis_type].label}.`);
     follower.had([session]);
     const row = make(session);
     // A map keeps insertion order, so the new row is inserted first.
@@ -242,7 +242,7 @@ async function arrived(id) {
     list.prepend(row.element);
     total += 1;
     draw();
-    setText(said, `${session.name} has arrived and waits for its turn.`);
+    setText(said, `${session.name} is uploaded and queued.`);
   } catch {
     load();
   }

@@ -19,8 +19,18 @@ const FIELDS = {
   highlights: [
     { name: "target_duration", label: "Length of the reel", unit: "seconds, at most", hint: "" },
     { name: "max_highlights", label: "Highlights", unit: "at most", hint: "" },
-    { name: "segment_length", label: "Length of a segment", unit: "seconds", hint: "Each gets a score." },
-    { name: "min_score", label: "Minimum score", unit: "0 to 1", hint: "What is below it stays out." },
+    {
+      name: "segment_length",
+      label: "Length of a segment",
+      unit: "seconds",
+      hint: "The analysis scores each segment.",
+    },
+    {
+      name: "min_score",
+      label: "Minimum score",
+      unit: "0 to 1",
+      hint: "Segments with a lower score are left out of the reel.",
+    },
   ],
   workout: [
     { name: "min_repetitions", label: "Minimum repetitions", unit: "in a set", hint: "Shorter sets are not counted." },
@@ -38,7 +48,7 @@ function readField(text, label, { least, most, whole }) {
   const value = plain === "" ? NaN : Number(plain);
   const kind = whole ? "a whole number" : "a number";
   if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value)))
-    return { wrong: `${label}: ${kind} from ${least} to ${most}.` };
+    return { wrong: `${label}: enter ${kind} from ${least} to ${most}.` };
   return { value };
 }
 
@@ -156,7 +166,7 @@ export class ParamsForm {
           ),
         ),
       ),
-      h("p", { class: "hint", id: "param-exercise-hint" }, "Movements it cannot name are counted too."),
+      h("p", { class: "hint", id: "param-exercise-hint" }, "Unrecognised exercises are counted too."),
     );
   }
 

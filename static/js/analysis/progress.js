@@ -10,10 +10,10 @@ import { stateOf, statusOf } from "./labels.js";
 
 /** @type {Record<string, string>} messages by state, shown if the job sends no message */
 const QUIET = {
-  queued: "It starts by itself when its turn comes. This page can be left.",
+  queued: "Queued; starts automatically. You can leave this page.",
   processing: "Starting",
   waiting: "Waiting for another service",
-  paused: "What has been done is kept. It goes on from there.",
+  paused: "Paused. Progress is saved; Resume continues from here.",
 };
 
 export class Progress {

@@ -14,7 +14,7 @@ import { faultOfAll, faultsOf, inOrder, lengthOf, MOST, nextBest, roomAround } f
  * @typedef {import("./highlights.js").HighlightsView} HighlightsView
  */
 
-const NOT_A_TIME = "Write a time such as 1:23.5.";
+const NOT_A_TIME = "Enter a time such as 1:23.5.";
 
 export class ReelEditor {
   /** @type {Moment[]} sorted by start */ #moments = [];
@@ -37,7 +37,7 @@ export class ReelEditor {
     this.list = need("[data-moments]", this.panel);
     this.cutButton = need("[data-cut]", this.panel);
     this.addButton = need("[data-add-here]", this.panel);
-    this.progress = new JobProgress(need("[data-reel-job]", root), "Cutting the reel");
+    this.progress = new JobProgress(need("[data-reel-job]", root), "Creating the reel");
     // A reel cannot be cut after its source video is deleted.
     this.opener.hidden = !view.session.source;
     this.opener.addEventListener("click", () => this.open());
@@ -98,7 +98,7 @@ export class ReelEditor {
     const { segments, duration } = this.view.data;
     const found = nextBest(this.#moments, segments, duration);
     if (found) this.view.seek(found.start);
-    else toast("Everything is in the reel already.", "warn");
+    else toast("All segments that fit are already in the reel.", "warn");
     this.#add(found);
   }
 
@@ -160,7 +160,7 @@ export class ReelEditor {
   }
 
   #drawPlace() {
-    setText(need("span", this.addButton), `Add around ${clock(this.view.place)}`);
+    setText(need("span", this.addButton), `Add at ${clock(this.view.place)}`);
     this.addButton.setAttribute("aria-disabled", String(!this.#room || this.#moments.length >= MOST));
   }
 
@@ -242,7 +242,7 @@ export class ReelEditor {
       need("button", this.progress.holder).focus();
     } catch (error) {
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) this.#key = newKey();
-      this.problem.replaceChildren(errorNote("The reel is not being cut.", error));
+      this.problem.replaceChildren(errorNote("The reel could not be created.", error));
     }
     this.cutButton.removeAttribute("aria-disabled");
   }
@@ -252,7 +252,7 @@ export class ReelEditor {
     this.opener.hidden = true;
     const ended = await this.progress.follow(job);
     if (ended.status === "completed") {
-      tellAfterReload("The reel is cut.");
+      tellAfterReload("The new reel is ready.");
       return location.reload();
     }
     this.#key = newKey();
@@ -268,7 +268,7 @@ export class ReelEditor {
         "div",
         { class: "note bad", role: "alert" },
         icon("alert"),
-        h("p", {}, `The reel is as it was. ${reasonOf(ended)}`),
+        h("p", {}, `The reel was not changed. ${reasonOf(ended)}`),
       ),
     );
   }

@@ -42,9 +42,9 @@ const SEGMENTS = 30; // minimum number of segments in a short video
  */
 export function estimateWords(seconds) {
   const minutes = Math.round(seconds / 60);
-  if (minutes < 1) return "Less than a minute of work, once it begins.";
-  if (minutes < 60) return `About ${counted(minutes, "minute")} of work, once it begins.`;
-  return `About ${counted(Math.round(minutes / 60), "hour")} of work, once it begins.`;
+  if (minutes < 1) return "Processing takes less than a minute after it starts.";
+  if (minutes < 60) return `Processing takes about ${counted(minutes, "minute")} after it starts.`;
+  return `Processing takes about ${counted(Math.round(minutes / 60), "hour")} after it starts.`;
 }
 
 /**
@@ -84,7 +84,7 @@ export class NewAnalysis {
     const again = !options.onFiles;
     this.kinds = h(
       "div",
-      { class: "segmented", role: "group", "aria-label": "What to look for" },
+      { class: "segmented", role: "group", "aria-label": "Analysis type" },
       ...Object.entries(KINDS).map(([kind, { icon: mark, label }]) =>
         h(
           "button",
@@ -96,7 +96,7 @@ export class NewAnalysis {
     );
     this.froms = h(
       "div",
-      { class: "segmented", role: "group", "aria-label": "Where the video is" },
+      { class: "segmented", role: "group", "aria-label": "Video source" },
       h("button", { type: "button", value: "file", onclick: () => this.#showFrom("file") }, icon("upload"), "A file"),
       h(
         "button",
@@ -233,7 +233,7 @@ export class NewAnalysis {
             count > 1 ? ` and ${counted(count - 1, "other")}` : "",
             h("span", { class: "mono faint" }, ` ${bytes(size)}`),
           ]
-        : ["Of any size that your plan takes. It is kept as long as the result, and not put into your library."]),
+        : ["Any size that your plan allows. The file is kept as long as the result and is not added to your library."]),
     );
   }
 
@@ -309,14 +309,12 @@ export class NewAnalysis {
           h(
             "p",
             { class: "pad muted" },
-            search.trim()
-              ? `Nothing matches “${search.trim()}”.`
-              : "There is no video in your library yet. Choose a file instead.",
+            search.trim() ? `No videos match “${search.trim()}”.` : "Your library is empty. Choose a file instead.",
           ),
         );
     } catch (error) {
       if (!signal.aborted)
-        found.replaceChildren(errorNote("Your videos could not be listed.", error, () => this.#list(search)));
+        found.replaceChildren(errorNote("Your videos could not be loaded.", error, () => this.#list(search)));
     } finally {
       clearTimeout(shapes);
     }
@@ -390,8 +388,8 @@ export class NewAnalysis {
       const gone = error instanceof ApiError && error.status === 404;
       this.problem.replaceChildren(
         gone
-          ? errorNote("The video is not in your library any more.", error)
-          : errorNote("The video could not be read.", error, () => this.#readGiven(id)),
+          ? errorNote("The video is no longer in your library.", error)
+          : errorNote("The video could not be loaded.", error, () => this.#readGiven(id)),
       );
       if (!this.options.onFiles) this.source.replaceChildren();
     }
@@ -408,7 +406,7 @@ export class NewAnalysis {
     this.missing.hidden = given;
     setText(
       need("span", this.missing),
-      this.#from === "file" ? "Choose a video first." : "Choose one of your videos first.",
+      this.#from === "file" ? "Choose a video first." : "Choose a video from your library first.",
     );
     const params = this.params.read();
     if (!given) {
@@ -438,7 +436,7 @@ export class NewAnalysis {
     } catch (error) {
       const errors = error instanceof ApiError ? error.body?.errors : null;
       if (!errors || !this.params.refuse(errors.params ?? errors))
-        this.problem.replaceChildren(errorNote("It was not begun.", error));
+        this.problem.replaceChildren(errorNote("The analysis could not be started.", error));
     } finally {
       this.#sending = false;
       this.#drawSend();

@@ -161,7 +161,7 @@ export class Screen extends EventTarget {
     const mute = need("[data-act=mute]", root);
     const silent = player.element.muted || player.element.volume === 0;
     setIcon(mute, silent ? "mute" : "vol");
-    labelButton(mute, silent ? "Sound on" : "Mute");
+    labelButton(mute, silent ? "Unmute" : "Mute");
     setText(need("[data-length]", root), duration(player.duration));
     need("[data-waits]", root).hidden = !player.waits;
     this.#drawTrouble();
@@ -177,7 +177,7 @@ export class Screen extends EventTarget {
     this.#told = told;
     if (!trouble) return place.replaceChildren();
     const words = trouble.mayMake
-      ? "It has no decoder for this format. Download it and play it with another program."
+      ? "This browser cannot play this format. Download the video and play it in another program."
       : trouble.text;
     place.replaceChildren(
       icon("alert"),
@@ -186,7 +186,7 @@ export class Screen extends EventTarget {
       h(
         "div",
         { class: "row wrap" },
-        h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Try again"),
+        h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Retry"),
       ),
     );
   }

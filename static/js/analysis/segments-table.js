@@ -119,7 +119,7 @@ export class Segments {
           h(
             "td",
             { colspan: "4", class: "muted" },
-            this.#which === "reel" ? "Nothing stood out enough for a reel." : "There is no segment.",
+            this.#which === "reel" ? "No segment stood out enough for a reel." : "There are no segments.",
           ),
         ),
       );

@@ -142,7 +142,7 @@ function drawActs() {
             class: "btn",
             type: "button",
             "aria-pressed": String(isKept),
-            title: "Keep the result as long as the video",
+            title: "Keep this result until the video is deleted",
             data: { act: "keep" },
             onclick: () => keep(!isKept),
           },
@@ -196,7 +196,11 @@ async function keep(isKept) {
   try {
     changed(await keepSession(session.sessionId, isKept));
     tick();
-    toast(isKept ? "The result is kept as long as the video." : "The result is deleted after the usual time again.");
+    toast(
+      isKept
+        ? "The result is kept until the video is deleted."
+        : "The result will be deleted when its retention time ends.",
+    );
   } catch (error) {
     toast(explain(error), "bad");
   }
@@ -270,7 +274,7 @@ function drawShort(view) {
       longer.removeAttribute("aria-disabled");
       // The server repeats its refusal for the same idempotency key, so the next attempt needs a new key.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) key = newKey();
-      problem.replaceChildren(errorNote("It was not begun.", error));
+      problem.replaceChildren(errorNote("The analysis could not be started.", error));
     }
   });
   place.replaceChildren(
@@ -425,8 +429,8 @@ function ended() {
     state.replaceChildren(
       empty(
         "ban",
-        "It was cancelled",
-        `Nothing of ${kind.label.toLowerCase() === "workout" ? "the count" : "the highlights"} is kept.${session.source?.video_id ? " The video is still in your library." : " The file that was sent for it has been deleted."}`,
+        "Analysis cancelled",
+        `No ${kind.label.toLowerCase() === "workout" ? "repetitions" : "highlights"} were saved.${session.source?.video_id ? " The video is still in your library." : " The uploaded file has been deleted."}`,
         fresh,
         back,
       ),
@@ -440,7 +444,7 @@ function ended() {
       empty(
         "hour",
         "This analysis has expired",
-        `Results are kept for a while only, and those of “${name}” have been deleted. A video of your library is still there.`,
+        `The results of “${name}” have been deleted after their retention time. Videos in your library are not affected.`,
         fresh,
         back,
       ),
@@ -475,7 +479,7 @@ function gone() {
   state.replaceChildren(
     empty(
       "search",
-      "This analysis is not here any more",
+      "This analysis no longer exists",
       "It was deleted, in another window or by an administrator.",
       h("a", { class: "btn", href: "/analysis" }, "All analyses"),
     ),

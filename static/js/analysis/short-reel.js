@@ -17,16 +17,16 @@ const MOST_HIGHLIGHTS = 50;
 export function whyShort({ highlights, segments, duration, below_minimum: best = [] }, params) {
   if (!highlights.length && best.length)
     return {
-      text: "There is no reel. The table lists the best moments below the minimum.", // the result's summary has the numbers
+      text: "No moment reached the minimum score, so there is no reel. The table lists the best moments below it.", // the result's summary has the numbers
       params: { ...params, min_score: floored(best[0].score) },
     };
   const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);
   const wanted = Math.min(params.target_duration, duration);
   if (!segments.length || length >= SHORT * wanted) return null;
-  const said = `The reel has ${tenths(length)} of the ${tenths(params.target_duration)} that were asked for`;
+  const said = `The reel lasts ${tenths(length)} of the requested ${tenths(params.target_duration)}`;
   if (highlights.length >= params.max_highlights && params.max_highlights < MOST_HIGHLIGHTS)
     return {
-      text: `${said}: it has at most ${counted(params.max_highlights, "highlight")}.`,
+      text: `${said}: the limit is ${counted(params.max_highlights, "highlight")}.`,
       params: { ...params, max_highlights: Math.min(MOST_HIGHLIGHTS, 2 * params.max_highlights) },
     };
   const below = segments.filter((one) => one.score > 0 && one.score < params.min_score);

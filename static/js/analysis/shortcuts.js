@@ -24,7 +24,7 @@ export function bindKeys(screen, chart, seek, stop, more = []) {
       : []),
     {
       keys: "← →",
-      label: `To the ${stop} before, to the next`,
+      label: `Previous or next ${stop}`,
       match: key("ArrowLeft", "ArrowRight"),
       run: (/** @type {KeyboardEvent} */ event) => seek(chart.stop(event.key === "ArrowRight" ? 1 : -1)),
     },
@@ -33,7 +33,7 @@ export function bindKeys(screen, chart, seek, stop, more = []) {
       ? [
           {
             keys: "M",
-            label: "Sound off and on",
+            label: "Mute or unmute",
             match: key("m"),
             run: () => screen.mute(),
             buttons: { "[data-act=mute]": "M" },

@@ -67,7 +67,7 @@ export class Uploads {
     for (const { file, handle } of files) {
       const waiting = this.#all.find((one) => one.state === "unfinished" && one.fits(file));
       if (waiting) {
-        toast(`“${file.name}” was begun before and goes on as it was asked for then.`, "warn");
+        toast(`“${file.name}” was already uploading. It continues with its earlier settings.`, "warn");
         waiting.giveFile(file, handle);
         continue;
       }
@@ -76,7 +76,7 @@ export class Uploads {
       else if (file.size === 0)
         transfer.refuse(
           "empty",
-          "Nothing in it",
+          "Empty file",
           "The file is empty. If it is still being recorded or copied, add it again afterwards.",
         );
       this.#show(transfer);
@@ -168,12 +168,12 @@ export class Uploads {
     const [chosen] = await pickFiles(false, unreadable);
     if (!chosen) return;
     if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
-    if (transfer.state === "refused") toast("Add the other file by “New analysis”.", "warn");
+    if (transfer.state === "refused") toast("Use “New analysis” to add a different file.", "warn");
     else
       this.#rows
         .get(transfer)
         ?.remark(
-          `That is another file: “${chosen.file.name}”, ${bytes(chosen.file.size)}. This one is “${transfer.name}”, ${bytes(transfer.size)}.`,
+          `“${chosen.file.name}” (${bytes(chosen.file.size)}) is a different file. Choose “${transfer.name}” (${bytes(transfer.size)}).`,
         );
   }
 
@@ -182,7 +182,7 @@ export class Uploads {
     try {
       if (await transfer.cancel()) this.#stopped(transfer);
     } catch (error) {
-      toast(`“${transfer.name}” is not deleted. ${explain(error)}`, "bad");
+      toast(`“${transfer.name}” could not be deleted. ${explain(error)}`, "bad");
     }
   }
 
@@ -196,8 +196,8 @@ export class Uploads {
     this.panel.hidden = all.length === 0;
     const going = all.filter((one) => one.isGoing);
     const words = [
-      going.length && `${going.length} going`,
-      all.length - going.length && `${all.length - going.length} waiting for you`,
+      going.length && `${going.length} uploading`,
+      all.length - going.length && `${all.length - going.length} need attention`,
     ];
     setText(need("[data-uploads-words]", this.panel), words.filter(Boolean).join(", "));
     const [sent, size] = going.reduce(([s, z], one) => [s + one.sent, z + one.size], [0, 0]);

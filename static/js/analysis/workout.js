@@ -84,14 +84,14 @@ export class WorkoutView {
         { class: "exercise" },
         h("span", { class: "big faint", "aria-hidden": "true" }, "–"),
         h("h3", {}, "Not counted ", this.#range(one.start_time, one.end_time)),
-        h("span", { class: "status warn conf" }, icon("info"), "Cannot tell"),
+        h("span", { class: "status warn conf" }, icon("info"), "Unclear"),
         h("p", { dir: "auto" }, one.reason),
       ),
     }));
     const all = [...rows, ...others].sort((a, b) => a.from - b.from);
     list.replaceChildren(...all.map(({ element }) => element));
     if (!all.length)
-      list.replaceChildren(h("li", { class: "pad muted" }, "Nothing in it repeats itself, so nothing was counted."));
+      list.replaceChildren(h("li", { class: "pad muted" }, "No repeated movement was found, so nothing was counted."));
     return all;
   }
 
@@ -197,7 +197,10 @@ export class WorkoutView {
       });
     });
     list.classList.toggle("many", counts.length > 40);
-    setText(need("[data-slow]", holder), slow.length ? `A quarter longer than usual: ${slow.join("; ")}.` : "");
+    setText(
+      need("[data-slow]", holder),
+      slow.length ? `At least a quarter slower than usual: ${slow.join("; ")}.` : "",
+    );
     return bars;
   }
 
@@ -241,7 +244,7 @@ export class WorkoutView {
             `${counted(one.repetitions, exerciseTitle(one.name, 1).toLowerCase())} from ${clock(one.start_time)} to ${clock(one.end_time)}`,
         ),
         ...not_counted.map((one) => `${clock(one.start_time)} to ${clock(one.end_time)} not counted`),
-      ].join("; ") || "Nothing repeats.",
+      ].join("; ") || "No repeated movement was found.",
     );
     return chart;
   }

@@ -19,10 +19,10 @@ export class ApiError extends Error {
   /** The next step for the user, if it does not depend on the request. */
   get nextStep() {
     if (this.status === 0) return "Check the network, then try again.";
-    if (this.status === 401) return "Sign in again, then try once more.";
+    if (this.status === 401) return "Sign in, then try again.";
     if (this.status === 429) return `Wait ${this.retryAfter ?? "a few"} seconds, then try again.`;
     if (this.status >= 500)
-      return `The fault is ours and has been noted${this.requestId ? ` (request ${this.requestId})` : ""}. Try again.`;
+      return `The server reported an internal error, which has been logged${this.requestId ? ` (request ${this.requestId})` : ""}. Try again.`;
     return "";
   }
 
@@ -33,10 +33,10 @@ export class ApiError extends Error {
 
 const SILENT = {
   401: "Your session has ended.",
-  403: "You may not do that here.",
+  403: "You do not have permission for this.",
   404: "It no longer exists, or you do not have access to it.",
-  413: "That is too large.",
-  429: "Too many changes in a short time.",
+  413: "The data is too large. Send less at once.",
+  429: "You sent too many requests in a short time.",
 };
 
 /**
@@ -99,7 +99,9 @@ async function reach(url, request) {
  */
 function failure(response, answer) {
   return new ApiError(
-    answer?.error ?? SILENT[/** @type {keyof SILENT} */ (response.status)] ?? "The server gave no usable answer.",
+    answer?.error ??
+      SILENT[/** @type {keyof SILENT} */ (response.status)] ??
+      "The server's answer could not be read. Try again.",
     {
       status: response.ok ? 500 : response.status,
       type: answer?.type ?? "unknown",

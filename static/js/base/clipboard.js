@@ -24,6 +24,6 @@ export async function copyFrom(button, text, shown) {
   label.dataset.words ??= label.textContent ?? "";
   const done = await copy(text);
   if (!done) getSelection()?.selectAllChildren(shown);
-  label.textContent = done ? "Copied" : "Selected: copy it by keys";
+  label.textContent = done ? "Copied" : "Selected: press Ctrl+C";
   setTimeout(() => (label.textContent = label.dataset.words ?? ""), 3000);
 }

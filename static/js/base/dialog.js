@@ -63,7 +63,7 @@ export function askToDelete({
   words,
   remove,
   onDeleted,
-  refused = (error) => errorNote("It was not deleted.", error),
+  refused = (error) => errorNote("Deleting failed.", error),
 }) {
   const problem = h("div", {});
   const confirm = h("button", { class: "btn danger", type: "button", onclick: go }, icon("trash"), "Delete");
@@ -85,7 +85,7 @@ export function askToDelete({
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
+          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Cancel"),
           confirm,
         ),
       ),
@@ -135,7 +135,7 @@ export function askForName({ heading, name, longest, save }) {
     "p",
     { class: "field-error", id: "name-error", hidden: true },
     icon("alert"),
-    h("span", {}, "A name is needed."),
+    h("span", {}, "Enter a name."),
   );
   const problem = h("div", {});
   const button = h("button", { class: "btn primary" }, "Save");
@@ -176,7 +176,7 @@ export function askForName({ heading, name, longest, save }) {
       await save(wanted);
       dialog.close();
     } catch (error) {
-      problem.replaceChildren(errorNote("It was not saved.", error));
+      problem.replaceChildren(errorNote("Saving failed.", error));
     } finally {
       button.removeAttribute("aria-disabled");
     }

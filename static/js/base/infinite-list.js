@@ -136,7 +136,7 @@ export class EndlessList {
       if (byHand) (came[0]?.title ?? [...this.cards.values()].at(-1)?.title)?.focus();
       this.draw();
     } catch (error) {
-      if (!signal.aborted) this.#trouble("The rest of the list could not be loaded.", error, () => this.loadMore());
+      if (!signal.aborted) this.#trouble("More items could not be loaded.", error, () => this.loadMore());
     } finally {
       if (!signal.aborted) {
         this.isLoading = false;
@@ -355,12 +355,16 @@ export function nothingFound(search, places, otherwise, clear, elsewhere = false
     "div",
     { class: "panel empty" },
     icon("search"),
-    h("h2", { class: "anywhere", dir: "auto" }, search ? `Nothing matches “${search}”` : "No video here"),
+    h(
+      "h2",
+      { class: "anywhere", dir: "auto" },
+      search ? `Nothing matches “${search}”` : "No videos match these filters",
+    ),
     h("p", {}, search ? places : otherwise),
     h(
       "div",
       { class: "row wrap" },
-      h("button", { class: "btn", type: "button", onclick: clear }, search ? "Clear the search" : "Show all videos"),
+      h("button", { class: "btn", type: "button", onclick: clear }, search ? "Clear search" : "Show all videos"),
       elsewhere,
     ),
   );

@@ -113,4 +113,4 @@ export class JobProgress {
  * @param {Job} job
  */
 export const reasonOf = (job) =>
-  job.status === "cancelled" ? "It was cancelled." : (job.error?.message ?? "It did not finish.");
+  job.status === "cancelled" ? "The job was cancelled." : (job.error?.message ?? "The job did not finish.");

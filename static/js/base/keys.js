@@ -116,7 +116,7 @@ export function offerKeys(bindings) {
   const dialog = /** @type {HTMLDialogElement} */ (need("[data-help]"));
   const help = () => dialog.showModal();
   const buttons = { "[data-act=help]": "?" };
-  const all = [...bindings, { keys: "?", label: "These keys", match: key("?"), run: help, buttons }];
+  const all = [...bindings, { keys: "?", label: "Keyboard shortcuts", match: key("?"), run: help, buttons }];
   listen(all);
   describe(need("[data-keys]", dialog), all);
   for (const { buttons = {} } of all) for (const [selector, keys] of Object.entries(buttons)) nameKeys(selector, keys);

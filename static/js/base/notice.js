@@ -40,7 +40,7 @@ export function toast(text, tone = "ok", action = null) {
 export function explain(error) {
   if (error instanceof ApiError) return error.sentence;
   console.error(error);
-  return "Something in this page went wrong. Load it again.";
+  return "This page has an error. Reload it.";
 }
 
 /**
@@ -98,7 +98,7 @@ export function throttledNote(error, send) {
       h(
         "p",
         { class: "text-small" },
-        "You have sent too many in one minute. This one will be sent automatically in ",
+        "You sent too many requests in one minute. This one will be sent automatically in ",
         seconds,
         ".",
       ),

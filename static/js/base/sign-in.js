@@ -45,8 +45,8 @@ export function signInAgain() {
       h(
         "form",
         { class: "pad col", onsubmit: submit },
-        h("h2", { id: "again-title" }, "Sign in again to go on"),
-        h("p", { class: "text-small muted" }, "Your session ended. This page stays as it is."),
+        h("h2", { id: "again-title" }, "Sign in again to continue"),
+        h("p", { class: "text-small muted" }, "Your session has ended. Nothing on this page is lost."),
         h("div", { class: "field" }, h("label", { for: "again-name" }, "User name"), name),
         h("div", { class: "field" }, h("label", { for: "again-password" }, "Password"), password),
         problem,
@@ -116,5 +116,5 @@ async function signIn(username, password) {
   if (said) return said;
   if (answer.status === 429)
     return `Too many attempts. Wait ${answer.headers.get("Retry-After") ?? "a few"} seconds, then try again.`;
-  return "You could not be signed in. Reload the page.";
+  return "Sign-in failed. Reload the page, then try again.";
 }

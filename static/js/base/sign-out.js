@@ -35,11 +35,11 @@ export function askAboutDrafts(person, signOut) {
           "div",
           { class: "row end" },
           answer("Stay signed in", "quiet", () => {}),
-          answer("Delete them", "danger", () => {
+          answer("Delete drafts", "danger", () => {
             deleteDrafts(person);
             signOut();
           }),
-          answer("Keep them", "primary", signOut),
+          answer("Keep drafts", "primary", signOut),
         ),
       ),
     ),

@@ -60,9 +60,9 @@ export class Sprite {
   /** @param {string} address */
   static async #fetch(address) {
     const response = await fetch(address, { credentials: "same-origin" });
-    if (!response.ok) throw new Error(`The preview pictures cannot be had (${response.status}).`);
+    if (!response.ok) throw new Error(`The preview pictures could not be loaded (${response.status}).`);
     const { image: name, cues } = parseSprite(await response.text());
-    if (!cues.length) throw new Error("There is no preview picture.");
+    if (!cues.length) throw new Error("The video has no preview pictures.");
     const image = new Image();
     image.src = new URL(name, new URL(address, location.href)).href;
     await image.decode();

@@ -67,7 +67,7 @@ export class RoiBox {
         class: "roi-box",
         tabindex: "0",
         role: "group",
-        "aria-label": "Timer box. Arrow keys move it, with Shift they size it",
+        "aria-label": "Timer box. Arrow keys move it; Shift and arrow keys resize it",
         onkeydown: (/** @type {KeyboardEvent} */ e) => this.#key(e),
       },
       ...["nw", "ne", "sw", "se"].map((edge) => h("i", { data: { edge } })),

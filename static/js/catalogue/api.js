@@ -85,7 +85,10 @@ export function sendFiles(id, files, onProgress, signal) {
       if (request.status === 401) window.dispatchEvent(new Event("signedout"));
       reject(
         new ApiError(
-          answer?.error ?? (request.status === 413 ? "That is too large." : "The server gave no usable answer."),
+          answer?.error ??
+            (request.status === 413
+              ? "The file is too large. Choose a smaller one."
+              : "The server's answer could not be read. Try again."),
           {
             status: request.status || 500,
             type: answer?.type ?? "unknown",

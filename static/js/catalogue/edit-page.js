@@ -52,7 +52,12 @@ async function keep(field, value, about) {
 /** @param {unknown} error */
 function notKept(error) {
   if (!(error instanceof SyncError)) console.error(error);
-  toast(error instanceof SyncError ? error.sentence : "This browser could not keep the change.", "bad");
+  toast(
+    error instanceof SyncError
+      ? error.sentence
+      : "This browser could not store the change. Keep the page open until it is saved.",
+    "bad",
+  );
 }
 
 /** Return the client functions of a text field. @param {string} name */
@@ -67,7 +72,7 @@ const fields = {
     label: "the title",
     clean: oneLine,
     ...bound("title"),
-    trouble: (value) => (value ? "" : "A video needs a title. The last one stays until you write another."),
+    trouble: (value) => (value ? "" : "Enter a title. Until then the previous title stays."),
   }),
   description: new TypedField(need("#description"), need("#description").value, {
     label: "the description",
@@ -138,7 +143,7 @@ client.addEventListener("change", (/** @type {any} */ event) => {
   if (origin !== "local") {
     setText(
       said,
-      `Somebody else changed the ${names.map((/** @type {keyof typeof LABELS} */ name) => LABELS[name] ?? name).join(", ")}.`,
+      `Another person changed the ${names.map((/** @type {keyof typeof LABELS} */ name) => LABELS[name] ?? name).join(", ")}.`,
     );
     renewHistory();
   }
@@ -160,7 +165,7 @@ function conflict(field, { mine, theirs }) {
   if (featuredNote.firstChild) return;
   featuredNote.replaceChildren(
     choice(
-      "Somebody else changed this too, and neither of you had seen the other's.",
+      "Another person changed this at the same time. Choose which value to keep.",
       yesNo(mine),
       yesNo(theirs),
       (chosen) => {
@@ -187,7 +192,7 @@ const yesNo = (/** @type {boolean} */ value) => (value ? "Featured" : "Not featu
 function tagChoice(mine) {
   const theirs = mine.did === "added" ? "removed" : "added";
   const note = choice(
-    `You and somebody else treated the tag “${mine.tag}” differently, neither having seen the other.`,
+    `You and another person changed the tag “${mine.tag}” at the same time. Choose which change to keep.`,
     mine.did,
     theirs,
     (did) => {
@@ -204,7 +209,7 @@ function tagChoice(mine) {
 client.addEventListener("refused", (/** @type {any} */ event) => {
   const { error } = event.detail;
   showWords(Object.keys(LABELS), false);
-  toast(`A change was refused and taken back: ${error.sentence}`, "bad");
+  toast(`A change was rejected and undone: ${error.sentence}`, "bad");
 });
 
 // Sync status
@@ -225,7 +230,7 @@ function drawLine({ state, pending, kept, error }) {
   else if (state === "refused" && error)
     trouble.replaceChildren(
       errorNote(
-        "What you changed is kept here and was not sent.",
+        "Your changes are stored in this browser, but could not be sent.",
         new ApiError(error.sentence, { status: error.status, type: error.type }),
         () => client.retry(),
       ),
@@ -289,7 +294,7 @@ const remove = /** @type {HTMLElement|null} */ (document.querySelector("[data-de
 function drawButtons() {
   if (!video) return;
   const online = navigator.onLine;
-  setText(need("span", hide), video.is_hidden ? "Show to everybody…" : "Hide…");
+  setText(need("span", hide), video.is_hidden ? "Show to everyone…" : "Hide…");
   setIcon(hide, video.is_hidden ? "check" : "ban");
   hide.hidden = video.deleted_at !== null;
   hide.setAttribute("aria-disabled", String(!online));
@@ -354,7 +359,7 @@ function drawDeleted() {
         h("b", {}, "This video has been deleted."),
         h("p", { class: "text-small" }, `${kept}${words}`),
       ),
-      h("a", { class: "btn", href: "/catalogue" }, "To the catalogue"),
+      h("a", { class: "btn", href: "/catalogue" }, "Go to the catalogue"),
     ),
     ...(unsent.length ? [unsentPanel(unsent)] : []),
   );
@@ -431,7 +436,11 @@ hide.addEventListener("click", () => {
   if (!video || hide.getAttribute("aria-disabled") === "true") return;
   hideDialog(video, (now) => {
     draw(now);
-    toast(now.is_hidden ? "Only moderators see it now." : "Everybody sees it now, once its file is ready.");
+    toast(
+      now.is_hidden
+        ? "The video is hidden. Only moderators can see it."
+        : "The video is shown. Everyone can see it once its file is ready.",
+    );
   });
 });
 
@@ -440,7 +449,7 @@ remove?.addEventListener("click", async () => {
   if (!video.deleted_at) return deleteDialog(video, () => renew());
   try {
     draw(await restoreCatalogueVideo(facts.id));
-    toast("The video is back in the catalogue.");
+    toast("Video restored.");
   } catch (error) {
     toast(explain(error), "bad");
   }
@@ -463,7 +472,7 @@ need("[data-files]").addEventListener("submit", async (/** @type {Event} */ even
   const sent = await files.send(facts.id);
   if (!sent) return;
   draw(sent);
-  toast(isPictureAlone ? "The thumbnail is in its place." : "The file has arrived and is being looked at.");
+  toast(isPictureAlone ? "Thumbnail saved." : "File uploaded. It is being processed.");
 });
 stop.addEventListener("click", () => files.stop());
 
@@ -527,7 +536,7 @@ async function renew() {
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) drawDeleted();
     else if (error instanceof ApiError && error.status === 403)
-      trouble.replaceChildren(errorNote("You may not change this video any more.", error));
+      trouble.replaceChildren(errorNote("You can no longer edit this video.", error));
     // A banner reports a lost connection or session.
   }
 }

@@ -41,17 +41,17 @@ const KINDS = {
 export function refusal(kind, { name, type, size }, limits) {
   const most = kind === "video" ? limits.max_upload_size : limits.max_thumbnail_size;
   if (!KINDS[kind].suffixes.test(name) && !KINDS[kind].type.test(type))
-    return `“${name}” is no ${kind === "video" ? "video" : "picture"} of a kind that is taken here: ${KINDS[kind].what}.`;
-  if (size === 0) return `“${name}” is empty.`;
-  if (size > most) return `“${name}” has ${bytes(size)}; ${round(most)} is the most that is taken here.`;
+    return `“${name}” is not a supported ${kind === "video" ? "video" : "image"}. Choose ${KINDS[kind].what}.`;
+  if (size === 0) return `“${name}” is empty. Choose another file.`;
+  if (size > most) return `“${name}” is too large (${bytes(size)}). The limit is ${round(most)}.`;
   return "";
 }
 
 /** @type {Record<string, string>} why an upload is paused */
 const WAITS = {
-  network: "No connection. It goes on by itself when the network is back.",
-  session: "Your session ended. It goes on when you have signed in.",
-  server: "The server is busy. It goes on in a moment.",
+  network: "No connection. The upload continues automatically when the network is back.",
+  session: "Your session has ended. Sign in to continue the upload.",
+  server: "The server is busy. The upload continues in a moment.",
 };
 
 export class FilesForm {
@@ -108,11 +108,7 @@ export class FilesForm {
     const id = `file-${kind}`;
     const most = round(kind === "video" ? this.limits.max_upload_size : this.limits.max_thumbnail_size);
     const verb =
-      kind === "video" && this.replaces
-        ? "Choose another video"
-        : kind === "video"
-          ? "Choose the video"
-          : "Choose a thumbnail";
+      kind === "video" && this.replaces ? "Replace video" : kind === "video" ? "Choose video" : "Choose thumbnail";
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
         class: "visually-hidden",
@@ -126,7 +122,7 @@ export class FilesForm {
     const rest =
       kind === "video"
         ? `${KINDS.video.what}, ${most} at most`
-        : `${KINDS.thumbnail.what}, ${most} at most. Without one a picture of the video is taken.`;
+        : `${KINDS.thumbnail.what}, ${most} at most. Optional: by default a frame of the video is used.`;
     const words = h("span", { class: "muted text-small anywhere", id: `${id}-words`, data: { empty: rest } }, rest);
     const error = h(
       "p",
@@ -218,7 +214,7 @@ export class FilesForm {
       setText(this.said, "");
       return video;
     } catch (error) {
-      setText(this.said, isAbort(error) ? "It was stopped." : "");
+      setText(this.said, isAbort(error) ? "Upload cancelled." : "");
       if (!isAbort(error)) this.#refused(error);
       return null;
     } finally {
@@ -297,7 +293,7 @@ export class FilesForm {
       this.#transfer?.name ?? "",
       this.#transfer?.sent ?? 0,
       () => sending?.abort(),
-      "To go on later, leave this page and choose the same file again.",
+      "To continue the upload later, leave this page and choose the same file again.",
     );
   }
 
@@ -315,9 +311,9 @@ export class FilesForm {
     this.bar.value = percent;
     this.bar.setAttribute("aria-label", `Sent: ${percent} percent`);
     this.bar.classList.toggle("warn", wait !== "");
-    const still = share >= 1 ? "It has arrived and is being looked at." : wait;
+    const still = share >= 1 ? "Uploaded. Processing…" : wait;
     setText(this.words, still || `${percent} % of ${bytes(all)}`);
-    setText(this.said, still || "It is being sent.");
+    setText(this.said, still || "Uploading.");
   }
 
   /** @param {unknown} error */
@@ -329,6 +325,6 @@ export class FilesForm {
       place.hidden = false;
       setText(/** @type {HTMLElement} */ (place.querySelector("span")), [errors[of]].flat(Infinity).join(" "));
       input.focus();
-    } else this.problem.replaceChildren(errorNote("It was not taken.", error));
+    } else this.problem.replaceChildren(errorNote("The upload was rejected.", error));
   }
 }

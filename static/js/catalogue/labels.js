@@ -18,20 +18,20 @@ const changes = (count) => counted(count, "change");
  */
 export function savedLine(state, pending, kept) {
   if (pending && kept === "no")
-    return { words: `${changes(pending)} would be lost if you closed this page`, icon: "alert", tone: "bad" };
+    return { words: `${changes(pending)} not stored: do not close this page`, icon: "alert", tone: "bad" };
   if (pending && kept === "soon" && (state === "offline" || state === "refused"))
     return { words: "Storing in this browser", icon: "run", tone: "run" };
   if (state === "offline")
     return {
       words: pending
         ? `${changes(pending)} ${pending === 1 ? "waits" : "wait"} for the network`
-        : "No connection; what you change is kept here",
+        : "No connection; changes are stored in this browser",
       icon: "offline",
       tone: "warn",
     };
   if (state === "refused")
     return {
-      words: pending ? `${changes(pending)} could not be sent` : "The server refused a change",
+      words: pending ? `${changes(pending)} could not be sent` : "The server rejected a change",
       icon: "alert",
       tone: "bad",
     };
@@ -52,32 +52,32 @@ export function audience({ status, is_hidden, deleted_at, error }) {
       words: "Deleted",
       icon: "trash",
       tone: "bad",
-      why: "Nobody but administrators sees it. They can restore it.",
+      why: "Only administrators can see and restore it.",
     };
-  const hidden = is_hidden ? " It is hidden besides." : "";
+  const hidden = is_hidden ? " It is also hidden." : "";
   if (status === "uploading")
     return {
       words: "No file yet",
       icon: "upload",
       tone: "warn",
-      why: `Moderators alone see it until it has one.${hidden}`,
+      why: `Only moderators can see it until it has a file.${hidden}`,
     };
   if (status === "processing")
     return {
       words: "Processing",
       icon: "run",
       tone: "run",
-      why: `Moderators alone see it until its file has been looked at.${hidden}`,
+      why: `Only moderators can see it until its file is processed.${hidden}`,
     };
   if (status === "failed")
     return {
       words: "Failed",
       icon: "alert",
       tone: "bad",
-      why: `${error?.message ?? "Its file could not be used."} Give it another file.`,
+      why: `${error?.message ?? "The file could not be processed."} Upload another file.`,
     };
-  if (is_hidden) return { words: "Hidden", icon: "ban", tone: "warn", why: "Moderators alone see it." };
-  return { words: "Shown", icon: "check", tone: "ok", why: "Everybody who may read the catalogue sees it." };
+  if (is_hidden) return { words: "Hidden", icon: "ban", tone: "warn", why: "Only moderators can see it." };
+  return { words: "Shown", icon: "check", tone: "ok", why: "Everyone with access to the catalogue can see it." };
 }
 
 /**
@@ -97,7 +97,7 @@ export const cleanTag = (text) =>
  * @param {{max_tags: number, max_tag_length: number}} limits
  */
 export function tagTrouble(tag, tags, { max_tags, max_tag_length }) {
-  if ([...tag].length > max_tag_length) return `A tag has ${max_tag_length} characters at most.`;
-  if (!tags.includes(tag) && tags.length >= max_tags) return `${max_tags} tags are the most; remove one first.`;
+  if ([...tag].length > max_tag_length) return `The tag is too long. Use at most ${max_tag_length} characters.`;
+  if (!tags.includes(tag) && tags.length >= max_tags) return `A video can have ${max_tags} tags. Remove one first.`;
   return "";
 }

@@ -45,7 +45,7 @@ export function newVideoDialog(limits, onMade, onSent) {
   );
   const wrong = h("p", { class: "field-error", id: "new-category-error", hidden: true }, icon("alert"), h("span", {}));
   category.setAttribute("aria-describedby", "new-category-error");
-  const next = h("button", { class: "btn primary" }, "Next: the file");
+  const next = h("button", { class: "btn primary" }, "Next");
   const dialog = show(
     h(
       "dialog",
@@ -78,7 +78,7 @@ export function newVideoDialog(limits, onMade, onSent) {
     if (next.getAttribute("aria-disabled") === "true") return;
     const fields = { title: input.value.trim(), category: category.value.trim() };
     tellField(category, wrong, "");
-    tellField(input, error, fields.title ? "" : "A video needs a title.");
+    tellField(input, error, fields.title ? "" : "Enter a title.");
     if (!fields.title) return input.focus();
     next.setAttribute("aria-disabled", "true");
     problem.replaceChildren();
@@ -94,7 +94,7 @@ export function newVideoDialog(limits, onMade, onSent) {
       if (errors?.category) tellField(category, wrong, sentences(errors.category));
       if (errors?.title) tellField(input, error, sentences(errors.title));
       if (errors?.title || errors?.category) (errors.title ? input : category).focus();
-      else problem.replaceChildren(errorNote("It was not made.", refused));
+      else problem.replaceChildren(errorNote("The video could not be created.", refused));
     } finally {
       next.removeAttribute("aria-disabled");
     }
@@ -118,7 +118,7 @@ export function newVideoDialog(limits, onMade, onSent) {
       h(
         "p",
         { class: "hint" },
-        "Nobody but moderators sees it until its file is ready. The file can be given later too, on its page.",
+        "Only moderators can see the video until its file is ready. You can also upload the file later, on the video's edit page.",
       ),
       h("div", { class: "row wrap end" }, later, send),
     );
@@ -134,7 +134,7 @@ export function newVideoDialog(limits, onMade, onSent) {
 
     function draw() {
       send.setAttribute("aria-disabled", String(!files.chosen.video || files.isSending));
-      later.textContent = files.isSending ? "Cancel the upload" : "Later";
+      later.textContent = files.isSending ? "Cancel upload" : "Later";
     }
 
     /** @param {Event} event */

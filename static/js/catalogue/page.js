@@ -46,8 +46,8 @@ const list = new EndlessList({
   nothing: ({ search }) =>
     nothingFound(
       search,
-      "Titles, categories, tags and descriptions were searched. Check the spelling.",
-      "No video of the catalogue is what you chose above.",
+      "No title, category, tag or description contains these words. Check the spelling.",
+      "No video in the catalogue matches these filters.",
       () => list.clear({ search: "", category: "", status: "", featured: false }),
     ),
   drawFilters: (query) => {
@@ -62,8 +62,8 @@ function drawNews() {
 
 function empty() {
   const words = viewer.is_moderator
-    ? "Everybody who may read the catalogue sees what you put here, once its file is ready."
-    : "What moderators put here can be watched by everybody. It appears by itself.";
+    ? "Everyone with access to the catalogue can see your videos here once they are processed."
+    : "Videos that moderators add appear here automatically.";
   return h(
     "div",
     { class: "panel empty" },
@@ -110,7 +110,7 @@ function openMenu(video, button) {
       ? [
           { label: "Edit", icon: "pencil", href: `/catalogue/${video.id}/edit` },
           {
-            label: video.is_hidden ? "Show to everybody…" : "Hide…",
+            label: video.is_hidden ? "Show to everyone…" : "Hide…",
             icon: video.is_hidden ? "check" : "ban",
             run: () => hide(video),
           },
@@ -139,7 +139,11 @@ function openMenu(video, button) {
 function hide(video) {
   hideDialog(video, (now) => {
     changed(now);
-    toast(now.is_hidden ? "Only moderators see it now." : "Everybody sees it now, once its file is ready.");
+    toast(
+      now.is_hidden
+        ? "The video is hidden. Only moderators can see it."
+        : "The video is shown. Everyone can see it once its file is ready.",
+    );
   });
 }
 
@@ -147,7 +151,7 @@ function hide(video) {
 function remove(video) {
   // A socket message may remove the card before the response.
   const next = list.neighbour(video.id);
-  deleteDialog(video, () => removed(video.id, "The video is deleted.", next));
+  deleteDialog(video, () => removed(video.id, "Video deleted.", next));
 }
 
 /** @param {CatalogueVideo} video */
@@ -155,7 +159,7 @@ async function restore(video) {
   const next = list.neighbour(video.id);
   try {
     await restoreCatalogueVideo(video.id);
-    removed(video.id, "The video is back in the catalogue.", next);
+    removed(video.id, "Video restored.", next);
   } catch (error) {
     toast(explain(error), "bad");
   }
@@ -175,7 +179,7 @@ function changed(video) {
 function removed(id, words = "", next = undefined) {
   const title = list.cards.get(id)?.video.title;
   list.remove(id, words !== "", next);
-  if (title !== undefined) setText(list.said, `${title} is not shown any more.`);
+  if (title !== undefined) setText(list.said, `${title} is no longer listed.`);
   if (words) toast(words);
 }
 
@@ -185,7 +189,7 @@ function makeNew() {
     (video) => came(video),
     (video) => {
       changed(video);
-      toast("The file has arrived. It appears for everybody when it has been looked at.");
+      toast("File uploaded. Everyone can see the video once it is processed.");
     },
   );
 }
@@ -296,7 +300,7 @@ async function reportFromAddress() {
     reportDialog(await readCatalogueVideo(id), viewer.reasons, (sentence) => toast(sentence));
   } catch (error) {
     toast(
-      error instanceof ApiError && error.status === 404 ? "It is not in the catalogue any more." : explain(error),
+      error instanceof ApiError && error.status === 404 ? "The video is no longer in the catalogue." : explain(error),
       "bad",
     );
   }

@@ -21,7 +21,7 @@ export function reportDialog(video, reasons, onSent) {
     "p",
     { class: "field-error", id: "report-error", hidden: true },
     icon("alert"),
-    h("span", {}, "Choose what is wrong with it."),
+    h("span", {}, "Choose a reason."),
   );
   const text = /** @type {HTMLTextAreaElement} */ (
     h("textarea", {
@@ -34,7 +34,7 @@ export function reportDialog(video, reasons, onSent) {
     })
   );
   const forget = keepTyped(`report/${video.id}`, { text });
-  const send = h("button", { class: "btn primary" }, "Send the report");
+  const send = h("button", { class: "btn primary" }, "Send report");
   const dialog = show(
     h(
       "dialog",
@@ -46,7 +46,7 @@ export function reportDialog(video, reasons, onSent) {
         h(
           "fieldset",
           { class: "col reasons", "aria-describedby": "report-error" },
-          h("legend", { class: "text-small muted" }, "What is wrong with it?"),
+          h("legend", { class: "text-small muted" }, "Why do you report this video?"),
           ...reasons.map(([value, label]) =>
             h("label", { class: "check" }, h("input", { type: "radio", name: "reason", value }), label),
           ),
@@ -55,9 +55,9 @@ export function reportDialog(video, reasons, onSent) {
         h(
           "div",
           { class: "field" },
-          h("label", { for: "report-text" }, "What a moderator should know"),
+          h("label", { for: "report-text" }, "Details for the moderators"),
           text,
-          h("p", { class: "hint", id: "report-hint" }, "Optional. Only moderators see who wrote it."),
+          h("p", { class: "hint", id: "report-hint" }, "Optional. Only moderators can see your name."),
         ),
         problem,
         h(
@@ -89,11 +89,11 @@ export function reportDialog(video, reasons, onSent) {
       await reportVideo(video.id, chosen.value, text.value.trim());
       forget();
       dialog.close();
-      onSent("Thank you. A moderator will look at it.");
+      onSent("Report sent. A moderator will check the video.");
     } catch (error) {
       send.removeAttribute("aria-disabled");
       if (error instanceof ApiError && error.status === 404)
-        problem.replaceChildren(errorNote("It is not in the catalogue any more.", error));
+        problem.replaceChildren(errorNote("The video is no longer in the catalogue.", error));
       else problem.replaceChildren(errorNote("The report was not sent.", error));
     }
   }
@@ -106,13 +106,12 @@ export function reportDialog(video, reasons, onSent) {
 export function deleteDialog(video, onDeleted) {
   withReason({
     heading: `Delete “${video.title}”?`,
-    words:
-      "Nobody can watch it any more, from any address. Its words and its file are kept: an administrator can restore it.",
+    words: "Nobody can watch the video after this. An administrator can restore it.",
     label: "Delete",
     picture: "trash",
     kind: "danger",
-    no: "Keep it",
-    wrong: "It was not deleted.",
+    no: "Cancel",
+    wrong: "The video could not be deleted.",
     isDone: (error) => error.status === 404,
     act: (reason) => deleteCatalogueVideo(video.id, reason),
     onDone: onDeleted,
@@ -126,15 +125,15 @@ export function deleteDialog(video, onDeleted) {
 export function hideDialog(video, onChanged) {
   const hides = !video.is_hidden;
   withReason({
-    heading: hides ? `Hide “${video.title}”?` : `Show “${video.title}” to everybody?`,
+    heading: hides ? `Hide “${video.title}”?` : `Show “${video.title}” to everyone?`,
     words: hides
-      ? "Moderators alone see it then, and whoever is watching it now loses it. It can be shown again."
-      : "Everybody who may read the catalogue sees it, once its file is ready.",
-    label: hides ? "Hide it" : "Show it",
+      ? "Only moderators can see it, and playback stops for current viewers. You can show it again later."
+      : "Everyone with access to the catalogue can see it once its file is ready.",
+    label: hides ? "Hide" : "Show",
     picture: hides ? "ban" : "check",
     kind: "primary",
-    no: "Leave it",
-    wrong: hides ? "It was not hidden." : "It was not shown.",
+    no: "Cancel",
+    wrong: hides ? "The video could not be hidden." : "The video could not be shown.",
     act: (reason) => changeCatalogueVideo(video.id, { is_hidden: hides, ...(reason ? { reason } : {}) }),
     onDone: onChanged,
   });
@@ -184,9 +183,9 @@ function withReason({ heading, words, label, picture, kind, no, wrong, isDone = 
         h(
           "div",
           { class: "field" },
-          h("label", { for: "reason" }, "Why"),
+          h("label", { for: "reason" }, "Reason"),
           reason,
-          h("p", { class: "hint", id: "reason-hint" }, "May stay empty. It is kept in the audit log."),
+          h("p", { class: "hint", id: "reason-hint" }, "Optional. Recorded in the audit log."),
         ),
         problem,
         h(

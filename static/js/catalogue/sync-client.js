@@ -188,7 +188,7 @@ export class SyncClient extends EventTarget {
   async edit(field, value, { seen, state } = {}) {
     if (field === "tags") return this.#editTags(value);
     const type = UPDATE_OF[field];
-    if (!type) throw new TypeError(`There is no field ${field}.`);
+    if (!type) throw new TypeError(`Unknown field ${field}.`);
     const next = field === "is_featured" ? value : field === "description" ? text(value) : line(value);
     const shown = /** @type {any} */ (this.#shown)[field];
     // In a conflict, writing the shown value again resolves it.
@@ -244,7 +244,7 @@ export class SyncClient extends EventTarget {
    * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about] unseen: writes left out of the clocks
    */
   async #write(writes, { unseen = [], state } = {}) {
-    if (!this.#outbox.hasReplica) throw new SyncError("Start the client first.", { type: "not_started" });
+    if (!this.#outbox.hasReplica) throw new SyncError("Call start() before editing.", { type: "not_started" });
     this.#outbox.mustBeOpen();
     for (const [type, value] of writes) {
       const shown = this.#shown.tags;
@@ -407,7 +407,7 @@ export class SyncClient extends EventTarget {
     }
     clearTimeout(this.#timer);
     if (this.state === "closed")
-      return Promise.reject(new SyncError("The client has been stopped.", { type: "closed" }));
+      return Promise.reject(new SyncError("Syncing has stopped. Reload the page.", { type: "closed" }));
     this.#running = this.#exchange().finally(() => (this.#running = null));
     return this.#running;
   }
@@ -431,7 +431,10 @@ export class SyncClient extends EventTarget {
         if (!this.pending) break;
         idle = this.#confirmed > confirmed ? 0 : idle + 1;
         if (idle > MAX_IDLE)
-          throw new SyncError("The server takes what it does not keep.", { type: "fault", status: 500 });
+          throw new SyncError("The server accepted changes but did not save them. Reload the page and try again.", {
+            type: "fault",
+            status: 500,
+          });
         await this.#send();
       }
       this.#failures = 0;
@@ -493,7 +496,7 @@ export class SyncClient extends EventTarget {
   async #mend(sent, error) {
     const refusals = Object.entries(error.body.errors.operations);
     if (refusals.some(([, fields]) => "actor_id" in /** @type {any} */ (fields))) {
-      const sentence = "Somebody else has signed in here. Sign in as yourself to send what you changed.";
+      const sentence = "Another account is signed in. Sign in with your account to send your changes.";
       throw new SyncError(sentence, { status: error.status, type: "other_account", body: error.body });
     }
     let mended = 0;
@@ -689,7 +692,7 @@ export class SyncClient extends EventTarget {
     this.#outbox.mustBeOpen();
     compare(Date.parse(answer?.server_time ?? response.headers.get("Date") ?? ""));
     if (response.ok) return answer;
-    throw new SyncError(answer?.error ?? "The server gave no usable answer.", {
+    throw new SyncError(answer?.error ?? "The server's answer could not be read. Try again.", {
       status: response.status,
       type: answer?.type ?? "unknown",
       body: answer,

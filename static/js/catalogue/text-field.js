@@ -226,12 +226,12 @@ export class TypedField {
     const theirs = this.#conflict ? this.#conflict.theirs : this.#theirs;
     if (theirs === null) return this.place.replaceChildren();
     const title = this.#conflict
-      ? `Somebody else wrote ${this.options.label} too, and neither of you had seen the other's.`
-      : `Somebody else changed ${this.options.label} while you were typing.`;
+      ? `Another person changed ${this.options.label} at the same time. Choose which text to keep.`
+      : `Another person changed ${this.options.label} while you were typing. Choose which text to keep.`;
     // Keep the note's buttons, which may be pressed now.
     const shown = JSON.stringify([title, theirs]);
     if (this.place.dataset.shown === shown && this.place.firstChild)
-      return setText(need("[data-mine]", this.place), mine || "nothing");
+      return setText(need("[data-mine]", this.place), mine || "(empty)");
     this.place.dataset.shown = shown;
     this.place.replaceChildren(
       choice(
@@ -309,14 +309,14 @@ export function choice(title, mine, theirs, choose, now = () => mine) {
           "div",
           {},
           h("dt", { class: "cap" }, "Yours"),
-          h("dd", { class: "anywhere", dir: "auto", data: { mine: "" } }, mine || "nothing"),
+          h("dd", { class: "anywhere", dir: "auto", data: { mine: "" } }, mine || "(empty)"),
           h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(now()) }, "Keep yours")),
         ),
         h(
           "div",
           {},
           h("dt", { class: "cap" }, "Theirs"),
-          h("dd", { class: "anywhere", dir: "auto", data: { theirs: "" } }, theirs || "nothing"),
+          h("dd", { class: "anywhere", dir: "auto", data: { theirs: "" } }, theirs || "(empty)"),
           h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(theirs) }, "Keep theirs")),
         ),
       ),

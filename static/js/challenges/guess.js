@@ -31,12 +31,7 @@ export class Ask {
       h("h2", { id: "question" }, "Which one is the lie?"),
       h("div", { class: "opts", role: "radiogroup", "aria-labelledby": "question" }, ...this.options.elements),
       this.problem,
-      h(
-        "div",
-        { class: "sticky-foot" },
-        this.button,
-        h("p", { class: "text-small faint" }, "One guess, no second try"),
-      ),
+      h("div", { class: "sticky-foot" }, this.button, h("p", { class: "text-small faint" }, "You have only one guess")),
     );
     this.#draw();
   }
@@ -54,7 +49,7 @@ export class Ask {
     const { chosen } = this.options;
     setText(
       this.button,
-      this.#isSending ? "One moment…" : chosen === null ? "Choose one first" : `Say that ${chosen + 1} is the lie`,
+      this.#isSending ? "Sending…" : chosen === null ? "Choose a statement" : `Guess statement ${chosen + 1}`,
     );
     if (chosen === null || this.#isSending) this.button.setAttribute("aria-disabled", "true");
     else this.button.removeAttribute("aria-disabled");
@@ -94,7 +89,7 @@ export class Ask {
     const note =
       error instanceof ApiError && error.status === 429
         ? throttledNote(error, again)
-        : errorNote("Your guess was not taken.", error, again);
+        : errorNote("Your guess was not saved.", error, again);
     this.problem.replaceChildren(note);
     note.scrollIntoView({ block: "nearest" });
   }
@@ -105,8 +100,8 @@ export function lookOnly(challenge, on) {
   const options = new Options(challenge, { onPlay: on.play, about: () => ({ tone: "", notes: [] }) });
   const words =
     challenge.status === "withheld"
-      ? "A moderator has taken it down. Only its owner and the moderators see it."
-      : "It is not published. Only its owner, and who moderates here, sees it.";
+      ? "A moderator has taken it down. Only its owner and moderators can see it."
+      : "It is not published. Only its owner and moderators can see it.";
   const element = h(
     "div",
     { class: "ask" },
@@ -115,7 +110,12 @@ export function lookOnly(challenge, on) {
       "div",
       { class: "note" },
       icon("lock"),
-      h("div", { class: "spacer" }, h("b", {}, "It cannot be played now."), h("p", { class: "text-small" }, words)),
+      h(
+        "div",
+        { class: "spacer" },
+        h("b", {}, "This challenge cannot be played now."),
+        h("p", { class: "text-small" }, words),
+      ),
     ),
     h("ul", { class: "opts" }, ...options.elements),
   );

@@ -45,14 +45,14 @@ const list = new EndlessList({
           h(
             "p",
             {},
-            "Say two or more true things and one lie, each in a short clip. They become one video, and whoever watches it has one guess.",
+            "Record two or more true statements and one lie, each in a short clip. They are merged into one video, and each viewer has one guess.",
           ),
           h("div", { class: "row wrap" }, makeLink(true)),
         ),
   nothing: ({ search, show }) => {
     if (search && hasDrafts) return blank();
     if (search)
-      return nothingFound(search, "The titles of the challenges were searched. Check the spelling.", "", () =>
+      return nothingFound(search, "Only titles are searched. Check the spelling.", "", () =>
         list.clear({ search: "", show: "" }),
       );
     return show === "mine" ? ofMine() : allPlayed();
@@ -70,7 +70,7 @@ list.find.value = list.query.search;
 function drawn() {
   const { total, cards, query } = list;
   setText(need("[data-total]"), total ? String(total) : "");
-  setText(list.said, cards.size ? `${cards.size} of ${counted(total, "challenge")} shown` : "No challenge to show");
+  setText(list.said, cards.size ? `${cards.size} of ${counted(total, "challenge")} shown` : "No challenges to show");
   list.grid.setAttribute("aria-label", `${NAMES[query.show]}, newest first`);
   need("[data-published-title]").hidden = !hasDrafts || cards.size === 0;
   const isEmpty = !cards.size && !hasDrafts && !query.search && query.show !== "unplayed";
@@ -92,14 +92,14 @@ async function showDrafts({ search, show }, signal) {
 function showScore({ guesses, correct }) {
   const place = need("[data-score]");
   place.hidden = guesses === 0;
-  setText(need("span", place), `${correct} of ${guesses} found`);
+  setText(need("span", place), `${correct} of ${guesses} lies found`);
 }
 
 // Empty lists
 
 const blank = () => h("span", {});
 const makeLink = (/** @type {boolean} */ first) =>
-  h("a", { class: first ? "btn primary" : "btn", href: "/challenges/new" }, icon("plus"), "Make a challenge");
+  h("a", { class: first ? "btn primary" : "btn", href: "/challenges/new" }, icon("plus"), "Create a challenge");
 
 function ofMine() {
   if (hasDrafts) return blank();
@@ -107,8 +107,8 @@ function ofMine() {
     "div",
     { class: "panel empty" },
     icon("challenge"),
-    h("h2", {}, "You have made none yet"),
-    h("p", {}, "Two clips are enough, ten are the most: all are true but one."),
+    h("h2", {}, "You have no challenges yet"),
+    h("p", {}, "A challenge has 2 to 10 clips. All are true except one."),
     h("div", { class: "row wrap" }, makeLink(true)),
   );
 }
@@ -119,7 +119,7 @@ function allPlayed() {
     { class: "panel empty" },
     icon("trophy"),
     h("h2", {}, "Nothing left to play"),
-    h("p", {}, "You have guessed at every challenge that there is. Make one for the others meanwhile."),
+    h("p", {}, "You have played all challenges. Create one for the others."),
     h("div", { class: "row wrap" }, makeLink(false), h("a", { class: "btn", href: "/challenges" }, "Show all")),
   );
 }

@@ -15,12 +15,12 @@ const SIGNED_OUT = 4401;
 const COMING = new Set(["initiated", "uploading"]);
 /** @type {Record<string, {icon: string, tone: string, word: string, act: string}>} listed statuses */
 const STATES = {
-  initiated: { icon: "upload", tone: "", word: "Waiting for its clips", act: "Go on" },
-  uploading: { icon: "upload", tone: "run", word: "Clips are coming", act: "Go on" },
-  queued: { icon: "clock", tone: "", word: "Waiting for its turn", act: "Open" },
+  initiated: { icon: "upload", tone: "", word: "Waiting for clips", act: "Continue" },
+  uploading: { icon: "upload", tone: "run", word: "Uploading clips", act: "Continue" },
+  queued: { icon: "clock", tone: "", word: "Queued", act: "Open" },
   processing: { icon: "run", tone: "run", word: "Merging", act: "Open" },
-  completed: { icon: "check", tone: "ok", word: "Merged, to be told which is the lie", act: "Finish it" },
-  failed: { icon: "alert", tone: "bad", word: "Failed", act: "What to do" },
+  completed: { icon: "check", tone: "ok", word: "Merged: choose the lie", act: "Finish" },
+  failed: { icon: "alert", tone: "bad", word: "Failed", act: "Show options" },
 };
 
 export class Merges {
@@ -110,10 +110,7 @@ export class Merges {
     }
     this.panel.hidden = merges.length === 0;
     const waiting = merges.filter((merge) => merge.overall_status === "completed").length;
-    setText(
-      need("[data-merges-words]", this.panel),
-      waiting ? `${counted(waiting, "is", "are")} merged and can be finished` : "",
-    );
+    setText(need("[data-merges-words]", this.panel), waiting ? `${counted(waiting, "merge")} ready to finish` : "");
     if (had.some((id) => !this.#rows.has(id))) this.on.onMade();
   }
 
@@ -121,7 +118,7 @@ export class Merges {
   #row(merge) {
     const { merge_session_id, overall_status, progress, uploads, error_message } = merge;
     const { icon: picture, tone, word, act } = STATES[overall_status];
-    const title = merge.title || uploads.map((upload) => upload.filename).join(", ") || "Without a title";
+    const title = merge.title || uploads.map((upload) => upload.filename).join(", ") || "Untitled";
     const runs = !["completed", "failed"].includes(overall_status);
     return h(
       "li",
@@ -135,7 +132,7 @@ export class Merges {
       h(
         "div",
         { class: "upload-progress" },
-        runs && h("progress", { class: "bar", max: "100", value: progress, "aria-label": `${title}, how far it is` }),
+        runs && h("progress", { class: "bar", max: "100", value: progress, "aria-label": `Progress of ${title}` }),
         h(
           "div",
           { class: "row words" },

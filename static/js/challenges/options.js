@@ -73,7 +73,7 @@ export class Options {
       button.setAttribute("aria-label", `${now ? "Pause" : "Play"} statement ${at + 1}`);
       element.toggleAttribute("data-now", now);
       if (!input) return;
-      const words = now ? "playing now" : seen.has(at) ? "watched" : "not yet watched";
+      const words = now ? "playing now" : seen.has(at) ? "watched" : "not watched yet";
       if (note.dataset.words === words) return;
       note.dataset.words = words;
       note.replaceChildren(

@@ -105,12 +105,12 @@ export class Own {
             box.checked = !isOn;
             box.disabled = false;
             if (error instanceof ApiError && error.status === 404) return this.on.gone();
-            this.problem.replaceChildren(errorNote("It stayed as it was.", error));
+            this.problem.replaceChildren(errorNote("The setting was not saved.", error));
           }
         },
       })
     );
-    return h("label", { class: "check text-small" }, box, "People without an account may play it by its link");
+    return h("label", { class: "check text-small" }, box, "People without an account can play it with the link");
   }
 
   #results() {
@@ -145,7 +145,7 @@ export class Own {
           "button",
           { class: "btn big", type: "button", data: { part: "show" }, onclick: () => this.#show("unpublish") },
           icon("lock"),
-          "Make it a draft again",
+          "Unpublish",
         ),
       ];
     return [
@@ -178,13 +178,17 @@ export class Own {
     this.problem.replaceChildren();
     try {
       this.on.changed(await showChallenge(this.challenge.id, change));
-      toast(change === "publish" ? "It is published." : "It is a draft again. Its guesses are kept.");
+      toast(
+        change === "publish" ? "The challenge is published." : "The challenge is a draft again. Its guesses are kept.",
+      );
     } catch (error) {
       button.removeAttribute("aria-disabled");
       if (error instanceof ApiError && error.status === 404) return this.on.gone();
       this.problem.replaceChildren(
-        errorNote(change === "publish" ? "It was not published." : "It stayed as it was.", error, () =>
-          this.#show(change),
+        errorNote(
+          change === "publish" ? "The challenge was not published." : "The challenge was not unpublished.",
+          error,
+          () => this.#show(change),
         ),
       );
     }
@@ -267,7 +271,7 @@ export function editDialog(challenge, limits, onChanged) {
             h(
               "p",
               { class: "text-small" },
-              "It has been played already, so its statements and its lie stay as they are.",
+              "The challenge has been played, so its statements and its lie cannot be changed.",
             ),
           ),
         ...texts.map((text, index) =>
@@ -277,7 +281,7 @@ export function editDialog(challenge, limits, onChanged) {
             h(
               "div",
               { class: "row" },
-              h("label", { class: "text-small muted", for: text.id }, `Statement ${index + 1}, in words`),
+              h("label", { class: "text-small muted", for: text.id }, `Text of statement ${index + 1}`),
               h("span", { class: "spacer" }),
               h(
                 "label",
@@ -332,9 +336,9 @@ export function editDialog(challenge, limits, onChanged) {
       forget();
       dialog.close();
       onChanged(changed);
-      toast("It is saved.");
+      toast("Challenge saved.");
     } catch (error) {
-      problem.replaceChildren(errorNote("It was not saved.", error));
+      problem.replaceChildren(errorNote("The challenge was not saved.", error));
     } finally {
       save.removeAttribute("aria-disabled");
     }
@@ -352,8 +356,8 @@ export function deleteDialog(challenge, onDeleted) {
     heading: `Delete “${challenge.title}”?`,
     words:
       challenge.status === "withheld"
-        ? "It is deleted with its video. This cannot be undone."
-        : `${guess_count ? `${counted(guess_count, "guess", "guesses")} will be deleted with it. ` : ""}You can make another challenge of its video for a day; then the video is deleted too.`,
+        ? "Its video is deleted too. This cannot be undone."
+        : `${guess_count ? `${counted(guess_count, "guess", "guesses")} will be deleted with it. ` : ""}For a day you can create another challenge from its video; then the video is deleted too.`,
     remove: () => deleteChallenge(challenge.id),
     onDeleted,
   });

@@ -156,13 +156,13 @@ function gone() {
       "div",
       { class: "panel empty" },
       icon("search"),
-      h("h2", { tabindex: "-1" }, "This challenge is not here any more"),
-      h("p", {}, "It was deleted, or whoever made it has taken it down."),
+      h("h2", { tabindex: "-1" }, "This challenge is no longer available"),
+      h("p", {}, "It was deleted, or its author has unpublished it."),
       h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges")),
     ),
   );
   need("h2", state).focus();
-  setText(said, "This challenge is not here any more.");
+  setText(said, "This challenge is no longer available.");
 }
 
 // Events

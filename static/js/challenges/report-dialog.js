@@ -20,7 +20,7 @@ export function reportDialog(challenge, onReported) {
     "p",
     { class: "field-error", id: "report-error", hidden: true },
     icon("alert"),
-    h("span", {}, "Say in a few words what is wrong."),
+    h("span", {}, "Describe in a few words what is wrong."),
   );
   const reason = /** @type {HTMLTextAreaElement} */ (
     h("textarea", {
@@ -34,7 +34,7 @@ export function reportDialog(challenge, onReported) {
     })
   );
   const forget = keepTyped(`report/${challenge.id}`, { reason });
-  const send = h("button", { class: "btn primary" }, "Send the report");
+  const send = h("button", { class: "btn primary" }, "Send report");
   const dialog = show(
     h(
       "dialog",
@@ -49,7 +49,7 @@ export function reportDialog(challenge, onReported) {
           { class: "field" },
           h("label", { for: "report-reason" }, "What is wrong with it?"),
           reason,
-          h("p", { class: "hint", id: "report-hint" }, "The moderators read this; who made the challenge does not."),
+          h("p", { class: "hint", id: "report-hint" }, "Moderators read this; the challenge's author does not."),
           wrong,
         ),
         problem,
@@ -84,10 +84,10 @@ export function reportDialog(challenge, onReported) {
     send.setAttribute("aria-disabled", "true");
     try {
       await reportChallenge(challenge.id, words, key);
-      done("Thank you. A moderator will look at it.");
+      done("Thank you. A moderator will review it.");
     } catch (error) {
       if (error instanceof ApiError && error.type === "already_reported")
-        return done("You have reported it already; a moderator will look at it.");
+        return done("You have already reported this challenge. A moderator will review it.");
       problem.replaceChildren(errorNote("The report was not sent.", error));
     } finally {
       send.removeAttribute("aria-disabled");

@@ -24,7 +24,7 @@ export class Reveal {
     this.next = h(
       "a",
       { class: "btn primary big", href: isGuest ? "/" : "/challenges?show=unplayed" },
-      h("span", {}, isGuest ? "Make your own" : "Next challenge"),
+      h("span", {}, isGuest ? "Create your own" : "Next challenge"),
       icon("right"),
     );
     const others = challenge.results ? foundWords(challenge) : "";
@@ -72,7 +72,7 @@ export class Reveal {
   #about(index) {
     const isLie = index === this.challenge.lie_statement_index;
     const isMine = index === this.challenge.my_guess?.statement_index;
-    const words = isLie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True, your guess" : "True";
+    const words = isLie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True; your guess" : "True";
     return {
       tone: isLie ? "lie" : "true",
       notes: noteOf(isLie ? "x" : "check", words, takenWords(this.challenge, index)),

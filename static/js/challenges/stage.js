@@ -88,10 +88,10 @@ export class Stage {
       playing ? "pause" : isOver ? "retry" : "play",
       playing ? "Pause" : isOver ? `Play statement ${number} again` : `Play statement ${number}`,
     );
-    this.#button("prev", "start", first ? "This is the first statement" : `Back to statement ${number - 1}`, first);
-    this.#button("next", "end", last ? "This is the last statement" : `On to statement ${number + 1}`, last);
+    this.#button("prev", "start", first ? "This is the first statement" : `Previous: statement ${number - 1}`, first);
+    this.#button("next", "end", last ? "This is the last statement" : `Next: statement ${number + 1}`, last);
     const silent = player.element.muted || player.element.volume === 0;
-    this.#button("mute", silent ? "mute" : "vol", silent ? "Sound on" : "Sound off");
+    this.#button("mute", silent ? "mute" : "vol", silent ? "Unmute" : "Mute");
     setText(need("[data-text]", root), challenge.statements[index].text);
     root.setAttribute("aria-label", `Video, statement ${number} of ${challenge.segments.length}`);
     [...this.strip.children].forEach((/** @type {Element} */ part, at) => {
@@ -140,7 +140,7 @@ export class Stage {
     this.#told = told;
     if (!trouble) return place.replaceChildren();
     const text = trouble.mayMake
-      ? "It has no decoder for this video. Open the challenge in another browser."
+      ? "This browser cannot play the video. Open the challenge in another browser."
       : trouble.text;
     place.replaceChildren(
       icon("alert"),

@@ -18,8 +18,13 @@ export const wordsOf = ({ statements }, index) => statements[index].text || `Sta
 
 /** @type {Record<Challenge["status"], {icon: string, word: string, tone: string, text: string}>} */
 const STATUSES = {
-  draft: { icon: "pencil", word: "Draft", tone: "", text: "Only you see it. Others can play it once it is published." },
-  published: { icon: "check", word: "Published", tone: "ok", text: "Everybody who has signed in here can play it." },
+  draft: {
+    icon: "pencil",
+    word: "Draft",
+    tone: "",
+    text: "Only you can see it. Others can play it once it is published.",
+  },
+  published: { icon: "check", word: "Published", tone: "ok", text: "All signed-in users can play it." },
   withheld: {
     icon: "ban",
     word: "Withheld",
@@ -34,7 +39,7 @@ export const statusOf = (challenge) => STATUSES[challenge.status];
 /** Return how many players found the lie. @param {Challenge} challenge @returns {string} */
 export function foundWords({ results, guess_count, my_guess }) {
   if (!guess_count || !results) return "Nobody has guessed yet.";
-  if (guess_count === 1 && my_guess) return "You are the first who guessed.";
+  if (guess_count === 1 && my_guess) return "You are the first player.";
   if (guess_count === 1)
     return results.correct ? "The one player who guessed found it." : "The one player who guessed did not find it.";
   const found =

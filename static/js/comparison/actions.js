@@ -327,7 +327,7 @@ export class Actions extends EventTarget {
   alignHere(id) {
     const { track, letter } = this.#pane(id);
     this.setOffset(id, track.offset + track.timeAt(this.controller.time) - track.time);
-    toast(`${letter} is set to this moment.`);
+    toast(`${letter} is aligned to this moment.`);
   }
 
   /** @param {string} id */

@@ -105,7 +105,7 @@ export class AlignPanel {
         : h(
             "p",
             { class: "text-small faint" },
-            `${this.options.isBoxShown ? "The dashed box is only a suggestion until you move it" : "No box is drawn yet"}: the timer will be looked for in the whole picture. A box around it makes the answer more reliable.`,
+            `${this.options.isBoxShown ? "The dashed box is only a suggestion until you move it" : "No box is drawn yet"}. The whole picture is searched for the timer. A box around it makes the result more reliable.`,
           ),
     );
   }
@@ -215,7 +215,7 @@ export class AlignPanel {
   #running(state) {
     const { status, message } = state;
     this.options.onState?.("running");
-    const text = message || (status === "queued" ? "Waiting for a worker" : "Working");
+    const text = message || (status === "queued" ? "Queued" : "Working");
     let bar = /** @type {HTMLProgressElement|null} */ (this.body.querySelector("progress[data-job]"));
     if (!bar) {
       this.#furthest = new Furthest();
@@ -254,7 +254,7 @@ export class AlignPanel {
     try {
       await cancelJob(this.#job);
     } catch (error) {
-      this.foot.append(errorNote("It could not be cancelled.", error));
+      this.foot.append(errorNote("The alignment could not be cancelled. Try again.", error));
     }
   }
 
@@ -363,7 +363,7 @@ export class AlignPanel {
             },
           ]
         : []),
-      { icon: "unlink", label: `Place ${letter} by hand`, run: () => onHand(vodId) },
+      { icon: "unlink", label: `Align ${letter} by hand`, run: () => onHand(vodId) },
     ];
   }
 
@@ -384,12 +384,12 @@ export class AlignPanel {
     const again = this.#startButton("Align again", "btn quiet wide");
     if (!letters.length) {
       const isApplied = this.body.querySelector("[data-applied]") !== null;
-      const said = h("p", { class: "status ok" }, icon("check"), "Applied; the history has the old offsets.");
+      const said = h("p", { class: "status ok" }, icon("check"), "Applied. The old offsets are in the history.");
       this.#actions(again, ...(isApplied ? [said] : []));
       return;
     }
     const stays = left.length
-      ? `${left.join(" and ")} ${left.length > 1 ? "stay" : "stays"} as now; you can move ${left.length > 1 ? "them" : "it"} by hand. `
+      ? `${left.join(" and ")} ${left.length > 1 ? "keep their offsets" : "keeps its offset"}. You can move ${left.length > 1 ? "them" : "it"} by hand. `
       : "";
     this.#actions(
       h(

@@ -13,8 +13,8 @@ import { bytes } from "../videos/api.js";
 const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
   ["side_by_side", "Side by side", "lrow", 0, "row"],
   ["stack", "Stacked", "layers", 0, ""],
-  ["main_and_side", "Main and side", "lfocus", 0, "focus"],
-  ["single", "One alone", "lsingle", 1, "single"],
+  ["main_and_side", "One large, others small", "lfocus", 0, "focus"],
+  ["single", "Single video", "lsingle", 1, "single"],
   ["wipe", "Wipe", "compare", 2, "wipe"],
   ["overlay", "Overlay", "film", 2, "overlay"],
   ["difference", "Difference", "grid", 2, "difference"],
@@ -104,8 +104,8 @@ export class Exporting {
             { class: "row wrap" },
             start,
             stop,
-            hasLoop ? plain("Loop", () => set(from ?? first, to ?? end)) : null,
-            plain("All", () => set(first, end)),
+            hasLoop ? plain("Use loop", () => set(from ?? first, to ?? end)) : null,
+            plain("Use full length", () => set(first, end)),
           ),
           ...this.#reelFields(),
           h("label", { for: "export-sound" }, "Sound"),
@@ -115,7 +115,7 @@ export class Exporting {
             ...sounds.map((vod) =>
               h("option", { value: vod.vod_id, selected: vod === audible }, `${this.#letter(vod)} ${vod.name}`),
             ),
-            sounds.length > 1 ? h("option", { value: "mix" }, "All mixed") : null,
+            sounds.length > 1 ? h("option", { value: "mix" }, "Mix of all videos") : null,
             h("option", { value: "none", selected: !audible }, "None"),
           ),
           h("label", { for: "export-height" }, "Height"),
@@ -130,7 +130,7 @@ export class Exporting {
             "div",
             { class: "row wrap" },
             burnt("names", "Names", true),
-            burnt("clock", "Clock", false),
+            burnt("clock", "Timecode", false),
             burnt("events", "Events and drawings", true),
           ),
         ),
@@ -156,7 +156,7 @@ export class Exporting {
           h(
             "p",
             { class: "field-error", role: "alert" },
-            "Enter two times such as 1:02.5, with the end later than the start.",
+            "The range is not valid. Enter two times such as 1:02.5, with the end after the start.",
           ),
         );
       const data = new FormData(form);
@@ -213,10 +213,8 @@ export class Exporting {
         name: "reel",
         onchange: (/** @type {Event} */ event) => offer(/** @type {HTMLSelectElement} */ (event.target).value !== ""),
       },
-      h("option", { value: "" }, "All of it"),
-      ...kinds.map(([kind, count]) =>
-        h("option", { value: kind }, `Only the moments of ${lookOf(kind).name} (${count})`),
-      ),
+      h("option", { value: "" }, "Complete range"),
+      ...kinds.map(([kind, count]) => h("option", { value: kind }, `Only ${lookOf(kind).name} events (${count})`)),
     );
     return [h("label", { for: "export-reel" }, "Show"), h("div", { class: "row wrap" }, choice, around)];
   }
@@ -224,9 +222,9 @@ export class Exporting {
   /** @param {string} job */
   async #follow(job) {
     const ended = await this.progress.follow(job);
-    if (ended.status !== "completed") return toast(`There is no video. ${reasonOf(ended)}`, "warn");
+    if (ended.status !== "completed") return toast(`No video was exported. ${reasonOf(ended)}`, "warn");
     this.#last = ended.result;
-    toast("The video is ready: Export has it.");
+    toast("The video is ready. Open Export to download it.");
   }
 
   /** Return the ids of the videos in a layout, the main one first. @param {string} layout */
@@ -253,12 +251,12 @@ export class Exporting {
   }
 
   #link() {
-    if (!this.#last) return h("span", { class: "text-small faint" }, "A video is kept for some days.");
+    if (!this.#last) return h("span", { class: "text-small faint" }, "Exported videos are deleted after some days.");
     const { url, size, duration } = this.#last;
     return h(
       "a",
       { href: url, download: `${this.name()}.mp4`, "data-export-link": "" },
-      `Download the last one, ${format.duration(duration)}, ${bytes(size)}`,
+      `Download the latest export, ${format.duration(duration)}, ${bytes(size)}`,
     );
   }
 

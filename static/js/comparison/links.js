@@ -28,7 +28,7 @@ export function linksPart(id) {
   const lasts = /** @type {HTMLSelectElement} */ (
     h(
       "select",
-      { class: "input auto", "aria-label": "The link lasts" },
+      { class: "input auto", "aria-label": "Link expires after" },
       ...TIMES.map(([seconds, words]) =>
         h("option", { value: String(seconds), selected: words === "a week" }, String(words)),
       ),
@@ -37,7 +37,7 @@ export function linksPart(id) {
   const may = /** @type {HTMLSelectElement} */ (
     h(
       "select",
-      { class: "input auto", "aria-label": "Visitors may" },
+      { class: "input auto", "aria-label": "Visitors can" },
       h("option", { value: "watch" }, "Watch"),
       h("option", { value: "comment" }, "Watch and comment"),
     )
@@ -45,15 +45,15 @@ export function linksPart(id) {
   const password = /** @type {HTMLInputElement} */ (
     h("input", {
       class: "input",
-      "aria-label": "Password, if it shall have one",
-      placeholder: "Password, if any",
+      "aria-label": "Password (optional)",
+      placeholder: "Password (optional)",
       maxlength: "200",
       autocomplete: "off",
       autocapitalize: "off",
       spellcheck: "false",
     })
   );
-  const button = /** @type {HTMLButtonElement} */ (h("button", { class: "btn" }, "Make a link"));
+  const button = /** @type {HTMLButtonElement} */ (h("button", { class: "btn" }, "Create link"));
   draw();
   return h(
     "section",
@@ -62,7 +62,7 @@ export function linksPart(id) {
     h(
       "p",
       { class: "text-small faint" },
-      "Whoever has a link sees this comparison without an account, and nothing else of yours.",
+      "Anyone with a link can see this comparison without an account, but nothing else of yours.",
     ),
     h("form", { class: "row wrap", onsubmit: make }, lasts, may, password, button),
     problem,
@@ -94,7 +94,7 @@ export function linksPart(id) {
       show(link);
       await draw();
     } catch (error) {
-      problem.replaceChildren(errorNote("The link was not made.", error));
+      problem.replaceChildren(errorNote("The link could not be created.", error));
     } finally {
       button.disabled = false;
     }
@@ -113,7 +113,7 @@ export function linksPart(id) {
       h(
         "div",
         { class: "note ok col" },
-        h("p", {}, h("b", {}, "Copy the link now."), " It is shown this once."),
+        h("p", {}, h("b", {}, "Copy the link now."), " It will not be shown again."),
         h("div", { class: "row" }, address, copier),
       ),
     );
@@ -131,15 +131,15 @@ export function linksPart(id) {
         "span",
         { class: "who spacer" },
         h("span", {}, `Until ${until}: ${rights}`),
-        h("span", { class: "faint text-small" }, `Made ${when(instant(link.created_at))}`),
+        h("span", { class: "faint text-small" }, `Created ${when(instant(link.created_at))}`),
       ),
       h(
         "button",
         {
           class: "btn icon-only quiet",
           type: "button",
-          "aria-label": `Withdraw the link until ${until}`,
-          title: "Withdraw this link",
+          "aria-label": `Revoke the link that expires ${until}`,
+          title: "Revoke this link",
           onclick: () =>
             api.remove(link.link_id).then(
               () => {

@@ -51,7 +51,7 @@ function offerSeveral(bar) {
   const show = () => {
     const count = chosen().length;
     bar.hidden = count === 0;
-    setText(need("[data-several-count]"), `${counted(count, "comparison")} chosen`);
+    setText(need("[data-several-count]"), `${counted(count, "comparison")} selected`);
     all.checked = count > 0 && count === boxes.length;
     all.indeterminate = count > 0 && count < boxes.length;
   };
@@ -76,10 +76,10 @@ function offerSeveral(bar) {
   need("[data-several-delete]").addEventListener("click", () =>
     askToDelete({
       heading: `Delete ${counted(chosen().length, "comparison")}?`,
-      words: "Their events and offsets go with them. The videos stay.",
+      words: "Their events and offsets are deleted too. The videos stay in the library.",
       remove: () => each((id) => sessionApi(id).remove()),
       onDeleted: () => location.reload(),
-      refused: (error) => errorNote("Not all were deleted.", error),
+      refused: (error) => errorNote("Some comparisons could not be deleted.", error),
     }),
   );
   show(); // a browser may restore checked boxes on reload

@@ -214,7 +214,7 @@ function showRights() {
   const parts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-role]"));
   for (const part of parts) part.dataset.role = access.role;
   const pill = document.querySelector("[data-role-pill]");
-  if (pill) setText(pill, `you may ${access.role === "editor" ? "edit" : access.can_comment ? "comment" : "watch"}`);
+  if (pill) setText(pill, `You can ${access.role === "editor" ? "edit" : access.can_comment ? "comment" : "watch"}`);
   need("[data-export]").hidden = access.role === "viewer" || session.archived;
   need("[data-manage]").hidden = access.role === "viewer";
   people.draw();
@@ -234,11 +234,11 @@ function trouble(error) {
 /** @param {import("../base/live-channel.js").LiveState} state @param {number} [code] */
 function showLive(state, code) {
   const texts = {
-    polling: "Live updates stopped, asking every 5 s instead.",
+    polling: "Live updates stopped. The page checks every 5 s instead.",
     closed:
       code === SIGNED_OUT
         ? "Your session has ended. Sign in again in another tab, then reload this page."
-        : "This comparison is gone, or no longer yours.",
+        : "This comparison was deleted, or you no longer have access to it.",
   };
   const text = texts[/** @type {keyof texts} */ (state)];
   need("[data-live-state]").hidden = !text;

@@ -131,7 +131,7 @@ export class Pane {
             ? ""
             : "free"
           : before
-            ? `begins in ${format.duration(Math.ceil(track.begin - T))}`
+            ? `starts in ${format.duration(Math.ceil(track.begin - T))}`
             : after
               ? "has ended"
               : waiting
@@ -152,14 +152,14 @@ export class Pane {
       this.note.replaceChildren(
         icon("alert"),
         h("span", {}, `${letter} cannot be played: ${whyFailed(this.track.video)}`),
-        h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Try again"),
+        h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Retry"),
       );
     } else if (key === this.remedy) this.note.replaceChildren(icon("hour"), h("span", {}, key));
-    else if (key === "waiting") this.note.replaceChildren(icon("clock"), `Waiting for ${letter}'s data`);
+    else if (key === "waiting") this.note.replaceChildren(icon("clock"), `${letter} is buffering`);
     else if (key === "free")
       this.note.replaceChildren(
         icon("unlink"),
-        `${letter} moves alone; find the moment the others show, then Align here`,
+        `${letter} is unlinked. Find the moment that the other videos show, then press Align here.`,
       );
     else this.note.replaceChildren(icon("clock"), `${letter} ${key}`);
   }
@@ -173,7 +173,7 @@ export class Pane {
     this.element.toggleAttribute("data-one-by-one", isOneByOne);
     const play = need("[data-act=free-play]", this.element);
     setIcon(play, isPlaying ? "pause" : "play");
-    play.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} ${this.letter} alone`);
+    play.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} only ${this.letter}`);
     this.element.classList.toggle("is-main", main);
     this.element.classList.toggle("over", over);
     this.freeBar.hidden = !free;
@@ -192,10 +192,10 @@ export class Pane {
 function whyFailed(video) {
   switch (video.error?.code) {
     case MediaError.MEDIA_ERR_NETWORK:
-      return "the connection broke.";
+      return "the connection was lost.";
     case MediaError.MEDIA_ERR_DECODE:
       return "the file is damaged.";
     default:
-      return "this browser cannot read it, or it is gone.";
+      return "this browser cannot play its format, or the video was deleted.";
   }
 }

@@ -46,16 +46,16 @@ export class People {
         .map((person) => h("li", { title: said(person) }, face(person, said(person), moved(person)))),
       rest.length ? h("li", { class: "faint text-small", title: rest.map(said).join(", ") }, `+${rest.length}`) : "",
     );
-    setText(this.button, remote.following ? "Following" : "Moving alone");
+    setText(this.button, remote.following ? "Following" : "Not following");
     this.button.title = remote.following
-      ? "You follow the others. Press to move alone"
-      : "You move alone. Press to follow the others again";
+      ? "Your playback follows the others. Press to stop following"
+      : "Your playback is independent. Press to follow the others";
   }
 }
 
 /** @param {Person} person */
 function sentence({ name, role, following }) {
-  return `${name}, ${role}${following ? "" : ", moves alone"}`;
+  return `${name}, ${role}${following ? "" : ", not following"}`;
 }
 
 /** @param {Person} person @param {string} words @param {boolean} isMover */

@@ -142,7 +142,7 @@ async function draw() {
   for (const image of list.querySelectorAll("img")) URL.revokeObjectURL(image.src);
   list.replaceChildren(...shown.map((event, index) => entry(event, holders[index])));
   for (const [index, event] of shown.entries()) {
-    setText(state, `Taking the frames of event ${index + 1} of ${shown.length}`);
+    setText(state, `Loading the frames of event ${index + 1} of ${shown.length}`);
     await seen();
     const figures = await Promise.all(tracks.map((track) => take(track, event)));
     if (mine !== turn) return;

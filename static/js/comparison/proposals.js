@@ -193,7 +193,12 @@ function soundEvidence(evidence, letter) {
         : h(
             "figure",
             {},
-            h("img", { src: url, alt: `The outlines of both sounds from ${text}`, loading: "lazy", decoding: "async" }),
+            h("img", {
+              src: url,
+              alt: `Waveforms of both recordings, from ${text}`,
+              loading: "lazy",
+              decoding: "async",
+            }),
             h("figcaption", {}, `Reference above, ${letter} below, from ${text}`),
           ),
     ),

@@ -150,7 +150,10 @@ export class Copies {
       if (!isPending && copy.proxy_url) return void this.apply();
       if (!copy.mine) {
         if (isPending) setTimeout(() => this.#reload(copy), LOOK);
-        return void this.tell(vod, isPending ? MAKING : "This browser cannot show it. Its owner can have a copy made.");
+        return void this.tell(
+          vod,
+          isPending ? MAKING : "This browser cannot play the video. Its owner can create a copy that plays.",
+        );
       }
       const kind = isPending ? "normalized" : "proxy";
       const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
@@ -159,7 +162,7 @@ export class Copies {
       this.tell(vod, MAKING);
       this.#watch();
     } catch (error) {
-      this.tell(vod, `This browser cannot show it, and no copy can be made. ${explain(error)}`);
+      this.tell(vod, `This browser cannot play the video, and a copy could not be made. ${explain(error)}`);
     }
   }
 
@@ -236,14 +239,14 @@ export class Copies {
         h(
           "p",
           { class: "text-small muted", role: "status" },
-          `Making quick copies, ${this.#progress} %. You can go on working.`,
+          `Making quick copies, ${this.#progress} %. You can continue working.`,
         ),
         bar,
       );
     } else if (made) {
       const toggle = h(
         "button",
-        { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies that scrub at once" },
+        { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies for fast scrubbing" },
         "Quick copies",
       );
       toggle.addEventListener("click", () => this.choose(!this.quick));
@@ -255,7 +258,7 @@ export class Copies {
         {
           class: "btn quiet",
           type: "button",
-          title: "Small copies with a keyframe each quarter of a second; the videos themselves stay as they are",
+          title: "Small copies with a keyframe every quarter second. The original videos do not change",
         },
         "Make quick copies for scrubbing",
       );

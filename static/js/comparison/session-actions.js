@@ -17,7 +17,7 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
     icon: "pencil",
     run: () =>
       askForName({
-        heading: "Rename the comparison",
+        heading: "Rename comparison",
         name,
         longest: 200,
         save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
@@ -27,7 +27,7 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
   const edit = role === "viewer" ? [] : [...(archived ? [] : [rename]), duplicate];
   const own = [
     {
-      label: archived ? "Put back" : "Archive",
+      label: archived ? "Restore" : "Archive",
       icon: archived ? "retry" : "archive",
       run: () => attempt(() => api.archive(!archived).then(onArchived)),
     },
@@ -40,7 +40,7 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
         askToDelete({
           heading: `Delete the comparison “${name}”?`,
           words:
-            "Its offsets, their history, its alignments and its events go. The videos stay in the library. This cannot be undone.",
+            "Its offsets, history, alignments and events are deleted too. The videos stay in the library. This cannot be undone.",
           remove: api.remove,
           onDeleted,
         }),

@@ -45,7 +45,7 @@ const save = debounce(async () => {
     setText(need("[data-saved]"), "Saved");
   } catch (error) {
     setText(need("[data-saved]"), "");
-    toast(`Not saved. ${explain(error)}`, "bad");
+    toast(`The changes could not be saved. ${explain(error)}`, "bad");
   }
 }, SAVE_PAUSE);
 
@@ -91,7 +91,7 @@ const align = new AlignPanel(
     onResult: (isApplied) => {
       const open = need("[data-open]");
       open.className = isApplied ? "btn primary" : "btn quiet";
-      setText(open, isApplied ? "Open the comparison" : "Open without aligning");
+      setText(open, isApplied ? "Open the comparison" : "Skip alignment");
     },
     onState: (state) => mark("align", state === "done" ? "done" : state === "running" || drawn ? "now" : ""),
   },

@@ -55,7 +55,7 @@ export function openSharing({ id, name }) {
       spellcheck: "false",
     })
   );
-  const rights = select("May", "comment");
+  const rights = select("Rights", "comment");
   showNamed(
     `Share “${name}”`,
     "sharing",
@@ -82,7 +82,7 @@ export function openSharing({ id, name }) {
       people.replaceChildren(
         h("li", { class: "row" }, h("span", { class: "spacer" }, "You"), h("span", { class: "faint" }, "Owner")),
         ...shares.map(row),
-        shares.length ? "" : h("li", { class: "faint" }, "Nobody is invited yet."),
+        shares.length ? "" : h("li", { class: "faint" }, "You have not invited anyone yet."),
       );
     } catch (error) {
       people.replaceChildren(h("li", {}, errorNote("The list could not be loaded.", error, draw)));
@@ -100,7 +100,7 @@ export function openSharing({ id, name }) {
       user.value = "";
       await draw();
     } catch (error) {
-      problem.replaceChildren(errorNote(`${username} was not invited.`, error));
+      problem.replaceChildren(errorNote(`${username} could not be invited.`, error));
     }
     user.focus();
   }
@@ -117,7 +117,7 @@ export function openSharing({ id, name }) {
         h("span", { class: "truncate", dir: "auto" }, username),
         h("span", { class: "faint text-small" }, `Invited ${when(instant(share.created_at))}`),
       ),
-      select(`${username} may`, choiceOf(share), (own) => {
+      select(`Rights of ${username}`, choiceOf(share), (own) => {
         const rights = rightsOf(own.value);
         own.disabled = true;
         api
@@ -125,7 +125,7 @@ export function openSharing({ id, name }) {
           .then(
             () => {
               Object.assign(share, rights);
-              toast("Changed.");
+              toast("Rights changed.");
             },
             (error) => {
               toast(explain(error), "bad");

@@ -28,28 +28,28 @@ export function bindings(actions, view, events) {
     },
     {
       keys: ", .",
-      label: "One frame back, forward, of the video touched last",
+      label: "One frame back or forward in the last used video",
       match: key(",", "."),
       run: (e) => actions.frame(e.key === "." ? 1 : -1),
       buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
     },
     {
       keys: "← →",
-      label: "1 s back, on; Shift 5 s, Ctrl 0.1 s",
+      label: "1 s back or forward; Shift: 5 s; Ctrl: 0.1 s",
       match: keyWithModifiers("ArrowLeft", "ArrowRight"),
       run: (e) => actions.jump(e.key === "ArrowRight" ? reach(e) : -reach(e)),
       buttons: { "[data-lanes]": "← →" },
     },
     {
       keys: "Home End",
-      label: "To the start, to the end",
+      label: "Go to the start, to the end",
       match: key("Home", "End"),
       run: (e) => actions.seek(e.key === "Home" ? actions.controller.start : actions.controller.end),
       buttons: { "[data-act=start]": "Home", "[data-act=end]": "End" },
     },
     {
       keys: "M",
-      label: "Mark this moment; type what it is",
+      label: "Mark this moment and name it",
       match: key("m"),
       run: () => events.mark(),
       buttons: { "[data-act=mark]": "M" },
@@ -63,7 +63,7 @@ export function bindings(actions, view, events) {
     },
     {
       keys: "N P",
-      label: "To the next event, to the one before",
+      label: "Next event, previous event",
       match: key("n", "p"),
       run: (e) => events.step(e.key.toLowerCase() === "n" ? 1 : -1),
       buttons: { "[data-act=next-event]": "N", "[data-act=previous-event]": "P" },
@@ -91,7 +91,7 @@ export function bindings(actions, view, events) {
     },
     {
       keys: "[ ]",
-      label: "Offset of the video touched last one frame earlier, later; Shift 10",
+      label: "Move the last used video one frame earlier or later; Shift: 10 frames",
       match: key("[", "]", "{", "}"),
       run: (e) =>
         actions.nudge(touchedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)),
@@ -99,21 +99,21 @@ export function bindings(actions, view, events) {
     },
     {
       keys: "I O",
-      label: "Loop from here, to here",
+      label: "Set loop start, loop end",
       match: key("i", "o"),
       run: (e) => actions.setLoop(e.key.toLowerCase() === "i" ? "from" : "to"),
       buttons: { "[data-act=loop-in]": "I", "[data-act=loop-out]": "O" },
     },
     {
       keys: "\\",
-      label: "No loop",
+      label: "Clear loop",
       match: key("\\"),
       run: () => actions.clearLoop(),
       buttons: { "[data-act=loop-clear]": "\\" },
     },
     {
       keys: "1 2 3",
-      label: "Hear only A, B, C",
+      label: "Solo A, B, C",
       match: key("1", "2", "3"),
       run: (e) => actions.panes[Number(e.key) - 1] && actions.solo(actions.panes[Number(e.key) - 1].id),
       buttons: Object.fromEntries(
@@ -122,7 +122,7 @@ export function bindings(actions, view, events) {
     },
     {
       keys: "0",
-      label: "Sound off and on",
+      label: "Mute or unmute",
       match: key("0"),
       run: () => actions.mute(),
       buttons: { "[data-act=mute]": "0" },
@@ -136,7 +136,7 @@ export function bindings(actions, view, events) {
     },
     {
       keys: "W B D",
-      label: "Wipe, overlay, difference; again for the grid",
+      label: "Wipe, overlay, difference; press again for the grid",
       match: key("w", "b", "d"),
       run: (e) => view.toggleMode({ w: "wipe", b: "overlay", d: "difference" }[e.key.toLowerCase()] ?? "grid"),
       buttons: {
@@ -150,11 +150,11 @@ export function bindings(actions, view, events) {
       label: "Zoom in, out, fit; the wheel and two fingers zoom too",
       match: key("+", "-", "="),
       run: (e) => view.zoomBy(e.key === "+" ? 1 : e.key === "-" ? -1 : 0),
-      buttons: { ".zoom": "+ larger, − smaller, = fits" },
+      buttons: { ".zoom": "+ zoom in, − zoom out, = fit" },
     },
     {
       keys: "T",
-      label: "Side panel away and back",
+      label: "Hide or show the side panel",
       match: key("t"),
       run: () => actions.screen.toggleSide(),
       buttons: { "[data-act=side]": "T" },

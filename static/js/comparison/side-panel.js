@@ -5,7 +5,7 @@ import { confidence, instant, offset, ppm } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
 
 const SHOWN = 100;
-const SOURCES = { manual: "by hand", timer_ocr: "by the timer", audio: "by the sound" };
+const SOURCES = { manual: "manual", timer_ocr: "from the timer", audio: "from the sound" };
 
 /**
  * Connect tabs, with arrow keys; one panel is shown at a time.
@@ -92,7 +92,7 @@ function driftField(vod, letter, onDrift) {
       min: "-1000",
       max: "1000",
       value: vod.drift_ppm,
-      "aria-label": `How much faster the clock of ${letter} runs, in ppm`,
+      "aria-label": `Clock drift of ${letter}, in ppm`,
       onchange: () => {
         if (!field.validity.rangeOverflow && !field.validity.rangeUnderflow && field.value !== "") {
           const ppm = Number(field.value);
@@ -157,11 +157,7 @@ export class History {
           { class: "empty" },
           icon("clock"),
           h("h2", {}, "No changes yet"),
-          h(
-            "p",
-            { class: "text-small" },
-            "Every offset that is applied, set or nudged is listed here, with who did it.",
-          ),
+          h("p", { class: "text-small" }, "Every change of an offset is listed here, with the user who made it."),
         ),
       );
       return;
@@ -203,7 +199,7 @@ export class History {
           {
             class: "btn quiet",
             type: "button",
-            "aria-label": `Go back to ${offset(row.new_offset)} for ${letter}`,
+            "aria-label": `Restore ${offset(row.new_offset)} for ${letter}`,
             onclick: () =>
               this.act.goBack(row.vod_id, {
                 offset: row.new_offset,
@@ -212,7 +208,7 @@ export class History {
               }),
           },
           icon("undo"),
-          "Go back to this",
+          "Restore",
         ),
     );
   }

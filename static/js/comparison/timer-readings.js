@@ -90,7 +90,7 @@ export class Readings {
   #show(...content) {
     this.busy = h("span", { class: "status run", hidden: true }, icon("run", "spin"), "reading");
     this.holder.replaceChildren(
-      h("div", { class: "row" }, h("p", { class: "cap" }, "What the box reads"), this.busy),
+      h("div", { class: "row" }, h("p", { class: "cap" }, "Readings of the timer box"), this.busy),
       ...content,
     );
   }
@@ -125,7 +125,7 @@ export class Readings {
             h(
               "figcaption",
               {},
-              r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""),
+              r.value === null ? h("span", {}, "no text") : h("b", {}, r.text ?? ""),
               h("span", {}, hundredths(r.confidence)),
             ),
           ),

@@ -69,7 +69,7 @@ export class Transport {
     labelButton(this.playButton, playing ? "Pause" : "Play");
     const silent = controller.audibleId === null;
     setIcon(this.muteButton, silent ? "mute" : "vol");
-    labelButton(this.muteButton, silent ? "Sound on" : "Sound off");
+    labelButton(this.muteButton, silent ? "Unmute" : "Mute");
     this.muteButton.setAttribute("aria-pressed", String(silent));
     for (const button of this.speeds.querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(Number(button.value) === actions.rate));
@@ -98,24 +98,21 @@ export class Transport {
     setIcon(this.pill, icon);
     setText(this.word, word);
     setText(this.number, number);
-    this.pill.title =
-      controller.spread.worst === null
-        ? "Whether the videos are in step"
-        : "How far two videos were out of step at most in the last 10 s";
+    this.pill.title = controller.spread.worst === null ? "Sync of the videos" : "Largest sync error in the last 10 s";
   }
 
   /** @returns {[string, string, string, string]} */
   #state() {
     const { controller } = this;
-    if (this.actions.oneByOne.isOn) return ["", "unlink", "one by one", ""];
-    if (controller.tracks.some((t) => t.failed)) return ["bad", "alert", "one not shown", ""];
-    if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "one unlinked", ""];
-    if (controller.status === "holding") return ["warn", "clock", "waiting", ""];
+    if (this.actions.oneByOne.isOn) return ["", "unlink", "independent", ""];
+    if (controller.tracks.some((t) => t.failed)) return ["bad", "alert", "1 video failed", ""];
+    if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "1 video unlinked", ""];
+    if (controller.status === "holding") return ["warn", "clock", "buffering", ""];
     if (controller.status === "gating") return ["", "clock", "synchronising", ""];
-    if (controller.status === "paused") return ["ok", "check", "on the frame", ""];
+    if (controller.status === "paused") return ["ok", "check", "paused, in sync", ""];
     const { now, worst } = controller.spread;
     if (now === null || worst === null) return ["", "clock", "starting", ""];
     const number = `±${Math.round(worst * 1000)} ms`;
-    return now <= IN_STEP ? ["ok", "check", "in step", number] : ["warn", "alert", "catching up", number];
+    return now <= IN_STEP ? ["ok", "check", "in sync", number] : ["warn", "alert", "catching up", number];
   }
 }

@@ -9,7 +9,7 @@ import { Rows } from "./rows.js";
 
 const SIGNED_OUT = 4401;
 const NEWEST = 100;
-const DONE = { cancel: "cancelled", pause: "paused", resume: "resumed", retry: "tried again" };
+const DONE = { cancel: "cancelled", pause: "paused", resume: "resumed", retry: "retried" };
 
 const list = need("[data-list]");
 const news = need("[data-news]");
@@ -123,7 +123,7 @@ function showState(state) {
   word.classList.toggle("ok", state === "live");
   need("[data-live-state]").hidden = !polling;
   need("[data-live-retry]").hidden = !polling;
-  if (polling) setText(need("[data-live-text]"), "Live updates stopped, asking every 5 s instead.");
+  if (polling) setText(need("[data-live-text]"), "Live updates stopped. The page checks every 5 s instead.");
 }
 
 /**

@@ -27,7 +27,7 @@ export function tagSeveral(videos, onChanged, onDone) {
     "p",
     { class: "field-error", id: "several-error", hidden: true },
     icon("alert"),
-    h("span", {}, "Name a tag to add, or choose one to take away."),
+    h("span", {}, "Enter a tag to add, or choose one to remove."),
   );
   const field = /** @type {HTMLInputElement} */ (
     h("input", {
@@ -54,16 +54,16 @@ export function tagSeveral(videos, onChanged, onDone) {
         h(
           "div",
           { class: "field" },
-          h("label", { for: "several-tags" }, "Add to each"),
+          h("label", { for: "several-tags" }, "Add tags"),
           field,
-          h("p", { class: "hint", id: "several-hint" }, "Separated by commas."),
+          h("p", { class: "hint", id: "several-hint" }, "Separate tags with commas."),
           missing,
         ),
         present.length > 0 &&
           h(
             "fieldset",
             { class: "col takes" },
-            h("legend", { class: "text-small muted" }, "Take away from each that has it"),
+            h("legend", { class: "text-small muted" }, "Remove tags"),
             ...present.map(([tag, count]) =>
               h(
                 "label",

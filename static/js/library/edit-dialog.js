@@ -47,7 +47,7 @@ export function editDialog(video, onChanged, first = "title") {
       dir: "auto",
       value: video.tags.join(", "),
     }),
-    "Separated by commas; videos are found by them.",
+    "Separate tags with commas. The search finds videos by them.",
   );
   const save = h("button", { class: "btn primary" }, "Save");
   const dialog = show(
@@ -115,7 +115,7 @@ export function editDialog(video, onChanged, first = "title") {
     const named = FIELDS.filter((name) => errors?.[name]);
     // In reverse order, so that the first wrong field ends up focused.
     for (const name of [...named].reverse()) tell(name, sentences(errors[name]));
-    if (!named.length) problem.replaceChildren(errorNote("It was not saved.", error));
+    if (!named.length) problem.replaceChildren(errorNote("The video was not saved.", error));
   }
 
   /** @param {string} name */

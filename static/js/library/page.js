@@ -81,7 +81,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
       { class: "panel empty" },
       icon("film"),
       h("h2", {}, "No videos yet"),
-      h("p", {}, "Upload two recordings of the same match and they can be put side by side in a minute."),
+      h("p", {}, "Upload two recordings of the same match to watch them side by side."),
       h(
         "div",
         { class: "row wrap" },
@@ -93,15 +93,11 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
       ? emptyBin()
       : nothingFound(
           search,
-          "Names, tags and descriptions of your videos were searched, with or without accents and capitals. Check the spelling, or look in the catalogue.",
+          "The names, tags and descriptions of your videos were searched. Check the spelling, or search the catalogue.",
           "None of your videos has this status and tag.",
           () => list.clear({ search: "", status: "", tag: "" }),
           search &&
-            h(
-              "a",
-              { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` },
-              "Search the catalogue too",
-            ),
+            h("a", { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` }, "Search the catalogue"),
         ),
   drawFilters: drawRail,
 });
@@ -182,7 +178,7 @@ async function showStorage() {
     setText(need("[data-storage-words]", meter), words);
     setText(
       need("[data-plan]", meter),
-      `${tier[0].toUpperCase()}${tier.slice(1)} plan, ${round(limits.max_upload_bytes)} for one file`,
+      `${tier[0].toUpperCase()}${tier.slice(1)} plan, up to ${round(limits.max_upload_bytes)} per file`,
     );
     meter.classList.remove("unknown");
   } catch {
@@ -213,7 +209,7 @@ function openMenu(video, button) {
   toggleMenu(button, `More for ${video.title}`, [
     { label: "Watch", icon: "play", href: `/watch/${video.id}` },
     ...(letter || !selection.full
-      ? [{ label: letter ? "Do not select" : "Select", icon: "check", run: () => selection.set(video, !letter) }]
+      ? [{ label: letter ? "Deselect" : "Select", icon: "check", run: () => selection.set(video, !letter) }]
       : []),
     { label: "Rename and tag", icon: "pencil", run: () => editDialog(video, changed) },
     ...(video.status === "ready"
@@ -230,7 +226,7 @@ need("[data-tag-selected]").addEventListener("click", () => {
   tagSeveral(
     selection.chosen,
     changed,
-    (count) => count && toast(count === 1 ? "The video is changed." : `${count} videos are changed.`),
+    (count) => count && toast(count === 1 ? "1 video changed." : `${count} videos changed.`),
   );
 });
 need("[data-delete-selected]").addEventListener("click", () => remove([...selection.chosen]));

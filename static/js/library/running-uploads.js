@@ -130,7 +130,7 @@ export class UploadsPanel {
     const waiting = rows.length - going;
     setText(
       need("[data-uploads-words]", this.panel),
-      [going && `${going} going`, waiting && `${waiting} waiting`].filter(Boolean).join(", "),
+      [going && `${going} uploading`, waiting && `${waiting} waiting`].filter(Boolean).join(", "),
     );
     const mark = need(".status", this.panel);
     setIcon(mark, going ? "run" : "hour");
@@ -210,7 +210,7 @@ export class UploadsPanel {
       told && (state === "sending" || state === "waiting") && small("Pause", "pause", act("pause")),
       told && state === "paused" && small("Resume", "play", act("resume")),
       told && state === "offline" && small("Try now", "retry", act("resume")),
-      state === "left" && h("a", { class: "btn", href: "/upload", "aria-label": `Go on with ${filename}` }, "Go on"),
+      state === "left" && h("a", { class: "btn", href: "/upload", "aria-label": `Continue ${filename}` }, "Continue"),
       (told || isOfPages(row.upload)) && small("Cancel", "x", stop),
     ]
       .filter(Boolean)
@@ -255,10 +255,10 @@ function words(state, percent, speed, left) {
       .filter(Boolean)
       .join(" · ");
   const plain = {
-    offline: "Goes on by itself when the network is back",
-    paused: "Paused by you",
-    waiting: "Waiting for its turn",
-    left: "Not being sent; what arrived is kept",
+    offline: "Continues automatically when you are online",
+    paused: "Paused",
+    waiting: "Queued",
+    left: "Stopped; uploaded data is kept",
   };
   return plain[/** @type {keyof plain} */ (state)] ?? `${percent} %`;
 }

@@ -97,8 +97,8 @@ export class Selection {
  * @param {boolean} playable whether all can be compared
  */
 function hint(count, playable) {
-  if (!playable) return "not all can be compared";
-  if (count < FEWEST) return "one more, of the same match";
-  if (count < LETTERS.length) return "a third may join";
-  return count > LETTERS.length ? "three at most can be compared" : "";
+  if (!playable) return "some cannot be compared";
+  if (count < FEWEST) return "select one more of the same match";
+  if (count < LETTERS.length) return "you can add a third";
+  return count > LETTERS.length ? "up to 3 can be compared" : "";
 }

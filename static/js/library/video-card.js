@@ -106,7 +106,7 @@ export class Card {
     bar.setAttribute("aria-label", `${this.video.title}, ${Math.round(bar.value)} percent`);
     setText(
       need("[data-message]", this.element),
-      status === "queued" ? "Waiting for its turn" : status === "paused" ? "Paused" : message || "Being looked at",
+      status === "queued" ? "Queued" : status === "paused" ? "Paused" : message || "Being processed",
     );
   }
 
@@ -157,18 +157,14 @@ export class Card {
         "span",
         { class: "mask" },
         icon("alert"),
-        h("span", { class: "lines" }, video.error?.message || "It could not be read"),
+        h("span", { class: "lines" }, video.error?.message || "The video could not be read"),
       );
     // A video with a picture shows remaining work only below it.
     if (video.status === "ready" && (video.poster_url || !this.#job)) return null;
     return h(
       "span",
       { class: "mask" },
-      h(
-        "span",
-        { class: "lines", data: { message: "" } },
-        video.status === "uploading" ? "Arriving" : "Waiting for its turn",
-      ),
+      h("span", { class: "lines", data: { message: "" } }, video.status === "uploading" ? "Uploading" : "Queued"),
       h("progress", { class: "bar", value: "0", max: "100", "aria-label": video.title }),
     );
   }
@@ -213,7 +209,7 @@ export class Card {
         { class: "meta" },
         h("span", { class: "status bad" }, icon("alert"), "Failed"),
         " ",
-        h("a", { href: `/watch/${video.id}`, data: { part: "todo" } }, "What to do"),
+        h("a", { href: `/watch/${video.id}`, data: { part: "todo" } }, "Show details"),
       );
     if (video.status !== "ready" || this.#job)
       return h(
@@ -323,7 +319,7 @@ export class BinCard {
           h(
             "p",
             { class: "meta" },
-            `Deleted ${inSentence(day(new Date(video.deleted_at ?? "")))}, ${bytes(video.file_size)}. ${left ? `${counted(left, "day")} left` : "About to be deleted for good"}`,
+            `Deleted ${inSentence(day(new Date(video.deleted_at ?? "")))}, ${bytes(video.file_size)}. ${left ? `${counted(left, "day")} left` : "Will be deleted for good soon"}`,
           ),
         ),
         h(

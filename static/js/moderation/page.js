@@ -46,7 +46,7 @@ document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
   if (!reason || act === "dismiss" || reason.value.trim()) return forget?.();
   event.preventDefault();
   waiting = act ?? "";
-  reason.setCustomValidity("Say why, in a few words.");
+  reason.setCustomValidity("Enter a reason.");
   reason.reportValidity();
 });
 reason?.addEventListener("input", () => reason.setCustomValidity(""));
@@ -70,11 +70,11 @@ outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
 
 offerKeys([
-  { keys: "J", label: "The next report", match: key("j"), run: () => go(1) },
-  { keys: "K", label: "The report before", match: key("k"), run: () => go(-1) },
+  { keys: "J", label: "Next report", match: key("j"), run: () => go(1) },
+  { keys: "K", label: "Previous report", match: key("k"), run: () => go(-1) },
   {
     keys: "Space",
-    label: "Play and pause",
+    label: "Play or pause",
     // A focused player handles Space itself.
     match: (event) => key(" ")(event) && event.target !== player,
     run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
@@ -89,7 +89,7 @@ offerKeys([
   },
   {
     keys: "S",
-    label: "Settle: it was put right and stays",
+    label: "Settle: the problem was fixed",
     match: key("s"),
     run: () => decide("settle"),
     buttons: { "[data-do=settle]": "S" },

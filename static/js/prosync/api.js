@@ -39,13 +39,13 @@ export function send(form, key, onProgress, signal) {
     request.setRequestHeader("Idempotency-Key", key);
     request.upload.onprogress = (event) => onProgress(event.total ? event.loaded / event.total : 0);
     request.onerror = () => reject(new ApiError("The server cannot be reached."));
-    request.onabort = () => reject(new DOMException("It was stopped.", "AbortError"));
+    request.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));
     request.onload = () => {
       const answer = request.response;
       if (request.status === 401) window.dispatchEvent(new Event("signedout"));
       if (request.status >= 200 && request.status < 300 && answer) return resolve(answer);
       reject(
-        new ApiError(answer?.error ?? "The server gave no usable answer.", {
+        new ApiError(answer?.error ?? "The server's answer could not be read. Try again.", {
           status: request.status,
           type: answer?.type ?? "unknown",
           requestId: answer?.request_id ?? null,

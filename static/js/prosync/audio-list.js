@@ -65,10 +65,12 @@ export class Sounds {
   /** @param {File} file */
   #whyNot(file) {
     if (!TYPES.test(file.name) && !file.type.startsWith("audio/"))
-      return "that is no sound. Choose MP3, WAV, M4A, OGG or FLAC.";
+      return "this is not an audio file. Choose MP3, WAV, M4A, OGG or FLAC.";
     if (file.size === 0) return "the file is empty.";
     if (file.size > this.options.mostBytes) return `it is larger than ${bytes(this.options.mostBytes)}.`;
-    return this.all.length >= this.options.most ? `more than ${this.options.most} sounds are not taken.` : "";
+    return this.all.length >= this.options.most
+      ? `you can add at most ${this.options.most} sounds. Remove one first.`
+      : "";
   }
 
   /** @param {File} file */
@@ -130,9 +132,9 @@ export class Sounds {
       setText(need(".letter-badge", row), String(at + 1));
       setText(
         need("[data-length]", row),
-        sound.duration === null ? (sound.isRead ? "not readable here" : "reading…") : `${sound.duration.toFixed(2)} s`,
+        sound.duration === null ? (sound.isRead ? "no preview" : "reading…") : `${sound.duration.toFixed(2)} s`,
       );
-      setText(need("[data-used]", row), inside.length ? `in ${listed(inside)}` : "not used yet");
+      setText(need("[data-used]", row), inside.length ? `segments: ${listed(inside)}` : "not used");
       need("[data-removes]", row).hidden = isLocked();
       const lane = need("[data-lane]", row);
       if (sound.bars.length && !lane.firstChild) lane.append(drawWave(sound.bars));
@@ -195,7 +197,7 @@ export class Sounds {
     if (this.#playing === sound.id && !this.#audio.paused) return this.#audio.pause();
     this.#playing = sound.id;
     this.#audio.src = sound.address;
-    this.#audio.play().catch(() => toast("This browser cannot play that sound. It can be sent all the same.", "warn"));
+    this.#audio.play().catch(() => toast("This browser cannot play the sound, but you can still use it.", "warn"));
   }
 
   #drawPlaying() {

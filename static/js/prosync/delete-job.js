@@ -10,7 +10,7 @@ import { deleteJob } from "./api.js";
 export function deleteDialog(job, onDeleted) {
   askToDelete({
     heading: `Delete the run of “${job.name}”?`,
-    words: "The video, its sounds and what was made of them go. This cannot be undone.",
+    words: "The video, its sounds and the result are deleted. This cannot be undone.",
     remove: () => deleteJob(job.job_id),
     onDeleted,
   });

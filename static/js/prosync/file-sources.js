@@ -69,7 +69,7 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
       if (search.value.trim() !== words) return;
       const found = videos.filter(fits);
       list.replaceChildren(...found.map(choice));
-      setText(said, found.length ? "" : words ? "Nothing matches." : "Your library has no video for this yet.");
+      setText(said, found.length ? "" : words ? "No videos match." : "Your library has no suitable video.");
     } catch (error) {
       problem.replaceChildren(errorNote("Your videos could not be loaded.", error, find));
     }
@@ -93,7 +93,7 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
   /** @param {Video} video */
   async function choose(video) {
     problem.replaceChildren();
-    setText(said, `Getting “${video.title}”…`);
+    setText(said, `Loading “${video.title}”…`);
     list.inert = search.disabled = true;
     try {
       const file = await get(video, stop.signal);
@@ -104,7 +104,7 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
       if (!dialog.open) return;
       setText(said, "");
       list.inert = search.disabled = false;
-      problem.replaceChildren(errorNote("It could not be taken from your library.", error));
+      problem.replaceChildren(errorNote("The video could not be loaded from your library.", error));
     }
   }
 }
@@ -130,7 +130,7 @@ export class LineRecorder {
 
   async #begin() {
     if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
-      return toast("This browser cannot record here. Record the line elsewhere, and add the file.", "warn");
+      return toast("This browser cannot record audio. Record the line in another program and add the file.", "warn");
     if (this.#isAsking) return;
     this.#isAsking = true;
     let stream;
@@ -140,8 +140,8 @@ export class LineRecorder {
       const isRefused = /** @type {Error} */ (error).name === "NotAllowedError";
       return toast(
         isRefused
-          ? "The microphone is not allowed here. Allow it in the browser's settings for this page."
-          : "No microphone was found, or another program uses it.",
+          ? "The browser blocks the microphone. Allow it in the browser's settings for this page."
+          : "No microphone was found, or another program is using it. Check it and try again.",
         "warn",
       );
     } finally {
@@ -183,7 +183,7 @@ export class LineRecorder {
       this.onLine(await soundIn(recorded, `line ${this.#count + 1}`));
       this.#count += 1;
     } catch {
-      toast("Nothing was recorded.", "warn");
+      toast("Nothing was recorded. Check the microphone and try again.", "warn");
     }
   }
 }
@@ -200,7 +200,10 @@ export async function soundIn(file, name) {
     const sound = await context.decodeAudioData(await file.arrayBuffer());
     return new File([wavOf(sound)], `${name}.wav`, { type: "audio/wav" });
   } catch {
-    throw new ApiError("This browser cannot read the sound of that.", { status: 415, type: "sound_unreadable" });
+    throw new ApiError("This browser cannot read the file's sound. Convert it to WAV or MP3.", {
+      status: 415,
+      type: "sound_unreadable",
+    });
   } finally {
     context.close();
   }

@@ -38,7 +38,7 @@ export class Inspector {
     const isCrop = name === "from" || name === "to";
     if (isCrop && field.value.trim() === "") return this.told.onChange({ [name]: null });
     const seconds = parseMoment(field.value);
-    if (seconds === null) return this.#refuse(name, "A time such as 0:38.600 or 38.6.");
+    if (seconds === null) return this.#refuse(name, "Enter a time such as 0:38.600 or 38.6.");
     this.told.onChange({ [name]: seconds });
   }
 
@@ -83,7 +83,7 @@ export class Inspector {
     this.#set("label", segment.label, isOther);
     const own = sounds.find((sound) => sound.id === segment.sound);
     this.#field("from").placeholder = moment(0);
-    this.#field("to").placeholder = own?.duration ? moment(own.duration) : "its end";
+    this.#field("to").placeholder = own?.duration ? moment(own.duration) : "end";
     const choice = /** @type {any} */ (this.#field("sound"));
     // Replacing the options closes an open list.
     const choices = JSON.stringify(sounds.map((sound) => [sound.id, sound.name]));

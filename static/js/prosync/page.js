@@ -144,7 +144,8 @@ class Page {
     if (this.segments.length >= facts.max_segments)
       return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
     const place = roomFor(this.segments, this.stage.at, this.stage.duration);
-    if (!place) return toast("There is no room behind the playhead before the next segment or the end.", "warn");
+    if (!place)
+      return toast("No space for a segment here. Move the playhead away from the next segment and the end.", "warn");
     const sound = this.sounds.all.find((one) => !this.#usedIn(one.id).length) ?? this.sounds.all[0];
     this.segments.push({ id: this.#next, ...place, sound: sound?.id ?? null, from: null, to: null, label: "" });
     this.select(this.#next++);
@@ -174,12 +175,12 @@ class Page {
         },
       },
       icon("retry"),
-      "Bring it back",
+      "Undo",
     );
     const note = h(
       "div",
       { class: "note" },
-      h("span", { class: "spacer" }, `Segment ${moment(segment.start)} deleted.`),
+      h("span", { class: "spacer" }, `Segment at ${moment(segment.start)} deleted.`),
       again,
     );
     need("[data-toasts]").append(note);
@@ -192,7 +193,7 @@ class Page {
   async choose(file) {
     if (this.isLocked) return;
     const refuse = (/** @type {string} */ text) =>
-      this.#problem(new ApiError(text, { status: 415 }), { title: "This video cannot be taken." });
+      this.#problem(new ApiError(text, { status: 415 }), { title: "This video cannot be used." });
     if (file.size > facts.max_upload_bytes)
       return refuse(`“${file.name}” is larger than your limit of ${bytes(facts.max_upload_bytes)}.`);
     const address = URL.createObjectURL(file);
@@ -201,7 +202,7 @@ class Page {
       URL.revokeObjectURL(address);
       return this.isLocked
         ? undefined
-        : refuse(`This browser cannot play “${file.name}”. Convert it to MP4 (H.264), or send it over the API.`);
+        : refuse(`This browser cannot play “${file.name}”. Convert it to MP4 (H.264), or use the API.`);
     }
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.file = file;
@@ -247,7 +248,7 @@ class Page {
     if (!id || button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
     this.#problem(null);
-    toast("Getting the video and its sounds…");
+    toast("Loading the video and its sounds…");
     try {
       // The shown job's addresses may have expired.
       const job = await readJob(id);
@@ -265,7 +266,7 @@ class Page {
       need("h1").focus({ preventScroll: true });
     } catch (error) {
       if (this.job?.job_id === id)
-        this.#problem(error, { title: "The run cannot be edited now.", retry: () => this.edit() });
+        this.#problem(error, { title: "The run could not be opened for editing.", retry: () => this.edit() });
     } finally {
       button.removeAttribute("aria-disabled");
     }
@@ -357,11 +358,11 @@ class Page {
       (/** @type {any} */ one) =>
         `${one.segment_index === null ? "" : `Segment ${one.segment_index + 1}: `}${one.message}`,
     );
-    this.#problem(error, { title: "It was not sent.", more });
+    this.#problem(error, { title: "The run could not be started.", more });
   }
 
   /** @param {unknown} error @param {{title?: string, more?: string[], retry?: (() => void)|null}} [about] */
-  #problem(error, { title = "It did not work.", more = [], retry = null } = {}) {
+  #problem(error, { title = "That did not work.", more = [], retry = null } = {}) {
     const place = need("[data-problem]");
     if (!error) return place.replaceChildren();
     const note = errorNote(title, error, retry);
@@ -395,7 +396,7 @@ class Page {
       this.#problem(
         isGone ? new ApiError("It no longer exists, or you do not have access to it.", { status: 404 }) : error,
         {
-          title: "This run cannot be shown.",
+          title: "This run could not be opened.",
           retry: isGone ? null : () => this.open(id, { isNew, isOurs }),
         },
       );
@@ -457,9 +458,9 @@ class Page {
     const others = await otherRuns(job.job_id).catch(() => []);
     if (this.job?.job_id !== job.job_id || !job.source || !others.length) return;
     choice.replaceChildren(
-      h("option", { value: "" }, "Against the original"),
+      h("option", { value: "" }, "Compare with the original"),
       ...others.map((other) =>
-        h("option", { value: other.job_id }, `Against the run of ${when(new Date(other.created_at))}`),
+        h("option", { value: other.job_id }, `Compare with the run of ${when(new Date(other.created_at))}`),
       ),
     );
     choice.hidden = false;
@@ -472,7 +473,7 @@ class Page {
         const run = await readJob(chosen || job.job_id);
         const address = chosen ? run.result_url : run.source?.stream_url;
         if (!isCurrent()) return;
-        if (!address) throw new ApiError("Its result is not kept any more.", { status: 404 });
+        if (!address) throw new ApiError("The result has been deleted.", { status: 404 });
         this.stage.against(address, chosen ? `Run of ${when(new Date(run.created_at))}` : "Before");
         shown = chosen;
       } catch (error) {
@@ -487,7 +488,7 @@ class Page {
   #gone() {
     if (!this.job) return;
     this.#channel?.close();
-    this.#show({ ...this.job, status: "expired", message: "It is not here any more.", result_url: null });
+    this.#show({ ...this.job, status: "expired", message: "This run has been deleted.", result_url: null });
     this.runs.load();
   }
 
@@ -550,7 +551,7 @@ class Page {
     if (!job) return;
     changeJob(job.job_id, "retry").then(
       () => this.#changed(job.job_id),
-      (error) => this.#problem(error, { title: "It was not run again.", retry: () => this.again() }),
+      (error) => this.#problem(error, { title: "The run could not be restarted.", retry: () => this.again() }),
     );
   }
 
@@ -560,7 +561,7 @@ class Page {
     if (job)
       cancelJob(job.job_id).then(
         () => this.#changed(job.job_id),
-        (error) => this.#problem(error, { title: "It was not cancelled.", retry: () => this.cancel() }),
+        (error) => this.#problem(error, { title: "The run could not be cancelled.", retry: () => this.cancel() }),
       );
   }
 
@@ -580,7 +581,7 @@ class Page {
   #drawSending(share) {
     const bar = /** @type {HTMLProgressElement} */ (need("[data-progress]"));
     bar.value = Math.round(share * 100);
-    setText(need("[data-state-words]"), share < 1 ? "Sending" : "Sent; being looked at");
+    setText(need("[data-state-words]"), share < 1 ? "Sending" : "Uploaded, checking");
     setText(need("[data-percent]"), share < 1 ? `${Math.floor(share * 100)} %` : "");
   }
 
@@ -621,8 +622,8 @@ class Page {
       !this.job
         ? ""
         : LIVE.includes(this.job.status)
-          ? "The picture is shown once the video has been read."
-          : "There is no picture: the video was not read to its end.",
+          ? "The picture appears once the video has been processed."
+          : "No picture: the video could not be read completely.",
     );
     need("[data-other]").hidden = !hasVideo || this.isLocked;
     const left = facts.max_segments - this.segments.length;
@@ -630,10 +631,10 @@ class Page {
       this.isLocked
         ? ""
         : left === 1
-          ? "One more fits your plan"
+          ? "Your plan allows 1 more segment"
           : left > 0
-            ? `${left} more fit your plan`
-            : "Your plan allows no more",
+            ? `Your plan allows ${left} more segments`
+            : "Segment limit of your plan reached",
     );
     need("[data-add-segment]").toggleAttribute("disabled", this.isLocked || !hasVideo || left <= 0);
     for (const field of document.querySelectorAll("[data-option]")) field.toggleAttribute("disabled", this.isLocked);
@@ -662,7 +663,7 @@ class Page {
     const { job } = this;
     const bad = new Set(faults.map((fault) => fault.segment)).size + (this.isLocked || !this.removal.fault ? 0 : 1);
     const count = this.segments.length;
-    const why = !hasVideo ? "Choose a video first" : !count ? "Add a segment first" : bad ? `${bad} to mend` : "";
+    const why = !hasVideo ? "Choose a video first" : !count ? "Add a segment first" : bad ? `${bad} to fix` : "";
     const isWorking = this.#sending !== null || (job !== null && LIVE.includes(job.status));
     const state = need("[data-job-state]");
     const [sign, tone, word] = job
@@ -716,14 +717,14 @@ class Page {
     on("edit", () => this.edit());
     on("library-video", () =>
       chooseFromLibrary({
-        heading: "A video of your library",
+        heading: "Choose a video from your library",
         get: fileOf,
         take: (file) => this.choose(file),
       }),
     );
     on("library-sound", () =>
       chooseFromLibrary({
-        heading: "The sound of a video of your library",
+        heading: "Use the sound of a library video",
         fits: ({ has_audio, file_size, duration_exact }) =>
           has_audio && file_size <= MOST_HEARD && duration_exact * WAV_RATE <= facts.max_audio_bytes,
         get: async (video, signal) => soundIn(await fileOf(video, signal), video.title),
@@ -769,24 +770,29 @@ class Page {
       { keys: "Space K", label: "Play or pause", match: key(" ", "k"), run: () => this.stage.toggle() },
       {
         keys: "← →",
-        label: `${JUMP} s back and on`,
+        label: `Back or forward ${JUMP} s`,
         match: key("ArrowLeft", "ArrowRight"),
         run: (event) => step(event.key === "ArrowLeft" ? -JUMP : JUMP),
       },
       {
         keys: ", .",
-        label: "0.04 s back and on",
+        label: "Back or forward 0.04 s",
         match: key(",", "."),
         run: (event) => step(event.key === "," ? -0.04 : 0.04),
       },
       {
         keys: "[ ]",
-        label: "To the edge of a segment",
+        label: "Previous or next segment edge",
         match: key("[", "]"),
         run: (event) => this.#jump(event.key === "[" ? -1 : 1),
       },
-      { keys: "S", label: "A segment at the playhead", match: key("s"), run: () => this.add() },
-      { keys: "← → Ctrl Shift", label: "On a segment: move it, its end, by 1 s", match: () => false, run: () => {} },
+      { keys: "S", label: "Add a segment at the playhead", match: key("s"), run: () => this.add() },
+      {
+        keys: "← → Ctrl Shift",
+        label: "Move the focused segment (Ctrl: its end; Shift: by 1 s)",
+        match: () => false,
+        run: () => {},
+      },
       { keys: "Delete", label: "Delete the segment", match: key("Delete"), run: () => this.remove() },
       { keys: "L", label: "Loop the segment", match: key("l"), run: () => need("[data-loop]").click() },
       {

@@ -38,7 +38,7 @@ export class Runs {
         h(
           "li",
           { class: "pad" },
-          errorNote("Your runs cannot be shown.", error, () => this.load()),
+          errorNote("Your runs could not be loaded.", error, () => this.load()),
         ),
       );
     }

@@ -62,8 +62,8 @@ export function faultsOf(segments, sounds, duration) {
       /** @type {Mend|null} */ mend = null,
     ) => faults.push({ segment: segment.id, field, text, mend });
     if (segment.end <= segment.start)
-      say("end", "It ends before it begins.", {
-        label: `Let it last ${USUAL} s`,
+      say("end", "The end must be after the start.", {
+        label: `Set the length to ${USUAL} s`,
         change: { end: rounded(Math.min(duration, segment.start + USUAL)) },
       });
     else if (segment.start >= duration) say("start", `The video ends at ${moment(duration)}.`);
@@ -78,7 +78,7 @@ export function faultsOf(segments, sounds, duration) {
         last.end < segment.end
           ? { label: `Move the start to ${moment(last.end)}`, change: { start: rounded(last.end) } }
           : null;
-      say("start", `Begins ${short(over)} before segment ${at} ends.`, mend);
+      say("start", `Starts ${short(over)} before segment ${at} ends.`, mend);
     }
     if (!last || segment.end > last.end) last = segment;
     faults.push(...soundFaults(segment, sounds));
@@ -95,13 +95,20 @@ function soundFaults({ id, sound, from, to }, sounds) {
   const own = sounds.find((one) => one.id === sound);
   if (!own)
     return [
-      { segment: id, field: "sound", text: sounds.length ? "Choose its sound." : "Add a sound first.", mend: null },
+      { segment: id, field: "sound", text: sounds.length ? "Choose a sound." : "Add a sound first.", mend: null },
     ];
-  const whole = { label: "Use the whole sound", change: { from: null, to: null } };
+  const whole = { label: "Use the complete sound", change: { from: null, to: null } };
   const begin = from ?? 0;
   const end = to ?? own.duration;
   if (end !== null && end <= begin)
-    return [{ segment: id, field: to === null ? "from" : "to", text: "No part of the sound is left.", mend: whole }];
+    return [
+      {
+        segment: id,
+        field: to === null ? "from" : "to",
+        text: "The sound's end must be after its start.",
+        mend: whole,
+      },
+    ];
   if (own.duration !== null && to !== null && to > own.duration + SLACK)
     return [{ segment: id, field: "to", text: `The sound ends at ${moment(own.duration)}.`, mend: whole }];
   return [];

@@ -4,11 +4,11 @@ import { counted, moment } from "../base/format.js";
 
 /** Icon, tone and text of each run status. */
 export const STATES = {
-  queued: ["clock", "", "Waiting"],
-  processing: ["run", "run", "Working"],
-  waiting: ["clock", "run", "Waiting for sync.so"],
+  queued: ["clock", "", "Queued"],
+  processing: ["run", "run", "Processing"],
+  waiting: ["clock", "run", "Queued for sync.so"],
   paused: ["pause", "", "Paused"],
-  completed: ["check", "ok", "Ready"],
+  completed: ["check", "ok", "Completed"],
   failed: ["alert", "bad", "Failed"],
   cancelled: ["ban", "", "Cancelled"],
   expired: ["clock", "", "Expired"],
@@ -16,11 +16,11 @@ export const STATES = {
 
 const OF_SEGMENTS = {
   queued: { sign: "clock", tone: "", word: "waiting" },
-  processing: { sign: "run", tone: "run", word: "being made" },
-  completed: { sign: "check", tone: "ok", word: "made" },
-  failed: { sign: "alert", tone: "bad", word: "not made" },
-  cancelled: { sign: "ban", tone: "", word: "not made" },
-  expired: { sign: "clock", tone: "", word: "not kept" },
+  processing: { sign: "run", tone: "run", word: "processing" },
+  completed: { sign: "check", tone: "ok", word: "done" },
+  failed: { sign: "alert", tone: "bad", word: "not done" },
+  cancelled: { sign: "ban", tone: "", word: "not done" },
+  expired: { sign: "clock", tone: "", word: "expired" },
 };
 
 /**
@@ -50,7 +50,7 @@ export function toldOfAll(outcome) {
     Math.max(...found.map((/** @type {any} */ one) => one.end)),
   ];
   const text = found.length
-    ? `Text removed from ${counted(found.length, "place")}, between ${moment(first)} and ${moment(last)}.`
+    ? `Text removed in ${counted(found.length, "area")} between ${moment(first)} and ${moment(last)}.`
     : "";
   return [text, mouthsOf(outcome).words, outcome.text?.why, outcome.why_picture, outcome.why_sound]
     .filter(Boolean)
@@ -71,7 +71,7 @@ function mouthsOf(outcome) {
   const why = reasons.size === 1 ? ([...reasons][0] ?? "") : "";
   if (!mouths.length) return { words: "", why: "" };
   if (moved === mouths.length) return { words: `Mouths moved in every segment.`, why: "" };
-  const words = moved ? `Mouths moved in ${moved} of ${mouths.length} segments.` : "Mouths left as they were.";
+  const words = moved ? `Mouths moved in ${moved} of ${mouths.length} segments.` : "Mouths not changed.";
   return { words: `${words} ${why}`.trim(), why };
 }
 
@@ -97,7 +97,7 @@ export function told(whole, at) {
   const said = [`${parts.join(", ")}.`, outcome.note];
   const mouth = outcome.mouth;
   if (mouth?.label) said.push(`Mouth moved (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
-  else if (mouth && mouth.why !== mouthsOf(whole).why) said.push(`Mouth left as it was: ${mouth.why}`);
-  else if (mouth) said.push("Mouth left as it was.");
+  else if (mouth && mouth.why !== mouthsOf(whole).why) said.push(`Mouth not changed: ${mouth.why}`);
+  else if (mouth) said.push("Mouth not changed.");
   return said.filter(Boolean).join(" ");
 }

@@ -45,7 +45,7 @@ export class Removal {
   get fault() {
     const { start, end } = this.#times;
     if (!this.check.checked) return "";
-    return this.#wrong || (end !== null && end <= (start ?? 0) ? "It ends before it begins." : "");
+    return this.#wrong || (end !== null && end <= (start ?? 0) ? "The end must be after the start." : "");
   }
 
   /** @returns {any} API value; undefined without text removal */
@@ -73,7 +73,7 @@ export class Removal {
   #typed(name) {
     const { value } = this.#field(name);
     const seconds = value.trim() === "" ? null : parseMoment(value);
-    this.#wrong = value.trim() !== "" && seconds === null ? "A time such as 0:38.600 or 38.6." : "";
+    this.#wrong = value.trim() !== "" && seconds === null ? "Enter a time such as 0:38.600 or 38.6." : "";
     this.#times[name] = seconds;
     if (seconds !== null) this.#field(name).value = moment(seconds);
     this.#changed();
@@ -98,7 +98,7 @@ export class Removal {
     });
     const add = need("[data-add-place]", this.root);
     add.hidden = isLocked;
-    setText(need("span", add), this.#boxes.length ? "Another area" : "Only in an area");
+    setText(need("span", add), this.#boxes.length ? "Add an area" : "Limit to an area");
     add.toggleAttribute("disabled", this.#boxes.length >= MOST);
     const list = need("[data-places]", this.root);
     const drawn = JSON.stringify([this.#boxes.length, isLocked]);
@@ -123,7 +123,7 @@ export class Removal {
         this.draw({ isLocked: this.#isLocked });
       },
     });
-    one.element.setAttribute("aria-label", `Place ${at + 1} of text. Arrow keys move it, with Shift they size it`);
+    one.element.setAttribute("aria-label", `Area ${at + 1}. Arrow keys move it, Shift and arrow keys resize it`);
     return one;
   }
 
@@ -132,7 +132,7 @@ export class Removal {
     return h(
       "li",
       { class: "row text-small" },
-      h("span", {}, `Place ${at + 1}`),
+      h("span", {}, `Area ${at + 1}`),
       h("span", { class: "mono muted spacer" }),
       !this.#isLocked &&
         h(
@@ -140,7 +140,7 @@ export class Removal {
           {
             class: "btn icon-only quiet",
             type: "button",
-            "aria-label": `Remove place ${at + 1}`,
+            "aria-label": `Remove area ${at + 1}`,
             onclick: () => {
               this.#boxes.splice(at, 1);
               this.#changed();

@@ -47,7 +47,7 @@ export function loudest(samples, count) {
  */
 export async function peaksAt(address, count = 4 * BARS) {
   const response = await fetch(address, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`The waveform cannot be had (${response.status}).`);
+  if (!response.ok) throw new Error(`The waveform could not be loaded (${response.status}).`);
   const { data } = await response.json();
   return loudest(
     data.map((/** @type {number} */ level) => level / 128),

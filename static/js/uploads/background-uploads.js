@@ -37,7 +37,7 @@ export class Sending {
       const transfer = new Transfer({ file, name: file.name, size: file.size, handle });
       this.#transfers.push(transfer);
       transfer.addEventListener("change", () => this.#changed(transfer));
-      if (!file.size) transfer.refuse("empty", "Nothing in it", "The file is empty.");
+      if (!file.size) transfer.refuse("empty", "Empty file", "Choose another file.");
     }
     this.#schedule();
   }

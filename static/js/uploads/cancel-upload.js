@@ -22,7 +22,7 @@ export async function cancelUpload(id, isDirect) {
  * @param {() => void} run
  * @param {string} [instead] sentence about the alternative
  */
-export function askToCancel(name, arrived, run, instead = "To go on later, pause it instead.") {
+export function askToCancel(name, arrived, run, instead = "To continue later, pause it instead.") {
   if (arrived <= 0) return run();
   const before = placeOf(document.activeElement);
   const dialog = /** @type {HTMLDialogElement} */ (
@@ -37,21 +37,21 @@ export function askToCancel(name, arrived, run, instead = "To go on later, pause
       h(
         "div",
         { class: "pad col" },
-        h("h2", { class: "anywhere", id: "cancel-heading", dir: "auto" }, `Stop sending “${name}”?`),
+        h("h2", { class: "anywhere", id: "cancel-heading", dir: "auto" }, `Cancel the upload of “${name}”?`),
         h(
           "p",
           { class: "muted", id: "cancel-words" },
-          `${bytes(arrived)} of it arrived and will be deleted. ${instead}`,
+          `The ${bytes(arrived)} uploaded so far will be deleted. ${instead}`,
         ),
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
+          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Cancel"),
           h(
             "button",
             { class: "btn danger", type: "button", onclick: () => dialog.close("stop") },
             icon("x"),
-            "Stop and delete",
+            "Cancel upload",
           ),
         ),
       ),

@@ -212,7 +212,7 @@ class DirectRequest {
       request.open("PUT", url);
       request.upload.onprogress = (event) => this.#moved(event.loaded);
       request.onload = () => resolve(request.status);
-      request.onerror = () => reject(new Error("The bucket was not reached."));
+      request.onerror = () => reject(new Error("The storage server could not be reached."));
       this.#controller.signal.addEventListener("abort", () => request.abort());
       // Remove the type: the signature does not cover this header.
       request.send(piece.slice(0, piece.size, ""));

@@ -5,7 +5,10 @@ import { toast } from "../base/notice.js";
 
 /** @param {string} name file or folder that the browser cannot open */
 export function unreadable(name) {
-  toast(`“${name}” could not be read. It may have been moved, or this browser may not open it.`, "bad");
+  toast(
+    `“${name}” could not be read. It may have been moved, or this browser has no permission. Choose it again.`,
+    "bad",
+  );
 }
 
 /**
@@ -41,6 +44,6 @@ export function takeDrops(place, onFiles) {
       unreadable(name);
     });
     if (files.length) onFiles(files);
-    else if (!lost) toast("There is no video in what was dropped.", "warn");
+    else if (!lost) toast("The dropped files contain no video.", "warn");
   });
 }

@@ -81,7 +81,7 @@ async function add(files) {
   for (const { file, handle } of files) {
     const waiting = all().find((one) => (one.state === "unfinished" || one.state === "elsewhere") && one.fits(file));
     if (waiting?.state === "unfinished") waiting.giveFile(file, handle);
-    else if (waiting || all().some((one) => isSame(one, file))) toast(`“${file.name}” is in the list already.`, "warn");
+    else if (waiting || all().some((one) => isSame(one, file))) toast(`“${file.name}” is already in the list.`, "warn");
     else begin(new Transfer({ file, name: file.name, size: file.size, handle }));
   }
 }
@@ -103,8 +103,8 @@ function begin(transfer) {
   else if (transfer.size === 0)
     transfer.refuse(
       "empty",
-      "Nothing in it",
-      "The file is empty. If it is still being recorded or copied, add it again afterwards.",
+      "Empty file",
+      "If the file is still being recorded or copied, add it again when that is finished.",
     );
   show(transfer);
 }
@@ -146,7 +146,7 @@ async function does(transfer, act) {
   else if (act === "reopen") {
     if (await transfer.reopen(true)) return;
     transfer.handle = null;
-    rows.get(transfer)?.remark("The file could not be opened. Choose it again to go on.");
+    rows.get(transfer)?.remark("The file could not be opened. Choose it again to continue.");
   } else if (act === "choose") chooseFor(transfer);
 }
 
@@ -162,7 +162,7 @@ async function chooseFor(transfer) {
   rows
     .get(transfer)
     ?.remark(
-      `That is another file: “${chosen.file.name}”, ${bytes(chosen.file.size)}. This one is “${transfer.name}”, ${bytes(transfer.size)}.`,
+      `“${chosen.file.name}” (${bytes(chosen.file.size)}) is another file. Choose “${transfer.name}” (${bytes(transfer.size)}).`,
     );
 }
 
@@ -171,7 +171,7 @@ async function stop(transfer) {
   try {
     if (await transfer.cancel()) stopped(transfer);
   } catch (error) {
-    toast(`“${transfer.name}” is not deleted. ${explain(error)}`, "bad");
+    toast(`The upload of “${transfer.name}” was not cancelled. ${explain(error)}`, "bad");
   }
 }
 
@@ -274,8 +274,8 @@ function drawSummary() {
   const needing = count((one) => NEEDS_YOU.has(one.state));
   const words = [
     `${ready.length} ready`,
-    `${count((one) => UNDER_WAY.has(one.state))} under way`,
-    needing === 1 ? "1 needs you" : `${needing} need you`,
+    `${count((one) => UNDER_WAY.has(one.state))} in progress`,
+    needing === 1 ? "1 needs attention" : `${needing} need attention`,
   ];
   setText(need("[data-summary]"), words.filter((word) => !word.startsWith("0 ")).join(" · "));
   const speed = transfers.reduce((sum, one) => sum + one.speed, 0);
@@ -317,7 +317,7 @@ async function showStorage() {
 
 /** @param {string} name the user signed in now */
 function leaveAlone(name) {
-  if (!stranger) toast(`${name} is signed in here now: nothing more is sent. Reload the page.`, "bad");
+  if (!stranger) toast(`${name} has signed in in this browser, so the uploads are paused. Reload the page.`, "bad");
   stranger = name;
   for (const transfer of all()) if (transfer.isGoing) transfer.pause();
 }

@@ -181,7 +181,7 @@ export class Transfer extends EventTarget {
   #alreadyGoing() {
     this.#stop();
     this.#upload = null;
-    this.refuse("elsewhere", "Already on its way", "Another tab of this browser is sending this file.");
+    this.refuse("elsewhere", "Already uploading", "Another tab is uploading this file.");
   }
 
   pause() {
@@ -253,7 +253,11 @@ export class Transfer extends EventTarget {
   adopt(video) {
     this.video = video;
     if (video.status === "failed")
-      this.error = { type: video.error?.type ?? "", title: "It cannot be used", text: video.error?.message ?? "" };
+      this.error = {
+        type: video.error?.type ?? "",
+        title: "This file cannot be used",
+        text: video.error?.message ?? "",
+      };
     this.#set(video.status === "failed" ? "failed" : video.status === "ready" ? "ready" : "processing");
   }
 
@@ -425,8 +429,8 @@ export class Transfer extends EventTarget {
     this.sent = 0;
     this.refuse(
       "stopped_elsewhere",
-      "Stopped elsewhere",
-      "It was cancelled in another window, and what had arrived is gone.",
+      "Cancelled elsewhere",
+      "The upload was cancelled in another window, and its data was deleted. Upload the file again if you still need it.",
     );
   }
 
@@ -442,7 +446,7 @@ export class Transfer extends EventTarget {
       type: upload?.error?.type ?? "upload_finished",
       error:
         upload?.error?.message ??
-        "This upload has ended on the server. Send the file again if it is not in your library.",
+        "This upload has ended on the server. Upload the file again if it is not in your library.",
     });
   }
 
@@ -458,7 +462,7 @@ export class Transfer extends EventTarget {
   /** @param {number} status @param {any} body */
   #refusedBy(status, body) {
     const type = body?.type ?? `${status}`;
-    const said = body?.reason ?? body?.error ?? "The server will not have this file.";
+    const said = body?.reason ?? body?.error ?? "The server does not accept this file.";
     // The server has ended a refused upload; a corrected file needs a new one.
     if (type !== "storage_full" && type !== "upload_limit") this.#leave();
     else {
@@ -576,9 +580,9 @@ function refusal(type, status, said, body) {
       "Your storage is full",
       `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} of ${round(body.limit)} are free. ` : ""}Delete videos that you do not need, then try again.`,
     ];
-  if (status === 415) return ["Not a video", `${said} Choose the recording itself.`];
-  if (type === "malware_found") return ["Not accepted", said];
-  return [status === 422 ? "It cannot be used" : "Not accepted", said];
+  if (status === 415) return ["Not a video", `${said} Choose a video file.`];
+  if (type === "malware_found") return ["File not accepted", said];
+  return [status === 422 ? "This file cannot be used" : "File not accepted", said];
 }
 
 /**
@@ -587,7 +591,7 @@ function refusal(type, status, said, body) {
  */
 export function tooLarge(limit) {
   return [
-    "Too large, nothing was sent",
-    `Your plan takes files up to ${limit ? round(limit) : "a smaller size"}. Cut it in two, or export it at a lower bitrate, and add it again.`,
+    "File too large",
+    `Your plan allows files up to ${limit ? round(limit) : "a smaller size"}. Split the file or export it at a lower bitrate, then add it again.`,
   ];
 }

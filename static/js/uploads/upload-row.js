@@ -103,24 +103,24 @@ export class Row {
     const until = expires ? when(expires) : "";
     if (state === "sending")
       return [percent(share), speed > 0 && leftWords((size - sent) / speed)].filter(Boolean).join(" · ");
-    if (state === "waiting") return sent > 0 ? "Goes on in a moment" : "Two or three go at once";
+    if (state === "waiting") return sent > 0 ? "Continues in a moment" : "Up to 3 files upload at once";
     if (state === "paused") return until ? `Resume before ${until}` : "";
-    if (state === "unfinished") return until ? `What arrived is kept until ${until}` : "What arrived is kept";
+    if (state === "unfinished") return until ? `Uploaded data is kept until ${until}` : "Uploaded data is kept";
     if (state === "elsewhere") return percent(share);
     if (state === "offline") {
-      const kept = sent > 0 ? "What arrived is kept. " : "";
-      if (lack === "session") return `${kept}Goes on when you have signed in`;
+      const kept = sent > 0 ? "Uploaded data is kept. " : "";
+      if (lack === "session") return `${kept}Continues when you sign in`;
       return retryAt
-        ? `${kept}Tries again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s`
-        : `${kept}Goes on when the network is back`;
+        ? `${kept}Retries in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s`
+        : `${kept}Continues when you are online`;
     }
     if (state === "processing")
       return work && work.progress > 0
-        ? `${work.message || "Being looked at"}, ${percent(work.progress)}`
-        : "Waiting to be looked at";
+        ? `${work.message || "Being processed"}, ${percent(work.progress)}`
+        : "Waiting to be processed";
     if (state === "ready")
       return work
-        ? `Preview pictures are being made, ${percent(work.progress)}`
+        ? `Creating preview thumbnails, ${percent(work.progress)}`
         : [video && picture(video), video && duration(video.duration_exact)].filter(Boolean).join(", ");
     return "";
   }
@@ -152,22 +152,22 @@ export class Row {
         h("p", { class: "text-small anywhere" }, error.text),
       );
     const [tone, picture, word, barTone] = {
-      waiting: ["", "clock", "Waiting for its turn", "off"],
+      waiting: ["", "clock", "Queued", "off"],
       sending: ["run", "upload", "Uploading", ""],
-      paused: ["", "pause", "Paused by you", "off"],
+      paused: ["", "pause", "Paused", "off"],
       offline:
         lack === "network"
           ? ["warn", "offline", "No connection", "warn"]
           : lack === "session"
             ? ["warn", "lock", "Signed out", "warn"]
             : ["warn", "clock", "The server is busy", "warn"],
-      unfinished: ["warn", "hour", "Not finished", "warn"],
+      unfinished: ["warn", "hour", "Unfinished", "warn"],
       elsewhere: /** @type {Record<string, string[]>} */ ({
         paused: ["", "pause", "Paused in another tab", "off"],
         waiting: ["", "clock", "Waiting in another tab", "off"],
         offline: ["warn", "offline", "No connection in another tab", "warn"],
-      })[going] ?? ["run", "upload", "Going in another tab", ""],
-      processing: ["run", "run", "Arrived", ""],
+      })[going] ?? ["run", "upload", "Uploading in another tab", ""],
+      processing: ["run", "run", "Uploaded", ""],
       ready: ["ok", "check", "Ready", ""],
     }[/** @type {"waiting"} */ (state)] ?? ["", "dot", "", ""];
     return h(
@@ -186,8 +186,8 @@ export class Row {
           { class: "text-small muted" },
           this.#remark ||
             (transfer.handle
-              ? "The browser asks you once more whether this page may read the file."
-              : "Choose the file again to go on."),
+              ? "Your browser will ask again for permission to read the file."
+              : "Choose the file again to continue."),
         ),
     );
   }
@@ -228,16 +228,16 @@ export class Row {
     if (state === "paused") return [button("resume", "Resume", "play"), cancel()];
     if (state === "offline") return [button("try", "Try now", "retry"), cancel()];
     if (state === "unfinished")
-      return [transfer.handle ? button("reopen", "Go on", "play") : button("choose", "Choose the file"), cancel()];
+      return [transfer.handle ? button("reopen", "Continue", "play") : button("choose", "Choose the file"), cancel()];
     if (state === "ready" && video)
       return [h("a", { class: "btn", href: `/watch/${video.id}`, "aria-label": `Watch ${video.title}` }, "Watch")];
-    if (state === "failed" && video) return [button("remove", "Remove"), link(`/watch/${video.id}`, "What to do")];
+    if (state === "failed" && video) return [button("remove", "Remove"), link(`/watch/${video.id}`, "Show details")];
     if (state !== "refused") return [];
     if (error?.type === "too_large") return [button("remove", "Remove"), link("/account#plan", "See plans")];
     if (error?.type === "storage_full" || error?.type === "upload_limit")
-      return [button("remove", "Remove"), link("/library", "To the library"), button("again", "Try again", "retry")];
+      return [button("remove", "Remove"), link("/library", "Go to the library"), button("again", "Try again", "retry")];
     if (error?.type === "stopped_elsewhere" || error?.type === "upload_finished")
-      return [button("remove", "Remove"), button("again", "Send it again", "retry")];
+      return [button("remove", "Remove"), button("again", "Upload again", "retry")];
     if (error?.type === "not_a_video" || error?.type === "empty")
       return [button("remove", "Remove"), button("choose", "Choose another")];
     return [button("remove", "Remove")];

@@ -14,7 +14,7 @@ export async function fileAt(address, name, signal) {
   url.searchParams.set("proxy", "1");
   const response = await fetch(url, { credentials: "same-origin", signal });
   if (!response.ok)
-    throw new ApiError(`“${name}” could not be fetched.`, { status: response.status, type: "not_fetched" });
+    throw new ApiError(`“${name}” could not be downloaded.`, { status: response.status, type: "not_fetched" });
   const blob = await response.blob();
   return new File([blob], name, { type: blob.type });
 }

@@ -101,11 +101,11 @@ export class Player extends EventTarget {
             },
           ]
         : []),
-      ...(video.hls_url ? [{ id: AUTO, label: "Auto", note: "as the network allows" }] : []),
+      ...(video.hls_url ? [{ id: AUTO, label: "Auto", note: "adapts to the network" }] : []),
       ...rungs
         .filter(() => video.hls_url && rungs.length > 1)
         .map((rung) => ({ id: rung.name, label: `${rung.height}p`, note: rung.bit_rate ? rate(rung.bit_rate) : "" })),
-      ...(proxy ? [{ id: PROXY, label: "For stepping", note: `${proxy.height}p, seeks fastest` }] : []),
+      ...(proxy ? [{ id: PROXY, label: "Frame stepping", note: `${proxy.height}p, seeks fastest` }] : []),
     ];
   }
 
@@ -135,11 +135,11 @@ export class Player extends EventTarget {
     const tried = this.#unplayable.size > 0;
     this.trouble = tried
       ? {
-          title: "This browser cannot play it",
-          text: `It has no decoder for ${video.codec || "this format"}. A copy that every browser plays can be made; the original stays.`,
+          title: "This browser cannot play the video",
+          text: `| "this format"}. A copy that every browser plays can be made; the original stays.|It has no decoder for ${video.codec || "this format"}. You can make a copy that every browser can play; the original stays.|| "this format"}. A copy that every browser plays can be made; the original stays.`,
           mayMake: true,
         }
-      : { title: "It cannot be played yet", text: "Its file is still being put together.", mayMake: false };
+      : { title: "The video cannot be played yet", text: "The file is still being processed.", mayMake: false };
     this.#tell();
   }
 
@@ -300,10 +300,13 @@ export class Player extends EventTarget {
     }
     this.trouble =
       status === 0
-        ? { title: "No connection", text: "What is loaded stays. Check the network, then play on.", mayMake: false }
+        ? { title: "No connection", text: "Check the network, then try again.", mayMake: false }
         : {
-            title: "It cannot be loaded",
-            text: status >= 500 ? "The fault is ours and has been noted. Try again in a while." : "Reload the page.",
+            title: "The video could not be loaded",
+            text:
+              status >= 500
+                ? "The server reported an internal error, which has been logged. Try again later."
+                : "Reload the page.",
             mayMake: false,
           };
     this.#tell();

@@ -79,13 +79,13 @@ export function parseChapters(lines, whole) {
   /** @type {{start: number, text: string}[]} */ const found = [];
   for (const line of lines.split("\n").map((one) => one.trim())) {
     if (!line) continue;
-    if (/^[[(]?\d[\d:.,]*[\])]?$/.test(line)) return wrong(`“${line}” has no name after its time.`);
+    if (/^[[(]?\d[\d:.,]*[\])]?$/.test(line)) return wrong(`“${line}” needs a name after its time.`);
     const parts = /^[[(]?(\d+(?::\d+)*(?:[.,]\d+)?)[\])]?\s*[-–—:]?\s+(.+)$/.exec(line);
     const start = parts ? parseMoment(parts[1]) : null;
-    if (!parts || start === null) return wrong(`“${line}” does not begin with a time, such as 4:05.`);
-    if (whole && start >= whole) return wrong(`“${line}” begins after the video has ended.`);
+    if (!parts || start === null) return wrong(`“${line}” must begin with a time, such as 4:05.`);
+    if (whole && start >= whole) return wrong(`“${line}” is after the end of the video.`);
     if (found.length && start <= found[found.length - 1].start)
-      return wrong(`“${line}” does not begin after the line before it.`);
+      return wrong(`“${line}” must be later than the line before.`);
     found.push({ start, text: parts[2] });
   }
   const cues = found.map(({ start, text }, n) => {

@@ -59,13 +59,16 @@ export class Controls {
     const mute = need("[data-act=mute]", root);
     const silent = element.muted || element.volume === 0;
     setIcon(mute, silent ? "mute" : "vol");
-    labelButton(mute, silent ? "Sound on" : "Mute");
+    labelButton(mute, silent ? "Unmute" : "Mute");
     this.volume.value = String(element.muted ? 0 : element.volume);
     this.volume.setAttribute("aria-valuetext", element.muted ? "off" : `${Math.round(element.volume * 100)} percent`);
     for (const button of need("[data-speeds]", root).querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
     setText(need("[data-quality]", root), player.words || "Quality");
-    labelButton(this.gear, `${player.words || "Quality"}: quality and speed`);
+    labelButton(
+      this.gear,
+      `| "Quality"}: quality and speed|Quality and speed: ${player.words || "automatic"}|| "Quality"}: quality and speed`,
+    );
     setText(need("[data-whole]", root), duration(player.duration));
     need("[data-waits]", root).hidden = !player.waits;
   }
@@ -105,7 +108,7 @@ export class Controls {
       })),
       {
         apart: true,
-        label: element.muted ? "Sound on" : "Sound off",
+        label: element.muted ? "Unmute" : "Mute",
         icon: element.muted ? "vol" : "mute",
         run: () => player.mute(),
       },
@@ -119,64 +122,64 @@ export class Controls {
     offerKeys([
       {
         keys: "Space K",
-        label: "Play and pause",
+        label: "Play or pause",
         match: key(" ", "k"),
         run: () => player.toggle(),
         buttons: { "[data-act=toggle]": "Space" },
       },
       {
         keys: "J L",
-        label: "10 s back, on",
+        label: "Back or forward 10 s",
         match: key("j", "l"),
         run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP),
       },
       {
         keys: "← →",
-        label: "5 s back, on; Shift 1 s",
+        label: "Back or forward 5 s; with Shift 1 s",
         match: keyWithModifiers("ArrowLeft", "ArrowRight"),
         run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
       },
       {
         keys: ", .",
-        label: "One frame back, forward",
+        label: "Previous or next frame",
         match: key(",", "."),
         run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1),
         buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
       },
       {
         keys: "0 – 9",
-        label: "To that tenth of the video",
+        label: "Jump to 0 % – 90 %",
         match: (/** @type {KeyboardEvent} */ e) => !e.ctrlKey && /^\d$/.test(e.key),
         run: (/** @type {KeyboardEvent} */ e) => player.seek((Number(e.key) / 10) * player.duration),
       },
       {
         keys: "Home End",
-        label: "To the start, to the end",
+        label: "Jump to start or end",
         match: key("Home", "End"),
         run: (/** @type {KeyboardEvent} */ e) => player.seek(e.key === "Home" ? 0 : player.duration),
       },
       {
         keys: "< >",
-        label: "Slower, faster",
+        label: "Slower or faster",
         match: key("<", ">"),
         run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1),
       },
       {
         keys: "↑ ↓",
-        label: "Louder, quieter",
+        label: "Louder or quieter",
         match: key("ArrowUp", "ArrowDown"),
         run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
       },
       {
         keys: "M",
-        label: "Sound off and on",
+        label: "Mute or unmute",
         match: key("m"),
         run: () => player.mute(),
         buttons: { "[data-act=mute]": "M" },
       },
       {
         keys: "C",
-        label: "Captions on and off",
+        label: "Turn captions on or off",
         match: key("c"),
         run: toggleCaptions,
         buttons: { "[data-act=captions]": "C" },

@@ -55,7 +55,7 @@ export function pictures(strip, sprite, player) {
  */
 export async function waveform(lane, address, player) {
   const response = await fetch(address, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`The outline of the sound cannot be had (${response.status}).`);
+  if (!response.ok) throw new Error(`The waveform could not be loaded (${response.status}).`);
   const peaks = await response.json();
   const path = outline(peaks.data, 2 ** (peaks.bits - 1));
   const pairs = peaks.data.length / 2;
@@ -113,6 +113,6 @@ function sentence({ data, bits }, whole) {
     if (data[n * 2 + 1] - data[n * 2] > data[loudest * 2 + 1] - data[loudest * 2]) loudest = n;
   }
   const height = (data[loudest * 2 + 1] - data[loudest * 2]) / 2 ** bits;
-  if (height < 0.01) return "Sound over the whole video: next to silent.";
-  return `Sound over the whole video: loudest at ${clock(((loudest + 0.5) / (data.length / 2)) * whole)}.`;
+  if (height < 0.01) return "Waveform: almost silent.";
+  return `Waveform: loudest at ${clock(((loudest + 0.5) / (data.length / 2)) * whole)}.`;
 }

@@ -252,10 +252,10 @@ async function makeCopy() {
   try {
     const { job_id } = await makeRendition(facts.id, "proxy");
     if (!job_id) return adopt(await read());
-    toast("A copy that every browser plays is being made.");
+    toast("Making a copy that every browser can play.");
     watch(job_id);
   } catch (error) {
-    const note = errorNote("The copy was not begun.", error, makeCopy);
+    const note = errorNote("The copy could not be started.", error, makeCopy);
     note.dataset.copyTrouble = "";
     state.append(note);
   }
@@ -270,7 +270,7 @@ async function tryAgain() {
     drawState();
     watch(job);
   } catch (error) {
-    state.append(errorNote("It could not be started again.", error, load));
+    state.append(errorNote("The retry could not be started.", error, load));
   }
 }
 
@@ -313,8 +313,8 @@ function notes(failed) {
         h(
           "div",
           { class: "spacer" },
-          h("b", {}, "It is deleted."),
-          h("p", { class: "text-small" }, "Nobody can watch it. Its words and its file are kept until it is restored."),
+          h("b", {}, "This video is deleted."),
+          h("p", { class: "text-small" }, "Nobody can watch it. An administrator can restore it."),
         ),
       ),
     ];
@@ -333,7 +333,7 @@ function notes(failed) {
           h(
             "p",
             { class: "text-small" },
-            listed ? "Give it another file where it is edited." : nextStep(type, Boolean(again)),
+            listed ? "Upload another file on the edit page." : nextStep(type, Boolean(again)),
           ),
         ),
         again && h("button", { class: "btn", type: "button", onclick: tryAgain }, icon("retry"), "Try again"),
@@ -341,13 +341,13 @@ function notes(failed) {
           video.source === "stored" &&
           video.video_url &&
           type !== "malware_found" &&
-          h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download it"),
-        !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another"),
+          h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download"),
+        !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another video"),
       ),
     ];
   }
   if (video.status === "ready") return [];
-  const bar = h("progress", { class: "bar", value: "0", max: "100", "aria-label": `Taking ${video.title} in` });
+  const bar = h("progress", { class: "bar", value: "0", max: "100", "aria-label": `Processing ${video.title}` });
   return [
     h(
       "div",
@@ -356,7 +356,7 @@ function notes(failed) {
       h(
         "div",
         { class: "spacer col" },
-        h("b", {}, video.video_url ? "Processing the video" : "It is on its way"),
+        h("b", {}, video.video_url ? "Processing the video" : "The upload is being completed"),
         h("p", { class: "text-small", data: { work: "" } }),
         bar,
       ),
@@ -377,9 +377,9 @@ function drawWork() {
       words,
       work
         ? work.status === "queued"
-          ? "Waiting for its turn."
-          : `${work.message || "Being looked at"}, ${percent(work.progress)}`
-        : "Waiting to be looked at.",
+          ? "Waiting for a worker."
+          : `${work.message || "Processing"}, ${percent(work.progress)}`
+        : "Waiting to be processed.",
     );
   const bar = /** @type {HTMLProgressElement|null} */ (state.querySelector("progress"));
   if (bar && work) bar.value = Math.max(bar.value, work.progress);
@@ -415,7 +415,7 @@ function drawDetails() {
   const { width, height, fps, codec, duration_exact, file_size, mime_type, renditions, source, tags } = video;
   const rungs = renditions.filter((one) => one.kind === "hls").map((one) => `${one.height}p`);
   const others = [
-    renditions.some((one) => one.kind === "proxy") && "for stepping",
+    renditions.some((one) => one.kind === "proxy") && "frame stepping",
     renditions.some((one) => one.kind === "silent") && "without sound",
   ].filter(Boolean);
   /** @type {[string, string][]} */ const rows = [
@@ -433,7 +433,7 @@ function drawDetails() {
     ["Sound", duration_exact > 0 ? sound() : ""],
     ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
     ["Qualities", video.video_url ? [...new Set(["original", ...rungs, ...others])].join(", ") : ""],
-    ["Kept", source === "reference" ? "in a folder of the server" : "in your storage"],
+    ["Stored", source === "reference" ? "in a folder on the server" : "in your storage"],
   ];
   if (!listed) rows.push(...ofFile);
   const shown = JSON.stringify(rows);
@@ -469,7 +469,7 @@ function drawDetails() {
         "button",
         { class: "btn quiet text-small slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") },
         icon("plus"),
-        tags.length ? "Tag" : "Add a tag",
+        tags.length ? "Add tag" : "Add tag",
       ),
     );
   focused?.()?.focus();
@@ -535,12 +535,12 @@ function edit(first = "title") {
 async function choose() {
   try {
     const { job_id } = await choosePicture(facts.id, Number((player?.time ?? 0).toFixed(3)));
-    toast("This frame becomes its picture.");
+    toast("Setting this frame as the thumbnail.");
     if (!job_id) return;
     pictureJob = job_id;
     watch(job_id);
   } catch (error) {
-    toast(error instanceof ApiError ? error.sentence : "The picture was not changed.", "bad");
+    toast(error instanceof ApiError ? error.sentence : "The thumbnail was not changed. Try again.", "bad");
   }
 }
 
@@ -555,19 +555,19 @@ async function takePicture() {
     canvas.getContext("2d")?.drawImage(element, 0, 0, canvas.width, canvas.height);
     const frame = await new Promise((resolve, reject) =>
       canvas.toBlob(
-        (blob) => (blob ? resolve(blob) : reject(new Error("There is no picture yet."))),
+        (blob) => (blob ? resolve(blob) : reject(new Error("The video has no frame to use yet."))),
         "image/jpeg",
         0.9,
       ),
     );
     const thumbnail = new File([frame], "frame.jpg", { type: "image/jpeg" });
     adopt(await sendFiles(facts.id, { thumbnail }, () => {}, new AbortController().signal));
-    toast("This frame is its picture now.");
+    toast("Thumbnail saved.");
   } catch (error) {
     const isElsewhere = /** @type {Error} */ (error).name === "SecurityError";
     const own = isElsewhere
-      ? "The video comes from another server here, whose pictures a page cannot read. Upload a picture on the edit page."
-      : "This browser could not take the frame.";
+      ? "The page cannot read frames of this video because another server sends it. Upload a thumbnail on the edit page."
+      : "This browser could not read the frame. Upload a thumbnail on the edit page.";
     toast(error instanceof ApiError ? error.sentence : own, "bad");
   }
 }
@@ -579,9 +579,9 @@ need("[data-more]").addEventListener("click", () => {
   const hasProxy = one.renditions.some((rendition) => rendition.kind === "proxy");
   const isReady = one.status === "ready" && player !== null;
   toggleMenu(need("[data-more]"), `More for ${one.title}`, [
-    ...(may_change ? [{ label: "Rename, describe, tag", icon: "pencil", run: () => edit() }] : []),
+    ...(may_change ? [{ label: "Edit details…", icon: "pencil", run: () => edit() }] : []),
     {
-      label: isReady ? `Copy the link to ${clock(player?.time ?? 0)}` : "Copy the link",
+      label: isReady ? `Copy link at ${clock(player?.time ?? 0)}` : "Copy link",
       icon: "copy",
       run: copyLink,
     },
@@ -593,13 +593,13 @@ need("[data-more]").addEventListener("click", () => {
       : []),
     ...(one.video_url ? [{ label: "Download", icon: "download", href: downloadOf(one) }] : []),
     ...(may_change && one.status === "ready" && !hasProxy
-      ? [{ label: "Make a copy for stepping", icon: "film", run: makeCopy }]
+      ? [{ label: "Make a copy for frame stepping", icon: "film", run: makeCopy }]
       : []),
     ...((may_change || may_edit) && isReady
       ? [{ label: "Captions and chapters…", icon: "captions", run: () => editTracks(one) }]
       : []),
     ...((may_change || may_edit) && isReady
-      ? [{ label: "Make this frame its picture", icon: "camera", run: listed ? takePicture : choose }]
+      ? [{ label: "Use this frame as thumbnail", icon: "camera", run: listed ? takePicture : choose }]
       : []),
     ...(listed && is_signed_in && !may_edit
       ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }]
@@ -630,18 +630,17 @@ function editTracks(one) {
 async function copyLink() {
   const at = Number((player?.time ?? 0).toFixed(3));
   const address = `${location.origin}${location.pathname}${at > 0 ? `#t=${at}` : ""}`;
-  if (await copy(address)) toast(at > 0 ? `The link to ${clock(at)} is copied.` : "The link is copied.");
-  else toast(`This browser does not let the page copy. The link is ${address}`, "warn");
+  if (await copy(address)) toast(at > 0 ? `Link at ${clock(at)} copied.` : "Link copied.");
+  else toast(`This browser does not allow copying. The link is ${address}`, "warn");
 }
 
 /** @param {string} type error type @param {boolean} again whether a retry is possible */
 function nextStep(type, again) {
-  if (type === "malware_found")
-    return "It is not handed out to anybody. Delete it, and look for viruses where it came from.";
-  if (type === "video_too_long") return "Cut it, and upload the parts.";
-  if (type === "checksum_mismatch") return "Something changed on the way. Upload it again.";
-  if (again) return "The file was uploaded and seems fine. Try again; you do not need to upload it again.";
-  return "Check that the file plays on your own machine, export it again if it does not, and upload it again. Delete this one when you do not need it.";
+  if (type === "malware_found") return "Nobody can download it. Delete the video, and scan the computer it came from.";
+  if (type === "video_too_long") return "Trim the video, or upload it in parts.";
+  if (type === "checksum_mismatch") return "The file was damaged during the upload. Upload it again.";
+  if (again) return "The file is uploaded. Try again; you need not upload it again.";
+  return "Check that the file plays on your computer. If not, export it again and upload the new file. You can delete this one.";
 }
 
 function gone() {
@@ -649,9 +648,13 @@ function gone() {
   place.forget();
   showGone(
     "search",
-    "Page not found",
+    "Video not found",
     listed ? "The video is no longer in the catalogue." : "The video has been deleted.",
-    h("a", { class: "btn", href: listed ? "/catalogue" : "/library" }, listed ? "To the catalogue" : "To the library"),
+    h(
+      "a",
+      { class: "btn", href: listed ? "/catalogue" : "/library" },
+      listed ? "Go to the catalogue" : "Go to the library",
+    ),
   );
 }
 
@@ -667,7 +670,7 @@ function binned(one) {
       icon("undo"),
       "Restore",
     ),
-    h("a", { class: "btn", href: "/library" }, "To the library"),
+    h("a", { class: "btn", href: "/library" }, "Go to the library"),
   );
 }
 
@@ -720,7 +723,7 @@ function watch(job) {
     workedAt = Date.now();
     drawWork();
     if (!runs) channel.close();
-    if (now.status === "failed" && now.id === pictureJob) toast("The picture was not changed.", "bad");
+    if (now.status === "failed" && now.id === pictureJob) toast("The thumbnail was not changed. Try again.", "bad");
     // A new step may have changed the video.
     const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;
     if (parts === wasHeard) return;

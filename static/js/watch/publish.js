@@ -29,7 +29,7 @@ export function publishDialog(video) {
         h(
           "p",
           { class: "muted", id: "publish-words" },
-          "Title, description, tags, captions, chapters and file are copied into the catalogue. The one in your library stays as it is.",
+          "Title, description, tags, captions, chapters and file are copied to the catalogue. The video in your library does not change.",
         ),
         problem,
         bar,
@@ -66,7 +66,7 @@ export function publishDialog(video) {
     publish.setAttribute("aria-disabled", "true");
     problem.replaceChildren();
     try {
-      setText(said, "Getting the file…");
+      setText(said, "Downloading the file…");
       const file = await fileOf(video, stop.signal);
       if (stop.signal.aborted) return;
       const { title, description, tags } = video;
@@ -75,7 +75,7 @@ export function publishDialog(video) {
       bar.hidden = false;
       const draw = (/** @type {number} */ share) => {
         bar.value = share;
-        setText(said, `Sending, ${Math.floor(share * 100)} %`);
+        setText(said, `Uploading, ${Math.floor(share * 100)} %`);
       };
       await sendFiles(made, { video: file }, draw, stop.signal);
       const left = await copyTracks();
@@ -88,7 +88,7 @@ export function publishDialog(video) {
         h(
           "p",
           { role: "alert" },
-          `It is published, but without ${left.join(" and ")}. Add what is missing on its page: `,
+          `Published without ${left.join(" and ")}. Add them on the video's page: `,
           h("a", { href: `/watch/${made}` }, video.title),
           ".",
         ),
@@ -97,7 +97,7 @@ export function publishDialog(video) {
       bar.hidden = true;
       setText(said, "");
       publish.removeAttribute("aria-disabled");
-      if (!isAbort(error)) problem.replaceChildren(errorNote("It was not published.", error));
+      if (!isAbort(error)) problem.replaceChildren(errorNote("Publishing failed.", error));
     }
   }
 }

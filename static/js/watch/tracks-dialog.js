@@ -58,7 +58,7 @@ const LANGUAGES = [
 export function tracksDialog(video, { tracks, chapters, onChanged }) {
   const problem = h("div", {});
   const said = h("p", { class: "hint", role: "status" });
-  const list = h("ul", { class: "plain col", "aria-label": "What there is" });
+  const list = h("ul", { class: "plain col", "aria-label": "Captions and chapters of this video" });
   const own = navigator.language.split("-")[0];
   const kind = /** @type {HTMLSelectElement} */ (
     h(
@@ -75,7 +75,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
       ...LANGUAGES.map((tag) => ({ tag, name: languageName(tag) }))
         .sort((a, b) => a.name.localeCompare(b.name))
         .map(({ tag, name }) => h("option", { value: tag, selected: tag === own }, name)),
-      h("option", { value: UNKNOWN_LANGUAGE, selected: !LANGUAGES.includes(own) }, "Another, or not said"),
+      h("option", { value: UNKNOWN_LANGUAGE, selected: !LANGUAGES.includes(own) }, "Other or unknown"),
     )
   );
   const file = /** @type {HTMLInputElement} */ (
@@ -106,7 +106,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
         h(
           "div",
           { class: "row wrap fields" },
-          field("track-kind", "What it has", kind),
+          field("track-kind", "Type", kind),
           field("track-language", "Language", language),
           field("track-file", "WebVTT or SRT file", file),
         ),
@@ -116,9 +116,9 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
         "form",
         { class: "col", novalidate: true, onsubmit: write },
         h("h3", { class: "h-small", id: "track-lines-label" }, "Write chapters"),
-        h("label", { class: "visually-hidden", for: "track-lines" }, "Chapters, one a line"),
+        h("label", { class: "visually-hidden", for: "track-lines" }, "Chapters, one per line"),
         lines,
-        h("p", { class: "hint", id: "track-lines-hint" }, "One line for each chapter: when it begins, and its name."),
+        h("p", { class: "hint", id: "track-lines-hint" }, "One chapter per line: start time and name."),
         wrong,
         h("div", { class: "row end" }, h("button", { class: "btn" }, icon("check"), "Save chapters")),
       ),
@@ -134,7 +134,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
     if (event.target !== dialog || isWarned || lines.value === wasThere) return;
     event.preventDefault();
     isWarned = true;
-    setText(said, "Your chapters are not saved. Press Esc again to close without them.");
+    setText(said, "Your chapters are not saved. Press Esc again to discard them.");
     lines.focus();
   });
   lines.addEventListener("input", () => {
@@ -184,7 +184,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
   function remove(track, name) {
     askToDelete({
       heading: `Delete “${name}”?`,
-      words: "The file is deleted from the program. This cannot be undone.",
+      words: "This cannot be undone.",
       remove: () => deleteTrack(track.id),
       onDeleted: () => changed(`${name} deleted.`),
     });
@@ -239,7 +239,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
       await changed(words);
       return true;
     } catch (error) {
-      problem.replaceChildren(errorNote("It was not saved.", error));
+      problem.replaceChildren(errorNote("Saving failed.", error));
       return false;
     }
   }

@@ -79,7 +79,7 @@ export class Transcript {
       if (element) element.track.mode = track.id === id ? "showing" : track.id === this.#read ? "hidden" : "disabled";
     }
     this.button.setAttribute("aria-pressed", String(id !== null));
-    labelButton(this.button, id === null ? "Captions on" : "Captions off");
+    labelButton(this.button, id === null ? "Turn captions on" : "Turn captions off");
   }
 
   /** @param {string|null} id */

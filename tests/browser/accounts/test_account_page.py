@@ -35,7 +35,7 @@ def test_a_token_is_shown_once_and_revoked(open_page: OpenPage, backstage: Backs
     page.get_by_role("button", name="New token").click()
     page.locator("#token-name").fill("obs-uploader")
     page.get_by_label("write", exact=True).check()
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("button", name="Create token").click()
     key = page.get_by_label("The new token").inner_text()
     row = token_row(page, "obs-uploader")
     expect(page.get_by_role("button", name="Copy")).to_be_focused()
@@ -46,7 +46,7 @@ def test_a_token_is_shown_once_and_revoked(open_page: OpenPage, backstage: Backs
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == key
     assert axe_findings(page) == []
-    page.get_by_role("button", name="I have it").click()
+    page.get_by_role("button", name="Done").click()
     expect(page.get_by_role("button", name="New token")).to_be_focused()
     assert key not in page.content()
 
@@ -85,7 +85,7 @@ def test_a_refused_token_says_why_and_an_ended_one_is_removed(open_page: OpenPag
     expect(token_row(page, "soon over")).to_be_visible()
 
     name, error = page.locator("#token-name"), page.locator("[data-token-error]")
-    make = page.get_by_role("button", name="Make the token")
+    make = page.get_by_role("button", name="Create token")
     page.get_by_role("button", name="New token").press("Enter")
     expect(name).to_be_focused()
     expect(page.get_by_label("admin", exact=True)).to_have_count(0)
@@ -172,14 +172,14 @@ def test_theme_keys_and_plan_are_kept_and_each_menu_leads_there(open_page: OpenP
     menu.get_by_role("button", name="System").click()
     expect(look.get_by_role("button", name="System")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
-    page.get_by_label("Single-key shortcuts off").check()
+    page.get_by_label("Turn off single-key shortcuts").check()
     plan = page.locator("#plan")
-    expect_texts(plan, "Free", "comes with Pro")
+    expect_texts(plan, "Free", "Included in Pro")
     backstage.subscribe(owner=ACCOUNT, tier="pro", days=40)
     backstage.make(owner=ACCOUNT, status="processing")
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "auto")
-    expect(page.get_by_label("Single-key shortcuts off")).to_be_checked()
+    expect(page.get_by_label("Turn off single-key shortcuts")).to_be_checked()
     assert page.evaluate("localStorage.getItem('vod-keys')") == "off"
     expect(plan).to_contain_text(re.compile(r"Pro\s*until \d{4}-\d\d-\d\d, then Free"))
     expect_texts(plan, "of 100 GiB", "When Pro ends nothing is deleted.")

@@ -63,7 +63,7 @@ def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Pro
     dialog.get_by_role("button", name="Stay signed in").click()
     assert len(page.evaluate(kept)) == 2
     sign_out()
-    dialog.get_by_role("button", name="Delete them").click()
+    dialog.get_by_role("button", name="Delete drafts").click()
     page.wait_for_url(f"{program.address}/")
     assert page.evaluate(kept) == ["vod-draft/somebody/comparison/1/new"]
 
@@ -72,7 +72,7 @@ def sign_up(page: Page, name: str, again: str = NEW_PASSWORD) -> None:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password", exact=True).fill(NEW_PASSWORD)
     page.get_by_label("Repeat the password").fill(again)
-    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("button", name="Sign up").click()
 
 
 @pytest.mark.services

@@ -29,7 +29,7 @@ from tests.support.program import Program
 
 API = "/api/v1/video"
 STATUSES = ("Queued", "Processing", "Waiting", "Paused", "Completed", "Failed", "Cancelled")
-ERROR = {"type": "no_video", "message": "There is no picture in this file."}
+ERROR = {"type": "no_video", "message": "This file has no video track."}
 # Seconds of the video for one second of the result, which describes a longer video.
 UNIT = {"highlights": SECONDS / 580, "workout": SECONDS / 130}
 NOW = "(video) => video.currentTime"
@@ -190,7 +190,7 @@ def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backst
         expect(state_of(page, session).locator("svg")).to_be_visible()
     for word, words in (
         ("Processing", "30 %"), ("Completed", "24 h"), ("Expired", "has been deleted"),
-        ("Failed", "There is no picture in this file. Choose a file with a picture"),
+        ("Failed", "This file has no video track. Choose a file with a picture"),
     ):  # fmt: skip
         expect(row(page, made[word])).to_contain_text(words)
     expect(row(page, made["Paused"]).get_by_role("button", name="Resume")).to_be_visible()
@@ -224,7 +224,7 @@ def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Pr
     dialog.get_by_role("button", name="My library").click()
     dialog.get_by_role("radio", name="Round 7").check()
     expect(dialog.get_by_role("status").filter(has_text="work")).to_have_text(
-        "Less than a minute of work, once it begins."
+        "Processing takes less than a minute after it starts."
     )
     dialog.get_by_label("Exercise").select_option("squat")
     dialog.get_by_role("button", name="Count repetitions").click()
@@ -235,7 +235,7 @@ def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Pr
     assert state["source"]["video_id"] == video["id"]
     expect(page.get_by_role("heading", name="Round 7")).to_be_visible()
     program.call("DELETE", f"{API}/cleanup/{session}")
-    expect(page.get_by_role("heading", name="This analysis is not here any more")).to_be_visible()
+    expect(page.get_by_role("heading", name="This analysis no longer exists")).to_be_visible()
 
     session, job = make(backstage, "processing", progress=20, minutes=1, fields={"video_id": video["id"]})
     backstage.change(job=job, seconds_left=240)
@@ -260,7 +260,7 @@ def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Pr
     page.route(f"**{API}/results/*", lambda route: route.fulfill(status=500, json=error), times=1)
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("The result could not be loaded.")
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("heading", name="Scores over time")).to_be_visible()
 
 
@@ -276,8 +276,8 @@ def test_the_list_says_what_failed_a_too_large_file_is_not_sent_and_an_upload_is
     page.route(f"**{API}/sessions*", lambda route: route.fulfill(status=500, json=BROKEN), times=1)
     page.goto("/analysis")
     note = page.get_by_role("alert")
-    expect_texts(note, "Your analyses could not be listed.", "request 7f3a")
-    note.get_by_role("button", name="Try again").click()
+    expect_texts(note, "Your analyses could not be loaded.", "request 7f3a")
+    note.get_by_role("button", name="Retry").click()
     expect(row(page, session)).to_be_visible()
     expect(note).to_have_count(0)
     page.context.set_offline(True)
@@ -285,7 +285,7 @@ def test_the_list_says_what_failed_a_too_large_file_is_not_sent_and_an_upload_is
     cancel = row(page, session).get_by_role("button", name="Cancel")
     cancel.click()
     note = row(page, session).get_by_role("alert")
-    expect_texts(note, "It was not cancelled.", "The server cannot be reached. Check the network")
+    expect_texts(note, "The analysis could not be cancelled.", "The server cannot be reached. Check the network")
     page.context.set_offline(False)
     cancel.click()
     expect(state_of(page, session)).to_have_text("Cancelled")
@@ -301,7 +301,7 @@ def test_the_list_says_what_failed_a_too_large_file_is_not_sent_and_an_upload_is
     page.locator("#new-files").set_input_files(str(recordings[1].path))
     page.get_by_role("button", name="Find highlights").click()
     line = page.locator("[data-uploads-list] li")
-    expect(line).to_contain_text("Too large, nothing was sent")
+    expect(line).to_contain_text("File too large")
     line.get_by_role("button", name="Remove").click()
     expect(line).to_have_count(0)
     assert sent == []
@@ -312,7 +312,7 @@ def test_the_list_says_what_failed_a_too_large_file_is_not_sent_and_an_upload_is
     page.locator("#new-files").set_input_files(str(large))
     click(page, "Find highlights", "Pause large.mp4", "Resume, large.mp4")
     shelf.is_sending(page, "large.mp4")
-    click(page, "Cancel large.mp4", "Stop and delete")
+    click(page, "Cancel large.mp4", "Cancel upload")
     expect(page.locator("[data-uploads]")).to_be_hidden()
     expect(page.get_by_role("heading", name="No analyses yet")).to_be_visible()
 
@@ -332,7 +332,7 @@ def test_work_is_paused_and_cancelled_has_failed_or_expired(open_page: OpenPage,
     expect(status).to_have_text("Queued")
     expect(work.get_by_role("button", name="Pause")).to_be_visible()
     work.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("heading", name="It was cancelled")).to_be_visible()
+    expect(page.get_by_role("heading", name="Analysis cancelled")).to_be_visible()
     expect(page.get_by_text("The file that was sent for it has been deleted.")).to_be_visible()
     assert backstage.status(job=job) == "cancelled"
     page.get_by_role("link", name="New analysis").click()
@@ -343,10 +343,12 @@ def test_work_is_paused_and_cancelled_has_failed_or_expired(open_page: OpenPage,
     expect(page.locator("[data-status]")).to_have_text("Processing")
     backstage.fail(job=job, **ERROR)
     note = page.get_by_role("alert")
-    expect_texts(note, "There is no picture in this file.", "Choose a file with a picture in it.", f"job {job}")
-    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+    expect_texts(
+        note, "This file has no video track.", "The file has no video track. Choose a file with video.", f"job {job}"
+    )
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
     backstage.delete_analysis(session=session)
-    expect(page.get_by_role("heading", name="This analysis is not here any more")).to_be_visible()
+    expect(page.get_by_role("heading", name="This analysis no longer exists")).to_be_visible()
     expired, _ = make(backstage, "completed", hours=-1)
     page.goto(f"/analysis/{expired}")
     expect(page.get_by_role("heading", name="This analysis has expired")).to_be_visible()
@@ -418,7 +420,7 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
         expect(source).to_be_visible()
         page.keyboard.press("?")
         dialog = page.get_by_role("dialog", name="Keys")
-        expect(dialog).to_contain_text("To the segment before, to the next")
+        expect(dialog).to_contain_text("To the segment ")
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
     lines = page.locator("[data-segments] tbody tr")
@@ -454,8 +456,8 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
 
     page.route(f"**{API}/upload", start)
     page.route(f"**/analysis/{analyses.SESSION}", lambda route: route.fulfill(body="<p>The new one</p>"))
-    page.get_by_role("button", name="Run again").click()
-    dialog = page.get_by_role("dialog", name="Run again")
+    page.get_by_role("button", name="Retry").click()
+    dialog = page.get_by_role("dialog", name="Retry")
     expect(dialog).to_contain_text("Round 7")
     expect(dialog.get_by_label("Minimum score")).to_have_value(str(analyses.LEAST))
     dialog.get_by_label("Minimum score").fill("0,3")
@@ -468,7 +470,7 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
 
 @pytest.mark.services
 def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, video: dict[str, Any]) -> None:
-    words = "The file ends at 4:10; 5:00 were announced. What is there was analysed."
+    words = "The file ends at 4:10; 5:00 were announced. The existing part was analysed."
     nothing = {
         "highlights": [], "highlight_video_url": None, "summary": "Nothing stands out.", "warnings": [words],
     }  # fmt: skip
@@ -479,7 +481,7 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
         expect(page.get_by_role("link", name="Download reel")).to_have_count(0)
         expect(page.locator("[data-segments] tbody tr")).to_have_count(58)
         page.get_by_role("button", name="In the reel 0").click()
-        expect(page.get_by_text("Nothing stood out enough for a reel.")).to_be_visible()
+        expect(page.get_by_text("No segment stood out enough for a reel.")).to_be_visible()
     best = {"start_time": 65.2, "end_time": 69.0, "score": 0.137, "description": "Louder than usual.", "segment": 6}
     page = open_result(
         open_page, backstage, "highlights", video, data=found("highlights", video) | nothing | {"below_minimum": [best]}
@@ -490,19 +492,19 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
         first = page.url
         page.get_by_role("button", name="Lower the minimum to 0.13").click()
         expect(page.get_by_text("minimum score 0.13")).to_be_visible()
-        page.locator("[data-short]").get_by_role("button", name="Run again").click()
+        page.locator("[data-short]").get_by_role("button", name="Retry").click()
         page.wait_for_url(lambda address: address != first)
         again = page.request.get(page.url.replace("/analysis/", f"{API}/status/")).json()
         assert again["params"] == analyses.PARAMS["highlights"] | {"min_score": 0.13}
     page = open_result(open_page, backstage, "highlights", video, own=False)
     with check("the file went with the analysis"):
         expect(page.get_by_role("link", name="Download reel")).to_be_visible()
-        for name in ("Keep", "Run again", "Source"):
+        for name in ("Keep", "Retry", "Source"):
             expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
     nothing = {"exercises": [], "total_repetitions": 0, "not_counted": [], "summary": "Nothing repeats itself."}
     page = open_result(open_page, backstage, "workout", video, data=found("workout", video) | nothing)
     with check("nothing repeats"):
-        expect(page.get_by_text("Nothing in it repeats itself, so nothing was counted.")).to_be_visible()
+        expect(page.get_by_text("No repeated movement was found, so nothing was counted.")).to_be_visible()
         expect(page.locator("[data-bars]")).to_be_hidden()
         expect(page.get_by_text("0 repetitions", exact=True)).to_be_visible()
     # A short reel can be made longer.
@@ -545,10 +547,10 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     # An error is shown beside its field, and nothing is sent.
     start = editor.get_by_label("Start of moment 2")
     fill(start, "soon", "Tab")
-    expect(rows.nth(1)).to_contain_text("Write a time such as 1:23.5.")
+    expect(rows.nth(1)).to_contain_text("Enter a time such as 1:23.5.")
     fill(start, "3.5", "Tab")
-    expect(rows.nth(1)).to_contain_text("It begins before moment 1 ends.")
-    editor.get_by_role("button", name="Cut the reel").click()
+    expect(rows.nth(1)).to_contain_text("This moment overlaps moment 1 ends.")
+    editor.get_by_role("button", name="Create reel").click()
     expect(start).to_be_focused()
     fill(start, "0:07", "Tab")
     expect(editor.get_by_role("status")).to_have_text("2 moments, 3 s")
@@ -563,9 +565,9 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     expect(rows).to_have_count(2)
     expect(at).to_be_disabled()  # that moment is in the reel now
     expect(page.locator(".chart .band")).to_have_count(2)
-    editor.get_by_role("button", name="Cut the reel").click()
+    editor.get_by_role("button", name="Create reel").click()
     expect(page.get_by_text("chosen by hand")).to_be_visible(timeout=shelf.TAKEN_IN)
-    expect(page.locator("[data-said]")).to_have_text("The reel is cut.")
+    expect(page.locator("[data-said]")).to_have_text("The new reel is ready.")
     expect(page.get_by_role("heading", level=1)).to_be_focused()
     expect(parts(page)).to_have_count(2)
     made = json.loads(page.evaluate(f"() => fetch('{API}/results/{session}').then((answer) => answer.text())"))["data"]
@@ -614,8 +616,8 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
     editor = page.get_by_role("region", name="Edit the reel")
     expect_fine(page)
     fill(editor.get_by_label("End of moment 1"), "5", "Tab")
-    editor.get_by_role("button", name="Cut the reel").click()
-    expect(page.get_by_role("alert")).to_have_text("The reel is as it was. The disk is full.")
+    editor.get_by_role("button", name="Create reel").click()
+    expect(page.get_by_role("alert")).to_have_text("The reel was not changed. The disk is full.")
     expect(editor.get_by_label("End of moment 1")).to_have_value("0:05.000")
 
 
@@ -625,11 +627,11 @@ def test_repetitions_are_counted_and_reached(open_page: OpenPage, backstage: Bac
     lines = page.locator("[data-exercises] > li")
     expect(lines).to_have_count(3)
     for number, words in enumerate((
-        ("12", "Squats", "0.94 high"), ("Push-ups", "0.81 fair"), ("Cannot tell", "The person leaves the picture."),
+        ("12", "Squats", "0.94 high"), ("Push-ups", "0.81 fair"), ("Unclear", "The person leaves the picture."),
     )):  # fmt: skip
         for one in words:
             expect(lines.nth(number)).to_contain_text(one)
-    expect(page.locator("[data-slow]")).to_have_text("A quarter longer than usual: 11, 12 of the squats.")
+    expect(page.locator("[data-slow]")).to_have_text("At least a quarter slower than usual: 11, 12 of the squats.")
     expect(page.locator(".bars button")).to_have_count(21)
     expect(page.locator(".chart .peak")).to_have_count(21)
     preview, lanes = page.locator("[data-film=preview]"), lanes_of(page)
@@ -672,7 +674,7 @@ def test_no_state_of_these_pages_has_a_finding_or_what_does_not_fit(
     expect(page.get_by_role("region", name="Progress")).to_be_visible()
     expect_fine(page)
     page.goto(f"/analysis/{last}")
-    expect(page.get_by_role("heading", name="It was cancelled")).to_be_visible()
+    expect(page.get_by_role("heading", name="Analysis cancelled")).to_be_visible()
     expect_fine(page)
     for kind in ("highlights", "workout"):
         page = open_result(open_page, backstage, kind, video, size=size)

@@ -57,7 +57,7 @@ def begin_video(page: Page, title: str) -> Locator:
     page.locator("[data-new]").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Title").fill(title)
-    dialog.get_by_role("button", name="Next: the file").click()
+    dialog.get_by_role("button", name="Next").click()
     return dialog
 
 
@@ -75,11 +75,11 @@ def test_a_moderator_makes_a_video_from_a_file_and_others_see_it_come(
     expect(watcher.get_by_role("button", name="New video")).to_have_count(0)
     page.locator("[data-new]").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Next: the file").click()
-    expect(dialog).to_contain_text("A video needs a title.")
+    dialog.get_by_role("button", name="Next").click()
+    expect(dialog).to_contain_text("Enter a title.")
     dialog.get_by_label("Title").fill("Round 7")
     dialog.get_by_label("Category").fill("Matches")
-    dialog.get_by_role("button", name="Next: the file").click()
+    dialog.get_by_role("button", name="Next").click()
     expect(dialog.get_by_role("button", name="Upload")).to_have_attribute("aria-disabled", "true")
     for file, words in ((notes, "is no video of a kind that is taken here"), (empty, "is empty.")):
         with check(file.name):
@@ -109,7 +109,7 @@ def test_anybody_reads_searches_and_narrows_what_is_shown(open_page: OpenPage, p
     put("Nobody's", is_hidden=True)
     put("Without a file", status="uploading")
     page = open_page("/", anonymous=True)
-    page.get_by_role("link", name="Look at the catalogue").click()
+    page.get_by_role("link", name="Browse catalogue").click()
     expect(page.locator("[data-total]")).to_have_text("3 videos")
     assert titles(page) == ["Café round", "The newer one", "The older one"]
     expect_texts(card(page, "The older one"), "12:34", "Maps", "mma", "18.2K views")
@@ -141,7 +141,7 @@ def test_anybody_reads_searches_and_narrows_what_is_shown(open_page: OpenPage, p
     expect_cards(page, 1)
     find.fill("nothing like it")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
-    page.get_by_role("button", name="Clear the search").click()
+    page.get_by_role("button", name="Clear search").click()
     expect_cards(page, 3)
     with check("letters that are typed while the list is narrowed stay"):
         type_while_narrowed(page, "new", "[data-featured]")
@@ -280,7 +280,7 @@ def test_an_upload_is_stopped(open_page: OpenPage, moderator: str, recordings: l
     bar = dialog.get_by_role("progressbar")
     expect(bar).to_have_accessible_name(re.compile(r"^Sent: \d+ percent$"))
     page.wait_for_function("() => document.querySelector('dialog progress').value > 0")
-    dialog.get_by_role("button", name="Cancel the upload").click()
+    dialog.get_by_role("button", name="Cancel upload").click()
     expect(bar).to_be_hidden()
     expect(dialog).to_contain_text("large.mp4")
     dialog.get_by_role("button", name="Later").click()
@@ -297,12 +297,12 @@ def test_a_report_is_judged(open_page: OpenPage, put: Callable[..., str], modera
     open_menu(page, "One")
     page.get_by_role("menuitem", name="Report…").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Send the report").click()
-    expect(dialog).to_contain_text("Choose what is wrong with it.")
+    dialog.get_by_role("button", name="Send report").click()
+    expect(dialog).to_contain_text("Choose a reason.")
     dialog.get_by_label("Spam").check()
-    dialog.get_by_label("What a moderator should know").fill("It sells watches.")
-    dialog.get_by_role("button", name="Send the report").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("A moderator will look at it.")
+    dialog.get_by_label("Details for the moderators").fill("It sells watches.")
+    dialog.get_by_role("button", name="Send report").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("A moderator will check it.")
     assert backstage.reports(video=video) == [[ACCOUNT, "spam", "It sells watches."]]
     expect(page.get_by_role("button", name="More for One")).to_be_focused()
 
@@ -376,6 +376,6 @@ def test_axe_finds_nothing(open_page: OpenPage, put: Callable[..., str], admin: 
     page.locator("[data-new]").click()
     assert axe_findings(page) == []
     page.get_by_role("dialog").get_by_label("Title").fill("Another")
-    page.get_by_role("button", name="Next: the file").click()
+    page.get_by_role("button", name="Next").click()
     expect(page.locator("#file-video")).to_be_attached()
     expect_fine(page)

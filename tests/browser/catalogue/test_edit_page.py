@@ -111,7 +111,7 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     with check("a title cannot be emptied"):
         title_of(page).fill("   ")
         page.keyboard.press("Tab")
-        expect(page.locator("#title-error")).to_contain_text("A video needs a title.")
+        expect(page.locator("#title-error")).to_contain_text("Enter a title.")
         expect(title_of(page)).to_have_attribute("aria-invalid", "true")
     title_of(page).fill("Round 7, the end")
     expect(page.locator("#title-error")).to_be_hidden()
@@ -121,7 +121,7 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     history = page.get_by_role("list", name="Changes, newest first")
     expect(history.get_by_role("listitem")).to_have_count(5)
     expect_texts(history, "changed the title to Round 7, the end", "featured it")
-    expect(history.get_by_role("listitem").last).to_contain_text("made the video")
+    expect(history.get_by_role("listitem").last).to_contain_text("created the video")
     expect_saved(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Round 7, the end")
     row = backstage.catalogue_row(video=video)
@@ -139,7 +139,7 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     expect(page.get_by_role("button", name="Remove one")).to_be_focused()
     field.fill("x" * 65)
     page.keyboard.press("Enter")
-    expect(page.locator("#tag-error")).to_have_text("A tag has 64 characters at most.")
+    expect(page.locator("#tag-error")).to_have_text("A tag has 64 characters.")
     expect(field).to_have_value("x" * 65)
     wait_row(backstage, video, tags=["mma", "one"])
     page.reload()
@@ -169,7 +169,7 @@ def test_people_on_one_video_see_each_others_edits(edit: Callable[..., Page], ba
     admin.locator("#tag-input").fill("live")
     admin.keyboard.press("Enter")
     expect(page.locator(".chip")).to_have_count(2, timeout=AT_ONCE)
-    expect(page.locator("[data-said]")).to_contain_text("Somebody else changed the")
+    expect(page.locator("[data-said]")).to_contain_text("Another person changed the")
     expect(page.get_by_role("list", name="Changes, newest first")).to_contain_text("boss", timeout=AT_ONCE)
 
     audience, others = page.locator("[data-audience]"), admin.locator("[data-audience]")
@@ -179,7 +179,7 @@ def test_people_on_one_video_see_each_others_edits(edit: Callable[..., Page], ba
     page.get_by_role("alertdialog").get_by_role("button", name="Hide it").click()
     expect(audience).to_have_text("Hidden")
     expect(others).to_have_text("Hidden", timeout=AT_ONCE)
-    admin.get_by_role("button", name="Show to everybody…").click()
+    admin.get_by_role("button", name="Show to everyone…").click()
     admin.get_by_role("alertdialog").get_by_role("button", name="Show it").click()
     expect(audience).to_have_text("Shown", timeout=AT_ONCE)
     assert not backstage.catalogue_row(video=video)["is_hidden"]
@@ -226,7 +226,9 @@ def test_what_is_being_typed_is_never_written_over(edit: Callable[..., Page], ba
     page.keyboard.type(" and what I wri")
     backstage.edit_catalogue(by="mia", video=video, title="Something else", category="Finals")
     expect(page.locator("#category")).to_have_value("Finals", timeout=AT_ONCE)
-    expect(note).to_contain_text("Somebody else changed the title while you were typing.")
+    expect(note).to_contain_text(
+        "Another person changed the title while you were typing. Choose which text to keep. Choose which text to keep."
+    )
     expect(note.locator("[data-theirs]")).to_have_text("Something else")
     expect(title).to_have_value("Round 7 and what I wri")
     expect(title).to_be_focused()
@@ -291,7 +293,7 @@ def test_what_could_not_be_sent_is_sent_later(
     expect(note).to_contain_text("You may not do that.")
     expect_saved(page, "1 change could not be sent")
     page.unroute("**/sync")
-    note.get_by_role("button", name="Try again").click()
+    note.get_by_role("button", name="Retry").click()
     expect_saved(page)
     expect(note).to_have_count(0)
     assert backstage.catalogue_row(video=video)["title"] == "Not taken yet"
@@ -306,7 +308,7 @@ def test_what_could_not_be_sent_is_sent_later(
     page.get_by_role("checkbox", name="Featured").check()
     expect_saved(page, "3 changes wait for the network")
     expect(page.get_by_role("button", name="Hide…")).to_have_attribute("aria-disabled", "true")
-    expect(page.get_by_text("These and the file need the network.")).to_be_visible()
+    expect(page.get_by_text("Hiding, deleting and uploading need a connection.")).to_be_visible()
     page.close()
     backstage.edit_catalogue(by="mia", video=video, description="Written meanwhile.")
     context.set_offline(False)
@@ -500,7 +502,7 @@ def test_a_file_too_large_for_a_form_goes_in_pieces_and_on_after_a_cut(
     page.wait_for_function("() => document.querySelector('[data-files] progress').value >= 20")
     page.context.set_offline(True)
     expect(page.locator("[data-files] [role=status]")).to_have_text(
-        "No connection. It goes on by itself when the network is back."
+        "No connection. The upload continues automatically when the network is back."
     )
     page.context.set_offline(False)
     expect(page.locator("[data-toasts]")).to_contain_text("The file has arrived", timeout=shelf.TAKEN_IN)
@@ -514,7 +516,7 @@ def test_a_file_too_large_for_a_form_goes_in_pieces_and_on_after_a_cut(
     assert "_thumb" in before
     page.locator("#file-thumbnail").set_input_files(str(picture))
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.locator("[data-toasts]")).to_contain_text("The thumbnail is in its place.")
+    expect(page.locator("[data-toasts]")).to_contain_text("Thumbnail saved.")
     expect(shown).not_to_have_attribute("src", before)
     expect(audience).to_have_text("Shown")
 

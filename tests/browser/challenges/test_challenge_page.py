@@ -194,7 +194,7 @@ def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Ma
     page = visit(open_page, maker.of(one))
     expect_visible(page.get_by_role("heading", name=TITLE), page.get_by_text("by mira · two are true, one is a lie"))
     for number in (1, 2, 3):
-        expect_texts(option(page, number), "not yet watched", TEXTS[number - 1])
+        expect_texts(option(page, number), "not watched yet", TEXTS[number - 1])
     expect(part(page, 2)).to_have_text(f"2 0:05, {TEXTS[1]}")
     option(page, 1).get_by_role("button", name="Play statement 1").click()
     expect(option(page, 1)).to_contain_text("playing now")
@@ -210,7 +210,7 @@ def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Ma
     shares = page.evaluate("[...document.querySelectorAll('.parts b')].map((b) => b.style.getPropertyValue('--share'))")
     assert shares[:2] == ["1", "1"]
     option(page, 3).get_by_role("button", name="Pause statement 3").click()
-    expect(option(page, 3)).to_contain_text("not yet watched")
+    expect(option(page, 3)).to_contain_text("not watched yet")
     # The same button resumes; another one plays from the start.
     at = page.evaluate(TIME)
     option(page, 3).get_by_role("button", name="Play statement 3").click()
@@ -245,7 +245,7 @@ def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Ma
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")
     expect_texts(
-        dialog, "Play that statement", "Play and pause", "To the statement before", "from its start", "To the guess"
+        dialog, "Play that statement", "Play or pause", "To the statement before", "from its start", "Go to the guess"
     )
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
@@ -303,10 +303,10 @@ def test_a_guess_is_made_once_and_answered_in_place(open_page: OpenPage, maker: 
     for player, index in (("ann", 1), ("bob", 0), ("cleo", 1)):
         maker.guess(challenge=challenge, player=player, index=index)
     page = visit(open_page, challenge)
-    expect(page.get_by_role("button", name="Choose one first")).to_have_attribute("aria-disabled", "true")
-    page.get_by_role("button", name="Choose one first").click(force=True)
+    expect(page.get_by_role("button", name="Choose a statement")).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Choose a statement").click(force=True)
     expect(page.get_by_role("radio").first).to_be_focused()
-    expect(page.get_by_text("One guess, no second try")).to_be_visible()
+    expect(page.get_by_text("You have only one guess")).to_be_visible()
     guess(page, 2)
     heading = page.get_by_role("heading", name="You found it.")
     expect(heading).to_be_focused()
@@ -332,7 +332,7 @@ def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, maker:
     guess(page, 1)
     expect(page.get_by_role("heading", name="Not this time.")).to_be_focused()
     expect(page.get_by_text("You said 1, but number 3 was the lie.")).to_be_visible()
-    expect(option(page, 1)).to_contain_text("True, your guess")
+    expect(option(page, 1)).to_contain_text("True; your guess")
     expect(option(page, 3)).to_contain_text("The lie")
     # The link leads to the next challenge before the statistics are loaded.
     further = page.get_by_role("link", name="Next challenge")
@@ -341,7 +341,7 @@ def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, maker:
     # The statistics may arrive while the link has the focus.
     wait_until(lambda: page.evaluate("true") and held)
     held[0].continue_()
-    expect(page.get_by_text("You are the first who guessed.")).to_be_visible()
+    expect(page.get_by_text("You are the first player.")).to_be_visible()
     page.keyboard.press("Enter")  # the page grows below the answer, so a click might miss the link
     # Its video may load later.
     page.wait_for_url(f"**/challenges/{second}", wait_until="commit")
@@ -355,15 +355,15 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
     challenge = maker.of(films["30"], lie=1)
     page = visit(open_page, challenge, quiet=False)
     for button, words, said in (
-        ("Report this challenge", "It names my neighbour.", "A moderator will look at it."),
+        ("Report this challenge", "It names my neighbour.", "A moderator will check it."),
         ("Reported", "Again.", "You have reported it already"),
     ):
         page.get_by_role("button", name=button).click()
         dialog = page.get_by_role("dialog", name="Report this challenge")
-        dialog.get_by_role("button", name="Send the report").click()
-        expect(dialog).to_contain_text("Say in a few words what is wrong.")
-        dialog.get_by_label("What is wrong with it?").fill(words)
-        dialog.get_by_role("button", name="Send the report").click()
+        dialog.get_by_role("button", name="Send report").click()
+        expect(dialog).to_contain_text("Describe in a few words what is wrong.")
+        dialog.get_by_label("Why do you report this video?").fill(words)
+        dialog.get_by_role("button", name="Send report").click()
         expect(page.locator("[data-toasts]")).to_contain_text(said)
         assert maker.row(challenge=challenge)["reports"] == [[ACCOUNT, "It names my neighbour."]]
     page.keyboard.press("Escape")
@@ -374,7 +374,7 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
     wait_over(page, 3)
     guess(page, 2)
     note = page.get_by_role("alert")
-    expect_texts(note, "Your guess was not taken.", "The server cannot be reached. Check the network")
+    expect_texts(note, "Your guess was not saved.", "The server cannot be reached. Check the network")
     expect(page.get_by_role("radio", name=re.compile("^2"))).to_be_checked()
     page.context.set_offline(False)
 
@@ -384,8 +384,8 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
 
     page.route("**/guesses", lose, times=1)
     with page.expect_event("requestfailed"):
-        note.get_by_role("button", name="Try again").click()
-    note.get_by_role("button", name="Try again").click()
+        note.get_by_role("button", name="Retry").click()
+    note.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
     assert maker.row(challenge=challenge)["guesses"] == [[ACCOUNT, 1]]
 
@@ -401,11 +401,11 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
     page.goto(f"/challenges/{challenge}")
     maker.unpublish(challenge=challenge)
     guess(page, 1)
-    expect(page.get_by_role("heading", name="This challenge is not here any more")).to_be_focused()
+    expect(page.get_by_role("heading", name="This challenge is no longer available")).to_be_focused()
     expect(page.get_by_role("link", name="All challenges").last).to_be_visible()
     expect(page.locator("[data-stage]")).to_be_hidden()
     page.reload()
-    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    expect(page.get_by_role("heading", name="Video not found")).to_be_visible()
 
 
 @pytest.mark.services
@@ -437,7 +437,7 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker,
     page.reload()
     expect(page.locator("[data-results]")).to_have_text("The one player who guessed found it.")
     expect(option(page, 1)).to_contain_text("1 of 1 chose it")
-    page.get_by_role("button", name="Make it a draft again").click()
+    page.get_by_role("button", name="Unpublish").click()
     expect(page.locator("[data-side] [data-status]")).to_have_text("Draft")
     # A challenge that was played keeps its lie, so that only its title can be changed.
     page.get_by_role("button", name="Edit").click()
@@ -454,20 +454,20 @@ def test_guests_play_an_own_one_by_its_link_until_it_is_deleted(
 ) -> None:
     challenge = maker.of(films["30"], owner=ACCOUNT, title=TITLE, lie=1)
     own = visit(open_page, challenge)
-    own.get_by_role("checkbox", name="People without an account may play it by its link").check()
+    own.get_by_role("checkbox", name="People without an account can play it with the link").check()
     wait_until(lambda: program.call("GET", f"{API}/{challenge}")["guests_may_play"])
     page = visit(open_page, challenge, anonymous=True)
     expect(page).to_have_title(f"{TITLE} · VOD Sync")
     expect(page.get_by_role("button", name="Report this challenge")).to_have_count(0)
     guess(page, 2)
     expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
-    expect(page.locator("[data-found]")).to_have_text("You are the first who guessed.")
+    expect(page.locator("[data-found]")).to_have_text("You are the first player.")
     # The browser stays the same guest.
     page.reload()
     expect(page.get_by_role("heading", name="You found it.")).to_be_visible()
     own.reload()
     expect(own.locator("[data-results]")).to_have_text("The one player who guessed found it.")
-    own.get_by_role("checkbox", name="People without an account may play it by its link").uncheck()
+    own.get_by_role("checkbox", name="People without an account can play it with the link").uncheck()
     wait_until(lambda: not program.call("GET", f"{API}/{challenge}")["guests_may_play"])
     page.goto(f"/challenges/{challenge}")
     expect(page).to_have_url(re.compile(r"/login\?next="))
@@ -494,7 +494,7 @@ def test_guests_play_an_own_one_by_its_link_until_it_is_deleted(
     expect(own.locator("[data-side] .sticky-foot").get_by_role("button")).to_have_text(["Delete"])
     with check("an admin may look at a draft but not guess"):
         page = visit(open_page, maker.of(films["30"], is_published=False), session=backstage.admin_session())
-        expect(page.get_by_text("It cannot be played now.")).to_be_visible()
+        expect(page.get_by_text("This challenge cannot be played now.")).to_be_visible()
         expect(page.get_by_role("radio")).to_have_count(0)
         expect(option(page, 2)).not_to_contain_text("lie")
 
@@ -535,7 +535,7 @@ def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, films: dict[str, F
     page.wait_for_function("() => document.getAnimations().every((one) => one.playState === 'finished')")
     assert axe_findings(page) == []
     guess(page, 1)
-    expect(page.get_by_text("You are the first who guessed.")).to_be_visible()
+    expect(page.get_by_text("You are the first player.")).to_be_visible()
     assert axe_findings(page) == []
     page.goto(f"/challenges/{maker.of(one, owner=ACCOUNT, is_published=False)}")
     page.get_by_role("button", name="Edit").click()

@@ -64,12 +64,12 @@ def test_challenges_are_listed_and_the_address_keeps_a_search(open_page: OpenPag
     expect(cards(page)).to_have_count(2)
     page.wait_for_url("**/challenges?search=lan")
     page.reload()
-    search = page.get_by_label("Search the titles")
+    search = page.get_by_label("Search titles")
     expect(search).to_have_value("lan")
     expect(cards(page)).to_have_count(2)
     search.fill("nothing like it")
-    expect(page.get_by_role("heading", name="Nothing matches “nothing like it”")).to_be_visible()
-    page.get_by_role("button", name="Clear the search").click()
+    expect(page.get_by_role("heading", name="No videos match “nothing like it”")).to_be_visible()
+    page.get_by_role("button", name="Clear search").click()
     expect(cards(page)).to_have_count(4)
     page.get_by_role("link", name="New at the LAN", exact=True).last.click()
     page.wait_for_url(f"**/challenges/{new}")
@@ -83,7 +83,7 @@ def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, mak
     page.goto("/challenges")
     expect(page.locator("[data-list-state] .skeleton").first).to_be_visible()
     held[0].fulfill(status=500, json=BROKEN)
-    page.get_by_role("alert").get_by_role("button", name="Try again").click()
+    page.get_by_role("alert").get_by_role("button", name="Retry").click()
     expect(cards(page)).to_have_count(1)
     expect_absent(page.get_by_role("alert"), page.locator(".skeleton"))
     # Its picture's file is not there.
@@ -95,21 +95,21 @@ def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, mak
     page.reload()
     expect(page.get_by_role("heading", name="No challenges yet")).to_be_visible()
     assert page.locator("main .btn.primary").count() == 1
-    make = page.locator(".empty").get_by_role("link", name="Make a challenge")
+    make = page.locator(".empty").get_by_role("link", name="Create a challenge")
     expect(make).to_have_attribute("href", "/challenges/new")
     expect(page.locator("[data-score]")).to_be_hidden()
     page.get_by_role("link", name="Not played").click()
     expect(page.get_by_role("heading", name="Nothing left to play")).to_be_visible()
     page.get_by_role("link", name="Mine", exact=True).click()
-    expect(page.get_by_role("heading", name="You have made none yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="You have no challenges yet")).to_be_visible()
 
 
 @pytest.mark.services
 def test_what_is_in_the_making_leads_on_and_a_long_list_too(open_page: OpenPage, maker: Maker, short: Film) -> None:
     made = {
-        "Waiting for its clips": maker.merge(owner=ACCOUNT, title="Begun"),
+        "Waiting for clips": maker.merge(owner=ACCOUNT, title="Begun"),
         "Merging": maker.merge(owner=ACCOUNT, title="At work", status="processing", percent=40),
-        "Merged, to be told which is the lie": maker.merge(owner=ACCOUNT, title="Merged", status="completed"),
+        "Merged: choose the lie": maker.merge(owner=ACCOUNT, title="Merged", status="completed"),
         "Failed": maker.merge(
             owner=ACCOUNT, title="Broken", status="failed", type="clip_unreadable", message="Clip 2 cannot be read."
         ),
@@ -122,7 +122,7 @@ def test_what_is_in_the_making_leads_on_and_a_long_list_too(open_page: OpenPage,
         row = page.locator(f"[data-merge='{merge}']")
         expect(row.locator(".status")).to_have_text(word)
         expect(row.get_by_role("link")).to_have_attribute("href", f"/challenges/new?merge={merge}")
-    expect(page.locator("[data-merges-words]")).to_have_text("1 is merged and can be finished")
+    expect(page.locator("[data-merges-words]")).to_have_text("1 is ready to finish")
     expect(page.locator(f"[data-merge='{made['Failed']}']")).to_contain_text("Clip 2 cannot be read.")
     working = page.locator(f"[data-merge='{made['Merging']}']")
     expect(working).to_contain_text("70 %")
@@ -158,4 +158,4 @@ def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, short: Film, size:
     expect_fine(page)
     if size == PHONE:
         assert page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main .segmented a") == []
-        expect(page.get_by_role("link", name="Make a challenge")).to_be_in_viewport()
+        expect(page.get_by_role("link", name="Create a challenge")).to_be_in_viewport()

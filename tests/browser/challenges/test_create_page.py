@@ -86,12 +86,12 @@ def fill(page: Page, clips: list[Path]) -> None:
     expect(page.locator(".slot .facts:visible")).to_have_count(len(clips))
     page.get_by_label("Title").fill(TITLE)
     for number, text in enumerate(TEXTS[: len(clips)], 1):
-        page.get_by_label(f"In words (optional), statement {number}").fill(text)
+        page.get_by_label(f"Text (optional), statement {number}").fill(text)
     slot(page, LIE + 1).get_by_role("radio").check()
 
 
 def make(page: Page) -> None:
-    page.get_by_role("button", name="Make the challenge").click()
+    page.get_by_role("button", name="Create challenge").click()
 
 
 def wait_made(page: Page) -> None:
@@ -169,7 +169,7 @@ def test_three_clips_become_a_published_challenge(open_page: OpenPage, program: 
     asked: list[Request] = []
     page.on("request", lambda request: asked.append(request) if request.method != "GET" else None)
     fill(page, clips)
-    page.get_by_label("Level the loudness").check()
+    page.get_by_label("Normalise the loudness").check()
     make(page)
     wait_made(page)
     assert page.evaluate(KEPT) == []
@@ -180,7 +180,7 @@ def test_three_clips_become_a_published_challenge(open_page: OpenPage, program: 
     page.wait_for_function("(film) => film.paused && film.currentTime > 6.5", arg=film)
     # Without a stop it would play to 12 s. A busy machine stops it late.
     assert page.evaluate("(film) => film.currentTime", film) < 7.5
-    page.get_by_label("What statement 3 says").fill("The power went out at match point.")
+    page.get_by_label("Text of statement 3 says").fill("The power went out at match point.")
     challenge = publish(page, program)
 
     assert (challenge["status"], challenge["title"], challenge["lie_statement_index"]) == ("published", TITLE, LIE)
@@ -216,7 +216,7 @@ def test_a_recording_becomes_a_draft(chromium: Browser, program: Program, signed
         # Escape stops the recording and keeps it.
         page.keyboard.press("Escape")
         expect(dialog).to_have_attribute("data-state", "taken")
-        dialog.get_by_role("button", name="Take it again").click()
+        dialog.get_by_role("button", name="Record again").click()
         assert axe_findings(page) == []
         dialog.get_by_role("button", name="Record").click()
         expect(dialog).to_contain_text(SOME_SECONDS)
@@ -228,7 +228,7 @@ def test_a_recording_becomes_a_draft(chromium: Browser, program: Program, signed
         slot(page, 2).get_by_role("radio").check()
         make(page)
         wait_made(page)
-        page.get_by_role("button", name="Keep as draft").click()
+        page.get_by_role("button", name="Save as draft").click()
         page.wait_for_url(re.compile(r"/challenges/[0-9a-f-]{36}$"))
     finally:
         browser.close()
@@ -257,7 +257,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
         if count % 8 == 0:
             route.abort()
         elif count % 4 == 0:
-            body = {"ok": False, "error": "A part of the service is down.", "type": "unavailable", "code": 503}
+            body = {"ok": False, "error": "Part of the service is unavailable.", "type": "unavailable", "code": 503}
             route.fulfill(status=503, json=body, headers={"Retry-After": "1"})
         else:
             route.fallback()
@@ -268,7 +268,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
     make(page)
     wait_sent(page, 15)
     page.get_by_role("button", name="Pause").click()
-    expect(page.locator(".working")).to_contain_text("Paused by you")
+    expect(page.locator(".working")).to_contain_text("Paused")
     before = len(sent)
     shelf.set_rate(session, -1)
     page.wait_for_function("(since) => performance.now() > since + 1500", arg=page.evaluate("performance.now()"))
@@ -285,7 +285,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
     assert sent[before:]
     assert not known & set(sent[before:])
     page.context.set_offline(True)
-    expect_texts(page.locator(".working"), "No connection", "goes on with the network")
+    expect_texts(page.locator(".working"), "No connection", "continues when you are online")
     before, known = len(sent), set(there)
     page.context.set_offline(False)
     expect(page.locator(".file[data-state=checking]")).to_have_count(3)
@@ -300,7 +300,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
         assert digests_of(program, upload["session_id"]) == pieces
     let_go(page, "**/upload/*/complete", held)
     wait_made(page)
-    expect(page.get_by_label("What statement 1 says")).to_have_value(TEXTS[0])
+    expect(page.get_by_label("Text of statement 1 says")).to_have_value(TEXTS[0])
     expect(page.get_by_role("radio", name="The lie: statement 2")).to_be_checked()
 
 
@@ -342,9 +342,9 @@ def test_lost_answers_make_one_merge_and_challenge(open_page: OpenPage, program:
     make(page)
     expect(page.get_by_role("heading", name="The merge failed")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("The scanner is away.")
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("alert")).to_contain_text("The challenge was not saved.", timeout=shelf.TAKEN_IN)
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Retry").click()
     wait_made(page)
     assert (len(lost), len(retried)) == (2, 1)
     assert len(merges(program)) == 1
@@ -360,7 +360,7 @@ def test_a_stopped_upload_leaves_nothing_behind(open_page: OpenPage, program: Pr
     make(page)
     expect(page.locator(".file[data-state=sending]")).to_have_count(3)
     page.get_by_role("button", name="Cancel").click()
-    dialog = page.get_by_role("alertdialog", name="Stop sending the clips?")
+    dialog = page.get_by_role("alertdialog", name="Stop uploading the clips?")
     assert axe_findings(page) == []
     dialog.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Sending 3 clips")).to_be_visible()
@@ -390,17 +390,17 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
         "video_mime_types": ["video/mp4"] * 2, "challenge_title": TITLE, "chunk_size": PIECE,
     })  # fmt: skip
     page = open_page(f"/challenges/new?merge={begun['merge_session_id']}")
-    expect(page.get_by_text("The clips are not in this browser")).to_be_visible()
+    expect(page.get_by_text("This browser does not have the clips")).to_be_visible()
     field = page.get_by_label("Choose the clips again")
     field.set_input_files([str(clips[2]), str(clips[1])])
     expect(page.locator(".file").nth(1)).to_have_attribute("data-state", "arrived")
     expect(page.get_by_role("alert")).to_contain_text("“my clip 3.mp4” has 1.3 MiB")
     field.set_input_files(str(clips[0]))
-    expect(page.get_by_role("heading", name="Watch it, then publish it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Watch the video, then publish it")).to_be_visible()
     expect(page.get_by_role("textbox", name="Title")).to_have_value(TITLE)
     # The other device does not know which statement is the lie.
     page.get_by_role("button", name="Publish").click()
-    expect(page.get_by_role("alert")).to_contain_text("Say which one is the lie.")
+    expect(page.get_by_role("alert")).to_contain_text("Choose which statement is the lie.")
     page.get_by_role("radio", name="The lie: statement 2").check()
     assert publish(page, program)["lie_statement_index"] == 1
 
@@ -419,7 +419,7 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
     expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
     expect(slot(page, 3).get_by_role("radio")).to_be_checked()
     expect(page.get_by_role("button", name="Move statement 3 down")).to_be_focused()
-    expect(page.locator("[data-said]")).to_have_text("Moved. It is statement 3 now.")
+    expect(page.locator("[data-said]")).to_have_text("Moved. It is now statement 3 now.")
     page.get_by_role("button", name="Add a statement").press("Enter")
     expect(page.get_by_label("Choose a clip for statement 4")).to_be_focused()
     for number in (4, 2):
@@ -435,9 +435,11 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
     expect(slot(page, 2).get_by_role("radio")).to_be_checked()
     other = page.context.new_page()
     other.goto("/challenges/new")
-    expect(other.get_by_role("heading", name="A challenge is being made in another tab")).to_be_visible()
-    other.get_by_role("button", name="Go on here").click()
-    expect_visible(slot(other, 2).locator("video"), page.get_by_role("heading", name="It goes on in another tab"))
+    expect(other.get_by_role("heading", name="A challenge is being created in another tab")).to_be_visible()
+    other.get_by_role("button", name="Continue here").click()
+    expect_visible(
+        slot(other, 2).locator("video"), page.get_by_role("heading", name="This challenge continues in another tab")
+    )
 
 
 @pytest.mark.services
@@ -449,7 +451,7 @@ def test_a_refused_clip_is_replaced(open_page: OpenPage, program: Program, clips
     expect(slot(page, 2)).to_contain_text("This browser cannot show it")
     make(page)
     expect(page.get_by_role("heading", name="Clip 2 cannot be used")).to_be_visible()
-    advice = "Check that it plays and was copied whole, or record it again."
+    advice = "Check that it plays and is complete, or record it again."
     expect(page.get_by_role("alert")).to_contain_text(advice)
     expect(page.locator(".file.fail")).to_contain_text(TEXTS[1])
     # A reloaded page learns of the failure from the merge.
@@ -490,7 +492,7 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
     expect(page.get_by_label("Title")).to_be_focused()
     expect(page.get_by_text("Give it a title")).to_be_visible()
     expect(page.get_by_text("Choose a clip, record one, or remove this statement.")).to_have_count(3)
-    expect(page.locator("#lie-problem")).to_have_text("Say which one is the lie: mark it beside its clip.")
+    expect(page.locator("#lie-problem")).to_have_text("Choose which statement is the lie.")
     notes, empty, large = tmp_path / "notes.mp4", tmp_path / "empty.mp4", tmp_path / "large.mp4"
     notes.write_text("No video.\n" * 500)
     empty.touch()
@@ -498,12 +500,12 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
         file.truncate(513 * MIB)
     choose(page, 1, notes, large, empty)
     expect(slot(page, 1)).to_contain_text("“notes.mp4”: Not a video.")
-    expect(slot(page, 2)).to_contain_text("Your plan takes files up to 512 MiB.")
-    expect(slot(page, 3)).to_contain_text("The file is empty.")
+    expect(slot(page, 2)).to_contain_text("Your plan allows files up to 512 MiB.")
+    expect(slot(page, 3)).to_contain_text("Choose another file.")
     choose(page, 1, *[clips[0]] * 11)
     expect(page.locator("[data-slot]")).to_have_count(10)
     toasts = page.locator("[data-toasts]")
-    expect(toasts).to_contain_text("A challenge has 10 statements at most: one file was left out.")
+    expect(toasts).to_contain_text("A challenge can have at most 10 statements at most: one file was left out.")
     expect(page.get_by_role("button", name="Add a statement")).to_be_hidden()
     assert merges(program) == []
     with check("the length of a video that the browser cannot play is read from its file"):

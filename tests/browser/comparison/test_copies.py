@@ -21,7 +21,7 @@ def test_quick_copies_are_made_and_played(
 ) -> None:
     backstage.no_copies()
     page = open_page(f"/compare/{comparison['session_id']}")
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    expect(page.locator("[data-sync-word]")).to_have_text("paused, in sync")
     offer = page.locator("[data-copies-offer]")
     # Each seek arrives as late as from a keyframe far behind.
     page.evaluate(
@@ -101,11 +101,11 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
     page = open_page(f"/compare/{make_comparison(program, [alpha, hevc, stream])['session_id']}", quiet=False)
     word, panes = page.locator("[data-sync-word]"), page.locator("[data-pane]")
     # Nothing is in step that shows no picture.
-    expect(word).to_have_text("one not shown")
-    expect(panes.nth(1)).to_contain_text("A copy that this browser can show is being made.", timeout=30_000)
+    expect(word).to_have_text("1 video failed")
+    expect(panes.nth(1)).to_contain_text("A copy that this browser can show is processing.", timeout=30_000)
     expect(panes.nth(1).locator("[data-out-of-step]")).to_have_text("–")
     expect(panes.nth(1).locator("video")).to_have_attribute("src", COPY, timeout=120_000)
-    expect(word).to_have_text("on the frame", timeout=60_000)
+    expect(word).to_have_text("paused, in sync", timeout=60_000)
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.videoWidth > 0)")
     # Of a transport stream the program makes one that browsers play; it needs no quick copy.
     expect(panes.nth(2).locator("video")).to_have_attribute("src", ORIGINAL)
@@ -115,8 +115,8 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
 def move_on(page: Page) -> None:
     """One second, and wait until all pictures stand there."""
     page.keyboard.press("ArrowRight")
-    expect(page.locator("[data-sync-word]")).not_to_have_text("on the frame")
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    expect(page.locator("[data-sync-word]")).not_to_have_text("paused, in sync")
+    expect(page.locator("[data-sync-word]")).to_have_text("paused, in sync")
 
 
 def expect_sources(page: Page, kind: re.Pattern[str]) -> None:

@@ -62,7 +62,7 @@ def rows(page: Page) -> Locator:
 
 
 def details(page: Page) -> Locator:
-    return page.get_by_role("region", name="The chosen event")
+    return page.get_by_role("region", name="Selected event")
 
 
 def test_others_see_each_change_of_an_event(page: Page, open_page: OpenPage, address: str, events: Events) -> None:
@@ -237,17 +237,17 @@ def test_the_list_is_filtered_saved_as_a_file_and_read_again(page: Page, events:
     expect(page.locator("[data-event-layer] .marker")).to_have_count(1)
     page.get_by_role("button", name=re.compile("More filters")).click()
     page.get_by_label("Video", exact=True).select_option("A")
-    expect(page.get_by_text("The filters let none through.")).to_be_visible()
+    expect(page.get_by_text("No event matches the filters.")).to_be_visible()
     page.get_by_role("button", name="Show all events").click()
     expect(rows(page)).to_have_count(2)
 
-    page.get_by_role("button", name="Find events, events as files").click()
+    page.get_by_role("button", name="Find, import and export events").click()
     with page.expect_download() as downloading:
-        page.get_by_role("menuitem", name="Save as CSV").click()
+        page.get_by_role("menuitem", name="Export as CSV").click()
     file = tmp_path / "events.csv"
     downloading.value.save_as(file)
     assert "Out" in file.read_text()
-    page.get_by_label("A file of events").set_input_files(file)
+    page.get_by_label("Events file").set_input_files(file)
     expect(page.get_by_text("2 events added.")).to_be_visible()
     assert len(events.all()) == 4
 
@@ -260,7 +260,7 @@ def test_a_long_list_is_one_tab_stop_and_partly_drawn(page: Page, program: Progr
     assert 5 < rows(page).count() < 60
     assert 5 < page.locator("[data-event-layer] .marker").count() < 150
     expect(page.locator("[data-event-list] .event-row[tabindex='0']")).to_have_count(1)
-    page.get_by_role("button", name="Find events, events as files").focus()
+    page.get_by_role("button", name="Find, import and export events").focus()
     press(page, "Tab", "End")
     expect(page.locator(":focus")).to_contain_text("n 499")
     press(page, "Home", "ArrowDown", "Enter")
@@ -276,7 +276,7 @@ def test_a_long_list_is_one_tab_stop_and_partly_drawn(page: Page, program: Progr
 
 @pytest.mark.services
 def test_the_program_finds_events_and_a_reel_of_one_kind_is_asked_for(page: Page, events: Events) -> None:
-    page.get_by_role("button", name="Find events, events as files").click()
+    page.get_by_role("button", name="Find, import and export events").click()
     page.get_by_role("menuitem", name="Find events in the videos").click()
     dialog = page.get_by_role("dialog", name="Find events")
     for label in ("Highlights", "Shots", "B bravo.mp4", "C charlie.mp4"):
@@ -290,14 +290,14 @@ def test_the_program_finds_events_and_a_reel_of_one_kind_is_asked_for(page: Page
     }
     expect(rows(page)).to_have_count(len(found))
     rows(page).first.click()
-    expect(details(page)).to_contain_text("found in the sound")
+    expect(details(page)).to_contain_text("detected in the sound")
 
     events.make(vod_id="A", time=10.0)
     expect(rows(page)).to_have_count(len(found) + 1)
     page.get_by_role("button", name="Export").click()
     dialog = page.get_by_role("dialog", name="Export a video")
     expect(dialog.get_by_label("Seconds before each moment")).to_be_hidden()
-    dialog.get_by_label("Show").select_option(label="Only the moments of Kill (1)")
+    dialog.get_by_label("Show").select_option(label="Only Kill (1)")
     dialog.get_by_label("Seconds before each moment").fill("1.5")
     with page.expect_request("**/export") as asked:
         dialog.get_by_role("button", name="Export", exact=True).click()
@@ -310,7 +310,7 @@ def test_the_program_finds_events_and_a_reel_of_one_kind_is_asked_for(page: Page
 def test_events_are_printed_with_their_frames(page: Page, events: Events, recordings: list[Recording]) -> None:
     events.make(vod_id="A", time=10.0, label="Plain")
     events.make(vod_id="B", time=8.0, kind="comment", body="Why, @watcher?", drawing={"strokes": [STROKE]})
-    page.get_by_role("button", name="Find events, events as files").click()
+    page.get_by_role("button", name="Find, import and export events").click()
     page.get_by_role("menuitem", name="Print").click()
     expect(page.locator("[data-state]")).to_have_text("1 event")
     expect(page.locator("[data-events]")).to_contain_text("Why, @watcher?")
@@ -334,7 +334,7 @@ def test_events_are_printed_with_their_frames(page: Page, events: Events, record
         found[letter] = decode_barcode(cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR))
     assert found == expected
     expect(page.locator(".frame path")).to_have_count(2)
-    page.get_by_label("Only what somebody wrote or drew").uncheck()
+    page.get_by_label("Only events with text or drawings").uncheck()
     expect(page.locator("[data-state]")).to_have_text("2 events")
     page.emulate_media(media="print")
     expect(page.get_by_role("button", name="Print")).to_be_hidden()
@@ -346,7 +346,7 @@ def test_events_are_printed_with_their_frames(page: Page, events: Events, record
 
 
 def comment(page: Page) -> Locator:
-    return page.get_by_label("What happens")
+    return page.get_by_label("Name of the event")
 
 
 def drafts(page: Page) -> Locator:

@@ -199,7 +199,7 @@ def test_a_faster_clock_moves_a_video(page: Page, comparison: dict[str, Any], pr
     page.locator("[data-lanes]").press("Shift+ArrowRight")  # where all of them are on
     wait_until_standing(page)
     page.get_by_role("tab", name="Calibrate").click()
-    field = page.get_by_label("How much faster the clock of B runs, in ppm")
+    field = page.get_by_label("Clock drift of B , in ppm")
     fill(field, "1000")
     path = f"{BASE}/{comparison['session_id']}/offsets"
     wait_until(lambda: vod_b(program, comparison)["drift_ppm"] == 1000, 10, "the drift that was typed")

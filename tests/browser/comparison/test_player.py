@@ -69,7 +69,7 @@ def test_offsets_layout_stay(page: Page, offsets: Offsets, program: Program, com
     for key, mode in (("w", "wipe"), ("b", "overlay"), ("d", "difference"), ("d", "grid")):
         page.keyboard.press(key)
         expect(stage).to_have_attribute("data-mode", mode)
-    page.get_by_role("button", name="Make C the large one").click()
+    page.get_by_role("button", name="Make C the main video").click()
     wait_until(lambda: session_of(program, comparison["session_id"])["ui_state"].get("main") == "C")
     page.reload()
     expect(stage).to_have_attribute("data-layout", "row")
@@ -116,7 +116,7 @@ def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Progra
     # Where all have begun.
     program.call("PUT", f"{BASE}/{comparison['session_id']}/global-seek", {"timestamp": 20})
     page.goto(f"/compare/{comparison['session_id']}?alone=B")
-    expect(page.locator("[data-sync-word]")).to_have_text("one unlinked")
+    expect(page.locator("[data-sync-word]")).to_have_text("1 video unlinked")
     expect(page.get_by_text("B moves alone")).to_be_visible()
     old, frames = offsets.of("B"), frames_on_screen(page)
     page.get_by_role("button", name="B one frame forward").click()
@@ -168,14 +168,14 @@ def test_keys_are_in_the_help_and_the_names_of_buttons_and_can_be_switched_off(p
     page.get_by_role("button", name="Keys and help").click()
     expect(page.get_by_role("dialog")).to_contain_text("Wipe, overlay, difference")
     assert axe_findings(page) == []
-    page.get_by_label("Single keys work on this device").uncheck()
+    page.get_by_label("Single-key shortcuts on this device").uncheck()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.get_by_role("button", name="Keys and help")).to_be_focused()
     page.keyboard.press("w")
     expect(stage).to_have_attribute("data-mode", "grid")
     page.keyboard.press("?")
-    page.get_by_label("Single keys work on this device").check()
+    page.get_by_label("Single-key shortcuts on this device").check()
     page.keyboard.press("Escape")
     for key, mode in (("w", "wipe"), ("d", "difference")):
         page.keyboard.press(key)

@@ -29,7 +29,7 @@ def address(guest: str, comparison: dict[str, Any]) -> str:
 
 def expect_ended(page: Page) -> None:
     """Wait until the page says that it is over; no video may be left in it."""
-    expect(page.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
+    expect(page.get_by_text("This comparison was deleted, or you no longer have access to it.")).to_be_visible()
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
 
 
@@ -43,7 +43,7 @@ def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: s
     expect(dialog.get_by_role("button", name="Remove guest")).to_be_visible()
     click(dialog, "Close")
     there = open_page("/compare", session=guest)
-    expect(there.locator("tbody tr")).to_contain_text("watcher, you may watch")
+    expect(there.locator("tbody tr")).to_contain_text("watcher, You can watch")
     there.get_by_role("link", name="Match 2041").click()
     wait_until_standing(there)
     expect(there.get_by_text("you may comment")).to_be_visible()
@@ -62,7 +62,7 @@ def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: s
 
     host.locator("[data-lanes]").press("c")
     host.keyboard.type("Why so late, @gu")
-    offers = host.get_by_role("listbox", name="Who can be named")
+    offers = host.get_by_role("listbox", name="People you can mention")
     expect(offers.get_by_role("option")).to_have_text(["guest"])
     host.keyboard.press("Enter")
     expect(offers).to_be_hidden()
@@ -70,7 +70,7 @@ def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: s
     expect(there.locator("[data-toasts]")).to_contain_text("watcher mentions you.")
     button = there.get_by_role("button", name="@ 1 event mentions you")
     button.click()
-    expect(there.get_by_role("region", name="The chosen event").get_by_label("Note")).to_have_value(
+    expect(there.get_by_role("region", name="Selected event").get_by_label("Note")).to_have_value(
         "Why so late, @guest ?"
     )
     expect(button).to_be_hidden()
@@ -91,11 +91,11 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     shares = f"{BASE}/{address.rsplit('/', 1)[1]}/shares"
     made = program.call("POST", shares, {"username": "guest", "role": "viewer"})["share"]
     there = open_page(address, session=guest, quiet=False)
-    expect(there.get_by_text("you may watch")).to_be_visible()
+    expect(there.get_by_text("You can watch")).to_be_visible()
     there.keyboard.press("c")
-    expect(there.get_by_text("Nothing can be changed here.")).to_be_visible()
+    expect(there.get_by_text("You cannot change this comparison.")).to_be_visible()
     program.call("PATCH", f"{shares}/{made['share_id']}", {"role": "editor"})
-    expect(there.get_by_text("you may edit")).to_be_visible()
+    expect(there.get_by_text("You can edit")).to_be_visible()
     there.get_by_role("button", name="B one frame later").click()
     expect(there.get_by_label("Offset of B in seconds")).not_to_have_value("+2.484 s")
 
@@ -106,7 +106,7 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     click(host, "Remove guest")
     expect_ended(there)
     there.reload()
-    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
+    expect(there.get_by_role("heading", name="Video not found")).to_be_visible()
 
 
 def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Program, guest: str, address: str) -> None:
@@ -114,7 +114,7 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
     host, there = open_page(address), open_page(address, session=guest)
     for page in (host, there):
         wait_until_standing(page)
-        expect(page.get_by_role("list", name="Who is here").get_by_role("listitem")).to_have_count(2)
+        expect(page.get_by_role("list", name="Connected people").get_by_role("listitem")).to_have_count(2)
     there.get_by_role("button", name="Following").click()
     expect(host.get_by_text("guest, editor, moves alone")).to_be_attached()
     host.locator("[data-lanes]").press("PageUp")
@@ -123,11 +123,11 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
     there.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until(lambda: frames_on_screen(there)["A"] == 300)
     assert frames_on_screen(host)["A"] == 600
-    there.get_by_role("button", name="Moving alone").click()
+    there.get_by_role("button", name="Not following").click()
     wait_until(lambda: frames_on_screen(there)["A"] == 600)
     there.locator("[data-lanes]").press("Home")
     wait_until(lambda: frames_on_screen(host)["A"] == 0)
-    people = host.get_by_role("list", name="Who is here")
+    people = host.get_by_role("list", name="Connected people")
     expect(people).to_contain_text("guest, editor, moved the clock last")
     host.reload()
     # A page lists the people, and does not name an earlier move of the clock.
@@ -141,9 +141,9 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     host = open_page(address)
     click(host, "Share")
     dialog = host.get_by_role("dialog")
-    dialog.get_by_label("Visitors may").select_option(label="Watch and comment")
+    dialog.get_by_label("Visitors can").select_option(label="Watch and comment")
     dialog.get_by_label("Password, if").fill("open sesame")
-    click(dialog, "Make a link")
+    click(dialog, "Create link")
     link = f"/r/{dialog.locator('[data-link-url]').inner_text().rsplit('/', 1)[1]}"
     expect(dialog.get_by_role("list", name="Links").get_by_role("listitem")).to_have_count(1)
     click(dialog, "Close")
@@ -153,15 +153,15 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     there.goto(link)
     there.get_by_label("Password", exact=True).fill("close sesame")
     there.get_by_role("button", name="Open").click()
-    expect(there.get_by_text("That is not the password.")).to_be_visible()
+    expect(there.get_by_text("Wrong password. Check it and try again.")).to_be_visible()
     there.get_by_label("Password", exact=True).fill("open sesame")
     there.get_by_role("button", name="Open").click()
     wait_until_standing(there)
     there.get_by_label("visitor").click()
     there.get_by_label("Your name").fill("Ann")
-    there.get_by_role("button", name="Use this name").click()
+    there.get_by_role("button", name="Save name").click()
     wait_until_standing(there)
-    expect(host.get_by_role("list", name="Who is here")).to_contain_text("AN")
+    expect(host.get_by_role("list", name="Connected people")).to_contain_text("AN")
     host.locator("[data-lanes]").press("PageUp")
     wait_until(lambda: frames_on_screen(there, only="A")["A"] == 600)
     there.keyboard.press("c")
@@ -172,4 +172,4 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     click(host, "Share", "Withdraw the link")
     expect_ended(there)
     there.goto(link)
-    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
+    expect(there.get_by_role("heading", name="Video not found")).to_be_visible()

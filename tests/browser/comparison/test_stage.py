@@ -41,7 +41,7 @@ def test_the_pictures_have_most_of_the_window_and_the_side_panel_stays_as_it_was
     for letter in "ABC":
         card: Any = page.locator(f"[data-pane={letter}]").bounding_box()
         assert card["height"] > 0.95 * (stage["height"] - 16)
-    page.get_by_role("button", name="One large, the others small").click()
+    page.get_by_role("button", name="One large, others small").click()
     page.set_viewport_size({"width": 1280, "height": 700})
     timeline: Any = page.locator("[data-timeline]").bounding_box()
     assert timeline["y"] + timeline["height"] <= 700
@@ -107,13 +107,13 @@ def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, compari
     expect(form).to_be_hidden()
     page.get_by_role("button", name="Close", exact=True).tap()
     expect(page.locator(".side")).to_be_hidden()
-    page.get_by_role("button", name="Draw on the frame").tap()
+    page.get_by_role("button", name="Draw paused, in sync").tap()
     tools = page.get_by_role("toolbar", name="Drawing on A")
     for name in ("Pen", "Red", "Keep"):
         tools.get_by_role("button", name=name).tap(trial=True)
     tools.get_by_role("button", name="Cancel").tap()
     expect(tools).to_have_count(0)
-    page.get_by_role("button", name="Make B the large one").tap()
+    page.get_by_role("button", name="Make B the main video").tap()
     page.get_by_role("button", name="Overlay").tap()
     page.get_by_role("group", name="Video on top").get_by_role("button", name="C").last.tap()
     expect(page.locator("[data-pane=C]")).to_have_class(re.compile(r"\bover\b"))

@@ -66,7 +66,7 @@ def test_clock_and_offsets_are_shared_a_scrub_too_and_a_late_viewer_joins_where_
     for step in range(60):
         here.mouse.move(lanes["x"] + 40 + step * 12, lanes["y"] + 12)
     here.mouse.up()
-    expect(here.locator("[data-sync-word]")).to_have_text("on the frame")
+    expect(here.locator("[data-sync-word]")).to_have_text("paused, in sync")
     seconds = time.monotonic() - began
     last = time_of(here)
     assert last > 5
@@ -94,7 +94,7 @@ def test_a_seek_before_a_change(viewers: tuple[Page, Page], program: Program, co
 
     here.route(f"**{url}", after_a_seek)
     # Before and after something was moved here.
-    for layout, seconds in (("In a row", 7), ("One large, the others small", 3)):
+    for layout, seconds in (("In a row", 7), ("One large, others small", 3)):
         with here.expect_response(lambda answer: answer.request.method == "PATCH"):
             here.get_by_role("button", name=layout).click()
         for page in viewers:
@@ -114,8 +114,8 @@ def test_each_video_has_a_shared_clock_of_its_own_while_they_are_kept_one_by_one
     here, there = viewers
     there.locator("[data-lanes]").press("PageUp")
     wait_for_frame("A", 600)
-    there.get_by_text("How the videos are kept in step").click()
-    there.get_by_role("button", name="One by one").click()
+    there.get_by_text("Sync settings").click()
+    there.get_by_role("button", name="Independently").click()
     for page in viewers:
         expect(page.locator("[data-pane=B][data-one-by-one]")).to_be_attached()
     before = frames_on_screen(here)

@@ -114,7 +114,7 @@ def test_each_status_has_icon_word_and_time_and_filters_narrow(open_page: OpenPa
     expect(page.locator("[data-news]")).to_be_hidden()
     assert rows(page).count() == shown
     page.goto("/jobs?show=failed&kind=ingest")
-    expect(page.get_by_role("heading", name="No job here")).to_be_visible()
+    expect(page.get_by_role("heading", name="No matching jobs")).to_be_visible()
     page.get_by_role("link", name="Show all jobs").click()
     expect(row(page, jobs["Queued"])).to_be_visible()
     page.wait_for_load_state()  # with the script that goes where the choice leads
@@ -131,7 +131,7 @@ def refuse_once(page: Page, pattern: str, seconds: int) -> list[float]:
         calls.append(time.monotonic())
         if len(calls) > 1:
             return route.fallback()
-        answer = {"ok": False, "error": "Too many requests.", "code": 429, "type": "throttled", "request_id": "7f3a"}
+        answer = {"ok": False, "error": "Too many attempts.", "code": 429, "type": "throttled", "request_id": "7f3a"}
         route.fulfill(status=429, json=answer, headers={"Retry-After": str(seconds)})
 
     page.route(pattern, handle)
@@ -226,7 +226,7 @@ def test_a_lost_connection_is_made_up_for_and_its_lack_said(open_page: OpenPage,
     expect_texts(note, "The list could not be loaded.", "request 7f3a")
     expect(row(page, stays)).to_be_visible()
     page.unroute("**/jobs?part=list*")
-    note.get_by_role("button", name="Try again").click()
+    note.get_by_role("button", name="Retry").click()
     expect(row(page, new)).to_be_visible()
     expect(note).to_have_count(0)
 
@@ -237,7 +237,7 @@ def test_an_ended_session_is_renewed_on_the_page(open_page: OpenPage, backstage:
     page = open_page("/jobs", quiet=False)
     wait_live(page)
     banner = page.locator("[data-signed-out]")
-    dialog = page.get_by_role("dialog", name="Sign in again to go on")
+    dialog = page.get_by_role("dialog", name="Sign in again to continue")
     page.evaluate("window.stays = true")
     page.context.clear_cookies(name="sessionid")
     row(page, job).get_by_role("button", name="Cancel").click()

@@ -186,11 +186,11 @@ def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPa
     page.get_by_role("button", name="Move the start to 0:04.000").click()
     expect(process).to_have_attribute("aria-disabled", "false")
     type_into(page, "end", "9")
-    expect(page.locator("#says-start")).to_contain_text("The video ends at 0:08.000.")
+    expect(page.locator("#says-start")).to_contain_text("A moment ends after the end of the video ( 0:08.000.")
     page.get_by_role("button", name="Move the end to 0:08.000").click()
     type_into(page, "to", "3.5")
     expect(page.locator("#says-from")).to_contain_text("The sound ends at 0:01.000.")
-    page.get_by_role("button", name="Use the whole sound").click()
+    page.get_by_role("button", name="Use the complete sound").click()
     type_into(page, "start", "soon")
     expect(page.locator("#says-start")).to_contain_text("A time such as 0:38.600")
 
@@ -212,7 +212,7 @@ def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPa
     segments(page).nth(1).click()
     page.locator("[data-process]").click(force=True)
     expect(page.locator("[data-toasts]")).to_contain_text("1 to mend.")
-    expect(page.locator("#says-start")).to_contain_text("It ends before it begins.")
+    expect(page.locator("#says-start")).to_contain_text("The end must be after the start.")
     expect_fine(page)
 
 
@@ -242,7 +242,7 @@ def test_segments_move_up_to_their_neighbours(open_page: OpenPage, files: dict[s
         expect(start).to_have_value(re.compile(r"0:05\.(49|50)\d"))
     segments(page).nth(1).press("Delete")
     expect(segments(page)).to_have_count(1)
-    page.get_by_role("button", name="Bring it back").click()
+    page.get_by_role("button", name="Undo").click()
     expect(segments(page)).to_have_count(2)
     with check("keys"):
         segments(page).first.click()
@@ -261,7 +261,7 @@ def test_segments_move_up_to_their_neighbours(open_page: OpenPage, files: dict[s
     expect(page.locator("[data-add-segment]")).to_be_disabled()
     page.locator("[data-delete-segment]").click()
     make_segments(page, 4, length=0.5)
-    page.get_by_role("button", name="Bring it back").click()
+    page.get_by_role("button", name="Undo").click()
     expect(page.locator("[data-toasts]")).to_contain_text("Your plan allows 5 segments.")
     expect(segments(page)).to_have_count(5)
 
@@ -289,7 +289,7 @@ def test_another_video_keeps_what_was_made(open_page: OpenPage, files: dict[str,
     expect(page.locator("[data-add-segment]")).to_be_enabled()
     make_segments(page, 5)
     other.set_input_files(files["broken"])
-    expect(page.get_by_role("alert")).to_contain_text("This video cannot be taken.")
+    expect(page.get_by_role("alert")).to_contain_text("This video cannot be used.")
     expect(heading).to_have_text("trailer_take4")
     other.set_input_files(files["short"])
     expect(heading).to_have_text("pickup")
@@ -315,7 +315,7 @@ def test_sounds_are_chosen_and_recorded(page_with_microphone: Page, files: dict[
     silent = shelf.taken_in(program, files["short"], title="Without a sound")
     page.goto("/pro")
     page.locator("[data-library-video]").click()
-    dialog = page.get_by_role("dialog", name="A video of your library")
+    dialog = page.get_by_role("dialog", name="Choose a video from your library")
     for title in ("Trailer of the library", "Without a sound"):
         expect(dialog.get_by_role("listitem").filter(has_text=title)).to_have_count(1)
     assert axe_findings(page) == []
@@ -324,7 +324,7 @@ def test_sounds_are_chosen_and_recorded(page_with_microphone: Page, files: dict[
     dialog.get_by_role("button", name="Trailer of the library").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Trailer of the library")
     page.locator("[data-library-sound]").click()
-    sounds = page.get_by_role("dialog", name="The sound of a video of your library")
+    sounds = page.get_by_role("dialog", name="Use the sound of a library video")
     # The library may hold what other tests have left.
     expect(sounds.get_by_role("listitem").filter(has_text="Trailer of the library")).to_have_count(1)
     expect(sounds.get_by_role("listitem").filter(has_text="Without a sound")).to_have_count(0)
@@ -389,7 +389,7 @@ def test_sending_is_repeated_stopped_and_refused(open_page: OpenPage, files: dic
         with check(sound):
             page.locator("[data-sound-list] li").get_by_role("button", name="Remove").click()
             page.locator("[data-add-sounds]").set_input_files([files[sound]])
-            expect(page.locator("[data-sound-list]")).to_contain_text("not readable here")
+            expect(page.locator("[data-sound-list]")).to_contain_text("no preview")
             segments(page).first.click()
             field(page, "sound").select_option(index=1)
             process.click()
@@ -404,11 +404,11 @@ def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: P
     expect(edit).to_be_visible()
     page.route("**/media/renditions/**", lambda route: route.abort())
     edit.click()
-    expect(note).to_contain_text("The run cannot be edited now.")
+    expect(note).to_contain_text("The run could not be opened for editing.")
     expect(page.locator("[data-download]")).to_be_visible()
     page.unroute("**/media/renditions/**")
     page.route("**/media/stream/**", lambda route: route.fulfill(body="no video", content_type="video/mp4"))
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Retry").click()
     expect(note).to_contain_text("This browser cannot play the run's video.")
     expect(page.locator("[data-download]")).to_be_visible()
     page.unroute("**/media/stream/**")
@@ -431,7 +431,7 @@ def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: P
     assert second["sounds"][0]["duration"] == pytest.approx(first["sounds"][0]["duration"], abs=0.001)
     assert second["source"]["duration"] == first["source"]["duration"]
     # Both runs are of the same file, so they are compared at the current moment.
-    against = page.get_by_label("What it is compared with")
+    against = page.get_by_label("Compare with")
     expect(against.get_by_role("option")).to_have_count(2)
     go_to(page, 5)
     page.locator("[data-view=beside]").click()
@@ -448,19 +448,21 @@ def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: P
 @pytest.mark.services
 def test_text_is_removed_in_an_area(open_page: OpenPage, files: dict[str, Path], run: str, program: Program) -> None:
     page = open_page(f"/pro?job={NOWHERE}", quiet=False)
-    expect_texts(page.get_by_role("alert"), "This run cannot be shown.", "no longer exists, or you do not have access")
+    expect_texts(
+        page.get_by_role("alert"), "This run could not be opened.", "no longer exists, or you do not have access"
+    )
     page.goto("/pro")
     page.locator("[data-choose-video]").set_input_files(files["short"])
     expect(page.get_by_role("heading", level=1)).to_have_text("pickup")
     page.locator("[data-add-sounds]").set_input_files([files["line"]])
     make_segments(page, 0, 1.5)
     page.get_by_label("Remove text from the picture").check()
-    page.get_by_role("button", name="Only in an area").click()
+    page.get_by_role("button", name="Limit to an area").click()
     expect(page.locator(".roi-box")).to_be_focused()
     press(page, "ArrowUp", "Shift+ArrowLeft")
     page.get_by_label("Text from", exact=True).fill("2")
     fill(page.locator("#r-end"), "1", "Tab")
-    expect(page.locator("#says-removal")).to_have_text("It ends before it begins.")
+    expect(page.locator("#says-removal")).to_have_text("The end must be after the start.")
     expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
     fill(page.locator("#r-end"), "2.5", "Tab")
     assert axe_findings(page) == []
@@ -468,7 +470,7 @@ def test_text_is_removed_in_an_area(open_page: OpenPage, files: dict[str, Path],
     assert (asked["start"], asked["end"]) == (2, 2.5)
     assert asked["regions"] == [pytest.approx({"x": 0.2, "y": 0.795, "width": 0.595, "height": 0.14})]
     page.reload()
-    expect(page.locator("[data-told]")).to_have_text(re.compile(r"No text was found\.|Text removed from \d+ place"))
+    expect(page.locator("[data-told]")).to_have_text(re.compile(r"No text was found\.|Text removed in \d+ place"))
     expect(page.locator("#r-start")).to_have_value("0:02.000")
     expect(page.locator("[data-places] li")).to_have_count(1)
     expect(page.locator(".roi-box")).to_have_count(0)
@@ -490,11 +492,11 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
     backstage.change(job=run, status="queued", lane="nowhere", finished_at=None, progress=0, segments_data=queued)
     page = open_page(f"/pro?job={run}", quiet=False)
     words, segment = page.locator("[data-state-words]"), page.locator("[data-segment-state]")
-    expect(words).to_have_text("Waiting for its turn")
+    expect(words).to_have_text("Queued")
     expect(segment).to_have_text("waiting")
     lease = {"lease_token": NOWHERE, "lease_until": "2100-01-01T00:00:00Z", "status": "processing"}
-    backstage.change(job=run, **lease, progress=20, message="Looking at the video")
-    expect(words).to_have_text("Looking at the video")
+    backstage.change(job=run, **lease, progress=20, message="Reading the video")
+    expect(words).to_have_text("Reading the video")
     expect(segment).to_have_text("waiting")
     held: list[tuple[Route, APIResponse]] = []
     page.route(f"**{status}", lambda route: held.append((route, route.fetch())), times=1)
@@ -504,8 +506,8 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
     expect(words).to_have_text("Replacing the sound")
     route, older = held[0]
     route.fulfill(response=older)
-    expect(segment).to_have_text("being made")
-    expect(segments(page).nth(1)).to_have_attribute("aria-label", re.compile("being made$"))
+    expect(segment).to_have_text("processing")
+    expect(segments(page).nth(1)).to_have_attribute("aria-label", re.compile("processing$"))
     expect(page.locator("[data-percent]")).to_have_text("50 %")
     assert axe_findings(page) == []
     page.route(f"**{status}", lambda route: route.fulfill(status=503, body=""), times=1)
@@ -532,7 +534,7 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
     page.reload()
     expect(words).to_have_text("Begun again")
     program.call("DELETE", f"{SYNC}/pro-job/{run}")
-    expect(words).to_have_text("It is not here any more.")
+    expect(words).to_have_text("This run has been deleted.")
     for name in ("Cancel", "Delete"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
 

@@ -74,7 +74,7 @@ def test_files_go_and_play_past_the_program(page: Page, bucket: Bucket, on_s3: P
     clip = render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4)
     file = shelf.padded(clip, tmp_path / "match_7.mp4", SIZE)
     page.goto("/upload")
-    page.get_by_label("Tags for all of them").fill("scrim")
+    page.get_by_label("Tags for all uploads").fill("scrim")
     heard = Heard(page, bucket)
     # The bucket breaks off in the second piece, once: the page says so and goes on by itself.
     bucket.faults.cut(after_bytes=PIECE + 2 * MIB, times=1)
@@ -145,7 +145,7 @@ def test_no_leftovers(page: Page, bucket: Bucket, on_s3: Program, recordings: li
     expect(row(page, "match_9")).to_have_attribute("data-state", "offline")
     bucket.heal()
     row(page, "match_9").get_by_role("button", name=re.compile("Cancel")).click()
-    page.get_by_role("button", name="Stop and delete").click()
+    page.get_by_role("button", name="Cancel upload").click()
     expect(row(page, "match_9")).to_have_count(0)
     assert bucket.unfinished() == []
 

@@ -81,7 +81,7 @@ def send_and_pause(page: Page, file: Path) -> None:
 
 
 def stop_and_delete(page: Page, name: str) -> None:
-    click(page, f"Cancel {name}", "Stop and delete")
+    click(page, f"Cancel {name}", "Cancel upload")
 
 
 def statuses(backstage: Backstage) -> list[str]:
@@ -97,7 +97,7 @@ def expect_whole(page: Page, program: Program, name: str, file: Path) -> None:
 def test_a_chosen_file_becomes_a_video(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     page = open_page("/upload")
     expect_shown(page, "5.0 GiB free of 5 GiB", "Up to 512 MiB each on Free")
-    page.get_by_label("Tags for all of them").fill("ascent, scrim")
+    page.get_by_label("Tags for all uploads").fill("ascent, scrim")
     choose(page, recordings[0].path)
     wait_ready(page, "alpha")
     video = video_of(page, program, "alpha")
@@ -169,7 +169,7 @@ def test_interrupted_uploads_continue(open_page: OpenPage, backstage: Backstage,
     expect(page.locator("[data-toasts]")).to_contain_text("is in the list already")
     expect(page.locator(".file")).to_have_count(1)
     page.get_by_role("button", name="Pause match_2041").click()
-    expect_texts(row(page, "match_2041"), "Paused by you", "Resume before tomorrow")
+    expect_texts(row(page, "match_2041"), "Paused", "Resume before tomorrow")
     arrived = wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["offset"], 20, "some of it arrived")
     before = len(sent)
     # After a temporary error the page retries, and the upload keeps its offset.
@@ -180,7 +180,7 @@ def test_interrupted_uploads_continue(open_page: OpenPage, backstage: Backstage,
     assert refusals == []
 
     page.context.set_offline(True)
-    expect_texts(row(page, "match_2041"), "No connection", "What arrived is kept. Goes on when the network is back")
+    expect_texts(row(page, "match_2041"), "No connection", "Uploaded data is kept. Continues when you are online")
     page.context.set_offline(False)
     shelf.is_sending(page, "match_2041", 40)
     page.context.clear_cookies(name="sessionid")
@@ -316,7 +316,7 @@ def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chose
     page.reload()
     assert len(asked) == 2
     sent = listen(page)
-    expect_texts(row(page, "match_2041"), "Not finished", "Choose the file again to go on.")
+    expect_texts(row(page, "match_2041"), "Unfinished", "Choose the file again to continue.")
     expect(page.locator("[data-summary]")).to_have_text("1 needs you")
     wrong = tmp_path / "another.mp4"
     wrong.write_bytes(b"another")
@@ -324,7 +324,7 @@ def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chose
         page.evaluate("delete window.showOpenFilePicker")
         page.get_by_role("button", name="Choose the file, match_2041").click()
     chooser.value.set_files(str(wrong))
-    expect(row(page, "match_2041")).to_contain_text("That is another file: “another.mp4”, 7 B.")
+    expect(row(page, "match_2041")).to_contain_text("“another.mp4”, 7 B.")
     choose(page, large)
     shelf.is_sending(page, "match_2041", 40)
     pause(page, "match_2041")
@@ -332,7 +332,7 @@ def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chose
     page.wait_for_url("**/library")
     assert len(asked) == 2
     page.goto("/upload")
-    expect(row(page, "match_2041")).to_contain_text("Not finished")
+    expect(row(page, "match_2041")).to_contain_text("Unfinished")
     shelf.set_rate(network, -1)
     choose(page, large)
     expect_whole(page, program, "match_2041", large)
@@ -392,9 +392,9 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     expect(cancel).to_be_focused()
     page.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Stop and delete").click()
+    page.get_by_role("button", name="Cancel upload").click()
     expect(page.locator("[data-toasts]")).to_contain_text("is not deleted.")
-    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    expect(row(page, "match_2041")).to_contain_text("Paused")
     assert statuses(backstage) == ["uploading"]
     page.unroute(TUS)
     stop_and_delete(page, "match_2041")
@@ -407,10 +407,10 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     _, upload = backstage.uploads(owner=ACCOUNT)
     backstage.change_upload(upload=upload["id"], status="cancelled")
     page.get_by_role("button", name="Resume, match_2041").click()
-    expect(row(page, "match_2041")).to_contain_text("Stopped elsewhere")
+    expect(row(page, "match_2041")).to_contain_text("Cancelled elsewhere")
     assert len(backstage.uploads(owner=ACCOUNT)) == 2
     assert sent.count(0) == 1
-    row(page, "match_2041").get_by_role("button", name="Send it again").click()
+    row(page, "match_2041").get_by_role("button", name="Upload again").click()
     shelf.is_sending(page, "match_2041", 20)
     pause(page, "match_2041")
     *_, upload = backstage.uploads(owner=ACCOUNT)
@@ -427,9 +427,9 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     session = {"name": "sessionid", "value": backstage.admin_session(), "url": program.address}
     page.context.add_cookies([session])
     page.get_by_role("button", name="Resume, match_2041").click()
-    expect(row(page, "match_2041")).to_contain_text("Stopped elsewhere")
+    expect(row(page, "match_2041")).to_contain_text("Cancelled elsewhere")
     expect(page.locator("[data-toasts]")).to_contain_text("chief is signed in here now")
-    row(page, "match_2041").get_by_role("button", name="Send it again").click()
+    row(page, "match_2041").get_by_role("button", name="Upload again").click()
     choose(page, recordings[0].path)
     expect(row(page, "alpha")).to_have_attribute("data-state", "waiting")
     expect(row(page, "match_2041")).to_have_attribute("data-state", "refused")
@@ -445,9 +445,9 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
     empty.touch()
     page = open_page("/upload", quiet=False)
     choose(page, huge, empty)
-    expect_texts(row(page, "huge"), "Too large, nothing was sent", "Your plan takes files up to 512 MiB.")
+    expect_texts(row(page, "huge"), "File too large", "Your plan allows files up to 512 MiB.")
     expect(row(page, "huge").get_by_role("link", name="See plans")).to_be_visible()
-    expect(row(page, "empty")).to_contain_text("Nothing in it")
+    expect(row(page, "empty")).to_contain_text("Empty file")
     assert backstage.uploads(owner=ACCOUNT) == []
     row(page, "empty").get_by_role("button", name="Remove").click()
     row(page, "huge").get_by_role("button", name="Remove").click()
@@ -456,7 +456,7 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
 
     notes.write_text("These are notes, not a video.\n" * 200)
     choose(page, notes)
-    expect_texts(row(page, "notes"), "Not a video", "Choose the recording itself.")
+    expect_texts(row(page, "notes"), "Not a video", "Choose a video file.")
     expect(page.locator("[data-summary]")).to_have_text("1 needs you")
     # The rest of a large one is not sent.
     many.write_bytes(b"These are notes.\n" * 2_000_000)
@@ -470,7 +470,7 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
     choose(page, recordings[0].path)
     expect_texts(row(page, "alpha"), "Your storage is full", "1000 B of 5 GiB are free.")
     backstage.no_videos()
-    row(page, "alpha").get_by_role("button", name="Try again").click()
+    row(page, "alpha").get_by_role("button", name="Retry").click()
     wait_ready(page, "alpha")
 
     cut = tmp_path / "cut_short.mp4"
@@ -478,8 +478,8 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
     cut.write_bytes(content[: len(content) // 2])
     choose(page, cut)
     expect(row(page, "cut_short")).to_have_attribute("data-state", "failed", timeout=shelf.TAKEN_IN)
-    expect(row(page, "cut_short")).to_contain_text("It cannot be used")
-    row(page, "cut_short").get_by_role("link", name="What to do").click()
+    expect(row(page, "cut_short")).to_contain_text("Cannot be used")
+    row(page, "cut_short").get_by_role("link", name="Show details").click()
     page.wait_for_url("**/watch/*")
     expect(page.get_by_role("alert")).to_be_visible()
 
@@ -495,12 +495,12 @@ def test_other_tabs_pause_and_cancel_an_upload(open_page: OpenPage, backstage: B
     expect(panel).to_contain_text(re.compile(r"\d+ % · .*/s · .* left"))
     expect(panel).to_contain_text("1 going")
     panel.get_by_role("button", name="Pause match_2041").click()
-    expect(panel).to_contain_text("Paused by you")
-    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    expect(panel).to_contain_text("Paused")
+    expect(row(page, "match_2041")).to_contain_text("Paused")
     other.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
     stop_and_delete(other, "match_2041")
     expect(other.locator("[data-toasts]")).to_contain_text("The server cannot be reached.")
-    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    expect(row(page, "match_2041")).to_contain_text("Paused")
     assert statuses(backstage) == ["uploading"]
     other.unroute(TUS)
     deletions: list[str] = []
@@ -516,11 +516,11 @@ def test_other_tabs_pause_and_cancel_an_upload(open_page: OpenPage, backstage: B
     choose(page, large)
     shelf.is_sending(page, "match_2041", 5)
     other.goto("/upload")
-    expect(row(other, "match_2041")).to_contain_text("Going in another tab")
+    expect(row(other, "match_2041")).to_contain_text("Uploading in another tab")
     pause(page, "match_2041")
     expect(row(other, "match_2041")).to_contain_text("Paused in another tab")
     page.close(run_before_unload=False)
-    expect(row(other, "match_2041")).to_contain_text("Not finished", timeout=15_000)
+    expect(row(other, "match_2041")).to_contain_text("Unfinished", timeout=15_000)
 
 
 @pytest.mark.services
@@ -539,14 +539,14 @@ def test_slow_tabs_are_not_gone_and_silent_ones_hear(open_page: OpenPage, backst
     """)
     other.goto("/library")
     panel = other.get_by_role("region", name="Uploading")
-    expect(panel).to_contain_text("Paused by you")
+    expect(panel).to_contain_text("Paused")
     # Each state holds five seconds: after three of them it would have been given up without being asked for.
     other.wait_for_function("() => window.states >= 4", timeout=30_000)
-    expect(panel).to_contain_text("Paused by you")
+    expect(panel).to_contain_text("Paused")
 
     page.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
     other.reload()
-    expect(panel).to_contain_text("Not being sent; what arrived is kept")
+    expect(panel).to_contain_text("Stopped; uploaded data is kept")
     stop_and_delete(other, "match_2041")
     expect(panel).to_be_hidden()
     expect(page.locator(".file")).to_have_count(0)
@@ -560,7 +560,7 @@ def test_an_unsent_upload_is_offered_in_the_library(open_page: OpenPage, backsta
     send_some(page, large, 20)
     page.goto("/library")
     panel = page.get_by_role("region", name="Uploading")
-    expect(panel).to_contain_text("Not being sent; what arrived is kept")
+    expect(panel).to_contain_text("Stopped; uploaded data is kept")
     # A file of the catalogue would be none of the library's.
     (upload,) = backstage.uploads(owner=ACCOUNT)
     backstage.change_upload(upload=upload["id"], purpose="catalogue")

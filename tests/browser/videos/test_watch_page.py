@@ -156,11 +156,11 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
 
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")
-    expect(dialog).to_contain_text("One frame back, forward")
+    expect(dialog).to_contain_text("Previous or next frame")
     assert axe_findings(page) == []
-    dialog.get_by_label("Single keys work on this device").uncheck()
+    dialog.get_by_label("Single-key shortcuts on this device").uncheck()
     press(page, "Escape", "5", "?")
-    dialog.get_by_label("Single keys work on this device").check()
+    dialog.get_by_label("Single-key shortcuts on this device").check()
     page.keyboard.press("Escape")
     assert of_video(page, "currentTime") == 0
 
@@ -186,7 +186,7 @@ def test_an_address_names_a_time(open_page: OpenPage, video: dict[str, Any]) -> 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     go_by_key(page, "5", 20)
     go_by_key(page, "Shift+ArrowRight", 21)
-    choose_action(page, "Copy the link to 0:21")
+    choose_action(page, "Copy link at 0:21")
     expect(page.locator("[data-toasts]")).to_contain_text("The link to 0:21 is copied.")
     address = page.evaluate("navigator.clipboard.readText()")
     assert address.endswith(f"/watch/{video['id']}#t=21")
@@ -226,9 +226,7 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
 
     lane = page.locator("[data-wave]")
     expect(lane).to_be_visible()
-    expect(page.locator("[data-wave-words]")).to_have_text(
-        re.compile(r"^Sound over the whole video: loudest at 0:\d\d\.$")
-    )
+    expect(page.locator("[data-wave-words]")).to_have_text(re.compile(r"^Waveform: loudest at 0:\d\d\.$"))
     box: Any = lane.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + 10)
     expect_time(page, 30, 0.2)
@@ -299,8 +297,8 @@ def test_details_form_picture_and_comparing(page: Page, video: dict[str, Any], r
     go_by_key(page, "5", 20)
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Publish")).to_have_count(0)
-    page.get_by_role("menuitem", name="Make this frame its picture").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("This frame becomes its picture.")
+    page.get_by_role("menuitem", name="Use this frame as thumbnail").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("Setting this frame as the thumbnail.")
     wait_until(lambda: of_it() not in (before, None), shelf.INGEST_SECONDS, "the picture of that frame")
     page.get_by_role("link", name="Compare with…").click()
     page.wait_for_url("**/library?select=*")
@@ -344,7 +342,7 @@ def test_an_unplayable_original_is_played_as_a_stream(open_page: OpenPage, progr
     page.wait_for_timeout(500)
     for route in originals:
         route.continue_()
-    expect(page.get_by_role("alert")).to_contain_text("This browser cannot play it", timeout=20_000)
+    expect(page.get_by_role("alert")).to_contain_text("This browser cannot play the video", timeout=20_000)
     is_made = True
     expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=20_000)
 
@@ -408,16 +406,16 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
 
     address = "**/renditions"
     page.route(address, lambda route: route.fulfill(status=503, json={"error": "Busy.", "type": "unavailable"}))
-    choose_action(page, "Make a copy for stepping")
-    note = page.get_by_role("alert").filter(has_text="The copy was not begun.")
+    choose_action(page, "Make a copy for frame stepping")
+    note = page.get_by_role("alert").filter(has_text="The copy could not be started.")
     expect(note).to_be_visible()
     page.unroute(address)
-    note.get_by_role("button", name="Try again").click()
+    note.get_by_role("button", name="Retry").click()
     expect(note).to_have_count(0)
-    expect(page.locator("[data-details]")).to_contain_text("for stepping", timeout=shelf.TAKEN_IN)
+    expect(page.locator("[data-details]")).to_contain_text("frame stepping", timeout=shelf.TAKEN_IN)
     page.locator("[data-act=qualities]").click()
-    page.get_by_role("menuitemradio", name="For stepping").click()
-    expect(page.locator("[data-quality]")).to_contain_text("For stepping")
+    page.get_by_role("menuitemradio", name="Frame stepping").click()
+    expect(page.locator("[data-quality]")).to_contain_text("Frame stepping")
     wait_loaded(page)
 
     choose_action(page, "Delete")
@@ -427,7 +425,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     wait_loaded(page)
     choose_action(page, "Delete")
     page.get_by_role("alertdialog").get_by_role("button", name="Move to the bin").click()
-    page.get_by_role("link", name="To the library").click()
+    page.get_by_role("link", name="Go to the library").click()
     expect(page.get_by_text("תחילת המשחק השני")).to_have_count(0)
 
 
@@ -438,14 +436,14 @@ def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
     backstage.change_video(video=mine, job=job)
     page = open_page(f"/watch/{mine}", quiet=False)
-    expect(page.locator("[data-state]")).to_contain_text("Being looked at")
+    expect(page.locator("[data-state]")).to_contain_text("Being processed")
     backstage.progress(job=job, percent=15, message="Reading the file")
     expect(page.locator("[data-state]")).to_contain_text("Reading the file, 15 %")
     expect(page.locator("[data-status]")).to_have_text("Processing")
     page.get_by_role("link", name="scrim").focus()
     backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
     backstage.progress(job=job, percent=62, message="Making pictures of it")
-    expect(page.locator("[data-status]")).to_have_text("Pictures being made, 62 %")
+    expect(page.locator("[data-status]")).to_have_text("Pictures processing, 62 %")
     expect(page.locator("[data-details]")).to_contain_text("1280 × 720")
     expect(page.locator("[data-state]")).to_be_empty()
     expect(page.get_by_role("link", name="scrim")).to_be_focused()
@@ -459,13 +457,13 @@ def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": gone})
     backstage.change_video(video=gone, job=job)
     page.goto(f"/watch/{gone}")
-    expect(page.locator("[data-state]")).to_contain_text("Being looked at")
+    expect(page.locator("[data-state]")).to_contain_text("Being processed")
     program.call("DELETE", f"{shelf.LIBRARY}/{gone}")
-    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
+    expect(page.get_by_role("heading", name="Video not found")).to_be_focused()
     for address in ("/watch/00000000-0000-4000-8000-000000000000", "/watch/nothing"):
         page.goto(address)
-        expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
-    page.get_by_role("link", name="To the library").click()
+        expect(page.get_by_role("heading", name="Video not found")).to_be_visible()
+    page.get_by_role("link", name="Go to the library").click()
     page.wait_for_url("**/library")
 
     page.goto(f"/watch/{shelf.put(program, recordings[2].path, title='Just sent')['id']}")
@@ -487,7 +485,7 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
     backstage.change_video(video=mine, job=job)
     page = open_page(f"/watch/{mine}", quiet=False)
     expect(page.get_by_role("alert")).to_contain_text("No picture.")
-    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
     expect(page.get_by_role("alert")).to_contain_text("Check that the file plays on your own machine")
     expect(page.locator("[data-status]")).to_have_text("Failed")
     expect_hidden(page.locator(".player"), page.get_by_role("link", name="Compare with…"))
@@ -500,8 +498,8 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
     backstage.change_video(video=mine, job=job)
     page.goto(f"/watch/{mine}")
     expect_texts(page.get_by_role("alert"), "The storage did not answer.", "you do not need to upload it again")
-    page.get_by_role("button", name="Try again").click()
-    expect(page.locator("[data-state]")).to_contain_text("Waiting for its turn.")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("[data-state]")).to_contain_text("Waiting for a worker.")
     assert backstage.status(job=job) == "queued"
     backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
     backstage.change(job=job, status="completed", admitted=False)
@@ -528,7 +526,7 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').paused")
     page.get_by_role("button", name="More").click()
-    copy = f"Copy the link to 0:{int(of_video(page, 'currentTime')):02d}"
+    copy = f"Copy link at 0:{int(of_video(page, 'currentTime')):02d}"
     assert page.get_by_role("menuitem").all_inner_texts() == [copy, "Download"]
     with page.expect_download() as download:
         page.get_by_role("menuitem", name="Download").click()
@@ -539,7 +537,7 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
     page.keyboard.press("Space")
     wait_until(lambda: is_playing(page), 10, "playing")
     backstage.delete_catalogue(by="boss", video=shown)
-    expect(page.locator("[data-state]")).to_contain_text("It is deleted.")
+    expect(page.locator("[data-state]")).to_contain_text("This video is deleted.")
     expect(page.locator("[data-player]")).to_be_hidden()
     assert not is_playing(page)
     backstage.change_catalogue(video=shown, deleted_at=None)
@@ -561,12 +559,12 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
     wait_until(lambda: page.evaluate("true") and held, 20, "the second question")
     before_it_was_deleted = held[0].fetch()
     backstage.delete_catalogue(by="boss", video=shown)
-    expect(page.locator("[data-state]")).to_contain_text("It is deleted.")
+    expect(page.locator("[data-state]")).to_contain_text("This video is deleted.")
     with page.expect_response(f"**/api/v1/videos/{shown}") as answered:
         held[0].fulfill(response=before_it_was_deleted)
     answered.value.finished()
     page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-    expect(page.locator("[data-state]")).to_contain_text("It is deleted.")
+    expect(page.locator("[data-state]")).to_contain_text("This video is deleted.")
     expect(page.locator("[data-player]")).to_be_hidden()
 
 
@@ -586,15 +584,15 @@ def test_changes_of_the_catalogue_are_live(open_page: OpenPage, backstage: Backs
     page.goto(f"/watch/{shown}")
     expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
     backstage.change_catalogue(video=shown, is_hidden=True)
-    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
-    expect(page.get_by_role("link", name="To the catalogue")).to_be_visible()
+    expect(page.get_by_role("heading", name="Video not found")).to_be_focused()
+    expect(page.get_by_role("link", name="Go to the catalogue")).to_be_visible()
 
     key = backstage.person_session(name="mira", role="moderator")
     page = open_page(f"/watch/{shown}", session=key, quiet=False)
     expect(page.get_by_role("link", name="Edit")).to_have_attribute("href", f"/catalogue/{shown}/edit")
     expect(page.locator("[data-marks]")).to_have_text("Hidden")
     page.get_by_role("button", name="More").click()
-    expect(page.get_by_role("menuitem", name="Copy the link")).to_be_visible()
+    expect(page.get_by_role("menuitem", name="Copy link")).to_be_visible()
     expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
 
 
@@ -609,19 +607,21 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
     chosen = dialog.get_by_label("WebVTT or SRT file")
     chosen.set_input_files({"name": "a.srt", "mimeType": "text/plain", "buffer": b"<html>"})
     dialog.get_by_role("button", name="Add", exact=True).click()
-    expect(dialog.get_by_role("alert")).to_contain_text("This is neither WebVTT nor SubRip.")
+    expect(dialog.get_by_role("alert")).to_contain_text(
+        "The file is neither WebVTT nor SubRip (SRT). Convert it and upload it again."
+    )
     chosen.set_input_files({"name": "a.srt", "mimeType": "text/plain", "buffer": file.encode("latin-1")})
     dialog.get_by_role("button", name="Add", exact=True).click()
     expect(dialog.get_by_text("Captions added.")).to_be_visible()
     expect(dialog.get_by_role("listitem")).to_contain_text("38 lines")
-    lines = dialog.get_by_label("Chapters, one a line")
+    lines = dialog.get_by_label("Chapters, one per line")
     lines.fill("0:00 Warm-up\n0:50 Too late")
     dialog.get_by_role("button", name="Save chapters").click()
-    expect(dialog.get_by_text("“0:50 Too late” begins after the video has ended.")).to_be_visible()
+    expect(dialog.get_by_text("“0:50 Too late” is after the end of the video.")).to_be_visible()
     expect(lines).to_be_focused()
     expect(lines).to_have_attribute("aria-invalid", "true")
     # What is typed stays when a file of the other kind, or of the same, is added.
-    dialog.get_by_label("What it has").select_option("chapters")
+    dialog.get_by_label("Type").select_option("chapters")
     vtt = b"WEBVTT\n\n00:01.000 --> 00:02.000\nFrom a file\n"
     chosen.set_input_files({"name": "a.vtt", "mimeType": "text/vtt", "buffer": vtt})
     dialog.get_by_role("button", name="Add", exact=True).click()
@@ -633,7 +633,7 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
     expect(lines).to_have_value("0:00 Warm-up\n0:12.5 First & <second> half")
     assert axe_findings(page) == []
     dialog.get_by_role("button", name="Close").click()
-    expect(player.get_by_role("button", name="Captions on (C)")).to_be_visible()
+    expect(player.get_by_role("button", name="Turn captions on (C)")).to_be_visible()
     page.keyboard.press("c")
     shown = "() => [...document.querySelector('video').textTracks].filter((t) => t.mode === 'showing').length"
     assert page.evaluate(shown) == 1
@@ -660,7 +660,7 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
     expect(page.locator("[data-preview-time]")).to_have_text("0:00 · Warm-up")
     page.reload()
     wait_loaded(page)
-    expect(player.get_by_role("button", name="Captions off (C)")).to_be_visible()
+    expect(player.get_by_role("button", name="Turn captions off (C)")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the captions").click()
     assert download.value.suggested_filename == "round-7-ascent.en.vtt"
@@ -704,8 +704,8 @@ def test_a_moderator_publishes_a_video_of_the_library_with_its_captions_and_choo
     wait_loaded(page)
     before = made["thumbnail_url"]
     go_by_key(page, "2", 8)
-    choose_action(page, "Make this frame its picture")
-    expect(page.locator("[data-toasts]")).to_contain_text("This frame is its picture now.")
+    choose_action(page, "Use this frame as thumbnail")
+    expect(page.locator("[data-toasts]")).to_contain_text("Thumbnail saved.")
     after = page.request.get(f"/api/v1/videos/{made['id']}").json()["thumbnail_url"]
     assert after
     assert after.split("?")[0] != (before or "").split("?")[0]
@@ -742,7 +742,7 @@ def test_it_fits_small_screens(open_page: OpenPage, video: dict[str, Any], progr
     page.locator("[data-act=qualities]").tap()
     for name in ("Original", "Speed 2×"):
         expect(page.get_by_role("menuitemradio", name=name)).to_be_visible()
-    page.get_by_role("menuitem", name="Sound off").tap()
+    page.get_by_role("menuitem", name="Mute").tap()
     wait_until(lambda: page.evaluate("document.querySelector('video').muted"), 5, "the sound off")
 
     upright = convert(

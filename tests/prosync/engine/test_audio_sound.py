@@ -320,8 +320,8 @@ def test_where_the_original_is_silent_the_sound_is_left_as_it_is(tmp_path: Path)
     (("-c:v", "copy", "-c:a", "libopus", "-f", "matroska"), "The sound is opus, not AAC-LC."),
     (("-c:v", "copy", "-c:a", "pcm_s16le", "-f", "mov"), "The sound is pcm_s16le, not AAC-LC."),
     (("-c:v", "copy", "-c:a", "aac", "-ac", "6"), "The sound has more than two channels."),
-    (("-c:v", "copy", "-c:a", "aac", "-ar", "22050"), "The sound is not AAC-LC as every player takes it."),
-    (("-c:v", "copy", "-af", "aselect='not(between(t,2,2.5))'", "-c:a", "aac"), "The sound has holes."),
+    (("-c:v", "copy", "-c:a", "aac", "-ar", "22050"), "The sound is not standard AAC-LC."),
+    (("-c:v", "copy", "-af", "aselect='not(between(t,2,2.5))'", "-c:a", "aac"), "The sound has gaps."),
 ])  # fmt: skip
 def test_sound_of_another_kind_is_encoded(originals: Path, tmp_path: Path, recipe: tuple[str, ...], why: str) -> None:
     source = convert(originals / "plain.mp4", tmp_path / "source.mp4", *recipe)
@@ -351,7 +351,7 @@ def test_pictures_that_no_mp4_holds_are_encoded_and_the_sound_is_still_copied(or
     source = convert(originals / "plain.mp4", tmp_path / "old.mkv", "-c:v", "mpeg4", "-c:a", "copy")
     made, dubbed = dub(source, [Line(1.0, 2.2, given(tmp_path, 5, 2.0))])
     assert (dubbed.picture, dubbed.sound) == ("encoded", "spliced")
-    assert dubbed.why_picture == "The picture is mpeg4, which browsers do not play from an MP4."
+    assert dubbed.why_picture == "The video codec is mpeg4, which browsers do not play from an MP4."
     now, was = (sorted(time for time, _ in pictures(path)) for path in (made, source))
     assert now == pytest.approx(was, abs=2e-3)
     assert_sound_is_untouched(source, made, [(1.0, 2.2)])
@@ -399,7 +399,7 @@ def test_an_outcome_can_be_kept_as_json(source: Path, tmp_path: Path) -> None:
     first, second = found["segments"]
     assert (first["mode"], first["used"], first["silence"], first["repeats"]) == ("cut_off", 0.5, 0.7, 1.0)
     assert (second["mode"], second["used"], second["stretch"], second["silence"]) == ("remap", 0.5, 4.0, 0.0)
-    assert second["note"] == "The sound was made 4 times as long: that is heard."
+    assert second["note"] == "The sound was stretched to 4 times its length, which is audible."
     assert (found["sound"], found["why_sound"]) == ("spliced", None)
     assert (found["picture"], found["why_picture"]) == ("copied", None)
     assert told == sorted(told)

@@ -231,7 +231,7 @@ def test_what_cannot_be_copied_is_encoded_as_a_whole_and_says_so(raw: Path, tmp_
     result, told = patched(path, tmp_path, Run(2.6, 4.5, Square()))
     before, after = shown(path), shown(result)
     assert [one.time for one in after] == [one.time for one in before]
-    assert told.why_encoded == f"The picture is {name}, not H.264."
+    assert told.why_encoded == f"The video codec is {name}, not H.264."
     assert probe(result).codec == "h264"
     assert [is_green(one.bgr) for one in after] == [65 <= number < 113 for number in range(200)]
     assert all(psnr(a.planes, b.planes) > 38 for a, b in zip(before[:60], after[:60], strict=True))
@@ -265,7 +265,7 @@ def test_where_there_is_no_number_left_for_a_description_the_whole_is_encoded(h2
                 packet.stream = stream
                 out.mux(packet)
     result, told = patched(path, tmp_path, Run(1.0, 1.5, Square()))
-    assert told.why_encoded == "Its pictures are described in so many ways that there is no room for one more."
+    assert told.why_encoded == "The video uses all 32 parameter set ids."
     assert len(shown(result)) == len(shown(path)) == told.frames
     assert told.placed[0].changed == 13
 

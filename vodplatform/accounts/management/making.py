@@ -102,5 +102,5 @@ def account_of(name: str, *, is_active: bool = False) -> User:
     users = User.objects.filter(is_active=True) if is_active else User.objects.all()
     user = users.filter(username=name).first()
     if user is None:
-        raise CommandError(f"There is no account {name!r}; make one with create_account.")
+        raise CommandError(f"There is no account {name!r}. Create it with `manage.py create_account {name}`.")
     return user

@@ -61,7 +61,7 @@ PARAMETER = OpenApiParameter(
     HEADER,
     {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
     OpenApiParameter.HEADER,
-    description="Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key "
+    description="Chosen by the client, valid 24 h per user and address: the same request sent again with the same key "
     "gets the first answer again, with `Idempotency-Replayed: true`.",
 )
 

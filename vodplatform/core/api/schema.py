@@ -17,7 +17,7 @@ ERROR_SCHEMA = {
         "code": {"type": "integer", "description": "The HTTP status."},
         "type": {"type": "string", "description": "A stable name; docs/reference/errors.md lists all."},
         "request_id": {"type": "string"},
-        "errors": {"type": "object", "additionalProperties": {}, "description": "What is wrong, by field."},
+        "errors": {"type": "object", "additionalProperties": {}, "description": "Errors by field."},
     },
     "additionalProperties": {},
 }
@@ -27,7 +27,7 @@ HEADERS = {
         "required": True,
         "schema": {"type": "string", "pattern": r"^[A-Za-z0-9._-]{1,128}$"},
     },
-    "Allow": {"description": "With 405: the methods there are.", "schema": {"type": "string"}},
+    "Allow": {"description": "With 405: the allowed methods.", "schema": {"type": "string"}},
     "Challenge": {"description": "With 401: how to sign in.", "schema": {"type": "string"}},
     "RetryAfter": {
         "description": "With 429, 503 and some 409: seconds to wait.",

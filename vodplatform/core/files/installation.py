@@ -30,7 +30,10 @@ logger = logging.getLogger("vodplatform.installation")
 MARK = "installation.json"
 REFUSALS = 2
 _refusals: list[str] = []
-TAKE_OVER = "`manage.py installation --adopt` makes what this host has the right one, and everybody else refuse."
+TAKE_OVER = (
+    "`manage.py installation --adopt` makes this host's database, store and key the valid ones; other "
+    "hosts then refuse to work."
+)
 
 
 class WrongInstallation(Exception):

@@ -82,7 +82,7 @@ def _fault(exc: Exception) -> dict[str, Any] | None:
     if isinstance(exc, MemoryError):
         return {"type": "out_of_memory", "message": "This needs too much memory."}
     if isinstance(exc, OSError) and exc.errno in FULL:
-        return {"type": "disk_full", "message": "There is no room left on the server's disk."}
+        return {"type": "disk_full", "message": "The server's disk is full."}
     if isinstance(exc, OSError):
-        return {"type": "unavailable", "message": f"The server cannot write what it makes: {exc.strerror or exc}."}
+        return {"type": "unavailable", "message": f"The server cannot write its output: {exc.strerror or exc}."}
     return None

@@ -46,9 +46,9 @@ class ChildPool:
 
         def should_stop() -> str | None:
             if gone is not None and gone.is_set():
-                return "Nobody waits for the answer any more."
+                return "The client has disconnected."
             if self._line and time.monotonic() > begun + GIVE_WAY_SECONDS:
-                return f"Others wait, and it took longer than {GIVE_WAY_SECONDS:g} s."
+                return f"It took longer than {GIVE_WAY_SECONDS:g} s while other requests were waiting."
             return None
 
         with self._turn_of(caller, deadline), self._seat(gone, deadline):
@@ -95,7 +95,7 @@ class ChildPool:
     def _wait(called: threading.Event, gone: threading.Event | None, deadline: float) -> None:
         while not called.wait(max(0.0, min(POLL_SECONDS, deadline - time.monotonic()))):
             if gone is not None and gone.is_set():
-                raise ChildError(ChildError.STOPPED, "Nobody waits for the answer any more.")
+                raise ChildError(ChildError.STOPPED, "The client has disconnected.")
             if time.monotonic() >= deadline:
                 raise ChildError(ChildError.BUSY, "Too many videos are being read at this moment.")
 
@@ -104,12 +104,12 @@ class ChildPool:
         with self._guard:
             lock, waiting = self._callers.get(caller, (threading.RLock(), 0))
             if waiting > MAX_WAITING_OF_ONE:
-                raise ChildError(ChildError.BUSY, "Your other requests are still being worked on.")
+                raise ChildError(ChildError.BUSY, "Your other requests are still running.")
             self._callers[caller] = lock, waiting + 1
         release_connection()  # no database connection is needed until the child has ended
         try:
             if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                raise ChildError(ChildError.BUSY, "Your other requests are still being worked on.")
+                raise ChildError(ChildError.BUSY, "Your other requests are still running.")
             try:
                 yield
             finally:

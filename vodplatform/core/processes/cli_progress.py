@@ -39,7 +39,7 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
         if any(output.samefile(source) for source in sources):
             usage_error("The output would replace a file that it is made of.")
         if not force:
-            usage_error(f"{output} is there already; --force replaces it.")
+            usage_error(f"{output} already exists; use --force to replace it.")
     if not os.access(output.parent, os.W_OK):
         usage_error(f"{output.parent} cannot be written to.")
 
@@ -89,8 +89,8 @@ def run_with_progress(
                 access=access,
             )  # fmt: skip
         except ChildError as exc:
-            said = f"\n{exc.stderr}" if exc.stderr and verbosity > 1 else " See why with -v 2."
-            raise CommandError(f"{name} broke. {exc}{said if exc.stderr else ''}") from exc
+            said = f"\n{exc.stderr}" if exc.stderr and verbosity > 1 else " Use -v 2 for details."
+            raise CommandError(f"{name} failed. {exc}{said if exc.stderr else ''}") from exc
     if error := last.get("error"):
         code = {"bad_request": USAGE_EXIT}.get(error["type"], REFUSED_EXIT if error["type"] in refusals else 1)
         raise CommandError(error["message"], returncode=code)

@@ -30,7 +30,9 @@ class Command(BaseCommand):
     """Base of our commands; manage.py reads ``--data-dir`` before the settings."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--data-dir", help="where database and made files are; default VOD_DATA_DIR or data/")
+        parser.add_argument(
+            "--data-dir", help="folder of the database and generated files; default VOD_DATA_DIR or data/"
+        )
 
     def get_version(self) -> str:
         return version_text()

@@ -34,7 +34,7 @@ MOVED_BYTES = 1024**2  # bytes that count as progress; reports of minutes have f
 FEW_FILES = ",nofile=512"  # data in sockets and pipes escapes the memory limit
 MAX_SAID_PARTS = 2_000_000  # maximum parts of a message, which take twenty times their length
 MAX_SAID_BYTES = 64 * 1024 * 1024  # maximum bytes of a message, and of all kept ones
-SAID_TOO_MUCH = "The helper process said more than anybody keeps."
+SAID_TOO_MUCH = "The helper process wrote too much output."
 STDERR_LINES = 60
 PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
 LIBRARIES = (

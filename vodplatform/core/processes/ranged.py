@@ -133,7 +133,7 @@ class RangedFile(io.RawIOBase):
             _write(self._descriptor, ASK.pack(self._index, start, length))
             (count,) = ANSWER.unpack(_read(self._descriptor, ANSWER.size))
             if count < 0:
-                raise OSError("The file could not be read where it lies.")
+                raise OSError("The file could not be read from its storage.")
             return _read(self._descriptor, count)
 
 
@@ -147,7 +147,7 @@ def _read(descriptor: int, count: int) -> bytes:
     while count:
         part = os.read(descriptor, count)
         if not part:
-            raise OSError("Nobody answers any more.")
+            raise OSError("The parent process no longer answers.")
         parts.append(part)
         count -= len(part)
     return b"".join(parts)

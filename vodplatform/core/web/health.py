@@ -227,12 +227,14 @@ def ready(request: HttpRequest) -> HttpResponse:
     503 without a database, with missing migrations, and during shutdown.
     """
     if drain.is_shutting_down():
-        return error_response("unavailable", "This process is about to end.")
+        return error_response("unavailable", "This process is shutting down.")
     with contextlib.suppress(Error):
         if database_is_up():
             if database_is_current():
                 return JsonResponse({"status": "ready"})
-            return error_response("unavailable", "The database is behind this release: `manage.py migrate` has to run.")
+            return error_response(
+                "unavailable", "The database lacks migrations of this release: run `manage.py migrate`."
+            )
     return error_response(*_database_refusal())
 
 

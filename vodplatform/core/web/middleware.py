@@ -106,7 +106,7 @@ class RequestContextMiddleware:
         if not request.path.startswith("/admin/"):
             return None
         if isinstance(exc, ValidationError) or (request.GET and isinstance(exc, ValueError | OverflowError)):
-            return error_response("bad_request", "The address or the form names something that cannot be.")
+            return error_response("bad_request", "The address or the form contains an invalid value.")
         return None
 
 

@@ -134,7 +134,7 @@ def send(
         if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
             method, content = "GET", b""
             sent.pop("content-type", None)
-    raise Refused(f"{target.host} sends on to other addresses without an end.")
+    raise Refused(f"{target.host} redirects too often.")
 
 
 def check_url(url: str) -> httpx.URL:
@@ -143,7 +143,7 @@ def check_url(url: str) -> httpx.URL:
 
     # Such letters disguise the host, since parsers disagree about them.
     if len(url) > MAX_URL_LETTERS or any(letter <= " " or letter in "\\\x7f" for letter in url):
-        raise Refused("This is not an address: it is too long, or it has spaces or signs that do not belong there.")
+        raise Refused("This is not a valid address: it is too long or contains invalid characters.")
     try:
         parsed: httpx.URL | None = httpx.URL(url)
         plain = urlsplit(url)
@@ -154,9 +154,9 @@ def check_url(url: str) -> httpx.URL:
     if parsed is None or HOST.fullmatch(parsed.raw_host) is None or not (port is None or 0 < port < 65536):
         raise Refused("This is not an address: write it as https://host/path.")
     if parsed.scheme not in ("http", "https"):
-        raise Refused("Only addresses that begin with http:// or https:// are asked.")
+        raise Refused("Only http:// and https:// addresses are allowed.")
     if with_user or parsed.userinfo:
-        raise Refused("An address with a user name or password in it is not asked; give the key apart.")
+        raise Refused("Addresses with a user name or password are not allowed; enter the key separately.")
     return parsed.copy_with(fragment=None)
 
 
@@ -212,7 +212,7 @@ def _joined(before: httpx.URL, where: str) -> httpx.URL:
         found = ""
     target = check_url(found)
     if before.scheme == "https" and target.scheme != "https":
-        raise Refused(f"{before.host} sends on to an address without encryption.")
+        raise Refused(f"{before.host} redirects to an unencrypted address.")
     return target
 
 
@@ -282,7 +282,7 @@ def _body(host: str, blocks: Iterable[bytes], headers: httpx.Headers, most: int)
         raise too_big
     packing = headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("identity", "", "gzip", "x-gzip"):
-        raise Refused(f"{host} packs its answer in a way that was not asked for.")
+        raise Refused(f"{host} sends an unsupported content encoding.")
     counted = _counted(blocks, most, too_big)
     yield from _counted(_unzipped(host, counted), most, too_big) if "gzip" in packing else counted
 
@@ -314,7 +314,7 @@ def _unzipped(host: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
         if is_wrong:
             break
     if is_wrong or not unpacker.eof:
-        raise Unreachable(f"What {host} has packed cannot be unpacked, or is half of it.")
+        raise Unreachable(f"The compressed answer of {host} is damaged or incomplete.")
 
 
 @cache
@@ -360,7 +360,7 @@ class _Guarded(httpcore.NetworkBackend):
         for _, address in found:
             kind = why_refused(address[0], allow_private=self._rules.allow_private)
             if kind is not None:
-                raise Refused(f"{self._host} leads to {kind} address, where nothing is sent to.")
+                raise Refused(f"{self._host} resolves to {kind} address, which is not allowed.")
         for family, address in found:
             connection = socket.socket(family, socket.SOCK_STREAM)
             try:
@@ -380,7 +380,7 @@ class _Guarded(httpcore.NetworkBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
-        raise Refused("Sockets of this machine are not asked.")
+        raise Refused("Local sockets are not allowed.")
 
     def sleep(self, seconds: float) -> None:
         time.sleep(min(seconds, self._deadline.left(self._host)))
@@ -411,7 +411,7 @@ def _looked_up(shown: str, host: str, port: int, deadline: _Deadline) -> list[tu
     if is_over:
         raise deadline.over(shown)
     if not found:
-        raise Unreachable(f"No address is known for {shown}.")
+        raise Unreachable(f"{shown} has no known address.")
     return found
 
 
@@ -455,13 +455,13 @@ class _Stream(httpcore.NetworkStream):
             secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
         except ssl.SSLCertVerificationError as exc:
             self.close()
-            raise Refused(f"The certificate of {self._host} is not to be trusted.") from exc
+            raise Refused(f"The certificate of {self._host} is not trusted.") from exc
         except TimeoutError as exc:
             self.close()
             raise self._deadline.over(self._host) from exc
         except (OSError, ValueError) as exc:
             self.close()
-            raise Unreachable(f"No secure connection to {self._host} came about.") from exc
+            raise Unreachable(f"A secure connection to {self._host} could not be established.") from exc
         return _Stream(secured, self._host, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:

@@ -26,17 +26,23 @@ INTERRUPTED_EXIT = 130
 
 class Command(BaseCommand):
     help = (
-        "Take every video below DIR into a library: used where it lies (DIR must then be in a library folder that the "
-        "owner may use), or copied with --copy. What is there already is skipped. Exit 1 when some could not be taken."
+        "Import every video below DIR into a library: by reference (DIR must then be in a library folder that the "
+        "owner may use), or as copies with --copy. Videos imported before are skipped. Exit code 1 if some fail."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("folder", metavar="DIR", type=Path)
-        parser.add_argument("--owner", metavar="NAME", help="whose library; not needed where there is one admin alone")
-        parser.add_argument("--copy", action="store_true", help="copy the files, so that DIR is not needed any more")
-        parser.add_argument("--no-limits", action="store_true", help="copy past what the owner's plan allows")
-        parser.add_argument("--json", action="store_true", help="one JSON object for each file, and one for all")
+        parser.add_argument(
+            "--owner", metavar="NAME", help="username of the library's owner; optional if there is exactly one admin"
+        )
+        parser.add_argument("--copy", action="store_true", help="copy the files, so that DIR is no longer needed")
+        parser.add_argument(
+            "--no-limits", action="store_true", help="ignore the limits of the owner's plan when copying"
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="write one JSON object per file, and one with the totals"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(options["folder"]).resolve()
@@ -46,7 +52,7 @@ class Command(BaseCommand):
         if not options["copy"] and not importing.may_reference(owner, folder):
             raise CommandError(
                 f"{folder} is not in a library folder that {owner.username} may use: "
-                "name it in VOD_LIBRARY_ROOTS, or take copies with --copy."
+                "add it to VOD_LIBRARY_ROOTS, or copy the files with --copy."
             )
         self.counts: Counter[str] = Counter()
         self.as_json = bool(options["json"])
@@ -78,7 +84,7 @@ class Command(BaseCommand):
                     self._tell(path, IMPORTED if video else THERE, video=video)
                 except (store.StoreFull, store.StoreUnavailable) as exc:
                     self._tell(path, FAILED, error=_in_words(exc))
-                    raise CommandError(f"{exc.message} Run it again to go on.") from exc
+                    raise CommandError(f"{exc.message} Run the command again to continue.") from exc
                 except (DomainError, OSError) as exc:
                     self._tell(path, FAILED, error=_in_words(exc))
             progress.update(task, completed=len(paths))
@@ -103,7 +109,7 @@ class Command(BaseCommand):
         if self.as_json:
             self.stdout.write(json.dumps(counts))
         else:
-            self.stdout.write("{imported} imported, {there} were there already, {failed} failed".format(**counts))
+            self.stdout.write("{imported} imported, {there} already in the library, {failed} failed".format(**counts))
 
 
 def find_owner(name: str | None) -> User:
@@ -114,7 +120,7 @@ def find_owner(name: str | None) -> User:
         return owner
     admins = list(User.objects.filter(role=Role.ADMIN, is_active=True)[:2])
     if len(admins) != 1:
-        raise CommandError("Say whose library with --owner NAME: there is not exactly one admin.")
+        raise CommandError("Name the library's owner with --owner NAME: there is not exactly one admin.")
     return admins[0]
 
 

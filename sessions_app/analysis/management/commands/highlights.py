@@ -15,19 +15,21 @@ from vodplatform.core.processes.cli_progress import USAGE_EXIT, table
 
 
 class Command(AnalysisCommand):
-    help = "Find what stands out in a video, and cut it into a reel; exit 3 when the file is no video."
+    help = "Find the highlights of a video and cut them into a reel; exit 3 if the file is not a video."
     analysis_type = str(AnalysisType.HIGHLIGHTS)
     role = "reel"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--thumbnails", metavar="DIR", type=Path, help="keep a picture of each highlight there")
+        parser.add_argument(
+            "--thumbnails", metavar="DIR", type=Path, help="save a picture of each highlight to this folder"
+        )
 
     def before(self, source: Path, options: dict[str, Any]) -> None:
         super().before(source, options)
         folder: Path | None = options["thumbnails"]
         if folder is not None and not folder.is_dir():
-            raise CommandError(f"There is no folder {folder}.", returncode=USAGE_EXIT)
+            raise CommandError(f"The folder {folder} does not exist.", returncode=USAGE_EXIT)
 
     def keep(self, folder: Path, files: dict[str, str], options: dict[str, Any]) -> dict[str, Any]:
         kept: list[str] = []

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("-o", "--output", metavar="MP4", type=Path, required=True, help="write the video there")
         parser.add_argument("--level", action="store_true", help="make all of them equally loud")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
-        parser.add_argument("--force", action="store_true", help="replace the output where it is there already")
+        parser.add_argument("--force", action="store_true", help="replace an existing output file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         clips: list[Path] = options["files"]

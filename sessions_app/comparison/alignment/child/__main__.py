@@ -32,14 +32,14 @@ def serve(request: Any, progress: Callable[[float, str], None]) -> dict[str, Any
         threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
         times = {str(v["vod_id"]): [float(t) for t in v["times"]] for v in request["videos"] if v.get("times")}
     except (KeyError, TypeError, ValueError) as exc:
-        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+        raise BadRequest(f"The request has a missing or invalid value: {exc}.") from exc
     if game not in PROFILES:
-        raise BadRequest(f"There is no game named {game!r}; use one of {', '.join(PROFILES)}.")
+        raise BadRequest(f"Unknown game {game!r}: use one of {', '.join(PROFILES)}.")
     op, method, folder = request.get("op"), request.get("method", "timer_ocr"), request.get("evidence_dir")
     if op == "align" and method == "audio":
         return align_by_sound(videos, evidence_dir=folder, on_progress=progress, threads=threads).as_json()
     if op not in ("align", "preview") or method not in ("timer_ocr", "auto"):
-        raise BadRequest("The request's op is neither align nor preview, or its method not timer_ocr, audio or auto.")
+        raise BadRequest("Unknown op or method: op must be align or preview, method timer_ocr, audio or auto.")
     models = request.get("models")
     reader = load_reader(str(request.get("reader") or "rapidocr"), models=Path(models) if models else None)
     if op == "align":

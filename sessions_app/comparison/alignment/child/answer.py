@@ -137,7 +137,7 @@ def check_third_side(
     """
     b, c = proposals.values()
     if gap is None:
-        note = f"{b.vod_id} and {c.vod_id} by themselves do not confirm it."
+        note = f"A direct comparison of {b.vod_id} and {c.vod_id} does not confirm it."
         for item in (b, c):
             proposals[item.vod_id] = dataclasses.replace(
                 item, confidence=round(item.confidence * UNCONFIRMED_FACTOR, 4), note=f"{item.note} {note}".strip()
@@ -145,8 +145,10 @@ def check_third_side(
     elif abs(gap) > tolerance:
         apart = c.offset - b.offset
         message = (
-            f"The three do not fit together: {b.vod_id} lies at {b.offset:+.3f} s and {c.vod_id} at {c.offset:+.3f} s, "
-            f"{apart:+.3f} s apart; compared with each other these two are {apart + gap:+.3f} s apart."
+            f"The three offsets contradict each other: {b.vod_id} is at {b.offset:+.3f} s and {c.vod_id} at "
+            f"{c.offset:+.3f} s, "
+            f"{apart:+.3f} s apart, but compared directly they are {apart + gap:+.3f} s apart. Set their offsets "
+            "by hand."
         )
         for item in (b, c):
             refused[item.vod_id] = Refusal(item.vod_id, "contradiction", message, item.readings, item.evidence)

@@ -143,7 +143,7 @@ def _proposals_relative_to(
 def _reason(vod_id: str, reference: str | None, result: AlignmentResult) -> Refusal:
     refused = {item.vod_id: item for item in result.refused}
     found = refused.get(vod_id) or refused.get(str(reference)) or next(iter(refused.values()), None)
-    return found or Refusal(vod_id, "nothing_to_compare", "There is nothing to compare it with.")
+    return found or Refusal(vod_id, "nothing_to_compare", "No other video could be compared with it.")
 
 
 def _weigh_one(
@@ -182,15 +182,22 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
         return Refusal(
             read.vod_id,
             "contradiction",
-            f"{read.vod_id}: the timer says {read.offset:+.3f} s, the sound {heard.offset:+.3f} s. Look at what each "
-            "rests on, and align by the one that you trust.",
+            f"{read.vod_id}: the timer gives {read.offset:+.3f} s, the sound {heard.offset:+.3f} s. Check the "
+            "evidence of both, "
+            "and align by the method that you trust.",
             read.readings + heard.readings,
             read.evidence + heard.evidence,
         )
     if sound_stands > timer_stands:
-        note = f"By the sound. The timer says {read.offset:+.3f} s, and is less sure: {hundredths(read.confidence)}."
+        note = (
+            f"Aligned by sound. The timer gives {read.offset:+.3f} s with lower confidence "
+            f"({hundredths(read.confidence)})."
+        )
         return _with_both(heard, read, heard, min(DOUBTED_CAP, sound_stands), note)
-    note = f"By the timer. The sound says {heard.offset:+.3f} s, and is less sure: {hundredths(heard.confidence)}."
+    note = (
+        f"Aligned by timer. The sound gives {heard.offset:+.3f} s with lower confidence "
+        f"({hundredths(heard.confidence)})."
+    )
     return _with_both(read, read, heard, min(DOUBTED_CAP, timer_stands), note)
 
 
@@ -209,10 +216,10 @@ def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Propo
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"
         sure_of = hundredths(read.confidence)
-        note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {sure_of}."
+        note = f"Aligned by sound. The timer is {abs(gap) * 1000:.0f} ms {side}, with lower confidence ({sure_of})."
         return _with_both(heard, read, heard, heard.confidence, note)
     side = "later" if gap > 0 else "earlier"
-    note = f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is."
+    note = f"Aligned by timer. The sound is {abs(gap) * 1000:.0f} ms {side} than the picture."
     if probability_against(sure, heard.confidence) < MIN_WINNER_PROBABILITY:
         read = dataclasses.replace(read, error_bound=abs(gap) + heard.error_bound)
     return _with_both(read, read, heard, read.confidence, note)
@@ -231,16 +238,16 @@ def _with_both(best: Proposal, read: Proposal, heard: Proposal, confidence: floa
 
 
 def _timer_alone(read: Proposal, unheard: Refusal) -> Proposal | Refusal:
-    says = f"The timer alone says {read.offset:+.3f} s, confidence {hundredths(read.confidence)}."
+    says = f"The timer alone gives {read.offset:+.3f} s, confidence {hundredths(read.confidence)}."
     doubtful = read.confidence <= ONE_CLOCK_CAP
     if unheard.reason in BROKEN or (unheard.reason in UNLIKE and doubtful):
-        why = " Clocks of different matches run alike, too." if unheard.reason in UNLIKE else ""
+        why = " Timers of different matches can run alike." if unheard.reason in UNLIKE else ""
         return Refusal(read.vod_id, unheard.reason, f"{unheard.message} {says}{why}", read.readings, read.evidence)
     cap = DOUBTED_CAP if unheard.reason in UNLIKE else ALONE_CAP
     return dataclasses.replace(
         read,
         confidence=min(cap, read.confidence),
-        note=_joined("By the timer alone.", read.note, unheard.message.removesuffix(by_sound.ADVICE)),
+        note=_joined("Aligned by timer alone.", read.note, unheard.message.removesuffix(by_sound.ADVICE)),
     )
 
 
@@ -249,7 +256,7 @@ def _sound_alone(heard: Proposal, unread: Refusal) -> Proposal:
     return dataclasses.replace(
         heard,
         confidence=min(cap, heard.confidence),
-        note=_joined("By the sound alone.", heard.note, unread.message),
+        note=_joined("Aligned by sound alone.", heard.note, unread.message),
     )
 
 

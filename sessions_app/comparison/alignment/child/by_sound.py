@@ -155,14 +155,17 @@ def _refuse(vod_id: str, answer: SoundMatch | SoundRefusal) -> Refusal:
     if isinstance(answer, SoundRefusal):
         return Refusal(vod_id, answer.reason, f"{vod_id}: {answer.message}", readings)
     message = (
-        f"{vod_id}: {answer.agreeing} of {answer.samples} places agree on {answer.offset:+.3f} s, too few to go by."
+        f"{vod_id}: {answer.agreeing} of {answer.samples} places agree on {answer.offset:+.3f} s, which is "
+        "too uncertain."
     )
     return Refusal(vod_id, "sound_uncertain", f"{message} {ADVICE}", readings)
 
 
 def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | None, folder: Path | None) -> Proposal:
     confidence, bound = confidence_of(found), found.error_bound
-    notes = [f"Track {r.track.number} of {r.track.count} of {r.vod_id} was heard." for r in (a, b) if r.track.count > 1]
+    notes = [
+        f"Sound track {r.track.number} of {r.track.count} of {r.vod_id} was used." for r in (a, b) if r.track.count > 1
+    ]
     drift = -found.drift_ppm  # opposite signs: the offset grows if the video's clock is slow
     if abs(drift) < max(SURE_DRIFT * found.drift_error_ppm, LEAST_DRIFT_PPM):
         drift = 0.0

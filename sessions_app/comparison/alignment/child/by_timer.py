@@ -242,7 +242,7 @@ class _Aligner:
                 yield from locator.find_anywhere(picture, fine)
 
     def _disagree(self, clock: TimerTrack, answer: Disagreement) -> Refusal:
-        message = f"{answer.message} Check that both show the same match. {ADVICE}"
+        message = f"{answer.message} Check that both videos show the same match. {ADVICE}"
         return Refusal(clock.vod_id, answer.reason, message, _shown(clock.samples(), 5))
 
     def _propose(
@@ -305,7 +305,10 @@ def _no_timer(look: TimerSearch) -> Refusal:
         reason, saw = "timer_frozen", ""
         what = f"The timer in {name} stands at {format_timer(usable[0].value)} in all {len(usable)} readings."
     elif backwards := _runs_the_other_way(look):
-        what = f"The timer in {name} counts {backwards}, and those of the chosen game do not: choose another, or auto."
+        what = (
+            f"The timer in {name} counts {backwards}, but timers of the chosen game do not. Choose another "
+            "game, or auto."
+        )
         return Refusal(name, "timer_direction", what, _shown(taken, 5))
     else:
         reason = "timer_unreadable"

@@ -149,7 +149,7 @@ def _choose(
     first, second = rivals[:2]
     return Disagreement(
         "ambiguous_rounds",
-        f"{len(rivals)} offsets fit about equally well, the two best are {first.offset:.1f} s ({first.agreeing} "
+        f"{len(rivals)} offsets fit about equally well. The best two are {first.offset:.1f} s ({first.agreeing} "
         f"readings) and {second.offset:.1f} s ({second.agreeing}): rounds of the same length repeat.",
     )
 
@@ -241,9 +241,9 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     note = ""
     if not jumps + pauses:
         what = "only one uninterrupted run of the clock" if len(agreed) < 2 else "only runs that every match has"
-        note = f"The timers agree on {what}, so another match could fit as well: compare the pictures."
+        note = f"The timers agree on {what}, so another match could fit too: compare the pictures."
     elif not support.flips_agree:
-        note = "The change of a second could not be found to the frame in both videos."
+        note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
     # Without agreeing flips, any reading may show an outdated digit.
     bound = (high - low) / 2 + examined.late

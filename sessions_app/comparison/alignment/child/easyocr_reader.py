@@ -22,7 +22,7 @@ from sessions_app.comparison.alignment.child.timer_text import PROFILES, GamePro
 FOLDER = Path(sys.prefix) / "easyocr"  # installation folder of `make easyocr`
 WEIGHTS = "english_g2.pth"  # recogniser only; TextFinder finds the text boxes
 HOW_TO_GET_WEIGHTS = (
-    f"download english_g2 from the model hub on EasyOCR's web site, unpack {WEIGHTS} into a folder and name that in "
+    f"download english_g2 from the model hub on EasyOCR's website, unpack {WEIGHTS} into a folder and set its path in "
     "VOD_EASYOCR_MODELS, or set VOD_TIMER_READER=rapidocr."
 )
 # EasyOCR imports these for features unused here (detection, picture files, right-to-left text). PyPI's torchvision is
@@ -53,7 +53,7 @@ class EasyOcrReader:
         self._torch.set_num_threads(threads)
         if models is None:
             raise ReaderUnavailable(
-                f"VOD_EASYOCR_MODELS does not say where EasyOCR's weights are: {HOW_TO_GET_WEIGHTS}"
+                f"VOD_EASYOCR_MODELS does not name the folder with EasyOCR's weights: {HOW_TO_GET_WEIGHTS}"
             )
         if not (models / WEIGHTS).is_file():
             raise ReaderUnavailable(f"{models}, named by VOD_EASYOCR_MODELS, has no {WEIGHTS}: {HOW_TO_GET_WEIGHTS}")

@@ -191,7 +191,7 @@ def open_model(name: str, threads: int) -> Any:
     path = Path(package.origin).parent / "models" / name if package and package.origin else None
     if path is None or not path.is_file():
         raise ReaderUnavailable(
-            f"The timer reader needs {name} from the package rapidocr 3.10: install requirements/base.txt again."
+            f"The timer reader needs {name} from the package rapidocr 3.10: reinstall requirements/base.txt."
         )
     onnxruntime: Any = importlib.import_module("onnxruntime")
 

@@ -17,4 +17,4 @@ def load_reader(name: str, *, models: Path | None = None, threads: int = 1) -> T
         return RapidReader(threads)
     if name == "easyocr":
         return EasyOcrReader(models, threads)
-    raise ReaderUnavailable(f"There is no timer reader named {name!r}: use rapidocr or easyocr.")
+    raise ReaderUnavailable(f"Unknown timer reader {name!r}: use rapidocr or easyocr.")

@@ -65,7 +65,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         parts = [_part(request, clock, sources, arrangement) for clock in clocks]
         captions = [_captions(request, clock) for clock in clocks]
     except (KeyError, TypeError, ValueError, IndexError) as exc:
-        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+        raise BadRequest(f"The request is missing a valid {exc}.") from exc
     font = _font(folder / "clock.ttf") if request.get("has_clock") else None
     begun = INDEXED if len(clocks) > 1 else 0.0
     written = WRITTEN if any(captions) else begun
@@ -79,7 +79,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     exports = [replace(part, captions=draw(number), clock_font=font) for number, part in enumerate(parts)]
 
     def tell(share: float) -> None:
-        reports.progress(written + (100 - written) * share, "Making the video")
+        reports.progress(written + (100 - written) * share, "Rendering the video")
 
     tell(0)
 
@@ -90,7 +90,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     made = dict(facts_of(target))
     wanted = sum(one.clock.seconds for one in exports)
     if abs(made["duration"] - wanted) > ROUNDED_SECONDS + 1 / float(exports[0].clock.fps):
-        raise ConversionFailed(f"It would last {made['duration']:.2f} s instead of {wanted:.2f} s.")
+        raise ConversionFailed(f"The video is {made['duration']:.2f} s long instead of {wanted:.2f} s.")
     reports.progress(100, "Done")
     return made
 

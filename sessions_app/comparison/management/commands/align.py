@@ -42,7 +42,9 @@ def box(text: str) -> dict[str, Any]:
 
 
 class Command(BaseCommand):
-    help = "Find how far apart 2 or 3 recordings of one event are, by timer and sound; exit 3 when one is refused."
+    help = (
+        "Find the offsets of 2 or 3 recordings of one event by timer and sound. Exit code 3: a recording was refused."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

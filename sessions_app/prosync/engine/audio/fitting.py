@@ -139,5 +139,7 @@ def _store_used_parts(
     found = {number: SampleFile(folder / f"sound-{number}", channels) for number in spans}
     for number, material in found.items():
         if not material.count:
-            raise SoundFailed(SoundFailed.EMPTY, "The sound has nothing where it is to be used.", number)
+            raise SoundFailed(
+                SoundFailed.EMPTY, "The sound is empty in the selected part. Choose another part.", number
+            )
     return found

@@ -26,9 +26,9 @@ MAX_WAITING = 64
 def why_not_copied(source: Source) -> str | None:
     """Return why the pictures cannot be copied into an MP4 (a sentence), or None."""
     if source.facts.codec not in CODECS:
-        return f"The picture is {source.facts.codec}, which browsers do not play from an MP4."
+        return f"The video codec is {source.facts.codec}, which browsers do not play from an MP4."
     if not source.times_pictures:
-        return "The video does not say when its pictures are to be shown."
+        return "The video has no frame times."
     return None
 
 

@@ -105,7 +105,7 @@ class _Dub:
         try:
             sound = self._spliced()
         except (NotSpliced, aac.Damaged) as exc:
-            why = str(exc) if isinstance(exc, NotSpliced) else "The sound is not AAC-LC as every player takes it."
+            why = str(exc) if isinstance(exc, NotSpliced) else "The sound is not standard AAC-LC."
             sound = self._whole(why)
         self._write(target, pictures, sound)
         segments = [
@@ -219,7 +219,7 @@ def _packets(stream: Any, sound: _Sound) -> Iterator[tuple[float, Packet[Any]]]:
 def _outcome(sound: Fitted, gain: float, original: float | None, given: float | None) -> Outcome:
     note = None
     if not USUAL_STRETCH[0] <= sound.stretch <= USUAL_STRETCH[1]:
-        note = f"The sound was made {sound.stretch:.3g} times as long: that is heard."
+        note = f"The sound was stretched to {sound.stretch:.3g} times its length, which is audible."
     own = sound.own / sound.stretch
     return Outcome(
         mode=sound.mode,
@@ -246,4 +246,4 @@ def _output(target: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
     except av.error.FFmpegError as exc:
         if exc.errno in NO_ROOM:
             raise OSError(exc.errno, exc.strerror) from exc
-        raise ConversionFailed("Its data is damaged, or of a kind that an MP4 cannot hold.") from exc
+        raise ConversionFailed("The video is damaged, or its format does not fit into an MP4.") from exc

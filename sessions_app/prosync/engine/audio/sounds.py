@@ -97,17 +97,17 @@ def _opened(path: Path) -> tuple[Kind, InputContainer]:
         with path.open("rb") as file:
             kind = sniff(file.read(HEAD))
     except OSError as exc:
-        raise SoundFailed(SoundFailed.UNREADABLE, "The sound is not there or may not be read.") from exc
+        raise SoundFailed(SoundFailed.UNREADABLE, "The sound file is missing or cannot be read.") from exc
     # Many programs label sound-only MP4 as video.
     if kind is None or (kind not in AUDIO_KINDS and kind.container not in ("mp4", "mov")):
-        raise SoundFailed(SoundFailed.UNSUPPORTED, "This is no sound in MP3, WAV, M4A, AAC, Ogg or FLAC.")
+        raise SoundFailed(SoundFailed.UNSUPPORTED, "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound.")
     options = {**OPTIONS, "format_whitelist": FORMATS[kind.container]}
     try:
         container = av.open(
             f"file:{path.absolute()}", options=DECODER_OPTIONS, container_options=options, metadata_errors="replace"
         )
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        raise SoundFailed(SoundFailed.UNREADABLE, "The sound is damaged or cut short.") from exc
+        raise SoundFailed(SoundFailed.UNREADABLE, "The sound is damaged or incomplete.") from exc
     if kind.family == "video":
         if any(not track.disposition & track.disposition.attached_pic for track in container.streams.video):
             container.close()
@@ -123,7 +123,7 @@ def _track(container: InputContainer) -> AudioStream:
             continue
         name = context.codec.canonical_name
         if name not in CODECS and not name.startswith(LINEAR):
-            raise SoundFailed(SoundFailed.UNSUPPORTED, "The sound uses a codec that is not taken.")
+            raise SoundFailed(SoundFailed.UNSUPPORTED, "The sound's codec is not supported.")
         if context.channels > MAX_CHANNELS or context.sample_rate > MAX_RATE:
             raise SoundFailed(SoundFailed.UNSUPPORTED, "The sound has too many channels or samples a second.")
         context.thread_count = 1

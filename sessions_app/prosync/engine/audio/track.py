@@ -103,7 +103,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     rows = _rows(container, stream)
     begin = list(islice(rows, BEGIN))
     if not begin:
-        raise NotSpliced("None of its sound is there.")
+        raise NotSpliced("The video's sound track is empty.")
     config = bytes(stream.codec_context.extradata or b"") or begin[0].config
     rate, channels = sound_parameters(config)
     found = OwnSound(source, rate, channels, config)
@@ -120,9 +120,9 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     wanted = {block + at for block in blocks for at in range(-MARGIN, MARGIN + 1)}
     for number, row in enumerate(chain(begin, rows)):
         if abs(place(row) - found.head - number * BLOCK) > ROUNDING * rate:
-            raise NotSpliced("The sound has holes.")
+            raise NotSpliced("The sound has gaps.")
         if row.is_other or row.config != begin[0].config:
-            raise NotSpliced("The form of the sound changes.")
+            raise NotSpliced("The sound's format changes.")
         if number in wanted:
             found.kept[number] = row.content
         # Matroska rounds the last packet's length, but not its hidden samples.
@@ -154,14 +154,14 @@ def _rows(container: InputContainer, stream: Stream) -> Iterator[_Row]:
             if not packet.size:
                 continue
             if packet.pts is None:
-                raise NotSpliced("The sound does not say when it is to be heard.")
+                raise NotSpliced("The sound has no timestamps.")
             content, config = without_adts(bytes(packet))
             yield _Row(
                 packet.pts, packet.duration or 0, _hidden(packet), content, config,
                 packet.has_sidedata("new_extradata"),
             )  # fmt: skip
     except av.error.FFmpegError as exc:
-        raise NotSpliced("The sound breaks off.") from exc
+        raise NotSpliced("The sound is truncated.") from exc
 
 
 def _hidden(packet: Packet[Any]) -> int:

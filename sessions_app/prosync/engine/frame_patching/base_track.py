@@ -42,14 +42,14 @@ def why_not_copied(source: Source) -> str | None:
     if facts.codec != "h264":
         return f"The picture is {facts.codec}, not H.264."
     if facts.pixel_format not in COPYABLE or facts.is_interlaced:
-        return "The picture is not H.264 as every player takes it."
+        return "The picture is not standard H.264."
     if (facts.coded_width, facts.coded_height) != (
         round_down_even(facts.coded_width),
         round_down_even(facts.coded_height),
     ):
         return "A side of the picture has an odd number of pixels."
     if not source.times_pictures:
-        return "It does not say when its pictures are to be shown."
+        return "The video has no frame times."
     return None
 
 
@@ -74,7 +74,7 @@ def convert_if_needed(own: BaseTrack, program: Ffmpeg, folder: Path, tell: Progr
         why = own.pictures.why_not
     made = _made(own, folder / "whole.mp4", program, tell, why=why)
     if made.pictures.why_not is not None or made.pictures.hidden:
-        raise ConversionFailed("Its pictures are of a kind that cannot be converted.")
+        raise ConversionFailed("The video's pictures cannot be converted.")
     return made
 
 

@@ -80,7 +80,7 @@ class Encoder:
         self._free = None if copied is None else copied.unused_set_number()
         record = None if copied is None else copied.joined(self._opened().extradata or b"")
         if record is None:
-            raise ConversionFailed("Its pictures are described in a way that nothing can stand beside.")
+            raise ConversionFailed("The video's parameter sets leave no room for new pictures.")
         self.record = record
 
     def packets(self, piece: Piece) -> Iterator[tuple[int, Packet[Any]]]:
@@ -88,7 +88,7 @@ class Encoder:
         blender: Blender | None = None
         for number, frame in self._frames(piece):
             if (frame.width, frame.height) != (self._view.width, self._view.height):
-                raise ConversionFailed("Its pictures change their size.")
+                raise ConversionFailed("The video's picture size changes.")
             if blender is None:
                 blender = Blender(self._view, int(frame.colorspace), full=frame.format.name == FULL_RANGE)
             self._paint(number, frame, blender)
@@ -133,7 +133,7 @@ class Encoder:
         try:
             encoder.open()
         except av.error.FFmpegError as exc:
-            raise ConversionFailed("Its pictures are of a kind that cannot be encoded.") from exc
+            raise ConversionFailed("The video's pixel format cannot be encoded.") from exc
         return encoder
 
     def _frames(self, piece: Piece) -> Iterator[tuple[int, VideoFrame]]:

@@ -51,7 +51,7 @@ def patch(
         original = base_track_from_source(source)
         seconds = original.seconds
         if not any(holds(seconds, run) for run in runs):
-            raise ConversionFailed("None of the runs holds a picture.")
+            raise ConversionFailed("None of the parts contains a frame.")
         carrier = convert_if_needed(original, program, own, lambda share: tell(CONVERTED_SHARE * share))
         converted = 0.0 if carrier is original else CONVERTED_SHARE
         seconds = carrier.seconds

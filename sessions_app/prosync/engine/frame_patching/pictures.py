@@ -63,7 +63,7 @@ class Pictures:
 class _Found:
     def __init__(self, video: VideoStream) -> None:
         if not video.time_base:
-            raise ConversionFailed("Its pictures have no times.")
+            raise ConversionFailed("The video has no frame times.")
         self.track = video.index
         self.base = Fraction(video.time_base)
         self.record = bytes(video.codec_context.extradata or b"")
@@ -77,7 +77,7 @@ class _Found:
         if self.sets is None:
             self.why_not = "Its pictures are not stored as in an MP4."
         elif len(self.sets) >= NUMBERS:
-            self.why_not = "Its pictures are described in so many ways that there is no room for one more."
+            self.why_not = "The video uses all 32 parameter set ids."
 
     def add(self, packet: Packet[Any]) -> None:
         if not self.decoded and not packet.is_keyframe:
@@ -87,7 +87,7 @@ class _Found:
             self.why_not = self.why_not or "Some of its pictures have no time."
             return
         if packet.has_sidedata("new_extradata"):
-            self.why_not = self.why_not or "The form of its pictures changes."
+            self.why_not = self.why_not or "The video's format changes."
         if packet.is_keyframe and self._is_entry(packet):
             self.entries.append(len(self.decoded))
         self.decoded.append(stamp)
@@ -106,14 +106,14 @@ class _Found:
             for one in (self.decoded, self.lengths, self.hidden):
                 one.pop()
         if not self.decoded:
-            raise ConversionFailed("It holds no picture.")
+            raise ConversionFailed("The video has no pictures.")
         shown = sorted(self.decoded)
         first = min(stamp for stamp, hidden in zip(self.decoded, self.hidden, strict=True) if not hidden)
         why_not = self.why_not
         if len(set(shown)) < len(shown):
-            why_not = why_not or "Several of its pictures have the same time."
+            why_not = why_not or "Several frames have the same time."
         if any(hidden and stamp > first for stamp, hidden in zip(self.decoded, self.hidden, strict=True)):
-            why_not = why_not or "Pictures in its midst are hidden."
+            why_not = why_not or "The video has hidden frames in the middle."
         joints = joints_of(self.decoded)
         last = self.lengths[self.decoded.index(shown[-1])]
         return Pictures(

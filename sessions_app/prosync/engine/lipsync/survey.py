@@ -91,7 +91,7 @@ def follow(
             points.append(np.full((len(KEPT), 2), np.nan, np.float32) if found is None else found)
             crowded += follower.is_crowded
     if not times:
-        raise FaceNotUsable("There is no picture in this part.")
+        raise FaceNotUsable("This part contains no frame.")
     return drop_unusable_frames(Track(np.array(times), np.stack(points)), crowded)
 
 
@@ -166,7 +166,7 @@ def drop_unusable_frames(track: Track, crowded: int) -> Track:
     if not seen.any():
         raise FaceNotUsable("No face was found in this part.")
     if crowded > count / 2:
-        raise FaceNotUsable("Several people are seen, and none of them is much nearer than the others.")
+        raise FaceNotUsable("Several people are visible, and none of them is clearly in front.")
     corners = track.of(*OUTER)
     widths = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     if float(np.nanmedian(widths)) < MIN_MOUTH:

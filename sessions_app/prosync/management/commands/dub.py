@@ -22,8 +22,8 @@ def line(text: str) -> LineRequest:
 
 class Command(BaseCommand):
     help = (
-        "Put sounds into parts of a video, lips with them where a face can be followed; all else stays as it is. "
-        "Exit 3 when one of the files cannot be used."
+        "Replace the sound in parts of a video, with lip-sync if a face can be followed. "
+        "Exits with 3 if a file cannot be used."
     )
     requires_system_checks: list[str] = []
 
@@ -32,24 +32,24 @@ class Command(BaseCommand):
         parser.add_argument("video", metavar="VIDEO", type=Path)
         parser.add_argument(
             "lines", metavar="START-END=SOUND[@FROM-TO]", nargs="*", type=line,
-            help="seconds of the video, a sound, and seconds of that where not all of it is wanted",
+            help="seconds of the video, a sound file, and optionally the part of the sound in seconds",
         )  # fmt: skip
-        parser.add_argument("-o", "--output", metavar="MP4", type=Path, required=True, help="write the video there")
+        parser.add_argument("-o", "--output", metavar="MP4", type=Path, required=True, help="output file")
         parser.add_argument(
             "--mode", choices=MODES, default=USUAL_MODE,
-            help=f"what becomes of a sound that is not as long as its part; default {USUAL_MODE}",
+            help=f"treatment of a sound whose length differs from its part; default {USUAL_MODE}",
         )  # fmt: skip
-        parser.add_argument("--sound-only", action="store_true", help="leave the picture alone")
-        parser.add_argument("--remove-text", action="store_true", help="take text out of the picture")
+        parser.add_argument("--sound-only", action="store_true", help="do not change the picture")
+        parser.add_argument("--remove-text", action="store_true", help="remove text from the picture")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
-        parser.add_argument("--force", action="store_true", help="replace the output where it is there already")
+        parser.add_argument("--force", action="store_true", help="overwrite an existing output file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         video: Path = options["video"]
         output: Path = options["output"]
         lines: list[LineRequest] = options["lines"]
         if not lines and not options["remove_text"]:
-            usage_error("Say what is to be heard, or --remove-text.")
+            usage_error("Give at least one START-END=SOUND, or --remove-text.")
         check(video, lines)
         check_output(output, [video, *(one.sound for one in lines)], force=options["force"])
         with writing_output(self.stderr):

@@ -68,7 +68,7 @@ export class Outbox {
 
   /** Throw if closed. Call after each await: another page may hold the replica by then. */
   mustBeOpen() {
-    if (this.#isClosed) throw new SyncError("The client has been stopped.", { type: "closed" });
+    if (this.#isClosed) throw new SyncError("Syncing has stopped. Reload the page.", { type: "closed" });
   }
 
   // Replicas
@@ -182,7 +182,10 @@ export class Outbox {
       this.isRefused = false;
     } catch (error) {
       this.isRefused = true;
-      throw new SyncError("What you changed could not be kept in this browser.", { type: "not_kept", body: error });
+      throw new SyncError("This browser could not store your change. Keep the page open until it is saved.", {
+        type: "not_kept",
+        body: error,
+      });
     }
   }
 

@@ -58,7 +58,7 @@ async function sha256(bytes) {
   try {
     content = await bytes.arrayBuffer();
   } catch {
-    throw new ApiError("This browser cannot read the clip any more.", { type: "clip_lost", status: 400 });
+    throw new ApiError("This browser can no longer read the clip.", { type: "clip_lost", status: 400 });
   }
   if (!globalThis.crypto?.subtle) return "";
   const digest = await crypto.subtle.digest("SHA-256", content);
@@ -78,7 +78,7 @@ function bodyOf(request) {
 function failure(request) {
   if (request.status === 401) window.dispatchEvent(new Event("signedout"));
   const body = bodyOf(request);
-  return new ApiError(body?.error ?? "The server gave no usable answer.", {
+  return new ApiError(body?.error ?? "The server's answer could not be read. Try again.", {
     status: request.status,
     type: body?.type ?? "unknown",
     requestId: body?.request_id ?? request.getResponseHeader("X-Request-ID"),

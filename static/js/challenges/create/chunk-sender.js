@@ -302,7 +302,7 @@ export class Sender extends EventTarget {
     if (part) {
       part.error = isRefusal
         ? error
-        : new ApiError("Something in this page went wrong. Load it again.", { type: "page", status: 400 });
+        : new ApiError("This page has an error. Reload it.", { type: "page", status: 400 });
       part.state = "refused";
       this.#tell();
       this.hears.onRefused(part);

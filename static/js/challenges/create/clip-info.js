@@ -32,24 +32,23 @@ export class Refused extends Error {
  * @throws {Refused}
  */
 export async function look(blob, limit, knownDuration = 0) {
-  if (blob.size === 0) throw new Refused("Nothing in it", "The file is empty. Choose another one.");
+  if (blob.size === 0) throw new Refused("Empty file", "Choose another file.");
   if (blob.size > limit) throw new Refused(...tooLarge(limit));
   /** @type {Uint8Array} */ let head;
   try {
     head = new Uint8Array(await blob.slice(0, HEAD).arrayBuffer());
   } catch {
     throw new Refused(
-      "It could not be read",
+      "The file could not be read",
       "It may have been moved, or this browser may not open it. Choose it again.",
     );
   }
   const facts = await asked(blob);
   if (facts) {
-    if (!facts.width) throw new Refused("No picture in it", "The file has sound alone. Choose a video.");
+    if (!facts.width) throw new Refused("No video in the file", "The file has only sound. Choose a video.");
     return { ...facts, duration: facts.duration || knownDuration };
   }
-  if (!isContainer(head))
-    throw new Refused("Not a video", "What is in it is something else. Choose the recording itself.");
+  if (!isContainer(head)) throw new Refused("Not a video", "Choose a video file.");
   return { duration: knownDuration || (await mp4Duration(blob)), width: 0, height: 0, plays: false };
 }
 

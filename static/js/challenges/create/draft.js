@@ -54,7 +54,7 @@ export class Draft {
     Object.assign(draft, { title, level, lie, begun, mergeId, told, made, challengeId });
     for (const { id, text, problem, clip } of kept.statements) {
       const blob = clip && (await readClip(clip.id));
-      const lost = clip && !blob ? `This browser has not kept “${clip.name}”. Choose it again.` : "";
+      const lost = clip && !blob ? `“${clip.name}” is not stored in this browser. Choose it again.` : "";
       draft.statements.push({
         id,
         text,

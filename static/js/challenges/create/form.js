@@ -116,7 +116,7 @@ export class Form {
       size > 0 && bytes(size),
     ];
     setText(need("[data-summary]", this.root), words.filter(Boolean).join(" · "));
-    setText(need("[data-limit]", this.root), `Each up to ${round(this.facts.max_upload_bytes)}.`);
+    setText(need("[data-limit]", this.root), `Up to ${round(this.facts.max_upload_bytes)} per clip.`);
     need("[data-not-kept]", this.root).hidden = isKept || clips.length === 0;
     need("[data-throw-away]", this.root).hidden = this.draft.isEmpty;
   }
@@ -125,7 +125,7 @@ export class Form {
     const off = this.#isWaiting || this.#busy.size > 0;
     if (off) this.send.setAttribute("aria-disabled", "true");
     else this.send.removeAttribute("aria-disabled");
-    setText(need("span", this.send), this.#isWaiting ? "Beginning" : "Make the challenge");
+    setText(need("span", this.send), this.#isWaiting ? "Starting" : "Create challenge");
   }
 
   /** @param {Statement} statement */
@@ -176,7 +176,7 @@ export class Form {
     this.draw();
     slot[act].focus();
     slot.element.scrollIntoView({ block: "nearest" });
-    this.hears.say(`Moved. It is statement ${at + (act === "up" ? 0 : 2)} now.`);
+    this.hears.say(`Moved. It is now statement ${at + (act === "up" ? 0 : 2)}.`);
   }
 
   /** @param {Statement} statement @param {number} at */
@@ -186,8 +186,8 @@ export class Form {
       statement.clip?.isRecorded &&
       !(await askFirst({
         title: `Remove statement ${at + 1}?`,
-        text: "Its recording is in this browser alone and goes with it.",
-        keep: "Keep it",
+        text: "Its recording exists only in this browser and is deleted too.",
+        keep: "Cancel",
         act: "Remove",
       }))
     )
@@ -228,7 +228,7 @@ export class Form {
     }
     if (left)
       toast(
-        `A challenge has ${most_clips} statements at most: ${left === 1 ? "one file was" : `${left} files were`} left out.`,
+        `A challenge can have at most ${most_clips} statements: ${left === 1 ? "1 file was" : `${left} files were`} not added.`,
         "warn",
       );
     this.#changed();
@@ -263,7 +263,7 @@ export class Form {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
       // The old clip stays usable.
-      if (statement.clip?.blob && !before) toast(`${said} The clip that was there stays.`, "bad");
+      if (statement.clip?.blob && !before) toast(`${said} The previous clip stays.`, "bad");
       else statement.problem = said;
       if (statement.problem) this.hears.say(said);
     } finally {
@@ -278,9 +278,9 @@ export class Form {
   #submit(event) {
     event.preventDefault();
     if (this.#isWaiting) return;
-    if (this.#busy.size) return this.hears.say("A file is being looked at still.");
+    if (this.#busy.size) return this.hears.say("A file is still being checked. Try again in a moment.");
     const { title, statements } = this.draft;
-    tell(this.title, title.trim() ? "" : "Give it a title: it is what players choose by.");
+    tell(this.title, title.trim() ? "" : "Enter a title. Players choose challenges by it.");
     for (const statement of statements) {
       const lacks = !statement.clip?.blob && !statement.problem;
       if (lacks)
@@ -291,7 +291,7 @@ export class Form {
     }
     this.draw();
     const without = statements.find(({ clip, problem }) => problem || !clip?.blob);
-    this.#problemOfLie(this.draft.lie ? "" : "Say which one is the lie: mark it beside its clip.");
+    this.#problemOfLie(this.draft.lie ? "" : "Choose which statement is the lie.");
     if (!title.trim()) return this.title.focus();
     if (without) return this.focus(without);
     if (!this.draft.lie) return /** @type {Slot} */ (this.#slots.get(statements[0])).lie.focus();
@@ -308,9 +308,9 @@ export class Form {
   async #throwAway() {
     const isRecorded = this.draft.clips.some((clip) => clip.isRecorded);
     const text = isRecorded
-      ? "Clips and words go from this browser. What was recorded here is nowhere else."
-      : "Clips and words go from this browser. The files that you chose stay where they are.";
-    if (await askFirst({ title: "Throw this challenge away?", text, keep: "Keep it", act: "Throw away" }))
+      ? "Clips and texts are deleted from this browser. Clips recorded here have no other copy."
+      : "Clips and texts are deleted from this browser. The files that you chose stay on your device.";
+    if (await askFirst({ title: "Discard this challenge?", text, keep: "Cancel", act: "Discard" }))
       this.hears.onThrowAway();
   }
 }

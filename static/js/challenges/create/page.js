@@ -179,22 +179,22 @@ function refusedToBegin(error) {
       "Your storage is full",
       `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} are free, and these clips need ${bytes(draft.size)}. ` : ""}Delete videos that you do not need, then try again.`,
       "/library",
-      "To the library",
+      "Go to the library",
     ],
     upload_limit: [
-      "Too many uploads are under way",
-      `${explain(error)} Finish some, or give them up.`,
+      "Too many uploads are running",
+      `${explain(error)} Finish or cancel some, then try again.`,
       "/upload",
-      "To the uploads",
+      "Go to the uploads",
     ],
     too_large: [
       "A clip is too large",
-      `Your plan takes clips up to ${bytes(body?.limit ?? facts.max_upload_bytes)}. Cut it, or record it again.`,
+      `Your plan allows clips up to ${bytes(body?.limit ?? facts.max_upload_bytes)}. Shorten it, or record it again.`,
       "/account#plan",
       "See plans",
     ],
   }[/** @type {"storage_full"} */ (type)] ?? [
-    "It was not begun",
+    "The upload could not start",
     [explain(error), ...fieldWords(body?.errors)].join(" "),
     "",
     "",
@@ -299,23 +299,24 @@ const withoutName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /,
  */
 function refusalWords(type, message) {
   const steps = /** @type {Record<string, string>} */ ({
-    not_a_video: "Choose the recording itself, or record it here.",
-    no_video: "Choose a clip with a picture.",
-    clip_unreadable: "Check that it plays and was copied whole, or record it again.",
-    video_too_long: "Cut it shorter.",
+    not_a_video: "Choose a video file, or record the clip here.",
+    no_video: "Choose a clip with video, not only sound.",
+    clip_unreadable: "Check that it plays and is complete, or record it again.",
+    video_too_long: "Shorten it.",
     vod_codec_unsupported: "Export it as H.264, or record it here.",
-    chunk_conflict: "This is not the file that the upload began with. Choose that one.",
+    chunk_conflict: "The upload started with another file. Choose that file.",
     clip_lost: "Choose it again.",
     malware_found: "Choose another one.",
   });
-  return `${withoutName(message)} ${steps[type] ?? "Choose another one, or record it again."}`.trim();
+  return `${withoutName(message)} ${steps[type] ?? "Choose another clip, or record it again."}`.trim();
 }
 
 /** @param {File[]} files @returns {string} message about files that fit no missing clip */
 function giveClips(files) {
   const others = sender?.give(files) ?? [];
   const words = others.map(
-    (file) => `“${file.name}” has ${bytes(file.size)}, and no clip that is missing has exactly its size.`,
+    (file) =>
+      `“${file.name}” (${bytes(file.size)}) does not have the size of any missing clip. Choose the same files as before.`,
   );
   return words.join(" ");
 }
@@ -384,7 +385,7 @@ function troubleOf({ uploads, error_message, retry_available }) {
     title: clip >= 0 ? `Clip ${clip + 1} cannot be used` : "The merge failed",
     text: refused?.error
       ? refusalWords(refused.error.type, refused.error.message)
-      : withoutName(error_message ?? "The server does not say why."),
+      : withoutName(error_message ?? "The server gave no reason."),
     clip,
     mayRetry: retry_available,
   };
@@ -405,19 +406,19 @@ function gone(status) {
     showForm();
     const words =
       /** @type {Record<string, string>} */ ({
-        cancelled: "It was stopped",
-        expired: "It took longer than a day",
-        unknown: "The server does not know it any more",
-      })[status] ?? "It has ended";
-    return remark(words, "Your clips and words are still here. Make the challenge again when you like.");
+        cancelled: "The merge was stopped",
+        expired: "The upload took longer than a day",
+        unknown: "The merge no longer exists on the server",
+      })[status] ?? "The merge has ended";
+    return remark(words, "Your clips and texts are still here. You can create the challenge again.");
   }
   if (draft.mayKeep) draft.forget();
   showOther(
     "hour",
     status === "expired" ? "This challenge has expired" : "Page not found",
     status === "expired"
-      ? "Clips on their way are kept for a day. Begin again with the same files."
-      : "It may have been stopped, or it is not yours.",
+      ? "Unfinished uploads are kept for a day. Start again with the same files."
+      : "The challenge may have been cancelled, or it belongs to another user.",
   );
 }
 
@@ -458,11 +459,11 @@ async function act(what) {
 async function cancel() {
   const isMerging = !sender?.isGoing && draft.mergeId;
   const sure = await askFirst({
-    title: isMerging ? "Stop putting the clips together?" : "Stop sending the clips?",
+    title: isMerging ? "Stop merging the clips?" : "Stop uploading the clips?",
     text: draft.mayKeep
-      ? "What the server has of them is deleted. Clips and words stay in this browser, and you can begin again."
-      : "What the server has of them is deleted.",
-    keep: "Go on",
+      ? "The uploaded data is deleted. Clips and texts stay in this browser, so you can start again."
+      : "The uploaded data is deleted.",
+    keep: "Continue",
     act: "Stop",
     mark: "x",
   });
@@ -481,7 +482,7 @@ async function cancel() {
     if (!over) {
       // The merge was not cancelled and still runs.
       follow();
-      return notes.replaceChildren(errorNote("It was not stopped.", error, cancel));
+      return notes.replaceChildren(errorNote("The merge was not stopped.", error, cancel));
     }
   }
   await backToForm();
@@ -502,7 +503,7 @@ async function retry() {
     stands(await retryMerge(draft.mergeId));
     follow();
   } catch (error) {
-    notes.replaceChildren(errorNote("It could not be started again.", error, retry));
+    notes.replaceChildren(errorNote("The merge could not be restarted.", error, retry));
   }
 }
 
@@ -522,7 +523,7 @@ async function showReview(merge) {
   show("review", "review");
   review.show(draft, merge);
   review.focus();
-  say("The clips are one video now. Watch it, then publish it or keep it as a draft.");
+  say("The clips are merged. Watch the video, then publish it or save it as a draft.");
   if (draft.challengeId) review.drawSaved(true);
   else if (draft.title.trim() && draft.lie) await save();
 }
@@ -582,7 +583,7 @@ async function finish(publish) {
     } catch (error) {
       review.wait(false);
       review.drawSaved(true);
-      return review.tellProblem(errorNote("It was not published.", error, () => finish(true)));
+      return review.tellProblem(errorNote("The challenge was not published.", error, () => finish(true)));
     }
   }
   leave(draft.challengeId);
@@ -598,10 +599,10 @@ async function leave(challenge) {
 async function askToThrowAway() {
   if (
     await askFirst({
-      title: "Throw this challenge away?",
-      text: "The video and all words go, here and on the server. This cannot be undone.",
-      keep: "Keep it",
-      act: "Throw away",
+      title: "Discard this challenge?",
+      text: "The video and all texts are deleted, here and on the server. This cannot be undone.",
+      keep: "Cancel",
+      act: "Discard",
     })
   )
     throwAway();
@@ -615,14 +616,14 @@ async function throwAway() {
     else if (mergeId) await deleteMerge(mergeId);
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 404))
-      return review.tellProblem(errorNote("It was not deleted.", error, throwAway));
+      return review.tellProblem(errorNote("The challenge was not deleted.", error, throwAway));
   }
   stopWork();
   await draft.forget();
   leadTo("");
   draft = new Draft();
   showForm();
-  say("Thrown away.");
+  say("Challenge discarded.");
 }
 
 // Start
@@ -630,7 +631,7 @@ async function throwAway() {
 /** @param {boolean} take whether to take over from another tab */
 async function start(take = false) {
   const alone = await holdAlone(`vod-challenge-${document.body.dataset.user}`, takenElsewhere, take);
-  if (!alone) return elsewhere("A challenge is being made in another tab");
+  if (!alone) return elsewhere("A challenge is being created in another tab");
   await forgetOthers();
   const asked = new URL(location.href).searchParams.get("merge") ?? "";
   const kept = await Draft.load();
@@ -671,7 +672,7 @@ async function goOn() {
 
 function takenElsewhere() {
   stopWork();
-  elsewhere("It goes on in another tab");
+  elsewhere("This challenge continues in another tab");
 }
 
 /** @param {string} title */
@@ -681,8 +682,8 @@ function elsewhere(title) {
   showOther(
     "copy",
     title,
-    "One tab at a time makes a challenge, so that nothing is sent twice.",
-    h("button", { class: "btn primary", type: "button", onclick: () => start(true) }, "Go on here"),
+    "Only one tab at a time can create a challenge, so that nothing is uploaded twice.",
+    h("button", { class: "btn primary", type: "button", onclick: () => start(true) }, "Continue here"),
   );
 }
 

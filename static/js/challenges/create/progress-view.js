@@ -129,14 +129,14 @@ export class Work {
     const { phase, sender, trouble } = this.#stand;
     const count = this.#lines.length;
     const heading = {
-      beginning: `Sending ${counted(count, "clip")}`,
-      sending: `Sending ${counted(count, "clip")}`,
-      merging: "Putting the clips together",
+      beginning: `Uploading ${counted(count, "clip")}`,
+      sending: `Uploading ${counted(count, "clip")}`,
+      merging: "Merging the clips",
       failed: trouble?.title ?? "",
     }[phase];
     setText(this.heading, heading);
     const arrived = sender?.parts.filter((part) => part.state === "arrived").length ?? 0;
-    setText(this.summary, phase === "sending" && sender ? `${arrived} of ${count} there` : "");
+    setText(this.summary, phase === "sending" && sender ? `${arrived} of ${count} uploaded` : "");
     const [tone, mark, word] = this.#status();
     this.state.className = `status ${tone}`.trim();
     this.state.replaceChildren(icon(mark, mark === "run" ? "spin" : ""), word);
@@ -155,13 +155,13 @@ export class Work {
     const { phase, sender, merge } = this.#stand;
     const lack = this.#lack;
     if (phase === "failed") return ["bad", "alert", "Failed"];
-    if (phase === "merging") return merge?.isQueued ? ["", "clock", "Waiting for its turn"] : ["run", "run", "Working"];
-    if (this.#isPaused) return ["", "pause", "Paused by you"];
+    if (phase === "merging") return merge?.isQueued ? ["", "clock", "Queued"] : ["run", "run", "Merging"];
+    if (this.#isPaused) return ["", "pause", "Paused"];
     if (lack?.lack === "network") return ["warn", "offline", "No connection"];
     if (lack?.lack === "session") return ["warn", "lock", "Signed out"];
     if (lack) return ["warn", "clock", "The server is busy"];
     if (sender?.lacksClips && !sender.isGoing) return ["warn", "hour", "Clips are missing"];
-    return ["run", phase === "beginning" ? "run" : "upload", phase === "beginning" ? "Beginning" : "Sending"];
+    return ["run", phase === "beginning" ? "run" : "upload", phase === "beginning" ? "Starting" : "Uploading"];
   }
 
   #drawActs() {
@@ -186,7 +186,7 @@ export class Work {
       if (trouble.mayRetry) acts.push(button("retry", "Try again", "retry", "primary"));
       if (trouble.clip >= 0)
         acts.push(button("replace", `Replace clip ${trouble.clip + 1}`, "upload", trouble.mayRetry ? "" : "primary"));
-      else acts.push(button("back", "Back to the clips", "left", trouble.mayRetry ? "" : "primary"));
+      else acts.push(button("back", "Back to the form", "left", trouble.mayRetry ? "" : "primary"));
     } else acts.push(button("cancel", "Cancel", "x"));
     this.acts.replaceChildren(...acts);
     if (had)
@@ -210,20 +210,18 @@ export class Work {
       );
     else if (phase === "sending" && sender?.lacksClips) notes.push(this.#missing());
     else if (phase === "sending" && lack?.lack === "session")
-      notes.push(
-        h("p", { class: "text-small muted" }, "What arrived is kept. It goes on when you have signed in again."),
-      );
+      notes.push(h("p", { class: "text-small muted" }, "Uploaded data is kept. Sign in again to continue."));
     else if (phase === "sending")
       notes.push(
         h(
           "p",
           { class: "text-small faint" },
-          "If this page closes, what arrived is kept for a day: open it again and it goes on.",
+          "If you close this page, uploaded data is kept for a day. Open the page again to continue.",
         ),
       );
     else if (phase === "merging" && merge)
       notes.push(
-        h("p", { class: "text-small faint" }, "This page can be left: come back to it later to publish the challenge."),
+        h("p", { class: "text-small faint" }, "You can leave this page and come back later to publish the challenge."),
       );
     const had = this.note.contains(document.activeElement);
     this.note.replaceChildren(...notes);
@@ -261,11 +259,11 @@ export class Work {
       h(
         "div",
         { class: "spacer" },
-        h("b", {}, "The clips are not in this browser"),
+        h("b", {}, "This browser does not have the clips"),
         h(
           "p",
           { class: "text-small" },
-          "Choose the same files again, all at once if you like: each is known by its size, and what arrived is not sent again.",
+          "Choose the same files again, together or one by one. They are recognized by their size, and uploaded data is not sent again.",
         ),
         said,
       ),
@@ -320,12 +318,12 @@ export class Work {
     const [tone, mark, word] = waits
       ? ["", "clock", "Waiting"]
       : {
-          waiting: ["", "clock", "Waiting for its turn"],
-          sending: ["run", "upload", "Sending"],
-          checking: ["run", "run", "Being checked"],
-          arrived: ["ok", "check", "Arrived"],
+          waiting: ["", "clock", "Queued"],
+          sending: ["run", "upload", "Uploading"],
+          checking: ["run", "run", "Checking"],
+          arrived: ["ok", "check", "Uploaded"],
           missing: ["warn", "hour", "Not in this browser"],
-          refused: ["bad", "alert", "It cannot be used"],
+          refused: ["bad", "alert", "Cannot be used"],
           stopped: ["", "dot", "Stopped"],
         }[state];
     need("[data-body]", row).replaceChildren(
@@ -360,7 +358,7 @@ export class Work {
       const percent = Math.floor(merge.percent);
       if (merge.isQueued) this.bar.removeAttribute("value");
       else this.bar.value = percent;
-      this.bar.setAttribute("aria-label", merge.isQueued ? "Waiting for its turn" : `Merge, ${percent} percent`);
+      this.bar.setAttribute("aria-label", merge.isQueued ? "Queued" : `Merge, ${percent} percent`);
       setText(
         this.words,
         merge.isQueued ? estimateWords(merge.estimate) : [merge.message, `${percent} %`].filter(Boolean).join(" · "),
@@ -375,12 +373,12 @@ export class Work {
     ];
     const percent = size ? Math.floor((sent / size) * 100) : 0;
     this.bar.value = percent;
-    this.bar.setAttribute("aria-label", `All clips, ${percent} percent sent`);
+    this.bar.setAttribute("aria-label", `All clips, ${percent} percent uploaded`);
     const lack = this.#lack;
     const waits = lack?.at
-      ? `tries again in ${Math.max(1, Math.ceil((lack.at - Date.now()) / 1000))} s`
+      ? `retries in ${Math.max(1, Math.ceil((lack.at - Date.now()) / 1000))} s`
       : lack?.lack === "network"
-        ? "goes on with the network"
+        ? "continues when you are online"
         : "";
     setText(
       this.words,
@@ -411,4 +409,4 @@ export class Work {
 }
 
 /** @param {number} seconds @returns {string} */
-const estimateWords = (seconds) => (seconds > 0 ? `about ${seconds < 1 ? "a second" : duration(seconds)} of work` : "");
+const estimateWords = (seconds) => (seconds > 0 ? `takes about ${seconds < 1 ? "a second" : duration(seconds)}` : "");

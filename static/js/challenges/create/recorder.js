@@ -34,23 +34,20 @@ const recordingType = () =>
 function cameraTrouble(name) {
   if (name === "insecure")
     return [
-      "The camera works over https only",
-      "This page came over plain http, where browsers give no camera. Open it by https, or choose a file instead.",
+      "The camera needs https",
+      "This page was opened over http, where browsers do not allow the camera. Open it over https, or choose a file instead.",
     ];
   if (name === "unsupported")
-    return [
-      "This browser cannot record",
-      "Record with the camera's own program and choose the file, or use another browser.",
-    ];
+    return ["This browser cannot record", "Record with your camera app and choose the file, or use another browser."];
   if (name === "NotAllowedError" || name === "SecurityError")
     return [
-      "The camera is not allowed here",
-      "Allow camera and microphone for this page, by the sign beside its address or in the browser's settings, then try again. Or choose a file instead.",
+      "Camera access is blocked",
+      "Allow camera and microphone for this page in the address bar or in the browser's settings, then try again. Or choose a file instead.",
     ];
   if (name === "NotFoundError" || name === "OverconstrainedError")
-    return ["No camera was found", "Connect one and try again, or choose a file instead."];
+    return ["No camera was found", "Connect a camera and try again, or choose a file instead."];
   if (name === "NotReadableError" || name === "AbortError")
-    return ["The camera does not answer", "Another program may be using it. Close that, then try again."];
+    return ["The camera does not respond", "Another program may be using it. Close that program, then try again."];
   return ["The camera could not be opened", "Try again, or choose a file instead."];
 }
 
@@ -246,7 +243,7 @@ export class Recorder {
     if (left === COUNT) this.#to("counting");
     if (left === 0) return this.#record();
     setText(this.over, String(left));
-    setText(this.said, left === COUNT ? "Recording begins in 3 seconds" : "");
+    setText(this.said, left === COUNT ? "Recording starts in 3 seconds" : "");
     this.#timer = window.setTimeout(() => this.#count(left - 1), 1000);
   }
 
@@ -298,7 +295,7 @@ export class Recorder {
     video.muted = false;
     video.controls = true;
     this.#to("taken");
-    setText(this.said, `Recorded, ${duration(this.#length)}. Watch it, then use it or take it again.`);
+    setText(this.said, `Recorded, ${duration(this.#length)}. Watch it, then use it or record it again.`);
   }
 
   #forgetTake() {
@@ -319,7 +316,7 @@ export class Recorder {
     this.dialog.dataset.state = state;
     this.over.hidden = state !== "counting";
     this.trouble.hidden = state !== "refused";
-    this.video.setAttribute("aria-label", state === "taken" ? "What was recorded" : "The camera's picture");
+    this.video.setAttribute("aria-label", state === "taken" ? "Your recording" : "The camera's picture");
     const button = (
       /** @type {string} */ act,
       /** @type {string} */ label,
@@ -346,14 +343,14 @@ export class Recorder {
       ],
       refused: [close],
       ready: [close, button("record", "Record", "record", () => this.#count(), "primary record-button")],
-      counting: [button("stop", "Not yet", "x", () => this.#to("ready"))],
+      counting: [button("stop", "Cancel", "x", () => this.#to("ready"))],
       recording: [
         h("span", { class: "status bad spacer" }, icon("dot"), "Recording"),
         button("stop", "Stop", "stop", () => this.#stop(), "primary"),
       ],
       taken: [
-        button("again", "Take it again", "retry", () => this.#again()),
-        button("use", "Use it", "check", () => this.#use(), "primary"),
+        button("again", "Record again", "retry", () => this.#again()),
+        button("use", "Use recording", "check", () => this.#use(), "primary"),
       ],
     };
     this.acts.replaceChildren(...acts[state]);
@@ -390,7 +387,7 @@ export class Recorder {
       event.preventDefault();
       this.#warned = true;
       need("[data-act=again]", this.acts).before(
-        h("span", { class: "status warn spacer", role: "status" }, icon("alert"), "Escape once more throws it away."),
+        h("span", { class: "status warn spacer", role: "status" }, icon("alert"), "Press Escape again to discard it."),
       );
     }
   }

@@ -44,7 +44,7 @@ export class Review {
     this.video.addEventListener("error", () => this.#broken());
     this.trouble = h("div", { class: "mask", hidden: true });
     this.parts = h("nav", { class: "parts-nav", "aria-label": "Parts of the video" });
-    this.heading = h("h2", { tabindex: "-1", id: "review-title" }, "Watch it, then publish it");
+    this.heading = h("h2", { tabindex: "-1", id: "review-title" }, "Watch the video, then publish it");
     this.title = /** @type {HTMLInputElement} */ (
       h("input", {
         class: "input",
@@ -72,7 +72,7 @@ export class Review {
     this.keep = h(
       "button",
       { class: "btn big", type: "button", data: { act: "keep" }, onclick: () => this.#done(false) },
-      "Keep as draft",
+      "Save as draft",
     );
     /** @type {Draft} */ this.draft;
     this.element = h(
@@ -99,7 +99,7 @@ export class Review {
             h(
               "legend",
               { class: "text-small muted" },
-              "In words, and which one is the lie. That is shown to nobody before they guess.",
+              "The texts, and which statement is the lie. Players see the lie only after their guess.",
             ),
             this.statements,
             problem("review-lie-problem"),
@@ -149,8 +149,8 @@ export class Review {
             dir: "auto",
             maxlength: String(this.facts.max_text),
             autocomplete: "off",
-            "aria-label": `What statement ${at + 1} says`,
-            placeholder: "Nothing written",
+            "aria-label": `Text of statement ${at + 1}`,
+            placeholder: "No text",
             value: statement.text,
           })
         );
@@ -210,7 +210,7 @@ export class Review {
 
   /** @param {boolean} isDraft whether the server has the draft */
   drawSaved(isDraft) {
-    this.saved.replaceChildren(...(isDraft ? [icon("check"), "Saved as a draft, which you alone see."] : []));
+    this.saved.replaceChildren(...(isDraft ? [icon("check"), "Saved as a draft. Only you can see it."] : []));
   }
 
   /** @param {HTMLElement|null} note */
@@ -225,10 +225,10 @@ export class Review {
     if (this.#isWaiting) return;
     this.problem.replaceChildren();
     const { draft } = this;
-    tell("review-name-problem", draft.title.trim() ? "" : "Give it a title: it is what players choose by.");
+    tell("review-name-problem", draft.title.trim() ? "" : "Enter a title. Players choose challenges by it.");
     if (draft.title.trim()) this.title.removeAttribute("aria-invalid");
     else this.title.setAttribute("aria-invalid", "true");
-    tell("review-lie-problem", draft.lie ? "" : "Say which one is the lie.");
+    tell("review-lie-problem", draft.lie ? "" : "Choose which statement is the lie.");
     if (!draft.title.trim()) return this.title.focus();
     if (!draft.lie) return /** @type {HTMLElement} */ (need("input[type=radio]", this.statements)).focus();
     this.hears.onDone(publish);
@@ -289,7 +289,7 @@ export class Review {
     this.trouble.replaceChildren(
       icon("alert"),
       h("b", { role: "alert" }, "The video cannot be shown here"),
-      h("p", { class: "text-small" }, "It is stored, and the challenge can be made all the same."),
+      h("p", { class: "text-small" }, "The video is stored, and you can still create the challenge."),
       h("button", { class: "btn", type: "button", onclick: () => this.#again() }, icon("retry"), "Try again"),
     );
   }

@@ -122,16 +122,16 @@ export class Slot {
     const name = `Statement ${at + 1}`;
     setText(this.number, String(at + 1));
     setText(this.title, name);
-    setText(this.label, "In words (optional)");
-    this.text.setAttribute("aria-label", `In words (optional), statement ${at + 1}`);
+    setText(this.label, "Text (optional)");
+    this.text.setAttribute("aria-label", `Text (optional), statement ${at + 1}`);
     if (document.activeElement !== this.text && this.text.value !== statement.text) this.text.value = statement.text;
     this.lie.checked = isLie;
     this.lie.setAttribute("aria-label", `This is the lie: statement ${at + 1}`);
     element.toggleAttribute("data-lie", isLie);
     element.toggleAttribute("data-problem", Boolean(problem));
-    mark(this.up, `Move statement ${at + 1} up`, at > 0, "It is the first");
-    mark(this.down, `Move statement ${at + 1} down`, at < count - 1, "It is the last");
-    mark(this.remove, `Remove statement ${at + 1}`, count > least, `A challenge has at least ${least}`);
+    mark(this.up, `Move statement ${at + 1} up`, at > 0, "This is the first statement");
+    mark(this.down, `Move statement ${at + 1} down`, at < count - 1, "This is the last statement");
+    mark(this.remove, `Remove statement ${at + 1}`, count > least, `A challenge needs at least ${least} statements`);
     this.problem.hidden = !problem;
     setText(need("span", this.problem), problem);
     this.file.setAttribute("aria-label", `${clip ? "Choose another" : "Choose a clip"} for statement ${at + 1}`);
@@ -183,7 +183,7 @@ export class Slot {
         h(
           "div",
           { class: "picture none", role: "status" },
-          h("span", { class: "status run" }, icon("run", "spin"), "Looking at the file"),
+          h("span", { class: "status run" }, icon("run", "spin"), "Checking the file"),
         ),
       );
       this.acts.replaceChildren();
@@ -210,7 +210,7 @@ export class Slot {
                 "div",
                 { class: "col unseen" },
                 icon("film"),
-                h("p", { class: "text-small" }, "This browser cannot show it. The server may well read it."),
+                h("p", { class: "text-small" }, "This browser cannot play the clip, but the server may be able to."),
               ),
             ),
       );

@@ -8,9 +8,9 @@ import { errorNote, toast } from "../../base/notice.js";
 
 /** Name in the API, label and description. */
 const FINDABLE = [
-  ["highlights", "Highlights", "What stands out in sound and motion"],
-  ["sound_peaks", "Sound peaks", "Moments that are far louder than what is around them"],
-  ["shots", "Shots", "Cuts, fades and dissolves; every frame is looked at, which takes longest"],
+  ["highlights", "Highlights", "Moments that stand out in sound and motion"],
+  ["sound_peaks", "Sound peaks", "Moments far louder than their surroundings"],
+  ["shots", "Shots", "Cuts, fades and dissolves. Every frame is checked, so this takes longest"],
 ];
 
 export class Finding {
@@ -39,19 +39,19 @@ export class Finding {
       h(
         "fieldset",
         { class: "col" },
-        h("legend", {}, "Look for"),
+        h("legend", {}, "Find"),
         ...FINDABLE.map(([name, label, note]) => choice("kinds", name, label, note)),
       ),
       h(
         "fieldset",
         { class: "col" },
-        h("legend", {}, "In"),
+        h("legend", {}, "Videos"),
         ...this.vods.map(({ vod_id: id, name }) => choice("vods", id, `${this.letterOf(id)} ${name}`)),
       ),
       h(
         "p",
         { class: "text-small faint" },
-        "What was found before is replaced. What people have made, changed or answered stays.",
+        "Earlier results are replaced. Events that people created, changed or replied to stay.",
       ),
       problem,
       h("div", { class: "row end" }, button),
@@ -64,7 +64,9 @@ export class Finding {
       const kinds = data.getAll("kinds").map(String);
       const vodIds = data.getAll("vods").map(String);
       if (!kinds.length || !vodIds.length)
-        return problem.replaceChildren(h("p", { class: "field-error", role: "alert" }, "Choose at least one of each."));
+        return problem.replaceChildren(
+          h("p", { class: "field-error", role: "alert" }, "Choose at least one kind of event and one video."),
+        );
       button.disabled = true;
       try {
         const { job_id: job } = await this.api.detect(kinds, vodIds);
@@ -80,7 +82,7 @@ export class Finding {
   /** @param {string} job */
   async #follow(job) {
     const ended = await this.progress.follow(job);
-    if (ended.status !== "completed") return toast(`Nothing was changed. ${reasonOf(ended)}`, "warn");
+    if (ended.status !== "completed") return toast(`No events were changed. ${reasonOf(ended)}`, "warn");
     const counts = /** @type {number[]} */ (Object.values(ended.result.found));
     toast(
       `${counted(

@@ -152,7 +152,7 @@ export class EventDetails {
         {
           rows: "2",
           maxlength: LONGEST.body,
-          placeholder: "Note. Shift+Enter makes a new line",
+          placeholder: "Note (Shift+Enter for a new line)",
           dir: "auto",
           data: { words: "" },
         },
@@ -238,7 +238,7 @@ export class EventDetails {
       h("input", {
         class: "input",
         "aria-label": "Reply",
-        placeholder: "Reply, @ to name somebody",
+        placeholder: "Reply. Type @ to mention someone",
         maxlength: LONGEST.body,
         dir: "auto",
         autocomplete: "off",
@@ -280,7 +280,7 @@ export class EventDetails {
       h("span", { class: "row", data: looks(event), vars: colors(event) }, glyph(event)),
       ...letters.map((id) =>
         id === null
-          ? h("span", { class: "faint text-small" }, "of all")
+          ? h("span", { class: "faint text-small" }, "all videos")
           : h("span", { class: "letter-badge", data: { letter: this.letterOf(id) } }, this.letterOf(id)),
       ),
       h("span", { class: "faint text-small truncate spacer" }, whoAndWhen(event)),
@@ -376,13 +376,13 @@ export class EventDetails {
         "button",
         { class: "btn", type: "button", onclick: () => this.act.draw(one) },
         icon("pencil"),
-        strokes.length ? "Change the drawing" : "Draw on the frame",
+        strokes.length ? "Edit drawing" : "Draw on the frame",
       ),
       strokes.length
         ? h(
             "button",
             { class: "btn quiet", type: "button", onclick: () => this.act.change(one, { drawing: null }) },
-            "Remove the drawing",
+            "Remove drawing",
           )
         : "",
     );
@@ -407,7 +407,7 @@ export class EventDetails {
               {
                 class: "btn icon-only quiet",
                 type: "button",
-                "aria-label": `Take back what ${reply.created_by_name} said`,
+                "aria-label": `Delete the reply by ${reply.created_by_name}`,
                 onclick: () => this.act.removeReply(one, reply.reply_id),
               },
               icon("trash"),
@@ -437,7 +437,7 @@ export class EventDetails {
         ? h(
             "button",
             { class: "btn quiet", type: "button", onclick: () => this.act.change(one, { color: "" }) },
-            `Colour of ${lookOf(event.kind).name.toLowerCase()}`,
+            `Reset to the colour of ${lookOf(event.kind).name.toLowerCase()}`,
           )
         : "",
       h("span", { class: "spacer" }),
@@ -465,9 +465,9 @@ function isValid(name, text) {
  */
 export function whoAndWhen(event, time = relative) {
   const found = {
-    highlights: "found in the picture",
-    shots: "found in the picture",
-    sound_peaks: "found in the sound",
+    highlights: "detected in the picture",
+    shots: "detected in the picture",
+    sound_peaks: "detected in the sound",
   };
   const origin = found[/** @type {keyof found} */ (event.origin)];
   if (origin) return event.confidence === null ? origin : `${origin}, ${hundredths(event.confidence)}`;

@@ -232,7 +232,7 @@ export class Sketch {
       ),
       h("span", { class: "spacer" }),
       h("button", { class: "btn quiet", type: "button", onclick: () => this.#finish(null) }, "Cancel"),
-      h("button", { class: "btn", type: "button", onclick: () => this.keep() }, icon("check"), "Keep"),
+      h("button", { class: "btn", type: "button", onclick: () => this.keep() }, icon("check"), "Save"),
     );
   }
 
@@ -248,7 +248,7 @@ export class Sketch {
     const all = [...this.#strokes, stroke];
     if (!isVisible(stroke)) return this.#draw(null);
     if (!fits(all)) {
-      toast("The drawing is as large as one can be. Keep it, and draw on at another event.", "warn");
+      toast("The drawing has reached its maximum size. Save it, and continue in a new event.", "warn");
       return this.#draw(null);
     }
     this.#strokes = all;

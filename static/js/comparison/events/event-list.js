@@ -198,7 +198,7 @@ function titleOf({ event, at, until }) {
 /** @param {Shown} one @returns {string} state in one word */
 function stateOf({ event }) {
   if (event.confidence !== null) return hundredths(event.confidence);
-  if (event.origin !== "manual" && event.origin !== "import") return "found";
+  if (event.origin !== "manual" && event.origin !== "import") return "detected";
   if (event.resolved) return "done";
   if (event.replies.length) return `${event.replies.length} ${event.replies.length === 1 ? "reply" : "replies"}`;
   return event.kind === NOTE ? "open" : "";

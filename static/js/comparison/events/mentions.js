@@ -42,7 +42,7 @@ export class NameOffers {
   /** @param {() => Promise<string[]>} people called at the first @ */
   constructor(people) {
     this.people = people;
-    this.list = h("ul", { class: "name-offers", role: "listbox", id: LIST, "aria-label": "Who can be named" });
+    this.list = h("ul", { class: "name-offers", role: "listbox", id: LIST, "aria-label": "People you can mention" });
     this.list.hidden = true;
     document.body.append(this.list);
     this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the field

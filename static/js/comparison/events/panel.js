@@ -287,7 +287,7 @@ export class EventsPanel {
     else if (!store.isLoaded) state.replaceChildren(h("p", { class: "pad faint" }, "Loading the events"));
     else if (total)
       state.replaceChildren(
-        h("p", { class: "pad faint" }, "The filters let none through. "),
+        h("p", { class: "pad faint" }, "No event matches the filters. "),
         h("button", { class: "btn", type: "button", onclick: () => this.#filter(noFilters()) }, "Show all events"),
       );
     else
@@ -299,7 +299,7 @@ export class EventsPanel {
           h(
             "p",
             { class: "text-small" },
-            "Press M where something happens, and type what it is. Comment writes to a moment, Draw onto a frame.",
+            "Press M to mark a moment and name it. Use Comment to write about a moment, and Draw to draw on a frame.",
           ),
         ),
       );
@@ -339,7 +339,7 @@ export class EventsPanel {
     const select = /** @type {HTMLSelectElement} */ (need("[data-filter=person]"));
     if (document.activeElement !== select)
       select.replaceChildren(
-        h("option", { value: "" }, "Anybody"),
+        h("option", { value: "" }, "Everyone"),
         ...people.map((name) => h("option", { value: name }, name)),
       );
     /** @type {HTMLSelectElement} */ for (const [name, value] of Object.entries({ vodId, person, origin }))
@@ -423,7 +423,10 @@ export class EventsPanel {
   mark(kind = this.#kind) {
     const { canEdit, canComment } = this.rights();
     if (!canEdit && !(canComment && kind === NOTE))
-      return toast(canComment ? "You may comment here: press C." : "Nothing can be changed here.", "warn");
+      return toast(
+        canComment ? "You can only comment here. Press C to comment." : "You cannot change this comparison.",
+        "warn",
+      );
     const { controller } = this.actions;
     const at = controller.time;
     const isNote = kind === NOTE;
@@ -552,9 +555,7 @@ export class EventsPanel {
     const replies = events.reduce((sum, event) => sum + event.replies.length, 0);
     const isGone = () => {
       this.select("");
-      toast(
-        `${events.length > 1 ? `${events.length} events` : "The event"} deleted. Ctrl Z brings ${events.length > 1 ? "them" : "it"} back.`,
-      );
+      toast(`${events.length > 1 ? `${events.length} events` : "Event"} deleted. Press Ctrl+Z to undo.`);
     };
     if (!replies) {
       if (await this.#attempt(() => this.store.remove(events))) isGone();
@@ -562,7 +563,7 @@ export class EventsPanel {
     }
     askToDelete({
       heading: `Delete ${nameOf(one.event)}?`,
-      words: `What was said to it, ${counted(replies, "reply", "replies")}, goes with it and does not come back.`,
+      words: `This also deletes ${counted(replies, "reply", "replies")}. Deleted replies cannot be restored.`,
       remove: () => this.store.remove(events),
       onDeleted: () => this.select(""),
     });
@@ -720,21 +721,21 @@ export class EventsPanel {
   /** @param {HTMLElement} button */
   #menu(button) {
     const choose = () => /** @type {HTMLInputElement} */ (need("[data-event-file]")).click();
-    toggleMenu(button, "Find events, events as files", [
+    toggleMenu(button, "Find, import and export events", [
       ...(!this.rights().canEdit || this.finding.progress.isRunning
         ? []
         : [{ label: "Find events in the videos", icon: "search", run: () => this.finding.open() }]),
-      { label: "Save as CSV", icon: "download", href: this.api.file("csv"), download: "" },
-      { label: "Save as JSON", icon: "download", href: this.api.file("json"), download: "" },
+      { label: "Export as CSV", icon: "download", href: this.api.file("csv"), download: "" },
+      { label: "Export as JSON", icon: "download", href: this.api.file("json"), download: "" },
       {
-        label: "Save as a timeline for editors",
+        label: "Export as a timeline for video editors",
         icon: "download",
         href: this.api.timeline,
         download: "",
         note: "OTIO",
       },
       { label: "Print", icon: "list", href: "?print", note: "with frames and drawings" },
-      ...(!this.rights().canEdit ? [] : [{ label: "Add from a file", icon: "upload", apart: true, run: choose }]),
+      ...(!this.rights().canEdit ? [] : [{ label: "Import from a file", icon: "upload", apart: true, run: choose }]),
     ]);
   }
 

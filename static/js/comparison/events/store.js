@@ -187,7 +187,9 @@ export class EventStore extends EventTarget {
         label,
         undo: async () => {
           if (this.get(event.event_id)?.replies.length)
-            throw new ApiError("Others have answered it: delete it where it is shown.", { status: 409 });
+            throw new ApiError("This event has replies, so undo cannot remove it. Select the event and press Delete.", {
+              status: 409,
+            });
           await this.#remove(event.event_id);
         },
         redo: () => this.#create(values, { again: event.event_id }),
@@ -205,7 +207,7 @@ export class EventStore extends EventTarget {
     return this.edits.inTurn(async () => {
       const before = changes.map(({ id, values }) => {
         const event = /** @type {any} */ (this.get(id));
-        if (!event) throw new ApiError("Somebody has deleted this event.", { status: 404 });
+        if (!event) throw new ApiError("Another user has deleted this event.", { status: 404 });
         return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
       });
       const all = async (/** @type {{id: string, values: any}[]} */ list) => {

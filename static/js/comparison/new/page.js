@@ -65,7 +65,7 @@ const tray = new Tray(need("[data-tray]"), choice, {
   nothing: ({ search }) =>
     nothingFound(
       search,
-      "Check the spelling, or look in another place: library, catalogue or folders.",
+      "Check the spelling, or search the library, the catalogue or the folders.",
       "None of your videos has this tag.",
       () => list.clear({ search: "", tag: "" }),
     ),
@@ -125,8 +125,8 @@ function empty() {
       h(
         "div",
         { class: "row wrap" },
-        elsewhere(CATALOGUE, "Look in the catalogue"),
-        elsewhere(FOLDERS, "Look in the folders"),
+        elsewhere(CATALOGUE, "Open the catalogue"),
+        elsewhere(FOLDERS, "Open the folders"),
       ),
     );
   return h(
@@ -139,7 +139,7 @@ function empty() {
       {},
       from === CATALOGUE
         ? "Videos that moderators publish appear here."
-        : "The folders that are open to you hold no videos. Upload your own recordings instead.",
+        : "The folders that you can access contain no videos. Upload your own recordings instead.",
     ),
   );
 }
@@ -190,7 +190,11 @@ function remove(recording) {
   choice.remove(recording.key);
   // An unfinished upload is cancelled; a finished video stays in the library.
   if (recording.transfer && !recording.video)
-    recording.transfer.cancel().catch(() => toast(`“${recording.name}” is still on the server, unfinished.`, "warn"));
+    recording.transfer
+      .cancel()
+      .catch(() =>
+        toast(`The upload of “${recording.name}” could not be cancelled. A part of it is still on the server.`, "warn"),
+      );
   if (!choice.recordings.length) list.find.focus();
 }
 
@@ -232,8 +236,8 @@ function send(files) {
   if (files.length > free)
     toast(
       free
-        ? `A comparison has ${MOST} recordings at most: only the first ${free} are added.`
-        : `A comparison has ${MOST} recordings at most. Remove one first.`,
+        ? `A comparison can have at most ${MOST} recordings. Number of files added: ${free}.`
+        : `A comparison can have at most ${MOST} recordings. Remove one first.`,
       "warn",
     );
   for (const { file, handle } of files.slice(0, free)) {
@@ -252,7 +256,7 @@ function send(files) {
     });
     choice.add(recording);
     if (file.size) transfer.start();
-    else transfer.refuse("empty", "Nothing in it", "The file is empty.");
+    else transfer.refuse("empty", "Empty file", "Choose another file.");
   }
 }
 
@@ -315,23 +319,27 @@ function drawFoot() {
   createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
   setText(
     need("[data-create-words]"),
-    { choosing: `Compare ${Math.max(2, recordings.length)}`, waiting: "Stop waiting", making: "Opening…" }[state],
+    { choosing: `Compare ${Math.max(2, recordings.length)} recordings`, waiting: "Stop waiting", making: "Opening…" }[
+      state
+    ],
   );
   setText(hint, "");
-  if (failed) setText(hint, `${choice.letterOf(failed.key)} cannot be used: remove it.`);
+  if (failed) setText(hint, `${choice.letterOf(failed.key)} cannot be used. Remove it.`);
   else if (!choice.isEnough)
     setText(
       hint,
-      recordings.length ? "Choose one more, of the same event." : "Choose two or three, of the same event.",
+      recordings.length
+        ? "Choose one more recording of the same event."
+        : "Choose two or three recordings of the same event.",
     );
   else if (awaited.length)
     setText(
       hint,
       state === "waiting"
-        ? `Opens as soon as ${letters} ${are} here.`
-        : `${letters} ${are} not ready yet: the comparison opens when ready.`,
+        ? `Opens as soon as ${letters} ${are} ready.`
+        : `${letters} ${are} not ready yet. The comparison then opens automatically.`,
     );
-  else setText(hint, "Next: find how far apart they are.");
+  else setText(hint, "Next: find the offsets.");
   nameField.placeholder =
     recordings
       .map((one) => (one.video ? one.name : one.name.replace(/\.[^.]+$/, "")))
@@ -350,7 +358,7 @@ async function create() {
     const { session } = await createSession({ vods, name: nameField.value.trim() || nameField.placeholder });
     location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
   } catch (error) {
-    problem.replaceChildren(errorNote("The comparison was not made.", error));
+    problem.replaceChildren(errorNote("The comparison could not be created.", error));
     state = "choosing";
     drawFoot();
   }

@@ -86,7 +86,7 @@ export class ChoiceCard {
   #meta() {
     const { created_at: came, status, tags } = /** @type {Video} */ (this.video);
     if (status === "failed") return h("span", { class: "meta status bad" }, icon("alert"), "Cannot be used");
-    if (status !== "ready") return h("span", { class: "meta status run" }, icon("run", "spin"), "Still being prepared");
+    if (status !== "ready") return h("span", { class: "meta status run" }, icon("run", "spin"), "Processing");
     return h(
       "span",
       { class: "meta row" },

@@ -8,7 +8,7 @@ import { pictureOf } from "./recording-card.js";
 
 /** @typedef {import("./selection.js").Recording} Recording */
 
-const VACANT = ["The first is the reference", "A second recording", "A third, if you like"];
+const VACANT = ["Reference recording", "Second recording", "Third recording (optional)"];
 /** @type {Record<string, number>} */ const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
 export class Tray {
@@ -69,8 +69,8 @@ export class Tray {
       {
         class: "hold",
         type: "button",
-        "aria-label": `Move ${letter}, ${name}. The arrow keys move it.`,
-        title: "Drag, or press an arrow key",
+        "aria-label": `Reorder ${letter}, ${name}, with the arrow keys`,
+        title: "Drag or use the arrow keys to reorder",
         data: { part: "hold" },
         onkeydown: (/** @type {KeyboardEvent} */ event) => this.#step(event, recording, at),
       },
@@ -105,7 +105,7 @@ export class Tray {
           h(
             "button",
             { class: "again", type: "button", data: { part: "again" }, onclick: () => this.act.tryAgain(recording) },
-            "Try again",
+            "Retry",
           ),
       ),
     );
@@ -198,11 +198,11 @@ function wordsOf(recording, at) {
   const { transfer, video, isReady } = recording;
   if (isReady) {
     const length = video?.duration_exact ? duration(video.duration_exact) : "";
-    return [length, at === 0 && "the others follow it"].filter(Boolean).join(", ");
+    return [length, at === 0 && "reference"].filter(Boolean).join(", ");
   }
-  if (!transfer || transfer.state === "processing" || transfer.state === "ready") return "Being prepared";
+  if (!transfer || transfer.state === "processing" || transfer.state === "ready") return "Processing";
   const percent = `${Math.floor(100 * shareOf(recording))} %`;
-  if (transfer.state === "offline") return `${percent}, goes on when the network is back`;
+  if (transfer.state === "offline") return `${percent}, waiting for the network`;
   if (transfer.state === "paused") return `${percent}, paused`;
   const left = transfer.speed > 0 ? leftWords((transfer.size - transfer.sent) / transfer.speed) : "";
   return [`Uploading, ${percent}`, left].filter(Boolean).join(", ");

@@ -39,7 +39,7 @@ export class Recording {
 
   /** Reason why the recording cannot be used, or empty. */
   get failure() {
-    if (this.video?.status === "failed") return this.video.error?.message || "It could not be read.";
+    if (this.video?.status === "failed") return this.video.error?.message || "The video could not be read.";
     const { transfer } = this;
     return transfer?.state === "refused" || transfer?.state === "failed"
       ? [transfer.error?.title, transfer.error?.text].filter(Boolean).join(". ")

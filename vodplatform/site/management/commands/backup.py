@@ -11,7 +11,7 @@ from vodplatform.site.backup import ArchiveError, write_archive
 
 
 class Command(BaseCommand):
-    help = "Write database and made files into FILE, in one snapshot; the program may run meanwhile."
+    help = "Write a snapshot of the database and the stored files to FILE, while the program runs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -23,6 +23,6 @@ class Command(BaseCommand):
         except ArchiveError as exc:
             raise CommandError(str(exc)) from exc
         note_backup()
-        self.stdout.write(f"{sum(counts.values())} rows in {options['file']}")
+        self.stdout.write(f"Wrote {sum(counts.values())} rows to {options['file']}.")
         if not store.is_local():
-            self.stdout.write("The files are on S3 and not in it: keep the bucket, or copy it with its own tools.")
+            self.stdout.write("Files on S3 are not in the backup: keep the bucket, or copy it with S3 tools.")

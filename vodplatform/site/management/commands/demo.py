@@ -38,12 +38,12 @@ START_DELAY_SECONDS = 4.0
 
 
 class Command(BaseCommand):
-    help = "Render three recordings of one match, align them, print the offsets beside the true ones, serve the page."
+    help = "Render three recordings of one match, align them, print found and true offsets, and serve the comparison."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--check", action="store_true", help="do all but serve; exit 1 when an offset is off")
-        parser.add_argument("--seed", type=int, default=1, help="another match for each number")
+        parser.add_argument("--check", action="store_true", help="do not serve; exit 1 if an offset is wrong")
+        parser.add_argument("--seed", type=int, default=1, help="number that selects the match")
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -99,7 +99,7 @@ def render(recordings: Path, truth_file: Path, seed: int) -> None:
         "--truth", str(truth_file), "--seed", str(seed),
     ]  # fmt: skip
     if subprocess.run(argv, cwd=PROJECT_ROOT, check=False).returncode:
-        raise CommandError("The recordings could not be rendered; see above.")
+        raise CommandError("The recordings could not be rendered; the error is above.")
 
 
 def demo_account(password: str) -> User:
@@ -148,7 +148,7 @@ def wait_until_ready(process: subprocess.Popen[str], output: IO[str], log: Path)
             return line.split()[1]
     process.wait()
     last = log.read_text(errors="replace").strip().splitlines()
-    raise CommandError(f"The program did not start: {last[-1] if last else 'no message'} (all of it: {log})")
+    raise CommandError(f"The program did not start: {last[-1] if last else 'no message'} (complete log: {log})")
 
 
 class Client:
@@ -188,9 +188,9 @@ def align(client: Client, base: str, console: Console) -> dict[str, Any]:
             if found["status"] == "completed":
                 return found
             if found["status"] in ("failed", "cancelled"):
-                raise CommandError(f"The alignment ended as {found['status']}: {found['message']}")
+                raise CommandError(f"The alignment was {found['status']}: {found['message']}")
             if time.monotonic() > deadline:
-                raise CommandError(f"The alignment was not done after {ALIGN_SECONDS} s.")
+                raise CommandError(f"The alignment did not finish within {ALIGN_SECONDS} s.")
             time.sleep(0.2)
 
 

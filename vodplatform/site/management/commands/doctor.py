@@ -41,7 +41,9 @@ CLOCK_SECONDS = 5.0
 
 
 class Command(BaseCommand):
-    help = "Check database, broker, storage, library folders, reader and helpers; exit 1 when something is wrong."
+    help = (
+        "Check database, broker, storage, library folders, timer reader and helper processes. Exits 1 if a check fails."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -52,7 +54,7 @@ class Command(BaseCommand):
                 "create missing triggers of append-only tables"
             ),
         )  # fmt: skip
-        parser.add_argument("--yes", action="store_true", help="with --fix: also where many files are out of sight")
+        parser.add_argument("--yes", action="store_true", help="with --fix: continue even if many files are missing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["fix"]:
@@ -84,7 +86,7 @@ class Command(BaseCommand):
         unusable = database()
         for name, check in checks:
             if unusable and check in DATABASE_CHECKS:
-                self.stdout.write(f"?    {name}: not looked at")
+                self.stdout.write(f"?    {name}: not checked")
                 continue
             problem = unusable if check is database else check()
             wrong += problem is not None
@@ -114,7 +116,7 @@ class Command(BaseCommand):
         for video in lost:
             self.stdout.write(f"failed   {video.title}: {video.location} no longer exists")
         for video in back:
-            self.stdout.write(f"ready    {video.title}: {video.location} is there again")
+            self.stdout.write(f"ready    {video.title}: {video.location} exists again")
         for rendition in lost_renditions:
             self.stdout.write(f"lost     {rendition.video.title}: {rendition}")
         for rendition in found_renditions:
@@ -186,7 +188,9 @@ def check_installation() -> str | None:
 
 def append_only() -> str | None:
     tables = ", ".join(unprotected_tables())
-    return f"{tables}: the trigger that keeps rows unchanged is gone; `doctor --fix` creates it." if tables else None
+    return (
+        f"{tables}: the trigger that prevents changes is missing; run `doctor --fix` to create it." if tables else None
+    )
 
 
 def broker() -> tuple[str | None, str]:
@@ -213,11 +217,11 @@ def converter(path: str = "") -> str | None:
     try:
         [said] = run_child([sys.executable, "-c", code, path]).messages
     except (ChildError, ValueError) as exc:
-        return f"ffmpeg cannot be asked what it can do ({exc}); install the requirements again."
+        return f"ffmpeg's features could not be read ({exc}); reinstall the requirements."
     if problem := said.get("problem"):
-        return f"{problem}; install imageio-ffmpeg again. Until then videos have no stream."
+        return f"{problem}; reinstall imageio-ffmpeg. Until then videos cannot be processed."
     if lacks := said["lacks"]:
-        return f"ffmpeg lacks {', '.join(lacks)}; take another build, such as the one that comes with imageio-ffmpeg."
+        return f"ffmpeg lacks {', '.join(lacks)}; use another build, such as imageio-ffmpeg's."
     return None
 
 
@@ -263,7 +267,7 @@ def reader() -> str | None:
     try:
         messages = run_child(command, access=access).messages
     except ChildError as exc:
-        return f"the reader {settings.TIMER_READER} broke: {exc.stderr[-200:] or exc}"
+        return f"the timer reader {settings.TIMER_READER} failed: {exc.stderr[-200:] or exc}"
     return str(messages[0]["problem"]) if messages else None
 
 
@@ -273,7 +277,7 @@ def scanner() -> str | None:
     try:
         scan.ping()
         if scan.passes_oversized_files():
-            return "clamd calls files clean that are too large for it to read; set `AlertExceedsMax yes` in clamd.conf."
+            return "clamd reports files over its size limit as clean; set `AlertExceedsMax yes` in clamd.conf."
     except scan.ScannerDown as exc:
         return f"{exc} Start clamd, or unset VOD_CLAMD; until then uploads wait."
     return None
@@ -292,8 +296,8 @@ def storage() -> str | None:
     try:
         ask_storage()
     except Exception as exc:  # storage drivers raise many types
-        where = "check AWS_STORAGE_BUCKET_NAME and what goes with it" if not is_local() else "check VOD_DATA_DIR"
-        return f"files cannot be kept ({exc}); {where}."
+        where = "check AWS_STORAGE_BUCKET_NAME and the other S3 settings" if not is_local() else "check VOD_DATA_DIR"
+        return f"files cannot be stored ({exc}); {where}."
     return None
 
 
@@ -302,7 +306,10 @@ def pages_at_the_bucket() -> str | None:
     if not settings.S3_CORS:
         return None
     if not settings.PUBLIC_URL:
-        return "AWS_S3_CORS is 1 and VOD_PUBLIC_URL is not set: nobody can tell whether the bucket lets its pages in."
+        return (
+            "AWS_S3_CORS is 1, but VOD_PUBLIC_URL is not set, so the bucket's CORS rules cannot be checked; "
+            "set VOD_PUBLIC_URL."
+        )
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(settings.PUBLIC_URL))
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
@@ -314,7 +321,7 @@ def pages_at_the_bucket() -> str | None:
                 address = cdn.signed_url(NAMELESS, int(time.time()) + CORS_SECONDS)
             answer = httpx.options(address, headers=asking, timeout=CORS_SECONDS)
         except (httpx.HTTPError, StoreUnavailable) as exc:
-            return f"the bucket cannot be asked whether it lets pages in ({exc}); check AWS_S3_PUBLIC_ENDPOINT_URL."
+            return f"the bucket's CORS rules could not be checked ({exc}); check AWS_S3_PUBLIC_ENDPOINT_URL."
         origins, methods, headers = (
             answer.headers.get(f"access-control-allow-{name}", "") for name in ("origin", "methods", "headers")
         )
@@ -339,11 +346,13 @@ def files() -> str | None:
     gone = [video.location for video in lost if not consistency.is_away(video)]
     away = [video.location for video in lost if consistency.is_away(video)]
     if gone:
-        return f"{len(gone)} videos have no file any more, the first is {gone[0]}; `doctor --fix` marks them as failed."
+        return f"{len(gone)} videos have lost their file (first: {gone[0]}); run `doctor --fix` to mark them as failed."
     if away:
-        return f"{len(away)} videos lie in library folders that are away, the first is {away[0]}; mount that disk."
+        return f"{len(away)} videos are in unavailable library folders (first: {away[0]}); mount the disk."
     if made:
-        return f"{len(made)} renditions have no file any more, the first is {made[0].folder}; `doctor --fix` mends it."
+        return (
+            f"{len(made)} renditions have lost their file (first: {made[0].folder}); run `doctor --fix` to repair them."
+        )
     return None
 
 

@@ -5,14 +5,15 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 HEAD = """# Errors
 
-Every error of the API has one body:
+Every error response of the API has the same JSON body:
 
 ```json
 {"ok": false, "error": "<a sentence>", "code": 404, "type": "session_not_found", "request_id": "…"}
 ```
 
-`type` is stable: programs decide by it. `errors` names what is wrong by field, `request_id` is in our logs.
-This page is made by `manage.py errors`.
+`type` is the stable name of the error, and clients should use it to distinguish errors. `errors` lists the faults
+of each field. `request_id` is the id of the request in the server's logs.
+The command `manage.py errors` prints this page.
 
 | type | status | sentence | what to do |
 | --- | --- | --- | --- |

@@ -12,18 +12,19 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Show which installation database and store belong to, exit 1 where they do not; --adopt joins them again."
+    help = "Show the installation of database and store. Exits 1 if they do not belong together; --adopt joins them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--adopt", action="store_true",
-            help="make this database, store and SECRET_KEY one installation; whoever else uses one of them refuses",
+            help="make this database, store and SECRET_KEY one installation; other hosts that use one of them "
+                "will refuse to start",
         )  # fmt: skip
 
         parser.add_argument(
             "--backed-up", action="store_true",
-            help="note that a backup has just been made by other means; vod_backup_age_seconds counts from there",
+            help="record that another tool has just made a backup; vod_backup_age_seconds restarts at 0",
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:

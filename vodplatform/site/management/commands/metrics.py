@@ -6,8 +6,11 @@ from vodplatform.site import metrics
 
 HEAD = """# Metrics
 
-`GET /metrics` answers in Prometheus' text format to an admin (a token with the scope `admin`, a JWT, the browser's
-session) and to `Authorization: Bearer <VOD_METRICS_TOKEN>`. In Prometheus:
+`GET /metrics` returns the metrics in Prometheus' text format. It accepts two kinds of clients: admins (by a token
+with the
+scope `admin`, a JWT or the browser's session), and clients with `Authorization: Bearer <VOD_METRICS_TOKEN>`. This
+is a
+configuration for Prometheus:
 
 ```yaml
 global: {scrape_interval: 15s}
@@ -17,18 +20,22 @@ scrape_configs:
     static_configs: [{targets: ["127.0.0.1:8000"]}]
 ```
 
-Counters and histograms are sums over all processes of this machine, since `up` was started. What comes from rows, and
-the machine's own figures, are read when somebody asks; a part that cannot be read is left out and counted in
-`vod_scrape_errors_total`. Counters of routes carry the route's template, never a path; `unknown` is every address
-that is none, `static` the files of the pages, `none` what was refused before a route was found.
+- Counters and histograms are sums over all processes of this machine since `up` was started.
+- Each scrape reads the figures from database rows and the figures of the machine. A figure that cannot be read is
+  left out,
+  and `vod_scrape_errors_total` counts it.
+- The label `route` contains the template of the route, never a path. `unknown` stands for all unknown addresses,
+  `static`
+  for the files of the pages, and `none` for requests that the server refused before it found a route.
 
-Success of everything in the last hour: `vod_job_success_ratio`; over any other time:
+`vod_job_success_ratio` is the share of successful jobs in the last hour. This query computes the share for another
+time:
 `sum by (kind) (increase(vod_job_outcomes_total{outcome="completed"}[1d]))
 / sum by (kind) (increase(vod_job_outcomes_total{outcome=~"completed|failed"}[1d]))`.
 
-This page is made by `manage.py metrics`.
+The command `manage.py metrics` prints this page.
 
-| metric | type | labels | what it says |
+| metric | type | labels | meaning |
 | --- | --- | --- | --- |
 """
 

@@ -45,7 +45,10 @@ class Command(Migrate):
                 try:
                     set_limits(connection)
                 except DatabaseError as exc:  # the role may not change itself
-                    self.stderr.write(f"Transactions that stand still are not ended: {' '.join(str(exc).split())}")
+                    self.stderr.write(
+                        "Idle transactions will not be ended, because the role's timeout could not be set: "
+                        f"{' '.join(str(exc).split())}"
+                    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from vodplatform.site.management.commands.up import lock_data_dir
 
 
 class Command(BaseCommand):
-    help = "Fill an empty database and storage from FILE; refuses when there are rows already."
+    help = "Fill an empty database and storage from FILE. Refuses if the database has rows."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

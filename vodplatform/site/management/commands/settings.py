@@ -5,11 +5,16 @@ from vodplatform.settings.variables import VARIABLES
 
 HEAD = """# Settings
 
-Environment variables, read once at the start; a wrong value stops the start with a sentence that names it.
-`DJANGO_SETTINGS_MODULE` chooses `vodplatform.settings.embedded` (the default: SQLite and a private Redis unless
-`DATABASE_URL` and `REDIS_URL` say otherwise) or `vodplatform.settings.production`, which needs both and `SECRET_KEY`.
+The program reads these environment variables once, when it starts. With an invalid value it does not start and
+prints a sentence that names the variable.
+`DJANGO_SETTINGS_MODULE` selects one of two modules:
 
-This page is made by `manage.py settings`.
+- `vodplatform.settings.embedded` (the default) uses SQLite and a private Redis, unless `DATABASE_URL` and
+  `REDIS_URL` are
+  set.
+- `vodplatform.settings.production` requires `DATABASE_URL`, `REDIS_URL` and `SECRET_KEY`.
+
+The command `manage.py settings` prints this page.
 
 | variable | default | accepts | what it does |
 | --- | --- | --- | --- |

@@ -34,14 +34,16 @@ CONNECT_SECONDS = 5
 
 
 class Command(BaseCommand):
-    help = "Run everything on this machine until Ctrl-C; prints `ready http://…` when it serves."
+    help = "Run the complete program on this machine until Ctrl-C. Prints `ready http://…` when ready."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 selects a free one")
         parser.add_argument("--workers", type=int, default=1, help="worker processes")
-        parser.add_argument("--verbose", action="store_true", help="show requests and other lines below warnings too")
+        parser.add_argument(
+            "--verbose", action="store_true", help="also show requests and other messages below warnings"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["workers"] < 1:
@@ -57,7 +59,7 @@ class Command(BaseCommand):
         except installation.WrongInstallation as exc:
             raise CommandError(str(exc)) from exc
         except StoreUnavailable as exc:
-            self.stderr.write(f"The file storage does not answer ({exc.reason}); it is asked again every minute.")
+            self.stderr.write(f"The file storage does not answer ({exc.reason}); the program retries every minute.")
         connection.close()
         children = []
         if settings.REDIS_IS_PRIVATE:
@@ -111,7 +113,11 @@ def check_disk_space() -> str | None:
 
 def library_folders() -> str | None:
     missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not _is_folder(root)]
-    return f"{', '.join(missing)} named by VOD_LIBRARY_ROOTS do not exist, or cannot be read." if missing else None
+    return (
+        f"VOD_LIBRARY_ROOTS: {', '.join(missing)} does not exist or cannot be read. Mount or remove it."
+        if missing
+        else None
+    )
 
 
 def _is_folder(path: Path) -> bool:
@@ -178,7 +184,7 @@ def free_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as exc:
-            raise CommandError(f"Port {port} of {host} cannot be had ({exc}); choose another with --port.") from exc
+            raise CommandError(f"Port {port} of {host} is unavailable ({exc}); choose another with --port.") from exc
         return int(probe.getsockname()[1])
 
 
@@ -188,7 +194,7 @@ def redis_child(data_dir: Path) -> Child:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.parent.stat()
     if found.st_uid != os.getuid():
-        raise CommandError(f"{path.parent} belongs to somebody else; choose a shorter --data-dir.")
+        raise CommandError(f"{path.parent} belongs to another user; choose a shorter --data-dir.")
     os.chmod(path.parent, 0o700)
     path.unlink(missing_ok=True)
     argv = [

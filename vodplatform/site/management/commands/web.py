@@ -11,7 +11,7 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Serve HTTP, WebSockets and bytes on one port until SIGTERM."
+    help = "Serve HTTP, WebSockets and media on one port until SIGTERM."
     requires_system_checks = ()  # the deployment runs them
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -215,8 +215,9 @@ def _judge(
         before, after, at = jump
         return SoundRefusal(
             "not_one_recording",
-            f"One of them jumps: before {play_time(at)} of the first they are {before:.3f} s apart, and {after:.3f} s "
-            "after it. Cut the recording there, and compare the parts.",
+            f"One recording jumps: the offset is {before:.3f} s before {play_time(at)} of the first recording, "
+            f"and {after:.3f} s "
+            "after it. Cut the recording at this moment and align the parts.",
             windows,
         )
     if best.line is None or len(best.on) < MIN_AGREEING:
@@ -227,8 +228,8 @@ def _judge(
         begin, end = play_time(best.on[0].time), play_time(best.on[-1].time)
         return SoundRefusal(
             "sound_agrees_in_part",
-            f"They sound alike in {len(best.on)} of {len(best.windows)} places only, from {begin} to {end} of the "
-            "first: perhaps the same music over two events.",
+            f"The sounds match in only {len(best.on)} of {len(best.windows)} places, from {begin} to {end} of the "
+            "first recording. Both may only share music: align by the timer, or set the offset by hand.",
             windows,
             match,
         )
@@ -238,8 +239,8 @@ def _judge(
     if rival is not None:
         return SoundRefusal(
             "sound_repeats",
-            f"The sound repeats: {best.peak.lag:.1f} s and {rival.lag:.1f} s fit about as well. "
-            "Use the timer, or set the offset by hand.",
+            f"The sound repeats: offsets of {best.peak.lag:.1f} s and {rival.lag:.1f} s fit about equally well. "
+            "Align by the timer, or set the offset by hand.",
             windows,
             match,
         )
@@ -329,10 +330,12 @@ def _unrelated(pair: _Pair) -> SoundRefusal:
         if peak.score >= max(STRETCHED_SCORE, STRETCHED_RATIO * plain):
             return SoundRefusal(
                 "speed_differs",
-                f"One runs {abs(stretch - 1) * 100:.1f} % faster than the other. Bring both to the same speed first.",
+                f"One recording plays {abs(stretch - 1) * 100:.1f} % faster than the other. Convert both to the "
+                "same speed first.",
             )
     return SoundRefusal(
-        "sound_unrelated", "They do not sound alike anywhere. Check that both show the same event, or use the timer."
+        "sound_unrelated",
+        "The sounds do not match anywhere. Check that both videos show the same event, or align by the timer.",
     )
 
 

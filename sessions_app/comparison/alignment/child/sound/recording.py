@@ -57,7 +57,7 @@ class Recording:
                     on_share(min(1.0, run.start / self.track.duration))
             found = KnownFlux(*meter.end())
             if found.seconds < MIN_SECONDS:
-                raise NoSound("There is hardly any sound in it that can be decoded.")
+                raise NoSound("Less than a second of its sound can be decoded.")
             if meter.loudest < QUIET:
                 raise NoSound("Its sound track is silent.")
             self._whole = found

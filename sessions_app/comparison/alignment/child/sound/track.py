@@ -109,7 +109,9 @@ class SoundTrack:
             try:
                 self._container.seek(0, backward=True, any_frame=True)
             except av.error.FFmpegError as exc:
-                raise MediaError(MediaError.UNREADABLE, "Its sound cannot be read from the beginning.") from exc
+                raise MediaError(
+                    MediaError.UNREADABLE, "The file does not allow seeking to the start of its sound."
+                ) from exc
         self._stream.codec_context.flush_buffers()
 
     def _decoded(self, stream: AudioStream, end: float) -> Iterator[Run]:
