@@ -17,9 +17,10 @@ from bench.recordings import kept_seed
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A measurement. module: has ``measure(seed) -> list[Table]``. always: run if no goal is named.
+    """A measurement of this command. module: has ``measure(seed) -> list[Table]``.
 
-    renders_long: renders the long pair for minutes, so its seed is kept.
+    always: whether it runs by default. renders_long: whether it renders videos for minutes; such measurements keep one
+    seed.
     """
 
     module: str
@@ -89,7 +90,7 @@ def main() -> None:
         is_met &= all(table.is_met for table in tables)
         text = report.section(name, goal.heading, seed, tables)
         console.print(Markdown(text))
-        # The same as plain text, for copying.
+        # Print the tables again as plain text, which is easier to copy.
         print(text, file=sys.stderr)
         if options.write:
             report.write(name, text)

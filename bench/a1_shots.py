@@ -1,4 +1,4 @@
-"""A1: shot edges in edits of real clips, against ContentDetector."""
+"""Measurement A1: errors of the shot edges found in edits of real clips, against PySceneDetect's ContentDetector."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, find_edges
 EDITS, SHOTS = 3, 36
 SIZE = (384, 216)
 RATE = 25
-NEAR = 0.25  # maximum error of an edge beyond its length, seconds
-# Clips, and parts of them (seconds) without edges.
+NEAR = 0.25  # maximum seconds between a found and a true edge, beyond the true edge's length, for a hit
+# Source clips: file name, and the spans (start and end in seconds) that contain no shot edge.
 SCENES = (
     ("sc_intel_car-detection.mp4", ((0.0, 30.0),)),
     ("sc_intel_one-by-one-person-detection.mp4", ((0.0, 139.0),)),
@@ -35,8 +35,6 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A rendered edge. start, end: seconds."""
-
     kind: EdgeKind
     start: float
     end: float

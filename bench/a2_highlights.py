@@ -1,4 +1,4 @@
-"""A2: recall of planted highlights by a reel of 1.25 × their length, and the share of the reel that shows them."""
+"""Measurement A2: recall of planted highlights by a reel that is 1.25 times as long as all highlights."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sessions_app.analysis.pipelines.signal_pass import survey
 
 RECORDINGS, SECONDS, EVENTS = 3, 300.0, 8
 BUDGET = 1.25
-COVERED = 0.5  # minimum share of an event that counts as shown
+COVERED = 0.5  # minimum share of an event's seconds that the reel must show, so that the event counts as shown
 MOST, MIN_SCORE = 50, 0.2
-PIECE = 8.0  # seconds; length of the baselines' pieces
+PIECE = 8.0  # length of the pieces that the baselines (uniform, random) choose, seconds
 Spans = list[tuple[float, float]]
 
 
 def shown(events: Sequence[Event], spans: Spans) -> tuple[int, float]:
-    """Return the number of shown events, and the share of the reel with events."""
+    """Return the number of shown events, and the share of the reel's seconds that belong to events."""
     inside = [sum(max(0.0, min(e.end, b) - max(e.start, a)) for a, b in spans) for e in events]
     count = sum(seconds >= COVERED * event.length for seconds, event in zip(inside, events, strict=True))
     return count, sum(inside) / max(1e-9, sum(b - a for a, b in spans))
@@ -50,7 +50,7 @@ def random_pieces(budget: float, random: np.random.Generator) -> Spans:
 
 
 def measure(seed: int) -> list[Table]:
-    """Measure new recordings; 1000 to 1007 and those of seed 3215 were used for tuning."""
+    """Measure on newly rendered recordings. Seeds 1000 to 1007 and 3215 were used for tuning."""
     random = np.random.default_rng([seed, 1])
     table = Table("", ("method", "recall", "share of the reel that is event", "goal"))
     scores: dict[str, list[tuple[int, float]]] = {}

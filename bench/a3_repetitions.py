@@ -1,7 +1,7 @@
-"""A3: repetitions in real and animated clips, against counts by eye.
+"""Measurement A3: counted repetitions in real and animated exercise clips, against counts by a person.
 
-The folder in ``VOD_WORKOUT_CLIPS`` holds the clips. Clips with an open licence are listed in tests/av/SOURCES.md or the
-project's notes on recordings; the others may not be shared. Two thirds were used for tuning.
+The folder in ``VOD_WORKOUT_CLIPS`` holds the clips. tests/av/SOURCES.md and the project's notes on recordings list
+those with an open licence; the others may not be shared. Two thirds of the clips were used for tuning.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ PARAMS = {"exercise": "auto", "min_repetitions": 2}
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip to count.
+    """An exercise clip.
 
-    least, most: repetitions by eye; they differ if the clip cuts one off. source: repository and path. is_held_out: not
-    used for tuning.
+    least, most: limits of a person's count; they differ if a repetition is cut off. source: repository and path.
+    is_held_out: whether the clip was not used for tuning.
     """
 
     name: str
@@ -81,7 +81,10 @@ CLIPS = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The result for a clip. sure: lowest confidence of a set; seconds: total work with the preview."""
+    """The counted repetitions of a clip.
+
+    sure: lowest confidence of an exercise set found in it. seconds: duration of the analysis with its preview.
+    """
 
     clip: Clip
     found: int

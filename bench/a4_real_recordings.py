@@ -1,6 +1,7 @@
-"""A4: alignment by timer, sound and both, on clips of real games and drawn recordings with outdated digits.
+"""Measurement A4: alignment by timer, by sound and by both.
 
-``BENCH_CLIPS`` names a folder with the public files of :data:`CLIPS`.
+Pairs are cut from clips of real games, or drawn with digits that an encoder keeps too long. ``BENCH_CLIPS`` names the
+folder of :data:`CLIPS`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from sessions_app.comparison.alignment.child.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.child.reader import RapidReader
 from sessions_app.comparison.samples.rendering.clips import render_pair
 
-# Files of Rynzler-SR/VARSITY-CYBER-CAFE on GitHub at 4ae33f6312 (360p), with their timers' boxes.
+# Clips from the GitHub repository Rynzler-SR/VARSITY-CYBER-CAFE at 4ae33f6312 (360p), each with its timer's box.
 CLIPS = {
     "LeagueofLegends.mp4": Box(0.955, 0.0, 0.045, 0.026),
     "CounterStrike2.mp4": Box(0.48, 0.0, 0.04, 0.034),
@@ -40,7 +41,7 @@ CLIPS = {
 }
 X264 = "-c:v libx264 -preset veryfast"
 HARDWARE = "-c:v libx264 -preset ultrafast -tune zerolatency -bf 0 -g 60 -b:v 1M -maxrate 1M -bufsize 1M"
-# Recordings made of each clip: (FFmpeg filters, encoder options).
+# Ways to encode the second recording of each clip: (FFmpeg filters, encoder options).
 WAYS = {
     "as it is": ("null", f"{X264} -crf 23"),
     "500 kb/s": ("null", f"{X264} -b:v 500k -maxrate 600k -bufsize 1200k"),
@@ -55,19 +56,19 @@ WAYS = {
     "as hardware does": ("scale=854:480", HARDWARE),
     "VP9": ("null", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k -g 240"),
 }  # fmt: skip
-# The same for drawn recordings, in sizes and bitrates of streams.
+# Ways to encode the second recording of each drawn pair, in sizes and bitrates of streams.
 STALE = {
     f"{height}p, {rate}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
     for height, rate in ((360, "500k"), (480, "1M"), (720, "2M"))
     for name, encoder in (("x264, 250 frames", X264), ("hardware", HARDWARE))
 }
-STALE_PAIRS = 4  # number of pairs per entry of STALE
-STARTS = 2.0, 10.0  # range of the second recording's start, seconds
+STALE_PAIRS = 4  # number of drawn pairs per way of encoding
+STARTS = 2.0, 10.0  # minimum and maximum start of the second recording in the clip, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An alignment to run. offset: true offset, seconds; box: the user's box in the first recording."""
+    """An alignment to run. offset: true offset, seconds. box: timer box given by the user for the first recording."""
 
     kind: str
     paths: tuple[Path, Path]
@@ -78,7 +79,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A task's result. error: measured minus true offset, seconds. bound: stated maximum error, seconds."""
+    """An alignment's result. error: found minus true offset, seconds. bound: stated maximum error, seconds."""
 
     task: Task
     error: float | None
@@ -88,7 +89,6 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        """Return whether the error is at most the stated bound plus one frame."""
         return self.error is not None and abs(self.error) <= self.bound + self.frame
 
 
@@ -111,7 +111,6 @@ def align(task: Task) -> Outcome:
 
 
 def real_tasks(folder: Path, clips: Path, seed: int) -> Iterator[Task]:
-    """Cut clips into two overlapping recordings, encode the second in all ways, and yield their tasks."""
     chance = random.Random(seed)
     for name, box in CLIPS.items():
         for way, (filters, encoder) in WAYS.items():

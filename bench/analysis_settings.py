@@ -1,4 +1,4 @@
-"""Settings of the embedded program with the bare view and a higher job limit."""
+"""Django settings of a measured program that also serves the bare baseline view, and allows more jobs at once."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import TIER_LIMITS

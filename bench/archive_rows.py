@@ -1,4 +1,4 @@
-"""Rows per second of a backup and its restore, against ``bulk_create`` of the same rows alone."""
+"""Rows per second of a backup and of its restore, against a plain ``bulk_create`` of the same rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The BBC's audio-offset-finder in its own environment, as a peer for alignment by sound."""
+"""Runner of the BBC's audio-offset-finder, in its own environment, for comparison with alignment by sound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import imageio_ffmpeg
 from bench.measure import cache
 
 REQUIREMENT = "audio-offset-finder==0.5.5"
-# trim=900 is the default and covers all recordings here. A single process serves all runs, to stay warm.
+# By default the tool reads 900 s; all recordings here are shorter. One process serves all runs, so that imports are not
+# measured.
 PROGRAM = """
 import json, sys, time
 from audio_offset_finder.audio_offset_finder import find_offset_between_files
@@ -26,8 +27,6 @@ for line in sys.stdin:
 
 
 class Peer:
-    """The running peer process; a context manager."""
-
     def __init__(self) -> None:
         folder = cache("audio-offset-finder")
         python = folder / "bin" / "python"
@@ -52,7 +51,6 @@ class Peer:
         self._process.wait()
 
     def find(self, first: Path, second: Path) -> tuple[float, float]:
-        """Return the offset of ``second`` against ``first``, and the seconds it took, with decoding."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps([str(first), str(second)]), file=self._process.stdin, flush=True)

@@ -1,4 +1,4 @@
-"""A bare Dramatiq actor with default settings that reports its start: the baseline of P10."""
+"""A minimal Dramatiq actor that records when it starts: the baseline of measurement P10."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""CPU of the web process per GiB with files in a bucket: through the process, and by signed URLs."""
+"""CPU seconds of the web process per GiB of a file in a bucket, sent by the process itself or by signed URLs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def measure(seed: int) -> list[Table]:
         assert web is not None
         ways = {"in: tus": by_tus, "in: direct": upload_directly}
         costs: dict[str, list[float]] = {way: [] for way in (*ways, *(f"{way}, 32 MiB" for way in ways), *OUT)}
-        # Warm up: the first use of each way costs more.
+        # Warm up, since the first upload or download of each way costs more.
         for send in ways.values():
             wait_ingested(program, send(program, small))
         for _ in range(ROUNDS):
@@ -58,7 +58,7 @@ def measure(seed: int) -> list[Table]:
         is_goal = way == "out: sent on"
         table.add(way, f"{seconds:.3f}", f"≤ {GOAL}" if is_goal else "", format_met(seconds <= GOAL) if is_goal else "")
     for way in ways:
-        # Some calls are made once per file, whatever its size.
+        # Subtract the cost of calls that are made once per file, whatever its size.
         further = (found[way] - found[f"{way}, 32 MiB"]) * GIB / (GIB - SMALL)
         is_past = way == "in: direct"
         table.add(
@@ -76,7 +76,7 @@ def measure(seed: int) -> list[Table]:
 def running(folder: Path) -> Iterator[Program]:
     os.environ.update(VOD_DATA_DIR=str(folder / "own"), DJANGO_SETTINGS_MODULE="bench.settings")
     django.setup()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its INFO lines contain signatures
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # the client library's INFO log lines contain signatures
     from tests.support.s3 import fresh_bucket
     from tests.support.swift import KEY_ID, SECRET, running_swift
 

@@ -1,7 +1,7 @@
 """``python -m bench.catalogue_lists SEED VIDEOS``: cost of the catalogue's lists by the API.
 
-Prints a line once the database is filled. For each list name on standard input it prints JSON: [queries, [milliseconds
-of each call]]. A quarter of the videos is hidden, a quarter not ready.
+Prints a line once the database is filled. For each list named on standard input, it prints JSON: [database queries,
+[milliseconds of each call]]. A quarter of the videos is hidden, and a quarter is not ready to play.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ WORDS = [
     "kick", "box", "final", "round", "training", "camp", "knockout", "guard", "sweep", "title", "belt", "night",
     "replay", "angle", "corner",
 ]  # fmt: skip
-# (video status, job status) of videos that are not ready.
+# States of the videos that are not ready to play: (status of the video, status of its job).
 NOT_READY = [
     ("processing", "queued"), ("failed", "failed"), ("failed", "failed"), ("failed", ""), ("processing", "failed"),
     ("processing", "cancelled"), ("processing", ""), ("uploading", ""), ("uploading", ""), ("uploading", ""),
 ]  # fmt: skip
-# (query, user) of each list. Two of a thousand videos have the rare word.
+# Measured lists: (query string, user who sends it). Two of a thousand videos have the rare word.
 ANYBODY, MODERATOR, ADMIN = "", "moderator", "admin"
 LISTS = {
     "first page": ("", ANYBODY),
@@ -63,7 +63,7 @@ def main() -> None:
     keys = {ANYBODY: "", MODERATOR: ApiToken.issue(moderator)[1], ADMIN: ApiToken.issue(admin)[1]}
     fill(moderator, count, random.Random(seed))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # PostgreSQL does this automatically within a minute
+        cursor.execute("ANALYZE")  # PostgreSQL would update its statistics automatically within a minute
     print("filled", flush=True)
     for line in sys.stdin:
         query, who = LISTS[line.strip()]
@@ -103,7 +103,6 @@ def fill(owner: Any, count: int, rng: random.Random) -> None:
 
 
 def cost(url: str, key: str) -> tuple[int, list[float]]:
-    """Return the queries of a call, and the milliseconds of further calls."""
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
@@ -115,7 +114,7 @@ def cost(url: str, key: str) -> tuple[int, list[float]]:
         assert answer.json()["videos"], url
     with CaptureQueriesContext(connection) as seen:
         client.get(url)
-    queries = len(seen)  # the next request empties the log
+    queries = len(seen)  # the query log is emptied by the next request
     took = []
     for _ in range(CALLS):
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Peak memory of the aligner's child on the 600 s pair, and the duration of an offset write."""
+"""Peak memory of the alignment child on the pair of 600 s, and the duration of a call that changes an offset."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""``python -m bench.claims``: duration of a claim with 10, 1 000 and 100 000 queued jobs.
+"""``python -m bench.claims``: time that a worker needs to claim a job with 10, 1 000 and 100 000 queued jobs.
 
-Prints JSON: {queued: p50 in milliseconds}. A claim includes completing the job and admitting the owner's next job.
+Prints JSON: {queued jobs: median in milliseconds}. The time includes completing the job and admitting its owner's next
+job.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ def main() -> None:
 
 
 def cost(count: int, hoarder: object, other: object) -> float:
-    """Return the p50 seconds of a claim with ``count`` jobs of one user queued, and a few of another."""
     from jobs_app import leases, services
     from jobs_app.models import Job
 
@@ -47,7 +47,7 @@ def cost(count: int, hoarder: object, other: object) -> float:
 
     admit_all()
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # PostgreSQL does this automatically within a minute
+        cursor.execute("ANALYZE")  # PostgreSQL would update its statistics automatically within a minute
     took = []
     for number in range(CLAIMS):
         if number % 2:

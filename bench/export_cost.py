@@ -1,4 +1,4 @@
-"""CPU cost of an export, against one bare ffmpeg with the same layout and encoder."""
+"""CPU seconds of a comparison's export, against one plain ffmpeg command with the same layout and encoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sessions_app.comparison.export.child.layouts import arrange
 
 SECONDS, START, LENGTH, ROUNDS = 60, 20.0, 30.0, 3
 FPS, HEIGHT = 60, 720
-# (size, frame rate, offset in seconds)
+# Exported videos: (size in pixels, frame rate, offset in seconds).
 VIDEOS = (("1920x1080", "60", 0.0), ("1280x720", "30", -2.5), ("854x480", "30000/1001", 4.2))
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
@@ -49,7 +49,6 @@ def make_video(path: Path, size: str, rate: str) -> Path:
 
 
 def bare(target: Path, paths: list[Path]) -> Cost:
-    """Run the ffmpeg command that a user would write by hand."""
     boxes = arrange("side_by_side", [tuple(map(int, size.split("x"))) for size, _, _ in VIDEOS], HEIGHT).boxes  # type: ignore[misc]
     inputs: list[str] = []
     for path, (_, _, offset) in zip(paths, VIDEOS, strict=True):

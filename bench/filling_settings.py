@@ -1,4 +1,4 @@
-"""Settings of R8 while it creates rows: Redis does not run yet, and a crash may lose rows."""
+"""Django settings used while measurement R8 creates its rows: without Redis, and without protection against a crash."""
 
 from bench.small_requests_settings import *  # noqa: F403
 from bench.small_requests_settings import CHANNEL_LAYERS, DATABASES

@@ -1,6 +1,6 @@
-"""Duration of the hourly clean-up of large tables, and the delay of other writers, on both databases.
+"""Duration of the hourly clean-up of large tables, and how long it delays other writers, on both databases.
 
-``python -m bench.growth`` measures the settings' database and prints JSON.
+``python -m bench.growth`` measures only the settings' database and prints JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.report import Table
 from tests.support.services import fresh_database
 
 ENTRIES, JOBS, EVENTS_EACH = 1_000_000, 10_000, 20
-PAUSE_SECONDS = 0.01  # seconds between two entries of the other writer
+PAUSE_SECONDS = 0.01  # pause between two rows of the other writer, seconds
 COLUMNS = ("database", "what", "rows deleted", "seconds", "rows/s", "longest wait of another's write")
 
 
@@ -128,7 +128,7 @@ def _measure_with_writer(work: Callable[[], int]) -> tuple[int, float, float]:
             while not ended.wait(PAUSE_SECONDS):
                 began = time.monotonic()
                 audit.record("bench.written", actor=None)
-                if writes.is_set():  # the first write opens the connection
+                if writes.is_set():  # opens the database connection before the measurement
                     longest = max(longest, time.monotonic() - began)
                 writes.set()
         finally:

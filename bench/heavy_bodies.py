@@ -1,4 +1,4 @@
-"""The largest bodies and parameters that a schema allows, and text that is hard to parse."""
+"""Request bodies and parameters for measurement R8: as large as a schema allows, or hard to parse."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-BODY_BYTES = 1_900_000  # just below the 2 MiB limit of JSON bodies
-LONG_TEXT = 200_000  # letters of a text without a limit in its schema
-MANY_ITEMS = 10_000  # items of a list without a limit in its schema
-MAX_DEPTH = 4  # maximum depth of filled values
-LIGATURE = "\ufdfa"  # compatibility normalisation turns it into eighteen characters
-MARK = "\u0327"  # a combining mark; long runs are sorted by insertion
+BODY_BYTES = 1_900_000  # size of the largest JSON body, just below the server's limit of 2 MiB
+LONG_TEXT = 200_000  # length of a text whose schema sets no limit, in characters
+MANY_ITEMS = 10_000  # number of items of a list whose schema sets no limit
+MAX_DEPTH = 4  # maximum nesting of generated objects and lists
+LIGATURE = "\ufdfa"  # Unicode compatibility normalisation turns this character into eighteen
+MARK = "\u0327"  # a combining mark; Unicode normalisation sorts a long run of them slowly
 
 
 def resolved(schema: Schema, document: Schema) -> Schema:
-    """Return a schema with its reference resolved; the first of several alternatives."""
     while True:
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -28,7 +27,7 @@ def resolved(schema: Schema, document: Schema) -> Schema:
 
 
 def heaviest(schema: Schema, document: Schema, sign: str = "a", depth: int = 0, budget: int = BODY_BYTES) -> Any:
-    """Return the largest allowed value, at most ``budget`` bytes as JSON. sign: letter of all texts."""
+    """Return the largest value that a schema allows, at most ``budget`` bytes. sign: character of all texts."""
     schema = resolved(schema, document)
     if "enum" in schema:
         return schema["enum"][-1]
@@ -58,7 +57,6 @@ def heaviest(schema: Schema, document: Schema, sign: str = "a", depth: int = 0, 
 
 
 def text_of(letters: int, sign: str) -> str:
-    """Return a text of this many letters; no text may begin with a combining mark."""
     return ("a" + sign * letters)[:letters] if sign == MARK else (sign * letters)[:letters]
 
 
@@ -77,7 +75,6 @@ def hard_json() -> dict[str, bytes]:
 
 
 def hard_headers() -> dict[str, dict[str, str]]:
-    """Return headers that nearly fill 64 KiB, by difficulty."""
     return {
         "cookies": {"Cookie": "; ".join(f"c{number}=1" for number in range(5_500))},
         "Accept": {"Accept": ",".join(["a/b;q=0.1"] * 5_000)},
@@ -101,7 +98,6 @@ def hard_queries() -> dict[str, str]:
 
 
 def form(fields: list[tuple[str, str, bytes]], boundary: str = "x" * 60) -> tuple[bytes, str]:
-    """Return a multipart body of (name, file name or "", content), and its content type."""
     lines = []
     for name, filename, content in fields:
         file = f'; filename="{filename}"' if filename else ""
@@ -127,7 +123,6 @@ def hard_forms() -> dict[str, tuple[bytes, str]]:
 
 
 def hard_tables(wide_bytes: int = 100_000) -> dict[str, bytes]:
-    """Return CSV files that are hard to parse, by difficulty. wide_bytes: size of the widest file."""
     columns = ",".join(f"c{number}" for number in range(wide_bytes // 50))
     wide = f"vod_id,time,end,kind,label,{columns}\r\n"
     rows = max(1, (wide_bytes - len(wide)) // 2)

@@ -1,4 +1,4 @@
-"""Job kinds that only report their start, by the monotonic clock shared by all processes."""
+"""Job kinds that do nothing but record when they start, by a clock that all processes share."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """``python -m bench.large_objects FOLDER SEED``: fill a data folder with one account's largest objects, for R8.
 
-Writes rows where the API would take too long, and ``about.json``: object ids, and keys and cookies of users.
+Writes rows directly where the API would take too long, and ``about.json`` with ids of objects, keys and cookies.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
     for number in range(LIBRARY_FILES):
         (folder / "library" / f"recording {number:05}.mp4").touch()
     with transaction.atomic():
-        # No passwords: hashing one takes longer than creating a thousand rows.
+        # The users get no passwords, because hashing one takes longer than creating a thousand rows.
         owner, other, moderator, admin = (
             User.objects.create(username=name, role=role)
             for name, role in ((OWNER, "user"), ("other", "user"), ("moderator", "moderator"), ("admin", "admin"))
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
-    """Create the rows. Return the ids for addresses, by kind of object (see :func:`ids_of`)."""
+    """Create the rows. Return the ids that addresses contain, by kind of object (see :func:`ids_of`)."""
     session = large_session(owner, rng)
     _surround(session, owner, moderator)
     _library(owner, rng)
@@ -93,7 +93,7 @@ def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
 
 
 def ids_of(path: str) -> str:
-    """Return the key of a path's object in the result of :func:`fill`, or "" if it is not large."""
+    """Return the kind of large object that an API path addresses, as :func:`fill` names it; "" if none."""
     if "{" not in path:
         return ""
     beginnings = {
@@ -107,7 +107,6 @@ def ids_of(path: str) -> str:
 
 
 def large_session(owner: User, rng: random.Random, count: int = EVENTS) -> ComparisonSession:
-    """Create a comparison with the maximum number of short events."""
     from sessions_app.comparison.models import SessionEvent
     from tests.support.factories import make_session
 

@@ -1,4 +1,4 @@
-"""Run of a program with its cost: CPU, wall clock, and peak memory of its process tree."""
+"""Execution of a program with its cost: CPU seconds, duration, and peak memory of the program and its children."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLE_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of a program. cpu, wall: seconds; peak: resident bytes of its process tree."""
+    """The cost of a program run. cpu, wall: seconds. peak: resident bytes of the program and its children."""
 
     cpu: float
     wall: float
@@ -28,7 +28,6 @@ class Cost:
 
 
 def run(argv: Sequence[str], stdin: bytes = b"", extra_env: dict[str, str] | None = None) -> Cost:
-    """Run a program to its end. Raises RuntimeError if it fails."""
     started = time.monotonic()
     process = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT_ROOT, env={**os.environ, **(extra_env or {})}

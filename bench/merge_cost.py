@@ -1,4 +1,7 @@
-"""Cost of merging CRDT operations: in sequence, two halves, and one more on top of many."""
+"""CPU cost of merging CRDT operations into a document.
+
+Measured: all operations in sequence, two halves joined, and one more operation on a document of many.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from media_app.catalogue.crdt import Document, Operation, OperationType
 
 COUNTS = (10, 1_000, 100_000)
 ROUNDS = 5
-# Minimum operations merged per round.
+# Minimum operations merged per round; small documents are merged repeatedly.
 LEAST = 20_000
 WRITERS = [f"writer-{number}" for number in range(8)]
 TAGS = [f"tag-{number}" for number in range(30)]
@@ -53,7 +56,7 @@ def measure(seed: int) -> list[Table]:
 
 
 def each(count: int, work: Callable[[], object]) -> float:
-    """Return the median seconds per operation of ``work``, which merges ``count`` operations."""
+    """Return the median seconds per operation. work: function that merges ``count`` operations."""
     times = max(1, LEAST // max(count, 10))
     found = []
     for _ in range(ROUNDS):
@@ -65,7 +68,7 @@ def each(count: int, work: Callable[[], object]) -> float:
 
 
 def history(rng: random.Random, count: int) -> list[Operation]:
-    """Return operations of writers who have seen most of each other's operations."""
+    """Return operations of several writers; each writer has seen most operations of the others."""
     counters = dict.fromkeys(WRITERS, 0)
     found = []
     for number in range(count):

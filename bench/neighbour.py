@@ -1,7 +1,7 @@
-"""``python -m bench.neighbour ADDRESS KEY``: request ``/api/v1/me`` repeatedly as another account.
+"""``python -m bench.neighbour ADDRESS KEY``: request ``/api/v1/me`` repeatedly as a second account.
 
-Reads ``on`` and ``off`` from standard input. Prints for each answer the monotonic time of its request, and its duration
-in seconds.
+The lines ``on`` and ``off`` on standard input start and pause it. For each request it prints its monotonic time and the
+seconds until the answer.
 """
 
 from __future__ import annotations

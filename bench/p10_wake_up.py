@@ -1,4 +1,4 @@
-"""P10: delay of an idle queue from POST, or from the commit of an enqueue, to the first line of work."""
+"""Measurement P10: delay from a job's creation, by API or database commit, to its start on an idle worker."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def commit() -> float:
 
 
 def started_at(rows: Callable[[], Any]) -> float:
-    """Return a job's start time once it has ended; polls rarely, to disturb nothing."""
+    """Return a job's start time. Polls rarely, so that polling does not slow the job."""
     pause = threading.Event()
     while True:
         pause.wait(0.1)
@@ -174,7 +174,7 @@ def burst() -> float:
 def bare_worker(redis_url: str, extra: dict[str, str]) -> Iterator[Callable[[int], tuple[float, float]]]:
     """Run a bare Dramatiq worker; yield a function that sends n messages.
 
-    The function returns (messages per second, seconds of the first).
+    The function returns (messages per second, seconds until the first message's start).
     """
     environment = {**os.environ, "BENCH_REDIS_URL": redis_url, **extra}
     environment.pop("dramatiq_queue_prefetch", None)

@@ -1,4 +1,4 @@
-"""P11: dubbing of five segments in 60 s of 1080p, against one bare ffmpeg that mixes the sound."""
+"""Measurement P11: dubbing of five segments in 60 s of 1080p, against plain ffmpeg that mixes the sound."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ THREADS = 2
 DUB = [sys.executable, "-m", "sessions_app.prosync.engine.audio"]
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SCENES = ("sp_zc_soccer.mp4", "sp_ae_example.mp4", "sc_mdn_rabbit320.mp4", "ex_rx_squat.mp4")
-# Noise in the speech band with the rhythm of syllables, to encode quiet and loud parts.
+# FFmpeg source of pink noise in the speech band, modulated at the rate of syllables, so that loud and quiet parts
+# alternate as in speech.
 SPEECH = "anoisesrc=c=pink:r=48000:seed={seed},bandpass=f=900:w=1200,tremolo=f={syllables}:d=0.9,volume={volume}"
 
 
 class Segment(NamedTuple):
-    """A dubbed part. start, end: seconds of the video; sound: file that replaces its sound."""
+    """A part of the video to dub. start, end: seconds of the video. sound: file that replaces its sound."""
 
     start: float
     end: float
@@ -37,7 +38,6 @@ class Segment(NamedTuple):
 
 
 def material(seed: int) -> tuple[Path, list[Segment]]:
-    """Render a real scene at 1080p with stereo sound, and five MP3 files; only one seed's are kept."""
     rng = np.random.default_rng([seed, 11])
     folder = cache(f"dub-{seed}")
     for other in folder.parent.glob("dub-*"):
@@ -71,7 +71,6 @@ def _render(path: Path, *options: str) -> None:
 
 
 def dubbed(video: Path, segments: list[Segment], **more: Any) -> tuple[Cost, dict[str, Any]]:
-    """Run the dubbing child. more: further fields of the request, such as ``mouths``."""
     with tempfile.TemporaryDirectory(dir=video.parent) as folder:
         request = {
             "source": str(video), "target": f"{folder}/dubbed.mp4", "folder": folder, "ffmpeg": FFMPEG,
@@ -84,7 +83,6 @@ def dubbed(video: Path, segments: list[Segment], **more: Any) -> tuple[Cost, dic
 
 
 def remuxed(video: Path, segments: list[Segment]) -> Cost:
-    """Run a bare ffmpeg that copies the picture, replaces the segments' sound, and encodes AAC."""
     there = "+".join(f"between(t,{one.start:.3f},{one.end:.3f})" for one in segments)
     graph = f"[0:a]volume=0:enable='{there}'[own];"
     for number, one in enumerate(segments, 1):
@@ -107,7 +105,7 @@ def remuxed(video: Path, segments: list[Segment]) -> Cost:
 def measure(seed: int) -> list[Table]:
     video, segments = material(seed)
     table = Table("", ("what", "measured", "goal", "met"))
-    _, result = dubbed(video, segments)  # loads the files into the page cache
+    _, result = dubbed(video, segments)  # loads the files into the page cache before the measurement
     assert (result["picture"], result["sound"]) == ("copied", "spliced"), result
     ours, theirs = [], []
     for _ in range(RUNS):

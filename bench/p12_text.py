@@ -1,7 +1,6 @@
-"""P12: text removal from real scenes with known truth, against detection on every frame with Telea inpainting.
+"""Measurement P12: removal of text drawn on real scenes, against detection on every frame with Telea inpainting.
 
-The truth is the scene before text was drawn; quality is PSNR in the drawn text's box. Cost excludes encoding, which is
-the same for both.
+Quality is the PSNR in the text's box, against the scene before text was drawn. Cost excludes encoding.
 """
 
 from __future__ import annotations
@@ -32,13 +31,16 @@ from sessions_app.prosync.engine.text_removal.painter import TextPainter
 Picture = NDArray[np.uint8]
 Draw = Callable[[Picture, int, int], Picture]
 SECONDS = 4.0
-RADIUS = 3  # pixels; radius of Telea's method
-AROUND = 4  # pixels added around the drawn text
+RADIUS = 3  # radius of Telea's inpainting method, pixels
+AROUND = 4  # margin of the removed area around the drawn text, pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A part of a clip, and the text drawn on it. start: seconds; draw: takes (frame, its number, count)."""
+    """A part of a clip, and the text to draw on it.
+
+    start: seconds of the clip. draw: function of (frame, frame number, number of frames) that draws the text.
+    """
 
     name: str
     clip: str
@@ -48,7 +50,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Score:
-    """Sums over the frames with text: squared errors, number of values, and CPU seconds."""
+    """Sums over all frames with text. error: squared errors. values: number of pixel values. cpu: seconds."""
 
     error: float = 0.0
     values: int = 0
@@ -121,7 +123,6 @@ def pictures(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tu
 
 
 def rendered(scene: Scene, path: Path) -> list[tuple[Picture, NDArray[np.bool_]]]:
-    """Write the scene with text; return for each frame the truth and a mask of the text."""
     clip = media() / scene.clip
     with VideoFile(clip) as video:
         rate = Fraction(video.fps).limit_denominator(1001)

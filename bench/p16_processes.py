@@ -1,6 +1,6 @@
-"""P16: scaling with more processes, on PostgreSQL and Redis; and a queue of a million jobs.
+"""Measurement P16: cost with more processes on PostgreSQL and Redis, and claims in a queue of a million jobs.
 
-Measures CPU per request and per job, since one machine's cores limit the total rate.
+Measures CPU seconds per request and job, since one machine's cores limit the total rate.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ READERS = 4
 PAGE = "/api/v1/library?limit=20"
 JOBS = 600
 OWNERS = 50
-# Seconds of an idle measurement, for a worker's start, and for PostgreSQL's backends to report transactions.
+# Seconds of the measurement without load, of a worker's start, and of the wait for PostgreSQL's statistics.
 IDLE_SECONDS, START_SECONDS, TOLD_SECONDS = 20.0, 8.0, 1.1
 QUEUED, CLAIMERS, CLAIM_SECONDS = 1_000_000, 80, 20.0
 
@@ -57,8 +57,6 @@ def measure(seed: int) -> list[Table]:
 
 
 class Meter:
-    """CPU seconds of processes and of PostgreSQL since the meter's creation."""
-
     def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         self.tree = [psutil.Process(one.pid) for one in processes]
         self.began = self._read()
@@ -70,7 +68,7 @@ class Meter:
     def _read(self) -> tuple[float, float]:
         ours = sum(_seconds(one) for top in self.tree for one in (top, *top.children(recursive=True)))
         servers = [one for one in psutil.process_iter(["name", "ppid"]) if one.info["name"] == "postgres"]
-        # The postmaster's child times include ended backends.
+        # Backends that have ended are counted in the child times of PostgreSQL's main process.
         ended = sum(sum(one.cpu_times()[2:4]) for one in servers)
         return ours, ended + sum(_seconds(one) for one in servers)
 
@@ -162,7 +160,7 @@ def jobs(place: Place) -> Table:
     first = 0.0
     for count in PROCESSES:
         with running(place, [["worker", "--queues", "crowd", "--threads", "8"] for _ in range(count)]) as started:
-            _script(place, "burst", "50")  # waits until all workers are warm
+            _script(place, "burst", "50")  # waits until each worker has run a job, so that start-up is not measured
             before, meter = _transactions(place), Meter(started)
             seconds = float(_script(place, "burst", str(JOBS)))
             worker, database = (1000 * spent / JOBS for spent in meter.read())
@@ -267,7 +265,6 @@ def queue(count: int, claimers: int, seconds: float) -> dict[str, float]:
     lane, owners, now = "crowd", people(), {}
 
     def fill(total: int) -> None:
-        # Admitted without limits, so that all jobs can be claimed.
         missing = total - Job.objects.filter(status="queued").count()
         first = Job.objects.create(kind="bench.crowd", lane=lane, owner=owners[0], admitted=True)
         columns = [one.column for one in Job._meta.concrete_fields if one.column not in ("id", "owner_id")]

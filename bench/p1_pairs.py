@@ -1,4 +1,4 @@
-"""P1 and A4: many small pairs with varying designs, a third of them without a right answer."""
+"""Measurements P1 and A4: timer alignment of many small pairs, a third of which has no right offset."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from sessions_app.comparison.samples.rendering.clips import (
     unrelated_pair,
 )
 from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
-from sessions_app.comparison.samples.rendering.recording import offset
+from sessions_app.comparison.samples.rendering.specification import offset
 
-RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8  # number of pairs; a set of refused pairs has seven
+# number of alignable pairs, of sets of seven pairs to refuse, and of pairs from different matches
+RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8
 BINS = ((0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 STYLES = ("tactical", "broadcast", "arcade", "speedrun", "esports", "glass", "minimal", "led")
 RATES = (Fraction(25), NTSC, Fraction(30), Fraction(50), Fraction(60))
@@ -40,10 +41,10 @@ SIZES = ((640, 360), (640, 360), (854, 480), (1280, 720))
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The aligner's answer to a pair.
+    """The aligner's answer to a pair of recordings.
 
-    truth: offset in seconds, None if only a refusal is right. answered: offset in seconds, None if refused. bound:
-    maximum error of a right answer, seconds.
+    truth: true offset in seconds; None if the pair must be refused. answered: offset in seconds; None if refused.
+    bound: maximum error of a right offset, seconds.
     """
 
     name: str
@@ -56,7 +57,6 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """Return whether the answer is exact to half a frame of each recording."""
         return self.truth is not None and self.answered is not None and abs(self.answered - self.truth) <= self.bound
 
 
@@ -90,7 +90,6 @@ def pairs(seed: int) -> list[Pair]:
     found = [related_pair(rng, number) for number in range(RELATED)]
     for _ in range(REFUSED_SETS):
         found += refusal_pairs(int(rng.integers(1, 1 << 30)))
-    # An unrelated pair also uses neighbouring seeds, so seeds are far apart.
     found += [replace(unrelated_pair(int(rng.integers(1, 1 << 30))), name="unrelated") for _ in range(UNRELATED)]
     return found
 

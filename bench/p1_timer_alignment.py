@@ -1,4 +1,4 @@
-"""P1: the aligner on the 600 s pair, against one exact seek per second in the same run."""
+"""Measurement P1: timer alignment of the pair of 600 s, against decoding and reading one exact frame per second."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def align(a: Path, b: Path, evidence: Path | None = None) -> tuple[Cost, dict[st
 
 
 def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]:
-    """Return, by VOD, the error of each refined clock constant, in frames of that VOD.
+    """Return the error of each refined clock constant by VOD, in frames of the VOD.
 
-    Intercepts the refinement in this process, because the answer has only the pair's offset.
+    A clock constant is the shown value minus the video's time. Runs the refinement in this process, because the
+    aligner's answer has only the pair's offset.
     """
     from sessions_app.comparison.alignment.child import by_timer as aligner
     from sessions_app.comparison.alignment.child.readers import load_reader
@@ -54,7 +55,7 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
             clip = clips[source.vod_id]
             true = clip.match.segment_at(clip.spec.start + (segment.start + segment.end) / 2)
             constant = true.clock + true.rate * (clip.spec.start - true.start)
-            # Countdowns round up and count-ups round down, so whole seconds are ignored.
+            # Ignore whole seconds of the error: countdowns round the shown value up, and count-ups round it down.
             error = (found.constant - constant + 0.5) % 1.0 - 0.5
             errors[source.vod_id].append(error * float(clip.spec.fps))
         return found
@@ -68,7 +69,6 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
 
 
 def baseline(pair: Pair, paths: dict[str, Path], reader: str, seed: int) -> float:
-    """Return the CPU seconds of a seek and reading per second of both VODs, extrapolated from samples."""
     total = 0.0
     for name, box in timer_fractions(pair).items():
         argv = [sys.executable, "-m", "bench.seek_baseline", str(paths[name]), *(f"{part:.6f}" for part in box)]
@@ -83,7 +83,7 @@ def baseline(pair: Pair, paths: dict[str, Path], reader: str, seed: int) -> floa
 def measure(seed: int) -> list[Table]:
     pair, a, b = long_pair(seed)
     paths = {pair.a.spec.name: a, pair.b.spec.name: b}
-    align(a, b)  # loads the files into the page cache
+    align(a, b)  # loads the files into the page cache before the measurement
     same_reader = baseline(pair, paths, "ours", seed)
     runs = [align(a, b) for _ in range(RUNS)]
     with_detection = baseline(pair, paths, "rapidocr", seed)

@@ -1,4 +1,4 @@
-"""P2: alignment by sound of recordings of 600 s, against audio-offset-finder in the same run."""
+"""Measurement P2: alignment of recordings of 600 s by their sound, against audio-offset-finder."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def measure(seed: int) -> list[Table]:
                 write(take, game, folder / f"{seed}-{number}-{name}") for take, name in ((first, "a"), (second, "b"))
             )
             ours, theirs = [], []
-            align_by_sound([("a", a), ("b", b)])  # warms up
+            align_by_sound([("a", a), ("b", b)])  # a first alignment, which is not measured, loads modules
             peer.find(a, b)
             for _ in range(RUNS):
                 started = time.perf_counter()
@@ -78,7 +78,7 @@ def measure(seed: int) -> list[Table]:
 def _long(seed: int) -> Table:
     table = Table(f"Two recordings of {HOURS} h", ("error, ms", "drift error, ppm", "seconds", "peak memory, MB"))
     folder = cache("sound")
-    # The second has the same noise, 300 s later and on a clock faster by 2 in 48 000.
+    # The second recording has the same noise, starts 300 s later, and has a clock that is 2 in 48 000 faster.
     first, second = Take(0, HOURS * 3600.0 - 600), Take(300, HOURS * 3600.0 - 600, drift_ppm=2 / 48_000 * 1e6)
     noise = f"anoisesrc=c=pink:r=48000:seed={seed}:d={HOURS * 3600},tremolo=f=0.7:d=0.9"
     a, b = folder / f"{seed}-long-a.mp4", folder / f"{seed}-long-b.mp4"

@@ -1,7 +1,7 @@
-"""P3: three videos played for half an hour by the comparison page, one with a clock that drifts by 80 ppm.
+"""Measurement P3: synchrony of three videos on the comparison page, played for half an hour.
 
-Synchrony is judged by the video elements' positions and by frame numbers in screenshots. The page's former rule runs
-with the same faults: check every 500 ms, and seek a video that is more than 100 ms off.
+The clock of one video drifts by 80 ppm. Synchrony is judged by the positions of the video elements and by screenshots.
+For comparison, a plain page checks every 500 ms, and seeks a video that is more than 100 ms off.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rich.progress import track
 from bench.measure import cache, percentile
 from bench.p1_timer_alignment import format_met
 from bench.report import Table
-from sessions_app.comparison.samples.rendering.recording import VERSION
+from sessions_app.comparison.samples.rendering.specification import VERSION
 from tests.browser.conftest import ACCOUNT, BASE, CHROMIUM, DESK, FLAGS, PASSWORD, make_comparison, sign_in
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.browser.recordings import SPECS, render_all
@@ -38,10 +38,10 @@ DRIFTING = "C"
 LOOK_SECONDS = 20.0
 AFTER_FAULT_SECONDS = 3.0
 BLOCK_SECONDS, STARVED_SECONDS = 2.0, 4.0
-AHEAD_SECONDS = 240.0  # seconds of video after the played minutes, for seeks by up to 150 s
-STARVED_BYTES = 2_000  # bytes per second of the throttled network
+AHEAD_SECONDS = 240.0  # seconds of video beyond the played time, because some seeks jump up to 150 s ahead
+STARVED_BYTES = 2_000  # speed of the throttled network, bytes per second
 
-# Records [time, position of each video] at every drawn frame, and the time of each seek.
+# Script that records [time, position of each video] whenever the browser draws a frame, and the time of each seek.
 WATCH = """() => {
     const videos = [...document.querySelectorAll('[data-pane] video')];
     window.benchSamples = []; window.benchSeeks = [];
@@ -54,7 +54,7 @@ WATCH = """() => {
     requestAnimationFrame(look);
 }"""
 
-# Plays the same videos on an empty page by the former rule (500 and 100 ms).
+# Script that plays the same videos on a plain page by a simple rule.
 RULE = """([videos]) => {
     const elements = videos.map(({ url }) => Object.assign(document.createElement("video"), { src: url, muted: true }));
     for (const element of elements) {
@@ -81,7 +81,7 @@ BLOCK = "(ms) => { const end = performance.now() + ms; while (performance.now() 
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """A rendered video. loop: frames until its numbers repeat; drift: clock error, ppm."""
+    """A rendered video. loop: frames after which its frame numbers repeat. drift: error of its clock, ppm."""
 
     letter: str
     path: Path
@@ -91,16 +91,14 @@ class Pane:
     drift: float
 
     def shared_time(self, position: float) -> float:
-        """Return the shared time at ``position`` seconds; the drift's anchor is the video's start."""
         return position / (1 + self.drift * 1e-6) + self.offset
 
     def frame_at(self, time: float) -> float:
-        """Return the frame number, with its fraction, at a shared time."""
         return ((time - self.offset) * self.fps) % self.loop
 
 
 def panes(minutes: float) -> list[Pane]:
-    """Repeat the browser tests' recordings without sound; the last one's clock drifts."""
+    """Lengthen the browser tests' recordings by repetition, without sound. The last one's clock drifts."""
     source = kept("recordings", render_all)
     folder = cache(f"in-step-{VERSION}-from-0-{minutes:g}")
     found = []
@@ -113,7 +111,6 @@ def panes(minutes: float) -> list[Pane]:
             again = int((minutes * 60 + AHEAD_SECONDS) / spec.duration) + 2
             listed.write_text(f"file '{source / spec.name}.mp4'\n" * again)
             words = ["-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(listed), "-map", "0:v", "-c", "copy"]
-            # Start at 0: the removed sound began a little before the picture.
             times = [f"{name}=({name.upper()}-STARTPTS)*(1+{drift}/1000000)" for name in ("pts", "dts")]
             words += ["-bsf:v", f"setts={':'.join(times)}", "-video_track_timescale", "90000"]
             subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *words, str(path)], check=True)
@@ -127,10 +124,13 @@ def spread_of(videos: Sequence[Pane], positions: Sequence[float]) -> float:
 
 
 def spread_on_screen(videos: Sequence[Pane], frames: dict[str, int], near: float) -> float:
-    """Return the minimum seconds between the moments that the videos show. near: approximate shared time."""
+    """Return the minimum difference, in seconds, between the moments that the videos show on screen.
+
+    near: approximate time on the shared clock.
+    """
     begin, end = [], []
     for video in videos:
-        # The shared time resolves the repetition of frame numbers.
+        # Frame numbers repeat, so take the repetition that is nearest to the time ``near``.
         off = (frames[video.letter] - video.frame_at(near) + video.loop / 2) % video.loop - video.loop / 2
         begin.append(near + off / video.fps)
         end.append(begin[-1] + 1 / video.fps)
@@ -142,8 +142,6 @@ def shared_time(page: Page) -> float:
 
 
 class Comparison:
-    """The comparison page of a session with the videos."""
-
     def __init__(self, program: Program, page: Page, videos: list[Pane], *, drift: bool) -> None:
         self.page, self.videos = page, videos
         session = make_comparison(program, [video.path for video in videos])
@@ -175,7 +173,7 @@ class Comparison:
         return spread_on_screen(self.videos, frames_on_screen(self.page), before)
 
     def starve(self) -> None:
-        """Seek to unloaded video while the network is throttled."""
+        """Seek to a part that is not loaded yet while the network is throttled."""
         network = self.page.context.new_cdp_session(self.page)
         slow = {"offline": False, "latency": 0, "uploadThroughput": -1}
         network.send("Network.enable")
@@ -187,7 +185,7 @@ class Comparison:
 
 
 class Rule(Comparison):
-    """The same videos on a plain page, synchronised by the former rule."""
+    """A plain page with the same videos, which seeks a video that is more than 100 ms off."""
 
     def __init__(self, page: Page, videos: list[Pane]) -> None:
         self.page, self.videos = page, videos
@@ -213,14 +211,15 @@ class Rule(Comparison):
         self.page.evaluate("(at) => window.ruleGo(at)", seconds)
 
     def look(self) -> float:
-        return 0.0  # its screen is not evaluated
+        return 0.0  # the screen of this page is not measured
 
 
 @dataclass(slots=True)
 class Played:
-    """Results of playing. steady: spreads without those soon after a fault, ms; screens: spreads on screen, ms.
+    """Results of playing the videos. A spread is the greatest difference between two videos' shared times.
 
-    frames: shown frames per second of each video. dropped: share of decoded frames that were not shown.
+    steady: spreads by position, except soon after a fault, ms. screens: spreads by screenshots, ms. frames: frames per
+    second shown by each video. dropped: share of its decoded frames that each video did not show.
     """
 
     steady: list[float]
@@ -231,7 +230,6 @@ class Played:
 
 
 def play(room: Comparison, minutes: float) -> Played:
-    """Play with three faults: a blocked main thread, a seek, and a slow network."""
     page = room.page
     page.evaluate(WATCH)
     room.start()
@@ -277,7 +275,6 @@ def play(room: Comparison, minutes: float) -> Played:
 
 @contextmanager
 def opened(videos: Sequence[Pane]) -> Iterator[tuple[Program, Page]]:
-    """Run the program with these videos in its library; yield it and a signed-in user's page."""
     with (
         prepared(ACCOUNT, videos[0].path.parent, PASSWORD) as template,
         tempfile.TemporaryDirectory() as folder,

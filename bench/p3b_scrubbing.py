@@ -1,7 +1,7 @@
-"""P3b: seeks on the paused comparison page: whether all frames are exact, and how soon they are drawn.
+"""Measurement P3b: whether seeks on the paused comparison page show the exact frame, and how soon.
 
-Exactness is read from numbered frames; speed is measured with real sizes and a keyframe every 250 frames, and with the
-page's proxies (quick copies).
+Exactness is read from numbered frames. Speed is measured at real sizes with a keyframe every 250 frames, and with the
+page's proxies (small copies for fast seeks).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS, GOP = 120, 250
 EXACT_SEEKS, SCRUBS, PLAYED_SECONDS = 100, 60, 20
 SIZES = (("A", "1920x1080", "60", 0.0), ("B", "1280x720", "30", -2.5), ("C", "854x480", "30000/1001", 4.2))
 
-# Measures for each seek the time until the last video has drawn its frame.
+# Script that measures, for each seek, the time until the slowest video has drawn its frame.
 WATCH = """() => {
     window.benchSeekTimes = [];
     let began = null, last = 0;

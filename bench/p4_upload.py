@@ -1,4 +1,4 @@
-"""P4: bytes in, from a client's file to a stored and verified file, against ``cp`` and ``sha256sum``."""
+"""Measurement P4: cost of an upload until the file is stored and verified, against ``cp`` and ``sha256sum``."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ROUNDS = 3
 SMALL_UPLOADS = 20
 SMALL_BYTES = (MIB, 256 * MIB)
 SAMPLE_SECONDS = 0.01
-# Allowed memory growth, by the allocator and first use.
+# Maximum growth of the web process's memory by one upload; its allocator causes some growth.
 MEMORY_BYTES = 5 * MIB
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to send a file. piece: bytes per call, 0 for the complete file."""
+    """A way to send a file. piece: bytes per request; 0 sends the complete file in one request."""
 
     name: str
     way: str
@@ -55,9 +55,9 @@ WAYS = (SINGLE, PATCHES, CHUNKS, SMALL_CHUNKS)
 class Sent:
     """The cost of one upload.
 
-    door, rest: CPU seconds of the web process, and of the worker until the bytes were hashed. wall: total seconds.
-    last: seconds from the last byte to the answer. bare: seconds of a read-only call just before. memory: growth of the
-    web process, bytes.
+    door: CPU seconds of the web process. rest: CPU seconds of the worker until the bytes were hashed. wall: duration,
+    seconds. last: seconds from the last byte to the answer. bare: seconds of a read-only request just before. memory:
+    growth of the web process, bytes.
     """
 
     door: float
@@ -73,7 +73,7 @@ def measure(seed: int) -> list[Table]:
     with tempfile.TemporaryDirectory(prefix="bench-upload-") as name, running(Path(name)) as program:
         folder = Path(name)
         source = long_video(folder / "gib.mp4", GIB, seed)
-        # Warm up: the first use of each way takes more memory.
+        # Warm up, since the first upload by each way takes more memory.
         for way in WAYS:
             send(program, long_video(folder / "first.mp4", 32 * MIB, seed), way)
         bases: list[float] = []
@@ -96,7 +96,7 @@ def costs(bases: list[float], sent: dict[Way, list[Sent]]) -> Table:
     table = Table("", ("1 GiB", "door, CPU s", "to stored and verified, CPU s", "of cp + sha256sum", "goal", "met"))
     table.add("cp + sha256sum", "", f"{statistics.median(bases):.2f}", "1.00×", "", "")
     for way, values in sent.items():
-        # Other load varies by the minute, so compare within a round.
+        # Other load on the machine varies by the minute, so compare an upload only with the copy of its own round.
         ratio = statistics.median((value.door + value.rest) / base for value, base in zip(values, bases, strict=True))
         goal, met = ("≤ 1.5×", format_met(ratio <= 1.5)) if way.way == "tus" else ("reported", "")
         door, whole = (
@@ -207,8 +207,6 @@ def cpu(process: psutil.Process, *, children: bool = False) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sample. at: ``time.perf_counter``; memory: bytes of the web process; worker: CPU seconds."""
-
     at: float
     memory: int
     worker: float

@@ -1,4 +1,7 @@
-"""P5: bytes out by the program alone and by X-Accel-Redirect, against a static file of nginx."""
+"""Measurement P5: cost of sending a file by the program, alone or by nginx with X-Accel-Redirect.
+
+The baseline is nginx with a static file.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ MIB = 1024**2
 ROUNDS = 20
 FIRST_BYTES = 300
 READERS = 100
-# Creates the row of a stored video, and prints its URL.
+# Script that creates the database row of a stored video, and prints the video's URL.
 ROW = """
 import sys, django; django.setup()
 from media_app.videos.models import VideoSource
@@ -55,7 +58,7 @@ server {{
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server of the file. processes: all that serve it; program: the web process among them."""
+    """A server that sends the file. processes: all of its processes. program: our web process among them."""
 
     name: str
     port: int
@@ -93,7 +96,8 @@ def measure(seed: int) -> list[Table]:
             waits[door.name] = first_bytes(door, rng)
             spent[door.name] = (door.cpu() - before) / FIRST_BYTES
         held = {door.name: slow_readers(door) for door in (static, accel, own)}
-    # Means, not medians: nginx needs a third of the CPU if its reader is slow, so single downloads form two groups.
+    # Use means instead of medians: nginx needs a third of the CPU if the reader is slow, so its downloads form two
+    # groups.
     means = {name: statistics.mean(values) for name, values in costs.items()}
     table = Table("", ("what", "CPU s per GiB", "of it the program", "of nginx", "goal", "met"))
     for door, goal in ((static, None), (accel, 1.1), (own, 1.7)):
@@ -124,7 +128,6 @@ def ms(seconds: float) -> str:
 
 @contextmanager
 def running_servers(folder: Path) -> Iterator[tuple[Server, Server, Server]]:
-    """Yield nginx with a static file, nginx with X-Accel-Redirect, and the program alone."""
     data = folder / "data"
     environment = {"DJANGO_SETTINGS_MODULE": "bench.settings", "VOD_LOG_LEVEL": "WARNING"}
     place = prepared(data, environment)
@@ -158,7 +161,7 @@ def running_servers(folder: Path) -> Iterator[tuple[Server, Server, Server]]:
 
 @contextmanager
 def web(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
-    """Run a web process as deploy/vodplatform-web@.service does; yield its port and process."""
+    """Run a web process with the options of deploy/vodplatform-web@.service; yield its port and the process."""
     port = nginx.free_port()
     argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "web", "--port", str(port)]
     process = subprocess.Popen(argv, cwd=PROJECT_ROOT, env=variables)
@@ -197,7 +200,7 @@ def first_bytes(door: Server, rng: random.Random) -> list[float]:
 
 
 def slow_readers(door: Server) -> int:
-    """Return the resident bytes for readers that request the complete file and then stall."""
+    """Return the server's memory in bytes while readers that requested the complete file read nothing."""
     request = f"GET {door.address} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
     def stand_still(count: int) -> list[socket.socket]:
@@ -213,7 +216,7 @@ def slow_readers(door: Server) -> int:
         for connection in connections:
             connection.close()
 
-    # Warm up: memory for the first readers stays allocated.
+    # Warm up, since the memory allocated for the first readers is not released.
     leave(stand_still(10))
     settled(door.memory)
     before = door.memory()
@@ -224,7 +227,6 @@ def slow_readers(door: Server) -> int:
 
 
 def settled(read: Callable[[], int]) -> int:
-    """Return a value once it has not changed for a second."""
     pause = threading.Event()
     last, since = read(), time.monotonic()
     while time.monotonic() - since < 1:

@@ -1,4 +1,4 @@
-"""P6: ingest of 580 s of 1080p without transcode, against bare ffmpeg commands."""
+"""Measurement P6: ingest of a 1080p video of 580 s that needs no transcoding, against plain ffmpeg commands."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bench.measure import Cost, cache, run
 from bench.report import Table
 from sessions_app.comparison.samples.rendering.clips import Clip, render_clips
 from sessions_app.comparison.samples.rendering.match import round_match
-from sessions_app.comparison.samples.rendering.recording import VERSION, RecordingSpec
+from sessions_app.comparison.samples.rendering.specification import VERSION, RecordingSpec
 
 RUNS = 5
 SECONDS = 580.0
 THREADS = 2
-GOPS = (60, 120, 250)  # frames; typical of streams, recorders, and x264's default
+GOPS = (60, 120, 250)  # measured keyframe distances in frames, typical of streams, recorders, and x264's default
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -30,7 +30,6 @@ CHILD_ENVIRONMENT = {
 
 
 def recording(seed: int) -> tuple[Path, RecordingSpec]:
-    """Render 1080p30 at 6 Mb/s with B-frames and sound; only one seed's recording is kept."""
     rng = np.random.default_rng([seed, 6])
     spec = RecordingSpec(
         "ingest", 1920, 1080, Fraction(30), float(rng.uniform(3, 20)), SECONDS, "tactical", seed + 6,
@@ -65,13 +64,13 @@ def bare(path: Path, *options: str) -> Cost:
 
 
 def measure(seed: int) -> list[Table]:
-    """Alternate with the peers, so that other load affects both alike."""
+    """Measure the program and plain ffmpeg in turn, so that other load affects both alike."""
     path, spec = recording(seed)
     copy = (
         "-c", "copy", "-f", "hls", "-hls_time", "6", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
         "-hls_flags", "single_file", "-hls_segment_filename", "OUT/media.mp4", "OUT/index.m3u8",
     )  # fmt: skip
-    ingest(path, "hls")  # loads the file into the page cache
+    ingest(path, "hls")  # loads the file into the page cache before the measurement
     ours, theirs, pictures = [], [], []
     for _ in range(RUNS):
         theirs.append(bare(path, *copy))

@@ -1,4 +1,4 @@
-"""P6b: catalogue lists with 100 000 videos against 1 000, on SQLite and PostgreSQL."""
+"""Measurement P6b: cost of catalogue lists with 100 000 videos against 1 000, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.support.services import fresh_database
 
 GOAL = 1.5
 COUNTS = (1_000, 100_000)
-# Alternations between both databases, so that other load affects both.
+# Number of rounds. Each round measures the small and the large database, so that other load affects both.
 ROUNDS = 8
-# Lists whose ratio is reported without a goal.
+# Searches whose ratio of costs (large to small database) is reported, but has no goal.
 SEARCHES = ("a rare word", "two common words")
 
 Costs = dict[str, list[tuple[int, float]]]
@@ -80,7 +80,7 @@ def _ask(program: subprocess.Popen[str], name: str) -> tuple[int, list[float]]:
 def _table(title: str, found: Costs) -> Table:
     table = Table(title, ("list", "queries", "p95 with 1 000", "p95 with 100 000", "ratio", "goal", "met"))
     for name, ((few_queries, few), (many_queries, many)) in found.items():
-        # With many videos, totals are cached: one query less.
+        # A large catalogue caches its total count, which saves one query.
         ratio, is_constant = many / few, many_queries <= few_queries
         queries = str(many_queries) if few_queries == many_queries else f"{few_queries} → {many_queries}"
         is_goal = name not in SEARCHES

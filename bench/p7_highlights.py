@@ -1,4 +1,4 @@
-"""P7: the complete analysis of 580 s of 1080p, against ContentDetector alone."""
+"""Measurement P7: complete highlight analysis of 580 s of 1080p, against PySceneDetect's ContentDetector alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.scenedetect_peer import detect, python
 
 RUNS = 3
 SECONDS, LOOP_SECONDS = 580, 58
-GOPS = (60, 120, 250)  # frames; typical of streams, recorders, and x264's default
+GOPS = (60, 120, 250)  # measured keyframe distances in frames, typical of streams, recorders, and x264's default
 ANALYSIS = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
 PARAMS = {"segment_length": 10.0, "target_duration": 60.0, "max_highlights": 10, "min_score": 0.2}
 
@@ -30,7 +30,7 @@ PARAMS = {"segment_length": 10.0, "target_duration": 60.0, "max_highlights": 10,
 def recording(seed: int) -> tuple[Path, int]:
     """Render 580 s of real scenes at 1080p30 and 6 Mb/s; return the path and the keyframe distance in frames.
 
-    The pictures repeat every 58 s. Only one seed's recording is kept.
+    The scenes repeat every 58 s. Only one seed's recording is kept.
     """
     rng = np.random.default_rng([seed, 7])
     gop = int(rng.choice(GOPS))
@@ -89,7 +89,7 @@ def analyse(path: Path) -> tuple[Cost, dict[str, object]]:
 def measure(seed: int) -> list[Table]:
     path, gop = recording(seed)
     python()
-    analyse(path)  # loads the file into the page cache
+    analyse(path)  # loads the file into the page cache before the measurement
     ours, theirs = [], []
     data: dict[str, object] = {}
     for _ in range(RUNS):

@@ -1,4 +1,4 @@
-"""P8 and P10b: an analysis's status under load, the answer after an upload's last byte, and the cost of waiting."""
+"""Measurements P8 and P10b: an analysis's status under load, the answer to an upload, and the cost of waiting jobs."""
 
 from __future__ import annotations
 
@@ -140,7 +140,6 @@ def _status(program: Program, session_id: str) -> str:
 
 
 def send(program: Program, path: str, source: Path, kind: str = "highlights") -> tuple[float, int, bytes]:
-    """Send a video in a form; return the seconds from its last byte to the answer, status and body."""
     parts = "".join(
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in {"analysis_type": kind, "params": "{}"}.items()

@@ -1,4 +1,7 @@
-"""P9: merging three uniform clips against a bare concat copy, and three different clips against a bare encode."""
+"""Measurement P9: merging three clips of equal format or of different formats.
+
+The baselines are plain ffmpeg commands: a concatenation without encoding, and one encode.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +22,18 @@ from bench.p6_ingest import CHILD_ENVIRONMENT, cpu, shown, wall, yes
 from bench.planted import media
 from bench.report import Table
 
-COPIES, ENCODES = 9, 3  # runs of each kind
+COPIES, ENCODES = 9, 3  # runs of a merge without encoding, and of one with encoding
 THREADS = 2
 MERGE = [sys.executable, "-m", "media_app.av.merge"]
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SCENES = ("sp_zc_soccer.mp4", "sp_ae_example.mp4", "sc_mdn_rabbit320.mp4", "ex_rx_squat.mp4")
-# (lines, frames per second, samples per second, channels) of different clips.
+# Clips of different formats: (picture height, frames per second, sound samples per second, channels).
 DIFFERENT = ((1080, "30", 48_000, 2), (720, "25", 44_100, 1), (1080, "30000/1001", 48_000, 2))
 ALIKE = ((1080, "30", 48_000, 2),) * 3
 
 
 def clips(seed: int) -> tuple[list[Path], list[Path]]:
-    """Render three uniform clips of 20 to 60 s and three different ones of 20 to 30 s; one seed is kept."""
+    """Render three clips of equal format (20 to 60 s) and three of different formats (20 to 30 s)."""
     rng = np.random.default_rng([seed, 9])
     folder = cache(f"merge-{seed}")
     for other in folder.parent.glob("merge-*"):
@@ -103,7 +106,7 @@ def encoded(paths: Sequence[Path], result: dict[str, Any]) -> Cost:
 def measure(seed: int) -> list[Table]:
     alike, different = clips(seed)
     table = Table("", ("what", "measured", "goal", "met"))
-    _, result = merged(alike)  # loads the files into the page cache
+    _, result = merged(alike)  # loads the files into the page cache before the measurement
     assert (result["picture"], result["sound"]) == ("copied", "copied"), result
     ours, theirs = [], []
     for _ in range(COPIES):

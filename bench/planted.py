@@ -1,4 +1,4 @@
-"""Bland recordings of real scenes with planted loud or fast events, for A2."""
+"""Recordings of calm real scenes with planted loud or fast events, for measurement A2."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ Sound = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A planted event. start, end: seconds."""
-
     kind: str
     start: float
     end: float
@@ -109,7 +107,7 @@ class _Effect:
         self._kind = event.kind
         if self._kind == "both":
             self._kind = str(random.choice(["shake", "rush", "scene"]))
-        self._amount = float(random.uniform(5, 16))  # pixels
+        self._amount = float(random.uniform(5, 16))  # amplitude of the camera's shake, pixels
         self._place = np.zeros(2)
         self._speed = random.normal(0, self._amount / 2, 2)
         self._things = [
@@ -122,7 +120,7 @@ class _Effect:
         if not self._event.start <= time < self._event.end:
             return picture
         if self._kind == "shake":
-            # A spring struck repeatedly imitates a running person's camera.
+            # Simulate the camera of a running person as a spring with random pushes.
             self._speed += self._random.normal(0, self._amount / 2, 2) - 0.4 * self._place - 0.2 * self._speed
             self._place = np.clip(self._place + self._speed, -2 * self._amount, 2 * self._amount)
             shift = np.array([[1, 0, self._place[0]], [0, 1, self._place[1]]], np.float32)
@@ -201,7 +199,7 @@ def _voice(random: np.random.Generator, seconds: float) -> NDArray[np.float64]:
 
 
 def media() -> Path:
-    """Return the folder of the real clips, which are not part of the project."""
+    """Return the folder of the real clips, which the user must provide."""
     folder = os.environ.get("VOD_BENCH_MEDIA", "")
     if not folder or not (Path(folder) / BLAND[0]).is_file():
         raise SystemExit("Set VOD_BENCH_MEDIA to the folder of the real clips for measuring.")

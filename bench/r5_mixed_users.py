@@ -1,4 +1,7 @@
-"""R5: 50 users for ten minutes, then 1 000 idle WebSockets, through nginx to two web hosts (``tests/cluster``)."""
+"""Measurement R5: 50 users for ten minutes, then 1 000 idle WebSockets.
+
+nginx distributes the requests to two web hosts (``tests/cluster``).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from tests.support.waiting import wait_until
 PEOPLE, MINUTES, PAUSE_SECONDS = 50, 10, 2.0
 SOCKETS, AT_ONCE = 1_000, 20
 SIZE, COMPARISONS = 500_000, 10
-# Steps per hundred of one user; an upload is three requests and a job.
+# Average number of each kind of step among a hundred steps of a user. An upload takes three requests and a job.
 SHARES = {"library": 30, "jobs": 20, "comparison": 20, "front page": 14, "seek": 15, "upload": 1}
 
 
@@ -45,7 +48,7 @@ def measure(seed: int) -> list[Table]:
         from tests.support.senders import long_video
 
         content = long_video(Path(folder, "match.mp4"), SIZE).read_bytes()
-        # All sockets belong to one account.
+        # All sockets belong to one account, so raise the limit of sockets per account.
         with running_cluster(VOD_SOCKETS_AT_ONCE=str(SOCKETS)) as cluster:
             people = People(cluster.address, str(cluster.certificate), cluster.place.key, content, seed)
             people.sessions = comparisons(cluster.sender(), content)
@@ -76,7 +79,7 @@ def comparisons(sender: Any, content: bytes) -> list[str]:
 
 @dataclass(slots=True)
 class People:
-    """Simulated users with a pause after each step."""
+    """Simulated users, who pause after each step (a request, or an upload)."""
 
     address: str
     certificate: str
@@ -90,7 +93,6 @@ class People:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self, memory: Callable[[], list[float]]) -> None:
-        """Run the users for ``MINUTES``. memory: returns MiB of the web processes, called every minute."""
         began = time.monotonic()
         threads = [threading.Thread(target=self._live, args=(number, began)) for number in range(PEOPLE)]
         for one in threads:
@@ -177,7 +179,6 @@ class People:
 
 
 async def idle(cluster: Any, web: list[psutil.Process]) -> tuple[float, float]:
-    """Return the seconds to open all sockets, and both web processes' CPU seconds in ten idle seconds."""
     address = cluster.address.replace("https://", "wss://") + "/ws/jobs/"
     trusted = ssl.create_default_context(cafile=str(cluster.certificate))
     headers = {"Authorization": f"Token {cluster.place.key}"}

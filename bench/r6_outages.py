@@ -1,4 +1,7 @@
-"""R6: answers during an outage of each part, the delay until ``/health`` reports it, and the time to recover."""
+"""Measurement R6: answers while a service or the disk fails.
+
+Also measured: the delay until ``/health`` reports the outage, and the time to recover.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,9 @@ from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 POLL_SECONDS = 0.1
-ASKED_SECONDS = 10.0  # seconds from a fault's start to the requests; timeouts have passed by then
-AWAY_SECONDS = 15.0  # minimum duration of a fault
+# seconds from an outage's start to the measured requests; the program has detected the outage by then
+ASKED_SECONDS = 10.0
+AWAY_SECONDS = 15.0  # minimum duration of an outage, seconds
 HEALS_SECONDS = 90.0
 DISK_BYTES = 192 * 1024**2
 LINE = secrets.token_hex(16)
@@ -39,7 +43,7 @@ LINE = secrets.token_hex(16)
 
 @dataclass
 class Answer:
-    """An answer. status: 0 without an answer; took: seconds."""
+    """An answer to a request. status: 0 if there was no answer. took: seconds until the answer."""
 
     status: int
     retry_after: str
@@ -56,7 +60,7 @@ class Answer:
 
 @dataclass
 class Fault:
-    """An outage. part: name in ``/health``; call: request that needs it."""
+    """An outage to cause. part: name in ``/health`` of the failing part. call: request that needs this part."""
 
     name: str
     part: str
@@ -200,4 +204,4 @@ def free_port() -> int:
 
 
 def discard(value: object) -> None:
-    """Discard the result of a call."""
+    pass

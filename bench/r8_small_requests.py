@@ -1,4 +1,4 @@
-"""R8: check that no request of one account slows another account down or takes much memory."""
+"""Measurement R8: check that no single request slows another account down or takes much memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.kept import kept
 from tests.support.places import prepared_by
 from tests.support.program import Place, Program
 
-SHOWN = 40  # rows of the table
+SHOWN = 40  # maximum number of results in the printed table
 SETTINGS = "bench.small_requests_settings"
 PARTS = (
     "operations",
@@ -32,11 +32,14 @@ PARTS = (
     "sockets",
     "known",
     "large_events",
-)  # parts of the walk, in order
+)  # groups of requests that can be measured separately, in their order
 
 
 def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:
-    """Run the walk. parts: some of :data:`PARTS`; by default those in ``VOD_BENCH_PARTS``, else all."""
+    """Measure the requests of some groups.
+
+    parts: names from :data:`PARTS`; by default those in the environment variable ``VOD_BENCH_PARTS``, else all.
+    """
     parts = parts or os.environ.get("VOD_BENCH_PARTS", "").split() or PARTS
     made = kept("small-requests", partial(make_in_child, seed=seed), prepared_by(), seed)
     about = json.loads((made / "about.json").read_text(encoding="utf-8"))
@@ -72,7 +75,6 @@ def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:
 
 
 def table_of(results: Sequence[Result], usual: float) -> Table:
-    """Return the worst results and all that miss the goal. usual: other account's p95 without load, seconds."""
     missed = [one for one in results if not one.is_met]
     faults = [one for one in results if one.status >= 500 or not one.status]
     table = Table(

@@ -1,4 +1,4 @@
-"""Share of two recordings in a bucket that an alignment reads, and the cost of ranged reads."""
+"""Share of two recordings in a bucket that an alignment reads, and the CPU cost of reading them in ranges."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ GOAL = 0.10
 
 
 def measure(seed: int) -> list[Table]:
-    """Align the pair of P1 by each method, from files and by ranged reads."""
     pair, first, second = long_pair(seed)
     paths = [first, second]
     table = Table("", ("method", "by paths, s", "in parts, s", "bytes read", "of the files", "goal", "met", "off by"))
@@ -45,8 +44,6 @@ def size(path: Path) -> int:
 
 
 def align(method: str, paths: list[Path], *, in_parts: bool = False) -> tuple[float, float, float | None]:
-    """Return the seconds, the share of the files read in ranges, and the found offset."""
-
     def read(index: int, start: int, stop: int) -> bytes:
         with paths[index].open("rb") as file:
             file.seek(start)

@@ -1,4 +1,4 @@
-"""The rendered long pair of P1, and its true timer boxes."""
+"""The rendered pair of recordings of 600 s for measurement P1, and the true boxes of their timers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from bench.measure import cache
 from sessions_app.comparison.samples.rendering.clips import Pair, bench_pair_specs, render_clips
 from sessions_app.comparison.samples.rendering.encode import timer_for
-from sessions_app.comparison.samples.rendering.recording import VERSION
+from sessions_app.comparison.samples.rendering.specification import VERSION
 
 
 def long_pair(seed: int) -> tuple[Pair, Path, Path]:
-    """Render the 600 s pair of this seed, 1080p60 and 720p30; only one is kept: it takes minutes and 700 MB.
+    """Render two recordings of one match for a seed: 600 s, 1080p60 and 720p30.
 
-    Encoded with CABAC, deblocking and B-frames: `ultrafast` omits these, which would favour programs that decode every
-    frame.
+    Only the last pair is kept, because it takes minutes and 700 MB. It uses CABAC, deblocking and B-frames; the preset
+    `ultrafast` omits these, which would favour programs that decode every frame.
     """
     quick = bench_pair_specs(seed)
     a, b = (replace(clip, spec=replace(clip.spec, preset="veryfast", bframes=2)) for clip in (quick.a, quick.b))
@@ -25,7 +25,6 @@ def long_pair(seed: int) -> tuple[Pair, Path, Path]:
     for other in folder.parent.glob("long-*"):
         if other != folder:
             shutil.rmtree(other)
-    # A recording gets its final name when complete, so an interrupted run continues with the missing files.
     paths = {clip.spec.name: folder / f"{clip.spec.name}.mp4" for clip in (a, b)}
     missing = [clip for clip in (a, b) if not paths[clip.spec.name].exists()]
     if missing:
@@ -36,13 +35,12 @@ def long_pair(seed: int) -> tuple[Pair, Path, Path]:
 
 
 def kept_seed(seed: int | None) -> int:
-    """Return ``seed``, by default the kept pair's seed, or 1."""
+    """Return ``seed``; if it is None, the seed of the pair on disk, or 1."""
     kept = [folder.name.split("-")[1] for folder in cache("").glob("long-*")]
     return seed if seed is not None else int(kept[0]) if kept else 1
 
 
 def timer_fractions(pair: Pair) -> dict[str, tuple[float, float, float, float]]:
-    """Return the timer's true box in each recording: x, y, width, height as fractions of the frame."""
     boxes = {}
     for clip in (pair.a, pair.b):
         timer = timer_for(clip.spec, clip.match)

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 OWNER, OTHER = "bench", "other"
 LONG_SECONDS, SHORT_SECONDS, SHORT_EXPORTS = 150, 3, 10
-ENDS_SECONDS = 1_800.0  # maximum time for all exports of a round
+ENDS_SECONDS = 1_800.0  # maximum seconds for all exports of a round
 DONE = {"completed", "failed", "cancelled"}
 
 
@@ -65,7 +65,6 @@ def account(place: Place, name: str) -> str:
 
 
 def one_round(program: Program, other: Program, library: Path) -> tuple[list[float], float]:
-    """Return the wait of each short export of ``other``, in order, and the long one's duration, seconds."""
     long = export(program, library, LONG_SECONDS)
     began = time.monotonic()
     wait_until(lambda: status(program, long) == "processing", 60)

@@ -1,4 +1,4 @@
-"""Tables of measurements, printed and stored in bench/results.md by section."""
+"""Tables of measurements, printed and stored in bench/results.md, one section per measurement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ This file contains the tables that `python -m bench GOAL --write` printed last.
 
 @dataclass(slots=True)
 class Table:
-    """Rows of text cells under a heading. is_met: False if a missed goal must fail the run."""
+    """A table of text cells under a heading. is_met: False if a goal was missed and the command must fail."""
 
     title: str
     columns: Sequence[str]

@@ -1,4 +1,4 @@
-"""Cost of one request to the web process, and the delay that it causes to another account."""
+"""Cost of one request for the web process, and the delay that the request causes to another account."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from tests.support.program import Program, is_alive
 from tests.support.waiting import wait_until
 
 ANSWER_SECONDS = 180.0
-KEPT_BYTES = 20_000  # bytes kept of an answer, to show an error
-MAX_RATIO, MAX_GROWTH = 3.0, 100e6  # goals: ratio of the other account's p95; growth of the web process, bytes
-# Minimum CPU seconds of a request that is also measured with the other account; cheaper ones are lost in noise.
+KEPT_BYTES = 20_000  # maximum bytes of an answer that are kept, to show an error
+# goals: maximum ratio of the other account's p95 with and without the request; maximum growth of the web process in
+# bytes
+MAX_RATIO, MAX_GROWTH = 3.0, 100e6
+# Minimum CPU seconds of a request for measuring its effect on the other account; the effect of cheaper requests is lost
+# in noise.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # share of the goal above which a result is printed at once
+WORTH_TELLING = 0.3  # minimum share of a goal for printing a result at once
 WINDOW_SECONDS = 0.6
-# Maximum rates of one account (`THROTTLES` in the settings).
+# Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-LONG_CPU = 1.0  # CPU seconds above which one window is enough
-QUIET_SECONDS, QUIET_EVERY = 0.8, 20  # seconds of a measurement without load; cases between two
+LONG_CPU = 1.0  # minimum CPU seconds of a request that is measured in only one window
+# seconds of a measurement without load; number of requests between two such measurements
+QUIET_SECONDS, QUIET_EVERY = 0.8, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer. status: 0 without an answer; size: bytes of the complete body; body: its beginning."""
-
     status: int
     size: int
     body: bytes = b""
@@ -47,8 +49,6 @@ Send = Callable[[], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. path: percent-encoded, with its query."""
-
     method: str
     path: str
     body: bytes = b""
@@ -63,8 +63,8 @@ class Request:
 class Result:
     """The measured cost of one request.
 
-    cpu, wall: seconds. growth: bytes of memory. stored: bytes of the database. p95: other account's requests meanwhile,
-    seconds. ratio: p95 over that without the request.
+    cpu, wall: seconds. growth: additional memory of the web process, bytes. stored: bytes added to the database. p95:
+    duration of the other account's simultaneous requests, seconds. ratio: p95 divided by the p95 without the request.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Result:
 
     @property
     def worst_goal_share(self) -> float:
-        """Return the worst measure as a share of its goal; 1 just meets the goal."""
+        """Return the worst measured value as a share of its goal; above 1 the goal is missed."""
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
 
@@ -99,7 +99,8 @@ def ask(address: str, request: Request) -> Answer:
         if request.body or request.is_write:
             connection.putheader("Content-Length", str(len(request.body)))
         connection.endheaders()
-        with contextlib.suppress(OSError):  # refused before the body was sent: the answer says why
+        # the server may answer before it has read the body; its answer gives the reason
+        with contextlib.suppress(OSError):
             connection.send(request.body)
         response = connection.getresponse()
         kept = response.read(KEPT_BYTES)
@@ -114,8 +115,6 @@ def ask(address: str, request: Request) -> Answer:
 
 
 class Neighbour:
-    """The requests of another account, sent by a separate process (:mod:`bench.neighbour`)."""
-
     def __init__(self, address: str, key: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.neighbour", address, key], cwd=PROJECT_ROOT, stdin=subprocess.PIPE,
@@ -131,13 +130,12 @@ class Neighbour:
             self._samples.append((float(sent), float(seconds)))
 
     def measure_during(self, work: Callable[[], object]) -> list[float]:
-        """Return the seconds of each of its requests in progress while ``work`` ran."""
+        """Run ``work``, and return the seconds of each request of the other account that overlapped with it."""
         self._say("on")
         time.sleep(0.03)
         begun = time.monotonic()
         work()
         ended = time.monotonic()
-        # Continue until a request was sent after the work, so that earlier answers have arrived.
         wait_until(lambda: self._samples and self._samples[-1][0] >= ended, ANSWER_SECONDS)
         self._say("off")
         samples, self._samples = self._samples, []
@@ -153,8 +151,6 @@ class Neighbour:
 
 
 class Meter:
-    """Sender of requests to a program, one at a time, with the cost of each."""
-
     def __init__(self, program: Program, neighbour: Neighbour) -> None:
         self.program = program
         self.results: list[Result] = []
@@ -163,9 +159,9 @@ class Meter:
         self._process = self._web()
 
     def run(self, name: str, variant: str, make: Callable[[], Send], *, is_write: bool) -> Answer:
-        """Measure a request alone and, unless it is cheap, together with the other account's requests.
+        """Measure a request alone and, unless it is cheap, together with requests of the other account.
 
-        make: called before each sending, to create the rows that the request needs.
+        make: function called before each sending, to create the rows that the request needs.
         """
         if len(self.results) % QUIET_EVERY == 0:
             self._listen_in_quiet()
@@ -206,7 +202,7 @@ class Meter:
     def _window(self, alone: Result, make: Callable[[], Send], is_write: bool) -> list[float]:
         rate = WRITES_A_SECOND if is_write else READS_A_SECOND
         pause = 1 / rate
-        # A request whose answer takes longer than the window is sent once.
+        # Send a request only once if its answer takes longer than the measured window.
         sends = [make() for _ in range(1 if alone.wall > WINDOW_SECONDS else int(WINDOW_SECONDS * rate) + 1)]
 
         def work() -> None:
@@ -248,7 +244,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def _reset_peak(pid: int) -> int:
-    """Reset the peak of resident memory; return the present bytes (proc(5), clear_refs)."""
+    """Reset a process's peak of resident memory; return its present bytes (proc(5), clear_refs)."""
     with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
         file.write("5")
     return _status(pid, "VmRSS")

@@ -1,4 +1,7 @@
-"""The requests of R8: each API call, page, admin list and socket, plain and as heavy as it accepts."""
+"""The requests of measurement R8: each API call, page, admin list and socket.
+
+Each is sent plain, and as large or complex as the program accepts.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
     from vodplatform.accounts.models import User
 
 BASE = "/api/sessions/multi-vod"
-ATTEMPTS = 4  # attempts to find the largest accepted body, each without the refused fields
-# Calls that change their object, so each gets a new object.
+ATTEMPTS = 4  # maximum attempts to find the largest accepted body; each omits the fields refused before
+# Endings of API paths whose requests change an object, so each request gets a new object.
 CHANGES = ("/cancel", "/pause", "/resume", "/retry", "/complete", "/archive", "/unarchive", "/restore", "/apply")
 SIGNS = {"": "a", " of ligatures": heavy.LIGATURE, " of marks": heavy.MARK}
 SEARCHES = {
@@ -28,16 +31,14 @@ SEARCHES = {
     "brackets": "([" * 100,
 }  # fmt: skip
 FORM_FIELDS = {"name": "a.mp4", "title": "A title", "analysis_type": "highlights"}
-# A backtracking engine doubles its work on it with each letter of the title.
+# A pattern and a title for which a backtracking regex engine doubles its work with each letter of the title.
 PATTERN, PATTERN_TITLE = "(a+)+$", "a" * 25 + "!"
 MANY_WORDS = 2_000
-IMPORTS = 40  # imports of 17 events of 75 kB each: 50 MB in one comparison if accepted
+IMPORTS = 40  # number of imports of 17 events of 75 kB each; together they would add 50 MB to one comparison
 
 
 @dataclass(slots=True)
 class People:
-    """The owner of the large objects, and the keys and session cookies for requests."""
-
     owner: User
     key: str
     admin_key: str
@@ -46,7 +47,7 @@ class People:
 
 
 class Walk:
-    """The walk. ids: the result of :func:`bench.large_objects.fill`."""
+    """The sender of all requests. ids: ids of large objects, as :func:`bench.large_objects.fill` returns them."""
 
     def __init__(self, meter: Meter, people: People, ids: Mapping[str, dict[str, str]]) -> None:
         self.meter, self.people, self.ids = meter, people, ids
@@ -55,7 +56,7 @@ class Walk:
     # Sending
 
     def send(self, name: str, variant: str, make: Callable[[], Request] | Request) -> Answer:
-        """Measure a request, or those that ``make`` returns if each needs a new object."""
+        """Measure a request. make: the request, or a function that returns one for a newly created object."""
         made: Callable[[], Request] = make if callable(make) else lambda: make
         is_write = made().is_write if not callable(make) else True
 
@@ -79,10 +80,9 @@ class Walk:
     # The API
 
     def operations(self) -> None:
-        """Send every API operation: plain, with the largest parameters, with the largest body."""
         from tests.contract import places
 
-        # Deletions come last.
+        # Deletions come last, because they delete the large objects.
         for method, path in sorted(places.operations(), key=lambda one: (one[0] == "delete", one[1])):
             operation = places.document()["paths"][path][method]
             name = f"{method.upper()} {path}"
@@ -117,7 +117,6 @@ class Walk:
         return make if method != "get" else make()
 
     def where(self, method: str, path: str) -> str:
-        """Return the path with ids of the largest objects, or of a new one if the call changes it."""
         from tests.contract import places
         from tests.support import factories
 
@@ -176,7 +175,6 @@ class Walk:
                 large = {field: part for field, part in large.items() if field not in refused}
 
     def parsers(self) -> None:
-        """Send text that is hard to parse to one call of each kind."""
         from tests.contract import places
 
         for method, path in places.one_of_each_kind():
@@ -394,7 +392,6 @@ class Walk:
         self.send("A5 reply with an Idempotency-Key", "1 letter", make)
 
     def large_events(self) -> None:
-        """Fill a comparison with as many event bytes as accepted; read all at once, and copy it."""
         from tests.support.factories import make_session
 
         session = make_session(self.people.owner).session_id
@@ -426,13 +423,12 @@ class Walk:
 
 
 def parameter(one: Mapping[str, Any], words: str, offset: int) -> Any:
-    """Return the largest value of a query parameter; None to leave it out."""
     name, schema = one["name"], one["schema"]
     if name in ("offset", "page"):
         return offset // 100 if name == "page" and offset else offset or None
     if name == "search":
         return words[: schema.get("maxLength", 200)]
-    # Filters reduce the work of a list.
+    # Omit filters, because they reduce the work of a list.
     return schema.get("maximum") if name == "limit" else {"joined": "true", "archived": "all"}.get(name)
 
 

@@ -1,4 +1,4 @@
-"""PySceneDetect's ContentDetector in its own environment, as a peer for edges and speed."""
+"""Runner of PySceneDetect's ContentDetector, in its own environment, for comparison of shot edges and speed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.measure import Cost, cache, run
 
-REQUIREMENT = "scenedetect==0.7.2"  # includes the OpenCV that it decodes with
+REQUIREMENT = "scenedetect==0.7.2"  # this version also installs OpenCV, by which it decodes
 PROGRAM = """
 import json, sys
 from scenedetect import ContentDetector, detect

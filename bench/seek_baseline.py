@@ -1,8 +1,8 @@
-"""Baseline of P1: one exact seek per second with each frame read; prints JSON.
+"""Baseline of measurement P1: seek to one exact frame per second, and read its timer. Prints JSON.
 
     python -m bench.seek_baseline VIDEO X Y WIDTH HEIGHT --reader ours|rapidocr --samples 60 --seed 1
 
-The timer's box is given as fractions of the frame. Uses one thread.
+X, Y, WIDTH and HEIGHT are the timer's box in fractions of the frame. Uses one thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from sessions_app.comparison.alignment.child.readers import load_reader
 
 
 def rapidocr_with_detection() -> Any:
-    """Return RapidOCR with its default pipeline, on one thread."""
     from rapidocr import RapidOCR
 
     threads = {f"EngineConfig.onnxruntime.{name}_op_num_threads": 1 for name in ("intra", "inter")}
@@ -61,7 +60,7 @@ def main() -> None:
             return [reading.text for reading in reader.read(crops)]
     else:
         read = rapidocr_with_detection()
-        # Detection needs space around the text.
+        # RapidOCR's text detection needs space around the text.
         box = box.grown(0.6, 1.2)
     with VideoFile(options.video) as video:
         duration = video.duration
@@ -70,7 +69,7 @@ def main() -> None:
     with av.open(options.video) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        # The first use of a model costs more than the others.
+        # Run the model once before measuring, because its first use costs more.
         read([np.zeros((48, 160, 3), np.uint8)])
         started = time.process_time()
         for second in times:

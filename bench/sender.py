@@ -1,8 +1,8 @@
 """``python -m bench.sender``: send a file to a running program as fast as loopback allows, by tus or in chunks.
 
-Reads {port, key, path, way: tus | chunks, piece} from standard input; piece: bytes per call, 0 for all. Prints {video,
-ended, wall, last, bare}: video id; ``time.perf_counter`` at the last answer; seconds in total, from the last byte to
-its answer, and of a read-only call just before.
+Reads JSON from standard input: {port, key, path, way: "tus" | "chunks", piece: bytes per request, 0 for all}. Prints
+JSON: {video: id, ended: ``time.perf_counter`` at the last answer, wall: total seconds, last: seconds from the last byte
+to its answer, bare: seconds of a read-only request just before}.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Line:
-    """A persistent connection. sent_at: time of the last request's last byte."""
+    """A persistent HTTP connection. sent_at: time at which the latest request's last byte was sent."""
 
     def __init__(self, port: int, key: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -37,7 +37,6 @@ class Line:
         self, method: str, path: str, headers: dict[str, Any], before: bytes = b"", after: bytes = b"",
         file: tuple[int, int, int] | None = None,
     ) -> Answer:  # fmt: skip
-        """Send a request with the body ``before``, a part of ``file`` (descriptor, start, count), ``after``."""
         start, count = file[1:] if file else (0, 0)
         given = {"Content-Length": len(before) + count + len(after), **headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())

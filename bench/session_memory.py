@@ -1,4 +1,4 @@
-"""Memory of the program during 200 consecutive analyses."""
+"""Memory of the program during 200 analyses, one after the other."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.support.waiting import wait_until
 
 SESSIONS = 200
 CLIP_SECONDS = 6.0
-WARM = 40  # sessions until all modules are imported and all pools are full
-TAIL = 20  # sessions whose median is a reading
+WARM = 40  # number of first analyses, after which all modules are imported and all pools are full
+TAIL = 20  # number of analyses whose median memory is compared, at the start and at the end
 MAX_GROWTH = 1.05
 ENDS_SECONDS = 120.0
 

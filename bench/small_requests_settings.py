@@ -1,10 +1,10 @@
-"""Settings for R8: no throttles, since the bench paces its requests, and no job runs."""
+"""Django settings of measurement R8: no request throttles, because the sender keeps the rates, and no jobs."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import JOB_LANES, TIER_LIMITS
 
 THROTTLES_ON = False
-# Closed lanes: jobs would take CPU from the measured web process.
+# Jobs stay queued, because running them would take CPU from the measured web process.
 JOB_LANES = dict.fromkeys(JOB_LANES, 0)
 MANY = 10**6
 TIER_LIMITS = {

@@ -1,4 +1,7 @@
-"""Half of R5: 1 000 idle WebSockets, and one change broadcast to 50, against a bare ASGI socket."""
+"""Part of measurement R5: 1 000 idle WebSockets, and one change broadcast to 50 viewers.
+
+The baseline is a minimal ASGI socket.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ SERVER = ["--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio"
 
 
 async def bare(scope: dict, receive: object, send: object) -> None:  # type: ignore[type-arg]
-    """Hold a socket open with minimal code: the baseline for memory."""
+    """Accept a socket and keep it open with minimal code: the baseline for memory."""
     await receive()  # type: ignore[operator]
     await send({"type": "websocket.accept"})  # type: ignore[operator]
     await send({"type": "websocket.send", "text": "{}"})  # type: ignore[operator]
@@ -66,7 +69,6 @@ def measure(seed: int) -> list[Table]:
 
 
 async def idle(address: str, headers: dict[str, str], process: psutil.Process) -> tuple[float, float, float]:
-    """Return the KiB per socket, seconds to open all, and CPU seconds in 10 idle seconds."""
     warm = [await opened(address, headers) for _ in range(AT_ONCE)]
     for client in warm:
         await client.close()
@@ -90,7 +92,6 @@ async def opened(address: str, headers: dict[str, str]) -> ClientConnection:
 
 
 async def broadcast(program: Program, address: str) -> dict[str, list[float]]:
-    """Return seconds from POST …/pause or …/resume to its message at each listener, and at the last."""
     headers = {"Authorization": f"Token {program.place.key}"}
     clients = [await opened(address, headers) for _ in range(LISTENERS)]
     job_id = await asyncio.to_thread(paused_job, program)
@@ -119,7 +120,7 @@ async def receive_status(client: ClientConnection, job_id: str, status: str) -> 
 
 
 def paused_job(program: Program) -> str:
-    """Queue a job that never runs, because its lane has no slots."""
+    """Queue a job that never starts, because its lane has no worker slots."""
     code = (
         "import django; django.setup();from jobs_app import services;from vodplatform.accounts.models import User;"
         "print(services.enqueue('bench.idle', User.objects.get(username='bench'), {}).pk)"

@@ -1,7 +1,7 @@
-"""Alignment by sound of generated pairs: proposals, refusals, and reliability (A4).
+"""Alignment by sound of generated pairs of recordings: offsets, refusals, and reliability (measurement A4).
 
-Half of the pairs fit the curve in ``sound/confidence.py``. With ``VOD_BENCH_MEDIA`` set, pairs of real clips are
-measured too, but never fitted.
+Half of the pairs fit the confidence curve in ``sound/confidence.py``. With ``VOD_BENCH_MEDIA`` set, pairs of real clips
+are measured too, but never used for the fit.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound
 from sessions_app.comparison.samples.rendering.clips import render_pair, unrelated_pair
 
 RELATED_OF_A_KIND, MISLEADING_OF_A_KIND, HARD_OF_A_KIND, REAL_OF_A_KIND = 11, 18, 80, 8
-PICTURES = 8  # pairs of different matches with similar timers
-RIGHT_SECONDS = 1 / 60  # half a frame at 30 frames a second
+PICTURES = 8  # number of pairs that show different matches with similar timers
+RIGHT_SECONDS = 1 / 60  # maximum error of a right offset, seconds: half a frame at 30 frames per second
 SURE = 0.9
 BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.95), (0.95, 1.01))
-# Regularisation towards 0; without it, easily separated pairs produce a step.
+# Strength of the regularisation towards 0. Without it, the fit becomes a step if right and wrong pairs separate easily.
 PRIOR = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A pair to align. clips: folder of real clips to make it from."""
+    """A pair to generate and align. clips: folder of real clips to generate it from; None for synthetic sound."""
 
     kind: str
     number: int
@@ -51,11 +51,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to a pair.
+    """The aligner's answer to a pair.
 
-    reason: code of a refusal, or empty. right: whether the proposed offset, or the one that the refusal doubts, is
-    right. features: inputs of the curve, None if nothing was measured. by_both: highest confidence of `auto` with the
-    same sounds under similar timers of different matches.
+    reason: code of a refusal; empty for an offset. right: whether the offset, proposed or doubted, is right. features:
+    inputs of the confidence curve; None if nothing was measured. by_both: highest confidence of `auto` for the same
+    sounds under similar timers of different matches.
     """
 
     job: Job
@@ -83,7 +83,6 @@ def jobs(seed: int) -> list[Job]:
 
 
 def timer_answers(seed: int) -> list[AlignmentResult]:
-    """Align different matches with similar timers by their timers."""
     reader = load_reader("rapidocr")
     answers = []
     for number in range(PICTURES):
@@ -126,9 +125,9 @@ def outcomes(seed: int) -> list[Outcome]:
 
 
 def fit(values: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the constant and weights of the best logistic curve, regularised by :data:`PRIOR` (Newton's method).
+    """Return the constant and weights of the logistic curve that fits best (Newton's method, :data:`PRIOR`).
 
-    values: shape (n, features); right: shape (n,), 0 or 1; result: shape (features + 1,).
+    values: shape (n, features). right: shape (n,), 0 or 1. Result: shape (features + 1,).
     """
     design = np.column_stack([np.ones(len(values)), values])
     held = PRIOR * np.eye(design.shape[1])
@@ -143,7 +142,6 @@ def fit(values: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.f
 
 
 def is_fitted_to(one: Outcome) -> bool:
-    """Return whether the curve is fitted to this pair."""
     return one.job.clips is None and one.job.number % 2 == 0
 
 

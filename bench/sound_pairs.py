@@ -1,4 +1,4 @@
-"""Pairs of generated recordings to align by sound, or to refuse; kind and number determine each."""
+"""Generated pairs of recordings that alignment by sound must solve or refuse; kind and number determine each pair."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ RELATED = (
     "level_control", "echo", "muffled", "drift", "late", "short_overlap", "inside", "same_file", "lossy", "long",
 )  # fmt: skip
 MISLEADING = ("unrelated", "unrelated_music", "lobby", "faster", "jump", "restart", "only_loop", "silent_one")
-# Harder than supported, so that the fit has confidences between 0 and 1.
+# Kinds that are harder than we support; without them, the confidence curve would see only clear cases.
 HARD = ("hard", "hard_unrelated")
-# Kinds that are also made from real clips.
+# Kinds of pairs that are also generated from real clips.
 REAL = ("plain", "talk", "noise", "surround", "telephone", "echo", "muffled", "lossy", "drift", "unrelated", "lobby")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two takes. offset: true offset of the second against the first, None if only a refusal is right.
+    """Two recordings. offset: true offset of the second; None if the pair must be refused.
 
-    drift_ppm: growth of the offset with the first take's time. clips: folder of real clips whose sounds replace
-    generated ones.
+    drift_ppm: growth of the offset with the first recording's time. clips: folder of real clips to take sounds from;
+    None for synthetic sound.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Pair:
     second: Take
     offset: float | None
     drift_ppm: float
-    lobby: float = 0.0  # seconds of the same music at the start of both takes
+    lobby: float = 0.0  # seconds of the same lobby music at the start of both recordings
     clips: Path | None = None
 
     def write(self, folder: Path) -> tuple[Path, Path]:
@@ -84,7 +84,6 @@ def _clip_sounds(folder: Path) -> list[Sound]:
 
 
 def real_scene(seed: int, seconds: float, folder: Path) -> Sound:
-    """Return parts of real clips mixed at random moments, levels and speeds."""
     r = np.random.default_rng([83, seed])
     sounds = _clip_sounds(folder)
     found = np.zeros(int(seconds * RATE), np.float32)

@@ -1,7 +1,7 @@
-"""``python -m bench.sync_calls``: cost of ``POST /sync`` by the API, as the video's operations grow.
+"""``python -m bench.sync_calls``: cost of ``POST /sync`` by the API as the video's stored operations grow.
 
-Prints JSON: {operations per call: {operations stored: [queries, p50, p95 in milliseconds]}}, and ``{"read": [queries,
-p50, p95]}`` for ``GET`` of the video.
+Prints JSON: {operations per call: {stored operations: [database queries, p50, p95 in milliseconds]}}, and {"read":
+[database queries, p50, p95]} for reading the video.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.measure import percentile
 KEPT = (10, 1_000, 10_000)
 IN_A_CALL = (1, 100)
 CALLS = 60
-MOST = 1_000  # maximum operations per call
+MOST = 1_000  # maximum operations that one call may send
 
 
 def main() -> None:
@@ -78,7 +78,6 @@ def read(client: Any, url: str) -> float:
 
 
 def cost(call: Any) -> list[float]:
-    """Return the queries, and p50 and p95 milliseconds, of ``call``, which returns its duration."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

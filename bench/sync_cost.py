@@ -1,4 +1,7 @@
-"""Cost of ``POST /sync`` against reading the video, on SQLite and PostgreSQL, as its operations grow."""
+"""Cost of ``POST /sync`` against reading the video, as the video's stored operations grow.
+
+Measured on SQLite and PostgreSQL.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both timer readers on drawn timers of all styles: accuracy, reliability, and EasyOCR's calibration."""
+"""Accuracy and confidence of both timer readers on drawn timers of all styles, and calibration of EasyOCR."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ ODDS = (1.0, 100.0, 10_000.0, 100_000.0, 1_000_000.0)
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A crop as the aligner makes it. kind: timer style or ``words``; seconds: shown value, None for words."""
+    """A picture cropped as the aligner does it.
+
+    kind: style of the timer, or ``words`` for other text. seconds: shown time; None for other text.
+    """
 
     kind: str
     seconds: float | None
@@ -40,7 +43,6 @@ class Crop:
 
 
 def crops(seed: int, count: int = CROPS) -> Iterator[Crop]:
-    """Yield timers of random size, value and JPEG quality on noise, and words."""
     rng = np.random.default_rng([seed, 41])
     for _ in range(count):
         width, height = SIZES[int(rng.integers(len(SIZES)))]
@@ -75,12 +77,10 @@ def _draw_words(frame: Image, rng: np.random.Generator) -> tuple[int, int, int, 
 
 
 def is_right(seconds: float | None, truth: float | None) -> bool:
-    """Return whether a read value is the shown one; for words, none is right."""
     return seconds is not None and truth is not None and abs(seconds - truth) < 1e-6
 
 
 def fit_platt(scores: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[float, float]:
-    """Return slope and shift of the best logistic curve (Newton's method). scores: logits."""
     design = np.stack([scores, np.ones_like(scores)], axis=1)
     weights = np.array([1.0, 0.0])
     for _ in range(50):

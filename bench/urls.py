@@ -1,4 +1,4 @@
-"""The program's URLs with a minimal REST framework view, a baseline for calls."""
+"""The program's URLs, and the bare baseline view."""
 
 from django.urls import path
 from rest_framework.request import Request
@@ -11,11 +11,11 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 
 class BareView(APIView):
-    """A view that authenticates, but makes no queries of its own."""
+    """A REST framework view that only authenticates: the baseline for the cost of API calls."""
 
     def get(self, request: Request) -> Response:
         return Response({"status": "processing", "progress": 50.0})
 
 
-# Before the last pattern, which matches every path.
+# Insert the bare view before the last pattern, which matches every path.
 urlpatterns = [path("bench/bare", BareView.as_view()), *urlpatterns]

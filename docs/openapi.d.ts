@@ -869,7 +869,7 @@ export interface paths {
         put?: never;
         /**
          * Report how an upload went
-         * @description Record bytes and seconds of one upload, measured by its client.
+         * @description Record the bytes and seconds of one upload, as its client measured them.
          */
         post: operations["analytics_upload"];
         delete?: never;
@@ -1029,7 +1029,7 @@ export interface paths {
         put?: never;
         /**
          * Send a chunk
-         * @description Send one chunk. Sending it again changes nothing.
+         * @description Send one chunk. Sending the same chunk again changes nothing.
          */
         post: operations["challenge_uploads_chunk"];
         delete?: never;
@@ -1436,8 +1436,8 @@ export interface paths {
          * Delete a video of your library
          * @description Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
          *
-         *     If your comparisons show a library video, the answer is a conflict that names them, unless ``leave_gaps`` is
-         *     true.
+         *     If your comparisons show a library video, the answer is a conflict (409) that names the comparisons, unless
+         *     ``leave_gaps`` is true.
          */
         delete: operations["library_delete"];
         options?: never;
@@ -1460,9 +1460,9 @@ export interface paths {
         put?: never;
         /**
          * Create a rendition
-         * @description Create a rendition that is not made automatically, or a poster of a chosen frame.
+         * @description Create a rendition that is only made on request, or a poster from a chosen frame.
          *
-         *     Repeating the call returns the same job, or the rendition.
+         *     Repeating the call returns the same job, or the finished rendition.
          */
         post: operations["library_render"];
         delete?: never;
@@ -1670,9 +1670,9 @@ export interface paths {
         put?: never;
         /**
          * Store captions or chapters
-         * @description Store a file of captions or chapters. It replaces the one of the same kind and language (200).
+         * @description Store a file of captions or chapters. It replaces the track of the same kind and language, if any (200).
          *
-         *     Styles, regions and notes are dropped. Each chapter ends where the next begins, at the latest.
+         *     Styles, regions and notes are dropped. Overlapping chapters are cut where the next begins.
          */
         post: operations["text_tracks_store"];
         delete?: never;
@@ -1690,7 +1690,7 @@ export interface paths {
         };
         /**
          * Get a text track
-         * @description Return a text track; its text is the file at ``url``.
+         * @description Return a text track. The captions or chapters are in the file at ``url``.
          */
         get: operations["text_tracks_get"];
         put?: never;
@@ -1800,7 +1800,7 @@ export interface paths {
         put?: never;
         /**
          * Send a chunk
-         * @description Send one chunk. Sending it again changes nothing.
+         * @description Send one chunk. Sending the same chunk again changes nothing.
          */
         post: operations["uploads_chunk"];
         delete?: never;
@@ -2087,20 +2087,20 @@ export interface paths {
         get: operations["videos_get"];
         /**
          * Change a catalogue video
-         * @description Change the fields that are sent; others stay. Allowed for moderators.
+         * @description Change only the fields that are sent. Allowed for moderators.
          */
         put: operations["videos_change"];
         post?: never;
         /**
          * Delete a catalogue video
-         * @description Delete a video, restorable for some time or for good. Allowed for administrators.
+         * @description Delete a video. It can be restored for some time unless ``hard`` is true. Allowed for administrators.
          */
         delete: operations["videos_delete"];
         options?: never;
         head?: never;
         /**
          * Change some fields of a catalogue video
-         * @description Change the fields that are sent; others stay. The same as PUT.
+         * @description Change only the fields that are sent, as PUT does.
          */
         patch: operations["videos_patch"];
         trace?: never;
@@ -2134,12 +2134,12 @@ export interface paths {
         };
         /**
          * Get a processing report
-         * @description Return a client's last report of its own processing of the file. Allowed for moderators.
+         * @description Return the last results of a client's own processing of the file. Allowed for moderators.
          */
         get: operations["videos_processing_report"];
         /**
          * Mark a catalogue video as ready
-         * @description Report that a video can be watched. Videos become ready automatically once processed.
+         * @description Make a video watchable now. Otherwise it becomes watchable automatically once processed.
          */
         put: operations["videos_ready"];
         post?: never;
@@ -2198,7 +2198,7 @@ export interface paths {
         };
         /**
          * Get what changed in a catalogue video
-         * @description Return the current video and the operations that the client has not seen yet.
+         * @description Return the current video and the operations that arrived after ``since``.
          */
         get: operations["videos_sync_state"];
         put?: never;
@@ -2299,7 +2299,6 @@ export interface components {
         ApplyRequest: {
             vod_ids?: string[] | null;
         };
-        /** @description Values of a video at its creation. */
         Base: {
             title: string;
             description: string;
@@ -2380,7 +2379,7 @@ export interface components {
          * @enum {string}
          */
         CancelledStatusEnum: "cancelled";
-        /** @description Changed fields, and the version or clock that the writer had seen. */
+        /** @description Changed fields of a video, and the version or clock that the writer had seen. */
         CatalogueChangeRequest: {
             title?: string;
             description?: string | null;
@@ -2395,7 +2394,7 @@ export interface components {
             /** @description Reason for hiding or showing the video, for the audit log. */
             reason?: string;
         };
-        /** @description Multipart form with a video, a thumbnail or both. Thumbnails become at most 1280 pixels wide or high. */
+        /** @description Multipart form with a video, a thumbnail or both. Thumbnails are reduced to 1280 pixels on the longer side. */
         CatalogueFileRequest: {
             /**
              * Format: uuid
@@ -2477,13 +2476,13 @@ export interface components {
          * @enum {string}
          */
         ChallengeStatusEnum: "draft" | "published" | "withheld";
-        /** @description Address of a chunk for a PUT without extra headers. size: exact bytes. */
+        /** @description Address to which a chunk is sent by PUT, without extra headers. size: exact bytes. */
         ChunkAddress: {
             chunk_number: number;
             size: number;
             url: string;
         };
-        /** @description Signed addresses at the bucket, valid until expires_at. */
+        /** @description Signed addresses for chunks at the bucket, valid until expires_at. */
         ChunkAddresses: {
             /** Format: uuid */
             session_id: string;
@@ -2491,7 +2490,6 @@ export interface components {
             expires_at: string;
             chunks: components["schemas"]["ChunkAddress"][];
         };
-        /** @description A chunk. Fields may come in any order. */
         ChunkRequest: {
             /** @description From 0. */
             chunk_number: number;
@@ -2519,7 +2517,7 @@ export interface components {
             uploaded_chunks: number[];
             remaining_chunks: number[];
         };
-        /** @description State of a completed upload. */
+        /** @description State of an upload: its chunks by number. */
         CompletedUpload: {
             /** Format: uuid */
             session_id: string;
@@ -2544,7 +2542,7 @@ export interface components {
             /** @description `write` includes `read`, `admin` includes both. */
             scopes?: components["schemas"]["ScopesEnum"][];
         };
-        /** @description Times of deletion and final deletion of a video. */
+        /** @description Time at which a video was deleted, and time at which it is deleted for good. */
         Deleted: {
             ok: boolean;
             /** Format: date-time */
@@ -2585,7 +2583,7 @@ export interface components {
          * @enum {string}
          */
         EngineEnum: "local" | "syncso";
-        /** @description A moment or a span. time, end: the VOD's own time. global_time, end_global_time: the shared clock. */
+        /** @description An event. time, end: in the VOD's own time. global_time, end_global_time: the same on the shared clock. */
         Event: {
             /** Format: uuid */
             event_id: string;
@@ -2691,7 +2689,7 @@ export interface components {
             cpu_percent: number;
             memory_bytes: number;
         };
-        /** @description The result of one alignment method, or the reason why it found nothing. */
+        /** @description The result of one alignment method, or the reason for its refusal. */
         Finding: {
             method: components["schemas"]["FindingMethodEnum"];
             /** Format: double */
@@ -2872,7 +2870,6 @@ export interface components {
             /** @description Files and folders whose names are not UTF-8; at most 20. */
             unusable: string[];
         };
-        /** @description Page of the library in the requested order. */
         LibraryPage: {
             videos: components["schemas"]["Video"][];
             pagination: components["schemas"]["Pagination"];
@@ -3075,7 +3072,6 @@ export interface components {
             /** @description False if nothing was encoded again. */
             compression_applied: boolean;
         };
-        /** @description Result in words. */
         Message: {
             message: string;
         };
@@ -3127,7 +3123,7 @@ export interface components {
             chunk_size: number | null;
             total_chunks: number;
         };
-        /** @description An event at a VOD's own time or, without ``vod_id``, at a time of the shared clock. */
+        /** @description An event at a time of its VOD or, without ``vod_id``, at a time of the shared clock. */
         NewEvent: {
             /** Format: double */
             end?: number | null;
@@ -3145,7 +3141,7 @@ export interface components {
              */
             global_time?: number;
         };
-        /** @description An event at a VOD's own time or, without ``vod_id``, at a time of the shared clock. */
+        /** @description An event at a time of its VOD or, without ``vod_id``, at a time of the shared clock. */
         NewEventRequest: {
             /** Format: double */
             end?: number | null;
@@ -3244,7 +3240,6 @@ export interface components {
             /** Format: double */
             duration_seconds?: number;
         };
-        /** @description File of captions or chapters. */
         NewTextTrackRequest: {
             /**
              * Format: uuid
@@ -3286,7 +3281,7 @@ export interface components {
             /** @description SHA-256 of the complete file, which the server checks. */
             sha256?: string;
         };
-        /** @description Form with one file; ``tags`` as a JSON list or repeated. */
+        /** @description Form with one video file. ``tags``: a JSON list, or one field per tag. */
         NewVideoRequest: {
             /**
              * Format: binary
@@ -3298,7 +3293,7 @@ export interface components {
             title?: string;
             tags?: string[];
         };
-        /** @description A VOD of a new session, given by either ``path`` or ``video_id``. */
+        /** @description A VOD of a new session. Either ``path`` (in the library) or ``video_id`` is required. */
         NewVodRequest: {
             vod_id: string;
             name?: string;
@@ -3348,7 +3343,11 @@ export interface components {
          * @enum {string}
          */
         OffsetSourceEnum: "manual" | "timer_ocr" | "audio";
-        /** @description Offsets, drifts and anchors by VOD id; ``offsets`` or ``drifts`` is required. Omitted values stay. */
+        /**
+         * @description New offsets, drifts and drift anchors by VOD id. Either ``offsets`` or ``drifts`` is required.
+         *
+         *     Omitted values keep their values.
+         */
         OffsetsRequest: {
             offsets?: {
                 [key: string]: number;
@@ -3371,7 +3370,7 @@ export interface components {
         Ok: {
             ok: boolean;
         };
-        /** @description Stored operation. created_at: time of arrival. */
+        /** @description Stored operation. created_at: time at which the server received it. */
         Operation: {
             /** Format: uuid */
             readonly id: string;
@@ -3432,7 +3431,7 @@ export interface components {
          * @enum {string}
          */
         OperationTypeEnum: "update_title" | "update_description" | "update_category" | "update_featured" | "add_tag" | "remove_tag" | "set_tags";
-        /** @description Address to play a video from. expires_at: null if it needs the sign-in. */
+        /** @description Address to play a video from. expires_at: null if the address works only for signed-in users. */
         Optimized: {
             streaming_url: string;
             delivery_type: components["schemas"]["DeliveryTypeEnum"];
@@ -3471,7 +3470,7 @@ export interface components {
             total: number;
             totalPages: number;
         };
-        /** @description Changed fields, and the version or clock that the writer had seen. */
+        /** @description Changed fields of a video, and the version or clock that the writer had seen. */
         PatchedCatalogueChangeRequest: {
             title?: string;
             description?: string | null;
@@ -3497,7 +3496,7 @@ export interface components {
         /**
          * @description Changes of an event; omitted fields keep their values.
          *
-         *     time: the VOD's own time. global_time: new start on the shared clock; the end moves, too.
+         *     time: new start in the VOD's own time. global_time: new start on the shared clock; the end moves by the same amount.
          */
         PatchedEventPatchRequest: {
             /** Format: double */
@@ -3627,7 +3626,7 @@ export interface components {
             duration: number;
             peaks: number[];
         };
-        /** @description Video of a session. duration: seconds. */
+        /** @description Original video of a session and its addresses. duration: seconds. */
         ProSource: {
             /** Format: double */
             duration: number;
@@ -3645,7 +3644,7 @@ export interface components {
             ffmpeg_service: components["schemas"]["Ffmpeg"];
             storage: components["schemas"]["Storage"];
         };
-        /** @description Last report of a client's own processing of a file, or null. */
+        /** @description Last results of a client's own processing of a video's file, null if none were sent. */
         ProcessingReport: {
             /** Format: uuid */
             videoId: string;
@@ -3714,7 +3713,7 @@ export interface components {
             confidence: number;
             crop_url: string | null;
         };
-        /** @description Client's facts about a file that is not completely processed yet. duration: seconds. */
+        /** @description Request to make a video watchable before its file is completely processed. duration: seconds. */
         ReadyRequest: {
             /**
              * Format: uuid
@@ -3738,7 +3737,7 @@ export interface components {
          * @enum {string}
          */
         ReasonEnum: "spam" | "violence" | "hate" | "sexual" | "copyright" | "misleading" | "other";
-        /** @description Parts around the events of one kind instead of the complete span. */
+        /** @description Parts of a comparison to export: the time around each event of one kind. */
         ReelRequest: {
             /** @description Kind of the events to show. */
             kind: string;
@@ -3763,7 +3762,7 @@ export interface components {
                 [key: string]: unknown;
             }[];
         };
-        /** @description Playable form of a video. bit_rate: bits per second. */
+        /** @description Playable rendition of a video. bit_rate: bits per second. */
         Rendition: {
             kind: string;
             name: string;
@@ -3772,7 +3771,7 @@ export interface components {
             bit_rate: number;
             url: string;
         };
-        /** @description Job that makes the rendition, or the rendition itself. */
+        /** @description Job that makes the rendition, or the finished rendition. */
         RenditionAnswer: {
             ok: boolean;
             /** Format: uuid */
@@ -3790,7 +3789,7 @@ export interface components {
         /**
          * @description Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
          *
-         *     ``normalized``, the copy of a file that programs read differently, is made automatically.
+         *     ``normalized`` (a copy of a file that programs read differently) is also made automatically.
          */
         RenditionRequestRequest: {
             kind: components["schemas"]["RenditionRequestKindEnum"];
@@ -3844,7 +3843,7 @@ export interface components {
          * @enum {string}
          */
         ResultsStatusEnum: "completed";
-        /** @description A box in fractions of one VOD's displayed frame, at one of its own times. */
+        /** @description A box in fractions of a VOD's displayed frame. time: seconds of the VOD's own time. */
         RoiRequest: {
             vod_id: string;
             /** Format: double */
@@ -3995,7 +3994,7 @@ export interface components {
          * @enum {string}
          */
         SharedRoleEnum: "viewer" | "editor";
-        /** @description A VOD's own times of an event. */
+        /** @description The start and end of an event in the VOD's own time. */
         Source: {
             /** Format: uuid */
             event_id: string;
@@ -4080,7 +4079,7 @@ export interface components {
             cdn_accessible: boolean | null;
             disk_space: components["schemas"]["Disk"];
         };
-        /** @description Result of a sync: relation of the two clocks, action taken, merged video. */
+        /** @description Result of a sync: relation of the client's clock to the server's, action taken, merged video. */
         SyncAnswer: {
             /** Format: uuid */
             video_id: string;
@@ -4107,7 +4106,7 @@ export interface components {
          * @enum {string}
          */
         SyncModeEnum: "global" | "independent";
-        /** @description Client's clock and version, and its operations, at most 1 000. */
+        /** @description A client's clock and version, and at most 1 000 of its operations. */
         SyncRequestRequest: {
             /**
              * Format: uuid
@@ -4121,9 +4120,10 @@ export interface components {
             operations?: components["schemas"]["OperationRequestRequest"][] | null;
         };
         /**
-         * @description Current state of a video. base, operations: only for moderators. server_time: ``since`` of the next request.
+         * @description Current state of a video. base, operations: only for moderators.
          *
-         *     next_since: ``since`` of an immediate request if operations were left out, else null.
+         *     server_time: value of ``since`` for the next request. next_since: value of ``since`` for a request to send now, if
+         *     operations were left out; otherwise null.
          */
         SyncState: {
             /** Format: uuid */
@@ -4148,7 +4148,7 @@ export interface components {
          * @enum {string}
          */
         SyncTypeEnum: "equal" | "before" | "after" | "concurrent";
-        /** @description Captions or chapters of a video. url: the WebVTT file. */
+        /** @description Captions or chapters of a video. url: URL of the WebVTT file. */
         TextTrack: {
             /** Format: uuid */
             id: string;
@@ -4164,7 +4164,6 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
-        /** @description All text tracks of a video. */
         TextTrackList: {
             tracks: components["schemas"]["TextTrack"][];
         };
@@ -4175,7 +4174,7 @@ export interface components {
          * @enum {string}
          */
         TierEnum: "free" | "pro" | "enterprise";
-        /** @description The bounds of a session's clock in seconds. ``start`` can be negative. */
+        /** @description The start and end of a session's clock in seconds. ``start`` can be negative. */
         Timeline: {
             /**
              * Format: double
@@ -4250,7 +4249,7 @@ export interface components {
             /** Format: date-time */
             completed_at: string | null;
         };
-        /** @description Bytes and seconds of an upload, measured by its client. */
+        /** @description Bytes and seconds of an upload, as its client measured them. */
         UploadFiguresRequest: {
             session_id: string;
             /** Format: int64 */
@@ -4259,12 +4258,11 @@ export interface components {
             seconds: number;
             network?: string | null;
         };
-        /** @description A page of uploads, newest first. */
         UploadList: {
             uploads: components["schemas"]["Upload"][];
             total: number;
         };
-        /** @description State of an upload in chunks, given by number. */
+        /** @description State of an upload: its chunks by number. */
         UploadState: {
             /** Format: uuid */
             session_id: string;
@@ -4317,7 +4315,7 @@ export interface components {
             readonly tier: components["schemas"]["TierEnum"];
             readonly limits: components["schemas"]["Limits"];
         };
-        /** @description Visible comparisons and analyses that use some videos. */
+        /** @description Comparisons and analyses that use the requested videos, as far as the caller may see them. */
         Uses: {
             uses: components["schemas"]["Use"][];
             total: number;
@@ -4392,7 +4390,7 @@ export interface components {
          * @enum {string}
          */
         VideoStatusEnum: "uploading" | "processing" | "ready" | "failed";
-        /** @description A recording of a session; offset, duration and current_time in seconds. */
+        /** @description A VOD of a session. offset, duration and current_time are in seconds. */
         Vod: {
             vod_id: string;
             name: string;
@@ -4443,7 +4441,7 @@ export interface components {
             /** @description The first 50 events by the VOD's own time; `events` lists all. */
             events: components["schemas"]["VodEvent"][];
         };
-        /** @description A short form of a VOD's event; time and end in seconds of the VOD's own time. */
+        /** @description An event of a VOD with fewer fields; time and end in seconds of the VOD's own time. */
         VodEvent: {
             /** Format: uuid */
             event_id: string;
@@ -4467,7 +4465,7 @@ export interface components {
              */
             at?: number;
         };
-        /** @description Numbers of the chunks, from 0, that need addresses. */
+        /** @description Numbers of the chunks, from 0, for which addresses are requested. */
         WantedChunksRequest: {
             chunk_numbers: number[];
         };

@@ -1,4 +1,4 @@
-"""Dramatiq actors, one for each kind of job, whose messages only wake workers."""
+"""Dramatiq actors, one for each kind of job. Their messages only wake workers."""
 
 from __future__ import annotations
 

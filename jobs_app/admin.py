@@ -52,7 +52,7 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    """Read-only rows with actions. static/js/jobs/admin.js updates the progress."""
+    """Admin list of jobs: read-only, except for actions. static/js/jobs/admin.js updates the progress."""
 
     list_display = [
         "about", "shown_kind", "owner", "status_live", "progress_live", "message_live", "priority", "created_at",
@@ -79,7 +79,6 @@ class JobAdmin(ModelAdmin):
         return False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Read the subjects of all jobs of the admin page at once."""
         changelist = super().get_changelist_instance(request)
         jobs = list(changelist.result_list)
         subjects = subjects_of(jobs)

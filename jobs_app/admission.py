@@ -1,6 +1,6 @@
-"""Admission of queued jobs, and the turns that users take in a lane.
+"""Admission of queued jobs, and the order in which owners' jobs run.
 
-Only admitted jobs, which the tier limits for each lane, are in the index that a claim searches.
+Workers claim only admitted jobs. The owner's tier limits the admitted jobs in each lane (queue).
 """
 
 from __future__ import annotations
@@ -26,26 +26,24 @@ PLACES_LOCK = 0x766F66
 
 
 def smallest_limit() -> int:
-    """Return the lowest limit of all tiers."""
     return int(min(limits["max_concurrent_jobs"] for limits in settings.TIER_LIMITS.values()))
 
 
 def jobs_at_once(owner_id: uuid.UUID) -> int:
-    """Return how many jobs the user's tier allows at once."""
     return limits_of_many([owner_id])[owner_id]["max_concurrent_jobs"]
 
 
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
-    """Return whether a new job of this owner is admitted, and its turn.
+    """Return whether a new job of this owner is admitted, and its turn (position in the lane's queue).
 
-    Start-time fair queueing: the turn is the owner's last plus one, but at least the highest claimed in the lane. So
-    one user's hundred jobs do not all come first.
+    The turn is the owner's last plus one, and at least the highest claimed turn. So one user's hundred jobs do not all
+    come first.
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
     if count < smallest_limit() or count < jobs_at_once(owner_id):
         return True, next_turn(owner_id, lane)
-    return False, 0  # the turn is assigned on admission
+    return False, 0  # not admitted; the turn is assigned on admission
 
 
 def next_turn(owner_id: uuid.UUID, lane: str) -> int:
@@ -55,15 +53,14 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 
 
 def max_share(lane: str) -> int:
-    """Return how many places one owner may hold while others wait: half."""
+    """Return how many of a lane's places one owner may hold while other owners wait: half of them."""
     return max(1, queues.runnable_limit(lane) // 2)
 
 
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
-    """Return the positions, from 1, in which admitted queued jobs will start, by job id.
+    """Return the start position (from 1) of each admitted queued job, by job id.
 
-    The order is the claim's: owners who hold their share come last, and short jobs first if only the short place is
-    free.
+    As in a claim, owners who hold their share of the lane come last.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
@@ -89,11 +86,10 @@ def _lock_places(owner_id: uuid.UUID) -> None:
 
 
 def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
-    """Admit the owner's best waiting job if a place is free."""
     _lock_places(owner_id)
     waiting = Job.objects.filter(owner_id=owner_id, lane=lane, status=JobStatus.QUEUED, admitted=False)
     if connection.vendor == "postgresql" and connection.in_atomic_block:
-        # Skip jobs that are being cancelled: those requests wait for the lock held here.
+        # Skip jobs that are being cancelled, to avoid a deadlock: a cancel request waits for the lock held here.
         waiting = waiting.select_for_update(skip_locked=True)
     best = waiting.order_by("-priority", "created_at", "id").first()
     if best is None:
@@ -108,9 +104,8 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
 
 
 def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
-    """Admit the owner's next job, and wake lanes that the owner's limit blocked."""
     admit_next(owner_id, lane)
-    # The query names the lanes, because an exclusion would not use the index.
+    # The query lists the other lanes, because excluding this lane would not use the index.
     others = [name for name in settings.JOB_LANES if name != lane]
     queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
     for job in {job.lane: job for job in queued.order_by().only("lane", "kind")}.values() if others else ():
@@ -118,9 +113,9 @@ def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
 
 
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:
-    """Admit waiting jobs that have a free place, such as after a change of tier.
+    """Admit waiting jobs that have a free place, for example after a change of tier.
 
-    Checks a batch of owners after ``after``; return its last id, or None at the end.
+    Checks one batch of owners with ids above ``after``; returns the last id, or None at the end.
     """
     waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=False).order_by("owner_id")
     if after is not None:

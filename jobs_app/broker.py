@@ -1,6 +1,6 @@
 """The Dramatiq broker of the wake-up messages.
 
-Dramatiq's default middleware would kill jobs after ten minutes and retry without the rows.
+Dramatiq's default middleware is omitted: it would kill jobs after ten minutes.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ NAMESPACE = "vod-jobs"
 
 
 class NotifyingRedisBroker(RedisBroker):
-    """A Redis broker that notifies consumers of new messages, where Dramatiq's own polls.
+    """A Redis broker that notifies consumers of new messages; Dramatiq's own broker polls.
 
-    It also polls every few seconds, for messages of dead workers.
+    It also polls every few seconds, to find messages whose worker died.
     """
 
     def declare_queue(self, queue_name: str) -> None:
-        """Declare a queue without Dramatiq's second one for delayed messages."""
         if queue_name not in self.queues:
             self.emit_before("declare_queue", queue_name)
             self.queues.add(queue_name)
@@ -52,8 +51,6 @@ class NotifyingRedisBroker(RedisBroker):
 
 
 class WakeConsumer(_RedisConsumer):
-    """A consumer that waits for a notification when its queue is empty."""
-
     def __init__(self, broker: NotifyingRedisBroker, queue_name: str, prefetch: int, timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call]
         self._wait_seconds = timeout / 1000
@@ -93,7 +90,7 @@ def make_broker() -> dramatiq.Broker:
         broker.emit_after("process_boot")
     else:
         broker = NotifyingRedisBroker(  # type: ignore[no-untyped-call]
-            # Short Redis timeouts: requests send wake-ups after committing a job.
+            # Redis timeouts are short, because web requests wait while they send wake-up messages.
             connection_pool=connection_pool(
                 settings.REDIS_URL,
                 socket_connect_timeout=REDIS_SECONDS,

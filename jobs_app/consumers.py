@@ -29,9 +29,9 @@ class JobConsumer(WatchConsumer):
 
 
 class JobListConsumer(WatchConsumer):
-    """The jobs that a user may see: the newest first, then every change.
+    """WebSocket with the jobs that a user may see: the newest first, then every change.
 
-    The revision is the time, so that each periodic sign-in check sends the list again.
+    The list's revision is the time, so that each periodic permission check sends the list again.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:

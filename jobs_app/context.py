@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # last message of a child; shown only with a completed job
+DONE = "Done"  # last progress message of a child process; shown only once the job is completed
 
 
 class JobFailed(Exception):
-    """A failure of the job. type: stable name. message: sentence for the owner."""
+    """A failure of the job.
+
+    type: permanent name of the error. message: sentence for the job's owner.
+    """
 
     def __init__(self, type: str, message: str) -> None:
         super().__init__(message)
@@ -41,19 +44,19 @@ class TransientFault(JobFailed):
 
 
 class LeaseLost(Exception):
-    """The job no longer belongs to this attempt, which must end at once."""
+    """The attempt has lost its job, for example by cancellation, and must end at once."""
 
 
 class ShuttingDown(Exception):
-    """This worker ends; the job is requeued."""
+    """Exception that ends an attempt because its worker shuts down; the job is requeued."""
 
 
 class YieldTurn(Exception):
-    """Other owners wait; the job is requeued at its last checkpoint."""
+    """Exception that ends an attempt because other owners wait; the job is requeued at its last checkpoint."""
 
 
 class WaitRequested(Exception):
-    """The job continues later; raised by :meth:`JobContext.wait`.
+    """Exception of :meth:`JobContext.wait`, which ends an attempt; the job continues later.
 
     state: the new checkpoint; None keeps the present one.
     """
@@ -83,9 +86,9 @@ class JobContext:
         self.gives_way = threading.Event()
         self.stalled = threading.Event()
         self._began = time.monotonic()
-        self.moved_at = self._began  # time of the last sign of progress
+        self.moved_at = self._began
         self.has_stored = False
-        self._may_yield = False  # whether a checkpoint followed the request to yield
+        self._may_yield = False  # whether a checkpoint was saved after the request to yield to other owners
         self._reported: tuple[float, str] = (-1.0, "")
         self._pending: str | None = None
         self._pace: Pace | None = None
@@ -97,10 +100,7 @@ class JobContext:
         return Job.objects.filter(pk=self.job_id, retries__lt=kind_of(self.kind).max_retries).exists()
 
     def is_lost(self) -> bool:
-        """Return whether the job no longer belongs to this attempt.
-
-        A lease that this process could not renew in time counts as lost.
-        """
+        """Return whether the job no longer belongs to this attempt, or its lease was not renewed in time."""
         if time.monotonic() - self.renewed_at > settings.JOB_LEASE_SECONDS:
             self.lost.set()
         return self.lost.is_set()
@@ -117,7 +117,7 @@ class JobContext:
         return None
 
     def check(self) -> None:
-        """Raise if the job has to stop. Call it between steps, as a sign of progress."""
+        """Raise an exception if the job has to stop. Handlers call this between steps."""
         if self.is_lost():
             raise LeaseLost
         if self.shutdown.is_set():
@@ -129,7 +129,6 @@ class JobContext:
             raise YieldTurn
 
     def mark_checkpointed(self) -> None:
-        """Record that the job can stop now without losing work."""
         self._may_yield = self.gives_way.is_set()
 
     def mark_progress(self) -> None:
@@ -137,7 +136,7 @@ class JobContext:
         self.moved_at = time.monotonic()
 
     def progress(self, percent: float, message: str) -> None:
-        """Report the percentage of the work; reports in quick succession are skipped."""
+        """Report progress as a percentage of the work; reports in quick succession are skipped."""
         if message == DONE:
             message = self._reported[1]
         if (percent, message) != self._reported:
@@ -174,7 +173,6 @@ class JobContext:
             if not holds or (pending is not None and not self._write_progress(pending)):
                 self.lost.set()
         except DatabaseError as exc:
-            # A failed progress report must not end the job.
             logger.warning("progress not written", extra={"data": {"exception": repr(exc)}})
         finally:
             close_old_connections()
@@ -192,7 +190,7 @@ class JobContext:
         self.check()
 
     def wait(self, state: dict[str, Any], *, seconds: float, deadline_seconds: float, message: str) -> NoReturn:
-        """End this attempt; the job continues with ``state`` after ``seconds``, or when woken.
+        """End this attempt. The job continues from ``state`` after ``seconds``, or earlier when woken.
 
         deadline_seconds: time from the job's first wait until it fails.
         """
@@ -203,10 +201,10 @@ class JobContext:
         share: tuple[float, float] = (0, 100), on_message: Callable[[dict[str, Any]], None] | None = None,
         access: Access | None = None, ranged: RangeServer | None = None,
     ) -> Finished:  # fmt: skip
-        """Run a child whose JSON lines become the job's progress and checkpoints.
+        """Run a child process whose JSON lines report the job's progress and checkpoints.
 
-        Other lines are returned and passed to ``on_message``. share: percentages of the job at the child's start and
-        end. Raises :class:`LeaseLost`, :class:`ShuttingDown`, :class:`ChildError`.
+        The other JSON lines are returned and passed to ``on_message``. share: the job's progress (percent) at the
+        child's start and end. Raises :class:`LeaseLost`, :class:`ShuttingDown`, :class:`ChildError`.
         """
 
         def is_for_caller(message: dict[str, Any]) -> bool:
@@ -225,7 +223,7 @@ class JobContext:
                 on_message(message)
 
         self.check()
-        # A database connection lost during the child's run would only be noticed at its end.
+        # Close broken database connections now: the next query comes only after the child process has ended.
         close_old_connections()
         try:
             return run_child(
@@ -246,7 +244,7 @@ class JobContext:
 
     @contextmanager
     def lock_lease(self) -> Iterator[None]:
-        """Open a transaction in which the job cannot be taken away. Raises :class:`LeaseLost`."""
+        """Open a transaction in which no other attempt can take the job. Raises :class:`LeaseLost`."""
         with transaction.atomic():
             if self.lease.rows().select_for_update(no_key=True).first() is None:
                 self.lost.set()
@@ -255,7 +253,7 @@ class JobContext:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Create a scratch folder for the block, and remove those of dead attempts."""
+        """Create a scratch folder for the block, and remove the scratch folders of dead attempts."""
         base = scratch.scratch_root()
         scratch.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"
@@ -263,9 +261,9 @@ class JobContext:
             yield Path(own)
 
     def store(self, name: str, content: bytes) -> str:
-        """Store an output under a key of this attempt; return the key.
+        """Store an output file under a key of this attempt; return the key.
 
-        Raises ``StoreUnavailable``, ``StoreFull``: if they are not caught, the job is retried.
+        Raises ``StoreUnavailable`` and ``StoreFull``. If the handler does not catch them, the job is retried.
         """
         self.has_stored = True
         return outputs.store(self.job_id, self.lease.token, name, content)

@@ -1,4 +1,4 @@
-"""Events of changed jobs, and messages to their watchers."""
+"""Log events and realtime messages about changed jobs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ def owners_group_name(owner_id: uuid.UUID | str) -> str:
 
 
 def reload_job(job_id: uuid.UUID) -> Job:
-    """Return the current row with its owner. Raises ``Job.DoesNotExist``."""
     return Job.objects.select_related("owner").get(pk=job_id)
 
 
 def request_data() -> dict[str, str]:
-    """Return the current request's id as event data, if any."""
     request_id = logs.request_id.get()
     return {"request_id": request_id} if request_id else {}
 
@@ -45,7 +43,6 @@ def record_event(job: Job, name: str, **data: Any) -> None:
 
 
 def record_change(job_id: uuid.UUID, name: str, **data: Any) -> Job:
-    """Reload a job that was just written, and record an event."""
     job = reload_job(job_id)
     record_event(job, name, **data)
     return job
@@ -60,7 +57,7 @@ def record_end(job_id: uuid.UUID, name: str) -> Job:
 
 
 def publish(job: Job) -> None:
-    """Send the job to watchers of it, its owner's jobs and all jobs, on commit."""
+    """Send the changed job, on commit, to the pages that watch it, its owner's jobs or all jobs."""
     publish_on_commit(
         (group_name(job.pk), owners_group_name(job.owner_id), ALL_JOBS_GROUP),
         {"type": "job", "revision": job.revision, "job": JobSerializer.show(job)},

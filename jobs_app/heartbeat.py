@@ -22,20 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-STALLED_GRACE_SECONDS = 10.0  # seconds for a handler to fail its stalled job itself
+STALLED_GRACE_SECONDS = 10.0  # seconds that a stalled job's handler has to fail the job itself
 
 
 class LeaseRenewer:
-    """The thread that renews this process's leases and notices lost ones."""
+    """The thread that renews this process's leases (rights to jobs) and notices lost leases."""
 
     def __init__(self) -> None:
         self._contexts: dict[uuid.UUID, JobContext] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._deaf: dict[uuid.UUID, float] = {}  # seconds for which handlers have ignored the loss of their job
+        # seconds for which a handler has ignored the loss of its job, by lease token
+        self._deaf: dict[uuid.UUID, float] = {}
         self._looked_at = time.monotonic()
         self._trouble_at = time.monotonic()
-        self._asked_at: float | None = None  # start of the database query that is running
+        self._asked_at: float | None = None
         self._is_ending = False
         self._thread: threading.Thread | None = None
 
@@ -48,7 +49,7 @@ class LeaseRenewer:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Ask every running job to requeue itself; leases are renewed until then."""
+        """Ask every running job to requeue itself. Leases are still renewed until the jobs have done so."""
         self._stop.set()
         with self._lock:
             for context in self._contexts.values():
@@ -61,7 +62,6 @@ class LeaseRenewer:
         return not self._thread.is_alive()
 
     def requeue_all(self) -> None:
-        """Requeue the jobs whose handlers ignored the shutdown."""
         with self._lock:
             contexts = list(self._contexts.values())
         for context in contexts:
@@ -90,7 +90,7 @@ class LeaseRenewer:
         self._trouble_at = time.monotonic()
 
     def is_database_stable(self) -> bool:
-        """Return whether all living workers could renew their leases since the last database trouble."""
+        """Return whether the database has answered long enough for all living workers to renew their leases."""
         return not self._waits() and time.monotonic() - self._trouble_at > 2 * settings.JOB_RENEW_SECONDS
 
     def _waits(self) -> bool:
@@ -108,10 +108,9 @@ class LeaseRenewer:
             try:
                 if now >= next_renewal:
                     next_renewal = now + settings.JOB_RENEW_SECONDS
-                    # Renew even without jobs, to learn whether the database answers.
                     leases.renew(contexts)
                     if time.monotonic() - now > settings.JOB_RENEW_SECONDS / 2:
-                        self.mark_database_trouble()  # other workers had to wait for the database too
+                        self.mark_database_trouble()
                     for context in contexts.values():
                         context.renewed_at = now
                     if contexts:
@@ -122,7 +121,7 @@ class LeaseRenewer:
                 self.mark_database_trouble()
                 logger.warning("lease keeper", extra={"data": {"exception": repr(exc)}})
                 connection.close()
-            except Exception:  # without this thread, all leases of the process would expire
+            except Exception:
                 logger.exception("error")
                 connection.close()
             if time.monotonic() - now > settings.JOB_RENEW_SECONDS:
@@ -142,11 +141,10 @@ class LeaseRenewer:
     def _mark_preempted(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         giving = leases.tokens_to_preempt(contexts)
         for token, context in contexts.items():
-            # The waiting job for which this one should yield may have started elsewhere.
+            # The request to yield is withdrawn if the waiting job has meanwhile started elsewhere.
             (context.gives_way.set if token in giving else context.gives_way.clear)()
 
     def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        """Ask stalled jobs' handlers to fail them, and fail those that do not react."""
         now = time.monotonic()
         is_waiting_for_database = connection.vendor != "sqlite" and not self.is_database_stable()
         for context in contexts.values():
@@ -168,8 +166,8 @@ class LeaseRenewer:
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         """End this process if a handler ignores the loss of its job for too long.
 
-        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. A second SIGTERM would skip that.
-        During database trouble, the time counts a sixtieth: the handler may wait for the database.
+        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. While the database does not answer,
+        only a sixtieth of the time counts, because the handler may be waiting for the database.
         """
         now = time.monotonic()
         passed, self._looked_at = now - self._looked_at, now

@@ -23,9 +23,9 @@ logger = logging.getLogger("vodplatform.jobs")
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """The subject of a job, as its owner knows it.
+    """A job's subject, such as a video, as the job's owner knows it.
 
-    detail: a few words. href: page of the subject, if any. in_use: whether that page prevents the job's deletion.
+    href: page of the subject. in_use: whether that page shows the job, which then cannot be deleted.
     """
 
     title: str
@@ -35,17 +35,15 @@ class JobSummary:
 
 
 class JobHooks:
-    """Hooks by which a job kind changes the engine's defaults."""
+    """Hooks by which a job kind changes the default behaviour of jobs."""
 
     def inputs_exist(self, job: Job) -> bool:
         return True
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        """Return the subjects of ``jobs`` in a constant number of queries."""
         return {}
 
     def shown_result(self, job: Job) -> Any:
-        """Return the result as shown to its owner. Must not query the database."""
         return job.result
 
     def ended(self, job: Job) -> None:
@@ -56,8 +54,10 @@ class JobHooks:
 class JobKind:
     """A kind of job, declared by :func:`jobs_app.actors.job_actor`.
 
-    handler: returns the result (JSON types). max_attempts: crashes after which a job fails. pausable: whether the
-    handler saves checkpoints. max_retries, retry_seconds: retries after transient faults, and the first delay.
+    - handler: function that does the work and returns the result (JSON types).
+    - max_attempts: number of crashes after which a job fails.
+    - pausable: whether the handler saves checkpoints.
+    - max_retries, retry_seconds: maximum retries after temporary errors, and the delay before the first.
     """
 
     name: str
@@ -98,7 +98,7 @@ def icon_of(name: str) -> str:
 
 
 def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-    """Return the subjects of jobs; the label replaces unreadable ones."""
+    """Return the subjects of jobs. A subject that cannot be read is replaced by the kind's label."""
     found: dict[UUID, JobSummary] = {}
     for name in {job.kind for job in jobs}:
         same = [job for job in jobs if job.kind == name]
@@ -112,7 +112,6 @@ def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
 
 
 def shown_result(job: Job) -> Any:
-    """Return a job's result as shown to its owner."""
     kind = registry().get(job.kind)
     return kind.hooks.shown_result(job) if kind else job.result
 

@@ -1,6 +1,6 @@
-"""A worker's changes to a job's row through its :class:`Lease`.
+"""Changes that a worker makes to a job's row by its :class:`Lease`.
 
-Calls through a lost lease change nothing and return False.
+A function called with a lost lease changes nothing and returns False.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
-# multiple of JOB_SLICE_SECONDS for owners within their share of the lane
+# Multiple of JOB_SLICE_SECONDS after which a job yields if its owner holds at most their share of the lane.
 LONG_SLICE_FACTOR = 10
 OWNERS_LOOKED_AT = 20
 
@@ -55,24 +55,23 @@ class Lease:
 
 
 class NeedsOwnProcess(Exception):
-    """The next job has crashed repeatedly and must run alone."""
+    """Error: the next job has crashed repeatedly and must run alone in a process."""
 
 
 def claim(
     lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True, only_short: bool = False
 ) -> Job | None:
-    """Claim the lane's next job, or None if there is none or a limit is reached.
+    """Claim the lane's next job; return None if no job waits or a limit is reached.
 
-    PostgreSQL takes a lock per lane: with SKIP LOCKED alone, several workers could count the same free slot.
+    PostgreSQL takes a lock per lane: with SKIP LOCKED alone, several workers could count the same free place.
 
-    is_alone: whether no other job runs in this process; otherwise :class:`NeedsOwnProcess` may be raised. look_first:
-    whether to search without the lock first.
+    is_alone: whether no other job runs in this process. look_first: whether to search without the lock first.
     """
     if look_first and not has_claimable_job(lane, only_short=only_short):
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
-        # A count by owner would scan all of the owner's rows; the partial index keeps this to a few.
+        # Read all running jobs, which a partial index finds. A count for one owner would scan all of the owner's rows.
         rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
         processing = list(rows.values_list("lane", "owner_id", "is_short"))
         free = queues.free_places(lane, [is_short for name, _, is_short in processing if name == lane])
@@ -107,7 +106,6 @@ def next_claimable(lane: str) -> Job | None:
 
 
 def has_claimable_job(lane: str, *, only_short: bool = False) -> bool:
-    """Return whether a job could be claimed, without taking a lock."""
     found = _startable(lane)
     return (found.filter(is_short=True) if only_short else found).exists()
 
@@ -123,15 +121,10 @@ def _startable(lane: str) -> JobQuerySet:
 
 
 def _claimable(lane: str) -> JobQuerySet:
-    """Return the claimable jobs of known kinds; other releases may know more."""
     return Job.objects.claimable(lane).filter(kind__in=registry())
 
 
 def _next_of(lane: str, queued: JobQuerySet, processing: list[tuple[str, uuid.UUID]]) -> Job | None:
-    """Return the first queued job whose owner is below their limit.
-
-    Owners who already hold their share of the lane come last.
-    """
     running = [owner_id for _, owner_id in processing]
     here = Counter(owner_id for name, owner_id in processing if name == lane)
     over_share = {owner_id for owner_id, count in here.items() if count >= admission.max_share(lane)}
@@ -145,7 +138,6 @@ def _pick_job(queued: JobQuerySet, running: list[uuid.UUID], *, passed_over: set
     while job := queued.exclude(owner_id__in=full).first():
         count = running.count(job.owner_id)
         if connection.vendor == "postgresql":
-            # Another lane is claiming a job of this owner; waiting for its lock could deadlock.
             if not _try_lock(OWNER_LOCK, job.owner_id.bytes):
                 full.add(job.owner_id)
                 continue
@@ -209,7 +201,6 @@ def report_progress(lease: Lease, progress: float, message: str, seconds_left: f
 
 
 def to_storable_text(text: str, length: int = 500) -> str:
-    """Return ``text`` cut to ``length``, without NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")[:length]
 
 
@@ -218,7 +209,6 @@ def save_checkpoint(lease: Lease, state: dict[str, Any]) -> bool:
 
 
 def complete(lease: Lease, result: dict[str, Any]) -> bool:
-    """Complete a job; its row now refers to this attempt's outputs."""
     return _end_job(
         lease, JobStatus.COMPLETED, result=result, progress=100.0, message="Done", checkpoint=None, deadline=None
     )
@@ -248,15 +238,14 @@ def requeue_behind_others(lease: Lease) -> bool:
 
 
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Return the leases whose jobs should yield to other owners at their next checkpoint.
+    """Return the leases of jobs that must yield to other owners at their next checkpoint.
 
-    In each full lane at most one job yields, after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times that if its
-    owner is within their share.
+    In each full lane at most one job yields: after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times that if its
+    owner holds at most their share.
     """
     own, found = set(tokens), set()
-    # Load few columns: checkpoints may be large.
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")
-    rows = rows.filter(is_short=False)  # short jobs end soon and need not yield
+    rows = rows.filter(is_short=False)
     names = ("lane", "owner_id", "kind", "priority", "lease_token")
     by_lane: dict[str, list[Any]] = {}
     for row in rows.annotate(ran=Now() - F("started_at")).values_list(*names, "ran", named=True):
@@ -286,7 +275,6 @@ def _has_waiting_competitor(lane: str, job: Any) -> bool:
 
 
 def record_crash(lease: Lease, why: str) -> bool:
-    """Requeue a job whose attempt crashed, or fail it after ``max_attempts``."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:
@@ -305,15 +293,15 @@ def record_crash(lease: Lease, why: str) -> bool:
 
 
 def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_seconds: float, message: str) -> bool:
-    """Release the worker for ``seconds`` or until :func:`jobs_app.services.wake_waiting`. Costs no attempt.
+    """Let the job wait for ``seconds`` or until :func:`jobs_app.services.wake_waiting`, without a worker.
 
-    state: the new checkpoint. deadline_seconds: seconds from the job's first wait until it fails.
+    Costs no attempt. state: the new checkpoint. deadline_seconds: time from the job's first wait until it fails.
     """
     with transaction.atomic():
         if lease.rows().filter(deadline__lte=Now()).exists():
             return fail(lease, "wait_timeout", "The external service did not finish in time.")
         deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
-        # A wake-up during the run has already set run_at; the job then continues at once.
+        # A wake-up that came while the job ran has set run_at; the job then continues at once.
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
         return _end_attempt(
             lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
@@ -322,7 +310,7 @@ def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_second
 
 
 def retry_later(lease: Lease, type: str, message: str) -> bool:
-    """Record a transient fault: retry after an increasing delay, or fail once the retries are used up."""
+    """Record a temporary error: retry after an increasing delay, or fail once the retries are used up."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:
@@ -331,7 +319,7 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
         if kind is None or job.retries >= kind.max_retries:
             return fail(lease, type, message)
         delay = min(kind.retry_seconds * RETRY_GROWTH**job.retries, LONGEST_RETRY_SECONDS)
-        # Random, so that jobs which failed together do not retry together.
+        # The delay is random, so that jobs which failed together do not retry together.
         delay *= random.uniform(0.75, 1.25)  # noqa: S311
         return _end_attempt(
             lease, JobStatus.WAITING, "retrying",
@@ -342,9 +330,9 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
 
 
 def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
-    """Retry until the storage is available, for at most a day. Costs no attempt and no retry.
+    """Retry the job until the storage is available, for at most a day. Costs no attempt and no retry.
 
-    A new day starts after an attempt longer than ``BETWEEN_OUTAGES``.
+    An attempt longer than ``BETWEEN_OUTAGES`` means that the outage had ended.
     """
     with transaction.atomic():
         job = lease.rows().annotate(now=Now()).first()

@@ -1,4 +1,4 @@
-"""Maintenance of the queues, by a thread of each worker process."""
+"""Maintenance of the job queues, by a thread of each worker process."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ DUE_BATCH = 500
 def recover_expired_jobs() -> int:
     """Requeue or fail the jobs of dead workers; return how many.
 
-    Stops after a slow query: the database may have kept living workers from renewing their leases.
+    Stops after a slow query: a slow database may have kept living workers from renewing their leases.
     """
     count, began = 0, time.monotonic()
     for job in [job for job in Job.objects.lease_expired() if job.kind in registry()]:
         assert job.lease_token
         lease = leases.Lease(job.pk, job.lease_token)
         with transaction.atomic():
-            # The lease may have been renewed since the listing. The row lock prevents a renewal from here on.
+            # The lease may have been renewed since this job was listed. The row lock prevents renewals from here on.
             is_over = lease.rows().filter(lease_until__lt=Now()).select_for_update().first() is not None
             if time.monotonic() - began > settings.JOB_RENEW_SECONDS / 2:
                 break
@@ -60,18 +60,16 @@ def wake_due() -> int:
 
 
 def unclaimable_jobs() -> list[str]:
-    """Return ``kind in lane`` of queued jobs whose kind or lane this program does not know."""
     queued = Job.objects.filter(status=JobStatus.QUEUED).order_by().values_list("kind", "lane").distinct()
     known = registry()
     return sorted(f"{kind} in {lane}" for kind, lane in queued if kind not in known or lane not in settings.JOB_LANES)
 
 
 class LaneWithoutWorker(Exception):
-    """Jobs wait in these lanes, which no living worker takes."""
+    """Exception: jobs wait in lanes that no living worker serves. The message names the lanes."""
 
 
 def check_workers() -> None:
-    """Raise :class:`LaneWithoutWorker` if jobs wait in a lane without a living worker; a check of ``/health``."""
     try:
         waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=True).order_by()
         old = waiting.filter(created_at__lt=Now() - timedelta(seconds=process_registry.GONE_SECONDS))
@@ -82,36 +80,36 @@ def check_workers() -> None:
         if left := sorted(lanes - taken):
             raise LaneWithoutWorker(", ".join(left))
     finally:
-        connection.close()  # each check runs in a new thread
+        connection.close()
 
 
 def jobs_to_run(queues: Collection[str] | None = None) -> list[Job]:
-    """Return the next job of each queue with a free slot; its message may have been lost."""
+    """Return the next job of each lane with a free place, because its wake-up message may be lost."""
     lanes = [lane for lane in settings.JOB_LANES if queues is None or lane in queues]
     return [job for lane in lanes if (job := leases.next_claimable(lane))]
 
 
 def purge() -> int:
-    """Delete finished jobs that are old and that no session shows; return how many."""
+    """Delete old finished jobs, except those that a session shows; return how many."""
     age = timedelta(days=settings.JOB_RETENTION_DAYS)
     old = Job.objects.filter(status__in=FINISHED, finished_at__lt=Now() - age).order_by("finished_at")
     for relation in Job._meta.related_objects:
-        if relation.on_delete is RESTRICT:  # a session that shows a job keeps it
+        if relation.on_delete is RESTRICT:
             old = old.filter(**{f"{relation.name}__isnull": True})
     count = 0
     for job_id in list(old.values_list("pk", flat=True)[:PURGE_BATCH]):
         try:
             services.delete(Job(pk=job_id))
             count += 1
-        except DomainError:  # a session shows it, or it has just been retried
+        except DomainError:
             continue
     return count
 
 
 class Sweep:
-    """The recurring maintenance of a worker process.
+    """The periodic maintenance of a worker process.
 
-    queues: lanes of this process; None for all. Other lanes are not woken.
+    queues: lanes that this process serves and wakes; None for all.
     """
 
     def __init__(self, queues: Collection[str] | None = None) -> None:
@@ -120,7 +118,7 @@ class Sweep:
         self._last_owner: uuid.UUID | None = None
 
     def __call__(self) -> None:
-        # After an outage all leases have expired; living workers renew theirs first.
+        # After a database outage all leases have expired. Wait until living workers have renewed theirs.
         if lease_renewer.is_database_stable():
             recover_expired_jobs()
         wake_due()
@@ -141,7 +139,6 @@ class Sweep:
 
     def _tell(self) -> None:
         taken = settings.JOB_LANES if self.queues is None else self.queues
-        # During an upgrade the table may not exist yet.
         with contextlib.suppress(DatabaseError):
             process_registry.report_process(
                 ProcessKind.WORKER, queues=taken, max_jobs=running_jobs.max_jobs or 0, jobs=running_jobs.running
@@ -149,7 +146,7 @@ class Sweep:
 
 
 class Sweeper:
-    """The thread that sweeps, separate from the heartbeat because a broker may block it."""
+    """The maintenance thread. It is separate from the lease thread, because a broker call may block it."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -178,7 +175,7 @@ class Sweeper:
                 lease_renewer.mark_database_trouble()
                 logger.warning("sweep", extra={"data": {"exception": repr(exc)}})
                 connection.close()
-            except Exception:  # without this thread, lost messages would stay lost
+            except Exception:
                 logger.exception("error")
                 connection.close()
             self._stop.wait(settings.JOB_SWEEP_SECONDS)

@@ -30,10 +30,10 @@ def wake_workers(job: Job) -> None:
         return
     actor = kind.actor
     try:
-        # Another release may have assigned the kind to another lane.
+        # Another release of the program may have put this kind of job into another lane.
         actor.broker.enqueue(actor.message(job.lane, str(job.pk)).copy(queue_name=job.lane))
     except (DramatiqError, redis.RedisError, OSError) as exc:
-        # A hanging broker costs seconds; skip the next messages.
+        # A hanging broker costs each request seconds, so skip messages for a while.
         _silent_until = time.monotonic() + SILENT_SECONDS
         metrics.WAKE_UPS_LOST.inc()
         not_sent.warning(lane=job.lane, exception=repr(exc))

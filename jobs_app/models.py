@@ -58,11 +58,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(status__in=LIVE)
 
     def admitted_in(self, lane: str) -> JobQuerySet:
-        """Return the jobs that hold their owner's places in ``lane``."""
+        """Return the jobs that count towards their owners' limits in ``lane``."""
         return self.filter(lane=lane, admitted=True)
 
     def claimable(self, lane: str) -> JobQuerySet:
-        """Return the admitted queued jobs by priority, turn and age."""
         queued = self.filter(lane=lane, status=JobStatus.QUEUED, admitted=True)
         return queued.order_by("-priority", "turn", "created_at", "id")
 
@@ -70,20 +69,18 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(status=JobStatus.WAITING, run_at__lte=Now())
 
     def lease_expired(self) -> JobQuerySet:
-        """Return the jobs whose worker has not renewed its lease."""
         return self.filter(status=JobStatus.PROCESSING, lease_until__lt=Now())
 
 
 class Job(models.Model):
     """A background job and its progress. All times are the database's.
 
-    - attempt: number of starts by a worker, except those ended by a deploy, a pause or a wait.
-    - lease_token: id of the current attempt; a worker with another token cannot write.
-    - admitted: whether the job holds one of its owner's places in the lane, so that it can be claimed.
+    - attempt: number of starts, except those ended by a deploy, a pause or a wait.
+    - lease_token: id of the current attempt, the only one that can write.
+    - admitted: whether the job counts towards its owner's limit and may be claimed.
     - turn: position by start-time fair queueing (Goyal, Vin and Cheng 1996).
     - run_at, deadline: when a waiting job continues, and when it fails.
-    - away_since: start of the current storage outage for this job.
-    - is_pro_job, segments_data: segments of a video; PostgreSQL has a GIN index.
+    - away_since: start of the current storage outage.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -171,7 +168,6 @@ class Job(models.Model):
 
     @property
     def runs_alone(self) -> bool:
-        """Return True if no other job may run in the same process."""
         return self.crashes >= CRASHES_BEFORE_ALONE
 
     def can_change(self, user: User) -> bool:
@@ -196,9 +192,9 @@ class JobEvent(models.Model):
 
 
 class JobPace(models.Model):
-    """The progress curve of one of a kind's last jobs.
+    """The progress of one recent job over time, used to estimate jobs of the same kind.
 
-    curve: share of the total time (0 to 1) at each 5 % of the reported progress, 21 numbers.
+    curve: 21 numbers, the share of the total time (0 to 1) that had passed at each 5 % of the reported progress.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -214,7 +210,7 @@ class JobPace(models.Model):
 
 
 class Chore(models.Model):
-    """A periodic task of all workers together, and when it is due."""
+    """A periodic task, run by one worker at a time, and when it is due."""
 
     name = models.CharField(max_length=64, primary_key=True)
     due_at = models.DateTimeField(db_default=Now())
@@ -231,9 +227,9 @@ def lease_duration() -> timedelta:
 
 
 class LaneLimit(models.Model):
-    """An admin's limit of a lane's concurrent jobs on all hosts.
+    """An admin's limit on the concurrent jobs of a lane, over all hosts.
 
-    limit: None for as many as the workers take.
+    limit: None for no limit but the number of workers.
     """
 
     lane = models.CharField(max_length=32, primary_key=True)

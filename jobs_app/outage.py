@@ -13,24 +13,24 @@ ASK_SECONDS = 10.0
 
 
 class Outage:
-    """The state of the storage as far as this process knows."""
+    """The storage's availability as far as this process knows."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ask_at: float | None = None  # time of the next check; None while the storage works
+        self._ask_at: float | None = None  # time of the next check of the storage; None while the storage works
 
     def mark_unavailable(self) -> None:
         with self._lock:
             if self._ask_at is None:
                 logger.warning("storage away")
-                self._ask_at = time.monotonic()  # checked at once: perhaps only one file is affected
+                self._ask_at = time.monotonic()
 
     def forget(self) -> None:
         with self._lock:
             self._ask_at = None
 
     def is_over(self) -> bool:
-        """Return whether jobs may be claimed; check an unavailable storage regularly."""
+        """Return whether jobs may be claimed. While the storage is unavailable, check it regularly."""
         with self._lock:
             if self._ask_at is None:
                 return True
@@ -39,7 +39,7 @@ class Outage:
             self._ask_at = time.monotonic() + ASK_SECONDS
         try:
             ask_storage()
-        except Exception:  # storage drivers raise various types
+        except Exception:
             return False
         self.forget()
         logger.warning("storage back")

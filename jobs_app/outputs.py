@@ -1,6 +1,6 @@
-"""Stored outputs of jobs, with keys ``jobs/{job}/{lease}/{name}``.
+"""Stored output files of jobs, with keys ``jobs/{job}/{lease}/{name}``.
 
-Calls may raise ``StoreUnavailable``; :func:`store` and :func:`save_bytes` also ``StoreFull``.
+Functions may raise ``StoreUnavailable``; :func:`store` and :func:`save_bytes` also ``StoreFull``.
 """
 
 from __future__ import annotations
@@ -30,18 +30,17 @@ def store(job_id: uuid.UUID, token: uuid.UUID, name: str, content: bytes) -> str
 
 
 def save_bytes(key: str, content: bytes) -> str:
-    """Store bytes under ``key``, or a similar free key; return the key."""
+    """Store bytes under ``key``, or under a similar key if ``key`` is taken; return the key."""
     with storage_errors(key):
         return str(default_storage.save(key, ContentFile(content)))
 
 
 def delete_outputs(job_id: uuid.UUID | str) -> None:
-    """Delete the outputs of all attempts. Raises nothing."""
     delete_folder_or_log(prefix_of(job_id))
 
 
 def delete_folder_or_log(prefix: str) -> None:
-    """Delete an unreferenced storage folder. Raises nothing: a sweep can delete it later."""
+    """Delete a storage folder that nothing references. Errors are only logged: a later sweep deletes the folder."""
     try:
         delete_folder(prefix)
     except StoreUnavailable as exc:
@@ -58,7 +57,6 @@ def delete_folder(prefix: str) -> None:
 
 
 def sweep_job(job_id: uuid.UUID) -> int:
-    """Delete the unreferenced outputs of an ended job; return the number of files."""
     gone = _unreferenced(job_id)
     for key in gone:
         _delete(key)
@@ -67,7 +65,7 @@ def sweep_job(job_id: uuid.UUID) -> int:
 
 
 def sweep() -> int:
-    """Delete outputs of ended jobs that were unreferenced a day ago too; return the number of files."""
+    """Delete outputs of ended jobs that also had no reference a day ago; return the number of files."""
     jobs = []
     for name in _listed(ROOT)[0]:
         with contextlib.suppress(ValueError):
@@ -81,7 +79,7 @@ def sweep() -> int:
 
 
 def _unreferenced(job_id: uuid.UUID) -> list[str]:
-    # Listed before reading the row, to exclude outputs of a new attempt.
+    # List the files before reading the job's row: a new attempt's outputs then cannot be in the list.
     found = list(_files(prefix_of(job_id)))
     job = Job.objects.filter(pk=job_id).only("status", "result", "checkpoint").first()
     if job is not None and job.status in LIVE:
@@ -118,7 +116,6 @@ def _delete(key: str) -> None:
 
 
 def _delete_folder_itself(prefix: str) -> None:
-    # Deleting fails for a folder that has just received a file.
     with storage_errors(prefix), contextlib.suppress(OSError):
         default_storage.delete(prefix)
 

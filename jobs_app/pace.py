@@ -1,7 +1,7 @@
-"""Estimates of a job's progress in time, from the last jobs of its kind.
+"""Estimates of a job's progress in time.
 
-Handlers report the percentage of the work. The shown progress is the share of time that the last jobs had needed up to
-there.
+Handlers report progress as a percentage of the work. Users see the share of time that recent jobs of the same kind had
+needed at that percentage.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
-STEPS = 20  # number of steps of a curve
-CURVES_KEPT = 8  # number of curves kept for each kind
-SHORTEST_SECONDS = 3.0  # minimum seconds of a job whose curve is kept
-LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05  # minimum seconds and share of time before an estimate
+STEPS = 20  # number of steps into which a progress curve divides the work
+CURVES_KEPT = 8  # number of recent progress curves kept for each kind of job
+SHORTEST_SECONDS = 3.0  # minimum seconds of a job; the progress curves of shorter jobs are not kept
+# minimum elapsed seconds, and elapsed share of the job's time, before the remaining time is estimated
+LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05
 LEAST_CURVES = 2
-AGREEMENT = 4 / 3  # maximum ratio between an estimate and the median
-AGREEMENT_SECONDS = 1.0  # difference in seconds below which estimates agree
-RECENT = 1 / 3  # share of the elapsed time that gives the present speed
+AGREEMENT = 4 / 3  # maximum ratio between an estimate of the remaining time and the median of the estimates
+AGREEMENT_SECONDS = 1.0  # seconds by which estimates of the remaining time may always differ
+RECENT = 1 / 3  # share of the elapsed time, up to now, from which the present speed is measured
 
 Curve = Sequence[float]
 
 
 def time_share(curve: Curve, percent: float) -> float:
-    """Return the share of time (0 to 1) at a percentage of the work."""
+    """Return the share of a job's time (0 to 1) that has passed at a percentage of its work."""
     place = min(max(percent / 100, 0.0), 1.0) * STEPS
     index = min(int(place), STEPS - 1)
     return curve[index] + (curve[index + 1] - curve[index]) * (place - index)
@@ -35,15 +36,16 @@ EVEN = [step / STEPS for step in range(STEPS + 1)]
 
 
 class Pace:
-    """The speed of one attempt.
+    """The speed of one attempt at a job.
 
-    curves: curves of the kind's last jobs, ``STEPS`` + 1 numbers from 0 to 1. began: monotonic seconds.
+    curves: progress curves of recent jobs, each ``STEPS`` + 1 numbers from 0 to 1.
     """
 
     def __init__(self, curves: Sequence[Curve], began: float | None = None) -> None:
         self.curves = [curve for curve in curves if len(curve) == STEPS + 1]
         self.began = time.monotonic() if began is None else began
-        self._samples: list[tuple[float, float]] = []  # seconds since the start, percentage of the work
+        # progress reports: (seconds since the start, percentage of the work)
+        self._samples: list[tuple[float, float]] = []
 
     def note(self, percent: float, now: float | None = None) -> None:
         seconds = (time.monotonic() if now is None else now) - self.began
@@ -51,7 +53,6 @@ class Pace:
             self._samples.append((seconds, percent))
 
     def progress(self) -> float:
-        """Return the estimated percentage of the time that has passed."""
         return 100 * self._share(self._samples[-1][1]) if self._samples else 0.0
 
     def seconds_left(self, now: float | None = None) -> float | None:

@@ -28,14 +28,14 @@ from vodplatform.core.formatting import percent
 
 PER_PAGE = 50
 S = JobStatus
-# Filters of the list by the address's ``show``.
+# Filters of the job list, by the URL's parameter ``show``: label and statuses.
 GROUPS: dict[str, tuple[str, frozenset[str]]] = {
     "": ("All", frozenset(S.values)),
     "live": ("Live", frozenset(LIVE)),
     "failed": ("Failed", frozenset({S.FAILED})),
     "finished": ("Finished", frozenset({S.COMPLETED, S.CANCELLED, S.EXPIRED})),
 }
-# Icon, word and tone; colour alone never conveys a status.
+# Icon, word and tone of each status. Colour alone never conveys a status.
 STATUSES: dict[str, tuple[str, str, str]] = {
     S.QUEUED: ("clock", "Queued", ""),
     S.PROCESSING: ("run", "Processing", "run"),
@@ -54,8 +54,6 @@ WITH_BAR = frozenset({S.PROCESSING, S.PAUSED})
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A job as a line of the list. now: the database's time."""
-
     job: Job
     state: dict[str, Any]
     subject: JobSummary
@@ -76,7 +74,6 @@ class Row:
 @require_safe
 @never_cache
 def index(request: HttpRequest) -> HttpResponse:
-    """Show the list of jobs or a ``part`` of it, filtered by ``show`` and ``kind``."""
     part = request.GET.get("part", "")
     if part and not request.user.is_authenticated:
         return error_response("unauthenticated")
@@ -133,9 +130,9 @@ def failed_rows(user: User, age: timedelta, most: int) -> list[Row]:
 
 
 def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
-    """Return the lines of jobs (annotated with ``asked_at``) as ``user`` sees them.
+    """Return the list's lines for jobs (annotated with ``asked_at``) as ``user`` sees them.
 
-    all_taken: whether the user's running jobs use all places of the tier.
+    all_taken: whether the user already runs as many jobs as their tier allows.
     """
     subjects = subjects_of(jobs)
     numbers = queue_numbers({job.lane for job in jobs if job.status == S.QUEUED})

@@ -1,4 +1,4 @@
-"""Periodic tasks ("chores") of ``settings.JOB_CHORES``, each run by one worker."""
+"""Periodic tasks of ``settings.JOB_CHORES``, each run by one worker when it is due."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger("vodplatform.jobs")
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask(Generic[R]):
-    """A function that is due again ``seconds`` after its last start."""
+    """A periodic task. It is due again ``seconds`` after its last start."""
 
     name: str
     seconds: float
@@ -33,12 +33,11 @@ class PeriodicTask(Generic[R]):
 
 
 def periodic_task(name: str, *, seconds: float) -> Callable[[Callable[[], R]], PeriodicTask[R]]:
-    """Declare a function as a chore. name: permanent key in the database."""
+    """Declare a function as a periodic task. name: permanent key in the database."""
     return lambda function: PeriodicTask(name, seconds, function)
 
 
 def start_due() -> None:
-    """Start the due chores that no other worker has claimed."""
     for path in settings.JOB_CHORES:
         declared: PeriodicTask[Any] = import_string(path)
         if claim_due(declared.name, declared.seconds):
@@ -46,12 +45,11 @@ def start_due() -> None:
 
 
 def run_in_thread(name: str, function: Callable[[], Any]) -> None:
-    """Call ``function`` in a thread and log its errors."""
     threading.Thread(target=_run, args=(name, function), name=name, daemon=True).start()
 
 
 def claim_due(name: str, seconds: float) -> bool:
-    """Claim a chore if it is due; it is due again after ``seconds``."""
+    """Return whether this worker has claimed a due periodic task; set it due again after ``seconds``."""
     Chore.objects.bulk_create([Chore(name=name)], ignore_conflicts=True)
     due = Chore.objects.filter(name=name, due_at__lte=Now())
     return bool(due.update(due_at=Now() + timedelta(seconds=seconds)))

@@ -1,7 +1,7 @@
-"""Limits of a lane's concurrent jobs on all hosts.
+"""Limits on the concurrent jobs of a lane, over all hosts.
 
-An admin sets the limit; otherwise it is the sum of the hosts' settings. Beyond it, each lane has one place for short
-jobs.
+An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has one more place, for short jobs
+only.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from django.conf import settings
 from jobs_app.models import LaneLimit
 from vodplatform.core.records import process_registry as running
 
-CACHE_SECONDS = 5.0  # seconds until limits are read again
+CACHE_SECONDS = 5.0  # seconds for which limits read from the database are used
 NO_LIMIT = 10**9
-SHORT_PLACES = 1  # places for short jobs beyond a lane's limit
+SHORT_PLACES = 1  # places for short jobs in addition to a lane's limit
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """Limits and workers by lane, as last read from the database.
+    """Limits and workers of each lane, as last read from the database.
 
-    limits: set by admins; None for no limit. taken: concurrent jobs of the living workers. hosts: hosts with workers.
+    limits: set by admins; None for no limit. taken: maximum concurrent jobs of the living workers.
     """
 
     limits: dict[str, int | None] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class QueueState:
 
 
 _lock = threading.Lock()
-_read: tuple[float, QueueState] = (0.0, QueueState())  # time until which the limits are valid, and the limits
+_read: tuple[float, QueueState] = (0.0, QueueState())  # limits, and the time until which they need not be read again
 
 
 def limit_of(lane: str) -> int:
-    """Return how many jobs may run at once. Raises ``KeyError`` for an unknown lane."""
+    """Return how many jobs of a lane may run at once. Raises ``KeyError`` for an unknown lane."""
     known = _known()
     usual: int = settings.JOB_LANES[lane] * max(1, known.hosts[lane])
     limit = known.limits.get(lane, usual)
@@ -47,7 +47,7 @@ def limit_of(lane: str) -> int:
 
 
 def runnable_limit(lane: str) -> int:
-    """Return how many jobs can run at once, within what the living workers take."""
+    """Return how many jobs of a lane can run at once with the living workers."""
     limit, taken = limit_of(lane), _known().taken[lane]
     usual: int = settings.JOB_LANES[lane]
     return min(limit, taken or usual) if taken or limit == NO_LIMIT else limit
@@ -55,14 +55,17 @@ def runnable_limit(lane: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FreePlaces:
-    """The kinds of jobs that may start in a lane now."""
+    """Availability of places for long and for short jobs in a lane."""
 
     long: bool
     short: bool
 
 
 def free_places(lane: str, running: Sequence[bool]) -> FreePlaces:
-    """Return which kinds of jobs may start. running: whether each running job is short."""
+    """Return which kinds of jobs may start in a lane.
+
+    running: one value for each running job, True if the job is short.
+    """
     limit = limit_of(lane)
     is_any = len(running) < limit + SHORT_PLACES
     return FreePlaces(long=is_any and running.count(False) < limit, short=is_any)
@@ -76,7 +79,7 @@ def _known() -> QueueState:
         if now < until:
             return known
         if until:
-            # Other threads use the old limits: a hanging database blocks only this one.
+            # Let other threads use the old limits, so that a hanging database blocks only this thread.
             _read = (now + CACHE_SECONDS, known)
     known = QueueState(dict(LaneLimit.objects.values_list("lane", "limit")))
     pairs: set[tuple[str, str]] = set()

@@ -34,7 +34,8 @@ logger = logging.getLogger("vodplatform.jobs")
 class RunningJobs:
     """The jobs that run in this process. A job that has crashed twice runs alone.
 
-    max_jobs: maximum number, beside the first job of each lane and one short job; None for the number of threads.
+    max_jobs: maximum number of jobs, not counting the first of each lane and one short job; None for the number of
+    threads.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class RunningJobs:
         self._drained_for: str | None = None
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the next job of ``lane``, or of the lane this process was drained for."""
+        """Claim the next job of ``lane``, or of the lane whose job must run alone and now can."""
         with self._lock:
             if self._alone:
                 return None
@@ -95,7 +96,10 @@ running_jobs = RunningJobs()
 
 
 def spare_threads(lanes: Collection[str]) -> int:
-    """Return how many threads a worker process needs beyond ``max_jobs``: for first jobs, a short job and wake-ups."""
+    """Return how many threads a worker process needs beyond ``max_jobs``.
+
+    They serve the first job of each lane, a short job and wake-ups.
+    """
     return max(2, len(lanes))
 
 
@@ -104,13 +108,12 @@ def worker_name() -> str:
 
 
 def run_queue(lane: str) -> int:
-    """Run jobs of ``lane`` while one can be claimed; return how many ran."""
     count = 0
     try:
         while not lease_renewer.stopping:
             close_old_connections()
             if not outage.is_over() or not disk.has_room():
-                break  # the maintenance sweep retries later
+                break
             job = running_jobs.take(lane, look_first=count == 0)
             if job is None:
                 break
@@ -125,7 +128,7 @@ def run_queue(lane: str) -> int:
 
 
 def run_job(job: Job) -> None:
-    """Run a claimed job and write how it ended. Job errors are not raised."""
+    """Run a claimed job and write its outcome. Errors of the job are not raised."""
     token = logs.job_id.set(str(job.pk))
     context = JobContext(job)
     logs.event("processing.start", kind=job.kind, attempt=job.attempt)
@@ -141,26 +144,24 @@ def run_job(job: Job) -> None:
 def _drop_outputs(job_id: uuid.UUID) -> None:
     try:
         outputs.sweep_job(job_id)
-    except StoreUnavailable as exc:  # the hourly sweep deletes the outputs
+    except StoreUnavailable as exc:
         logs.event("outputs.left", folder=outputs.prefix_of(job_id), reason=exc.reason)
 
 
 def _run(job: Job, context: JobContext) -> bool:
-    """Run a claimed job to its end; return whether it was completed."""
     write = _attempt(job, context)
     try:
         return write() and write.func is _complete
     except (OperationalError, InterfaceError):
-        raise  # the lease expires; another worker takes over
+        raise
     except Exception as exc:
-        # The outcome cannot be written, for example a result that is not JSON.
+        # The outcome cannot be stored; for example, the result is not JSON.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         _write_with_retry(leases.fail, context.lease, "server_error", _internal_error_message(exc))
         return False
 
 
 def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 - each end has its line
-    """Run the handler; return a function that writes how the attempt ended."""
     lease = context.lease
     try:
         result = kind_of(job.kind).handler(context)
@@ -168,7 +169,7 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         return partial(_complete, context, result)
     except LeaseLost:
         logger.info("lease lost")
-        # After a database outage, the row may still belong to this attempt; requeue it.
+        # After a database outage, the job may still belong to this attempt; then requeue it.
         return (
             partial(bool) if lease_renewer.is_database_stable() else partial(_write_with_retry, leases.requeue, lease)
         )
@@ -196,7 +197,6 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
     except ChildError as exc:
         return partial(_child_ended, lease, exc)
     except (OperationalError, InterfaceError):
-        # The database failed, not the job: retry it.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         return partial(
             _write_with_retry, leases.retry_later, lease, "unavailable", "The database could not be reached."
@@ -221,10 +221,6 @@ def _internal_error_message(exc: Exception) -> str:
 
 
 def _write_with_retry(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
-    """Write how an attempt ended, with retries while the database is unavailable.
-
-    A lost lease makes the write a no-op.
-    """
     deadline = time.monotonic() + settings.JOB_LAST_WORD_SECONDS
     pause = threading.Event()
     while True:

@@ -16,7 +16,6 @@ SCRATCH_SECONDS = 60.0
 
 
 def sweep() -> int:
-    """Remove the scratch folders of ended attempts; return how many."""
     return remove_dead(folder for folder in scratch_root().iterdir() if is_old(folder))
 
 

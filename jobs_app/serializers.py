@@ -16,8 +16,6 @@ from vodplatform.core.api.fields import AnswerSerializer, ListQuerySerializer
 class JobSerializer(AnswerSerializer[Job]):
     """A background job and its progress."""
 
-    # The job must be loaded together with its owner.
-
     id = serializers.UUIDField()
     kind = serializers.CharField()
     owner = serializers.CharField(source="owner.username", help_text="User name.")
@@ -38,21 +36,21 @@ class JobSerializer(AnswerSerializer[Job]):
     result = serializers.JSONField(allow_null=True)
     error = serializers.JSONField(allow_null=True, help_text="`{type, message}` of a failed job.")
 
-    def compute_pausable(self, job: Job) -> bool:
+    def get_pausable(self, job: Job) -> bool:
         return is_pausable(job.kind)
 
-    def compute_progress(self, job: Job) -> float:
+    def get_progress(self, job: Job) -> float:
         return round(job.progress, 1)
 
-    def compute_seconds_left(self, job: Job) -> float | None:
+    def get_seconds_left(self, job: Job) -> float | None:
         if job.status != JobStatus.PROCESSING or job.seconds_left is None:
             return None
         return round(job.seconds_left, 1)
 
-    def compute_result(self, job: Job) -> Any:
+    def get_result(self, job: Job) -> Any:
         return shown_result(job)
 
-    def compute_run_at(self, job: Job) -> datetime | None:
+    def get_run_at(self, job: Job) -> datetime | None:
         return job.run_at if job.status == JobStatus.WAITING else None
 
 

@@ -31,10 +31,10 @@ def enqueue(
     kind: str, owner: User, params: dict[str, Any], *, priority: int = Priority.NORMAL, job_id: uuid.UUID | None = None,
     segments: list[dict[str, Any]] | None = None, is_short: bool = False,
 ) -> Job:  # fmt: skip
-    """Create a queued job in the caller's transaction and wake a worker on commit.
+    """Create a queued job in the caller's transaction; wake a worker on commit.
 
-    job_id: the id to use if the caller has already named something after it. segments: segments of a pro job. is_short:
-    whether the job takes about a minute and may use the lane's short place.
+    job_id: id if the caller has already stored something under it. is_short: whether the job takes about a minute and
+    may use the place for short jobs.
     """
     definition = kind_of(kind)
     with transaction.atomic():
@@ -54,7 +54,7 @@ def enqueue(
 
 
 def cancel(job: Job) -> Job:
-    """Cancel a live job; its child process ends within a second."""
+    """Cancel a job that has not ended; its child process ends within a second."""
     with transaction.atomic():
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
@@ -72,12 +72,12 @@ def cancel(job: Job) -> Job:
 
 
 def pause(job: Job) -> Job:
-    """Pause a live job at its last checkpoint. Costs no attempt."""
+    """Pause a job that has not ended, at its last checkpoint. Costs no attempt."""
     with transaction.atomic():
         _check_pausable(job)
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.PAUSED,
-            # Take back the attempt that a running job has counted.
+            # Do not count the attempt that the pause interrupts.
             attempt=Case(
                 When(status=JobStatus.PROCESSING, then=F("attempt") - 1), default=F("attempt"),
                 output_field=IntegerField(),
@@ -94,7 +94,6 @@ def pause(job: Job) -> Job:
 
 
 def resume(job: Job) -> Job:
-    """Queue a paused job again; other live jobs stay unchanged."""
     with transaction.atomic():
         _check_pausable(job)
         is_admitted, turn = admission.admit(job.owner_id, job.lane)
@@ -112,7 +111,6 @@ def resume(job: Job) -> Job:
 
 
 def retry(job: Job, *, priority: int | None = None) -> Job:
-    """Queue a failed or cancelled job again, if its inputs exist."""
     with transaction.atomic():
         if job.is_live or job.kind not in registry() or not kind_of(job.kind).hooks.inputs_exist(job):
             raise DomainError("not_retryable", status=job.status)
@@ -133,7 +131,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
 
 
 def put_first(job: Job) -> Job:
-    """Put a live job first in its lane, even above its owner's limit."""
+    """Put a job first in its lane, even above its owner's limit."""
     with transaction.atomic():
         rows = Job.objects.filter(pk=job.pk).exclude(status__in=FINISHED)
         won = rows.update(
@@ -149,7 +147,7 @@ def put_first(job: Job) -> Job:
 
 
 def cancel_all(jobs: QuerySet[Job]) -> None:
-    """Cancel live jobs. Rows are locked in one order, to avoid deadlocks."""
+    """Cancel jobs that have not ended. Rows are locked in a fixed order, to avoid deadlocks."""
     with transaction.atomic():
         locked = list(jobs.order_by("pk").select_for_update())
         for job in locked:
@@ -158,9 +156,9 @@ def cancel_all(jobs: QuerySet[Job]) -> None:
 
 
 def wake_waiting(job_id: uuid.UUID) -> bool:
-    """Continue a waiting job now. Return False if it neither waits nor runs."""
+    """Let a waiting job continue now. Return False if the job neither waits nor runs."""
     with transaction.atomic():
-        # A running job continues at once when it next waits.
+        # Store the wake-up for a running job, so that its next wait ends at once.
         rows = Job.objects.filter(pk=job_id, status__in=[JobStatus.WAITING, JobStatus.PROCESSING])
         found = rows.update(run_at=Now())
         if found:
@@ -169,7 +167,6 @@ def wake_waiting(job_id: uuid.UUID) -> bool:
 
 
 def queue_due(job_id: uuid.UUID) -> bool:
-    """Queue a waiting job that is due, even above its owner's limit."""
     with transaction.atomic():
         won = transition(
             Job.objects.due().filter(pk=job_id), TRANSITIONS, JobStatus.QUEUED, admitted=True, run_at=None,
@@ -181,7 +178,10 @@ def queue_due(job_id: uuid.UUID) -> bool:
 
 
 def delete(job: Job) -> None:
-    """Delete a finished job and its outputs. Raises ``job_live``, ``job_in_use``."""
+    """Delete a finished job and its outputs.
+
+    Raises ``job_live`` if the job has not ended, ``job_in_use`` if a session shows it.
+    """
     with transaction.atomic():
         fresh = Job.objects.select_for_update().filter(pk=job.pk).first()
         if fresh is None:

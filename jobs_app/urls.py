@@ -1,5 +1,3 @@
-"""Addresses of jobs: the API and the page."""
-
 from django.urls import path
 
 from jobs_app import pages

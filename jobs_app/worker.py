@@ -29,17 +29,17 @@ PR_SET_PDEATHSIG = 1
 
 
 class WorkerLifecycle(Middleware):
-    """Hooks that start and stop a worker's threads."""
+    """Dramatiq hooks that start and stop the threads of a worker process."""
 
     def after_process_boot(self, broker: object) -> None:
-        # Workers must not outlive a killed master.
+        # Linux kills the worker process when Dramatiq's master dies.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         parent = multiprocessing.parent_process()
         if parent is not None and os.getppid() != parent.pid:
             os._exit(1)
-        registry()  # declares the actors, each with its queue
+        registry()
         if connection.vendor == "sqlite":
-            # Opening SQLite's file costs more than a job's statements.
+            # Keep connections open: opening the SQLite file takes longer than a job's queries.
             connection.settings_dict["CONN_MAX_AGE"] = None
 
     def after_worker_boot(self, broker: object, worker: Worker) -> None:

@@ -117,9 +117,9 @@ def test_a_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
     said = run_in(
         root, tmp_path,
         "from vodplatform.core.processes.commands import manage_argv\n"
-        "from vodplatform.site.schema_view import written\n"
+        "from vodplatform.site.schema_view import read_schema\n"
         "from vodplatform.settings.variables import BY_NAME\n"
-        "written('yaml')\n"
+        "read_schema('yaml')\n"
         "print(BY_NAME['VOD_DATA_DIR'].default, *manage_argv('check')[1:])\n",
     )  # fmt: skip
     assert said.splitlines()[-1] == "~/.local/share/vodplatform -P -m vodplatform check"

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+from collections import Counter
 from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
@@ -76,3 +78,22 @@ def test_every_alert_and_panel_asks_for_metrics_that_exist_and_every_alert_says_
     names = re.findall(r"alert: (\w+)", alerts)
     assert names == re.findall(r"^## (\w+)$", guide, re.MULTILINE)
     assert re.findall(r"alerts\.md#(\w+)", alerts) == [name.lower() for name in names]
+
+
+# Files that have one role in every feature; Django's own and README.md besides.
+ROLES = {
+    "__init__.py", "__main__.py", "README.md", "actors.py", "admin.py", "api.js", "api.py", "apps.py", "asgi.py",
+    "conftest.py", "consumers.py", "index.html", "kinds.py", "models.py", "page.js", "pages.py", "serializers.py",
+    "services.py", "settings.py", "upload_handlers.py", "urls.py",
+}  # fmt: skip
+
+
+def test_a_file_name_says_what_the_file_holds():
+    files = subprocess.run(["git", "ls-files"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout
+    names = Counter(
+        name
+        for path in files.splitlines()
+        if not {"commands", "migrations", "vendor", "tests"} & set(path.split("/"))
+        and (name := path.rpartition("/")[2]) not in ROLES
+    )
+    assert {name for name, count in names.items() if count > 2} == set()

@@ -119,7 +119,7 @@ def test_what_needs_attention_is_told_with_what_to_do(page, person):
     assert "A video is missing in One is gone" in text
     assert "A deleted" in text
     assert "You were mentioned in With a question" in text
-    assert "1 for you" in text
+    assert "1 comment mentions you." in text
 
 
 def test_what_runs_is_shown_and_can_be_asked_for_alone(page, person):

@@ -72,7 +72,7 @@ def test_what_most_people_have_reported_comes_first(client: Client, video: Video
     assert "2 open" in page
     # The first of the queue is looked at: its words, who reported it, what is played.
     assert page.count("“He lies.”") == 2
-    assert "1 report before this" in page  # anna's on the video
+    assert "1 earlier report" in page  # anna's on the video
     assert f"/api/v1/media/stream/{challenge.merge.video_id}?sig=" in page
     assert "LAN final" not in text_of(client, "?kind=challenge")
     assert "Copyright" in text_of(client, f"?item=video:{video.pk}")
@@ -134,7 +134,7 @@ def test_a_challenge_is_taken_down_and_shown_again(client: Client, video: Video,
 def test_a_decision_needs_its_reason(client: Client, video: Video, act: str) -> None:
     report(video, "anna")
     page = html_of(decide(client, video, act, "   "))
-    assert "Nothing was done: say why" in page
+    assert "Nothing was changed. Enter a reason" in page
     assert outcomes(VideoReport) == []
     video.refresh_from_db()
     assert not video.is_hidden

@@ -28,8 +28,8 @@ def test_too_many_attempts_get_a_time_to_wait(client: Client, throttled: None, p
     response = client.post(path, form | dict.fromkeys(passwords, PASSWORD))
     assert response.status_code == 429
     page = html_of(response)
-    assert "Too many attempts." in page
-    assert f'Retry in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
+    assert "too many attempts." in page
+    assert f'Try again in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
     assert 'value="owner-of-throttles"' in page
 
 
@@ -37,7 +37,7 @@ def test_what_is_not_there_or_not_ones_own_has_the_same_words(client: Client, ow
     client.force_login(owner)
     response = client.get("/nowhere", headers=PERSON)
     assert response.status_code == 404
-    assert "Video not found" in html_of(response)
+    assert "Page not found" in html_of(response)
     assert "/compare" in html_of(response)
 
 
@@ -45,7 +45,7 @@ def test_a_form_without_its_token_says_what_to_do(owner: User) -> None:
     client = Client(enforce_csrf_checks=True)
     response = client.post("/login", {"username": "owner", "password": PASSWORD}, headers=PERSON)
     assert response.status_code == 403
-    assert "reload the page and try again" in html_of(response).lower()
+    assert "reload the page" in html_of(response).lower()
 
 
 @pytest.mark.parametrize("template", ["403.html", "404.html", "429.html", "500.html"])

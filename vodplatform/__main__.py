@@ -35,7 +35,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
     argv = extract_data_dir(sys.argv)
     if argv[0].endswith("__main__.py"):
-        argv[0] = "python -m vodplatform"  # program name in help texts
+        argv[0] = "python -m vodplatform"
     try:
         from django.core.management import execute_from_command_line
     except ImportError:

@@ -33,8 +33,6 @@ from vodplatform.site import host_metrics  # noqa: E402
 
 
 class UnknownConsumer(AsyncWebsocketConsumer):
-    """Consumer that closes WebSockets of unknown addresses."""
-
     async def connect(self) -> None:
         await self.accept()
         await self.close(NOT_FOUND)
@@ -57,11 +55,11 @@ http = with_body_limit(
     django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0)
 )
 form_endpoint = multipart.form_endpoint(http)
-# Waits for analysis jobs. Forms with a file pass through the upload endpoint, others through Django.
+# Endpoint that waits for an analysis job. A form with a file passes through the upload endpoint.
 sync_analysis_endpoint = sync_endpoint.wait_for_result(
     lambda scope: form_endpoint if multipart.form_of(scope) else http
 )
-# Endpoints before Django: (predicate on the scope, ASGI app); first match wins.
+# Endpoints that bypass Django: (predicate on the ASGI scope, ASGI app). The first match wins.
 ENDPOINTS: list[tuple[Callable[[Any], Any], Any]] = [
     (asgi.route_of, with_request_log(asgi.media_endpoint, asgi.route_of)),
     (tus.route_of, tus.tus_endpoint),

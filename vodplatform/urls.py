@@ -17,7 +17,7 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("metrics", metrics.MetricsView.as_view()),
     path("api/schema", SchemaView.as_view(), name="schema"),
-    # Other methods have no template for their error.
+    # The API documentation allows only GET and HEAD, because errors for other methods have no template.
     path(
         "api/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
@@ -38,7 +38,7 @@ urlpatterns = [
     path("", include("sessions_app.analysis.urls")),
     path("", include("sessions_app.challenges.urls")),
     path("", include("sessions_app.prosync.urls")),
-    # These replace the admin's own pages, because they throttle and audit attempts.
+    # These pages replace the admin's own, because they throttle and audit attempts.
     path("admin/login/", account_pages.admin_sign_in),
     path("admin/logout/", account_pages.SignOutView.as_view()),
     path("admin/password_change/", RedirectView.as_view(url="/account/password")),

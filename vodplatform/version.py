@@ -1,4 +1,4 @@
-"""Version and commit, without Django. ``scripts/release`` writes ``VERSION``."""
+"""Version and commit of the program, without Django. ``scripts/release`` writes ``VERSION``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def commit() -> str:
     """Return the abbreviated commit, or an empty string if unknown.
 
     ``git archive``, ``pip install`` and the image write ``commit.txt``. In a checkout, git's files are read, because
-    the git command refuses another user's repository.
+    the git command refuses a repository of another user.
     """
     try:
         found = (PACKAGE / "commit.txt").read_text().strip()
@@ -29,8 +29,7 @@ def commit() -> str:
 
 
 def commit_of_checkout(git: Path) -> str:
-    """Return the commit of HEAD in a ``.git`` folder. Raise ``OSError`` if unreadable."""
-    if git.is_file():  # worktree: this file names the git folder
+    if git.is_file():  # a worktree's ``.git`` is a file that names the git folder
         git = git.parent / git.read_text().removeprefix("gitdir:").strip()
     head = (git / "HEAD").read_text().strip()
     if not head.startswith("ref: "):

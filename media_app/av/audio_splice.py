@@ -20,16 +20,16 @@ from media_app.av.ladder import SOUND_BITS, SOUND_RATE
 from media_app.av.source import Sound, Source
 
 Samples = NDArray[np.float32]
-BLOCK = 1024  # AAC frame in samples
-FADE = 144  # fade at both ends of a part, in samples (3 ms)
-SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seconds before the target for each seek attempt
+BLOCK = 1024  # samples of an AAC frame
+FADE = 144  # fade at both ends of each part, in samples (3 ms)
+SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seconds before the target to seek to, one value per attempt
 ROUNDING = 0.002  # maximum rounding error of timestamps in seconds
 LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the sound. source: None for silence. start, length: seconds. gain: linear factor."""
+    """A part of the output sound. source: None for silence. start, length: seconds. gain: linear factor."""
 
     source: Source | None
     start: float
@@ -38,7 +38,7 @@ class Span:
 
 
 class SoundTrack:
-    """An AAC track. Stereo would make mono sound 3 dB quieter."""
+    """An AAC output track, mono or stereo like the source."""
 
     def __init__(self, out: OutputContainer, channels: int) -> None:
         self._channels = min(2, channels)
@@ -47,7 +47,6 @@ class SoundTrack:
         self._stream.bit_rate = SOUND_BITS
 
     def packets(self, spans: Sequence[Span]) -> Iterator[tuple[float, Packet[Any]]]:
-        """Yield (start in seconds, packet), in order."""
         rest = np.zeros((self._channels, 0), np.float32)
         at = 0
         for samples in _joined(spans, self._channels):
@@ -74,7 +73,6 @@ def _joined(spans: Sequence[Span], channels: int) -> Iterator[Samples]:
     elapsed, written = Fraction(0), 0
     for span in spans:
         elapsed += span.length
-        # Rounding the running total avoids accumulated errors.
         count = round(elapsed * SOUND_RATE) - written
         written += count
         place = 0
@@ -86,10 +84,10 @@ def _joined(spans: Sequence[Span], channels: int) -> Iterator[Samples]:
 
 
 def read_samples(source: Source | None, start: float, count: int, channels: int) -> Iterator[Samples]:
-    """Yield ``count`` samples from ``start`` (seconds), float32 (channels, n); gaps are silent."""
+    """Yield ``count`` samples from ``start`` (seconds) as float32 arrays (channels, n); gaps are silent."""
     sound = source.sound if source is not None else None
     reached = 0
-    slack = 0  # tolerated gap or overlap in samples
+    slack = 0  # gap or overlap between packets to ignore, in samples
     for at, samples in _placed(source, sound, start, LAYOUTS[channels]) if source is not None and sound else ():
         begin = at - reached
         if begin > slack:

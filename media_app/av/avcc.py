@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 LENGTH_BYTES = 4
-MAX_SPS, MAX_PPS = 31, 255  # maximum parameter sets of one record
-HIGH_PROFILES = (100, 110, 122, 144)  # profiles whose record ends with a pixel format
+MAX_SPS, MAX_PPS = 31, 255  # maximum numbers of SPS and PPS in one decoder configuration record
+HIGH_PROFILES = (100, 110, 122, 144)  # H.264 profiles whose record ends with the pixel format
 SAMPLES_420_8 = bytes([0xFC | 1, 0xF8, 0xF8, 0])
 
 
@@ -22,7 +22,7 @@ class Avcc:
 
     @classmethod
     def parse(cls, record: bytes) -> Self | None:
-        """Return the parsed record, or None unless its unit lengths have four bytes."""
+        """Return the parsed record, or None if NAL unit lengths are not stored in four bytes."""
         if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != LENGTH_BYTES:
             return None
         try:
@@ -33,7 +33,6 @@ class Avcc:
         return cls(record[1], record[2], record[3], sps, pps) if sps and pps else None
 
     def unused_set_number(self) -> int:
-        """Return the smallest number below 32 that no parameter set uses, else 31."""
         taken = {_exp_golomb(unit[4:]) for unit in self.sps} | {_exp_golomb(unit[1:]) for unit in self.pps}
         return next(iter(sorted(set(range(32)) - taken)), 31)
 
@@ -53,7 +52,7 @@ class Avcc:
 
 
 def nal_units(sample: bytes) -> Iterator[bytes]:
-    """Yield a sample's NAL units, without lengths, up to the first damaged one."""
+    """Yield a sample's NAL units, without their length fields, up to the first damaged unit."""
     at = 0
     while at + LENGTH_BYTES < len(sample):
         length = int.from_bytes(sample[at : at + LENGTH_BYTES])

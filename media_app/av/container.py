@@ -21,7 +21,7 @@ from vodplatform.core.processes.ranged import PREFIX, RangedFile
 
 # Only self-contained formats: playlists, scripts, image sequences and devices read other files by name.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
-# Formats whose clock may start anywhere; browsers get them remuxed to start at zero.
+# Formats whose clock may start at any time; browsers get these files remuxed to start at zero.
 REBASED_FORMATS = frozenset({"mpegts", "mpeg", "flv", "asf"})
 OPTIONS = {
     "protocol_whitelist": "file",
@@ -33,10 +33,10 @@ OPTIONS = {
 }
 MICROSECONDS = 1_000_000
 MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame; tiny files can claim gigabytes
-# Without this limit, opening an 800 kB PNG in an MP4 took 790 MB.
+# Without this limit on pixels, opening an 800 kB PNG in an MP4 took 790 MB.
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
-# Without this, PyAV's log callback can deadlock a logging decoder thread and the thread that closes it.
+# Without this call, PyAV's log callback can deadlock a decoder thread that logs and the thread that closes the decoder.
 av.logging.set_level(None)
 
 
@@ -54,9 +54,9 @@ class MediaError(Exception):
 
 
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
-    """Open a media file by content, never following references.
+    """Open a media file; files that it refers to are never opened.
 
-    path: a local file, or one that the parent process reads. Raises :class:`MediaError`.
+    path: a local file, or a file that the parent process reads. Raises :class:`MediaError`.
     """
     if str(path).startswith(PREFIX):
         return _opened(RangedFile(str(path)))
@@ -69,7 +69,7 @@ def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
         raise MediaError(MediaError.UNREADABLE, "This is not a regular file.")
     if facts.st_size == 0:
         raise MediaError(MediaError.UNREADABLE, "The file is empty.")
-    # Without the prefix, FFmpeg takes "concat:a|b" for a protocol.
+    # Without "file:", FFmpeg takes a file named "concat:a|b" for its concat protocol.
     return _opened(f"file:{resolved}")
 
 
@@ -119,9 +119,9 @@ def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Pac
 
 
 def presentation_origin(container: av.container.InputContainer) -> Fraction:
-    """Return the container time, in seconds, of an HTML5 element's ``currentTime`` 0.
+    """Return the container time, in seconds, at which an HTML5 element's ``currentTime`` is 0.
 
-    MP4 and Matroska play from zero of their clock, but Chromium moves a negative start to zero. :data:`REBASED_FORMATS`
+    Players show MP4 and Matroska from time zero, but Chromium moves a negative start to zero. :data:`REBASED_FORMATS`
     are remuxed.
     """
     start = cast("int | None", container.start_time) or 0

@@ -22,11 +22,12 @@ from media_app.av.container import DECODER_OPTIONS, FORMATS, OPTIONS
 from media_app.av.source import Progress, Source
 from vodplatform.core.processes.child import MARK, SHIM
 
-STALL_TIMEOUT_SECONDS = 120.0  # maximum seconds without progress, such as while a large index is moved
+# maximum seconds without reported progress; ffmpeg reports none while it moves a large index
+STALL_TIMEOUT_SECONDS = 120.0
 STDERR_LINES = 40
 READ_BYTES = 65_536
 SIGNALS_OF_A_CRASH = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS}
-# Server errors by ffmpeg's exit code (256 - errno); EIO is a truncated file.
+# ffmpeg's exit codes (256 - errno) for errors of the server. EIO is none: it means a truncated file.
 SERVER_ERRNO_BY_EXIT_CODE = {256 - number: number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)}
 INPUT_OPTIONS = {
     "protocol_whitelist": "file,pipe",
@@ -35,7 +36,7 @@ INPUT_OPTIONS = {
     "analyzeduration": OPTIONS["analyzeduration"],
     **DECODER_OPTIONS,
 }
-# Hides a recording's tags (location, device, names) from viewers.
+# ffmpeg options that drop tags (location, device, names), to hide them from viewers.
 WITHOUT_TAGS = {"map_metadata": "-1", "map_chapters": "-1"}
 
 
@@ -47,7 +48,7 @@ ASK_SECONDS = 20.0
 
 
 class ConversionFailed(Exception):
-    """The media cannot be converted; the text is for the owner."""
+    pass
 
 
 class ProgramMissing(OSError):
@@ -64,15 +65,13 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """An output track. number: track number in the source."""
-
     number: int
     filters: tuple[Filter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """An ffmpeg program. threads: number per decoder, filter graph and encoder."""
+    """An ffmpeg program. threads: number of threads of each decoder, filter graph and encoder."""
 
     path: str
     threads: int = 2
@@ -89,7 +88,6 @@ class Ffmpeg:
         return cls(str(path), threads)
 
     def missing_features(self) -> list[str]:
-        """Return the required encoders and filters that are missing. Raises :class:`ProgramMissing`."""
         missing = []
         for option, wanted in (("-encoders", ENCODERS), ("-filters", FILTERS)):
             try:
@@ -137,7 +135,7 @@ def _words(options: Mapping[str, Any]) -> list[str]:
 def _graph(
     address: str, reading: Mapping[str, Any], tracks: Sequence[Track], name: str, options: Mapping[str, Any]
 ) -> list[str]:
-    # Imported late: a fifth of a copy's start-up time, and copies need no graph.
+    # The import takes a fifth of a copy's start-up time, and copies need no filter graph.
     import ffmpeg  # type: ignore[import-untyped]
 
     media = ffmpeg.input(address, **reading)
@@ -173,7 +171,6 @@ def run(argv: Sequence[str], *, folder: Path, seconds: float, on_progress: Progr
 
 
 def environment() -> dict[str, str]:
-    """Return PATH, HOME and the mark by which workers find leftover processes."""
     names = ("PATH", "HOME", MARK)
     return {name: os.environ[name] for name in names if name in os.environ}
 
@@ -211,7 +208,7 @@ def _read_progress(
 def _share(microseconds: bytes, seconds: float) -> float:
     try:
         done = int(microseconds) / 1e6
-    except ValueError:  # "N/A" before the first packet
+    except ValueError:
         return 0.0
     return min(1.0, max(0.0, done / seconds)) if seconds > 0 else 0.0
 

@@ -1,6 +1,6 @@
 """Frames of a video by exact presentation time, in seconds of an HTML5 element's ``currentTime``.
 
-``frame.time`` is unusable: it is NaN on flushed frames.
+PyAV's ``frame.time`` is unusable: it is NaN for the last frames.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from media_app.av.container import (
 from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
 
 Image = NDArray[np.uint8]
-# seconds before the target for each seek attempt
+# seconds before the target to seek to, one value per attempt
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
-REORDER_SECONDS = 0.25  # maximum seconds from decoding to presentation
-BEFORE_START = 10.0  # seconds before 0 to seek to; decoding times may be negative
-JUST_BEFORE = 0.02  # seconds before a keyframe to seek to without an index
+REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
+BEFORE_START = 10.0  # seconds before time 0 to seek to, since decoding times may be negative
+JUST_BEFORE = 0.02  # seconds before a keyframe to seek to if the file has no index
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -76,8 +76,6 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 class Picture:
-    """A decoded frame. time: seconds of ``currentTime``."""
-
     __slots__ = ("_frame", "_ratio", "_rotation", "time")
 
     def __init__(self, frame: VideoFrame, time: float, ratio: Fraction, rotation: int) -> None:
@@ -134,7 +132,7 @@ class Picture:
 
 
 class VideoFile:
-    """An open video for one thread. width, height: displayed pixels. fps: mean. duration: seconds.
+    """An open video for one thread. width, height: displayed pixels. fps: mean frame rate. duration: seconds.
 
     The constructor raises :class:`MediaError`.
     """
@@ -152,7 +150,6 @@ class VideoFile:
 
     def _open(self, threads: int) -> None:
         self._stream: VideoStream = first_video(self._container)
-        # More threads only buffer more frames when single keyframes are read.
         self._stream.codec_context.thread_count = threads
         self._stream.thread_type = "NONE" if threads == 1 else "AUTO"
         base = self._stream.time_base
@@ -160,7 +157,7 @@ class VideoFile:
             raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")
         self._base = float(base)
         self._origin = float(presentation_origin(self._container))
-        # Streaming formats index only the part read so far.
+        # Only the part of a streaming file that was read is indexed, so its index is not used.
         self._indexed = REBASED_FORMATS.isdisjoint(self._container.format.name.split(","))
         self._ratio = sample_aspect_ratio(self._stream)
         self._rotation = 0
@@ -174,7 +171,7 @@ class VideoFile:
         self.fps = float(rate) if rate else 30.0
         self.duration = self._find_duration()
         self._keyframes: NDArray[np.float64] | None = None
-        self._delay = 0.0  # seconds from a keyframe's decoding to presentation
+        self._delay = 0.0  # seconds from the decoding of a keyframe to its presentation
 
     def __enter__(self) -> Self:
         return self
@@ -204,9 +201,9 @@ class VideoFile:
         return self._keyframes
 
     def keyframe(self, time: float) -> Picture | None:
-        """Decode only the keyframe at ``time``, a value of :attr:`keyframes`; None if damaged."""
+        """Decode only the keyframe at ``time``, a value of :attr:`keyframes`; return None if it is damaged."""
         if self._indexed:
-            # Demuxers differ about clocks and exact hits, so aim between two keyframes.
+            # Demuxers differ in whether a seek finds an exact time, so aim between two keyframes.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
             gap = float(later[0]) - time if len(later) else 1.0
             self._seek(time - self._delay + min(0.5 * gap, 0.5))
@@ -223,15 +220,16 @@ class VideoFile:
         return None
 
     def iterate_frames(self, start: float, sparse_until: float | None = None) -> Iterator[Picture]:
-        """Yield all frames in presentation order from the last keyframe at or before ``start``.
+        """Yield all frames in presentation order from the last keyframe at or before ``start`` (seconds).
 
-        sparse_until: seconds before which unreferenced frames may be skipped.
+        sparse_until: seconds before which frames that no other frame needs may be skipped.
         """
         for target in (*(start - extra for extra in SEEK_STEPS), -BEFORE_START):
             self._seek(target)
             frames = self._decode_onward(sparse_until)
             first = next(frames, None)
-            # A keyframe may be shown after ``start``, because indexes hold decoding times.
+            # Indexes hold decoding times, so the keyframe found may be shown only after ``start``: then seek further
+            # back.
             if first is not None and (first.time <= max(start, self.first_time) + 1e-6 or target == -BEFORE_START):
                 yield first
                 yield from frames

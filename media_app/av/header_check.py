@@ -19,7 +19,6 @@ MAX_TRACKS_BYTES = 64 * 1024
 
 
 def find_fault(file: BinaryIO, size: int) -> Fault | None:
-    """Return the fault of a seekable file of ``size`` bytes, or None."""
     file.seek(0)
     return _of_matroska(file) if file.read(4) == EBML.to_bytes(4) else _of_movie(file, size)
 
@@ -29,7 +28,7 @@ def _of_movie(file: BinaryIO, size: int) -> Fault | None:
         if kind == b"moov" and end <= size:
             handlers = set(_handlers(file, begin, end))
             return "no_picture" if SOUND in handlers and not handlers & PICTURES else None
-        # A truncated fragmented file still plays.
+        # Accept a truncated fragmented file: it still plays.
         if kind == b"moof" or not kind.isalnum() or count == MAX_BOXES:
             return None
         if end > size:

@@ -30,17 +30,18 @@ LAST_LINE = "#EXT-X-ENDLIST"
 MIME_TYPE = "application/vnd.apple.mpegurl"
 SEGMENT_SECONDS = 6
 GOP_SECONDS = 2
-# Seconds at which timestamps start, because decoding precedes presentation and timestamps must not be negative.
+# Seconds at which output timestamps start: decoding precedes presentation, and timestamps must not be negative.
 CLOCK_START = 1
-# Media Source Extensions ignore empty edits, so fragments carry their start time (tfdt), and earlier sound is dropped.
+# Options that store a start time in each fragment (tfdt), since browsers' Media Source Extensions ignore empty edits.
+# Sound before the start is dropped.
 OWN_CLOCK = {
     "avoid_negative_ts": "disabled", "output_ts_offset": CLOCK_START, "hls_segment_options": "movflags=+frag_discont",
 }  # fmt: skip
 WITHOUT_PRIMING = "noise=drop=lt(pts\\,0)"
-REORDERED_PICTURES = 2  # frames that x264 decodes ahead
-# The first picture of each 2 s interval is a keyframe, equally in all renditions.
+REORDERED_PICTURES = 2
+# The first picture of each 2 s interval is a keyframe, at the same times in all renditions.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gt(floor(t/{GOP_SECONDS}),floor(prev_forced_t/{GOP_SECONDS}))"
-# Maximum seconds between keyframes; x264's default gap is 10.43 s at 23.976 fps.
+# Maximum seconds between keyframes for copying; x264's default distance is 10.43 s at 23.976 fps.
 MAX_KEYFRAME_GAP = 10.5
 MAX_SEGMENT = SEGMENT_SECONDS + MAX_KEYFRAME_GAP
 PLAYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
@@ -49,11 +50,12 @@ RANGE = re.compile(r"#EXT-X-BYTERANGE:(\d+)@(\d+)")
 MAP = re.compile(r'#EXT-X-MAP:URI="([^"]*)",BYTERANGE="(\d+)@0"')
 MAX_IN_SPAN = 100
 MIN_SECONDS = 0.001
-PEAK_SPAN = (0.5, 1.5)  # limits of a measured run in target durations (RFC 8216, 4.1)
+# minimum and maximum length of a run whose bit rate is measured, in target durations (RFC 8216, 4.1)
+PEAK_SPAN = (0.5, 1.5)
 
 
 class RenditionNotAvailable(Exception):
-    """The rendition is useless for this video; the message states why."""
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,9 @@ class HlsRendition:
 
 
 def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each reason has its line
-    """Return a sentence why the video cannot be a stream copy, or None.
+    """Return a sentence why the video cannot be copied into HLS, or None if it can.
 
-    Browsers agree only on H.264 in fragmented MP4.
+    H.264 in fragmented MP4 is the only format that all browsers play.
     """
     facts = source.facts
     if facts.codec != "h264":
@@ -94,7 +96,7 @@ def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each 
     if not source.times_pictures:
         return "The video has no frame times."
     if source.hides_pictures:
-        # Fragmented MP4 would show hidden pictures and delay the sound.
+        # In fragmented MP4, players would show the pictures that an edit list hides, and delay the sound.
         return "It was cut without re-encoding, and players would show the removed parts."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
         return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for segments."
@@ -114,7 +116,6 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     sound = source.sound
     if sound is not None and sound.codec == "aac" and sound.profile in PLAYABLE_SOUNDS:
         tracks.append(Track(sound.track))
-        # Removes the frame headers of AAC in MPEG-TS.
         options |= {"c:a": "copy", "bsf:a": f"aac_adtstoasc,{WITHOUT_PRIMING}"}
     elif sound is not None:
         tracks.append(sound_of(sound))
@@ -140,7 +141,7 @@ def make_rung(
     if rung.lines > min(facts.width, facts.height):
         raise RenditionNotAvailable(f"The video has fewer than {rung.lines} lines.")
     tracks = [picture_of(source, (rung.width, rung.height), max_fps=MAX_FPS)]
-    # Keep the time base: rounding would shift pictures of a variable rate.
+    # Keep the source's time base: with another one, rounding would shift the pictures of a variable-rate video.
     timed = {"fps_mode": "vfr", "enc_time_base:v": "demux", "g": 10 * MAX_FPS, "force_key_frames": KEYFRAMES}
     options = encoding(source, program, crf=23, maxrate=rung.bits, bufsize=2 * rung.bits, **timed)
     if source.sound is not None:
@@ -160,7 +161,8 @@ def _make(
     stream = {
         "f": "hls", "hls_time": SEGMENT_SECONDS, "hls_playlist_type": "vod", "hls_segment_type": "fmp4",
         "hls_flags": "single_file+independent_segments", "hls_segment_filename": MEDIA, **OWN_CLOCK,
-        # Store earlier sound in the previous segment; players that start here would show pictures late.
+        # Store early sound in the previous segment; otherwise players that start in this segment would show pictures
+        # late.
         "audio_preload": round(decoded_early * 1e6),
     }  # fmt: skip
     program.make(folder / PLAYLIST, source, tracks, {**options, **stream}, on_progress=on_progress)
@@ -192,7 +194,7 @@ def read_playlist(text: str) -> Playlist:
 
 
 def peak_bit_rate(segments: Sequence[tuple[float, int]], target: float) -> int:
-    """Return peak bits a second over runs of 0.5 to 1.5 target durations (RFC 8216, 4.1)."""
+    """Return the peak bits a second over runs of 0.5 to 1.5 target durations (RFC 8216, 4.1)."""
     least, most = (share * target for share in PEAK_SPAN)
     peak = 0.0
     for first in range(len(segments)):

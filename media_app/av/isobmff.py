@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-# Bytes of fixed fields before inner boxes.
+# Bytes of fixed fields in a box, before its inner boxes.
 FULL_BOX = 4
 ENTRY_FIELDS = {b"avc1": 78, b"avc3": 78, b"mp4a": 28}
 SAMPLES_OF_STSD = 8
 DECODER_SPECIFIC = 5
 LONG_OBJECT_TYPE = 31
-MAX_BEFORE_MOOV = 4096  # maximum bytes before the ``moov`` box
+MAX_BEFORE_MOOV = 4096  # maximum bytes before the ``moov`` box; later boxes are not searched
 
 
 def codecs_of(header: bytes) -> str:
-    """Return codec names (RFC 6381) such as ``avc1.64001f,mp4a.40.2``. Raises ValueError for others."""
+    """Return codec names (RFC 6381) such as ``avc1.64001f,mp4a.40.2``. Raises ValueError for unknown codecs."""
     names = {
         name
         for moov in boxes(header, b"moov")
@@ -28,7 +28,7 @@ def codecs_of(header: bytes) -> str:
     }
     if not names:
         raise ValueError("The header has no track.")
-    return ",".join(sorted(names))  # alphabetical order puts the picture first
+    return ",".join(sorted(names))
 
 
 def header_of(path: Path) -> bytes:
@@ -72,9 +72,8 @@ def _entries(content: bytes) -> Iterator[str]:
 
 
 def _object_type(descriptors: bytes) -> int:
-    """Return the audio object type (ISO/IEC 14496-1, 7.2.6; 14496-3, 1.6.2.1)."""
     at = 0
-    skips = {3: 3, 4: 13}  # bytes of fixed fields by outer descriptor tag
+    skips = {3: 3, 4: 13}  # bytes of fixed fields to skip, by the tag of the enclosing descriptor
     while at < len(descriptors):
         tag = descriptors[at]
         at += 1

@@ -12,15 +12,15 @@ from media_app.av.source import Sound, Source
 
 HEIGHTS = (1080, 720, 480, 360)
 MAX_FPS = 60
-# Peak bits a second at 30 frames a second, by lines.
+# Peak bits a second at 30 frames a second, by the picture's lines.
 PEAK_BITS = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
 MIN_BITS = 400_000
-FAST_FPS = 32  # frames a second above which rungs get more bits
+FAST_FPS = 32  # frames a second above which an HLS rendition gets 1.5 times the bits
 FAST_SHARE = 1.5
 SOUND_BITS = 128_000
 SOUND_RATE = 48_000
-TAIL_SECONDS = 1.0  # seconds of sound kept beyond the claimed duration
-# PQ and HLG (ITU-T H.273, table 3); grey in 8 bits unless tone-mapped.
+TAIL_SECONDS = 1.0  # seconds by which encoded sound may exceed the claimed duration before it is cut
+# HDR transfer functions PQ and HLG (ITU-T H.273, table 3); they look grey in 8 bits unless tone-mapped.
 HDR_TRANSFERS = frozenset({16, 18})
 TO_SDR = (
     Filter("zscale", (), (("t", "linear"), ("npl", 100))), Filter("format", ("gbrpf32le",)),
@@ -31,7 +31,7 @@ TO_SDR = (
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """An encoded size. lines: requested shorter side. bits: peak bits a second of the picture."""
+    """A size to encode. lines: requested pixels of the shorter side. bits: peak bits a second of the picture."""
 
     lines: int
     width: int
@@ -69,14 +69,13 @@ def fitted(facts: VideoFacts, lines: int) -> tuple[int, int]:
 
 
 def round_down_even(side: int) -> int:
-    """Return the next lower even number, at least 2, for 4:2:0."""
     return max(2, side // 2 * 2)
 
 
 def picture_of(source: Source, size: tuple[int, int], *, max_fps: int | None = None) -> Track:
-    """Return the picture at ``size`` in square pixels, 8 bit 4:2:0."""
+    """Return the picture track scaled to ``size``, with square 8-bit 4:2:0 pixels."""
     facts = source.facts
-    # Deinterlace before scaling mixes the lines of both fields.
+    # Deinterlace first: scaling would mix the lines of both fields.
     whole = (Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))),) if facts.is_interlaced else ()
     fewer = (Filter("fps", (max_fps,)),) if max_fps is not None and facts.fps > max_fps else ()
     shaped = (Filter("scale", size, (("flags", "bicubic"),)), Filter("setsar", (1,)))
@@ -96,11 +95,11 @@ def encoding(source: Source, ffmpeg: Ffmpeg, **options: Any) -> dict[str, Any]:
 
 
 def encoded_sound(source: Source) -> dict[str, Any]:
-    """Return AAC options. Stereo would make mono sound 3 dB quieter."""
+    """Return options for AAC with the source's number of channels, at most 2; mono as stereo would be 3 dB quieter."""
     if source.sound is None:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # Some outputs keep a late start.
+        # The time limit includes the delay of a late start, because some output formats keep that delay.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

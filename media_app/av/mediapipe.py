@@ -1,4 +1,4 @@
-"""Loader of MediaPipe from its own folder, with conflicting dependencies."""
+"""Loader of MediaPipe from a separate folder, because its dependencies conflict with ours."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ FOLDER = Path(sys.prefix) / "pose"
 
 
 def solution(name: str) -> Any:
-    """Import a MediaPipe solution such as ``face_mesh``. Raises ImportError if it is not installed."""
     if str(FOLDER) not in sys.path:
         sys.path.insert(0, str(FOLDER))
     os.environ.setdefault("GLOG_minloglevel", "2")
-    # MediaPipe imports matplotlib only for drawing.
+    # MediaPipe uses matplotlib only for drawing, so import an empty module instead.
     for module in ("matplotlib", "matplotlib.pyplot"):
         sys.modules.setdefault(module, types.ModuleType(module))
     sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]  # type: ignore[attr-defined]

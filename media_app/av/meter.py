@@ -12,12 +12,12 @@ from av.filter import Graph
 
 from media_app.av.audio_splice import LAYOUTS, Samples
 
-SILENCE = -69.9  # LUFS of silence; the filter reports -70 below its gate
+SILENCE = -69.9  # LUFS below which sound counts as silence; FFmpeg's filter reports -70 for it
 INTEGRATED, PEAK = "lavfi.r128.I", "lavfi.r128.true_peak"
 
 
 class Meter:
-    """A loudness meter for consecutive blocks. rate: samples a second. true_peak: whether to measure it (slower)."""
+    """A loudness meter for consecutive blocks. rate: samples a second. true_peak: whether to measure the true peak."""
 
     def __init__(self, rate: int, channels: int, *, true_peak: bool = False) -> None:
         self._rate, self._layout = rate, LAYOUTS[channels]

@@ -26,8 +26,8 @@ from media_app.av.smart_cut import open_output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
-REORDER_WINDOW = 40  # pictures buffered to compute decoding times; no codec reorders more
-# Codecs that MP4 carries, with the sample entry that players know.
+REORDER_WINDOW = 40  # number of pictures buffered to compute decoding times; no codec reorders more
+# Picture codecs that MP4 can contain, with the sample entry that players expect.
 MP4_PICTURES = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v",
@@ -35,15 +35,15 @@ MP4_PICTURES = {
 MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # sound codecs that browsers play from MP4
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
-# Sound codecs of the intermediate MOV; Matroska rounds timestamps to milliseconds.
+# Sound codecs that use MOV as intermediate format, because Matroska rounds timestamps to milliseconds.
 MOV_SOUNDS = MP4_SOUNDS | {"ac3", "eac3", "mp2", "alac", "pcm_s16le", "pcm_s24le"}
 FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # maximum seconds of a sound packet; MP4 durations include jumps
-JOINT_SECONDS = 0.003  # minimum seconds of a real gap or overlap between sound packets
-COPY_SHARE = 0.25  # copying's share of the progress before an encode
+MAX_PACKET = 2  # maximum seconds of a sound packet; longer MP4 durations include a jump and are ignored
+JOINT_SECONDS = 0.003  # minimum seconds of a gap or overlap between sound packets; smaller ones come from rounding
+COPY_SHARE = 0.25
 
 
 def normalize(
@@ -79,7 +79,7 @@ def normalize(
                 made = own / ("between.mov" if fits_mov else "between.mkv")
                 try:
                     _remux(scan, streams, made, size=container.size, report=lambda share: report(share * COPY_SHARE))
-                except ValueError:  # ffmpeg reads the original: no container here carries the codec
+                except ValueError:  # no container here can contain the codec, so ffmpeg reads the original
                     made = source
             else:
                 _remux(scan, streams, made, size=container.size, report=report)
@@ -126,9 +126,9 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
 
 
 class _Sound:
-    """Output timestamps of sound. first: seconds before which packets are dropped.
+    """Output timestamps of sound packets. first: seconds before which packets are dropped.
 
-    Players ignore small overlaps, so a packet is dropped once they add up to half of it.
+    Players ignore small overlaps, so once the overlaps add up to half a packet, a packet is dropped.
     """
 
     def __init__(self, made: Stream, first: float) -> None:
@@ -137,7 +137,7 @@ class _Sound:
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
         self._last: int | None = None
         self._end = float("-inf")
-        self._overlap = 0.0  # seconds of overlap so far; gaps are negative
+        self._overlap = 0.0  # sum of overlaps so far in seconds; gaps count as negative
 
     def add(self, placed: PlacedPacket) -> Iterator[Packet[Any]]:
         packet = placed.packet
@@ -218,6 +218,5 @@ def _encode(path: Path, target: Path, size: tuple[int, int] | None, program: Ffm
         options["tag:v"] = tag
     sounds = [Track(source.sound.track)] if source.sound else []
     options |= {"f": "mp4", "copyts": None, "movflags": "+faststart"}
-    # Originals of streaming formats may start late.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"} if source.origin > 0 else {}
     program.make(target, source, [picture, *sounds], options, on_progress=report, reading=reading)

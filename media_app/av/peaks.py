@@ -22,7 +22,7 @@ from media_app.av.source import Progress, Source
 NAME = "peaks.json"
 MIME_TYPE = "application/json"
 PAIRS = 1500
-BLOCK_SAMPLES = 1 << 16  # samples evaluated at once
+BLOCK_SAMPLES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class Peaks:
 
 
 def make_peaks(path: Path, source: Source, on_progress: Progress | None = None) -> Peaks:
-    """Write the peaks of ``source``, which must have sound. Raises :class:`MediaError`, OSError."""
     assert source.sound is not None
     rate = source.sound.sample_rate
     total = max(1, math.ceil(source.facts.duration * rate))
@@ -87,7 +86,6 @@ def _blocks(source: Source, rate: int) -> Iterator[tuple[int, NDArray[np.int16]]
     gathered: list[NDArray[np.int16]] = []
     start = count = 0
     for at, samples in _mixed(source, rate):
-        # Container time bases round timestamps, so small gaps are ignored.
         if gathered and (abs(at - (start + count)) > rate // 50 or count >= BLOCK_SAMPLES):
             yield start, np.concatenate(gathered)
             gathered, count = [], 0
@@ -127,4 +125,4 @@ def _frames(source: Source) -> Iterator[AudioFrame]:
                 except av.error.InvalidDataError:
                     continue
         except av.error.FFmpegError:
-            return  # damaged from here on; keep the peaks so far
+            return  # the rest is damaged; keep the peaks so far

@@ -34,19 +34,20 @@ from vodplatform.core.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
-VFR_JITTER = 0.1  # minimum deviation of frame durations, in frames, beyond rounding
-RATE_ROUNDING = Fraction(1, 5000)  # maximum relative rounding error; 30 and 29.97 differ by 0.001
-RATE_ERROR = Fraction(1, 4)  # maximum drift from a usual rate over the file, in frames
-RATE_HOLES = 0.005  # minimum relative difference of the mean rate if pictures are missing
+VFR_JITTER = 0.1  # minimum deviation of a frame's duration, in frames, that rounding does not explain
+# maximum relative difference at which a rate counts as a usual rate; 30 and 29.97 differ by 0.001
+RATE_ROUNDING = Fraction(1, 5000)
+RATE_ERROR = Fraction(1, 4)  # maximum drift, in frames over the file, at which a usual rate replaces the measured rate
+RATE_HOLES = 0.005  # minimum relative difference of mean and steady frame rate; if reached, pictures are missing
 RATE_DENOMINATOR = 1_000_000
-VFR_SHARE = 0.01  # maximum share of irregular frames at a constant rate
+VFR_SHARE = 0.01  # maximum share of irregular frames in a video of constant frame rate
 
-MIN_SIDE = 16  # minimum pixels of a side; scalers fail below it
+MIN_SIDE = 16  # minimum pixels of a picture's side; scalers fail on smaller pictures
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """Limits for a file's claims: pixels of a side and of a frame, seconds."""
+    """Maximum values that a file may claim: pixels of a side, pixels of a frame, seconds."""
 
     max_side: int = 16384
     max_pixels: int = MAX_PIXELS
@@ -66,8 +67,8 @@ class VideoFacts:
 
     duration: seconds. start: container seconds at ``currentTime`` 0. fps: mean rate. width, height: displayed pixels.
     coded_width, coded_height: stored pixels. rotation: clockwise degrees. bit_rate: bits a second, 0 if unknown.
-    truncated: whether the index names missing bytes. color_transfer: ITU-T H.273. recording: if it needs a normalised
-    copy, duration and start are the copy's.
+    truncated: whether the index names bytes missing in the file. color_transfer: ITU-T H.273. recording: the
+    recording's faults; if they need a normalised copy, duration and start describe the copy.
     """
 
     container: str
@@ -134,12 +135,11 @@ def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotatio
     return (height, stretched) if rotation % 180 else (stretched, height)
 
 
-# Limits of pixel width over height; narrower pixels would hide a huge stored picture.
+# Limits of a pixel's width divided by its height; beyond them, a huge stored picture could have a small displayed size.
 MIN_RATIO, MAX_RATIO = Fraction(1, 3), Fraction(3)
 
 
 def sample_aspect_ratio(stream: VideoStream, frame: VideoFrame | None = None) -> Fraction:
-    """Return pixel width over height; 1 if unknown or implausible."""
     ratio = stream.sample_aspect_ratio
     return ratio if ratio and MIN_RATIO <= ratio <= MAX_RATIO else Fraction(1)
 
@@ -163,7 +163,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
-        # The mean rate includes gaps; prefer the steady rate if it differs.
+        # The mean rate includes gaps between frames; prefer the steady rate if it differs.
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
@@ -209,7 +209,7 @@ def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
 def _first_frame(container: av.container.InputContainer, stream: VideoStream, limits: ProbeLimits) -> VideoFrame:
     context = stream.codec_context
     context.thread_count = 1
-    # The video's sequence header may claim another size.
+    # Limit the decoder, because the video's sequence header may claim a larger size than the container.
     context.options = {"max_pixels": str(limits.max_pixels)}
     for packets, packet in enumerate(demux(container, stream)):
         try:
@@ -244,7 +244,7 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Reordering leaves the last few timestamps incomplete.
+    # Pictures are reordered, so some timestamps near the end of the list are still missing.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 
@@ -265,7 +265,7 @@ def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
 
 
 def _steady_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
-    """Return the rate of frames without gaps, or a usual rate with under a quarter frame of drift."""
+    """Return the frame rate without gaps, or a usual rate if it drifts less than a quarter frame over the file."""
     steps = [later - earlier for earlier, later in pairwise(timestamps)]
     median = sorted(steps)[len(steps) // 2]
     steady = [step for step in steps if abs(step - median) <= max(1, VFR_JITTER * median)]
@@ -286,7 +286,7 @@ def _usual_rate(rate: Fraction) -> Fraction:
 
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
     if container.duration and container.duration > 0:
-        # MP4 counts from its first track's start, Matroska from zero.
+        # The duration in MP4 counts from the first track's start, in Matroska from zero.
         late = start_delay(container) if container.format.name.startswith("mov") else 0.0
         return container.duration / MICROSECONDS + late
     base = stream.time_base

@@ -20,11 +20,11 @@ SILENT_NAME = "silent.mp4"
 MIME_TYPE = "video/mp4"
 LINES = 720
 GOP_SECONDS = Fraction(1, 4)
-MAX_GOP = 30  # maximum frames between keyframes
+MAX_GOP = 30  # maximum number of frames from one keyframe to the next
 QUALITY = 21
-# Seconds after which the next picture is a keyframe, for variable rates.
+# Seconds after a keyframe at which the next picture becomes a keyframe, for variable frame rates.
 FORCED_SECONDS = 0.2
-# Codecs that MP4 carries, with the sample entry that players expect.
+# Codecs that MP4 can contain, with the sample entry that players expect.
 CARRIED = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v", "mjpeg": "mp4v",
@@ -33,8 +33,6 @@ CARRIED = {
 
 @dataclass(frozen=True, slots=True)
 class Mp4Rendition:
-    """A written MP4. bit_rate: mean bits a second. codecs: RFC 6381 names, or empty."""
-
     width: int
     height: int
     bit_rate: int
@@ -68,7 +66,7 @@ def gop_frames(facts: VideoFacts) -> int:
 
 
 def make_silent(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> Mp4Rendition:
-    """Copy the picture into ``silent.mp4``. Raises :class:`RenditionNotAvailable`, ConversionFailed, OSError."""
+    """Copy only the picture into ``silent.mp4``. Raises :class:`RenditionNotAvailable`, ConversionFailed, OSError."""
     facts = source.facts
     tag = CARRIED.get(facts.codec)
     if tag is None:
@@ -86,7 +84,7 @@ def _run(
     on_progress: Progress | None,
 ) -> None:  # fmt: skip
     options = {**options, "copyts": None, "f": "mp4", "movflags": "+faststart"}
-    # Keep the ``currentTime`` scale; ffmpeg would start at zero.
+    # Keep the original's ``currentTime``: by default, ffmpeg starts its output at zero.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"}
     program.make(path, source, tracks, options, on_progress=on_progress, reading=reading)
 

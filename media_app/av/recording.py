@@ -30,24 +30,25 @@ from media_app.av.container import (
 from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
-LATE_START = 5.0  # minimum seconds of a late start that are cut off
-SCAN_SECONDS = 10.0  # maximum seconds of a scan while a user waits
-RANGED_SECONDS = 2.0  # maximum seconds of a scan in the bucket
+LATE_START = 5.0  # minimum seconds by which a late start is removed in a copy
+SCAN_SECONDS = 10.0  # maximum seconds of scanning packets while a user waits
+RANGED_SECONDS = 2.0  # maximum seconds of scanning packets of a file in the bucket
 MAX_KEYFRAMES = 2000
-HEAD_BYTES = 1024  # bytes of a keyframe's head with its parameter sets
-MAX_SETS = 64  # maximum parameter sets decoded for their picture size
-MISSING_SECONDS = 0.5  # minimum difference in seconds of claimed and real duration
-MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05  # maximum unread end of a complete file
-SLICE, IDR_SLICE = 1, 5  # first and last H.264 unit type with pictures
-UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}  # mask, shift and types of sequence parameter sets
+HEAD_BYTES = 1024  # bytes of a keyframe that are searched for parameter sets
+MAX_SETS = 64  # maximum number of parameter sets that are decoded to find picture sizes
+MISSING_SECONDS = 0.5  # seconds by which the claimed duration exceeds the packets if a file's end is missing
+MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05  # maximum bytes, and share, of a complete file after its last packet
+SLICE, IDR_SLICE = 1, 5  # lowest and highest type of H.264 NAL units that contain pictures
+# By codec: mask and shift of the NAL unit type, and types of sequence parameter sets.
+UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}
 
 
 class CopyReason:
-    """Reasons for a normalised copy.
+    """Reasons to make a normalised copy of a file.
 
-    CONTAINER: browsers do not open it. INDEX: missing. LATE, BREAKS: clock starts late or breaks. SIZES: picture size
-    changes. CUT: end missing. TIMES: presentation times missing. ENTRIES: indexed pictures do not decode alone;
-    browsers fail.
+    CONTAINER: browsers do not open the container. INDEX: the index is missing. LATE: the clock starts late. BREAKS: the
+    clock breaks. SIZES: the picture size changes. CUT: the end is missing. TIMES: presentation times are missing.
+    ENTRIES: keyframes in the index are not decodable alone, so seeking fails in browsers.
     """
 
     CONTAINER = "container"
@@ -64,8 +65,9 @@ class CopyReason:
 class Recording:
     """The way a file was recorded.
 
-    reasons: :class:`CopyReason` values. duration: seconds. sizes: stored pixels, in order. clock_start: clock seconds
-    of a late start. claimed_duration: seconds, if the end is missing. is_complete: whether all packets were read.
+    reasons: :class:`CopyReason` values. duration: seconds. sizes: stored picture sizes, in order. clock_start: clock
+    seconds of a late start. claimed_duration: claimed seconds, if the end is missing. is_complete: whether all packets
+    were read.
     """
 
     reasons: tuple[str, ...] = ()
@@ -84,8 +86,9 @@ def inspect(
 ) -> Recording:
     """Return how a file was recorded.
 
-    Packets are scanned if head and index leave doubts. duration: claimed seconds. truncated: whether the index names
-    missing bytes. seconds: maximum scan time. Raises :class:`media_app.av.container.MediaError`, PyAV's errors.
+    All packets are scanned if the header and index are not conclusive. duration: claimed seconds. truncated: whether
+    the index names bytes missing in the file. seconds: maximum scan time. Raises
+    :class:`media_app.av.container.MediaError`, PyAV's errors.
     """
     with open_media(path) as container:
         video = first_video(container)
@@ -99,7 +102,6 @@ def inspect(
             picture_end, *sound_ends = map(_end_by_index, streams_of(container))
             return Recording(duration=duration, picture_end=picture_end, sound_end=max(sound_ends, default=None))
         scan = PacketScan(container, streams_of(container))
-        # Bucket files are inspected again after download.
         stop = time.monotonic() + (min(seconds, RANGED_SECONDS) if str(path).startswith(PREFIX) else seconds)
         for number, _ in enumerate(scan.packets()):
             if not number % 1000 and time.monotonic() > stop:
@@ -131,9 +133,9 @@ def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[b
     if "ogg" in formats:
         return False
     if "matroska" in formats:
-        return True  # the index lists only keyframes
+        return True  # a Matroska index lists only keyframes
     if not video.frames or len(video.index_entries) < video.frames:
-        return True  # a fragmented MP4
+        return True  # a fragmented MP4 has no complete index
     stamps = sorted(entry.timestamp for entry in video.index_entries)
     base = video.time_base or Fraction(1, 1000)
     if any((later - earlier) * base > MAX_GAP for earlier, later in pairwise(stamps)):
@@ -156,7 +158,7 @@ def _keyframe_heads(container: InputContainer, video: VideoStream) -> Iterator[b
 
 
 def _is_idr(head: bytes, video: VideoStream) -> bool | None:
-    """Return whether an H.264 keyframe is an IDR picture, or None.
+    """Return whether an H.264 keyframe is an IDR picture; None if unknown.
 
     Chromium fails after a seek to other keyframes.
     """
@@ -188,7 +190,6 @@ class PacketScan:
         origin = float(max(start, presentation_origin(container)))
         self._unroller = PacketPlacer(streams, origin=origin, is_stream=is_stream)
         self._sizes = _PictureSizes(streams[0])
-        # Streams do not count duration from their clock's start.
         self._cut_off = 0.0 if is_stream else max(0.0, origin)
         self._has_bad_entries = False
         self._is_complete = False
@@ -215,7 +216,7 @@ class PacketScan:
     def _demuxed(self) -> Iterator[Packet[Any]]:
         try:
             yield from self._container.demux(*self._streams)
-        except (IndexError, av.error.FFmpegError):  # see :func:`media_app.av.container.demux`
+        except (IndexError, av.error.FFmpegError):
             return
 
     def recording(self, reasons: Sequence[str], claimed: float) -> Recording:
@@ -253,9 +254,9 @@ class PacketScan:
     def _misses_end(self, claimed: float) -> bool:
         if not self._is_complete or self._unroller.breaks:
             return False
-        others = len(self._container.streams) > len(self._streams)  # subtitles may end last
+        others = len(self._container.streams) > len(self._streams)  # subtitles may last longer than picture and sound
         is_indexed = "mov" in self._container.format.name
-        # An AVI has its index after its packets.
+        # An AVI's index follows its packets, so unread bytes prove nothing.
         unread = 0 if "avi" in self._container.format.name else self._container.size - self._position
         return (not others and not is_indexed and claimed > self._end_on_file + MISSING_SECONDS) or (
             unread > MAX_UNREAD_BYTES and unread > MAX_UNREAD_SHARE * self._container.size
@@ -263,7 +264,6 @@ class PacketScan:
 
 
 def streams_of(container: InputContainer) -> list[Stream]:
-    """Return the shown picture, then its program's decodable sounds."""
     picture = first_video(container)
     sounds = [one for one in container.streams.audio if one.codec_context is not None and one.codec_context.is_decoder]
     if "mpegts" in container.format.name and len(container.streams.video) > 1:
@@ -309,14 +309,12 @@ class _PictureSizes:
 
 
 def _vp8_size(head: bytes) -> tuple[int, int] | None:
-    """Return a VP8 keyframe's size (RFC 6386, 9.1)."""
     if head[3:6] != b"\x9d\x01\x2a":
         return None
     return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
 
 
 def _vp9_size(head: bytes) -> tuple[int, int] | None:
-    """Return a VP9 keyframe's size (VP9 bitstream specification, 6.2)."""
     if len(head) < 12 or head[0] & 0xFC != 0x80 or head[1:4] != b"\x49\x83\x42":
         return None
     bits = int.from_bytes(head[:12])

@@ -10,8 +10,9 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-ENOUGH_KEYFRAMES = 0.6  # minimum share of moments with an own keyframe
-WALK_SECONDS = 60.0  # maximum seconds of decoding before only keyframes are used
+# minimum share of the moments that have different nearest keyframes; with less, all frames are decoded
+ENOUGH_KEYFRAMES = 0.6
+WALK_SECONDS = 60.0  # maximum seconds of decoding all frames; the remaining moments get keyframes
 EARLY = 1e-3
 
 
@@ -20,7 +21,7 @@ def spread(duration: float, count: int) -> list[float]:
 
 
 def sample_pictures(video: VideoFile, moments: Sequence[float]) -> Iterator[Picture]:
-    """Yield distinct pictures near ``moments`` (seconds, ascending), in order; possibly fewer or none."""
+    """Yield distinct pictures near ``moments`` (seconds, ascending), in order; perhaps fewer than moments, or none."""
     chosen = nearest_keyframes(video, moments)
     found = False
     if len(chosen) >= ENOUGH_KEYFRAMES * len(moments):
@@ -52,7 +53,7 @@ def _keyframes(video: VideoFile, times: Sequence[float]) -> Iterator[Picture]:
 
 
 def _walk(video: VideoFile, moments: Sequence[float], keyframes: Sequence[float]) -> Iterator[Picture]:
-    """Yield the first frame at or after each moment; after a timeout, only keyframes."""
+    """Yield the first frame at or after each moment; after a timeout, the keyframe nearest to it."""
     stop = time.monotonic() + WALK_SECONDS
     wanted = list(moments)
     reached = -np.inf

@@ -1,7 +1,7 @@
-"""Cuts and joins of a video: complete GOPs are copied, edges are encoded.
+"""Cuts of a video and their join: complete GOPs are copied, and GOPs at the edges of parts are encoded.
 
-One sample entry holds the parameter sets of both under different numbers (ISO/IEC 14496-15, 5.3.3). Sound is encoded in
-one run, since joined AAC files each add priming.
+One sample entry holds the parameter sets of copied and encoded pictures under different numbers (ISO/IEC 14496-15,
+5.3.3). Sound is encoded in one run, because each AAC file in a join would add priming.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, 
 from media_app.av.ladder import picture_of, round_down_even
 from media_app.av.source import Progress, Source
 
-WHOLE = {"preset": "veryfast", "crf": 21}  # settings if all parts are encoded
-# Settings for edges: as good as veryfast at crf 17, twice as fast, half again as large.
+WHOLE = {"preset": "veryfast", "crf": 21}  # x264 settings if all parts are encoded
+# x264 settings for edges: quality of veryfast at crf 17 in half the time, with files half again as large.
 EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
-MIN_COPIED = 12  # minimum frames to copy; fewer are not worth an encode
-# seconds before the target for each seek attempt
+MIN_COPIED = 12  # minimum frames worth copying; with fewer, the complete part is encoded
+# seconds before the target to seek to, one value per attempt
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
-NEAR = 1e-3  # tolerance for equal times, in seconds
-STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe to seek to in streaming formats
-REORDER_SECONDS = 1.0  # seconds to read beyond the end because of reordering
-ENCODED_SHARE = 0.85  # encoding's share of the progress
+NEAR = 1e-3  # maximum difference of times that count as equal, in seconds
+STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe to seek to in streaming formats, whose seeks are inexact
+REORDER_SECONDS = 1.0  # seconds of packets to read beyond a part's end, since frames are stored in decoding order
+ENCODED_SHARE = 0.85
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedPart:
-    """A part's position.
+    """Position of a part in the output.
 
-    start, end: measured output seconds. source_start, source_end: source seconds of its first frame and the next after
-    it.
+    start, end: measured output seconds. source_start, source_end: source seconds of the part's first frame, and of the
+    frame after its last.
     """
 
     part: int
@@ -62,10 +62,10 @@ class PlacedPart:
 
 @dataclass(slots=True)
 class _Piece:
-    """A run of frames.
+    """A run of consecutive frames, copied or encoded.
 
-    stamps: timestamps in presentation order. entry: timestamp of the keyframe to decode from. decoded: timestamps in
-    decoding order, None until encoded. file: None if copied.
+    stamps: timestamps in presentation order. entry: timestamp of the keyframe at which decoding starts. decoded:
+    timestamps in decoding order, None until encoded. file: encoded file, None if copied.
     """
 
     stamps: list[int]
@@ -76,8 +76,6 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Part:
-    """A part to cut. number: index of the request. stop: timestamp after its last frame."""
-
     number: int
     stop: int
     pieces: list[_Piece] = field(default_factory=list)
@@ -119,7 +117,7 @@ def cut_parts(
 ) -> list[PlacedPart]:
     """Write ``parts`` (start, end in seconds of ``currentTime``) of ``source`` into an MP4.
 
-    Parts exclude the frame at ``end``. give: seconds by which a part may end early to avoid an encode. Raises
+    The frame at ``end`` is excluded. give: seconds by which a part may end early to avoid an encode. Raises
     :class:`ConversionFailed`, OSError, :class:`media_app.av.ffmpeg.ProgramMissing`,
     :class:`media_app.av.container.MediaError`.
     """
@@ -141,7 +139,6 @@ def cut_parts(
 
 
 def why_not_copied(source: Source) -> str | None:
-    """Return a sentence why no packet can be copied, or None."""
     facts = source.facts
     if facts.codec != "h264":
         return f"The picture is {facts.codec}, not H.264."
@@ -273,7 +270,7 @@ class _Cutter:
         )  # fmt: skip
         if begin is None:
             return []
-        soonest = [0] * len(stamps)  # earliest timestamp among later packets
+        soonest = [0] * len(stamps)
         behind = last if stamps[-1] >= last else 1 << 62
         for number in range(len(stamps) - 1, -1, -1):
             soonest[number] = behind
@@ -310,7 +307,7 @@ class _Cutter:
         timed: dict[str, Any] = {}
         trimmed: tuple[Filter, ...] = ()
         if self.is_stream:
-            # A seek lands on any packet, so trim by the file's clock.
+            # In streaming formats a seek may end at any packet, so trim by the file's timestamps.
             early = piece.entry * self.base - STREAM_MARGIN - self.origin
             reading, timed = {"ss": f"{float(max(Fraction(0), early)):.6f}", "noaccurate_seek": None}, {"copyts": None}
             cut = Filter("trim", (), (("start", f"{float(begin):.6f}"), ("end", f"{float(end):.6f}")))
@@ -318,7 +315,7 @@ class _Cutter:
         elif self.origin:
             reading = {"ss": f"{float(begin - self.origin):.6f}", "t": f"{float(end - begin):.6f}"}
         else:
-            # By default, ffmpeg counts from the first track's start.
+            # By default, ffmpeg's seek times count from the first track's start; count from zero instead.
             reading = {"seek_timestamp": 1, "ss": f"{float(begin):.6f}", "t": f"{float(end - begin):.6f}"}
         facts = self.source.facts
         options: dict[str, Any] = {
@@ -371,7 +368,7 @@ class _Cutter:
                 raise _CannotJoin
         shown = sorted(times)
         if len(shown) != len(piece.stamps):
-            # Frames are missing, so use the encoded file's own times.
+            # The encoded file has fewer frames than the source, so use the encoded file's times.
             begin = piece.stamps[0]
             piece.stamps = sorted({begin + round((time - shown[0]) / self.base) for time in shown})[: len(shown)]
             if len(piece.stamps) != len(shown):
@@ -406,7 +403,6 @@ class _Cutter:
         return stream
 
     def pictures(self, parts: Sequence[_Part], delay: int, stream: VideoStream) -> Iterator[tuple[float, Packet[Any]]]:
-        """Yield (decoding time in seconds, packet) on the output's clock."""
         base = 0
         for part in parts:
             ends = dict(pairwise([*part.stamps, part.stop]))
@@ -421,7 +417,6 @@ class _Cutter:
             base += part.stop - part.first
 
     def packets_of(self, piece: _Piece) -> Iterator[tuple[Packet[Any], int, int]]:
-        """Yield (packet, timestamp, n-th presentation timestamp for the n-th packet)."""
         assert piece.decoded is not None
         if piece.file is not None:
             with _reading(piece.file) as made:
@@ -485,9 +480,9 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 
 @contextmanager
 def open_output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
-    """Open a media file for writing, an MP4 with its index first.
+    """Open a media file for writing; an MP4 gets its index first.
 
-    verb: participle for errors. Raises OSError, :class:`ConversionFailed`.
+    verb: participle for the error message, such as "cut". Raises OSError, :class:`ConversionFailed`.
     """
     options = {"movflags": "+faststart", **options} if format == "mp4" else options
     try:

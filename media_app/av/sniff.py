@@ -9,25 +9,25 @@ from typing import Literal
 
 Family = Literal["video", "image", "audio"]
 
-ENOUGH_BYTES = 512  # sufficient first bytes; up to 4 096 are more reliable
+ENOUGH_BYTES = 512  # first bytes needed to detect a file's kind; up to 4 096 are more reliable
 BOX_HEADER = 8
-CUT_PACKETS = 8  # minimum packets of a stream that begins within a packet
+CUT_PACKETS = 8  # minimum transport packets to recognise a stream whose first packet is cut
 TS_SYNC = 0x47
 TS_PACKET = 188
-M2TS_PACKET = 192  # TS packet with four bytes of arrival time
+M2TS_PACKET = 192
 M2TS_LEAD = 4
 STILL_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"crx "})
 SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 M4V_BRANDS = frozenset({b"M4V ", b"M4VH", b"M4VP"})
 MOVIE_CHILDREN = frozenset({b"mvhd", b"cmov", b"iods", b"trak", b"udta", b"meta", b"mvex"})
 PADDING = frozenset({b"wide", b"free", b"skip", b"pnot", b"PICT"})
-# Ogg sound streams' first bytes; unknown codecs count as pictures.
+# First bytes of Ogg streams with sound; streams of unknown codecs count as pictures.
 OGG_SOUNDS = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC", b"PCM     ", b"CELT    ")
 OGG_NEITHER = (b"fishead\0", b"fisbone\0")
 MP3_BIT_RATES = {
-    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # MPEG-1
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG-2
-    0: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG-2.5
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # kbit/s in MPEG-1 Audio
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # kbit/s in MPEG-2 Audio
+    0: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # kbit/s in MPEG-2.5 Audio
 }
 MP3_SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 AAC_SAMPLE_RATES = 13
@@ -99,7 +99,7 @@ def _iso_media(head: bytes) -> Kind | None:
             return _branded(head[at + BOX_HEADER : at + size]) if 16 <= size <= 4096 else None
         if kind == b"moov":
             return MOV if head[at + 12 : at + 16] in MOVIE_CHILDREN else None
-        # A box length made of letters means text.
+        # If the four bytes of the box length are letters, the file is a text.
         if kind not in PADDING | {b"mdat"} or _is_text(head[at : at + 4]):
             return None
         if kind == b"mdat":
@@ -124,7 +124,7 @@ def _branded(brands: bytes) -> Kind | None:
         return M4V
     if major[:3] in (b"3gp", b"3g2"):
         return THREE_GP
-    # Cameras use own major brands, so compatible brands decide.
+    # Cameras use major brands of their own, so compatible brands decide.
     return MOV if listed == {b"qt  "} else MP4
 
 
@@ -166,7 +166,7 @@ def _ogg(head: bytes) -> Kind | None:
 
 
 def _ogg_starts(head: bytes) -> Iterator[bytes]:
-    """Yield the start of each stream's first packet; these pages come first (RFC 3533)."""
+    """Yield the first bytes of each Ogg stream; their first pages begin the file (RFC 3533)."""
     at = 0
     while head[at : at + 5] == b"OggS\0" and at + 27 <= len(head) and head[at + 5] & 2:
         segments = head[at + 26]
@@ -190,7 +190,7 @@ def _streams(head: bytes) -> Kind | None:
 
 def _is_transport(head: bytes, lead: int, packet: int, least: int) -> bool:
     places = range(lead, len(head) - 3, packet)
-    # Valid packets have no error flag, no reserved scrambling key, and some content.
+    # A valid transport packet has no error flag, no reserved scrambling value, and some content.
     return len(places) >= least and all(
         head[at] == TS_SYNC and not head[at + 1] & 0x80 and head[at + 3] >> 6 != 1 and head[at + 3] & 0x30
         for at in places
@@ -209,14 +209,13 @@ def _bare_sound(head: bytes) -> Kind | None:
     for length_of, kind in ((_mp3_frame, MP3), (_adts_frame, AAC)):
         length = length_of(head, at)
         following = at + length
-        # Random bytes may look like a frame, so check the next.
+        # Random bytes may look like an audio frame, so check the next frame too.
         if length and (following + HEADER_IN_SIGHT > len(head) or length_of(head, following)):
             return kind
     return None
 
 
 def _mp3_frame(head: bytes, at: int) -> int:
-    """Return the MPEG layer III frame's bytes, or 0 (ISO 11172-3, 2.4.1.3)."""
     if at + 4 > len(head) or head[at] != 0xFF or head[at + 1] & 0xE6 != 0xE2:
         return 0
     version, bits, rate = head[at + 1] >> 3 & 3, head[at + 2] >> 4, head[at + 2] >> 2 & 3
@@ -227,7 +226,6 @@ def _mp3_frame(head: bytes, at: int) -> int:
 
 
 def _adts_frame(head: bytes, at: int) -> int:
-    """Return the ADTS frame's bytes, or 0 (ISO 13818-7, 6.2)."""
     if at + HEADER_IN_SIGHT > len(head):
         return 0
     if head[at] != 0xFF or head[at + 1] & 0xF6 != 0xF0 or head[at + 2] >> 2 & 15 >= AAC_SAMPLE_RATES:

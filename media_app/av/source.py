@@ -14,14 +14,12 @@ from av.video.stream import VideoStream
 from media_app.av.container import demux, first_video, open_media, presentation_origin, start_delay
 from media_app.av.probe import VideoFacts, probe_container
 
-Progress = Callable[[float], None]  # callback for the finished share, 0 to 1
-INDEXED_FRAMES = 0.9  # minimum share of frames in an index with all keyframes
+Progress = Callable[[float], None]
+INDEXED_FRAMES = 0.9  # minimum share of frames in the index; with less, the index may lack keyframes
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The sound that players play. track: its number. profile: FFmpeg's name, or empty."""
-
     track: int
     codec: str
     profile: str
@@ -33,9 +31,9 @@ class Sound:
 class Source:
     """A file to ingest.
 
-    track: video track number. origin: see :func:`media_app.av.container.presentation_origin`. late: seconds until the
-    first track. keyframe_gap: maximum seconds between keyframes, or None. decoded_early: seconds from decoding to
-    presentation of a keyframe.
+    track: number of the video track. origin: container seconds at ``currentTime`` 0. late: seconds until the first
+    track starts. keyframe_gap: maximum seconds between keyframes, or None if unknown. decoded_early: seconds from the
+    decoding to the presentation of a keyframe.
     """
 
     path: Path

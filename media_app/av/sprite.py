@@ -1,4 +1,4 @@
-"""A sheet of small pictures of a video, and its WebVTT."""
+"""Sheet of thumbnails of a video (sprite), and the WebVTT file that maps times to thumbnails."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LONGER_SIDE = 160
 MIN_SIDE = 16
 QUALITY = 75
 MAX_BYTES = 2_000_000
-# Seconds between thumbnails; the first fitting MAX_THUMBS is used.
+# Possible seconds between thumbnails; the first value that needs at most MAX_THUMBS is used.
 INTERVALS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 300)
-MIN_CUE = 0.001  # minimum seconds of a cue, WebVTT's resolution
+MIN_CUE = 0.001  # minimum seconds of a WebVTT cue, the resolution of its times
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ def thumb_size(width: int, height: int) -> tuple[int, int]:
 
 
 def cue_starts(times: Sequence[float], duration: float) -> tuple[list[float], list[int]]:
-    """Return cue starts in seconds, and the indexes of their pictures.
+    """Return the start of each cue in seconds, and the index of the cue's picture.
 
-    Every time shows its nearest picture. times: seconds, ascending.
+    At every time, the nearest picture is shown. times: seconds of the pictures, ascending.
     """
     starts, kept = [0.0], [0]
     for number in range(1, len(times)):
@@ -95,7 +95,7 @@ def tile(thumbs: Sequence[Image], columns: int) -> Image:
 
 
 def web_vtt(edges: Sequence[float], boxes: Sequence[tuple[int, int, int, int]]) -> str:
-    """Return WebVTT whose cue n spans ``edges[n]`` to ``edges[n + 1]`` seconds.
+    """Return WebVTT in which cue n lasts from ``edges[n]`` to ``edges[n + 1]`` seconds.
 
     Cues contain spatial media fragments (W3C Media Fragments URI 1.0, 4.2.2).
     """

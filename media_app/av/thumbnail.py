@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from media_app.av.frames import Image
 
 MAX_SIDE = 1280
-MAX_PIXELS = 50_000_000  # maximum pixels of the uploaded picture, 150 MB decoded
+MAX_PIXELS = 50_000_000  # maximum pixels of an uploaded picture; decoded, it takes 150 MB
 MAX_PICTURE_SIDE = 30_000
 KINDS = (JPEG, PNG, WEBP)
 QUALITY = 85
 NAME = "thumbnail"
 HEAD_BYTES = 4096
-# JPEG markers of frame headers, which hold the size (ITU-T T.81, table B.1).
+# JPEG markers of frame headers, which contain the picture's size (ITU-T T.81, table B.1).
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xDA)}) - {0xD9}
 
@@ -57,25 +57,24 @@ def dimensions(content: bytes, kind: Kind) -> tuple[int, int]:
 
 
 def _png(content: bytes) -> tuple[int, int] | None:
-    """Return IHDR's size, the first chunk (PNG, 11.2.2)."""
     if len(content) < 24:
         return None
     return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
 def _jpeg(content: bytes) -> tuple[int, int] | None:
-    """Return the frame header's size; the largest of several, since decoders differ."""
+    """Return a JPEG's size from its frame header; with several headers the largest, since decoders differ."""
     found: tuple[int, int] | None = None
     at = 2
     while at + 4 <= len(content) and content[at] == 0xFF:
         marker = content[at + 1]
-        if marker == 0xFF:  # padding
+        if marker == 0xFF:
             at += 1
             continue
         if marker in JPEG_ALONE:
             at += 2
             continue
-        if marker in (0xD9, 0xDA):  # pixels follow
+        if marker in (0xD9, 0xDA):  # no frame header follows the pixels
             break
         length = int.from_bytes(content[at + 2 : at + 4])
         if marker in JPEG_FRAMES and at + 9 <= len(content):
@@ -88,7 +87,7 @@ def _jpeg(content: bytes) -> tuple[int, int] | None:
 
 
 def _webp(content: bytes) -> tuple[int, int] | None:
-    """Return the first chunk's size (RFC 6386, 9.1; RFC 9649, 2.7)."""
+    """Return a WebP's size from its first chunk (RFC 6386, 9.1; RFC 9649, 2.7)."""
     name, body = content[12:16], content[20:30]
     if len(body) < 10:
         return None
@@ -118,7 +117,7 @@ def make(source: Path, folder: Path) -> Made:
 
 
 def _decoded(content: bytes) -> Image:
-    # OpenCV may read another size from the header.
+    # Limit OpenCV too, since it may read a larger size from the header than our check did.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
     import cv2
     import numpy as np
@@ -127,7 +126,7 @@ def _decoded(content: bytes) -> Image:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
-            # This mode applies the EXIF orientation, which the thumbnail drops.
+            # This reading mode turns the picture by its EXIF orientation, because the thumbnail has no EXIF.
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as exc:
         raise UNREADABLE from exc

@@ -15,27 +15,28 @@ from typing import Any
 from av.packet import Packet
 from av.stream import Stream
 
-LOOK_AHEAD = 600  # packets buffered to find the other track's break
-LOOK_AHEAD_BYTES = 64 * 1024**2  # maximum bytes of that buffer
-REORDER_SECONDS = 1.0  # minimum seconds of a picture's step back beyond reordering
-REORDER_PICTURES = 20  # maximum pictures reordered by decoders
-MAX_GAP = 10.0  # maximum seconds without packets before a break (FFmpeg's -dts_delta_threshold)
-MAX_STILL = 1800.0  # same limit for a still screen without sound
-SOUND_TAIL = 0.1  # maximum seconds of sound dropped after a break's last picture
-NEAR_BREAK = 5.0  # maximum seconds between related breaks of two tracks
-STEP_SECONDS = 1.0  # maximum seconds from sound's small step back to its picture's break
-OVERLAP = 0.5  # maximum seconds of sound repeated at a transport stream's joint
-NEW_BREAK = 0.5  # minimum seconds between reported breaks
-SAME_MOMENT = 0.0006  # maximum seconds between timestamps equal before rounding
-PICTURE_SECONDS = Fraction(1, 30)  # seconds of a picture of unknown rate
-SOUND_SECONDS = 0.02  # seconds of a sound packet of unknown duration
+LOOK_AHEAD = 600  # maximum packets buffered to find the other track's clock break
+LOOK_AHEAD_BYTES = 64 * 1024**2
+REORDER_SECONDS = 1.0  # minimum seconds a picture's timestamp goes back at a clock break; smaller steps are reordering
+REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
+MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
+MAX_STILL = 1800.0  # maximum seconds between packets of a silent still screen in non-streaming formats
+SOUND_TAIL = 0.1  # maximum seconds of sound dropped to avoid a gap in the picture at a clock break
+NEAR_BREAK = 5.0  # maximum seconds by which the breaks of picture and sound differ if they have one cause
+STEP_SECONDS = 1.0  # maximum seconds from a small backward step of the sound to the picture's clock break
+OVERLAP = 0.5  # maximum seconds of sound repeated where transport streams were joined
+NEW_BREAK = 0.5  # minimum seconds between two breaks that are reported separately
+SAME_MOMENT = 0.0006  # maximum seconds between two timestamps that rounding made different
+PICTURE_SECONDS = Fraction(1, 30)  # seconds of a picture if the frame rate is unknown
+SOUND_SECONDS = 0.02  # seconds of a sound packet if its duration is unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
     """A point where a file's clock restarts or jumps.
 
-    at: presentation seconds. jump: seconds forward, None for a restart. track: ``video``, ``audio`` or empty for both.
+    at: presentation seconds. jump: seconds that the clock jumps forward, None if it restarts. track: ``video``,
+    ``audio`` or empty for both.
     """
 
     at: float
@@ -53,9 +54,9 @@ class PlacedPacket:
 class _Track:
     """State of one track.
 
-    packet_seconds: usual duration. last_stamp: latest timestamp since a break. shift: seconds from file to presentation
-    clock. end: presentation end. steady_end: end by usual durations, since MP4 durations include jumps. first_stamp:
-    keyframe timestamp after a break, or None.
+    packet_seconds: usual duration of a packet. last_stamp: latest timestamp since the last clock break. shift: seconds
+    to add to file times for presentation times. end: presentation end of the last packet. steady_end: the same by usual
+    durations, since MP4 durations include jumps. first_stamp: first keyframe's timestamp after a break, or None.
     """
 
     packet_seconds: float
@@ -85,7 +86,6 @@ class _Track:
             return stamp < before - OVERLAP
         if stamp > before:
             return False
-        # Pictures decoded before a keyframe are shown before it.
         if packet.is_keyframe or stamp < before - max(REORDER_SECONDS, REORDER_PICTURES * self.packet_seconds):
             return True
         return any(abs(stamp - one) < SAME_MOMENT for one in self.recent)
@@ -97,7 +97,6 @@ class _Track:
         return stamp > before + self.packet_seconds + gap
 
     def place(self, packet: Packet[Any], stamp: float) -> PlacedPacket | None:
-        """Return the placed packet, None if undecodable or repeated sound."""
         self.last_stamp = max(self.last_stamp, stamp)
         if self.is_picture:
             self.recent.append(stamp)
@@ -116,8 +115,8 @@ class _Track:
 class PacketPlacer:
     """Placement of packets on the presentation clock, in file order.
 
-    streams: the picture first. origin: file seconds that become 0. is_stream: whether long gaps are breaks. is_cut:
-    whether the file ends within a packet.
+    streams: tracks, the picture first. origin: file seconds that become time 0. is_stream: whether the format is a
+    streaming format, whose long gaps are breaks. is_cut: whether the file ends within a packet.
     """
 
     def __init__(self, streams: Sequence[Stream], *, origin: float, is_stream: bool) -> None:
@@ -169,7 +168,7 @@ class PacketPlacer:
             if usual := durations or steps:
                 track.packet_seconds = usual[len(usual) // 2]
             if track.is_picture and any(packet.is_keyframe for packet, _ in own):
-                track.first_stamp = None  # pictures before the first keyframe do not decode
+                track.first_stamp = None  # pictures before a file's first keyframe are not decodable
 
     def _next(self) -> PlacedPacket | None:
         track, packet, stamp = self._ahead.popleft()
@@ -185,7 +184,7 @@ class PacketPlacer:
             return True
         others = [other for other in self._tracks.values() if other is not track]
         if track.steps_back(stamp, track.last_stamp):
-            # A step back of the sound alone is a repetition, not a break.
+            # If only the sound's timestamps step back, the file repeats sound: no clock break.
             return any(other.breaks > track.breaks or self._breaks_near(other, track.last_stamp) for other in others)
         if not track.jumps(stamp, track.last_stamp):
             return False
@@ -194,7 +193,7 @@ class PacketPlacer:
         begun = [other for other in others if other.last_stamp > float("-inf")]
         if not begun:
             return track.jumps(stamp, track.last_stamp, self._still)
-        # A still screen has sound but no new pictures.
+        # A long gap in one track is no clock break if another track continues, as the sound of a still screen does.
         return not any(self._continues_between(other, track.last_stamp, stamp) for other in begun)
 
     def _continues_between(self, track: _Track, low: float, high: float) -> bool:
@@ -244,7 +243,7 @@ class PacketPlacer:
             if abs(shift - shifts[track.is_picture]) <= NEAR_BREAK:
                 starts.append(next_first)
                 shifts[other.is_picture] = max(shift, shifts.get(other.is_picture, shift))
-        # The picture continues without a gap, unless too much sound would be dropped.
+        # Continue the picture without a gap after a break, unless too much sound would be dropped.
         chosen = shifts.get(True, shifts.get(False, 0.0))
         if shifts.get(False, chosen) > chosen + SOUND_TAIL:
             chosen = shifts[False]

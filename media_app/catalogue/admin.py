@@ -34,9 +34,9 @@ from vodplatform.core.formatting import counted
 from vodplatform.core.records import audit
 
 MAX_REASON = 500
-MAX_COUNTED = 999  # maximum number counted in a queue
+MAX_COUNTED = 999  # maximum videos counted for a tab; above it, the tab shows "999+"
 MAX_SHOWN = 160
-# Queues of all moderators; administrators also have the deleted videos.
+# Filters of the list, each for a moderator's task; administrators also have the deleted videos.
 QUEUES = {
     "new": Q(reviewed_at=None),
     "reported": Q(pk__in=VideoReport.objects.filter(settled_at=None).values("video")),
@@ -59,7 +59,7 @@ class ReasonForm(ActionForm):
         widget=UnfoldAdminTextInputWidget(
             attrs={
                 "placeholder": "Reason", "aria-label": "Reason", "style": "height: 30px; min-width: 0; flex: 0 1 20rem",
-                # The browser checks this field: after a server error the list would lose its selected rows.
+                # Let the browser check this field: after a server error, the list would lose its selected rows.
                 "required": True, "x-init": "$el.form.noValidate = false",
             }
         ),
@@ -94,8 +94,6 @@ def brief(text: str) -> SafeString | str:
 
 
 def person(field: str, description: str) -> Callable[[Any, Any], str]:
-    """Return an admin column with a username. Django's own would link to the account."""
-
     @admin.display(description=description, ordering=f"{field}__username")
     def name(self: Any, row: Any) -> str:
         return str(getattr(row, field) or "–")
@@ -138,7 +136,7 @@ class WordsForm(forms.ModelForm):
 
 
 class CatalogueVideoForm(WordsForm):
-    """Form of an existing video that detects edits made since it was opened.
+    """Form of an existing video that detects edits by others since it was opened.
 
     The first save after another edit shows the current values as an error. Saving again overwrites them.
     """
@@ -156,7 +154,7 @@ class CatalogueVideoForm(WordsForm):
         self.initial.update(self.opened | {"tags": "\n".join(self.opened["tags"])})
         for name in (*services.MERGED_FIELDS, "is_hidden"):
             if name in self.fields:
-                # Changes are found by the values that the form showed, not by the row.
+                # Detect changes by comparing with the values that the form showed, not with the database row.
                 self.fields[name].show_hidden_initial = True
 
     @cached_property
@@ -197,7 +195,6 @@ class CatalogueVideoForm(WordsForm):
         )
 
     def changes(self) -> dict[str, Any]:
-        """Return the changed fields for :func:`media_app.catalogue.services.edit`."""
         names = [name for name in self.changed_data if name in (*services.MERGED_FIELDS, "is_hidden")]
         return {name: self.cleaned_data[name] for name in names}
 
@@ -226,7 +223,7 @@ class ReportForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        # Browsers send no disabled fields, so this field was enabled when the form opened.
+        # Browsers do not send disabled fields, so the outcome was editable when the form opened.
         sent = " ".join(self.data.get(self.add_prefix("outcome"), "").split())
         if self.instance.settled_at is not None and sent not in ("", self.instance.outcome):
             who = self.instance.settled_by or "Somebody"
@@ -279,7 +276,7 @@ class OperationInline(ReadOnlyMixin, TabularInline):
 
     @admin.display(description="value")
     def value(self, operation: CrdtOperation) -> str:
-        # Blank forms from a forged TOTAL_FORMS have no operation data.
+        # A client may forge TOTAL_FORMS; the added blank forms have no operation data.
         value = (operation.operation_data or {}).get("value", "–")
         return ", ".join(value) if isinstance(value, list) else str(value)
 
@@ -307,7 +304,7 @@ class ModeratedAdmin(AuditedModelAdmin):
             self.message_user(request, f"{report}: another moderator has already settled it.", messages.WARNING)
 
     def each(self, request: HttpRequest, rows: Iterable[Any], change: Callable[..., Any], done: str) -> None:
-        """Call ``change(id, by, reason=…)`` for each row, then show errors and the number of changes."""
+        """Call ``change(id, by, reason=…)`` for each selected row, then show errors and the number of changes."""
         reason = " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
         if not reason:
             self.message_user(request, "Nothing was changed. Enter a reason beside the action.", messages.ERROR)
@@ -365,7 +362,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
         rows = cast(VideoQuerySet, super().get_queryset(request)).in_catalogue(request_user(request))
         waiting = VideoReport.objects.filter(video=OuterRef("pk"), settled_at=None).order_by().values("video")
-        # A join would count the reports of the whole catalogue first.
+        # Count in a subquery: a join would first count the reports of the complete catalogue.
         reports = Coalesce(Subquery(waiting.annotate(count=Count("pk")).values("count")), 0)
         return with_answer_data(rows).select_related("job", "last_modified_by", "owner").annotate(open_reports=reports)
 
@@ -440,7 +437,6 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     @admin.display(description="trouble")
     def trouble(self, video: Video) -> str:
-        """Return the error of the last uploaded file, even if the previous file is shown."""
         return video.error_message or "–"
 
     @admin.display(description="version")
@@ -464,7 +460,6 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         return super().changelist_view(request, more)
 
     def queues(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """Return the tabs above the list. ``waiting``: number of new or reported videos, else 0."""
         user, chosen = request_user(request), request.GET.get(Queue.parameter_name, "")
         rows, found = Video.objects.in_catalogue(user).filter(deleted_at=None).order_by(), []
         for name in ["", *queues_of(user)]:
@@ -481,7 +476,6 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        """Show the form again, unsaved, if another edit arrived during the save."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as exc:

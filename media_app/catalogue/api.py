@@ -29,7 +29,8 @@ from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# Subtracted from ``server_time``: SQLite's clock counts milliseconds, so later operations may have the same time.
+# Subtracted from ``server_time``: SQLite's clock counts milliseconds, so a later operation may have the same time as
+# the answer.
 TICK = timedelta(milliseconds=1)
 
 
@@ -40,7 +41,7 @@ class CatalogueViewSet(ApiViewSet[Video]):
     permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """Always answer in JSON, also to browsers: one of these URLs looks like a page's."""
+        """Always answer in JSON, also to browsers: one URL of this API resembles a page's URL."""
         return JSONRenderer(), JSONRenderer.media_type
 
     def get_queryset(self) -> VideoQuerySet:
@@ -120,7 +121,7 @@ class VideoViewSet(CatalogueViewSet):
         responses={200: VideoSerializer},
     )
     def update(self, request: Request, video_id: UUID) -> Response:
-        """Change the fields that are sent; others stay. Allowed for moderators."""
+        """Change only the fields that are sent. Allowed for moderators."""
         return self._change(video_id)
 
     @extend_schema(
@@ -130,7 +131,7 @@ class VideoViewSet(CatalogueViewSet):
         responses={200: VideoSerializer},
     )
     def partial_update(self, request: Request, video_id: UUID) -> Response:
-        """Change the fields that are sent; others stay. The same as PUT."""
+        """Change only the fields that are sent, as PUT does."""
         return self._change(video_id)
 
     def _change(self, video_id: UUID) -> Response:
@@ -148,7 +149,7 @@ class VideoViewSet(CatalogueViewSet):
         responses={200: MessageSerializer},
     )
     def destroy(self, request: Request, video_id: UUID) -> Response:
-        """Delete a video, restorable for some time or for good. Allowed for administrators."""
+        """Delete a video. It can be restored for some time unless ``hard`` is true. Allowed for administrators."""
         self.get_object()
         user = self.admin()
         form = s.DeleteQuerySerializer(data=given(request))
@@ -193,7 +194,7 @@ class VideoViewSet(CatalogueViewSet):
     )
     @action(detail=True, url_path="sync")
     def sync_state(self, request: Request, video_id: UUID | None = None) -> Response:
-        """Return the current video and the operations that the client has not seen yet."""
+        """Return the current video and the operations that arrived after ``since``."""
         query = given(request)
         video_id = video_id or _video_id(query.get("video_id"))
         self.find(video_id)
@@ -211,14 +212,14 @@ class VideoViewSet(CatalogueViewSet):
         base, until, more = None, None, False
         with transaction.atomic():
             if tells:
-                # The lock makes later operations arrive after the time in the answer.
+                # Lock the video, so that later operations arrive later than the answer's time.
                 Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
             video = self.find(video_id)
             if tells:
                 base, until = services.base_of(video_id), services.last_arrival(video_id)
             now = services.database_time(video_id)
         if tells:
-            # Operations that arrived before ``until`` never change.
+            # Operations that arrived before ``until`` no longer change, so read them after releasing the lock.
             rows, more = services.operations_of(video_id, until, since, form.validated_data.get("limit"))
         return Response(
             {

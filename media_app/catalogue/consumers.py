@@ -19,7 +19,7 @@ from vodplatform.core.web import presence
 
 
 class CatalogueConsumer(WatchConsumer):
-    """Changes of the whole catalogue, without a snapshot and revision numbers."""
+    """Changes of all catalogue videos; clients get no initial snapshot and no revision numbers."""
 
     is_silent = True
     _last: dict[str, Any] | None = None
@@ -32,7 +32,7 @@ class CatalogueConsumer(WatchConsumer):
 
     async def watch_message(self, event: dict[str, Any]) -> None:
         message = event["message"]
-        # While a viewer moves between two audiences' groups, a change may arrive from both.
+        # While a viewer's audience changes, the same message may arrive from two groups.
         if message != self._last:
             self._last = message
             await self.send_json(message)
@@ -45,7 +45,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
     receive the names of all current editors.
     """
 
-    name = ""  # username of an editor; empty for a viewer
+    name = ""  # username if the viewer edits the video, else empty
     _is_there = False
     _people: list[presence.Person] = []
 
@@ -72,12 +72,11 @@ class CatalogueVideoConsumer(CatalogueConsumer):
             presence.add_socket(self._editors, self.channel_name, {"name": self.name}, self._tell_editors)
 
     async def _tell_editors(self, message: dict[str, Any]) -> None:
-        """Broadcast the editors connected to this process; silently dropped if Redis is down."""
         with contextlib.suppress(RedisError, OSError):
             await self.channel_layer.group_send(self._editors, {"type": "watch.presence", "message": message})
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
-        """Send the client a changed list of editors, unless it has always been the only editor."""
+        """Send the client a changed list of editors, unless it is and was the only editor."""
         people = presence.receive_announcement(self._editors, event["message"], self._tell_editors)
         if self._is_there and people != self._people and (len(people) > 1 or self._people):
             self._people = people
@@ -86,7 +85,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
     async def _recheck(self) -> bool:
         if not await super()._recheck():
             return False
-        if self._is_there and not self.name:  # lost the right to edit but may still watch
+        if self._is_there and not self.name:
             self._leave()
             await self.channel_layer.group_discard(self._editors, self.channel_name)
         elif self._is_there:

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 Clock = dict[str, int]
-# Actor of a video's initial values, older than any operation and seen by all.
+# Actor of the values at a video's creation, which are older than any operation and seen by every writer.
 BASE = ""
 MAX_TAGS = 50
 
@@ -54,7 +54,7 @@ class Order(StrEnum):
 
 
 def compare(one: Mapping[str, int], other: Mapping[str, int]) -> Order:
-    """Return the relation of ``one`` to ``other``; missing entries count as 0."""
+    """Return the relation of clock ``one`` to clock ``other``; a missing actor counts as 0."""
     actors = one.keys() | other.keys()
     behind = any(one.get(actor, 0) < other.get(actor, 0) for actor in actors)
     ahead = any(one.get(actor, 0) > other.get(actor, 0) for actor in actors)
@@ -64,7 +64,7 @@ def compare(one: Mapping[str, int], other: Mapping[str, int]) -> Order:
 
 
 def join(one: Mapping[str, int], other: Mapping[str, int]) -> Clock:
-    """Return the least clock that includes both clocks."""
+    """Return the smallest clock that includes both clocks."""
     joined = dict(one)
     for actor, counter in other.items():
         if counter > joined.get(actor, -1):
@@ -82,9 +82,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Single edit by one actor. timestamp: microseconds since 1970.
+    """Single edit by one actor.
 
-    clock: all operations that the writer had seen, and this one. state: edit history of a description.
+    timestamp: microseconds since 1970. clock: all operations that the writer had seen, including this one. state: edit
+    history of a description.
     """
 
     type: OperationType
@@ -104,12 +105,12 @@ class Operation:
 
     @property
     def covers(self) -> Clock:
-        """Clock of all operations seen before this one."""
+        """Clock of all operations that the writer had seen before this operation."""
         return {**self.clock, self.actor: self.counter - 1, BASE: 0}
 
 
 class Dots:
-    """Received counters of each actor, as sorted closed ranges."""
+    """Counters of the received operations of each actor, as sorted closed ranges."""
 
     def __init__(self, ranges: Mapping[str, list[list[int]]] | None = None) -> None:
         self.ranges: dict[str, list[list[int]]] = {
@@ -134,7 +135,6 @@ class Dots:
         return sum(last - first + 1 for ranges in self.ranges.values() for first, last in ranges)
 
     def clock(self) -> Clock:
-        """Return the greatest counter of each actor, sorted."""
         return {actor: ranges[-1][1] for actor, ranges in sorted(self.ranges.items())}
 
 
@@ -157,9 +157,9 @@ class Write(NamedTuple):
 
 @dataclass(slots=True)
 class Register:
-    """Uncovered writes of one field, by actor.
+    """Writes of one field that no later operation covers, by actor.
 
-    covered: clock of everything that any writer had seen. greatest: greatest write ever, shown if all are covered.
+    covered: joined clocks of all writers. greatest: greatest write ever, shown if all writes are covered.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
@@ -174,13 +174,12 @@ class Register:
         self._take(writes, other.covered)
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation and an uncovered write had not seen each other."""
+        """Return whether the operation conflicts with a write: neither writer had seen the other's edit."""
         if operation.counter <= self.covered.get(operation.actor, -1):
             return False
         return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())
 
     def value(self, otherwise: Any) -> Any:
-        """Return the shown value, or ``otherwise`` if the field was never written."""
         living = max(self.writes.values(), key=lambda write: write.key, default=self.greatest)
         return otherwise if living is None else living.value
 
@@ -198,7 +197,7 @@ class Register:
 
 
 class Addition(NamedTuple):
-    """An actor's newest addition of a tag. place: index in a ``set_tags`` list."""
+    """An actor's newest addition of a tag. place: the tag's index in a ``set_tags`` list."""
 
     counter: int
     timestamp: int
@@ -207,9 +206,9 @@ class Addition(NamedTuple):
 
 @dataclass(slots=True)
 class TagSet:
-    """Tags. added: additions by tag and actor. removed: clock of each tag's removals.
+    """Tags of a video. added: additions by tag and actor. removed: clock of each tag's removals.
 
-    cleared: clock of everything that ``set_tags`` operations had seen.
+    cleared: joined clocks of all ``set_tags`` operations.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)
@@ -218,7 +217,7 @@ class TagSet:
 
     @property
     def kept(self) -> int:
-        """Number of live tags and of remembered removals."""
+        """Number of current tags plus tags with remembered removals."""
         return len(self.added.keys() | self.removed.keys())
 
     def apply(self, operation: Operation) -> None:
@@ -227,8 +226,8 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # The clock includes the removal's own dot, so that :meth:`meets` finds operations unaware of the
-                # removal.
+                # The clock includes the removal itself, so that :meth:`meets` finds operations whose writers had not
+                # seen the removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
                 self._settle([operation.value])
@@ -248,7 +247,6 @@ class TagSet:
         self._settle(self.added.keys() | self.removed.keys())
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation and a change of the same tags conflict, both unseen by the other."""
         covers = operation.covers
         if operation.type == OperationType.ADD_TAG:
             removed, own = self.removed.get(operation.value, {}), operation.actor
@@ -298,7 +296,7 @@ class TagSet:
 
 @dataclass(slots=True)
 class Document:
-    """Merged state of one video's text and tags. greatest: key of the greatest operation."""
+    """Merged state of one video's text and tags. greatest: sort key of the greatest operation."""
 
     registers: dict[str, Register] = field(default_factory=lambda: {name: Register() for name in FIELDS.values()})
     tags: TagSet = field(default_factory=TagSet)
@@ -307,14 +305,12 @@ class Document:
 
     @classmethod
     def begin(cls, tags: Iterable[str] = ()) -> Document:
-        """Return the document of a new video; its first tags are older than any operation."""
         document = cls()
         for place, tag in enumerate(tags):
             document.tags._add(tag, BASE, Addition(0, 0, place))
         return document
 
     def apply(self, operation: Operation) -> bool:
-        """Apply one operation. Return whether it was new."""
         if (operation.actor, operation.counter) in self.dots:
             return False
         self.dots.add(operation.actor, operation.counter, operation.counter)
@@ -323,7 +319,6 @@ class Document:
         return True
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation and an earlier edit conflict, both unseen by the other."""
         return self._part(operation).meets(operation)
 
     def join(self, other: Document) -> None:
@@ -341,7 +336,6 @@ class Document:
         return self.dots.clock()
 
     def actors(self) -> set[str]:
-        """Return the actors of all received operations and of their clocks."""
         found = set(self.dots.ranges) | set(self.tags.cleared)
         return found.union(*(register.covered for register in self.registers.values()), *self.tags.removed.values())
 
@@ -351,7 +345,6 @@ class Document:
         return 1 + self.dots.count()
 
     def values(self, base: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the shown values of all fields. base: values at the video's creation."""
         shown = {name: register.value(base[name]) for name, register in self.registers.items()}
         return {**shown, "tags": self.tags.value()}
 
@@ -360,7 +353,7 @@ class Document:
         return self.registers[name] if name else self.tags
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON that is the same for equal documents."""
+        """Return the document as JSON; equal documents give equal JSON."""
         return {
             "registers": {
                 name: {

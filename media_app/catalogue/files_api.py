@@ -27,7 +27,7 @@ MAX_RESULTS = 1000
 
 
 class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
-    """Multipart form with a video, a thumbnail or both. Thumbnails become at most 1280 pixels wide or high."""
+    """Multipart form with a video, a thumbnail or both. Thumbnails are reduced to 1280 pixels on the longer side."""
 
     videoId = serializers.UUIDField(required=False, help_text="The video's id, as in the URL.")
     video = serializers.FileField(
@@ -37,7 +37,7 @@ class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ReadySerializer(serializers.Serializer[dict[str, Any]]):
-    """Client's facts about a file that is not completely processed yet. duration: seconds."""
+    """Request to make a video watchable before its file is completely processed. duration: seconds."""
 
     videoId = serializers.UUIDField(required=False, help_text="The video's id, as in the URL.")
     duration = SecondsField(min_value=0, max_value=MAX_SECONDS, required=False, allow_null=True)
@@ -50,7 +50,7 @@ class ReadySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ProcessingReportSerializer(AnswerSerializer[Video]):
-    """Last report of a client's own processing of a file, or null."""
+    """Last results of a client's own processing of a video's file, null if none were sent."""
 
     videoId = serializers.UUIDField(source="pk")
     processingResults = serializers.DictField(allow_null=True, source="processing_report.results")
@@ -60,7 +60,7 @@ class ProcessingReportSerializer(AnswerSerializer[Video]):
 
 @extend_schema(tags=["Catalogue"])
 class VideoFileViewSet(CatalogueViewSet):
-    """Files of catalogue videos. The alias URLs have the video's id in the body."""
+    """Endpoints for the files of catalogue videos. The alias URLs expect the video's id in the body."""
 
     @idempotent
     @extend_schema(
@@ -95,7 +95,7 @@ class VideoFileViewSet(CatalogueViewSet):
     )
     @action(detail=True, methods=["put"])
     def ready(self, request: Request, video_id: UUID | None = None) -> Response:
-        """Report that a video can be watched. Videos become ready automatically once processed."""
+        """Make a video watchable now. Otherwise it becomes watchable automatically once processed."""
         found = _video_id(request.data, video_id)
         shown = self.find(found)
         user = self.moderator()
@@ -111,7 +111,7 @@ class VideoFileViewSet(CatalogueViewSet):
     )
     @ready.mapping.get
     def processing_report(self, request: Request, video_id: UUID) -> Response:
-        """Return a client's last report of its own processing of the file. Allowed for moderators."""
+        """Return the last results of a client's own processing of the file. Allowed for moderators."""
         if request.user.is_anonymous:
             self.permission_denied(request)
         video = self.find(video_id)

@@ -24,16 +24,16 @@ from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
 DELETED = "deleted"
-# Above COUNTED videos, counts are cached for COUNT_SECONDS. The catalogue's size is checked every LARGE_SECONDS.
+# Totals above COUNTED are cached for COUNT_SECONDS; whether the catalogue is above it, for LARGE_SECONDS.
 COUNTED = 10_000
 COUNT_SECONDS = 10
 LARGE_SECONDS = 60
 
 
 def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:
-    """Return the visible videos that match the query, unordered.
+    """Return the visible videos that match the filters, unordered.
 
-    query: any of ``category, status, featured, hidden, tag, search``.
+    query: filters by name: ``category, status, featured, hidden, tag, search``.
     """
     videos = Video.objects.in_catalogue(user)
     status = query.get("status")
@@ -58,9 +58,9 @@ def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
 
 
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
-    """Return a page of videos, and the number of videos on all pages.
+    """Return one page of videos, and the number of videos on all pages.
 
-    Newest first; up to ``search.MAX_RANKED`` search results by relevance.
+    Newest first. Of search results, the first ``search.MAX_RANKED`` are sorted by relevance.
     """
     videos = filter_videos(user, query)
     page, limit = query["page"], query["limit"]
@@ -70,7 +70,6 @@ def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Vid
         videos = search.ranked(videos, query["search"])
     else:
         videos = videos.order_by("-created_at", "-id")
-    # An index gives the ids; complete rows are read for this page only.
     ids = list(videos.values_list("pk", flat=True)[(page - 1) * limit : page * limit])
     rows = {video.pk: video for video in with_answer_data(Video.objects.in_catalogue(user).filter(Q(pk__in=ids)))}
     return [rows[pk] for pk in ids if pk in rows], total

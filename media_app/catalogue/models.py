@@ -9,14 +9,14 @@ from django.db.models.functions import Now
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 
-SERVER = "server"  # actor of edits through PUT or the admin
+SERVER = "server"  # actor of operations made by PUT or by the admin
 
 
 class CrdtOperation(models.Model):
-    """Received operation; never changed, deleted only with its video.
+    """Operation received from a client; never changed, deleted only with its video.
 
-    actor, counter: the operation's dot. writer: id of the user who sent it; no foreign key, so that the row survives
-    the account. client_id: the client's own id for it. timestamp: time of the edit by the client's clock.
+    actor, counter: unique identity of the operation. writer: id of the user who sent it; not a foreign key, so that the
+    row survives the account. client_id: the client's own id for it. timestamp: time of the edit by the client's clock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -45,9 +45,9 @@ class CrdtOperation(models.Model):
 
 
 class MergeState(models.Model):
-    """Merged state of a video's operations. base: field values at its creation.
+    """Merged state of a video's operations. base: field values at the video's creation.
 
-    document: :meth:`media_app.catalogue.crdt.Document.to_json`.
+    document: JSON of :class:`media_app.catalogue.crdt.Document`.
     """
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="merge_state")
@@ -59,7 +59,7 @@ class MergeState(models.Model):
 
 
 class ProcessingReport(models.Model):
-    """Last report of a client's own processing of a video's file; otherwise unused."""
+    """Last results of a client's own processing of a video's file; stored for clients, not used here."""
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="processing_report")
     results = models.JSONField()

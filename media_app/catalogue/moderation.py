@@ -22,7 +22,6 @@ def publish(video_id: UUID, by: User, *, reason: str) -> None:
 
 
 def hide(video_id: UUID, by: User, *, reason: str) -> None:
-    """Show a video to moderators only."""
     _set_hidden(video_id, True, by, "video.hide", reason)
 
 
@@ -35,14 +34,12 @@ def unfeature(video_id: UUID, by: User, *, reason: str) -> None:
 
 
 def delete(video_id: UUID, by: User, *, reason: str) -> None:
-    """Remove a video from the catalogue; administrators can restore it."""
     with transaction.atomic():
         services.delete(video_id, by, reason=reason)
         mark_reviewed(video_id, by, reason=reason)
 
 
 def settle(video_id: UUID, by: User, *, reason: str) -> None:
-    """Settle all open reports of a video. reason: their outcome."""
     with transaction.atomic():
         video = _locked(video_id)
         rows = VideoReport.objects.filter(video=video, settled_at=None)
@@ -53,7 +50,6 @@ def settle(video_id: UUID, by: User, *, reason: str) -> None:
 
 
 def settle_report(report_id: UUID, by: User, *, reason: str) -> bool:
-    """Settle one report. Return False if it is settled already."""
     with transaction.atomic():
         report = VideoReport.objects.filter(pk=report_id).first()
         if report is None:

@@ -15,14 +15,14 @@ from media_app.videos import text_rules
 MAX_OPERATIONS = 1000
 MAX_ANSWERED = 10_000
 MAX_AHEAD = timedelta(minutes=5)
-# Name of a replica: part of an actor after the user's id.
+# Name of a replica (a copy of a user's data, such as a browser tab); follows the user's id in an actor.
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
 MAX_CLIENT_ID = 64
-MAX_STATE = 2**17  # characters of base64, four times the needed maximum
-MAX_COUNTER = 2**53 - 1  # largest exact whole number in JavaScript
+MAX_STATE = 2**17  # maximum characters (base64) of a description's edit history, four times the needed size
+MAX_COUNTER = 2**53 - 1  # largest whole number that JavaScript represents exactly
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Zone of an ISO time from an unescaped URL, with a space for the plus.
+# Time zone of an ISO time whose plus became a space, because it was not escaped in a URL.
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.UPDATE_TITLE: text_rules.title,
@@ -33,14 +33,12 @@ CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.REMOVE_TAG: text_rules.tag,
     OperationType.SET_TAGS: text_rules.tags,
 }
-# Edit state of a description: first text as a number, then edits (static/js/catalogue/shared-text.js).
+# Edit history of a description: a number for the first text, a dot, then edits (static/js/catalogue/shared-text.js).
 STATE = re.compile(r"[0-9]{1,16}\.[A-Za-z0-9+/]+={0,2}")
 _MISSING = object()
 
 
 class InvalidOperation(ValueError):
-    """Rejection of one field of an operation, with the reason."""
-
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field
@@ -48,23 +46,21 @@ class InvalidOperation(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """Operation from a client. client_id: the client's own id for it."""
-
     operation: Operation
     client_id: str = ""
 
 
 def is_own(actor: str, user_id: str) -> bool:
-    """Return whether an actor is the user or a replica: ``{user-id}`` or ``{user-id}:{replica}``."""
+    """Return whether an actor is the user, ``{user-id}``, or one of their replicas, ``{user-id}:{replica}``."""
     return actor == user_id or actor.startswith(f"{user_id}:")
 
 
 def parse_operation(raw: Any, user_id: str, now: datetime) -> Incoming:
     """Parse one operation of a user from JSON. now: the server's time. Raise :class:`InvalidOperation`.
 
-    Keys: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or the bare value; for a description also
-    ``state``) or ``value``; ``timestamp``; ``vector_clock`` with the operation's own dot; ``actor_id``, by default the
-    user's id; ``id``, stored only.
+    Keys: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or only the value; for a description also
+    ``state``) or ``value``; ``timestamp``; ``vector_clock``, including this operation; ``actor_id``, by default the
+    user's id; ``id``, which is only stored.
     """
     if not isinstance(raw, dict):
         raise InvalidOperation("operation", "Send an object.")

@@ -25,7 +25,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import error_response
 
 CATEGORIES_SHOWN = 100
-# History entries per click, and in total.
+# Number of history entries loaded per click, and maximum number in total.
 STEP, MAX_SHOWN = 50, 1000
 LONGEST_QUOTE = 160
 GONE = "a deleted account"
@@ -44,7 +44,6 @@ FOR_ADMINS = ("deleted", "Deleted")
 @require_safe
 @never_cache
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """Show the catalogue, or redirect to the sign-in page."""
     user = request.user
     if not user.is_authenticated and not settings.PUBLIC_CATALOG:
         return redirect_to_login(request.get_full_path())
@@ -72,10 +71,10 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def edit(request: HttpRequest, video_id: UUID) -> HttpResponse:
-    """Show the page where moderators edit a video. 403 without the right to edit, 404 if it is not visible.
+    """Show the page where moderators edit a video. 403 without the right to edit, 404 if the video is not visible.
 
-    A deleted video's page shows unsent edits that the browser keeps. ``part=history`` returns at most ``shown``
-    changes.
+    If the video is deleted, the page shows unsent edits from the browser. ``part=history`` returns only the history, at
+    most ``shown`` changes.
     """
     is_part = request.GET.get("part") == "history"
     if is_part and not request.user.is_authenticated:
@@ -158,7 +157,7 @@ def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
 
 
 def _limits(user: User) -> dict[str, int]:
-    """Return limits in bytes: a form with a video, any upload of the user, a thumbnail."""
+    """Return the maximum bytes of a form with a video, of any upload, and of a thumbnail."""
     return {
         "max_video_size": settings.MAX_VIDEO_SIZE,
         "max_upload_size": limits_of(user)["max_upload_bytes"],

@@ -1,4 +1,4 @@
-"""Broadcasts of catalogue changes: one group per audience, which receives only what it may see."""
+"""Broadcasts of catalogue changes, to one group per audience, which receives only changes it may see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vodplatform.core.web.publish import publish_on_commit
 
 
 class Audience(StrEnum):
-    """Users who see the same part of the catalogue; each audience sees more than the previous one."""
+    """Groups of users by what they may see of the catalogue; each group sees more than the previous one."""
 
     PUBLIC = "public"
     MODERATORS = "moderators"
@@ -40,7 +40,7 @@ def group_of(audience: Audience, video_id: UUID | str | None = None) -> str:
 
 
 def sees(audience: Audience, video: Video) -> bool:
-    """Return whether an audience may see a video, as in :func:`media_app.videos.models.catalogue_rule`."""
+    """Return whether an audience may see a video; must agree with :func:`media_app.videos.models.catalogue_rule`."""
     if audience == Audience.ADMINS:
         return True
     if video.deleted_at is not None:
@@ -48,14 +48,12 @@ def sees(audience: Audience, video: Video) -> bool:
     return audience == Audience.MODERATORS or (not video.is_hidden and video.status == VideoStatus.READY)
 
 
-# Fields with signed URLs; a new signature is no change of the video.
+# Fields with signed URLs: a video with only new signatures counts as unchanged.
 SIGNED = frozenset({"video_url", "thumbnail_url", "poster_url", "sprite_vtt_url", "peaks_url", "hls_url"})
 
 
 @dataclass(frozen=True, slots=True)
 class VideoSnapshot:
-    """API fields of a video at one moment, with the audiences that may see it."""
-
     video_id: UUID
     fields: dict[str, Any]
     audiences: frozenset[Audience]

@@ -26,7 +26,7 @@ MAX_REASON = 1000
 
 
 class CategoryField(StrictCharField):
-    """Category on one line; null and empty mean none."""
+    """Category on one line; null and an empty text mean no category."""
 
     def to_internal_value(self, data: Any) -> str:
         try:
@@ -46,7 +46,7 @@ class TagField(StrictCharField):
 
 
 class CatalogueQuerySerializer(PageQuerySerializer):
-    """Filters of a catalogue list; category and tag match in any Unicode form."""
+    """Filters of a catalogue list; category and tag match in any Unicode normalisation."""
 
     category = CategoryField(max_length=text_rules.MAX_CATEGORY, required=False)
     search = serializers.CharField(max_length=200, required=False, help_text="Words in titles, tags and descriptions.")
@@ -67,8 +67,6 @@ class CataloguePageSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class FlagField(serializers.BooleanField):
-    """JSON boolean; other values are rejected."""
-
     def to_internal_value(self, data: Any) -> bool:
         try:
             return text_rules.flag(data)
@@ -105,7 +103,7 @@ class NewCatalogueVideoSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class CatalogueChangeSerializer(NewCatalogueVideoSerializer):
-    """Changed fields, and the version or clock that the writer had seen."""
+    """Changed fields of a video, and the version or clock that the writer had seen."""
 
     title = TitleField(required=False)
     vector_clock = ClockField(required=False)
@@ -156,7 +154,7 @@ class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """Client's clock and version, and its operations, at most 1 000."""
+    """A client's clock and version, and at most 1 000 of its operations."""
 
     video_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="Required for `POST /sync`; optional if the URL has the id."
@@ -167,7 +165,7 @@ class SyncRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
-    """Result of a sync: relation of the two clocks, action taken, merged video."""
+    """Result of a sync: relation of the client's clock to the server's, action taken, merged video."""
 
     video_id = serializers.UUIDField()
     sync_type = serializers.ChoiceField(choices=[*Order])
@@ -179,7 +177,7 @@ class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """since: operations that arrived after it; ISO 8601 or seconds since 1970. Default: all operations."""
+    """Selection of operations. since: time after which they arrived; by default, all are returned."""
 
     since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
     limit = serializers.IntegerField(
@@ -189,7 +187,7 @@ class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OperationSerializer(serializers.ModelSerializer[CrdtOperation]):
-    """Stored operation. created_at: time of arrival."""
+    """Stored operation. created_at: time at which the server received it."""
 
     video_id = serializers.UUIDField()
     operation_type = serializers.ChoiceField(choices=[*OperationType])
@@ -207,8 +205,6 @@ class OperationSerializer(serializers.ModelSerializer[CrdtOperation]):
 
 
 class BaseSerializer(serializers.Serializer[dict[str, Any]]):
-    """Values of a video at its creation."""
-
     title = serializers.CharField()
     description = serializers.CharField()
     category = serializers.CharField(help_text="Empty if there is no category.")
@@ -217,9 +213,10 @@ class BaseSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncStateSerializer(serializers.Serializer[dict[str, Any]]):
-    """Current state of a video. base, operations: only for moderators. server_time: ``since`` of the next request.
+    """Current state of a video. base, operations: only for moderators.
 
-    next_since: ``since`` of an immediate request if operations were left out, else null.
+    server_time: value of ``since`` for the next request. next_since: value of ``since`` for a request to send now, if
+    operations were left out; otherwise null.
     """
 
     video_id = serializers.UUIDField()

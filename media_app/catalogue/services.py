@@ -29,12 +29,12 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# Replicas of one account per video: those that write, and those only named in clocks. MAX_SKIPPED: counters that a
-# writer may skip, because operations may arrive later.
+# Maximum replicas of one account per video: replicas that write, and replicas only named in clocks. MAX_SKIPPED:
+# maximum numbers that a writer may skip; operations with these numbers may arrive later.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
-MAX_KEPT_TAGS = 1000  # maximum of live and removed tags
+MAX_KEPT_TAGS = 1000  # maximum current and removed tags that a video remembers
 MAX_SKIPPED = 100_000
-MAX_SENT_BYTES = 4 * 1024 * 1024  # maximum bytes of operations in an answer
+MAX_SENT_BYTES = 4 * 1024 * 1024  # maximum bytes of operations in one answer
 MERGED_FIELDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
 
@@ -63,8 +63,8 @@ def edit(
 ) -> None:  # fmt: skip
     """Write fields; each changed field in :data:`MERGED_FIELDS` becomes an operation of the server.
 
-    clock, version: state that the caller had seen. Raise ``invalid``, ``edit_conflict`` (409), ``video_deleted`` (409),
-    ``not_found``.
+    clock, version: clock or version that the caller had seen. Raise ``invalid``, ``edit_conflict`` (409),
+    ``video_deleted`` (409), ``not_found``.
     """
     with change_and_broadcast(video_id) as video:
         _check_present(video)
@@ -89,7 +89,7 @@ def edit(
 
 
 def _now(document: Document) -> int:
-    """Return a time at which the server's edit is the newest operation."""
+    """Return the current time, or the latest operation's time if that is later, so that a new edit wins."""
     now = microseconds(timezone.now())
     return max(now, document.greatest.timestamp) if document.greatest else now
 
@@ -101,7 +101,7 @@ def _check_seen(document: Document, by: User, clock: Clock | None, version: int 
     if version is not None and version < document.version:
         kind = "version_mismatch"
     if clock is not None:
-        # The caller may be ahead of the server only in their own operations.
+        # The caller may have seen more operations than the server only if they are their own.
         others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
         own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
         behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)
@@ -120,18 +120,16 @@ def _without(clock: Clock, actors: Iterable[str]) -> Clock:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """Result of a sync. order: relation of the client's clock to the server's."""
-
     order: Order
     action: str
     conflicts: int
 
 
 def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming: Sequence[Incoming]) -> Synced:
-    """Merge a client's operations, all or none.
+    """Merge all of a client's operations, or none on an error.
 
-    Raise ``invalid`` for a clock with operations that never arrived, ``operation_mismatch`` (409) for a known dot with
-    other content, ``video_deleted`` (409), ``not_found``.
+    Raise ``invalid`` if a clock names operations that never arrived, ``operation_mismatch`` (409) if an operation
+    arrived before with other content, ``video_deleted`` (409), ``not_found``.
     """
     seen = client_clock
     for one in incoming:
@@ -163,7 +161,7 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
 
 
 def _compare_clocks(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
-    """Compare the two clocks, ignoring other users' actors that never wrote here."""
+    """Compare the two clocks, ignoring other users' actors that never edited this video."""
     who = str(by.pk)
     return compare({actor: counter for actor, counter in seen.items() if actor in known or is_own(actor, who)}, known)
 
@@ -223,7 +221,7 @@ def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequ
 
 
 def _check_replicas(document: Document, by: User, incoming: Sequence[Incoming]) -> None:
-    """Limit an account's replicas: each one named stays in the video's state forever."""
+    """Limit an account's replicas, because a video's state keeps every replica forever."""
     who = str(by.pk)
     writers = {actor for actor in document.clock if is_own(actor, who)}
     named = {actor for actor in document.actors() if is_own(actor, who)}
@@ -294,7 +292,6 @@ def _searched(words: Mapping[str, Any]) -> str:
 
 
 def base_of(video_id: UUID) -> dict[str, Any]:
-    """Return the values at a video's creation, which clients need to merge its operations themselves."""
     found: dict[str, Any] = MergeState.objects.values_list("base", flat=True).get(pk=video_id)
     return {"tags": [], **found}
 
@@ -309,7 +306,8 @@ def operations_of(
 ) -> tuple[list[CrdtOperation], bool]:
     """Return operations that arrived after ``since`` up to ``until``, and whether more follow.
 
-    The list ends after ``limit`` operations or :data:`MAX_SENT_BYTES`, but keeps operations of one call together.
+    The list ends after ``limit`` operations or :data:`MAX_SENT_BYTES`, but never between operations that arrived in one
+    call.
     """
     if until is None:
         return [], False
@@ -317,7 +315,6 @@ def operations_of(
     if since:
         rows = rows.filter(created_at__gt=since)
     sizes = [Length(Cast(name, TextField())) for name in ("operation_data", "vector_clock")]
-    # running total of bytes at each arrival time
     sent = Window(Sum(sizes[0] + sizes[1]), order_by="created_at")
     instants = rows.order_by("created_at").values_list("created_at", flat=True)
     last = [*instants.annotate(sent=sent).filter(sent__gt=MAX_SENT_BYTES)[:1]]
@@ -335,7 +332,7 @@ def operation_of(row: CrdtOperation) -> Operation:
 
 
 def delete(video_id: UUID, by: User, *, hard: bool = False, reason: str = "") -> None:
-    """Remove a video from the catalogue; ``hard`` deletes it with its files. Raise ``not_found``."""
+    """Remove a video from the catalogue; with ``hard``, delete it with its files. Raise ``not_found``."""
     with transaction.atomic():
         if hard:
             # Lock the video's jobs before the video, as the jobs do, to avoid deadlocks.

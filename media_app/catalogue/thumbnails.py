@@ -30,8 +30,8 @@ PREFIX = "thumbnails/"
 def store_thumbnail(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, Any]:
     """Store a thumbnail of the picture at ``source``. Return its facts for :func:`show`.
 
-    name: new file name without suffix. caller: user id; each has one child process at a time. Raise as :func:`render`,
-    ``StoreUnavailable``, ``StoreFull``.
+    name: file name without suffix. caller: user id; each user has at most one child process at a time. Raise as
+    :func:`render`, ``StoreUnavailable``, ``StoreFull``.
     """
     with tempfile.TemporaryDirectory(prefix="thumbnail-", dir=scratch_folder()) as folder:
         path, made = render(source, Path(folder), caller=caller)
@@ -64,7 +64,6 @@ def render(source: Path, folder: Path, *, caller: str) -> tuple[Path, dict[str, 
 
 
 def show(video: Video, made: dict[str, Any]) -> None:
-    """Replace the thumbnail of a locked video; the old file is deleted on commit."""
     drop(video)
     Rendition.objects.create(
         video=video, kind=RenditionKind.THUMBNAIL, folder=f"{PREFIX}{video.pk}/", files={"image": made["file"]},
@@ -73,7 +72,6 @@ def show(video: Video, made: dict[str, Any]) -> None:
 
 
 def drop(video: Video) -> None:
-    """Delete the thumbnail of a locked video, its file on commit."""
     for rendition in Rendition.with_lost.filter(video=video, kind=RenditionKind.THUMBNAIL):
         key = rendition.key_of("image")
         rendition.delete()
@@ -81,7 +79,7 @@ def drop(video: Video) -> None:
 
 
 def delete_quietly(key: str) -> None:
-    """Delete a file; if the storage is unavailable, the sweep for leftovers deletes it later."""
+    """Delete a file; if the storage is unavailable, the periodic cleanup deletes it later."""
     try:
         store.delete(key)
     except store.StoreUnavailable as exc:

@@ -36,10 +36,10 @@ from vodplatform.core.records.transitions import transition
 
 VIDEO_KINDS = (MP4, M4V, MOV, WEBM, OGV, AVI)
 EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
-# File suffixes that a key may have before the file's type is known.
+# File suffixes that a storage key keeps even before the file's type is known.
 SUFFIXES = frozenset({*EXTENSIONS.values(), "ogg"})
 USUAL_EXTENSION = "mp4"
-# Columns of a video's file, saved to restore them if the next file fails.
+# Columns that describe a video's file; saved to restore them if a replacement file fails.
 OF_THE_FILE = (
     "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
     "is_variable_frame_rate", "width", "height", "codec", "audio_tracks",
@@ -71,7 +71,7 @@ def _check_moderator(user: User) -> None:
 
 
 def accept_file(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -> None:
-    """Make a file from a form the video's file, and a picture its thumbnail; a job then ingests the file.
+    """Make a form's file the video's file and a form's picture its thumbnail; a job then ingests the file.
 
     Raise ``no_video``, ``file_incomplete``, ``malware_found``, ``not_scanned``, and as
     :func:`media_app.catalogue.thumbnails.store_thumbnail` and :func:`media_app.uploads.services.complete`.
@@ -98,7 +98,7 @@ def accept_file(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = 
 
 
 def accept_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
-    """Make a picture sent alone the thumbnail. Raise as :func:`accept_file`."""
+    """Store a picture sent without a video as the thumbnail. Raise as :func:`accept_file`."""
     made = _picture(thumbnail, video_id)
     try:
         with transaction.atomic():
@@ -123,7 +123,7 @@ def _picture(thumbnail: Upload, video_id: uuid.UUID) -> dict[str, Any]:
 def make_ready(video_id: uuid.UUID, by: User, *, duration: float | None = None, results: Any = None) -> None:
     """Make a video watchable before its file is completely processed.
 
-    duration: seconds, used until the file's own is known. results: stored as a :class:`ProcessingReport`. Raise
+    duration: seconds, used until the file has been measured. results: stored as a :class:`ProcessingReport`. Raise
     ``video_no_file``, ``video_not_ready`` (409), ``video_deleted``, ``not_found``.
     """
     with change_and_broadcast(video_id) as video:
@@ -153,7 +153,7 @@ def _check_taken(video: Video) -> None:
     if scan.is_configured() and not (upload and upload.metadata.get("scanned")):
         raise DomainError("video_not_ready", "The file has not been scanned for viruses yet. Try again later.")
     if video.location.endswith("/") or (upload and upload.multipart_id):
-        # On S3, tus uploads are in parts too until the job has joined them.
+        # On S3, tus uploads also consist of parts until the ingest job has joined the parts.
         with contextlib.suppress(FileNotFoundError):
             return check_file(video)
         raise DomainError("video_not_ready", "The file's parts are still being joined. Try again later.")
@@ -196,7 +196,7 @@ def _place(upload: Upload, video_id: uuid.UUID) -> None:
     assemble.finish_multipart_uploads(upload)
     source = upload.key
     upload.resource_id, upload.metadata = video_id, {**upload.metadata, "video_id": str(video_id)}
-    # Save the new key first: if a later step fails, ending the upload deletes both files.
+    # Save the new key before moving the file: after a later failure, ending the upload deletes both files.
     upload.key, upload.multipart_id, upload.parts = _key(upload), "", []
     upload.save(update_fields=["resource_id", "metadata", "key", "multipart_id", "parts"])
     store.move(source, upload.key)
@@ -208,7 +208,7 @@ def _fits_content(upload: Upload) -> bool:
 
 
 class _FileReplaced(Exception):
-    """Arrival of another file for the video meanwhile."""
+    pass
 
 
 def _replace_file(upload: Upload, video: Video, former: Job | None) -> None:
@@ -224,7 +224,7 @@ def _replace_file(upload: Upload, video: Video, former: Job | None) -> None:
     }
     job = jobs.enqueue(INGEST_KIND, upload.owner, params)
     values = NOTHING_KNOWN | {
-        # The job attempt that joins the parts chooses the final key.
+        # Parts have no final key yet: the job attempt that joins them chooses it.
         "location": f"uploads/{upload.pk}/" if in_pieces else key,
         "source": VideoSource.STORED, "file_size": upload.size, "mime_type": upload.mime_type or UNKNOWN_TYPE,
         "sha256": upload.sha256, "job": job, "error_type": "", "error_message": "", "updated_at": Now(),
@@ -246,10 +246,9 @@ def _replace_file(upload: Upload, video: Video, former: Job | None) -> None:
 
 
 def _end_jobs(video_id: uuid.UUID) -> Job | None:
-    """Cancel the live jobs of the video's current file. Return its ingest job."""
     live = Job.objects.filter(status__in=LIVE, params__video_id=str(video_id))
     for job in live.order_by("pk"):
-        with contextlib.suppress(DomainError):  # job has ended meanwhile
+        with contextlib.suppress(DomainError):
             jobs.cancel(job)
     video = Video.objects.filter(pk=video_id).select_related("job").first()
     return video.job if video else None
@@ -292,7 +291,6 @@ def _forget_others(video_id: uuid.UUID, upload: Upload) -> None:
 
 @contextlib.contextmanager
 def _path_of(upload: Upload) -> Iterator[Path]:
-    """Yield a local path of an upload's file; on S3, of a temporary copy."""
     assemble.finish_multipart_uploads(upload)
     path = store.local_copy(upload.key, quota.scratch_folder())
     try:

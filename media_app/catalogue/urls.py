@@ -7,7 +7,7 @@ from media_app.catalogue.api import CatalogueViewSet, VideoViewSet
 from media_app.catalogue.files_api import VideoFileViewSet
 from vodplatform.core.api.routers import Router
 
-# Path prefixes of the first clients, omitted in the API schema.
+# URL prefixes that the first clients use; these URLs are omitted from the API schema.
 PREFIXES = ("", "functions/v1/")
 
 

@@ -18,7 +18,7 @@ class SharedS3Storage(S3Storage):
         super().__init__(**settings)  # type: ignore[no-untyped-call]
         self._making = threading.Lock()
         self._shared: Any = None
-        # A second storage, because the signature covers the host name.
+        # A second storage object, because a URL's signature covers the host name.
         public = {**settings, "endpoint_url": public_endpoint_url}
         self._public = SharedS3Storage(**public) if public_endpoint_url else None
         self._settings = settings
@@ -31,17 +31,13 @@ class SharedS3Storage(S3Storage):
         return self._shared
 
     def url(self, name: str | None, *args: Any, **options: Any) -> str:
-        """Return the signed URL of a key."""
         if self._public is not None:
             return self._public.url(name, *args, **options)
         return str(super().url(name, *args, **options))  # type: ignore[no-untyped-call]
 
     @cached_property
     def plain_client(self) -> Any:
-        """Return a client without boto3's optional checksums, for uploads whose parts clients send.
-
-        An upload created with checksums needs one for each part, and clients send none.
-        """
+        """Return a client without boto3's checksums, which clients that send parts themselves do not compute."""
         config = self._settings["client_config"]
         if config.request_checksum_calculation == "when_required":
             return self.connection.meta.client
@@ -49,7 +45,6 @@ class SharedS3Storage(S3Storage):
         return SharedS3Storage(**{**self._settings, "client_config": plain}).connection.meta.client
 
     def part_url(self, name: str, upload: str, number: int, length: int, seconds: int) -> str:
-        """Return the signed URL for a PUT of one part of exactly ``length`` bytes."""
         if self._public is not None:
             return self._public.part_url(name, upload, number, length, seconds)
         part = {"Key": name, "UploadId": upload, "PartNumber": number, "ContentLength": length}

@@ -1,7 +1,6 @@
-"""The media store, on a file system or on S3.
+"""The media store, on a file system or on S3. Keys are relative POSIX paths without ``..``; a key is written only once.
 
-Keys are relative POSIX paths without ``..``, written once. Every function may raise :class:`StoreUnavailable`, writing
-ones also :class:`StoreFull`.
+Every function may raise :class:`StoreUnavailable`, and every writing function :class:`StoreFull`.
 """
 
 from __future__ import annotations
@@ -38,20 +37,18 @@ MAX_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 _OTHER_PART = "InvalidPart"
 NO_BUCKET = "NoSuchBucket"
-# Errors of ranges after the end, and of any range of an empty file.
+# S3's error codes for a range after the end of a file, and for any range of an empty file.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 _COPY_BYTES = 8 * 1024**2
 # seconds between two progress reports of a transfer
 _REPORT_SECONDS = 0.5
-# Seconds before each retry of a read: after a timeout, all calls fail for one second.
+# Seconds before each retry of a read; longer than the second in which calls fail after a timeout.
 _PAUSES = (0.2, 1.5)
 OnProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A stored file. size: bytes. modified: UTC."""
-
     key: str
     size: int
     modified: datetime
@@ -67,12 +64,11 @@ class FileMetadata:
 
 
 def is_local() -> bool:
-    """Return whether files are stored on a file system."""
     return isinstance(default_storage, FileSystemStorage)
 
 
 def local_path(key: str) -> Path:
-    """Return a key's path, also of a missing file. Only if :func:`is_local`.
+    """Return the path of a key, whether or not the file exists; only call it if :func:`is_local`.
 
     Raise ``FileNotFoundError`` for a key outside the store.
     """
@@ -87,7 +83,7 @@ def stat(key: str) -> FileMetadata:
     with storage_errors(key):
         if is_local():
             found = local_path(key).stat()
-            if not S_ISREG(found.st_mode):  # a folder is not a file, as on S3
+            if not S_ISREG(found.st_mode):
                 raise FileNotFoundError(key)
             etag = f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
             return FileMetadata(found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
@@ -96,7 +92,7 @@ def stat(key: str) -> FileMetadata:
 
 
 def size(key: str) -> int:
-    """Return a file's bytes. Raise ``FileNotFoundError``."""
+    """Return the size of a file in bytes. Raise ``FileNotFoundError``."""
     return stat(key).size
 
 
@@ -106,12 +102,12 @@ def exists(key: str) -> bool:
             return default_storage.exists(key)
         try:
             return local_path(key).is_file()
-        except FileNotFoundError:  # key outside the store
+        except FileNotFoundError:
             return False
 
 
 def read_chunks(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ_BYTES) -> Iterator[bytes]:
-    """Yield the bytes ``start`` to ``stop`` (exclusive; None: end), at most ``piece`` at a time.
+    """Yield a file's bytes ``start`` to ``stop`` (exclusive, None for the end), at most ``piece`` at a time.
 
     Raise ``FileNotFoundError``.
     """
@@ -145,7 +141,7 @@ def start_range_server(keys: Sequence[str]) -> RangeServer:
             try:
                 return b"".join(read_chunks(keys[index], start, stop))
             except StoreUnavailable:
-                # A result needs hundreds of parts, and one short failure must not fail it.
+                # A child process reads hundreds of ranges for one result, so retry short failures.
                 time.sleep(pause)
         return b"".join(read_chunks(keys[index], start, stop))
 
@@ -153,10 +149,10 @@ def start_range_server(keys: Sequence[str]) -> RangeServer:
 
 
 def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
-    """Return the file's own path, or a copy in ``folder``. Raise ``FileNotFoundError``.
+    """Return a stored file's own path, or that of a copy in ``folder``. Raise ``FileNotFoundError``.
 
-    on_progress: called regularly in this thread with the bytes moved since the last call, perhaps 0. Its exceptions
-    abort the transfer.
+    on_progress: called regularly, in this thread, with the bytes moved since the last call, perhaps 0. An exception in
+    it aborts the transfer.
     """
     if is_local():
         path = local_path(key)
@@ -173,7 +169,7 @@ def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) ->
 def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgress | None = None) -> None:
     """Move the file at ``path`` into the store.
 
-    on_progress: as in :func:`local_copy`. If it aborts, ``path`` remains, and S3 may have the file too.
+    on_progress: as in :func:`local_copy`. After an abort, the file is still at ``path``, and possibly on S3 too.
     """
     with storage_errors(key):
         if is_local():
@@ -184,7 +180,7 @@ def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgre
             except OSError as exc:
                 if exc.errno != errno.EXDEV:
                     raise
-                # Another file system: the file gets its key only once copied completely.
+                # Across file systems, copy the file completely before it gets its key.
                 partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
                 try:
                     _copy(path, partial, on_progress)
@@ -203,13 +199,12 @@ def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgre
 
 
 def put_stream(key: str, body: IO[bytes]) -> None:
-    """Upload an open file to S3 from its current position, without reading it into memory."""
     with storage_errors(key):
         _client().put_object(Bucket=_bucket(), Key=key, Body=body)
 
 
 def move(source: str, target: str) -> None:
-    """Rename a file to an unused key; S3 copies it. Raise ``FileNotFoundError``."""
+    """Rename a file to an unused key; on S3, copy and delete it. Raise ``FileNotFoundError``."""
     with storage_errors(source):
         if is_local():
             path = local_path(target)
@@ -222,7 +217,6 @@ def move(source: str, target: str) -> None:
 
 
 def delete(key: str) -> None:
-    """Delete a file; ignore a missing one."""
     with storage_errors(key), contextlib.suppress(FileNotFoundError):
         if is_local():
             local_path(key).unlink()
@@ -232,7 +226,6 @@ def delete(key: str) -> None:
 
 
 def delete_folder(prefix: str) -> int:
-    """Delete all files below ``prefix``, which ends with ``/``; return their number."""
     assert prefix.endswith("/") and prefix.strip("/")
     count = 0
     for file in list(files(prefix)):
@@ -246,14 +239,14 @@ def delete_folder(prefix: str) -> int:
 def delete_empty_folders(prefix: str, older_seconds: float) -> int:
     """Delete folders below ``prefix`` that have been empty for ``older_seconds``; return their number.
 
-    File deletion leaves folders, because another process may be about to write there.
+    Deleting a file keeps its folder, because another process may be about to write there.
     """
     if not is_local():
         return 0
     count = 0
     base, over = local_path(prefix), time.time() - older_seconds
     for folder in [Path(name) for name, _, _ in os.walk(base, topdown=False)]:
-        with contextlib.suppress(OSError):  # not empty, or already deleted
+        with contextlib.suppress(OSError):
             if folder != base and folder.stat().st_mtime < over:
                 folder.rmdir()
                 count += 1
@@ -261,7 +254,6 @@ def delete_empty_folders(prefix: str, older_seconds: float) -> int:
 
 
 def files(prefix: str) -> Iterator[StoredFile]:
-    """Yield all files below ``prefix``, which ends with ``/``."""
     with storage_errors(prefix):
         if not is_local():
             for page in _client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix):
@@ -319,13 +311,12 @@ def begin_multipart(key: str, content_type: str = "", *, direct: bool = False) -
 
 
 def presigned_part(key: str, upload: str, number: int, length: int, seconds: int) -> str:
-    """Return a URL of S3 for a PUT of one part of ``length`` bytes, signed for ``seconds``."""
+    """Return an S3 URL for a PUT of one part of ``length`` bytes, valid for ``seconds``."""
     with storage_errors(key):
         return str(default_storage.part_url(key, upload, number, length, seconds))  # type: ignore[attr-defined]
 
 
 def list_parts(key: str, upload: str) -> list[Part]:
-    """Return an upload's stored parts. Raise ``FileNotFoundError`` if the upload has ended."""
     with storage_errors(key):
         try:
             return [
@@ -340,7 +331,7 @@ def list_parts(key: str, upload: str) -> list[Part]:
 
 
 def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -> Part:
-    """Upload a part, at least :data:`MIN_PART_BYTES` except for the last."""
+    """Upload a part of at least :data:`MIN_PART_BYTES`; only the last part may be smaller."""
     with storage_errors(key):
         answer = _client().upload_part(
             Bucket=_bucket(), Key=key, UploadId=upload, PartNumber=number, Body=body, ContentLength=length
@@ -349,9 +340,9 @@ def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -
 
 
 def copy_part(key: str, upload: str, number: int, source: str, length: int, *, start: int | None = None) -> Part:
-    """Create a part from a stored file; S3 copies the bytes.
+    """Create a part from bytes of another stored file; S3 copies them.
 
-    length: bytes. start: first byte, for files over 5 MiB; None copies all.
+    length: number of bytes. start: first byte, only for files over 5 MiB; None copies the complete file.
     """
     part = {} if start is None else {"CopySourceRange": f"bytes={start}-{start + length - 1}"}
     with storage_errors(source):
@@ -363,7 +354,7 @@ def copy_part(key: str, upload: str, number: int, source: str, length: int, *, s
 
 
 def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
-    """Join the parts; succeed if already done.
+    """Join the parts of a multipart upload; does nothing if they are already joined.
 
     Raise ``FileNotFoundError`` if a part has changed.
     """
@@ -376,20 +367,19 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
         except _client_error() as exc:
             if _code(exc) == _OTHER_PART:
                 raise FileNotFoundError(key) from exc
-            # An earlier attempt completed the upload without getting the answer.
+            # An earlier attempt may have joined the parts although S3's answer was lost.
             if _code(exc) != _NO_SUCH_UPLOAD or not exists(key):
                 raise
 
 
 def abort_multipart(key: str, upload: str) -> None:
-    """Abort an unfinished upload; ignore a missing one."""
     with storage_errors(key), _ignore_missing():
         _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload)
 
 
 @contextlib.contextmanager
 def _ignore_missing() -> Iterator[None]:
-    """Ignore 404 with any error code, except for a missing bucket, which is a wrong setting."""
+    """Ignore 404 errors of S3, except for a missing bucket, which means wrong settings."""
     try:
         yield
     except _client_error() as exc:
@@ -399,7 +389,7 @@ def _ignore_missing() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedUpload:
-    """A multipart upload neither completed nor aborted. begun: UTC."""
+    """A multipart upload that is neither completed nor aborted. begun: UTC."""
 
     key: str
     upload: str
@@ -417,7 +407,6 @@ def unfinished_uploads() -> Iterator[UnfinishedUpload]:
 
 
 def sync_path(path: Path) -> None:
-    """Flush a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -434,15 +423,13 @@ def _copy(source: Path, target: Path, on_progress: OnProgress | None) -> None:
 
 
 class _Progress:
-    """Subscriber of s3transfer that counts bytes."""
-
     def __init__(self) -> None:
         self.is_over = threading.Event()
         self._moved = 0
         self._lock = threading.Lock()
 
     def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:
-        """Count bytes, negative if a part restarts."""
+        """Add to the moved bytes; s3transfer reports negative bytes if a part restarts."""
         with self._lock:
             self._moved += bytes_transferred
 
@@ -450,7 +437,6 @@ class _Progress:
         self.is_over.set()
 
     def take(self) -> int:
-        """Return the bytes since the last call."""
         with self._lock:
             moved = max(0, self._moved)
             self._moved -= moved
@@ -458,10 +444,8 @@ class _Progress:
 
 
 def _transfers() -> Any:
-    """Return a context for transfers; an exception aborts them."""
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
-    # Attempts for downloads that break off; boto3's default is five.
     return create_transfer_manager(_client(), TransferConfig(num_download_attempts=2))
 
 
@@ -474,7 +458,7 @@ def _wait_for(transfer: Any, progress: _Progress, on_progress: OnProgress | None
 
 
 def _client_error() -> Any:
-    """Return botocore's ClientError; the import takes a tenth of the start-up time."""
+    """Return botocore's ClientError, imported late because the import takes a tenth of the start-up time."""
     from botocore.exceptions import ClientError
 
     return ClientError
@@ -484,13 +468,13 @@ def _code(error: Any) -> str:
     return str(error.response["Error"]["Code"])
 
 
-_opening = threading.Lock()  # Two threads that use Django's storage first would create it twice
+_opening = threading.Lock()  # Without this lock, two threads that use Django's storage first would both create it
 
 
 def _client() -> Any:
-    """Return S3's client, for parts, ranges, copies and error codes.
+    """Return boto3's S3 client, for operations that Django's storage does not offer.
 
-    A web request releases its database connection first, because S3 may be slow.
+    In a web request, first release the database connection, because S3 may be slow.
     """
     if caller_gone.get() is not None:
         release_connection()

@@ -12,7 +12,6 @@ NETWORKS = frozenset({"ethernet", "wifi", "cellular", "5g", "4g", "3g", "2g", "s
 
 
 def note_upload(session_id: str, bytes: int, seconds: float, network: str) -> None:
-    """Log and count one upload; a repeated report counts once."""
     with transaction.atomic():
         idempotency.bind_to_transaction()
     known = network.lower() or "unknown"

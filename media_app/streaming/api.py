@@ -1,4 +1,4 @@
-"""REST API of playback addresses and upload figures (contract section 5)."""
+"""REST API of playback addresses, and of upload speeds reported by clients (contract section 5)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vodplatform.core.errors import DomainError
 
 @extend_schema(tags=["Delivery"])
 class OptimizedViewSet(ApiViewSet[Video]):
-    """Playback addresses of videos. Callers without an account get those of the public catalogue."""
+    """Playback addresses of videos. Callers without an account get addresses of public catalogue videos only."""
 
     permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
     lookup_url_kwarg = "video_id"
@@ -64,8 +64,6 @@ class OptimizedViewSet(ApiViewSet[Video]):
 
 @extend_schema(tags=["Delivery"])
 class UploadFiguresViewSet(ApiViewSet[Video]):
-    """Upload figures measured by clients."""
-
     @extend_schema(
         operation_id="analytics_upload",
         summary="Report how an upload went",
@@ -74,7 +72,7 @@ class UploadFiguresViewSet(ApiViewSet[Video]):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Record bytes and seconds of one upload, measured by its client."""
+        """Record the bytes and seconds of one upload, as its client measured them."""
         found = self.read_body(s.UploadFiguresSerializer)
         analytics.note_upload(found["session_id"], found["bytes"], found["seconds"], network=found.get("network") or "")
         return Response({"ok": True}, status=202)

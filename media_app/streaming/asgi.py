@@ -52,7 +52,7 @@ ADDRESSES = {
     ),
 }
 STREAM_ROUTE = next(iter(ADDRESSES))
-# A stored file must never act as a page of this site.
+# Browsers must never show a stored file as a page of this site.
 SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; sandbox"),
@@ -92,7 +92,7 @@ async def media_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
                 await _answer(found, request, receive, noting_send)
         except Exception as exc:
             if begun:
-                # The head promised more bytes than follow, so the connection must break.
+                # The response headers announced more bytes, so only a broken connection shows the client the error.
                 raise
             await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else error_of(exc))
 
@@ -116,7 +116,6 @@ def _read(scope: Scope, headers: Mapping[str, str]) -> Request:
     assert route is not None
     match = ADDRESSES[route].fullmatch(scope["path"])
     assert match is not None
-    # The first of repeated query options counts.
     options = dict(reversed(parse_qsl(scope.get("query_string", b"").decode("latin-1"))))
     return Request(scope["method"], route, match.groupdict(), options, headers)
 
@@ -146,7 +145,7 @@ def _look_up(scope: Scope, request: Request) -> Found:
 
 def _asked(ask: Callable[..., Answer], *arguments: Any) -> Answer:
     if connection.vendor == "sqlite":
-        # Keep the thread's SQLite connection: reopening takes six times as long as the query.
+        # Keep the thread's SQLite connection open: reopening takes six times as long as the query.
         connection.close_at = None
     close_old_connections()
     try:
@@ -171,7 +170,6 @@ def _close(content: Any) -> None:
 
 
 async def _close_file(file: OpenFile) -> None:
-    """Close a file; in a thread, if that may block."""
     if file.can_read_nonblocking:
         os.close(file.descriptor)
     else:
@@ -192,7 +190,7 @@ async def _answer(found: Found, request: Request, receive: Receive, send: Send) 
     elif isinstance(content, StoredObject):
         await _answer_file(content, request, fields, receive, send)
     elif isinstance(content, HandedOver):
-        # nginx handles ranges and conditions itself.
+        # nginx answers range and conditional requests itself.
         await _whole(send, 200, [*fields, (b"x-accel-redirect", content.address.encode())])
     elif isinstance(content, Elsewhere):
         await _whole(send, 302, [kept, (b"location", content.address.encode())])

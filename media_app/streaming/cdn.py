@@ -19,13 +19,12 @@ def is_set() -> bool:
 
 
 def signed_url(key: str, expires: int) -> str:
-    """Return a CloudFront URL of a stored file, valid until ``expires`` (epoch seconds)."""
     from botocore.signers import CloudFrontSigner
 
     cdn = settings.CDN
     assert cdn is not None
     signer: Any = CloudFrontSigner
-    # CloudFront verifies SHA-1 signatures.
+    # CloudFront requires SHA-1 for signatures.
     signer = signer(cdn["key_pair_id"], lambda text: _key(cdn["private_key"]).sign(text, PKCS1v15(), SHA1()))  # noqa: S303
     address = f"{cdn['base_url']}/{quote(key)}"
     return str(signer.generate_presigned_url(address, date_less_than=datetime.fromtimestamp(expires, UTC)))
@@ -34,5 +33,5 @@ def signed_url(key: str, expires: int) -> str:
 @lru_cache(maxsize=2)
 def _key(pem: str) -> RSAPrivateKey:
     key = load_pem_private_key(pem.encode(), password=None)
-    assert isinstance(key, RSAPrivateKey)  # the settings check the key's type
+    assert isinstance(key, RSAPrivateKey)
     return key

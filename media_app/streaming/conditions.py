@@ -9,7 +9,7 @@ from email.utils import formatdate, parsedate_to_datetime
 
 from media_app.streaming.ranges import ByteRange, Unsatisfiable, etag_matches, parse_range
 
-MAX_DATE_LETTERS = 40  # the longest HTTP date has 33 (RFC 9110 section 5.6.7)
+MAX_DATE_LETTERS = 40  # maximum characters of a date header; the longest HTTP date has 33 (RFC 9110 section 5.6.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Outcome:
 
 
 def decide(headers: Mapping[str, str], size: int, etag: str, modified: float) -> Outcome:
-    """Decide the answer to a request for a file, in the order of RFC 9110 section 13.2.2.
+    """Return status and range of the answer to a file request, by RFC 9110 section 13.2.2.
 
-    headers: lower-case names, repeated headers joined by commas. etag: with quotes. modified: epoch seconds.
+    headers: lower-case names; repeated headers joined by commas. etag: with quotes. modified: epoch seconds.
     """
     second = int(modified)
     if "if-match" in headers:
@@ -45,7 +45,7 @@ def decide(headers: Mapping[str, str], size: int, etag: str, modified: float) ->
 
 
 def http_date(text: str | None) -> int | None:
-    """Return the epoch seconds of an HTTP date in any of its three forms, else None."""
+    """Return the epoch seconds of an HTTP date in any of the three formats, or None."""
     if not text or len(text) > MAX_DATE_LETTERS or not text.isascii():
         return None
     try:

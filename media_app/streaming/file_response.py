@@ -67,7 +67,7 @@ class ObjectReader:
         self._first: bytes | None = None
 
     async def begin(self) -> None:
-        """Read the first piece, to notice an unavailable store before the head is sent."""
+        """Read the first piece before the response headers are sent: an unavailable store is still reported."""
         self._first = await self.next_chunk()
 
     async def next_chunk(self) -> bytes:
@@ -89,7 +89,7 @@ class ObjectReader:
 
 
 async def _drained(send: Send) -> None:
-    """Wait until the previous piece is sent, so that a stalled client holds at most one."""
+    """Wait until the previous piece is sent, so that at most one piece is in memory for a stalled client."""
     global _waiting
     _waiting += 1
     try:
@@ -115,10 +115,10 @@ async def _wait_for_disconnect(receive: Receive) -> None:
 
 
 async def _read(file: OpenFile, length: int, position: int) -> bytes:
-    """Read at most ``length`` bytes, in a thread unless cached. Raise OSError if the file has changed."""
+    """Read at most ``length`` bytes; in a thread unless cached by the system. Raise OSError if the file has changed."""
     chunk = _read_cached(file.descriptor, length, position) if file.can_read_nonblocking else b""
     if chunk:
-        # ``can_read_nonblocking`` means a local file system, whose fstat does not block.
+        # On a local file system (``can_read_nonblocking``), fstat does not block.
         _check(file, chunk)
         return chunk
     return await io_pools.run_in_pool(file.place, lambda: _read_slowly(file, length, position))

@@ -1,4 +1,4 @@
-"""Choice of the form of a video for a device; free of Django."""
+"""Choice of the form in which a device gets a video (original or HLS); free of Django."""
 
 from __future__ import annotations
 
@@ -25,14 +25,12 @@ class Device(StrEnum):
 
 
 class Form(StrEnum):
-    """Form in which a video is sent."""
-
     ORIGINAL = "original"
     LADDER = "hls"
     PROXY = "proxy"
 
 
-# Devices whose bandwidth varies, which HLS suits better.
+# Devices that get HLS, because their bandwidth varies.
 ADAPTIVE_DEVICES = {Device.MOBILE, Device.TABLET}
 
 
@@ -45,14 +43,13 @@ class Facts:
 
 
 def is_web_playable(facts: Facts) -> bool:
-    """Return whether browsers play the original's picture and sound."""
     return facts.codec in WEB_VIDEO.get(facts.mime_type, ()) and all(
         codec in WEB_SOUND[facts.mime_type] for codec in facts.sound
     )
 
 
 def choose(facts: Facts, device: Device) -> Form:
-    """Return the form for a device: HLS for mobile devices or unplayable originals, else the file."""
+    """Return the form for a device: HLS for mobile devices or unplayable originals, else the original."""
     playable = is_web_playable(facts)
     if Form.LADDER in facts.made and (device in ADAPTIVE_DEVICES or not playable):
         return Form.LADDER

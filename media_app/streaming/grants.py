@@ -1,4 +1,4 @@
-"""Grants: URLs that end with an invitation or another permission that shows a video.
+"""Grants: permissions in the URL of a video, such as an invitation's; the URL stops working when the permission ends.
 
 A grant is ``kind.key``, checked when the URL is opened and while bytes are sent.
 """
@@ -18,11 +18,11 @@ _checks: dict[str, Callable[[str, UUID], bool]] = {}
 
 
 class Withdrawn(ConnectionError):
-    """End of a grant while its bytes are being sent."""
+    pass
 
 
 def register(kind: str, check: Callable[[str, UUID], bool]) -> None:
-    """Register a kind of grant. check: returns whether a key opens a video, by its id."""
+    """Register a kind of grant. check: returns whether a key permits a video, given by id."""
     _checks[kind] = check
 
 
@@ -34,7 +34,7 @@ def is_valid(grant: str, video_id: UUID) -> bool:
 
 @contextlib.asynccontextmanager
 async def run_while_valid(ask: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
-    """Run the block while ``ask``, called every few seconds, returns True. Raise :class:`Withdrawn` after that."""
+    """Run the block as long as ``ask``, called every few seconds, returns True; then raise :class:`Withdrawn`."""
     try:
         async with asyncio.timeout(None) as limit:
             watcher = asyncio.create_task(_watch(ask, limit))
@@ -55,6 +55,6 @@ async def _watch(ask: Callable[[], Awaitable[bool]], limit: asyncio.Timeout) -> 
         await asyncio.sleep(CHECK_SECONDS)
         while await ask():
             await asyncio.sleep(CHECK_SECONDS)
-    except Exception as exc:  # a failed check stops the sending; the player retries
+    except Exception as exc:  # if the check fails, stop sending; the player retries
         logger.warning("grant", extra={"data": {"exception": repr(exc)}})
     limit.reschedule(asyncio.get_running_loop().time())

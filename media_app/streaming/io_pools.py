@@ -1,4 +1,4 @@
-"""Thread pools for blocking reads, one per disk, so that a stalled disk blocks no other."""
+"""Thread pools for blocking reads, one per disk, so that a stalled disk does not block other disks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BUCKET = "bucket"
 MEDIA = "media"
 THREADS = {BUCKET: 16}
 THREADS_OF_A_DISK = 8
-# Seconds after which a disk counts as unavailable.
+# Seconds without an answer after which a disk counts as unavailable.
 DISK_SECONDS = 10.0
 _pools: dict[str, ThreadPoolExecutor] = {}
 _making = threading.Lock()
 
 
 def place_of(path: str) -> str:
-    """Return the pool of a referenced file, one per library folder."""
+    """Return the name of the thread pool for a file used in place: one per library folder."""
     for number, (root, _) in enumerate(settings.LIBRARY_ROOTS):
         if Path(path).is_relative_to(root):
             return f"library-{number}"
@@ -41,14 +41,14 @@ def threads_of(place: str) -> ThreadPoolExecutor:
 
 
 async def run_in_pool(place: str, question: Callable[[], T]) -> T:
-    """Run ``question`` in a thread of ``place``, without a time limit."""
+    """Run ``question``, a blocking read, in the thread pool ``place``, without a time limit."""
     return await asyncio.get_running_loop().run_in_executor(threads_of(place), question)
 
 
 async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
     """Run ``question`` as :func:`run_in_pool`; raise ``unavailable`` after :data:`DISK_SECONDS`.
 
-    drop: called with a late answer.
+    drop: called with an answer that is too late.
     """
     future = threads_of(place).submit(question)
     is_taken = False
@@ -59,7 +59,7 @@ async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: 
             return answer
     except TimeoutError as exc:
         if not limit.expired():
-            raise  # timeout of the question itself
+            raise
         raise DomainError("unavailable", "The disk with this file does not answer. Try again in a moment.") from exc
     finally:
         if not is_taken:

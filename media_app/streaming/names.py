@@ -8,33 +8,33 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 MAX_LETTERS = 150
-FORBIDDEN = frozenset('/\\:*?"<>|')  # characters that some file system forbids
+FORBIDDEN = frozenset('/\\:*?"<>|')
 PLAIN_TYPE = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"(video|audio)/[a-z0-9][a-z0-9.+-]{0,60}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
-# Content types of renditions and job outputs; browsers execute none of them.
+# Content types of renditions and job outputs; browsers run no code from them.
 MADE_TYPES = {
     ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".vtt": "text/vtt; charset=utf-8",
     ".json": "application/json", ".mp4": "video/mp4", ".mp3": "audio/mpeg", ".wav": "audio/wav", ".m4a": "audio/mp4",
     ".aac": "audio/aac", ".ogg": "audio/ogg", ".flac": "audio/flac",
-    # Possible outputs of dubbing providers.
+    # Types of files that dubbing providers may return.
     ".m4v": "video/x-m4v", ".mov": "video/quicktime", ".webm": "video/webm", ".mkv": "video/x-matroska",
     ".3gp": "video/3gpp", ".ogv": "video/ogg", ".avi": "video/x-msvideo", ".ts": "video/mp2t",
 }  # fmt: skip
 
 
 def media_type(claimed: str) -> str:
-    """Return a claimed video or audio type, else a generic binary type."""
+    """Return the claimed content type if it is video or audio, else a generic binary type."""
     return claimed if _MEDIA_TYPE.fullmatch(claimed) else PLAIN_TYPE
 
 
 def made_type(name: str) -> str | None:
-    """Return the content type of a file that may be sent, else None."""
+    """Return the content type of a rendition or job output; None if it may not be sent."""
     return MADE_TYPES.get(PurePosixPath(name).suffix)
 
 
 def attachment(title: str, location: str) -> str:
-    """Return a ``Content-Disposition`` (RFC 6266, RFC 8187) with the title and the location's suffix."""
+    """Return a Content-Disposition (RFC 6266, RFC 8187) for a download named after the title, with the same suffix."""
     stem = " ".join("".join(map(_harmless, title)).split())[:MAX_LETTERS].strip(". ") or "video"
     suffix = PurePosixPath(location).suffix.lower()
     if not _SUFFIX.fullmatch(suffix) or stem.lower().endswith(suffix):

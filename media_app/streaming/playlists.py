@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """Rung of an HLS ladder. peak, average: bits per second. codecs: RFC 6381."""
+    """An HLS quality. peak, average: bits per second. codecs: RFC 6381 names."""
 
     name: str
     width: int
@@ -20,9 +20,9 @@ class Rung:
 
 
 def master_playlist(rungs: Sequence[Rung], frame_rate: float, suffix: str = "") -> str:
-    """Return the master playlist; the lowest bit rate comes first, for a fast start.
+    """Return the HLS master playlist. The lowest bit rate comes first, for a fast start.
 
-    frame_rate: highest frames per second, 0 if unknown. suffix: appended to each address.
+    frame_rate: highest frames per second, 0 if unknown. suffix: text appended to each address.
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for rung in sorted(rungs, key=lambda rung: (rung.peak, rung.height)):
@@ -35,6 +35,5 @@ def master_playlist(rungs: Sequence[Rung], frame_rate: float, suffix: str = "") 
 
 
 def with_address(text: str, media: str, address: str) -> str:
-    """Return a rung's playlist with its media file replaced by ``address``."""
     text = text.replace(f'URI="{media}"', f'URI="{address}"')
     return re.sub(rf"(?m)^{re.escape(media)}$", lambda _: address, text)

@@ -20,7 +20,7 @@ class ByteRange:
 
 
 class Unsatisfiable(Exception):
-    """Range outside the file: 416."""
+    """The requested range is outside the file; the answer is 416."""
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | None:
@@ -51,7 +51,6 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
 
 
 def begins_with_the_first_byte(header: str | None) -> bool:
-    """Return whether the range of a header begins at the first byte."""
     try:
         part = parse_range(header, ENDLESS)
     except Unsatisfiable:

@@ -1,4 +1,4 @@
-"""Lookup of the content of a streaming address, after checking signature and permission."""
+"""Lookup of the content that a streaming URL names, after checking signature and permission."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ MEDIA_TYPE = "video/mp4"
 MAX_PLAYLIST_BYTES = 8 * 1024**2
 MIN_SECONDS = 60
 MAX_KEPT_SECONDS = 3600
-# Cache-Control without a signature or with a grant: revalidate each time.
+# Cache-Control for URLs without a signature or with a grant: browsers ask each time before using their copy.
 KEPT_UNTIL_ASKED = "private, no-cache"
 FOR_EVER = ", immutable"
-# The master playlist grows while lower rungs are being made.
+# Cache-Control for master playlists: a playlist changes while smaller renditions are being made.
 KEPT_SHORTLY = "private, max-age=10"
-# A cached redirect would bypass the check of the signature.
+# Cache-Control for redirects: a cached redirect would bypass the check of the signature.
 NOT_KEPT = "private, no-store"
 SOURCE_RUNG = "source"
 STREAM_COLUMNS = (
@@ -51,9 +51,9 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """Open local file; the receiver closes the descriptor. place: thread pool in io_pools.
+    """Open local file; the receiver closes its descriptor. place: thread pool in io_pools.
 
-    can_read_nonblocking: whether a non-blocking read reports uncached bytes; network file systems do not.
+    can_read_nonblocking: whether a non-blocking read fails for uncached bytes; on network file systems it blocks.
     """
 
     descriptor: int
@@ -71,14 +71,13 @@ class OpenFile:
         return self.modified_ns / 1e9
 
     def has_changed(self) -> bool:
-        """Return whether the file was written since it was opened. May block."""
         found = os.fstat(self.descriptor)
         return (found.st_size, found.st_mtime_ns) != (self.size, self.modified_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """S3 object that this server reads for the client. modified: epoch seconds."""
+    """S3 object whose bytes pass through this server. modified: epoch seconds."""
 
     key: str
     size: int
@@ -88,7 +87,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """Local file that nginx sends."""
+    """Local file that nginx sends for this server."""
 
     address: str
 
@@ -100,7 +99,7 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Content that needs a disk or the bucket first. place: thread pool."""
+    """Content whose lookup blocks on a disk or the bucket. place: thread pool to run ``load`` in."""
 
     load: Callable[[], OpenFile | HandedOver | StoredObject | bytes]
     place: str
@@ -108,9 +107,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Content and headers of an answer. disposition: empty unless it is a download.
+    """Content and headers of an answer. disposition: empty unless the file is downloaded.
 
-    shows: id of the catalogue video whose view starts with the first byte.
+    shows: id of a catalogue video; sending its first byte counts as a view.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
@@ -123,7 +122,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Streaming request. parts: variables of the path. headers: lower-case names."""
+    """Streaming request. parts: variables in the URL's path. headers: lower-case names."""
 
     method: str
     route: str
@@ -142,14 +141,13 @@ class Request:
     def must_proxy(self) -> bool:
         """True if this server must send the bytes itself instead of redirecting to S3.
 
-        S3 signatures are for GET only, ``fetch`` needs CORS, and S3 would not stop when a grant ends.
+        Reasons: S3 signatures are for GET only, ``fetch`` needs CORS, and S3 cannot stop when a grant ends.
         """
         return self.method == "HEAD" or self.wants("proxy") or bool(self.grant)
 
 
 @contextmanager
 def as_refusals() -> Iterator[None]:
-    """Map an expired signature to ``gone``, and content that cannot be found to ``not_found``."""
     try:
         yield
     except signing.ExpiredSignature as exc:
@@ -159,7 +157,7 @@ def as_refusals() -> Iterator[None]:
 
 
 def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
-    """Return the original of a video for a user, or with ``user`` None, for a signature.
+    """Return the original file of a video, for a user or (with ``user`` None) for the signature in the URL.
 
     Raise ``unauthenticated``, ``not_found``, ``gone``, ``video_not_ready``, ``unavailable``.
     """
@@ -169,7 +167,8 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id, request.grant)
         video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
         if video is None:
-            # Anonymous: 401, since signing in may help. Signed in: 404, so that other people's videos stay secret.
+            # Anonymous callers get 401, since signing in may help; others 404, so that other people's videos stay
+            # secret.
             raise DomainError("unauthenticated") if isinstance(user, AnonymousUser) else FileNotFoundError(video_id)
         until = signed.until_of(video) if signed else time.time() + lifetime(video)
         use = use_of(video)
@@ -177,7 +176,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
             raise FileNotFoundError(video_id)
         if use == Use.LATER:
             raise DomainError("video_not_ready", "The video's file has not arrived yet. Try again later.")
-        # A failed file may be downloaded but not played.
+        # A video whose processing failed may be downloaded but not played.
         failed = use == Use.SAVE
         content_type = names.PLAIN_TYPE if failed else names.media_type(video.mime_type)
         saved = failed or request.wants("download")
@@ -194,7 +193,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """Verified signature. until: epoch seconds. opens_restricted: made for moderators."""
+    """Verified signature. until: epoch seconds. opens_restricted: whether it was made for moderators."""
 
     until: int
     opens_restricted: bool = False
@@ -224,7 +223,6 @@ def _granted(signed: _Signed | None, video_id: uuid.UUID) -> tuple[str, uuid.UUI
 
 
 def find_rendition(request: Request) -> Found:
-    """Return a file of a rendition other than HLS."""
     with as_refusals():
         rendition_id = _uuid(request.parts["rendition_id"])
         signed = _Signed.of(request.parts["token"], RENDITION, rendition_id, request.grant)
@@ -243,7 +241,6 @@ def find_rendition(request: Request) -> Found:
 
 
 def find_output(request: Request) -> Found:
-    """Return a job's large file."""
     with as_refusals():
         job_id, attempt, name = (request.parts[part] for part in ("job_id", "attempt", "name"))
         key = f"{outputs.prefix_of(job_id)}/{attempt}/{name}"
@@ -257,7 +254,6 @@ def find_output(request: Request) -> Found:
 
 
 def find_hls(request: Request) -> Found:
-    """Return an HLS playlist or media file."""
     with as_refusals():
         video_id, name = _uuid(request.parts["video_id"]), request.parts["name"]
         signed = _Signed.of(request.parts["token"], HLS, video_id)
@@ -265,7 +261,7 @@ def find_hls(request: Request) -> Found:
         _check_folder(video)
         until = signed.until_of(video)
         rows = ladder(video, list(video.renditions.filter(kind=RenditionKind.HLS)))
-        # Players that use fetch cannot follow a redirect to a bucket without CORS.
+        # Players that use fetch ask for ``proxy=1``: they cannot follow a redirect to a bucket without CORS.
         suffix = "?proxy=1" if request.wants("proxy") else ""
         if "rung" not in request.parts:
             frame_rate = 0.0 if video.is_variable_frame_rate else float(video.fps)
@@ -276,7 +272,7 @@ def find_hls(request: Request) -> Found:
             key, media = row.key_of("playlist"), row.files["media"]
             address = media + suffix
             if not (store.is_local() or request.must_proxy):
-                # The player fetches the media from the bucket, without a redirect.
+                # The playlist names the bucket's URL, so that the player needs no redirect.
                 address = redirect_url(f"{row.folder}{media}", MEDIA_TYPE, until)
             return Found(_later(lambda: _playlist(key, media, address)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
         if name != row.files["media"]:
@@ -292,7 +288,7 @@ def _check_folder(video: Video) -> None:
 
 
 def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
-    """Return the rungs not taller than the source. Raise ``FileNotFoundError`` if there is none."""
+    """Return the HLS renditions that are not taller than the source. Raise ``FileNotFoundError`` if there is none."""
     found = [row for row in rows if row.name == SOURCE_RUNG or not video.height or row.height <= video.height]
     if not found:
         raise FileNotFoundError(video.pk)
@@ -300,7 +296,6 @@ def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
 
 
 def redirect_url(key: str, content_type: str, until: float, disposition: str = "") -> str:
-    """Return a bucket or CDN URL valid until ``until`` (epoch seconds)."""
     now = time.time()
     seconds = max(MIN_SECONDS, round(until - now))
     if cdn.is_set() and not disposition:
@@ -321,7 +316,7 @@ def _made(request: Request, row: Rendition, name: str, content_type: str, until:
     if store.is_local():
         return Found(_stored(key, not request.grant), content_type, _kept(until, FOR_EVER))
     if not content_type.startswith("video/"):
-        # Scripts read these small files, so they need the page's origin.
+        # Scripts of the page read these small files, so they must come from the page's origin.
         return Found(_object(key), content_type, _kept(until, FOR_EVER))
     return _remote(request, key, content_type, _kept(until), until=until)
 

@@ -13,7 +13,7 @@ MAX_SECONDS = 604_800.0
 
 
 class OptimizedQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """Device of the viewer, and seconds of the address's validity."""
+    """Device of the viewer. expires_in: seconds for which the address is valid."""
 
     device_type = serializers.ChoiceField(choices=[device.value for device in Device], default=Device.DESKTOP.value)
     prefer_signed = serializers.BooleanField(
@@ -23,7 +23,7 @@ class OptimizedQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SourceSerializer(serializers.Serializer[dict[str, Any]]):
-    """Video of a session. duration: seconds."""
+    """Original video of a session and its addresses. duration: seconds."""
 
     duration = serializers.FloatField()
     width = serializers.IntegerField()
@@ -34,7 +34,7 @@ class SourceSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OptimizedSerializer(serializers.Serializer[dict[str, Any]]):
-    """Address to play a video from. expires_at: null if it needs the sign-in."""
+    """Address to play a video from. expires_at: null if the address works only for signed-in users."""
 
     streaming_url = serializers.CharField()
     delivery_type = serializers.ChoiceField(choices=DELIVERY_TYPES)
@@ -45,7 +45,7 @@ class OptimizedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UploadFiguresSerializer(serializers.Serializer[dict[str, Any]]):
-    """Bytes and seconds of an upload, measured by its client."""
+    """Bytes and seconds of an upload, as its client measured them."""
 
     session_id = StrictCharField(max_length=64)
     bytes = StrictIntegerField(min_value=0, max_value=2**53)

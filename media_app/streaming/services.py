@@ -23,7 +23,7 @@ MADE_FORMS = {RenditionKind.HLS: Form.LADDER, RenditionKind.PROXY: Form.PROXY}
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Address of a video. expires: epoch seconds; None if it needs the sign-in."""
+    """Address of a video. expires: epoch seconds; None if the address works only for signed-in users."""
 
     address: str
     delivery_type: str
@@ -35,7 +35,7 @@ class Delivery:
 def choose_delivery(video: Video, device: Device, *, seconds: float, signed: bool) -> Delivery:
     """Return the address from which ``device`` plays ``video`` for ``seconds``.
 
-    signed: whether the address works without sign-in; HLS addresses always do. Raise ``video_not_ready``,
+    signed: whether the address must work without sign-in; HLS addresses always do. Raise ``video_not_ready``,
     ``unavailable``.
     """
     if use_of(video) != Use.PLAY:

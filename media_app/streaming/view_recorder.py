@@ -22,7 +22,7 @@ from vodplatform.core.web.throttles import network_of
 logger = logging.getLogger("vodplatform.views")
 _trouble = RateLimitedLogger(logger, "views not noted")
 HOUR_SECONDS = 3600
-# Views beyond these limits are not counted, to bound the memory.
+# Maximum views in the queue, and maximum views remembered to ignore replays; both bound the memory.
 MAX_WAITING = 1000
 MAX_REMEMBERED = 20_000
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="views")
@@ -35,7 +35,7 @@ _waiting = 0
 def note(video_id: UUID, scope: Mapping[str, Any], user_id: str) -> None:
     """Record in the background that the client of an HTTP request watches a video.
 
-    user_id: user whose sign-in opened the video, or empty.
+    user_id: id of the user for whom the URL was opened, or empty.
     """
     global _hour, _waiting
     mark = _mark(video_id, scope)
@@ -52,7 +52,7 @@ def note(video_id: UUID, scope: Mapping[str, Any], user_id: str) -> None:
 
 
 def _mark(video_id: UUID, scope: Mapping[str, Any]) -> bytes:
-    """Return a digest of caller and video, to record replays once an hour."""
+    """Return a digest of client and video, by which replays within an hour are recognised."""
     found = hashlib.blake2b(video_id.bytes + (_client(scope)).encode(), digest_size=16)
     for name, value in scope["headers"]:
         if name.lower() in (b"authorization", b"cookie"):
@@ -69,7 +69,7 @@ def _note(video_id: UUID, scope: Mapping[str, Any], user_id: str, mark: bytes) -
         with _lock:
             _remembered.discard(mark)
         _trouble.warning(exception=repr(exc))
-    except Exception:  # no caller reads the future
+    except Exception:
         logger.exception("error")
     finally:
         close_old_connections()
@@ -78,7 +78,7 @@ def _note(video_id: UUID, scope: Mapping[str, Any], user_id: str, mark: bytes) -
 
 
 def _viewer(scope: Mapping[str, Any]) -> str:
-    """Return the signed-in user's id, also for signed URLs, else a daily pseudonym."""
+    """Return the id of the signed-in user, if any, else a pseudonym that changes daily."""
     headers = credentials.headers_of(scope)
     signed_in = credentials.authenticate_headers(headers) if credentials.is_known_host(headers) else None
     return str(signed_in[0].pk) if signed_in else signing.daily_pseudonym(_client(scope))

@@ -1,4 +1,4 @@
-"""Small files made by jobs (evidence pictures) behind signed URLs."""
+"""Views of small files made by jobs (evidence pictures), behind signed URLs."""
 
 from __future__ import annotations
 

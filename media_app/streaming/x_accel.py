@@ -1,4 +1,4 @@
-"""X-Accel-Redirect: a header by which nginx in front of this server sends a local file (deploy/nginx.conf)."""
+"""X-Accel-Redirect: header by which this server lets nginx send a local file (deploy/nginx.conf)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def is_on() -> bool:
 def internal_address(path: Path) -> str:
     """Return the value of ``X-Accel-Redirect`` for a file, percent-encoded.
 
-    Links are not resolved, so that a link created after the permission check is not followed. Raise
-    ``FileNotFoundError`` outside the known folders.
+    Symbolic links are not resolved: a link created after the permission check must not be followed. Raise
+    ``FileNotFoundError`` for a file outside the known folders.
     """
     name = Path(os.path.normpath(path))
     folders = [Path(os.path.normpath(settings.MEDIA_ROOT)), *(root for root, _ in settings.LIBRARY_ROOTS)]

@@ -30,8 +30,6 @@ from vodplatform.core.errors import DomainError
 
 @extend_schema(tags=["Uploads"])
 class UploadViewSet(ApiViewSet[Upload]):
-    """The caller's uploads of all protocols."""
-
     @extend_schema(
         operation_id="uploads_list",
         summary="List your uploads",
@@ -79,9 +77,9 @@ def _given(query: QueryDict) -> dict[str, Any]:
 
 
 class ChunkedUploadViewSet(ApiViewSet[Upload]):
-    """An upload in chunks, at two addresses with different operation names."""
+    """An upload in chunks, with two URLs, whose API operations have different names."""
 
-    # Chunks are not throttled; clients ask for the state as often.
+    # Chunks and requests for the state, which clients send equally often, are not throttled.
     throttle_scope = None
     lookup_url_kwarg = "upload_id"
     lookup_value_converter = "uuid"
@@ -99,10 +97,10 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         """Cancel an upload and delete the bytes that have arrived."""
         return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
-    # CSRF checks parse the body, so JSON must be parsed before it is rejected.
+    # The CSRF check parses the body, so JSON is parsed too before it is rejected.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
-        """Send one chunk. Sending it again changes nothing."""
+        """Send one chunk. Sending the same chunk again changes nothing."""
         arriving = chunks.IncomingChunk(services.require_live(chunks.find_chunked(self.user, upload_id)))
         if not is_form({"content-type": request.content_type or ""}):
             raise UnsupportedMediaType(request.content_type or "")
@@ -131,7 +129,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
             services.require_live(upload)
         return Response(s.UploadStateSerializer.show(upload))
 
-    # Throttled, because completing a clip inspects it.
+    # Throttled, because completing an upload may inspect the complete file.
     @action(detail=True, methods=["post"], throttle_scope="write")
     def complete(self, request: Request, upload_id: UUID) -> Response:
         """Finish an upload after its last chunk. Repeating the call gives the same answer."""
@@ -158,8 +156,6 @@ def _documented(prefix: str) -> Any:
 @extend_schema(tags=["Uploads"])
 @_documented("uploads")
 class OneUploadViewSet(ChunkedUploadViewSet):
-    """An upload in chunks."""
-
     @extend_schema(
         operation_id="uploads_addresses",
         summary="Get addresses for chunks that go to the bucket",
@@ -179,4 +175,4 @@ class OneUploadViewSet(ChunkedUploadViewSet):
 @extend_schema(tags=["Merges"])
 @_documented("challenge_uploads")
 class ClipUploadViewSet(ChunkedUploadViewSet):
-    """The upload of one clip of a merge."""
+    pass

@@ -1,4 +1,4 @@
-"""Base of the upload endpoints: raw ASGI, because Django loses interrupted requests' data."""
+"""Base of the upload endpoints. They are raw ASGI apps, because Django loses the data of interrupted requests."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ T = TypeVar("T")
 Fields = Iterable[tuple[bytes, bytes]]
 
 IDLE_SECONDS = 60.0
-# Seconds to read on after a rejection, so that a sending client gets the answer.
+# Seconds to read a rejected request's body, so that a client still sending gets the answer.
 LINGER_SECONDS = 5.0
 SHORT_BYTES = 256 * 1024
 SHORT_SECONDS = 1.0
-# Separate pools: slow storage must not delay queries.
+# Separate thread pools, so that slow storage does not delay database queries.
 database_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="uploads-rows")
 storage_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="uploads-bytes")
 
@@ -47,7 +47,7 @@ class BodyTimeout(Exception):
 
 
 class LockRequested(Exception):
-    """Another request asked for the upload's lock."""
+    """Another request needs the lock of the upload that this request writes."""
 
 
 async def in_thread(function: Callable[..., T], *args: Any, pool: ThreadPoolExecutor = database_threads) -> T:
@@ -56,12 +56,10 @@ async def in_thread(function: Callable[..., T], *args: Any, pool: ThreadPoolExec
 
 
 async def run_shielded(function: Callable[..., T], *args: Any) -> T:
-    """Run a blocking function to its end, even if the caller is cancelled."""
     return await asyncio.shield(asyncio.wrap_future(in_background(function, *args)))
 
 
 def in_background(function: Callable[..., T], *args: Any) -> Future[T]:
-    """Start a blocking function in a thread; the process waits for it on exit."""
     return storage_threads.submit(contextvars.copy_context().run, _with_connection, function, *args)
 
 
@@ -74,20 +72,20 @@ def _with_connection(function: Callable[..., T], *args: Any) -> T:
 
 
 class Body:
-    """A request's body. announced: Content-Length, or None."""
+    """A request's body. announced: value of Content-Length, or None."""
 
     def __init__(self, headers: dict[str, str], receive: Receive) -> None:
         length = headers.get("content-length", "")
         self.announced = int(length[:19]) if length.isdecimal() and length.isascii() else None
         self.is_over = self.announced == 0
-        # Reading a short body to its end keeps the connection usable.
+        # A short body is read to its end even after an error, to keep the connection usable.
         self.is_short = "transfer-encoding" not in headers and (self.announced or 0) <= SHORT_BYTES
-        # The first call to `receive` answers `Expect: 100-continue`.
+        # The client waits for `100 Continue`, which the first call to `receive` sends.
         self.is_held_back = "expect" in headers
         self._receive = receive
 
     async def next(self) -> bytes:
-        """Return the next piece, possibly empty. Raises :class:`ClientDisconnected`, :class:`BodyTimeout`."""
+        """Return the body's next piece, possibly empty. Raises :class:`ClientDisconnected`, :class:`BodyTimeout`."""
         self.is_held_back = False
         try:
             async with asyncio.timeout(IDLE_SECONDS):
@@ -114,8 +112,8 @@ class Body:
 class Exchange:
     """A request and its answer.
 
-    headers: request headers by lower-case name. always: headers of every answer. route: name in logs and metrics. user:
-    id, once authenticated.
+    headers: request headers by lower-case name. always: headers of every answer. route: the endpoint's name in logs and
+    metrics. user: id of the user, once authenticated.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, route: str, always: Fields = ()) -> None:
@@ -158,7 +156,6 @@ class Exchange:
 
 
 async def serve(exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
-    """Answer a request with ``work``; exceptions become error answers."""
     with request_context(exchange.scope, exchange.headers):
         try:
             await work(exchange)
@@ -181,7 +178,7 @@ def _refusal_of(exc: Exception) -> DomainError:
 async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts: bool = False) -> T:
     """Call ``function`` in a thread with the authenticated user, who must have write access.
 
-    counts: whether to throttle the request as a change. Raises ``throttled``.
+    counts: whether the request counts for throttling. Raises ``throttled``.
     """
 
     def call() -> T:
@@ -199,7 +196,7 @@ async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts
 
 
 class SinkWriter:
-    """Context manager that renews a sink's lock and flushes its bytes in threads."""
+    """Context manager that renews an upload writer's lock and makes its bytes durable, in threads."""
 
     def __init__(self, sink: UploadWriter) -> None:
         self._sink = sink
@@ -220,7 +217,6 @@ class SinkWriter:
             self._over.exception()
 
     async def run(self, reading: Coroutine[Any, Any, None]) -> None:
-        """Run ``reading`` to its end. Raises its and the sink's errors, and :class:`LockRequested`."""
         reader = asyncio.ensure_future(reading)
         try:
             await asyncio.wait({reader, self._over}, return_when=asyncio.FIRST_COMPLETED)

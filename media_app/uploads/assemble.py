@@ -12,7 +12,7 @@ from media_app.uploads.models import Upload, UploadProtocol
 from media_app.uploads.services import sources_of
 
 COPY_BYTES = 16 * 1024**2
-# Maximum bytes of an S3 copy call, which must answer before the client's timeout.
+# Maximum bytes that one S3 copy call copies; it must answer before the client's timeout.
 MAX_COPY_BYTES = 256 * 1024**2
 Share = Callable[[float], None]
 
@@ -22,9 +22,10 @@ def is_in_pieces(upload: Upload) -> bool:
 
 
 def assemble(upload: Upload, key: str, folder: Path, on_progress: Share) -> None:
-    """Assemble a completed upload under the unused ``key``.
+    """Assemble a completed upload into one file under the unused ``key``.
 
-    on_progress: gets the finished share, 0 to 1; may raise. Raises ``FileNotFoundError`` for a missing piece.
+    on_progress: receives the finished share, 0 to 1; may raise. Raises ``FileNotFoundError`` for a missing chunk or
+    part.
     """
     pieces = [(source, size) for source, size in sources_of(upload) if size]
     finish_multipart_uploads(upload)
@@ -104,7 +105,7 @@ def _ranges(pieces: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, int |
         if count == 1:
             yield source, size, None
             continue
-        # Equal ranges are never below S3's minimum.
+        # Equal lengths keep the last range above S3's minimum size.
         length = -(-size // count)
         for start in range(0, size, length):
             yield source, min(length, size - start), start
@@ -121,7 +122,7 @@ def _join_on_s3(
             moved(length)
         store.finish_multipart(key, upload, parts)
     except BaseException:
-        # No row refers to this multipart upload.
+        # Abort now: no row refers to this multipart upload, so no later cleanup would find it.
         with contextlib.suppress(store.StoreUnavailable):
             store.abort_multipart(key, upload)
         raise

@@ -19,18 +19,18 @@ from vodplatform.core.logs import event
 
 EXPIRED_KEPT_FOR = timedelta(days=7)
 FORM_IS_LEFT = timedelta(hours=1)
-FINAL_S3_CHECK = timedelta(hours=2)  # time before expiry to check S3, longer than the cleanup's interval
+# time before an upload's expiry at which S3 is checked; longer than the cleanup's interval
+FINAL_S3_CHECK = timedelta(hours=2)
 BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
-# Age in seconds at which scratch files of killed processes are deleted.
+# Age in seconds at which temporary files of killed processes are deleted.
 SCRATCH_SECONDS = 3600
 
 
 def expire_uploads() -> int:
-    """End expired uploads and delete their bytes; return their number."""
     _complete_whole()
     over = Q(expires_at__lte=Now())
-    # An interrupted form cannot be resumed.
+    # Form uploads that were interrupted cannot be resumed, so they expire early.
     over |= Q(front=UploadProtocol.MULTIPART, status__in=LIVE, updated_at__lte=Now() - FORM_IS_LEFT)
     # Oldest first: thousands of uploads of one user must not delay others.
     rows = Upload.objects.filter(over, taken_up=False).exclude(status=UploadStatus.EXPIRED).order_by("expires_at", "pk")
@@ -41,10 +41,10 @@ def expire_uploads() -> int:
         if len(batch) < BATCH or not ended:
             break
     _delete_left()
-    # Assembled uploads without remaining pieces are deleted as well.
+    # Also delete rows of assembled uploads that have no stored chunks.
     old = Upload.objects.filter(expires_at__lt=Now() - EXPIRED_KEPT_FOR, is_partial=False)
     old = old.filter(Q(status=UploadStatus.EXPIRED, key="") | Q(taken_up=True), chunks=None)
-    # Keep rows of S3 uploads while their job may be retried: only the row lists the parts.
+    # Keep an S3 upload's row while its job may be retried: only the row lists the parts.
     job_may_need = Q(expires_at__gte=Now() - EXPIRED_KEPT_FOR - timedelta(days=settings.JOB_RETENTION_DAYS))
     old = old.exclude(job_may_need & Q(taken_up=True) & ~Q(multipart_id=""))
     gone = [

@@ -1,4 +1,4 @@
-"""Purposes of uploads; ``settings.UPLOAD_PURPOSES`` lists their dotted paths."""
+"""Purposes of uploads, such as library or catalogue; ``settings.UPLOAD_PURPOSES`` lists their dotted paths."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class UploadHandler(ABC):
     """A purpose of uploads, with one instance per subclass.
 
-    label: name for users. families, mime_types: accepted files; empty types accept all. checks_type_early: whether
-    wrong first bytes end the upload; otherwise :meth:`finish` must check for an empty ``mime_type``.
-    counts_towards_quota: whether files count towards the quota. claims_bytes: whether the result owns the bytes, so
-    that the upload neither expires nor can be cancelled.
+    label: name shown to users. families, mime_types: accepted kinds of files; empty types mean all. checks_type_early:
+    whether an upload fails at once if its first bytes have a wrong type; otherwise :meth:`finish` must check for an
+    empty ``mime_type``. claims_bytes: whether the created resource owns the bytes; the upload then neither expires nor
+    can be cancelled.
     """
 
     name: str
@@ -38,21 +38,19 @@ class UploadHandler(ABC):
     claims_bytes = True
 
     def admit(self, user: User, given: Mapping[str, str]) -> None:  # noqa: B027 - most ask nothing
-        """Raise ``DomainError`` if the user may not upload such files.
+        """Raise ``DomainError`` if the user may not upload for this purpose.
 
-        Called before a form's content is read. given: parameters of its address.
+        Called before a form's content is read. given: parameters of the form's URL.
         """
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the metadata to keep, or raise ``DomainError``. Called at the end of a form."""
+        """Return the metadata to store, or raise ``DomainError``. Called at the end of a form."""
         return dict(metadata)
 
     def max_bytes(self) -> int | None:
-        """Return the purpose's own size limit in bytes, or None."""
         return None
 
     def resource_of(self, upload: Upload) -> UUID | None:
-        """Return the id of an existing resource that the upload belongs to, or None."""
         return None
 
     def key_of(self, upload: Upload) -> str:
@@ -62,16 +60,16 @@ class UploadHandler(ABC):
         return DomainError("not_a_video")
 
     def inspect(self, upload: Upload) -> None:  # noqa: B027 - the same
-        """Inspect the bytes before completion, outside of transactions. May raise ``DomainError``."""
+        """Check the bytes before the upload is completed, outside of transactions. May raise ``DomainError``."""
 
     @abstractmethod
     def finish(self, upload: Upload) -> None:
-        """Create the resource ``resource_id`` in the completing transaction."""
+        """Create the resource with id ``resource_id``, in the transaction that completes the upload."""
 
     def cancel(self, upload: Upload) -> bool:
-        """Cancel dependent records and :func:`media_app.uploads.services.end_upload` the upload.
+        """Cancel records that depend on the upload, then end it by :func:`media_app.uploads.services.end_upload`.
 
-        Return False if there are none; the caller then ends the upload.
+        Return False if there are no such records; the caller then ends the upload.
         """
         return False
 
@@ -79,7 +77,7 @@ class UploadHandler(ABC):
         return 0
 
     def write_guard(self, resource_id: UUID) -> AbstractContextManager[Any]:
-        """Return a context manager for writes to an upload's result."""
+        """Return a context manager that must surround writes to the resource made from an upload."""
         return nullcontext()
 
     def accepts(self, kind: Kind | None) -> bool:

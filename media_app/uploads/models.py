@@ -22,8 +22,6 @@ class UploadProtocol(models.TextChoices):
 
 
 class UploadStatus(models.TextChoices):
-    """The status of an upload; see :data:`TRANSITIONS`."""
-
     INITIATED = "initiated"
     UPLOADING = "uploading"
     COMPLETED = "completed"
@@ -37,7 +35,7 @@ _ENDS = {S.COMPLETED, S.FAILED, S.CANCELLED, S.EXPIRED}
 TRANSITIONS: dict[str, frozenset[str]] = {
     S.INITIATED: frozenset({S.UPLOADING, *_ENDS}),
     S.UPLOADING: frozenset(_ENDS),
-    # A completed upload can be cancelled until its bytes are claimed.
+    # A completed upload can be cancelled until a resource owns its bytes.
     S.COMPLETED: frozenset({S.CANCELLED, S.EXPIRED, S.FAILED}),
     S.FAILED: frozenset({S.EXPIRED}),
     S.CANCELLED: frozenset({S.EXPIRED}),
@@ -49,25 +47,26 @@ IN_CHUNKS = (UploadProtocol.CHUNKS, UploadProtocol.DIRECT)
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: User | AnonymousUser) -> UploadQuerySet:
-        """Return the user's own uploads; admins do not see others' unfinished files."""
+        """Return only the user's own uploads; even admins do not see others' unfinished files."""
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def with_state(self) -> UploadQuerySet:
-        """Annotate ``state``: the status, or expired before the cleanup has run."""
+        """Annotate ``state``: the status, but expired once the upload has expired, even before the cleanup."""
         is_over = Q(status__in=LIVE, expires_at__lte=Now())
         expired = When(is_over, then=Value(S.EXPIRED.value))
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Return unexpired uploads whose bytes no finished file accounts for."""
+        """Return uploads whose bytes count towards the quota themselves, because no finished file counts them yet."""
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
 
 class Upload(models.Model):
     """A file that a client is sending.
 
-    size: bytes, for a form the reservation. offset: durable bytes. parts: confirmed by S3. part_number: highest ever
-    used. tail_key, tail_size: object with too few bytes for a part. taken_up: whether another record owns the bytes.
+    size: bytes; for a form, the maximum reserved. offset: durable bytes. parts: parts that S3 confirmed. part_number:
+    highest number ever used. tail_key, tail_size: stored object with the last bytes, too few for a part. taken_up:
+    whether another record owns the bytes.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -144,13 +143,12 @@ class Upload(models.Model):
         return {"type": self.error_type, "message": self.error_message} if self.error_type else None
 
     def chunk_numbers(self) -> dict[str, list[int]]:
-        """Return ``uploaded_chunks`` (durable) and ``remaining_chunks`` by number."""
         if self.front == UploadProtocol.DIRECT:
-            arrived = {number - 1 for number, _, _ in self.parts}  # S3 counts from 1
+            arrived = {number - 1 for number, _, _ in self.parts}  # S3 numbers parts from 1
         else:
             arrived = set(self.chunks.values_list("number", flat=True))
         if self.status == S.COMPLETED and not arrived:
-            arrived = set(range(self.total_chunks))  # already assembled
+            arrived = set(range(self.total_chunks))  # assembly has deleted the chunks
         return {
             "uploaded_chunks": sorted(arrived),
             "remaining_chunks": [number for number in range(self.total_chunks) if number not in arrived],
@@ -162,7 +160,7 @@ class Upload(models.Model):
 
 
 class UploadChunk(models.Model):
-    """A chunk. Its row is written after its bytes are durable."""
+    """A chunk. Its row is written only after the chunk's bytes are durable."""
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()

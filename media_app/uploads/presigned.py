@@ -1,4 +1,4 @@
-"""Uploads whose chunks clients send straight to S3, each to a signed address."""
+"""Uploads whose chunks clients send straight to S3, each to a signed URL."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def check_direct_allowed(kind: UploadHandler) -> None:
 
 
 def check_chunk_size(chunk_size: int | None, size: int) -> int:
-    # S3 assembles a thousand parts quickly.
+    # Aim at a thousand parts, which S3 assembles quickly.
     usual = min(MAX_CHUNK_BYTES, max(DEFAULT_CHUNK_BYTES, -(-size // 1000)))
     return quota.check_chunk_size(chunk_size or usual, size, (store.MIN_PART_BYTES, MAX_CHUNK_BYTES), store.MAX_PARTS)
 
 
 def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
-    """Return ``expires_at`` and ``chunk_number, size, url`` of chunks of a live upload.
+    """Return signed URLs for chunks of a live upload: ``expires_at``, and ``chunk_number, size, url`` of each.
 
     Raises ``chunk_invalid``, ``StoreUnavailable``.
     """
@@ -73,7 +73,7 @@ def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def sync_parts(upload: Upload) -> None:
-    """Update the row and ``upload`` with the complete chunks on S3. Raises ``upload_lost``, ``StoreUnavailable``."""
+    """Update the upload and its row with the chunks that S3 has. Raises ``upload_lost``, ``StoreUnavailable``."""
     if upload.status not in LIVE or not upload.multipart_id:
         return
     for _ in range(TRIES):
@@ -82,7 +82,7 @@ def sync_parts(upload: Upload) -> None:
 
 
 def _note(upload: Upload) -> bool:
-    # Free the database connection while S3 answers.
+    # Release the database connection while waiting for S3.
     release_connection()
     try:
         found = store.list_parts(upload.key, upload.multipart_id)
@@ -90,12 +90,12 @@ def _note(upload: Upload) -> bool:
         upload.refresh_from_db()
         if upload.status in LIVE:
             raise DomainError("upload_lost") from exc
-        return True  # the upload ended; its parts were deleted or assembled
+        return True
     whole = [part for part in found if _is_whole(upload, part)]
     parts, offset = [[part.number, part.etag, part.size] for part in whole], sum(part.size for part in whole)
     if parts == upload.parts:
         return True
-    # Compare-and-set: an older list must not overwrite a newer one.
+    # Update only if the row is unchanged: an older list of parts must not replace a newer one.
     rows = Upload.objects.filter(pk=upload.pk, parts=upload.parts)
     values: dict[str, Any] = {"parts": parts, "offset": offset, "updated_at": timezone.now()}
     if upload.status == UploadStatus.INITIATED:
@@ -113,7 +113,6 @@ def _is_whole(upload: Upload, part: store.Part) -> bool:
 
 
 def _open(upload: Upload) -> None:
-    """Begin the multipart upload once; concurrent requests abort their own."""
     if upload.multipart_id:
         return
     release_connection()
@@ -126,7 +125,7 @@ def _open(upload: Upload) -> None:
 
 
 def _content_type(upload: Upload) -> str:
-    """Return the content type for a CDN if it is a video's; the first bytes are unknown."""
+    """Return the claimed content type if it is a video's, else an empty text."""
     for said in (upload.content_type, mimetypes.guess_type(upload.filename)[0]):
         if said in TYPES:
             return said

@@ -22,7 +22,7 @@ from vodplatform.core.formatting import limit_size
 
 
 def check_size(user: User, kind: UploadHandler, size: int) -> None:
-    """Raise ``too_large`` with ``limit`` if a file exceeds the tier's or purpose's limit."""
+    """Raise ``too_large`` with ``limit`` if a file exceeds the plan's or the purpose's limit."""
     limit = max_file_bytes(user, kind)
     if size > limit:
         raise DomainError("too_large", f"The file is larger than your limit of {limit_size(limit)}.", limit=limit)
@@ -57,7 +57,7 @@ def finished_bytes(user_id: uuid.UUID) -> int:
 
 
 def reserve(user: User, size: int, kind: UploadHandler) -> None:
-    """Raise ``upload_limit``, ``storage_full`` or ``StoreFull`` if an upload is not allowed.
+    """Raise ``upload_limit``, ``storage_full`` or ``StoreFull`` if a new upload of ``size`` bytes is not allowed.
 
     Locks the user's row in the caller's transaction.
     """

@@ -1,6 +1,6 @@
 """Virus scan by ClamAV's daemon, clamd(8).
 
-FILDES over a Unix socket avoids StreamMaxLength; TCP needs INSTREAM.
+Over a Unix socket, the FILDES command avoids the limit StreamMaxLength; over TCP, INSTREAM is needed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 CONNECT_SECONDS = 5.0
-# Maximum seconds without an answer: clamd's MaxScanTime (default 120 s) and its queue.
+# Maximum seconds without an answer: clamd's MaxScanTime (default 120 s) plus waiting in its queue.
 ANSWER_SECONDS = 300.0
 PING_SECONDS = 2.0
-REPORT_SECONDS = 0.5  # seconds between calls of on_wait
+REPORT_SECONDS = 0.5
 CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
 # clamd reports files of 2 GiB or more as OK without reading them, whatever its settings.
@@ -29,11 +29,11 @@ OVER_A_LIMIT = "Heuristics.Limits.Exceeded"
 
 
 class ScannerDown(Exception):
-    """clamd is unavailable or gave an unexpected answer; retry later."""
+    """clamd is unavailable or gave an unexpected answer; the scan should be retried later."""
 
 
 class NotScanned(Exception):
-    """A limit of clamd prevented a complete scan; the sentence names it."""
+    """A limit of clamd prevented a complete scan; the message names the limit."""
 
 
 def is_configured() -> bool:
@@ -67,7 +67,7 @@ def ping(seconds: float = PING_SECONDS) -> None:
 
 
 def passes_oversized_files() -> bool:
-    """Return whether clamd reports oversized files as OK (its default). Raises :class:`ScannerDown`."""
+    """Return whether clamd reports files above its limits as OK (its default). Raises :class:`ScannerDown`."""
     with _connected(ANSWER_SECONDS) as connection:
         if connection.family != socket.AF_UNIX:
             return False
@@ -124,7 +124,7 @@ def _stream(connection: socket.socket, file: BinaryIO, on_wait: Callable[[], Non
     try:
         connection.sendall(b"zINSTREAM\0")
         while chunk := file.read(CHUNK_BYTES):
-            # An early answer rejects the rest; sending more could lose it.
+            # clamd answers early only to reject the file; sending more could lose its answer.
             if spoken.poll(0):
                 return
             if on_wait is not None:

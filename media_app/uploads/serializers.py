@@ -36,7 +36,7 @@ MAX_BYTES = BigIntegerField.MAX_BIGINT
 
 
 class UploadStateSerializer(AnswerSerializer[Upload]):
-    """State of an upload in chunks, given by number."""
+    """State of an upload: its chunks by number."""
 
     session_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=UploadStatus.choices, source="shown_status")
@@ -46,13 +46,11 @@ class UploadStateSerializer(AnswerSerializer[Upload]):
     progress_percent = serializers.FloatField(source="percent")
     expires_at = serializers.DateTimeField()
 
-    def compute_many(self, instance: Upload) -> dict[str, Any]:
+    def get_values(self, instance: Upload) -> dict[str, Any]:
         return instance.chunk_numbers()
 
 
 class CompletedUploadSerializer(UploadStateSerializer):
-    """State of a completed upload."""
-
     media_file_id = serializers.UUIDField(source="pk", help_text="The session's id.")
 
 
@@ -64,10 +62,10 @@ class BegunUploadSerializer(UploadStateSerializer):
     chunk_size = serializers.IntegerField()
     direct = serializers.BooleanField()
 
-    def compute_upload_url(self, upload: Upload) -> str:
+    def get_upload_url(self, upload: Upload) -> str:
         return ADDRESSES[upload.front].format(upload.pk)
 
-    def compute_direct(self, upload: Upload) -> bool:
+    def get_direct(self, upload: Upload) -> bool:
         return upload.front == UploadProtocol.DIRECT
 
 
@@ -93,19 +91,17 @@ class UploadSerializer(AnswerSerializer[Upload]):
     expires_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)
 
-    def compute_upload_url(self, upload: Upload) -> str | None:
+    def get_upload_url(self, upload: Upload) -> str | None:
         address = ADDRESSES.get(upload.front)
         return address.format(upload.pk) if address and upload.status in LIVE else None
 
-    def compute_resource_id(self, upload: Upload) -> UUID | None:
+    def get_resource_id(self, upload: Upload) -> UUID | None:
         is_completed = upload.status == UploadStatus.COMPLETED
         return upload.resource_id if is_completed and not upload.is_partial else None
 
 
 @extend_schema_serializer(many=False)
 class UploadListSerializer(serializers.Serializer[dict[str, Any]]):
-    """A page of uploads, newest first."""
-
     uploads = UploadSerializer(many=True)
     total = serializers.IntegerField()
 
@@ -126,7 +122,7 @@ class UploadQuerySerializer(ListQuerySerializer):
     "With `direct` from 5 MiB, and 16 MiB or more by default.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
-    """Bytes of a chunk; :func:`media_app.uploads.services.begin_upload` checks the value."""
+    """Maximum bytes of a chunk; :func:`media_app.uploads.services.begin_upload` checks the value."""
 
     def __init__(self, *, max_value: int = MAX_BYTES, **options: Any) -> None:
         super().__init__(min_value=1, max_value=max_value, **options)
@@ -156,7 +152,7 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class WantedChunksSerializer(serializers.Serializer[dict[str, Any]]):
-    """Numbers of the chunks, from 0, that need addresses."""
+    """Numbers of the chunks, from 0, for which addresses are requested."""
 
     chunk_numbers = BoundedListField(
         child=StrictIntegerField(min_value=0, max_value=store.MAX_PARTS - 1), min_length=1, max_length=MAX_ADDRESSES
@@ -164,7 +160,7 @@ class WantedChunksSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChunkAddressSerializer(serializers.Serializer[dict[str, Any]]):
-    """Address of a chunk for a PUT without extra headers. size: exact bytes."""
+    """Address to which a chunk is sent by PUT, without extra headers. size: exact bytes."""
 
     chunk_number = serializers.IntegerField()
     size = serializers.IntegerField()
@@ -172,7 +168,7 @@ class ChunkAddressSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChunkAddressesSerializer(serializers.Serializer[dict[str, Any]]):
-    """Signed addresses at the bucket, valid until expires_at."""
+    """Signed addresses for chunks at the bucket, valid until expires_at."""
 
     session_id = serializers.UUIDField()
     expires_at = serializers.DateTimeField()
@@ -180,8 +176,6 @@ class ChunkAddressesSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChunkSerializer(serializers.Serializer[dict[str, Any]]):
-    """A chunk. Fields may come in any order."""
-
     chunk_number = serializers.IntegerField(min_value=0, help_text="From 0.")
     chunk = serializers.FileField(allow_empty_file=True)
     checksum = serializers.RegexField(r"^[0-9a-fA-F]{64}$", required=False, help_text="SHA-256 of the chunk.")

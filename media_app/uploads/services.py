@@ -41,12 +41,12 @@ from vodplatform.core.text import normalize
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 MIN_CHUNK_BYTES = 64 * 1024
-MAX_LOOKED_AT = 10  # maximum concurrent inspections per owner, a merge's number of clips
+MAX_LOOKED_AT = 10  # maximum concurrent inspections of files per owner, equal to a merge's maximum number of clips
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 1024**2
-# Each answer to a chunk lists all chunks (contract section 5).
+# Maximum chunks of an upload; each answer to a chunk lists all of them (contract section 5).
 MAX_CHUNKS = 25_000
 HEAD_BYTES = 4096
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -65,10 +65,10 @@ def begin_upload(
     chunk_size: int | None = None,
     is_partial: bool = False,
 ) -> Upload:
-    """Create an upload of ``size`` bytes with reserved storage.
+    """Create an upload of ``size`` bytes and reserve storage for it.
 
-    metadata: None if a form sends it later; its ``sha256`` is checked. header: raw tus metadata. Raises ``invalid``,
-    ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
+    metadata: None if a form sends it later; if it has ``sha256``, the file is checked against it. header: unparsed tus
+    metadata. Raises ``invalid``, ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
     """
     kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata, header) if metadata is not None else {}
@@ -113,7 +113,7 @@ def concatenate(
     metadata: Mapping[str, Any] | None = None,
     header: str = "",
 ) -> Upload:
-    """Join finished partial uploads into one (tus, "Concatenation"); may be repeated.
+    """Join finished partial uploads into one (tus, "Concatenation"); the call may be repeated.
 
     Raises ``upload_unfinished`` (409), ``not_a_video``, errors of :func:`begin_upload`.
     """
@@ -135,14 +135,14 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
-        # Partial uploads of another purpose may not have counted.
+        # Check the quota for partial uploads whose own purpose did not count towards it.
         if uncounted := sum(
             part.size
             for part in found
             if kind.counts_towards_quota and not handler_named(part.purpose).counts_towards_quota
         ):
             check_room(user, uncounted)
-        # The probe checks files whose first part is too short.
+        # If the first partial upload is too short to detect the type, the probe checks the file later.
         first = next(part for part in found if part.size)
         is_recognised = first.mime_type and kind.takes_type(first.mime_type)
         if first.size >= HEAD_BYTES and not is_recognised and kind.checks_type_early:
@@ -176,7 +176,6 @@ def _clean_metadata(kind: UploadHandler, user: User, metadata: Mapping[str, Any]
 
 
 def find(user: User, upload_id: uuid.UUID | str) -> Upload:
-    """Return one of the user's uploads. Raises ``upload_not_found`` (404)."""
     try:
         key = upload_id if isinstance(upload_id, uuid.UUID) else uuid.UUID(upload_id)
     except ValueError as exc:
@@ -188,7 +187,7 @@ def find(user: User, upload_id: uuid.UUID | str) -> Upload:
 
 
 def require_live(upload: Upload) -> Upload:
-    """Return ``upload`` if it accepts bytes. Raises ``upload_expired`` (410), ``upload_finished`` (409)."""
+    """Return ``upload`` if it still accepts bytes. Raises ``upload_expired`` (410), ``upload_finished`` (409)."""
     if upload.status == UploadStatus.EXPIRED or (upload.status in LIVE and _is_over(upload)):
         raise DomainError("upload_expired")
     if upload.status not in LIVE:
@@ -197,7 +196,7 @@ def require_live(upload: Upload) -> Upload:
 
 
 def complete(upload: Upload) -> Upload:
-    """Complete an upload and create its result; may be repeated.
+    """Complete an upload and create the resource from it; the call may be repeated.
 
     Raises ``chunk_missing``, ``upload_unfinished``, ``upload_finished``, ``upload_expired``, errors of the purpose's
     ``inspect``.
@@ -262,7 +261,7 @@ def fail(upload: Upload, error: DomainError) -> None:
 
 
 def cancel(upload: Upload) -> Upload:
-    """Cancel an upload; may be repeated. Raises ``upload_finished`` once its bytes are claimed."""
+    """Cancel an upload; the call may be repeated. Raises ``upload_finished`` if a resource owns its bytes."""
     if upload.status != UploadStatus.CANCELLED:
         if upload.status == UploadStatus.EXPIRED:
             raise DomainError("upload_expired")
@@ -276,13 +275,13 @@ def cancel(upload: Upload) -> Upload:
 
 
 def store_chunk_row(upload: Upload, number: int, size: int, sha256: str, key: str, *, mime_type: str = "") -> bool:
-    """Record a chunk stored under ``key``; return False if it was recorded before.
+    """Record a chunk stored under ``key``; return False if the same chunk was recorded before.
 
-    Raises ``chunk_conflict`` (409) if the recorded bytes differ.
+    Raises ``chunk_conflict`` (409) if other bytes were recorded for its number.
     """
     try:
         with transaction.atomic():
-            # Under the row's lock, no chunk is added to an ended upload.
+            # While the row is locked, the upload cannot end.
             row = Upload.objects.select_for_update().filter(pk=upload.pk).first()
             if row is None:
                 raise DomainError("upload_not_found")
@@ -304,7 +303,7 @@ def store_chunk_row(upload: Upload, number: int, size: int, sha256: str, key: st
 
 
 def is_new_chunk(upload: Upload, number: int, sha256: str) -> bool:
-    """Return whether chunk ``number`` is missing. Raises ``chunk_conflict`` if its bytes differ."""
+    """Return whether chunk ``number`` has not arrived yet. Raises ``chunk_conflict`` if it arrived with other bytes."""
     there = UploadChunk.objects.filter(upload=upload, number=number).values_list("sha256", flat=True).first()
     if there not in (None, sha256):
         raise DomainError("chunk_conflict", chunk_number=number)
@@ -331,7 +330,7 @@ def plain(text: str) -> str:
 
 
 def sources_of(upload: Upload) -> list[tuple[str, int]]:
-    """Return (key, bytes) of a completed upload's pieces, in order. Raises ``FileNotFoundError``."""
+    """Return (key, size in bytes) of a completed upload's stored files, in order. Raises ``FileNotFoundError``."""
     if upload.concatenates:
         rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=upload.concatenates)}
         if len(rows) < len(upload.concatenates):
@@ -351,7 +350,6 @@ def drop_pieces(upload: Upload) -> None:
 
 
 def delete_uploads_of(resource_id: uuid.UUID, *, but: uuid.UUID | None = None) -> None:
-    """Delete uploads of a deleted resource, except ``but``. Raises ``StoreUnavailable``."""
     rows = Upload.objects.filter(resource_id=resource_id, taken_up=True)
     for upload in rows.exclude(pk=but) if but else rows:
         if upload.multipart_id:
@@ -368,7 +366,7 @@ def delete_bytes(upload: Upload) -> None:
 
 
 def end_upload(upload: Upload, status: str, **values: Any) -> int:
-    """End an unclaimed upload and delete its bytes; return whether its status changed."""
+    """End an upload that no resource owns and delete its bytes; return whether its status changed."""
     rows = Upload.objects.filter(pk=upload.pk, taken_up=False)
     was_live = upload.status in LIVE
     won = transition(rows, TRANSITIONS, status, updated_at=Now(), lock_token=None, lock_until=None, **values)
@@ -381,10 +379,8 @@ def end_upload(upload: Upload, status: str, **values: Any) -> int:
 
 
 def try_delete_bytes(upload_id: uuid.UUID) -> bool:
-    """Delete an ended upload's bytes; return False if the storage is unavailable."""
     upload = Upload.objects.filter(pk=upload_id).first()
     if upload is not None:
-        # Free the database connection while S3 answers.
         close_old_connections()
         try:
             delete_bytes(upload)

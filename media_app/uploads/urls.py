@@ -1,4 +1,4 @@
-"""Django URLs of uploads; vodplatform/asgi.py mounts the other endpoints."""
+"""Django URLs of uploads; vodplatform/asgi.py mounts the raw ASGI endpoints."""
 
 from media_app.uploads.api import ClipUploadViewSet, OneUploadViewSet, UploadViewSet
 from vodplatform.core.api.routers import Router

@@ -1,7 +1,8 @@
 """Writers of an upload's bytes to a file, or to parts of an S3 multipart upload.
 
-The offset counts durable bytes and moves by compare-and-set under a lease. A writer without the lease overwrites
-nothing: files are locked by the system, and S3 part numbers are never reused.
+The offset counts durable bytes. It is updated only by the request that has the upload's lock, and only if no other
+update came between. A writer that has lost the lock overwrites nothing: the system locks files, and S3 part numbers are
+never reused.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from vodplatform.core.records.transitions import transition
 
 LOCK_SECONDS = 5.0
 RENEW_SECONDS = 1.5
-# Seconds before the lock ends in which writing waits.
+# Seconds before the lock's expiry in which writing waits for a renewal.
 SPARE_SECONDS = 0.5
-# Bytes or seconds until the offset moves.
+# Bytes, or seconds, after which the upload's offset is updated.
 SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
-# Bytes until an early flush, which shortens the last one.
+# Bytes after which data is flushed early, to shorten the flush before an update of the offset.
 FLUSH_BYTES = 4 * 1024**2
-# Backlog of disk bytes and S3 parts at which writing waits.
+# Limits of bytes not yet on disk and S3 parts not yet sent; at them, writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
 MIN_PART_BYTES, MAX_PART_BYTES = 8 * 1024**2, 64 * 1024**2
@@ -61,7 +62,7 @@ class LockLost(Exception):
 class Lock:
     """The right to write one upload for :data:`LOCK_SECONDS`, renewable.
 
-    renewed_at: monotonic seconds. is_wanted: whether another request waits.
+    renewed_at: monotonic seconds. is_wanted: whether another request waits for the lock.
     """
 
     upload_id: uuid.UUID
@@ -73,16 +74,14 @@ class Lock:
         return Upload.objects.filter(pk=self.upload_id, lock_token=self.token)
 
     def is_near_its_end(self, spare: float = 0.0) -> bool:
-        """Return whether the lock may be lost within ``spare`` seconds."""
         return time.monotonic() - self.renewed_at > LOCK_SECONDS - spare
 
     def renew(self, **values: Any) -> None:
-        """Renew the lock and write ``values`` to the row. Raises :class:`LockLost`."""
         began = time.monotonic()
         self.held(self.rows().filter(status__in=LIVE).update(**values, **_until()), began)
 
     def held(self, won: int, began: float) -> None:
-        """Record a renewal. won: updated rows. began: start of the update."""
+        """Record a renewal. won: number of updated rows; 0 means a lost lock. began: start of the update."""
         if not won:
             raise LockLost
         self.renewed_at = max(self.renewed_at, began)
@@ -93,7 +92,7 @@ class Lock:
 
 
 def acquire(upload_id: uuid.UUID) -> Lock | None:
-    """Take the upload's lock. If held, ask the holder to release it; return None."""
+    """Acquire the upload's lock. If another request has it, ask for its release and return None."""
     token, began = uuid.uuid4(), time.monotonic()
     rows = Upload.objects.filter(pk=upload_id)
     free = rows.filter(Q(lock_until=None) | Q(lock_until__lte=Now()))
@@ -104,9 +103,9 @@ def acquire(upload_id: uuid.UUID) -> Lock | None:
 
 
 def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWriter:
-    """Return the sink of a locked upload. Raises ``upload_lost``.
+    """Return the writer of a locked upload. Raises ``upload_lost``.
 
-    holds: whether bytes count only after a final check.
+    holds: whether bytes count only after a checksum of the complete request is verified.
     """
     return FileWriter(upload, lock, holds=holds) if store.is_local() else PartWriter(upload, lock, holds=holds)
 
@@ -114,7 +113,7 @@ def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWri
 class UploadWriter:
     """A writer that appends to an upload.
 
-    received: bytes. offset: durable bytes. holds: whether only :meth:`sync` counts bytes.
+    received: bytes. offset: durable bytes. holds: whether only :meth:`sync` makes bytes count.
     """
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
@@ -123,14 +122,14 @@ class UploadWriter:
         self.holds = holds
         self._is_first = upload.status == UploadStatus.INITIATED
         self.offset = self.received = upload.offset
-        # The type of durable bytes has been checked.
+        # An upload that already has enough durable bytes has had its type checked.
         self._looked = upload.offset >= min(HEAD_BYTES, upload.size)
         self._moved_at = time.monotonic()
-        # Held while bytes are flushed or files closed.
+        # Lock that prevents closing files during a flush.
         self._tending = threading.Lock()
 
     def write(self, data: bytes) -> None:
-        """Write bytes to the system's cache, quickly.
+        """Write bytes to the system's cache, without waiting for the disk.
 
         Raises :class:`LockLost`, ``too_large``, ``StoreFull``.
         """
@@ -138,7 +137,7 @@ class UploadWriter:
             raise LockLost
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes arrived than announced."
-            if self.upload.front == UploadProtocol.MULTIPART:  # forms do not announce their files' sizes
+            if self.upload.front == UploadProtocol.MULTIPART:  # the size of a file in a form is unknown until it ends
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
@@ -151,7 +150,7 @@ class UploadWriter:
         return self.lock.is_near_its_end(SPARE_SECONDS) or self._is_crowded()
 
     def flush_due(self) -> None:
-        """Check the type, flush bytes, and move the offset if due.
+        """Check the file's type, flush bytes, and update the offset if it is time.
 
         Raises :class:`LockLost`, ``not_a_video``, ``upload_lost``, ``StoreFull``, ``StoreUnavailable``.
         """
@@ -165,7 +164,6 @@ class UploadWriter:
                 self._sync(last=False)
 
     def sync(self) -> None:
-        """Make all bytes durable and move the offset; end writing."""
         with self._tending:
             self._sync(last=True)
 
@@ -200,7 +198,7 @@ class UploadWriter:
         return self.received >= min(HEAD_BYTES, self.upload.size)
 
     def _look(self) -> None:
-        """Reject a wrong type; partial uploads pass, since they may be later parts."""
+        """Reject a file of a wrong type. Partial uploads are accepted, since they may be later parts of a file."""
         if self._looked or not self._can_look():
             return
         kind, purpose = sniff(self._head()), handler_named(self.upload.purpose)
@@ -226,7 +224,7 @@ class UploadWriter:
         raise NotImplementedError
 
     def _steps(self, *, last: bool) -> Iterator[Step]:
-        """Make bytes durable, yielding (offset, columns) to store before the next step."""
+        """Make bytes durable; yield (offset, columns), which the caller stores in the row before the next step."""
         raise NotImplementedError
 
     def _close(self) -> None:
@@ -257,7 +255,6 @@ class FileWriter(UploadWriter):
             store.sync_path(path.parent)
 
     def _move_away(self, path: Path) -> None:
-        """Continue in a copy: another process still has the file locked."""
         source, self._descriptor = self._descriptor, -1
         key = _beside(self.upload.key, self.lock.token)
         copy = store.local_path(key)
@@ -273,7 +270,7 @@ class FileWriter(UploadWriter):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # After errors other than a lost lock, the row may refer to the copy.
+            # The row was not updated, so delete the copy. After other errors, the row may refer to it.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
@@ -329,7 +326,7 @@ class FileWriter(UploadWriter):
 
 
 class PartWriter(UploadWriter):
-    """A writer of S3 parts, buffered in unnamed files; an object keeps the rest."""
+    """A writer of S3 parts, gathered in unnamed files; a remainder too small for a part is stored as an object."""
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
@@ -337,7 +334,7 @@ class PartWriter(UploadWriter):
         self._parts = [store.Part(*part) for part in upload.parts]
         self._whole: deque[tuple[IO[bytes], int]] = deque()
         self._gathering, self._gathered = open_buffer_file(), 0
-        # First bytes, if sent before the type is checked.
+        # First bytes of the upload, kept if they are sent to S3 before the type is checked.
         self._first = b""
         try:
             if upload.tail_size:
@@ -402,13 +399,13 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # With ``holds``, even sent parts have not been counted yet.
+            # If bytes count only after a check (``holds``), even parts already sent are counted here.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:
         key = f"uploads/{self.upload.pk}/tail-{uuid.uuid4().hex}"
         with store.storage_errors(key):
-            # A failed write may have left extra bytes.
+            # Cut bytes that a failed write may have left.
             os.ftruncate(self._gathering.fileno(), self._gathered)
             self._gathering.seek(0)
         close_old_connections()
@@ -440,14 +437,13 @@ class PartWriter(UploadWriter):
         file.close()
 
     def _send(self, file: IO[bytes], length: int) -> store.Part:
-        """Send a part under a new number, since an older request may still arrive."""
+        """Send a part under a new number: an older request with the old number may still arrive."""
         if self.upload.part_number >= store.MAX_PARTS:
             raise DomainError("upload_lost", "This upload was interrupted too often. Start a new upload.")
         if not self.upload.multipart_id:
             self._begin()
         self.upload.part_number += 1
         self.lock.renew(part_number=self.upload.part_number)
-        # Free the database connection while S3 answers.
         close_old_connections()
         file.seek(0)
         return store.put_part(self.upload.key, self.upload.multipart_id, self.upload.part_number, file, length)
@@ -477,7 +473,6 @@ def _drop(tail_key: str) -> None:
 
 
 def open_buffer_file() -> IO[bytes]:
-    """Open an unnamed buffer file. Raises ``StoreFull``, ``StoreUnavailable``."""
     with store.storage_errors():
         return tempfile.TemporaryFile(buffering=0, dir=scratch_folder())
 
@@ -485,18 +480,18 @@ def open_buffer_file() -> IO[bytes]:
 def _write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:
     count = os.pwrite(descriptor, data, position)
     while count < len(data):
-        # A full disk accepts a part; the next call raises the error.
+        # On a full disk, the first call writes only some bytes; the next call raises the error.
         count += os.pwrite(descriptor, memoryview(data)[count:], position + count)
 
 
 def _locked(descriptor: int) -> bool:
-    """Take the system's file lock; return False if another process has it."""
+    """Acquire the system's file lock; return False if another process has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        # Without file locks, the lease suffices.
+        # On file systems without locks, the upload's lock in the database suffices.
         return True
     return True
 

@@ -53,7 +53,7 @@ from vodplatform.core.records.transitions import transition
 
 WORK = [sys.executable, "-m", "media_app.av.ingest"]
 ENCODES = ("hls", "proxy")
-# Renditions of every ingested video, in this order.
+# Renditions that are made of every video at its ingest, in this order.
 MADE_AT_ONCE: list[dict[str, Any]] = [
     {"do": "poster"}, {"do": "hls", "rung": "source"}, {"do": "sprite"}, {"do": "peaks"},
 ]  # fmt: skip
@@ -83,7 +83,7 @@ class VideoJobs(JobHooks):
 def ingest_video(context: JobContext) -> dict[str, Any]:
     """Ingest an uploaded file: join its parts, scan and probe it, then make pictures and HLS.
 
-    The job parameter ``previous`` has a replaced file's columns, restored on failure.
+    The job parameter ``previous`` contains the columns of a replaced file, restored on failure.
     """
     video = _video(context)
     upload_id = context.params.get("upload_id")
@@ -102,7 +102,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                     _drop_former(context, video)
         with map_storage_errors():
             context.progress(25, "Playable; checking the complete file")
-            # The bytes of a form's file were hashed on arrival.
+            # A form's file was hashed as it arrived; hash other files now.
             digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
             with context.lock_lease():
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
@@ -113,7 +113,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
     return {"duration": taken.facts["duration"], "sha256": digest, "left_out": left_out}
 
 
-# Users wait for this copy, so it avoids the slow rendition queue.
+# Users wait for the playable copy, so its job avoids the slow queue of renditions.
 @job_actor(NORMALIZE_KIND, queue="ingest", label="Playable copy", icon="film", hooks=VideoJobs())
 def normalize_video(context: JobContext) -> dict[str, Any]:
     video = _video(context)
@@ -155,7 +155,7 @@ def _failure_written(context: JobContext, video: Video, purpose: str) -> Iterato
     try:
         yield
     except JobFailed as exc:
-        # Skip deleted videos and jobs that will be retried.
+        # Record no failure for a deleted video or a job that will be retried.
         is_last = not (isinstance(exc, TransientFault) and context.has_tries_left())
         if is_last and Video.objects.filter(pk=video.pk).exists():
             with locked_for_write(context, video, purpose):
@@ -174,7 +174,7 @@ def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
 
 
 def _drop_former(context: JobContext, video: Video) -> None:
-    # A later attempt must not restore the deleted file.
+    # Forget the former file's columns, so that a later attempt does not restore the deleted file.
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)
@@ -197,7 +197,6 @@ def _make(
     context: JobContext, video: Video, path: Path, folder: Path, tasks: list[dict[str, Any]], *, purpose: str = "",
     share: tuple[float, float] = (0, 100),
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Run tasks in a child process and store each result; return the failed tasks with reasons."""
     left_out: list[dict[str, Any]] = []
     while tasks:
         out = folder / f"made-{uuid.uuid4().hex[:8]}"

@@ -68,7 +68,7 @@ class VideoAdmin(ModelAdmin):
     def restore(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
         count = 0
         for video in queryset.exclude(deleted_at=None):
-            with suppress(DomainError):  # video deleted meanwhile
+            with suppress(DomainError):
                 services.restore_from_bin(video, cast(User, request.user))
                 count += 1
         self.message_user(request, f"{count} video{'' if count == 1 else 's'} restored.")

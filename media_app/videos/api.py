@@ -23,7 +23,7 @@ from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# Sort columns; ties are sorted newest first.
+# Columns for each sort order of the library; videos with equal values are sorted newest first.
 ORDERS: dict[str, tuple[Any, ...]] = {
     "newest": (), "title": (Lower("title"),), "longest": ("-duration",), "largest": ("-file_size",),
 }  # fmt: skip
@@ -31,12 +31,10 @@ ORDERS: dict[str, tuple[Any, ...]] = {
 
 @extend_schema(tags=["Library"])
 class LibraryViewSet(ApiViewSet[Video]):
-    """The caller's private videos."""
-
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
-    is_about_bin = False  # whether the bin is searched too
+    is_about_bin = False  # whether videos in the bin are found too
 
     def get_queryset(self) -> VideoQuerySet:
         videos = Video.objects.filter(place=VideoScope.LIBRARY) if self.is_about_bin else Video.objects.private()
@@ -106,8 +104,8 @@ class LibraryViewSet(ApiViewSet[Video]):
     def destroy(self, request: Request, video_id: str) -> Response:
         """Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
 
-        If your comparisons show a library video, the answer is a conflict that names them, unless ``leave_gaps`` is
-        true.
+        If your comparisons show a library video, the answer is a conflict (409) that names the comparisons, unless
+        ``leave_gaps`` is true.
         """
         query = self.read_query(s.DeletionQuerySerializer)
         is_final = query["purge"] or not settings.BIN_DAYS
@@ -157,9 +155,9 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     @action(detail=True, methods=["post"])
     def renditions(self, request: Request, video_id: str) -> Response:
-        """Create a rendition that is not made automatically, or a poster of a chosen frame.
+        """Create a rendition that is only made on request, or a poster from a chosen frame.
 
-        Repeating the call returns the same job, or the rendition.
+        Repeating the call returns the same job, or the finished rendition.
         """
         video = self.get_object_to_change()
         made, job = services.request_rendition(video, **self.read_body(s.RenditionRequestSerializer))

@@ -1,4 +1,4 @@
-"""Videos as input of child processes: local paths or ranges of S3 objects."""
+"""Videos as input of child processes: local paths, or S3 objects read through the parent process."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from vodplatform.core.processes.ranged import RangeServer
 
 @dataclass(frozen=True, slots=True)
 class ChildInputs:
-    """Input of a child process. ranged: argument of ``run_child``."""
-
     paths: list[str]
     ranged: RangeServer | None
 
@@ -29,7 +27,7 @@ class ChildInputs:
 def open_child_inputs(videos: Sequence[Video], *, viewer: User | None) -> Iterator[ChildInputs]:
     """Give a child process access to videos during the block. viewer: user who sees the result, or None.
 
-    Raise ``FileNotFoundError``, also if the viewer may not see a video, ``StoreUnavailable``, and as
+    Raise ``FileNotFoundError`` (also if the viewer may not see a video), ``StoreUnavailable``, and as
     :func:`media_app.videos.services.normalized_copy`.
     """
     check_watchable(videos, viewer)

@@ -1,7 +1,7 @@
-"""Search for and repair of videos without files, and files without rows.
+"""Search and repair of videos without files, and of files without rows.
 
-Files of the last hour are ignored, and files are listed before rows are read, to skip arriving files. Functions raise
-``StoreUnavailable``, :class:`WrongInstallation`.
+To ignore files that are arriving, files of the last hour are skipped, and files are listed before rows are read.
+Functions raise ``StoreUnavailable``, :class:`WrongInstallation`.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ from vodplatform.core.records.unreferenced import confirm_unreferenced
 
 GRACE = timedelta(hours=1)
 PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
-# Key prefixes of multipart uploads. Job outputs are sent in parts too.
+# Key prefixes of multipart uploads, which also include job outputs.
 IN_PARTS = (*PREFIXES, "jobs/")
 BY_ATTEMPT = ("renditions", "jobs")
 OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED)
 MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
-# Renditions made on request; lost ones are not made again automatically.
+# Renditions made only on request, so lost ones are not made again automatically.
 ON_DEMAND = (
     RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
     RenditionKind.DUB,
 )  # fmt: skip
-# Uploaded files, which cannot be made again.
+# Renditions that users uploaded, so they cannot be made again.
 UPLOADED_KINDS = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Stored data without a row. unfinished: multipart uploads on S3."""
+    """Stored files without a row. unfinished: multipart uploads on S3 without a row."""
 
     files: list[store.StoredFile]
     unfinished: list[store.UnfinishedUpload]
@@ -80,7 +80,6 @@ class Leftovers:
 
 
 def lost_videos() -> list[Video]:
-    """Return ready videos whose file is missing."""
     present = {file.key for file in store.files("videos/")}
     rows = Video.objects.filter(status=VideoStatus.READY)
     return [
@@ -91,7 +90,7 @@ def lost_videos() -> list[Video]:
 
 
 def describe_mass_loss() -> str:
-    """Return numbers of lost videos or renditions as text if more than a tenth is lost, else ""."""
+    """Return the numbers of lost videos and renditions as text if more than a tenth is lost, else ""."""
     lost = (
         (
             "videos",
@@ -109,9 +108,9 @@ def describe_mass_loss() -> str:
 
 
 def mark_lost() -> tuple[list[Video], list[Video]]:
-    """Mark videos with lost files as failed, and with found files as ready; return both lists.
+    """Mark videos with lost files as failed, and videos with files found again as ready; return both lists.
 
-    A missing or empty library folder may be an unmounted disk; its files are not lost.
+    Files of a missing or empty library folder are not lost: its disk may not be mounted.
     """
     lost = [video for video in lost_videos() if not is_away(video)]
     if any(video.source == VideoSource.STORED for video in lost) and not any(True for _ in store.files("videos/")):
@@ -121,7 +120,7 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
     marked = []
     for video in lost:
         rows = Video.objects.filter(pk=video.pk, location=video.location)
-        with suppress(DomainError), _changing(video):  # video deleted meanwhile
+        with suppress(DomainError), _changing(video):
             if transition(rows, TRANSITIONS, VideoStatus.FAILED, error_type=GONE, error_message=GONE_SENTENCE):
                 audit.record("video.lost", actor=None, target=video, title=video.title, location=video.location)
                 marked.append(video)
@@ -144,12 +143,12 @@ def _changing(video: Video) -> Iterator[None]:
 
 
 def lost_renditions() -> list[Rendition]:
-    """Return newly lost renditions."""
+    """Return renditions whose files are missing but which are not marked as lost yet."""
     return [rendition for rendition, is_whole in _renditions() if not is_whole and rendition.lost_at is None]
 
 
 def mark_lost_renditions() -> tuple[list[Rendition], list[Rendition]]:
-    """Mark renditions with lost files, unmark those with found files; return both lists."""
+    """Mark renditions with lost files, unmark renditions with files found again; return both lists."""
     lost: list[Rendition] = []
     back: list[Rendition] = []
     for rendition, is_whole in _renditions():
@@ -157,7 +156,7 @@ def mark_lost_renditions() -> tuple[list[Rendition], list[Rendition]]:
             continue
         video = rendition.video
         rows = Rendition.with_lost.filter(pk=rendition.pk, folder=rendition.folder, lost_at__isnull=not is_whole)
-        with suppress(DomainError), _changing(video):  # video deleted meanwhile
+        with suppress(DomainError), _changing(video):
             if not rows.update(lost_at=None if is_whole else Now()):
                 continue
             (back if is_whole else lost).append(rendition)
@@ -179,7 +178,6 @@ def _renditions() -> list[tuple[Rendition, bool]]:
 
 
 def leftovers() -> Leftovers:
-    """Return stored files and multipart uploads without a row."""
     over = timezone.now() - GRACE
     files = [file for prefix in PREFIXES for file in store.files(prefix) if file.modified < over]
     unfinished = _unfinished()
@@ -188,13 +186,12 @@ def leftovers() -> Leftovers:
 
 
 def old_leftovers(found: Leftovers) -> Leftovers:
-    """Return leftovers already seen a day ago; save the others for the next run."""
+    """Return the leftovers that a check a day ago found too; remember the others for the next check."""
     files = confirm_unreferenced("leftovers", (file.key for file in found.files))
     return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
 
 
 def remove_leftovers() -> Leftovers:
-    """Delete and return :func:`old_leftovers`."""
     found = old_leftovers(leftovers())
     if found:
         _check_store_belongs_to_database()
@@ -205,7 +202,7 @@ def remove_leftovers() -> Leftovers:
 
 
 def abort_unfinished() -> int:
-    """Abort multipart uploads already unused a day ago; return their number."""
+    """Abort multipart uploads that a check a day ago found unused too; return their number."""
     begun = _unfinished()
     found = _old(
         "unfinished", _StoreReferences.now([item.key for item in begun]).unreferenced_uploads(begun) if begun else []
@@ -222,7 +219,7 @@ def _old(sweep: str, unfinished: list[store.UnfinishedUpload]) -> list[store.Unf
 
 
 def restore_files_of_dead_jobs() -> int:
-    """Restore the former file of videos whose replacement job died; return their number."""
+    """Restore the former file of each video whose job for a new file died; return the number of videos."""
     count = 0
     waiting = Video.objects.filter(status=VideoStatus.PROCESSING, job__params__has_key="previous")
     for video in waiting.filter(job__status__in=JOBS_FINISHED - {JobStatus.COMPLETED}).select_related("job"):
@@ -235,7 +232,7 @@ def restore_files_of_dead_jobs() -> int:
                     video.pk, video.job.params["previous"], str(error.get("type", "cancelled")),
                     str(error.get("message", "Processing of the new file was cancelled. Upload it again.")),
                 )  # fmt: skip
-        except DomainError:  # deleted meanwhile
+        except DomainError:
             continue
         count += 1
     return count
@@ -269,7 +266,6 @@ class _StoreReferences:
 
     @classmethod
     def now(cls, keys: Iterable[str]) -> _StoreReferences:
-        """Read the references from the database."""
         tokens = {parts[2] for key in keys if (parts := key.split("/"))[0] in BY_ATTEMPT and len(parts) > 3}
         videos = Video.objects.filter(source=VideoSource.STORED)
         unready = (VideoStatus.UPLOADING, VideoStatus.PROCESSING)
@@ -295,7 +291,6 @@ class _StoreReferences:
         return key.startswith("renditions/") and folder_of(key) in self.folders
 
     def unreferenced_uploads(self, unfinished: Iterable[store.UnfinishedUpload]) -> list[store.UnfinishedUpload]:
-        """Return the multipart uploads that no upload or job continues."""
         return [item for item in unfinished if item.upload not in self.multiparts and not self.is_at_work(item.key)]
 
     def is_at_work(self, key: str) -> bool:
@@ -320,7 +315,7 @@ def _is_there(video: Video) -> bool | None:
 
 
 def is_away(video: Video) -> bool:
-    """Return whether a missing file may be on an unmounted disk."""
+    """Return whether a video's missing file may be on an unmounted disk."""
     if video.source == VideoSource.STORED:
         return False
     roots = [root for root, _ in settings.LIBRARY_ROOTS if Path(video.location).is_relative_to(root)]

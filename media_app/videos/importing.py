@@ -1,6 +1,6 @@
-"""Import of a folder's videos into a library; a second run skips imported files.
+"""Import of a folder's videos into a library; a second run skips files imported before.
 
-Owner, path, size and modification time identify a file.
+Files are recognised by owner, path, size and modification time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from media_app.videos.services import reference_videos
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-COPIES = uuid.UUID("0b8f2f5e-6c0a-4f0e-9a55-3f1f0f3c7f11")  # namespace of the ids of copied videos
+COPIES = uuid.UUID("0b8f2f5e-6c0a-4f0e-9a55-3f1f0f3c7f11")
 HEAD_BYTES = 4096
 COPY_BYTES = 16 * 1024**2
 
@@ -33,7 +33,6 @@ OnProgress = Callable[[int], None]
 
 
 def video_files(folder: Path, not_read: Callable[[OSError], None]) -> Iterator[Path]:
-    """Yield the resolved paths of video files below a folder, each once, in name order."""
     seen = set()
     for parent, names, files in os.walk(folder, onerror=not_read):
         videos = [name for name in files if Path(name).suffix.lower() in library_roots.VIDEO_SUFFIXES]
@@ -52,14 +51,14 @@ def may_reference(owner: User, folder: Path) -> bool:
 
 
 def import_reference(owner: User, path: Path) -> Video | None:
-    """Return a new video for a library file, used in place; None if the owner has it."""
+    """Return a new video that uses a library file in place; None if the owner already has the file."""
     found = path.stat()
     same = Video.objects.filter(owner=owner, location=str(path), file_size=found.st_size, modified_ns=found.st_mtime_ns)
     return None if same.exists() else reference_videos(owner, [str(path)])[0]
 
 
 def import_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgress) -> Video | None:
-    """Copy a file into the store and queue its ingest. Return None if the owner has it.
+    """Copy a file into the store and queue its ingest. Return None if the owner already has the file.
 
     on_progress: called with the bytes copied so far. Raise ``DomainError``, ``StoreFull``, ``StoreUnavailable``,
     ``OSError``.
@@ -74,7 +73,7 @@ def import_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnPro
             raise DomainError("not_a_video")
         _check_room(owner, before.st_size, has_limits)
         with tempfile.TemporaryDirectory(prefix="import-", dir=scratch.scratch_root()) as folder:
-            # The store removes its source file, so it gets a copy or link.
+            # The store moves the file that it gets, so give it a copy or a link.
             taken = Path(folder, "file")
             if store.is_local():
                 _copy(source.fileno(), taken, on_progress)
@@ -85,7 +84,7 @@ def import_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnPro
                     owner, taken, filename=path.name, mime_type=kind.mime_type, video_id=video_id
                 )
             except IntegrityError:
-                return None  # another import was faster
+                return None
         on_progress(before.st_size)
         return video
 
@@ -94,7 +93,7 @@ def _copy(source: int, target: Path, on_progress: OnProgress) -> None:
     before, done = os.fstat(source), 0
     try:
         with target.open("xb") as file:
-            # Stop at the initial size: a running recording would never end.
+            # Stop at the initial size, because a file that is still being recorded grows without end.
             while count := os.sendfile(file.fileno(), source, done, min(COPY_BYTES, before.st_size - done)):
                 done += count
                 on_progress(done)

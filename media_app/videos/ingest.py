@@ -42,13 +42,14 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 from vodplatform.core.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
-MAX_LINES = 1080  # maximum lines of a rendition that replaces an unplayable source
+MAX_LINES = 1080  # maximum pixels of the shorter side of a rendition that replaces an unplayable source
 POSTER_SECONDS = 120.0
-COPIED_BYTES = 1_000_000  # minimum bytes per second that a normalisation reads
+COPIED_BYTES = 1_000_000  # minimum bytes per second that a normalisation is expected to read, for its time limit
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
-NO_SHIM = 127  # exit code of the sandbox if the program could not start
-MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")  # child errors that a retry may avoid
+NO_SHIM = 127  # exit code of the sandbox if it could not start the program
+# errors of a child process that may not occur in a retry
+MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")
 BROKE = "The file cannot be read as a video. Check that it plays, or convert it, then upload it again."
 DELETED = "The video has been deleted."
 MIME_TYPES = {
@@ -59,7 +60,7 @@ MIME_TYPES = {
 
 @contextmanager
 def map_storage_errors() -> Iterator[None]:
-    """Map a full storage to a transient fault, and a missing file to a failure."""
+    """Convert a full storage to a transient fault, and a missing file to a failure of the job."""
     try:
         yield
     except store.StoreFull as exc:
@@ -70,7 +71,7 @@ def map_storage_errors() -> Iterator[None]:
 
 @contextmanager
 def locked_for_write(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
-    """Write the video's row in a transaction of the job's current attempt.
+    """Lock the video for a write by the job's current attempt.
 
     Raise :class:`jobs_app.context.LeaseLost`.
     """
@@ -86,7 +87,7 @@ def locked_for_write(context: JobContext, video: Video, purpose: str) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class IngestedFile:
-    """Ingested file. path: playable file, the original or its normalised copy. sha256: empty if not sent."""
+    """Ingested file. path: playable file, the original or its normalised copy. sha256: from the client, or empty."""
 
     path: Path
     original: Path
@@ -102,9 +103,9 @@ class IngestedFile:
 def ingest(
     context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
 ) -> IngestedFile:
-    """Return the complete file with the probe's facts, normalised if programs would read it differently.
+    """Return the complete file and the probe's facts; a file that programs would read differently is normalised.
 
-    needs_end: reject a truncated file. Raise :class:`JobFailed`.
+    needs_end: whether to reject a truncated file. Raise :class:`JobFailed`.
     """
     if upload:
         _join_parts(context, video, upload, folder)
@@ -115,7 +116,8 @@ def ingest(
         _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
-    if not facts["recording"]["reasons"]:  # the claimed duration may be wrong otherwise
+    # a file with recording faults may claim a wrong duration; its copy is checked instead
+    if not facts["recording"]["reasons"]:
         _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""
     digest = digest_of(context, path) if expected else ""
@@ -136,7 +138,6 @@ def make_copy(
     share: tuple[float, float] = (0, 100),
     purpose: str = "",
 ) -> tuple[Path, dict[str, Any]]:
-    """Store the normalised copy of a file. Return its local path and the probe's facts."""
     out = folder / "normalized"
     out.mkdir()
     request = {
@@ -187,7 +188,7 @@ def make_ready(video: Video, columns: dict[str, Any]) -> None:
 
 
 def checking(context: JobContext) -> Callable[[int], None]:
-    """Return a progress callback that stops a transfer with its job."""
+    """Return a progress callback that aborts a transfer once its job has ended."""
     return lambda moved: context.check()
 
 
@@ -213,7 +214,6 @@ def _report_progress(context: JobContext, percent: float, message: str) -> None:
 
 
 def await_scanner(context: JobContext) -> None:
-    """Wait for an unavailable scanner before downloading the file."""
     if scan.is_configured():
         try:
             scan.ping()
@@ -229,7 +229,7 @@ def _wait_for_scanner(context: JobContext) -> NoReturn:
 
 
 def scan_file(context: JobContext, path: Path) -> None:
-    """Scan a file, or wait for the scanner, if configured. Raise :class:`JobFailed`."""
+    """Scan a file, if a virus scanner is configured; wait if it is unavailable. Raise :class:`JobFailed`."""
     if not scan.is_configured():
         return
     context.progress(11, "Scanning for viruses")
@@ -259,7 +259,7 @@ def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
 
 
 def raise_if_machine_fault(exc: ChildError) -> None:
-    """Raise :class:`TransientFault` if a child failed for a reason other than its media."""
+    """Raise :class:`TransientFault` if a child process failed for a reason other than its media."""
     if exc.kind == ChildError.START or exc.returncode == NO_SHIM:
         raise TransientFault("unavailable", "The server could not start a helper process.") from exc
     if exc.kind == ChildError.CRASHED and exc.returncode == -signal.SIGKILL:
@@ -288,10 +288,10 @@ def digest_of(context: JobContext, path: Path) -> str:
 def store_rendition(
     context: JobContext, video: Video, folder: Path, made: dict[str, Any], purpose: str, *, name: str | None = None
 ) -> None:
-    """Store the files that an attempt made, and save the rendition.
+    """Store the files that a job attempt made, and save the rendition.
 
-    made: message of a media child. folder: contains ``{kind}`` or ``{kind}-{name}`` with the files. name: rendition's
-    name if it differs.
+    made: message of the child process. folder: contains the files in ``{kind}`` or ``{kind}-{name}``. name: the
+    rendition's name if it differs from the message's.
     """
     own = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
     name = made["name"] if name is None else name
@@ -318,9 +318,9 @@ def make_poster(context: JobContext, video: Video, path: Path, folder: Path, *, 
 def make_stills(
     context: JobContext, video: Video, path: Path, folder: Path, kinds: Sequence[str], *, share: tuple[float, float]
 ) -> None:
-    """Make missing pictures and peaks of a video; a failure is only logged.
+    """Make a video's missing pictures and peaks; a failure is only logged.
 
-    share: percent of progress at start and end.
+    share: percent of the job's progress at the start and at the end.
     """
     there = set(video.renditions.filter(kind__in=kinds).values_list("kind", flat=True))
     missing = [kind for kind in kinds if kind not in there]
@@ -355,7 +355,7 @@ def plan_rungs(
     context: JobContext, video: Video, facts: dict[str, Any], *, full: bool = False, source: bool = False,
     purpose: str = "",
 ) -> None:  # fmt: skip
-    """Queue a job of low priority for the smaller HLS renditions. full: add the video's own size."""
+    """Queue a job of low priority for the smaller HLS renditions. full: also make one in the video's own size."""
     lines = min(facts["width"], facts["height"])
     rungs: list[int | str] = [rung for rung in settings.HLS_RUNGS if rung < lines]
     if full and (most := min(lines, MAX_LINES)) not in rungs:
@@ -367,7 +367,7 @@ def plan_rungs(
         return
     tasks = [{"do": "hls", "rung": rung} for rung in (["source", *rungs] if source else rungs)]
     params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
-    # Deleting the video cancels this job first, so that no new job starts.
+    # A deletion of the video cancels this job first, so no job is queued for a deleted video.
     with context.lock_lease():
         enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
 

@@ -20,11 +20,11 @@ VIDEO_SUFFIXES = frozenset(
 )  # fmt: skip
 MAX_FILES_WALKED = 20_000
 MAX_DEPTH = 8
-MAX_PATH_BYTES = 2000  # limit of a PostgreSQL index entry
+MAX_PATH_BYTES = 2000  # maximum bytes that PostgreSQL can index
 
 
 def roots_of(user: User) -> list[Path]:
-    """Return a user's library folders: without groups for staff, with groups for members, all for admins."""
+    """Return a user's library folders. Folders not limited to groups are for staff; admins may use all."""
     groups = set(user.groups.values_list("name", flat=True))
     return [
         root
@@ -34,9 +34,9 @@ def roots_of(user: User) -> list[Path]:
 
 
 def resolve(path: str, roots: list[Path]) -> Path:
-    """Return the regular file that ``path`` resolves to, below one of ``roots``.
+    """Return the real path of the regular file ``path``, which must be below one of ``roots``.
 
-    Raise ``path_not_allowed`` for any path outside, else ``vod_file_not_found``.
+    Raise ``path_not_allowed`` for a path outside, ``vod_file_not_found`` for a missing file inside.
     """
     if not os.path.isabs(path):
         raise DomainError("path_not_allowed")
@@ -62,7 +62,7 @@ def is_inside(real: Path, roots: list[Path]) -> bool:
 def video_files(roots: list[Path], unusable: Callable[[str], None] | None = None) -> Iterator[str]:
     """Yield the paths of files with a video's suffix, in name order.
 
-    unusable: called with names that are not UTF-8.
+    unusable: called with file names that are not UTF-8.
     """
     refuse, endings = unusable or (lambda name: None), tuple(VIDEO_SUFFIXES)
     found = (entry for root in roots for entry in _files_below(str(root), MAX_DEPTH, refuse))
@@ -113,5 +113,4 @@ def is_text(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    """Return a file name with its invalid bytes replaced."""
     return os.fsencode(name).decode("utf-8", "replace")

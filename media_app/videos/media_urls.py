@@ -1,6 +1,6 @@
 """Signed URLs of media, each for one purpose. Callers check permissions.
 
-URLs signed while a video is public end when it is hidden or its session unpublished.
+A URL signed while a video is public stops working when the video is hidden or its session is no longer published.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
 _RESTRICTED = ":restricted"
 _GRANTED = ":grant:"
-# Role of the file that a rendition's URL leads to.
+# By kind of rendition, the role of the file to which the rendition's URL leads.
 MAIN_ROLE: dict[str, str] = {
     RenditionKind.POSTER: "image",
     RenditionKind.THUMBNAIL: "image",
@@ -48,7 +48,6 @@ MAIN_ROLE: dict[str, str] = {
 
 
 def is_restricted(video: Video) -> bool:
-    """Return whether a video is hidden, not ready, or in an unpublished session."""
     if video.place == VideoScope.CATALOGUE:
         return video.is_hidden or video.status != VideoStatus.READY
     return video.place == VideoScope.SESSION
@@ -61,14 +60,14 @@ def signed_name(key: UUID, restricted: bool = False, grant: str = "") -> str:
 def stream_url(video: Video, seconds: float | None = None, *, as_shown: bool = False) -> str:
     """Return a URL of a video's bytes that works without sign-in, for ``seconds`` or :func:`lifetime`.
 
-    as_shown: valid only while the video is public.
+    as_shown: whether the URL works only while the video is public.
     """
     name = _name_of(video.pk, video, as_shown)
     return f"{STREAM_PREFIX}{video.pk}?sig={signing.sign(STREAM, name, seconds=seconds or lifetime(video))}"
 
 
 def granted_stream_url(video_id: UUID, duration: float, grant: str) -> str:
-    """Return a URL of a video's bytes that ends with a grant."""
+    """Return a URL of a video's bytes that works as long as a grant does."""
     token = signing.sign(STREAM, signed_name(video_id, grant=grant), seconds=_lifetime(duration))
     return f"{STREAM_PREFIX}{video_id}?sig={token}&grant={quote(grant)}"
 
@@ -83,16 +82,16 @@ def output_url(key: str, seconds: float) -> str:
 
 
 def hls_url(video: Video, seconds: float | None = None) -> str:
-    """Return the URL of the master playlist; its relative URLs inherit the signature."""
+    """Return the URL of the HLS master playlist; relative URLs in it contain the same signature."""
     return f"{_hls_folder(video, seconds)}{MASTER}"
 
 
 def rendition_url(
     rendition: Rendition, seconds: float | None = None, *, as_shown: bool = False, grant: str = ""
 ) -> str:
-    """Return the URL of a rendition's main file. Reads ``rendition.video``.
+    """Return the URL of a rendition's main file; needs ``rendition.video``.
 
-    Relative URLs in a sprite's WebVTT inherit the signature. as_shown: as in :func:`stream_url`.
+    Relative URLs in a sprite's WebVTT contain the same signature. as_shown: as in :func:`stream_url`.
     """
     if rendition.kind == RenditionKind.HLS:
         return f"{_hls_folder(rendition.video, seconds, as_shown)}{rendition.name}/{PLAYLIST}"
@@ -122,10 +121,10 @@ def source_of(video: Video) -> dict[str, Any]:
 
 
 def media_of(video: Video) -> dict[str, Any]:
-    """Return a video's URLs for the API (None until made) and its playable renditions."""
+    """Return a video's URLs for the API, None for missing files, and its playable renditions."""
     made = list(video.renditions.all()) if video.deleted_at is None else []
     for rendition in made:
-        rendition.video = video  # saves a query
+        rendition.video = video
     by_kind = {rendition.kind: rendition for rendition in made}
 
     def one(kind: str) -> str | None:

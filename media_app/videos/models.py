@@ -27,9 +27,9 @@ class VideoSource(models.TextChoices):
 
 
 class VideoScope(models.TextChoices):
-    """Scope of a video: its owner's library, the catalogue, or one session.
+    """Place of a video: its owner's library, the catalogue, or one session.
 
-    While its session is published, a session's video is open to all signed-in users.
+    All signed-in users may see a session's video while the session is published (``OPEN``).
     """
 
     LIBRARY = "library"
@@ -42,7 +42,7 @@ UNLISTED = (VideoScope.SESSION, VideoScope.OPEN)
 
 
 class VideoStatus(models.TextChoices):
-    """Processing state of a video; files used in place are ready at once."""
+    """Processing state of a video; a file used in place is ready at once."""
 
     UPLOADING = "uploading"
     PROCESSING = "processing"
@@ -61,20 +61,19 @@ MAX_TAGS = text_rules.MAX_TAGS
 MAX_TAG_LENGTH = text_rules.MAX_TAG_LENGTH
 
 
-# Catalogue videos: public, visible to moderators, not ready, deleted. Partial indexes use these conditions.
+# Filters of catalogue videos: public, visible to moderators, not ready, deleted. Partial indexes use these filters.
 IS_PUBLIC = Q(place=VideoScope.CATALOGUE, deleted_at=None, is_hidden=False, status=VideoStatus.READY)
 IS_IN_CATALOGUE = Q(place=VideoScope.CATALOGUE, deleted_at=None)
 NOT_READY = IS_IN_CATALOGUE & ~Q(status=VideoStatus.READY)
 IS_DELETED_FROM_CATALOGUE = Q(place=VideoScope.CATALOGUE, deleted_at__isnull=False)
 
 
-# Library videos outside and inside the bin.
 IN_LIBRARY = Q(place=VideoScope.LIBRARY, deleted_at=None)
 IN_BIN = Q(place=VideoScope.LIBRARY, deleted_at__isnull=False)
 
 
 def catalogue_rule(user: User | AnonymousUser) -> Q:
-    """Return the filter of catalogue videos for a user: admins see all, moderators undeleted, others public ones."""
+    """Return the filter of catalogue videos that a user may see: all, all but deleted (moderators), or public ones."""
     if isinstance(user, User) and user.is_admin:
         return Q(place=VideoScope.CATALOGUE)
     if isinstance(user, User) and user.is_moderator:
@@ -84,7 +83,7 @@ def catalogue_rule(user: User | AnonymousUser) -> Q:
 
 class VideoQuerySet(models.QuerySet["Video"]):
     def visible_to(self, user: User | AnonymousUser) -> VideoQuerySet:
-        """Return the user's library and visible catalogue videos, or all for admins, without bins."""
+        """Return the user's library and the visible catalogue videos, or all videos for admins; none in bins."""
         if isinstance(user, User) and user.is_admin:
             return self.exclude(IN_BIN)
         if isinstance(user, AnonymousUser):
@@ -92,7 +91,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return self.filter(Q(owner=user) & IN_LIBRARY | catalogue_rule(user))
 
     def watchable_by(self, user: User | AnonymousUser) -> VideoQuerySet:
-        """Return also unlisted videos: the user's own, and those of published sessions."""
+        """Return the videos of :meth:`visible_to`, the user's own session videos, and those of published sessions."""
         if isinstance(user, AnonymousUser) or user.is_admin:
             return self.visible_to(user)
         own = Q(owner=user) & (IN_LIBRARY | Q(place__in=UNLISTED))
@@ -130,19 +129,18 @@ class VideoQuerySet(models.QuerySet["Video"]):
             return dict(cursor.fetchall())
 
     def containing(self, text: str) -> VideoQuerySet:
-        """Return videos whose fields, captions or chapters contain every search term."""
         if not (wanted := terms(text)):
             return self.none()
         found = self
         for term in wanted:
-            # LIKE takes seconds in long captions.
+            # SQLite's LIKE takes seconds in long captions, so use StrIndex.
             is_there = GreaterThan(StrIndex("search_text", Value(term)), 0)
             said = TextTrack.objects.filter(is_there, video=OuterRef("pk"))
             found = found.filter(Q(is_there) | Exists(said))
         return found
 
     def with_state(self) -> VideoQuerySet:
-        """Annotate ``state``: ``status`` corrected by a failed or retried ingest job."""
+        """Annotate ``state``: ``status``, but failed or processing if the ingest job has failed or is retried."""
         return self.select_related("job").annotate(  # type: ignore[no-redef]
             state=Case(
                 When(_HAS_FAILED, then=Value(VideoStatus.FAILED.value)),
@@ -152,7 +150,6 @@ class VideoQuerySet(models.QuerySet["Video"]):
         )
 
     def in_state(self, state: str) -> VideoQuerySet:
-        """Filter by the state of :meth:`with_state`, in terms that indexes support."""
         if state == VideoStatus.PROCESSING:
             return self.filter(Q(status=VideoStatus.PROCESSING) & _INGEST_IS_ALIVE | _INGEST_WILL_BE_RETRIED)
         if state == VideoStatus.FAILED:
@@ -162,19 +159,17 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
 _INGEST_IS_ALIVE = Q(job__status__in=[*JOBS_LIVE, JobStatus.COMPLETED])
 _HAS_FAILED = Q(status=VideoStatus.PROCESSING) & (Q(job=None) | ~_INGEST_IS_ALIVE)
-# While the job runs, its attempt writes the video's status.
+# The ingest has failed and will be retried. Running jobs do not count: their attempts write the status.
 _INGEST_WILL_BE_RETRIED = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE - {JobStatus.PROCESSING})
 
 
 class Video(models.Model):
     """Video file with the probe's facts.
 
-    Frame rate is a fraction. Width and height are as displayed.
-
-    In the catalogue, only :mod:`media_app.catalogue` writes title, description, category, tags, is_featured, version,
-    vector_clock and last_modified_by. search_text: an UPDATE of text fields must write it too. deleted_at: removal from
-    the catalogue, or move to the bin. recording: :class:`media_app.av.recording.Recording`, if a note or a normalised
-    copy needs it.
+    Width and height are as displayed. recording: :class:`media_app.av.recording.Recording`, if the file has faults.
+    deleted_at: time of removal from the catalogue, or of the move to the bin. An UPDATE of text fields must also write
+    search_text. In the catalogue, only :mod:`media_app.catalogue` writes title, description, category, tags,
+    is_featured, version, vector_clock and last_modified_by.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -217,7 +212,7 @@ class Video(models.Model):
 
     objects = VideoQuerySet.as_manager()
     if TYPE_CHECKING:
-        state: str  # annotation by VideoQuerySet.with_state
+        state: str
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -225,12 +220,12 @@ class Video(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="video_by_owner"),
             models.Index(fields=["-created_at", "-id"], condition=IS_PUBLIC, name="video_shown"),
             models.Index(fields=["-created_at", "-id"], condition=IS_IN_CATALOGUE, name="video_in_catalogue"),
-            # The last two columns serve users who see fewer videos.
+            # The index's last two columns filter out videos that some users may not see.
             models.Index(
                 fields=["category", "-created_at", "-id", "status", "is_hidden"], condition=IS_IN_CATALOGUE,
                 name="video_by_category",
             ),
-            # SQLite prefers an index with an equality condition, so small indexes begin with a constant.
+            # SQLite prefers an index with an equality condition, so these small indexes begin with a constant column.
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "is_hidden"],
                 condition=IS_IN_CATALOGUE & Q(is_featured=True), name="video_featured",
@@ -283,7 +278,7 @@ class Video(models.Model):
 
     @property
     def purge_at(self) -> datetime | None:
-        """Time of a video's final deletion from the bin, or None."""
+        """Time at which a video in the bin is deleted for good; None outside the bin."""
         if self.place != VideoScope.LIBRARY or self.deleted_at is None:
             return None
         return self.deleted_at + timedelta(days=settings.BIN_DAYS)
@@ -318,10 +313,10 @@ class RenditionManager(models.Manager["Rendition"]):
 
 
 class Rendition(models.Model):
-    """Files derived from a video, in a folder of the store that never changes.
+    """Files derived from a video, in a folder of the store whose files never change.
 
-    name: variant, such as the HLS rung ``720``. files: names by role. codecs: RFC 6381. bit_rate: peak bits per second.
-    size: bytes. lost_at: set while a file is missing; hides the rendition.
+    name: variant, such as ``720`` for HLS. files: file names by role. codecs: RFC 6381 names. bit_rate: peak bits per
+    second. size: bytes. lost_at: time since which a file is missing; the rendition is then hidden.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -362,7 +357,7 @@ class TrackKind(models.TextChoices):
 
 
 class TextTrack(models.Model):
-    """Captions or chapters of a video, as WebVTT. language: BCP 47, ``und`` if unknown."""
+    """Captions or chapters of a video, as WebVTT. language: BCP 47 tag, ``und`` if unknown."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="text_tracks")
@@ -388,9 +383,9 @@ class TextTrack(models.Model):
 
 
 class VideoView(models.Model):
-    """View of a catalogue video by one viewer within an hour.
+    """View of a catalogue video by one viewer in one hour.
 
-    viewer: user id, or an irreversible digest of an address.
+    viewer: user id, or an irreversible digest of an IP address.
     """
 
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="+")

@@ -24,7 +24,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import error_response
 from vodplatform.core.web.context_processors import navigation
 
-# Status filters of the library: value in the URL, label, icon.
+# Status filters on the library page: value in the URL, label, icon.
 STATUSES: dict[str, tuple[str, str]] = {
     "": ("All", "film"),
     VideoStatus.READY: ("Ready", "check"),

@@ -1,4 +1,4 @@
-"""Notes for users about losses and changes in a recording."""
+"""Notes that tell users about losses and changes in a recording."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from vodplatform.core.formatting import clock, duration
 
 NAMES = {"video": "The picture", "audio": "The sound"}
 MANY_BREAKS = 10
-MIN_TRACK_GAP_SECONDS = 1.0  # minimum noted seconds between the ends of picture and sound
+MIN_TRACK_GAP_SECONDS = 1.0  # minimum seconds between the ends of picture and sound for a note
 
 
 def notes_of(video: Video) -> list[str]:
-    """Return a sentence for each loss, break and change in the recording."""
     recording: dict[str, Any] = video.recording
     notes = [_break(found) for found in recording.get("breaks", ())]
     if len(notes) > MANY_BREAKS:
@@ -36,7 +35,6 @@ def notes_of(video: Video) -> list[str]:
 
 
 def is_notable(recording: dict[str, Any]) -> bool:
-    """Return whether a copy or a note needs the recording's facts."""
     return bool(recording.get("reasons") or _outlasting(recording))
 
 

@@ -1,6 +1,6 @@
-"""Search in text without case, accents and Unicode variants.
+"""Search in text that ignores case, accents and Unicode variants.
 
-PostgreSQL finds beginnings of words, and substrings in scripts without spaces. SQLite finds substrings.
+PostgreSQL finds words by their beginnings, and substrings in scripts without spaces. SQLite finds substrings.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 MAX_WORDS = 10
 # Maximum number of results sorted by relevance.
 MAX_RANKED = 1000
-# Letters that Unicode does not decompose, with their ASCII spelling.
+# Letters that Unicode does not decompose into a base letter, with their ASCII spelling.
 LETTERS = str.maketrans(
     {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u00f0": "d", "\u0127": "h", "\u0167": "t",
      "\u00e6": "ae", "\u0153": "oe", "\u00fe": "th"}
 )  # fmt: skip
-# Scripts without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
+# Characters of scripts that write no spaces: Thai, Lao, Burmese, Khmer, kana, Han.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
@@ -37,7 +37,7 @@ SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def folded(*texts: str) -> str:
-    """Return the texts on one line in lower case without accents (Unicode 15, section 3.13)."""
+    """Return the texts as one line of lower-case text without accents (Unicode 15, section 3.13)."""
     spread = normalize("NFKD", " ".join(texts)).casefold()
     signs = (sign for sign in normalize("NFKD", spread) if not unicodedata.combining(sign))
     bare = "".join(sign for sign in signs if _kind(sign) != "F")
@@ -45,21 +45,20 @@ def folded(*texts: str) -> str:
 
 
 def search_text(title: str, description: str, category: str, tags: Iterable[str]) -> str:
-    """Return the searchable text of a video: a line of its title, and a line of its other words.
+    """Return the searchable text of a video: one line with its title, one with its other texts.
 
-    PostgreSQL parses ``mma/training`` as a path, so its parts are added.
+    PostgreSQL parses ``mma/training`` as a path, so the words ``mma`` and ``training`` are added.
     """
     return f"{_with_parts(folded(title))}\n{_with_parts(folded(category, *tags, description))}"
 
 
 def terms(text: str) -> list[str]:
-    """Return the distinct search terms of a text."""
     found = [part for word in folded(text).split() for part in _parts(word) or [word]]
     return list(dict.fromkeys(found))[:MAX_WORDS]
 
 
 def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
-    """Return videos that contain every term; PostgreSQL matches beginnings of words."""
+    """Return videos that contain every search term; on PostgreSQL, as the beginning of a word."""
     if not (wanted := terms(text)):
         return videos.none()
     for term in wanted:
@@ -71,7 +70,7 @@ def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
-    """Sort videos: all terms in the title first, then by rank, then newest."""
+    """Sort search results: first videos with all terms in the title, then by rank, then newest first."""
     title = _title(connections[videos.db].vendor)
     in_title = Q()
     for number, term in enumerate(terms(text)):
@@ -86,7 +85,7 @@ def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 class _Found(Func):
-    """Full-text match, written exactly as in the index."""
+    """Full-text match on PostgreSQL; the expression must equal the index's."""
 
     template = "to_tsvector('simple', %(expressions)s)"
     arg_joiner = ") @@ to_tsquery('simple', "
@@ -123,6 +122,5 @@ def _parts(word: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _kind(sign: str) -> str:
-    """Return the major Unicode category; ``F`` for format characters."""
     category = unicodedata.category(sign)
     return "F" if category == "Cf" else category[0]

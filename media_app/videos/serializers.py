@@ -24,7 +24,7 @@ MAX_ASKED = 100  # maximum video ids in one request
 
 
 class RenditionSerializer(serializers.Serializer[dict[str, Any]]):
-    """Playable form of a video. bit_rate: bits per second."""
+    """Playable rendition of a video. bit_rate: bits per second."""
 
     kind = serializers.CharField()
     name = serializers.CharField()
@@ -40,8 +40,6 @@ class PageQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class LibraryQuerySerializer(PageQuerySerializer):
-    """Filters and order of the library's list."""
-
     search = serializers.CharField(
         max_length=200, required=False, help_text="Words to find in titles, descriptions, tags, captions and chapters."
     )
@@ -56,8 +54,6 @@ class LibraryQuerySerializer(PageQuerySerializer):
 
 
 class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """Options of a deletion."""
-
     leave_gaps = serializers.BooleanField(
         default=False, help_text="Delete the video even if your comparisons show it; they show a gap instead."
     )
@@ -67,7 +63,7 @@ class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
-    """Times of deletion and final deletion of a video."""
+    """Time at which a video was deleted, and time at which it is deleted for good."""
 
     ok = serializers.BooleanField()
     deleted_at = serializers.DateTimeField()
@@ -99,7 +95,7 @@ class UseSerializer(AnswerSerializer[Use]):
 
 @extend_schema_serializer(many=False)
 class UsesSerializer(serializers.Serializer[dict[str, Any]]):
-    """Visible comparisons and analyses that use some videos."""
+    """Comparisons and analyses that use the requested videos, as far as the caller may see them."""
 
     uses = UseSerializer(many=True)
     total = serializers.IntegerField()
@@ -115,7 +111,7 @@ class PaginationSerializer(serializers.Serializer[dict[str, int]]):
 class VideoSerializer(AnswerSerializer[Video]):
     """Video with signed URLs. duration: whole seconds. fps: frames per second."""
 
-    # Load the instance by :func:`with_answer_data`.
+    # The video must be loaded by :func:`with_answer_data`.
 
     id = serializers.UUIDField()
     title = serializers.CharField()
@@ -158,39 +154,39 @@ class VideoSerializer(AnswerSerializer[Video]):
     job_id = serializers.UUIDField(allow_null=True)
     error = CauseSerializer(allow_null=True)
 
-    def compute_many(self, video: Video) -> dict[str, Any]:
+    def get_values(self, video: Video) -> dict[str, Any]:
         return media_of(video)
 
-    def compute_file_path(self, video: Video) -> str:
+    def get_file_path(self, video: Video) -> str:
         return "" if video.location.endswith("/") else video.location
 
-    def compute_thumbnail_path(self, video: Video) -> str | None:
+    def get_thumbnail_path(self, video: Video) -> str | None:
         pictures = {rendition.kind: rendition for rendition in video.renditions.all()}
         picture = pictures.get(RenditionKind.THUMBNAIL) or pictures.get(RenditionKind.POSTER)
         return picture.key_of("image") if picture else None
 
-    def compute_video_url(self, video: Video) -> str | None:
+    def get_video_url(self, video: Video) -> str | None:
         return stream_url(video) if _has_file(video) else None
 
-    def compute_duration(self, video: Video) -> int:
+    def get_duration(self, video: Video) -> int:
         return round(video.duration)
 
-    def compute_last_modified_by(self, video: Video) -> UUID:
+    def get_last_modified_by(self, video: Video) -> UUID:
         return video.last_modified_by_id or video.owner_id
 
-    def compute_category(self, video: Video) -> str | None:
+    def get_category(self, video: Video) -> str | None:
         return video.category or None
 
-    def compute_fps(self, video: Video) -> float:
+    def get_fps(self, video: Video) -> float:
         return round(float(video.fps), 3)
 
-    def compute_has_audio(self, video: Video) -> bool:
+    def get_has_audio(self, video: Video) -> bool:
         return bool(video.audio_tracks)
 
-    def compute_notes(self, video: Video) -> list[str]:
+    def get_notes(self, video: Video) -> list[str]:
         return notes_of(video)
 
-    def compute_error(self, video: Video) -> dict[str, str] | None:
+    def get_error(self, video: Video) -> dict[str, str] | None:
         if video.state != VideoStatus.FAILED:
             return None
         if video.error_type:
@@ -205,27 +201,21 @@ class VideoSerializer(AnswerSerializer[Video]):
 
 @extend_schema_serializer(many=False)
 class LibraryPageSerializer(serializers.Serializer[dict[str, Any]]):
-    """Page of the library in the requested order."""
-
     videos = VideoSerializer(many=True)
     pagination = PaginationSerializer()
 
 
 class MessageSerializer(serializers.Serializer[dict[str, str]]):
-    """Result in words."""
-
     message = serializers.CharField()
 
 
 class TitleField(StrictCharField):
-    """Title on one line."""
-
     def to_internal_value(self, data: Any) -> str:
         return clean_for_form(clean_title, super().to_internal_value(data))
 
 
 class TagsField(serializers.ListField):
-    """Distinct texts in the given order."""
+    """List of tags, without repetitions, in the given order."""
 
     child = StrictCharField(allow_blank=True)
 
@@ -255,7 +245,7 @@ class VideoChangeSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
-    """Form with one file; ``tags`` as a JSON list or repeated."""
+    """Form with one video file. ``tags``: a JSON list, or one field per tag."""
 
     file = serializers.FileField(required=False, help_text="The video; the name `video` is accepted too.")
     video = serializers.FileField(required=False)
@@ -266,7 +256,7 @@ class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
 class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
     """Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
 
-    ``normalized``, the copy of a file that programs read differently, is made automatically.
+    ``normalized`` (a copy of a file that programs read differently) is also made automatically.
     """
 
     kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])
@@ -284,7 +274,7 @@ class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
-    """Job that makes the rendition, or the rendition itself."""
+    """Job that makes the rendition, or the finished rendition."""
 
     ok = serializers.BooleanField()
     job_id = serializers.UUIDField(allow_null=True)
@@ -292,7 +282,6 @@ class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 def with_answer_data(videos: VideoQuerySet) -> VideoQuerySet:
-    """Load the data of :class:`VideoSerializer` in a constant number of queries."""
     return videos.with_state().prefetch_related("renditions")
 
 
@@ -300,6 +289,6 @@ def _has_file(video: Video) -> bool:
     if not video.location or video.location.endswith("/") or video.deleted_at is not None:
         return False
     if video.state == VideoStatus.PROCESSING:
-        # A video in processing is not scanned and, on S3, not complete.
+        # During processing, a file that is stored locally without a virus scanner is already playable.
         return settings.CLAMD is None and store.is_local()
     return video.state != VideoStatus.UPLOADING

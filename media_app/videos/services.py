@@ -1,4 +1,4 @@
-"""Private videos: import by reference, file access, changes, bin, deletion, uses."""
+"""Private videos: import of files used in place, file access, changes, bin, deletion, uses."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ from vodplatform.core.records.unreferenced import confirm_unreferenced
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
-# Signal before a deletion or move to the bin, with ``video`` and ``by``. Receivers return sessions of ``by`` that show
-# the video.
+# Signal before a deletion or a move to the bin, with ``video`` and ``by`` (user). Receivers return the sessions of
+# ``by`` that show the video.
 video_deleting = Signal()
-# Signal after a move to or from the bin, with ``video`` and ``by``, and before the final deletion, with ``is_final``.
+# Signal after a move to or from the bin and before the final deletion (``is_final``), with ``video`` and ``by`` (user).
 video_shelving = Signal()
-# Signal with ``videos`` and ``viewer``. Receivers return lists of :class:`Use`.
+# Signal that asks for uses of ``videos`` that ``viewer`` may see. Receivers return lists of :class:`Use`.
 video_showing = Signal()
-# Signal with ``video_id`` before its jobs are locked, to lock rows that come first in the lock order.
+# Signal with ``video_id``, sent before the video's jobs are locked; receivers lock their rows first.
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = ChildPool(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
-PURGE_BATCH = 500  # maximum number of videos deleted from the bin at once
+PURGE_BATCH = 500  # maximum number of videos deleted from the bin per run
 COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait for a normalised copy, seconds
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
@@ -81,10 +81,10 @@ class _File:
 
 
 def reference_videos(user: User, paths: list[str]) -> list[Video]:
-    """Return the videos of these library files, in order; new and changed files get new rows.
+    """Return the videos of these library files, in order. New and changed files get new videos.
 
-    Raise ``path_not_allowed``, ``vod_file_not_found``, ``vod_unreadable``, ``vod_codec_unsupported``, with the path's
-    ``index``.
+    Raise ``path_not_allowed``, ``vod_file_not_found``, ``vod_unreadable``, ``vod_codec_unsupported``, with the
+    ``index`` of the path.
     """
     roots = library_roots.roots_of(user)
     files = []
@@ -93,7 +93,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             files.append(_look(library_roots.resolve(path, roots)))
         except DomainError as exc:
             raise DomainError(exc.type.name, exc.message, index=index) from exc
-    # A changed file is another video: older sessions keep the old facts.
+    # A changed file gets a new video, so that older sessions keep the old file's facts.
     known = {
         _File(Path(video.location), video.file_size, video.modified_ns): video
         for video in Video.objects.filter(owner=user, location__in=[str(file.path) for file in files])
@@ -122,7 +122,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             if known[file].recording:
                 request_copy(known[file])
         for video in known.values():
-            if video.purge_at is not None:  # owner uses the video again
+            if video.purge_at is not None:  # restore it, since its owner uses it again
                 restore_from_bin(video, user)
     return [known[file] for file in files]
 
@@ -149,7 +149,7 @@ def probe(
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
-            # Find the file that crashes the probe.
+            # A file crashed the probe: probe each file alone to find it.
             return [answer for path in paths for answer in probe([path], caller)]
         message = (
             "The file cannot be read as a video, or reading it takes too long. Check that it plays, or convert it."
@@ -159,7 +159,6 @@ def probe(
 
 
 def is_local(video: Video) -> bool:
-    """Return whether a video's file has a path on this machine."""
     return video.source == VideoSource.REFERENCE or store.is_local()
 
 
@@ -178,7 +177,7 @@ def local_path(video: Video) -> Path:
 
 
 def check_watchable(videos: Sequence[Video], viewer: User | None) -> None:
-    """Raise ``FileNotFoundError`` if the viewer may not see all videos; None may."""
+    """Raise ``FileNotFoundError`` if the viewer may not see all videos. viewer: None for no check."""
     if viewer is None:
         return
     rows = Video.objects.watchable_by(viewer).filter(pk__in=[video.pk for video in videos])
@@ -188,16 +187,14 @@ def check_watchable(videos: Sequence[Video], viewer: User | None) -> None:
 
 
 class CopyPending(WaitRequested):
-    """Request to wait for a normalised copy that is being made."""
-
     def __init__(self) -> None:
         super().__init__(None, COPY_SECONDS, COPY_DEADLINE, "Waiting for a playable copy")
 
 
 def normalized_copy(video: Video) -> Rendition | None:
-    """Return the normalised copy of a video, or None if its own file is used.
+    """Return the normalised copy of a video, or None if the video needs none.
 
-    Raise :class:`CopyPending`, :class:`jobs_app.context.JobFailed`.
+    Raise :class:`CopyPending` while it is being made, :class:`jobs_app.context.JobFailed`.
     """
     if not video.recording.get("reasons"):
         return None
@@ -212,7 +209,7 @@ def copy_name(video: Video) -> str:
 
 
 def request_copy(video: Video) -> Job:
-    """Return the live job that makes a video's normalised copy, or queue one.
+    """Return the live job that makes a video's normalised copy; queue one if there is none.
 
     Raise :class:`jobs_app.context.JobFailed`.
     """
@@ -234,13 +231,13 @@ def local_playable_path(
 ) -> Path:
     """Return a local path of the playable file: the video's own or its normalised copy.
 
-    A file on S3 is downloaded into ``folder``. viewer: user who sees the result, or None. Raise ``FileNotFoundError``,
-    also if the viewer may not see the video, ``StoreUnavailable``, ``StoreFull``, and as :func:`normalized_copy`.
+    A file on S3 is downloaded into ``folder``. viewer: user who sees the result, or None. Raise ``FileNotFoundError``
+    (also if the viewer may not see the video), ``StoreUnavailable``, ``StoreFull``, and as :func:`normalized_copy`.
     """
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
         return local_original_path(video, folder, on_progress)
-    check_file(video)  # original must exist in a folder that its owner may use
+    check_file(video)  # the original must still exist, in a folder that its owner may use
     if store.is_local():
         return store.local_path(made.key_of("video"))
     quota.check_disk(made.size)
@@ -255,7 +252,6 @@ def local_original_path(video: Video, folder: Path, on_progress: Callable[[int],
 
 
 def check_file(video: Video) -> None:
-    """Raise ``FileNotFoundError`` if a video's file is missing, or ``StoreUnavailable``."""
     if is_local(video):
         local_path(video)
     else:
@@ -274,7 +270,7 @@ def write_guard_of(purpose: str) -> Callable[[uuid.UUID], AbstractContextManager
 
 
 def restore_previous_file(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, message: str) -> None:
-    """Restore the former file of a video whose new file failed, with the error in its row."""
+    """Restore the former file of a video whose new file failed; the new file's error is stored in the row."""
     values = {name: value for name, value in previous.items() if name in OF_THE_FILE}
     values |= {"error_type": error_type, "error_message": message, "updated_at": Now()}
     rows = Video.objects.filter(pk=video_id)
@@ -284,17 +280,16 @@ def restore_previous_file(video_id: uuid.UUID, previous: Mapping[str, Any], erro
 
 
 def delete_other_files(video_id: uuid.UUID, location: str) -> None:
-    """Delete the other files in a video's folder, except those of live uploads.
+    """Delete the files in a video's folder other than ``location``, except those of live uploads.
 
     Nothing is deleted if the video's file is no longer at ``location``.
     """
     try:
-        # Files that arrive after this listing are not deleted.
+        # List first: files that arrive later are not deleted.
         found = [file.key for file in store.files(f"videos/{video_id}/")]
         coming = Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE)
         kept = {location, *coming.values_list("key", flat=True)}
         with transaction.atomic():
-            # Wait for a process that is replacing the file.
             row = Video.objects.select_for_update(no_key=True).filter(pk=video_id).values_list("location", flat=True)
             if row.first() != location:
                 return
@@ -313,7 +308,7 @@ def change(video: Video, values: dict[str, Any]) -> Video:
 
 
 def request_rendition(video: Video, kind: str, time: float | None = None) -> tuple[Rendition | None, Job | None]:
-    """Return the rendition, or the job that makes it, queued if there is none.
+    """Return a rendition if it exists, else the job that makes it, queued if necessary.
 
     time: seconds of the frame for a new poster. Raise ``video_not_ready`` (409), ``work_limit`` (403), ``invalid``
     (400).
@@ -351,10 +346,10 @@ def cancel_jobs(video_id: uuid.UUID) -> None:
 
 
 def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> None:
-    """Delete a video and its renditions; a file used in place stays. by: None if the bin expired.
+    """Delete a video and its renditions, but not a file used in place. by: user, None if the time in the bin is over.
 
-    Raise ``video_in_use`` (409), with the ``sessions`` of ``by`` that show it, unless ``leave_gaps``, the video is in
-    the bin, or an admin deletes it.
+    Raise ``video_in_use`` (409) with the ``sessions`` of ``by`` that show the video, unless ``leave_gaps`` is set, the
+    video is in the bin, or an admin deletes it.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
@@ -365,7 +360,7 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
             video.delete()
-        except RestrictedError as exc:  # session created meanwhile, or job whose video it is
+        except RestrictedError as exc:  # a session was created in the meantime, or a job refers to the video
             raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
@@ -393,7 +388,7 @@ def move_to_bin(video: Video, by: User, *, leave_gaps: bool = False) -> None:
 
 
 def restore_from_bin(video: Video, by: User) -> None:
-    """Move a video from the bin back to the library; does nothing outside the bin. Raise ``not_found``."""
+    """Move a video from the bin back to the library, if it is in the bin. Raise ``not_found``."""
     with transaction.atomic():
         video_locking.send(Video, video_id=video.pk)
         if not Video.objects.in_bin().filter(pk=video.pk).update(deleted_at=None, updated_at=Now()):
@@ -404,19 +399,18 @@ def restore_from_bin(video: Video, by: User) -> None:
         audit.record("video.unbin", actor=by, target=video, title=video.title)
         video_shelving.send(Video, video=video, by=by, is_final=False)
     if video.job and video.job.status == JobStatus.CANCELLED:
-        with contextlib.suppress(DomainError):  # the owner can retry it
+        with contextlib.suppress(DomainError):  # if the retry fails, the owner can repeat it
             jobs.retry(video.job)
 
 
 @periodic_task("bin", seconds=60)
 def empty_bin() -> int:
-    """Delete videos whose time in the bin is over; return their number."""
     count = 0
     over = Video.objects.in_bin().filter(deleted_at__lte=Now() - timedelta(days=settings.BIN_DAYS))
     for pk in list(over.order_by("deleted_at").values_list("pk", flat=True)[:PURGE_BATCH]):
         with transaction.atomic():
-            cancel_jobs(pk)  # locks sessions and jobs before the video, as everywhere
-            # None if the video was restored meanwhile
+            cancel_jobs(pk)  # locks sessions and jobs before the video, as elsewhere
+            # The video is None if it was restored in the meantime.
             if video := over.filter(pk=pk).select_for_update(no_key=True).first():
                 delete_video(video, by=None)
                 count += 1
@@ -430,8 +424,6 @@ class UseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Comparison or analysis that uses a video. url: its page."""
-
     kind: UseKind
     name: str
     url: str
@@ -447,7 +439,6 @@ def uses_of(videos: Sequence[Video], viewer: User) -> list[Use]:
 
 
 def create_placeholder(video: Video, owner: User) -> Video:
-    """Create a placeholder for a deleted video, with its duration and no file."""
     facts = {name: getattr(video, name) for name in OF_THE_FILE - {"location", "file_size", "sha256"}}
     number = uuid.uuid4()
     gap = Video.objects.create(
@@ -466,9 +457,9 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
         store.delete_folder(f"renditions/{video_id}/")
         store.delete_folder(f"thumbnails/{video_id}/")
         store.delete_folder(f"sounds/{video_id}/")
-        uploads.delete_uploads_of(video_id)  # parts that were never joined
+        uploads.delete_uploads_of(video_id)  # deletes parts that were never joined
         for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
-            with contextlib.suppress(DomainError):  # ended meanwhile
+            with contextlib.suppress(DomainError):
                 uploads.cancel(upload)
         if location:
             store.delete_folder(f"videos/{video_id}/")
@@ -477,12 +468,12 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def sweep_renditions() -> int:
-    """Delete files of ended attempts, unused for a day; return their number."""
+    """Delete files that ended job attempts left and that no row has used for a day; return their number."""
     found: dict[str, list[str]] = {}
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:
             found.setdefault(folder_of(file.key), []).append(file.key)
-    # This order (files, live attempts, rows) keeps everything that was just made.
+    # Reading files first, then live attempts, then rows spares files that were just made.
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]
@@ -497,7 +488,6 @@ def folder_of(key: str) -> str:
 
 
 def attempt_of(name: str) -> uuid.UUID | None:
-    """Return the lease token in an attempt's folder name, or None."""
     try:
         return uuid.UUID(name)
     except ValueError:

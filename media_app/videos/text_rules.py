@@ -14,38 +14,35 @@ MAX_DESCRIPTION = 20_000
 MAX_CATEGORY = 100
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 64
-# Maximum ratio of a text's raw length to its cleaned length.
+# Maximum length of a raw text, as a multiple of the maximum length after removing extra spaces.
 MAX_SHRUNK = 4
 
 
 class InvalidText(ValueError):
-    """Rejection of a text, with a reason."""
+    pass
 
 
 def title(value: Any) -> str:
-    """Return a title of one line."""
     sentence = f"Send 1 to {MAX_TITLE} characters."
     return _filled(_line(value, MAX_TITLE, sentence), sentence)
 
 
 def description(value: Any) -> str:
-    """Return a text; null is empty."""
+    """Return a valid description; null becomes empty."""
     return "" if value is None else _text(value, MAX_DESCRIPTION, f"Send at most {MAX_DESCRIPTION} characters.")
 
 
 def category(value: Any) -> str:
-    """Return a category of one line; null is empty."""
+    """Return a valid category on one line; null becomes empty."""
     return "" if value is None else _line(value, MAX_CATEGORY, f"Send at most {MAX_CATEGORY} characters.")
 
 
 def tag(value: Any) -> str:
-    """Return a tag of one line."""
     sentence = f"A tag has 1 to {MAX_TAG_LENGTH} characters."
     return _filled(_line(value, MAX_TAG_LENGTH, sentence), sentence)
 
 
 def tags(value: Any) -> list[str]:
-    """Return distinct tags in the given order."""
     sentence = f"Send at most {MAX_TAGS} tags of at most {MAX_TAG_LENGTH} characters each."
     if isinstance(value, list) and len(value) > MAX_SHRUNK * MAX_TAGS:
         raise InvalidText(sentence)
@@ -58,7 +55,6 @@ def tags(value: Any) -> list[str]:
 
 
 def tags_from_form(value: Any) -> list[str]:
-    """Return tags from a list, JSON list, or text."""
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.lstrip().startswith("[") else [value]
@@ -72,7 +68,6 @@ def is_blank(text: str) -> bool:
 
 
 def flag(value: Any) -> bool:
-    """Return a JSON boolean."""
     if not isinstance(value, bool):
         raise InvalidText("Send true or false.")
     return value

@@ -25,7 +25,7 @@ from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.api.tables import AsTable
 from vodplatform.core.errors import DomainError
 
-# Well-formed language tag (RFC 5646, section 2.1), without irregular ones.
+# Well-formed language tag (RFC 5646, section 2.1), without the irregular tags.
 LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z"
 UNKNOWN_LANGUAGE = "und"
 MAX_LANGUAGE = 35
@@ -34,14 +34,10 @@ WORDS = ("content", "search_text")
 
 
 class OfVideoSerializer(serializers.Serializer[dict[str, Any]]):
-    """Video of a text track."""
-
     video_id = serializers.UUIDField(help_text="A video of your library or of the catalogue.")
 
 
 class NewTextTrackSerializer(OfVideoSerializer):
-    """File of captions or chapters."""
-
     kind = serializers.ChoiceField(choices=TrackKind.choices)
     language = StrictRegexField(
         LANGUAGE, max_length=MAX_LANGUAGE, default=UNKNOWN_LANGUAGE, help_text="A BCP 47 tag: `en`, `pt-BR`."
@@ -55,7 +51,7 @@ class NewTextTrackSerializer(OfVideoSerializer):
 
 
 class TextTrackSerializer(AnswerSerializer[TextTrack]):
-    """Captions or chapters of a video. url: the WebVTT file."""
+    """Captions or chapters of a video. url: URL of the WebVTT file."""
 
     id = serializers.UUIDField()
     video_id = serializers.UUIDField()
@@ -67,15 +63,13 @@ class TextTrackSerializer(AnswerSerializer[TextTrack]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
-    def compute_url(self, track: TextTrack) -> str:
-        # A new version has a new URL, so that browsers show no cached text.
+    def get_url(self, track: TextTrack) -> str:
+        # A changed track gets a new URL, so that browsers show no cached text.
         return f"{URL}/{track.pk}/file.vtt?v={int(track.updated_at.timestamp() * 1000)}"
 
 
 @extend_schema_serializer(many=False)
 class TextTrackListSerializer(serializers.Serializer[dict[str, Any]]):
-    """All text tracks of a video."""
-
     tracks = TextTrackSerializer(many=True)
 
 
@@ -116,9 +110,9 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Store a file of captions or chapters. It replaces the one of the same kind and language (200).
+        """Store a file of captions or chapters. It replaces the track of the same kind and language, if any (200).
 
-        Styles, regions and notes are dropped. Each chapter ends where the next begins, at the latest.
+        Styles, regions and notes are dropped. Overlapping chapters are cut where the next begins.
         """
         data = self.read_body(NewTextTrackSerializer)
         video = self.find_video(data.pop("video_id"))
@@ -129,7 +123,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
 
     @extend_schema(operation_id="text_tracks_get", summary="Get a text track", responses={200: TextTrackSerializer})
     def retrieve(self, request: Request, track_id: str) -> Response:
-        """Return a text track; its text is the file at ``url``."""
+        """Return a text track. The captions or chapters are in the file at ``url``."""
         return Response(TextTrackSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="text_tracks_delete", summary="Delete a text track", responses={200: MessageSerializer})

@@ -21,21 +21,21 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 
 MAX_CHARACTERS = 500_000
-# Limit of the search text; a sign can become eighteen letters.
+# Maximum characters of search text; one character of a caption can become eighteen letters.
 MAX_SEARCHED = 2 * MAX_CHARACTERS
 MAX_CUES = 20_000
 MAX_TRACKS = 10
-MAX_TOTAL = 2_000_000  # maximum characters of all tracks of a video
+MAX_TOTAL = 2_000_000  # maximum characters of all text tracks of a video
 FOLDED_AT_ONCE = 10_000
-# First line of WebVTT; other files are read as SubRip.
+# First line of a WebVTT file; files without it are read as SubRip.
 HEADER = "WEBVTT"
 BYTE_ORDER_MARK = "\ufeff"
-# Separator of a cue's times, and its replacement in text.
+# Text between a cue's start and end time, and its replacement where a cue's text contains it.
 ARROW, ARROW_SIGN = "-->", "→"
 
 
 def store(video: Video, kind: str, language: str, label: str, content: str) -> tuple[TextTrack, bool]:
-    """Store a text track in place of one of the same kind and language. Return it and whether it is new.
+    """Store a text track; it replaces one of the same kind and language. Return it and whether it is new.
 
     content: WebVTT or SubRip. Raise ``invalid``, ``storage_full``.
     """
@@ -69,15 +69,15 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
 
 
 def stored_bytes(user_id: uuid.UUID) -> int:
-    """Return the bytes of text tracks in a user's storage quota."""
+    """Return the size of a user's text tracks for the storage quota, in bytes."""
     tracks = TextTrack.objects.filter(video__place=VideoScope.LIBRARY, video__owner=user_id)
     return int(tracks.aggregate(total=Sum("size", default=0))["total"])
 
 
 def parse_cues(content: str, kind: str) -> list[Caption]:
-    """Parse the cues of WebVTT or SubRip by start time, without styles, regions and notes.
+    """Parse the cues of WebVTT or SubRip, sorted by start time, without styles, regions and notes.
 
-    Each chapter ends where the next begins, at the latest. Raise ``invalid``.
+    Overlapping chapters are cut where the next begins. Raise ``invalid``.
     """
     text = content.removeprefix(BYTE_ORDER_MARK).lstrip()
     try:
@@ -115,7 +115,7 @@ def _searched(cues: list[Caption]) -> str:
     for cue in cues:
         try:
             text = html.unescape(cue.text)
-        except ValueError as exc:  # reference with more digits than Python converts
+        except ValueError as exc:  # a character reference has more digits than Python converts
             raise _invalid(f"The cue at {cue.start} has a character reference that is too long.") from exc
         for begin in range(0, len(text), FOLDED_AT_ONCE):
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))

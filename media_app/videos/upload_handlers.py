@@ -32,7 +32,7 @@ SUFFIXES = frozenset(
 
 
 def key_of(video_id: uuid.UUID, filename: str) -> str:
-    """Return a new key for a video's original, with a known suffix."""
+    """Return a new storage key for a video's original."""
     suffix = PurePosixPath(filename.lower()).suffix.lstrip(".")
     return f"videos/{video_id}/{uuid.uuid4().hex[:12]}" + (f".{suffix}" if suffix in SUFFIXES else "")
 
@@ -42,7 +42,7 @@ def import_file(
 ) -> Video:
     """Move or copy a local file into the owner's library and queue its ingest.
 
-    Callers check limits. Raise ``StoreFull``, ``StoreUnavailable``, ``IntegrityError``.
+    Callers check quota and limits. Raise ``StoreFull``, ``StoreUnavailable``, ``IntegrityError``.
     """
     video_id, size = video_id or uuid.uuid4(), path.stat().st_size
     key = key_of(video_id, filename)
@@ -68,7 +68,7 @@ def _make(
 
 
 def check_header(upload: Upload) -> None:
-    """Reject an obviously unusable local file while the client waits.
+    """Reject a file on a local store that is obviously unusable, while the client waits.
 
     Raise ``no_video``, ``file_incomplete``.
     """
@@ -81,13 +81,11 @@ def check_header(upload: Upload) -> None:
 
 
 def title_of(filename: str) -> str:
-    """Return a video's default title, from its file's name."""
     name = clean_name(filename)
     return PurePosixPath(name).stem if PurePosixPath(name).suffix.lstrip(".").lower() in SUFFIXES else name
 
 
 def create_session_video(upload: Upload, job: Job, *, title: str) -> Video:
-    """Create an unlisted video from a finished upload."""
     return create_in_state(
         Video, TRANSITIONS, VideoStatus.PROCESSING, pk=upload.resource_id, owner=upload.owner, title=title,
         place=VideoScope.SESSION, source=VideoSource.STORED, location=location_of(upload), file_size=upload.size,
@@ -96,7 +94,7 @@ def create_session_video(upload: Upload, job: Job, *, title: str) -> Video:
 
 
 def location_of(upload: Upload) -> str:
-    """Return the key of a finished upload, or the folder of its parts."""
+    """Return the key of a finished upload's file, or the folder of its parts if they are not joined."""
     return f"uploads/{upload.pk}/" if is_in_pieces(upload) else upload.key
 
 
@@ -133,7 +131,7 @@ class LibraryUploadHandler(UploadHandler):
         )
 
     def stored_bytes(self, user_id: uuid.UUID) -> int:
-        # Videos in the bin count until their final deletion.
+        # Videos in the bin count towards the quota until they are deleted for good.
         rows = Video.objects.filter(place=VideoScope.LIBRARY, owner=user_id, source=VideoSource.STORED)
         return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 

@@ -17,7 +17,7 @@ KEPT = timedelta(days=1)
 
 
 def note_view(video_id: UUID, viewer: str) -> None:
-    """Record a view of a catalogue video. viewer: user id, or a daily digest of an address."""
+    """Record a view of a catalogue video. viewer: user id, or a daily digest of an IP address."""
     if not Video.objects.filter(pk=video_id, place=VideoScope.CATALOGUE).exists():
         return
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
@@ -26,13 +26,13 @@ def note_view(video_id: UUID, viewer: str) -> None:
             VideoView.objects.bulk_create(
                 [VideoView(video_id=video_id, viewer=viewer, hour=hour)], ignore_conflicts=True
             )
-    except IntegrityError:  # video deleted meanwhile
+    except IntegrityError:
         return
 
 
 @periodic_task("views", seconds=60)
 def roll_up() -> int:
-    """Add new views to ``view_count`` and delete old rows; return their number."""
+    """Add new views to each ``view_count`` and delete old rows; return the number of new views."""
     count = 0
     waiting = VideoView.objects.filter(is_counted=False).order_by().values_list("video_id", flat=True).distinct()
     for video_id in list(waiting):

@@ -1,6 +1,6 @@
-"""Limit of a plan on a video's work: pixels times frames.
+"""Limit of a user's plan on the work for a video: pixels times frames.
 
-Twelve hours of a still picture are a small file, and a day of work.
+A limit on bytes does not suffice: a still picture of twelve hours is small, but a day of work.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-SHORT_GIGAPIXELS = 5.0  # maximum gigapixels of a job for the short slot of its queue
-MIN_FPS = 1.0  # frames per second of a file without a known rate
+SHORT_GIGAPIXELS = 5.0  # maximum gigapixels of a job that may use the queue's slot for short jobs
+MIN_FPS = 1.0  # frames per second assumed for a file of unknown rate
 
 
 def gigapixels(facts: Mapping[str, Any] | Video) -> float:
-    """Return width × height × frames / 10⁹."""
+    """Return width × height × number of frames / 10⁹."""
     if isinstance(facts, Video):
         width, height, duration, fps = facts.width, facts.height, facts.duration, float(facts.fps)
     else:
@@ -28,7 +28,7 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
 
 
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:
-    """Return ``work_limit`` if a video and ``measure_during`` other gigapixels exceed the plan, else None."""
+    """Return the error ``work_limit`` if a video and ``beside`` other gigapixels exceed the owner's plan, else None."""
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
     if work + beside <= limit:
         return None
@@ -40,6 +40,5 @@ def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.
 
 
 def check(owner: User, facts: Mapping[str, Any] | Video) -> None:
-    """Raise ``work_limit`` (403) if a video exceeds its owner's plan."""
     if error := refusal(owner, facts):
         raise error

@@ -89,7 +89,6 @@ def count_workout(context: JobContext) -> dict[str, Any]:
 
 @job_actor(services.REEL_KIND, queue="analysis", label="Highlight reel", icon="star", hooks=ReelJobs())
 def cut_reel(context: JobContext) -> dict[str, Any]:
-    """Cut a new reel from the moments that the user chose."""
     session = _session(context, with_results=True)
     video, moments = session.video, context.params["moments"]
     if video is None or session.data is None:
@@ -127,7 +126,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     with context.lock_lease():
         if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
             raise JobFailed("session_not_found", DELETED)
-    # The cleanup keeps files named in a job's result.
+    # The cleanup does not delete files that a job's result names.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 
@@ -141,7 +140,6 @@ def _session(context: JobContext, *, with_results: bool = False) -> AnalysisSess
 
 
 def _path(context: JobContext, video: Video, folder: Path) -> Path:
-    """Return the path of the complete file; scan and probe a new upload first."""
     if video.status == VideoStatus.READY:
         return local_playable_path(video, folder, checking(context), viewer=context.owner)
     upload_id = context.params.get("upload_id")
@@ -182,9 +180,9 @@ def _keep_rendition(
     context: JobContext, session: AnalysisSession, video: Video, kind: str, files: dict[str, Path],
     *, columns: Callable[[str], dict[str, Any]] = lambda folder: {},
 ) -> None:  # fmt: skip
-    """Store files as the session's rendition, and delete the previous one.
+    """Store files as the session's rendition, and delete the previous rendition.
 
-    columns: function that returns new session columns for the target folder.
+    columns: function that returns new values for the session's columns, given the folder of the stored files.
     """
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
     for role, path in files.items():
@@ -198,7 +196,7 @@ def _keep_rendition(
             "folder": target, "files": names, "mime_type": "video/mp4", "lost_at": None,
             "size": sum(store.size(f"{target}{name}") for name in names.values()),
         }  # fmt: skip
-        # A new row gets a new address, so browsers show no cached file.
+        # A new rendition row gets a new URL, so browsers do not show the previous file from their cache.
         rows.delete()
         Rendition.objects.create(video=video, kind=kind, name=session.rendition_name, **row)
         told = columns(target)

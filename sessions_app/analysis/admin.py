@@ -1,5 +1,3 @@
-"""Analyses in the admin: read-only, with actions."""
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest

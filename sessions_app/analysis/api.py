@@ -1,5 +1,3 @@
-"""API views of analyses (contract section 2)."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -88,7 +86,7 @@ class AnalysisViewSet(StartingViewSet):
         return self._found(self.get_queryset())
 
     def get_object_with_results(self) -> AnalysisSession:
-        """Return the session with its results, perhaps many megabytes."""
+        """Return the session with its results, which can be many megabytes."""
         return self._found(self.get_queryset().defer(None).defer("job__result", "job__checkpoint", "job__params"))
 
     def _found(self, rows: AnalysisSessionQuerySet) -> AnalysisSession:

@@ -33,7 +33,7 @@ class SessionStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
-# Columns for a session's state and its video's addresses.
+# Columns from which a session's state and the URLs of its video are computed.
 SESSION_COLUMNS = (
     "owner", "analysis_type", "name", "params", "warnings", "video", "job", "reel_job", "thumbnails", "created_at",
     "expires_at", "expired_at",
@@ -43,23 +43,22 @@ VIDEO_COLUMNS = ("place", "status", "deleted_at", "is_hidden", "duration", "widt
 RENDITION_COLUMNS = ("video", "kind", "name", "files")
 
 
-# Without an end time, an analysis is kept as long as its video.
+# An analysis without ``expires_at`` is due as soon as its video is deleted.
 IS_DUE = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
 
 
 class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
     def visible_to(self, user: User | AnonymousUser) -> AnalysisSessionQuerySet:
-        """Return the user's sessions; for an admin, all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
     def with_video(self) -> AnalysisSessionQuerySet:
-        """Return unexpired analyses whose video exists outside the bin."""
+        """Return unexpired analyses whose video exists and is not in the bin."""
         return self.filter(expired_at=None, video__isnull=False, video__deleted_at=None)
 
     def over(self) -> AnalysisSessionQuerySet:
-        """Return sessions past their end whose files still exist, by the database's clock."""
+        """Return sessions that have expired, by the database's clock, but whose files are not deleted yet."""
         return self.filter(IS_DUE, expired_at=None)
 
     def with_state(self) -> AnalysisSessionQuerySet:
@@ -100,10 +99,10 @@ LIVE = frozenset(JobStatus) - FINISHED
 class AnalysisSession(models.Model):
     """An analysis of one video.
 
-    video: None once its file is deleted; a video uploaded for the analysis is deleted with it. warnings: sentences for
-    the user. data: results as in the contract, without addresses of files. thumbnails: keys. reel_job: latest job that
-    cut a reel of chosen moments. expires_at: when the files will be deleted, None to keep them; expired_at: when they
-    were.
+    video: None once its file is deleted; a video uploaded only for the analysis is deleted with it. warnings: sentences
+    for the user. data: results in the contract's format, without URLs of files. thumbnails: storage keys. reel_job:
+    latest job that cut a reel from the user's moments. expires_at: time at which the files will be deleted, None to
+    keep them. expired_at: time at which they were deleted, or None.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -143,7 +142,7 @@ class AnalysisSession(models.Model):
 
     @property
     def status(self) -> SessionStatus:
-        """The state; a started job that waits or is paused is "processing"."""
+        """The analysis's state. A started job that waits or is paused counts as "processing"."""
         if self.is_over:
             return SessionStatus.EXPIRED
         if self.job is None:
@@ -159,7 +158,6 @@ class AnalysisSession(models.Model):
 
     @property
     def rendition_name(self) -> str:
-        """Name of this session's renditions of the video."""
         return self.pk.hex[:16]
 
     @property
@@ -175,14 +173,13 @@ class AnalysisSession(models.Model):
 
     @property
     def progress(self) -> float:
-        """Percent, to one decimal."""
+        """Progress in percent, to one decimal."""
         if self.status == SessionStatus.COMPLETED:
             return 100.0
         return round(self.job.progress, 1) if self.job else 0.0
 
     @property
     def updated_at(self) -> datetime:
-        """Time of the last state change."""
         moments = [self.created_at, self.expired_at]
         if self.job is not None:
             moments += [self.job.started_at, self.job.finished_at]
@@ -190,14 +187,14 @@ class AnalysisSession(models.Model):
 
     @property
     def seconds_left(self) -> float | None:
-        """Remaining seconds of a running job, or None."""
+        """Estimated seconds until the running job ends, or None."""
         job = self.job
         if job is None or job.status != JobStatus.PROCESSING or self.is_over or job.seconds_left is None:
             return None
         return round(job.seconds_left, 1)
 
     def check_ready(self) -> None:
-        """Raise ``session_expired``, ``analysis_failed`` or ``results_not_ready`` without results."""
+        """Raise ``session_expired``, ``analysis_failed`` or ``results_not_ready`` if there are no results."""
         status, name = self.status, str(self.pk)
         if status == SessionStatus.EXPIRED:
             raise DomainError("session_expired", sessionId=name)

@@ -1,5 +1,3 @@
-"""The analysis pages; their scripts load the data from the API."""
-
 from __future__ import annotations
 
 from typing import Any, cast
@@ -24,7 +22,6 @@ from vodplatform.accounts.models import User
 @never_cache
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """Show the user's analyses and the form for a new one."""
     user = cast(User, request.user)
     context = {
         "types": [{"value": value, "label": label} for value, label in AnalysisType.choices],
@@ -44,7 +41,6 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Show one analysis. 404 if the user may not see it."""
     rows = AnalysisSession.objects.visible_to(request.user).with_state()
     found = rows.filter(pk=session_id).first()
     if found is None:

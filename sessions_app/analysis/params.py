@@ -1,5 +1,3 @@
-"""Parameters of each analysis type, with limits and defaults."""
-
 from __future__ import annotations
 
 import contextlib
@@ -28,7 +26,7 @@ class Number:
     is_whole: bool = False
 
     def of(self, value: Any) -> float | int:
-        """Return the checked number. Raises ``ValueError`` with a sentence."""
+        """Return the checked number. Raises ``ValueError`` with a sentence for the user."""
         is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         if isinstance(value, bool) or not is_number:
             raise ValueError("Must be a number.")
@@ -41,13 +39,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A parameter with fixed values."""
-
     values: tuple[str, ...]
     default: str
 
     def of(self, value: Any) -> str:
-        """Return the matching value. Raises ``ValueError`` with a sentence."""
         found = value.strip().lower() if isinstance(value, str) else None
         if found not in self.values:
             raise ValueError(f"Must be one of {', '.join(self.values)}.")
@@ -69,7 +64,7 @@ PARAMS: dict[str, dict[str, Number | Choice]] = {
 
 
 def check(analysis_type: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return all parameters with defaults, and a warning per unknown name. Raises ``invalid``."""
+    """Return the parameters with defaults added, and a warning for each unknown name. Raises ``invalid``."""
     known = PARAMS[analysis_type]
     params: dict[str, Any] = {name: kind.of(kind.default) for name, kind in known.items()}
     wrong: dict[str, list[str]] = {}
@@ -102,14 +97,13 @@ def parse_params_field(text: Any) -> dict[str, Any]:
 
 
 def from_fields(analysis_type: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters sent as separate form fields."""
     found: dict[str, Any] = {}
     for name, kind in PARAMS[analysis_type].items():
         value = fields.get(name)
         if value is None or value == "":
             continue
         if isinstance(kind, Number) and isinstance(value, str):
-            with contextlib.suppress(ValueError):  # `check` reports text that is no number
+            with contextlib.suppress(ValueError):  # text that is not a number stays text; `check` reports it
                 value = float(value)
         found[name] = value
     return found

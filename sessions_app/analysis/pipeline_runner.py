@@ -1,5 +1,3 @@
-"""Runner of analysis pipelines in a child process."""
-
 from __future__ import annotations
 
 import json
@@ -16,7 +14,8 @@ from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_machine_fau
 from vodplatform.core.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # time limit in seconds: base, addition per second of video
+# a child's time limit: base in seconds, and seconds added per second of video
+MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0
 CRASH_MESSAGE = (
     "The analysis crashed or took too long. The file may be damaged: convert it to another format and try again."
 )
@@ -27,8 +26,9 @@ def run_pipeline(
 ) -> dict[str, Any]:
     """Run a pipeline and return its answer: ``{"data", "files"}``.
 
-    request: ``op``, ``params`` and more. out: empty folder. duration: seconds of the video. share: percent of the job
-    at start and end. Raises :class:`JobFailed`, :class:`TransientFault`.
+    request: the child's request, with ``op`` and ``params``. out: empty folder for generated files. duration: seconds
+    of the video. share: the job's progress in percent at the pipeline's start and end. Raises :class:`JobFailed`,
+    :class:`TransientFault`.
     """
     told = {"path": str(path), "folder": str(out), "threads": settings.CHILD_THREADS, **request}
     seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration
@@ -41,9 +41,10 @@ def run_answering(
     context: JobContext, argv: Sequence[str], request: dict[str, Any], *, seconds: float, share: tuple[float, float],
     access: Access, broke: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run a child that answers one request.
+    """Run a child process that answers one request.
 
-    seconds: time limit. broke: message after a crash. Raises :class:`JobFailed`, :class:`TransientFault`.
+    seconds: time limit. broke: message for the user if the child crashes. Raises :class:`JobFailed`,
+    :class:`TransientFault`.
     """
     try:
         finished = context.run_child(
@@ -61,12 +62,11 @@ def run_answering(
 
 
 def vision_config() -> dict[str, Any] | None:
-    """Return the vision model from the settings, or None."""
     return dict(settings.VISION) if settings.VISION["url"] and settings.VISION["model"] else None
 
 
 def child_access(path: Path, folder: Path) -> Access:
-    """Return the child's access: video, output folder and the model's port."""
+    """Return what the child may access: the video, its output folder and the vision model's port."""
     url = urlsplit(str(settings.VISION["url"]))
     port = (url.port or (80 if url.scheme == "http" else 443)) if vision_config() else None
     return Access(reads=[path], writes=[folder], connects_to=port)

@@ -1,5 +1,3 @@
-"""Reels of moments that the user chose."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +7,8 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import counted, tenths
 
 MAX_MOMENTS = 50
-MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0  # minimum seconds of a moment, maximum seconds of the reel
-TIME_TOLERANCE_SECONDS = 0.05  # seconds; times closer than this are equal
+MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0
+TIME_TOLERANCE_SECONDS = 0.05
 REEL_FIELDS = ("reel_start", "reel_end")
 
 Data = dict[str, Any]
@@ -18,7 +16,7 @@ Moment = tuple[float, float]
 
 
 def check_moments(given: Sequence[Mapping[str, float]], duration: float) -> list[Moment]:
-    """Return the moments in order. duration: seconds of the video. Raises ``invalid``."""
+    """Return the checked moments in order of time. duration: seconds of the video. Raises ``invalid``."""
     moments = sorted((float(one["start_time"]), float(one["end_time"])) for one in given)
     for number, (start, end) in enumerate(moments):
         if end - start < MIN_SECONDS:
@@ -39,7 +37,8 @@ def _refuse(sentence: str) -> None:
 def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> Data:
     """Return the results with a new reel.
 
-    placed: ``part, source, reel`` of each moment, from the child. The automatic highlights stay under ``found``.
+    placed: ``part`` (number), ``source`` and ``reel`` (start and end in the video and in the reel) of each moment. The
+    automatic highlights stay under ``found``.
     """
     found = data.get("found") or [
         {name: value for name, value in one.items() if name not in REEL_FIELDS} for one in data["highlights"]
@@ -72,8 +71,6 @@ def _automatic_highlight(found: Sequence[Data], moment: Moment) -> Data | None:
 
 
 def _chosen(segments: Sequence[Data], start: float, end: float) -> Data:
-    """Return score and description of a moment's best segment."""
-
     def shared(one: Data) -> float:
         return min(end, float(one["end_time"])) - max(start, float(one["start_time"]))
 

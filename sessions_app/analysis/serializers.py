@@ -1,5 +1,3 @@
-"""Serializers of the analysis API."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -78,7 +76,7 @@ class AnalysisSourceSerializer(SourceSerializer):
 class StatusSerializer(AnswerSerializer[AnalysisSession]):
     """The state of an analysis; progress in percent."""
 
-    # Needs a session from ``with_state``.
+    # Pass a session loaded by ``with_state``.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=SessionStatus.choices)
     progress = serializers.FloatField(min_value=0, max_value=100)
@@ -101,20 +99,20 @@ class StatusSerializer(AnswerSerializer[AnalysisSession]):
     eta_seconds = serializers.FloatField(allow_null=True, source="seconds_left")
     source = AnalysisSourceSerializer(allow_null=True)  # type: ignore[assignment]
 
-    def compute_message(self, session: AnalysisSession) -> str:
+    def get_message(self, session: AnalysisSession) -> str:
         if failure := session.failure:
             return failure["message"]
         is_running = session.status in (SessionStatus.QUEUED, SessionStatus.PROCESSING)
         said = session.job.message if session.job and is_running else ""
         return said or MESSAGES.get(session.status, "")
 
-    def compute_job_status(self, session: AnalysisSession) -> str | None:
+    def get_job_status(self, session: AnalysisSession) -> str | None:
         return session.job.status if session.job else None
 
-    def compute_reel_job_id(self, session: AnalysisSession) -> UUID | None:
+    def get_reel_job_id(self, session: AnalysisSession) -> UUID | None:
         return session.reel_job.pk if session.reel_job and session.reel_job.is_live else None
 
-    def compute_source(self, session: AnalysisSession) -> Data | None:
+    def get_source(self, session: AnalysisSession) -> Data | None:
         video = session.video
         if video is None or session.is_over or video.status != VideoStatus.READY or video.deleted_at is not None:
             return None
@@ -139,7 +137,7 @@ class KeepSerializer(serializers.Serializer[Data]):
 class ResultsSerializer(AnswerSerializer[AnalysisSession]):
     """The results of an analysis; docs/guides/analysis.md lists the fields of ``data``."""
 
-    # Needs the results. Raises what :meth:`AnalysisSession.check_ready` raises.
+    # Pass a session loaded with its results. Raises what :meth:`AnalysisSession.check_ready` raises.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=["completed"])
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices)
@@ -150,7 +148,7 @@ class ResultsSerializer(AnswerSerializer[AnalysisSession]):
         instance.check_ready()
         return super().to_representation(instance)
 
-    def compute_data(self, session: AnalysisSession) -> Data:
+    def get_data(self, session: AnalysisSession) -> Data:
         data = {**session.data} if session.data else {}
         video = session.video
         own = [row for row in video.renditions.all() if row.name == session.rendition_name] if video else []

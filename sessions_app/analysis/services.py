@@ -31,19 +31,20 @@ from vodplatform.core.records import audit
 REEL_KIND = "highlight_reel"
 RENDITION_KINDS = (RenditionKind.REEL, RenditionKind.PREVIEW)
 USES_SHOWN = 100
-EXPIRED_KEPT_FOR = timedelta(days=7)  # time until the row of an expired analysis is deleted
+EXPIRED_KEPT_FOR = timedelta(days=7)
 BATCH = 2000
 
-# Seconds of work per second of video, until enough analyses were measured.
+# Assumed seconds of work per second of video, until enough analyses were measured.
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
-MIN_MEASURED_SECONDS = 10.0  # minimum seconds of a measured video; start-up dominates shorter ones
-MIN_DONE, MAX_DONE = 5, 50  # number of latest analyses measured: minimum, maximum
+# minimum duration in seconds of the videos whose analysis is measured; start-up dominates shorter ones
+MIN_MEASURED_SECONDS = 10.0
+MIN_DONE, MAX_DONE = 5, 50
 
 Asked = Mapping[str, Any]
 
 
 def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video]) -> AnalysisSession:
-    """Start the analysis of a completed upload; its id is the upload's ``resource_id``.
+    """Start the analysis of a completed upload. The analysis's id is the upload's ``resource_id``.
 
     take: function that creates the video row.
     """
@@ -121,7 +122,6 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
 
 
 def work_factors() -> dict[str, float]:
-    """Return the estimated seconds of work per second of video, by type."""
     factors = {}
     for kind, guess in FACTORS.items():
         done = AnalysisSession.objects.filter(
@@ -146,13 +146,12 @@ def cancel(session: AnalysisSession) -> None:
     try:
         jobs.cancel(session.job)
     except DomainError as exc:
-        if exc.type.name == "job_not_found":  # deleted by another request
+        if exc.type.name == "job_not_found":  # another request has deleted the analysis
             raise DomainError("session_not_found") from exc
         raise DomainError(exc.type.name, exc.message, sessionId=str(session.pk), **exc.extra) from exc
 
 
 def clean_up(session: AnalysisSession, by: User | None) -> None:
-    """Cancel the analysis, and delete its rows and files."""
     with transaction.atomic():
         row = _locked(session.pk)
         if row is None:
@@ -185,7 +184,6 @@ def expire() -> int:
 
 
 def clean_up_after_job(job: Job) -> None:
-    """Delete the files of a failed or cancelled job."""
     if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
         return
     for row in AnalysisSession.objects.filter(job=job).select_related("video"):
@@ -208,7 +206,7 @@ def delete_files(row: AnalysisSession) -> None:
 def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
     """Return the session, locked. Lock order: jobs, session, video."""
     named = AnalysisSession.objects.filter(pk=session_id).values_list("job_id", "reel_job_id").first() or ()
-    # The analysis job never changes, so locking it excludes all other writers.
+    # A session never gets another analysis job, so locking that job excludes all other writers.
     list(Job.objects.select_for_update().filter(pk__in=[pk for pk in named if pk]).order_by("pk"))
     rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "reel_job", "video")
     return rows.filter(pk=session_id).first()
@@ -229,7 +227,7 @@ def _drop_jobs(*job_ids: uuid.UUID | None) -> None:
 
 
 def _delete_folders(folders: list[str]) -> None:
-    """Delete folders; the cleanup deletes the rest if the store does not answer."""
+    """Delete folders. If the store does not answer, the periodic cleanup deletes the rest."""
     try:
         for folder in folders:
             store.delete_folder(folder)
@@ -238,6 +236,5 @@ def _delete_folders(folders: list[str]) -> None:
 
 
 def analyses_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
-    """Return the viewer's unexpired analyses of these videos."""
     rows = AnalysisSession.objects.filter(owner=viewer, video__in=videos, expired_at=None).order_by("-created_at")
     return [Use(UseKind.ANALYSIS, row.name, f"/analysis/{row.pk}") for row in rows[:USES_SHOWN]]

@@ -24,31 +24,30 @@ from vodplatform.core.web.bodies import App, Message, Receive, Scope, Send
 from vodplatform.core.web.middleware import without_trailing_slash
 
 PATHS = frozenset({"/analyze/highlights", "/analyze/workout"})
-FIRST_POLL_SECONDS = 0.1  # seconds between the first two polls; the interval grows
+FIRST_POLL_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
-# A separate pool: in the uploads' pool, waiting requests would delay the renewal of locks.
+# A separate thread pool, because in the uploads' pool waiting requests would delay the renewal of locks.
 poll_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 
 def is_waited_for(scope: Scope) -> bool:
-    """Return whether this middleware handles the request."""
     return scope["method"] == "POST" and without_trailing_slash(scope["path"]) in PATHS
 
 
 def wait_for_result(app: Callable[[Scope], App]) -> App:
-    """Return the middleware. app: function that returns the app for a request."""
+    """Return the middleware. app: function that returns the ASGI app for a request."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         first = _HeldResponse()
         await app(scope)(scope, _until_read(receive), first.take)
         if first.code != STARTED:
-            if first.code:  # 0 if the client disconnected during the upload
+            if first.code:  # 0 means that the client disconnected during the upload
                 await first.give(send)
             return
         session_id = uuid.UUID(json.loads(first.body)["sessionId"])
-        # The log lines below belong to the request that Django has ended.
+        # Log lines from here on carry the id of the request that Django has answered.
         logs.request_id.set(first.request_id)
         gone = asyncio.ensure_future(_until_gone(receive))
         found = asyncio.ensure_future(_until_ended(session_id))
@@ -67,8 +66,6 @@ def wait_for_result(app: Callable[[Scope], App]) -> App:
 
 
 class _HeldResponse:
-    """A response held back until the job ends."""
-
     def __init__(self) -> None:
         self.code = 0
         self.headers: list[tuple[bytes, bytes]] = []
@@ -94,7 +91,7 @@ class _HeldResponse:
 
 
 def _until_read(receive: Receive) -> Receive:
-    """Pass on the request body, then block: `_until_gone` receives the disconnect."""
+    """Pass on the request body, then block, because `_until_gone` must receive the disconnect."""
     is_read = False
 
     async def read() -> Message:

@@ -1,5 +1,3 @@
-"""CSV tables of analysis results."""
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -8,7 +6,6 @@ from typing import Any
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from vodplatform.core.api.tables import csv_text
 
-# Columns of each table.
 TABLES = {
     "segments": ("index", "start_time", "end_time", "score", "description"),
     "highlights": ("start_time", "end_time", "score", "description"),

@@ -1,5 +1,3 @@
-"""Handler and forms of videos uploaded for analysis."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,5 +1,3 @@
-"""URLs of analyses: API and pages."""
-
 from django.urls import path
 
 from sessions_app.analysis import pages

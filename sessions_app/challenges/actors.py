@@ -45,9 +45,9 @@ from vodplatform.core.processes.process import Access, ChildError
 from vodplatform.core.records.transitions import create_in_state
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
-# seconds per second of video, added to a child's time limit; large pictures are slow
+# Seconds added to the child's time limit per second of video; large pictures are slow.
 WORK_SECONDS_PER_SECOND = 20.0
-SLOW_BYTES = 125_000  # assumed bytes per second of an unmeasured clip
+SLOW_BYTES = 125_000  # bytes per second by which the duration of an unmeasured clip is estimated
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
 NAME = "merged.mp4"
 LOST = "no longer exists. Send the clips again."
@@ -61,7 +61,7 @@ class MergeJobs(JobHooks):
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        """Return a title and page per job, of its challenge or else of its merge."""
+        """Return title and page of each job's challenge, or of its merge if there is no challenge."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
         found = {}
@@ -82,12 +82,11 @@ class MergeJobs(JobHooks):
 
 @job_actor(merges.MERGE_KIND, queue="merge", label="Merge", icon="layers", hooks=MergeJobs())
 def merge_clips(context: JobContext) -> dict[str, Any]:
-    """Merge a session's clips into one video."""
     session = MergeSession.objects.with_state().filter(pk=context.params["merge_session_id"]).first()
     if session is None:
         raise JobFailed("merge_not_found", GONE)
     with context.scratch() as folder, map_storage_errors():
-        # A killed attempt may have stored the video.
+        # An earlier attempt that was killed may have stored the video.
         if session.video is None:
             begun = time.monotonic()
             _check_budget(context, session)
@@ -107,7 +106,7 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
 
 
 def _check_budget(context: JobContext, session: MergeSession) -> None:
-    """Check the work of all clips together; parallel uploads are checked separately."""
+    """Check the plan's limit for all clips together, because parallel uploads are checked separately."""
     if merges.gigapixels_of(session.clips.all()) > limits_of(context.owner)["max_video_gigapixels"]:
         raise JobFailed(
             "work_limit", "The clips together exceed the work limit of your plan. Send fewer or smaller clips."
@@ -142,7 +141,6 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
 
 
 def _measure_clip(context: JobContext, clip: MergeClip, path: Path) -> None:
-    """Measure a clip that was too large for a check on arrival, or sent in parts."""
     upload = clip.upload
     if upload is None or merges.GIGAPIXELS in upload.metadata:
         return
@@ -188,7 +186,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
 def _seconds_of(clips: Sequence[MergeClip]) -> float:
     """Return the clips' total seconds, estimated from bytes if unmeasured.
 
-    A client's false durations could block a worker for long, so they are ignored.
+    Durations claimed by the client are ignored, because false ones could block a worker for long.
     """
     durations = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
     seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, durations, strict=True)]
@@ -205,7 +203,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # After other errors, a row may refer to the stored file.
+        # Only after these errors is it certain that no row refers to the stored file.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)
@@ -222,7 +220,6 @@ def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
 
 
 def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], found: dict[str, Any]) -> None:
-    """Store the merged video. found: the child's answer, and ``took`` in seconds."""
     with transaction.atomic():
         video = create_in_state(
             Video, TRANSITIONS, VideoStatus.READY, pk=session.pk, owner_id=session.owner_id,

@@ -1,6 +1,6 @@
 """Merges, challenges and reports in the admin.
 
-Moderators play too, so only admins see the lie.
+Moderators play too, so only admins see which statement is the lie.
 """
 
 from __future__ import annotations
@@ -96,8 +96,6 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
 
 
 class ModerationFilter(admin.SimpleListFilter):
-    """A filter for challenges that need a moderator."""
-
     title = "queue"
     parameter_name = "queue"
     rules = {
@@ -152,7 +150,7 @@ class ChallengeAdmin(ModeratedAdmin):
         return [name for name in self.fields if name != "shown_lie" or request_user(request).is_admin]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Forbid filters such as ``?lie_index=1``, which would reveal the lie."""
+        """Forbid filters such as ``?lie_index=1``, which would reveal which statement is the lie."""
         return not lookup.startswith("lie_index") and super().lookup_allowed(lookup, value, request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -211,7 +209,7 @@ class ChallengeAdmin(ModeratedAdmin):
 
 
 class OutcomeForm(forms.ModelForm):
-    """A form; saving an outcome settles the report."""
+    """A form for a report's outcome; saving it settles the report."""
 
     outcome = forms.CharField(max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
 
@@ -264,7 +262,6 @@ class ChallengeReportAdmin(ModeratedAdmin):
         return brief(report.outcome)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Settle the report, unless it is settled already."""
         outcome = obj.outcome.strip()
         if outcome and not challenges.settle_report(obj.pk, request_user(request), reason=outcome):
             self.message_user(request, f"{obj}: another moderator has settled this report already.", messages.WARNING)

@@ -1,5 +1,3 @@
-"""API views of merges and challenges (contract section 5)."""
-
 from __future__ import annotations
 
 import functools

@@ -1,6 +1,6 @@
-"""Operations on challenges.
+"""Operations on challenges. Lock order: challenge, then merged video.
 
-No log line may reveal the lie. Lock order: challenge, merged video.
+Log lines must not reveal which statement is the lie.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 from vodplatform.core.records import audit
 
-# Seconds by which clients may have rounded times.
+# Maximum seconds by which a client's times may differ from measured times, due to rounding.
 ROUNDING = 0.01
 Said = Mapping[str, Any]
 
@@ -41,8 +41,8 @@ Said = Mapping[str, Any]
 def create(user: User, asked: Said) -> Challenge:
     """Create a draft from a completed merge.
 
-    asked: the serializer's data; ``merged_video_metadata`` is only compared. Raises ``invalid``, ``merge_unfinished``,
-    ``challenge_exists``.
+    asked: the validated request; its ``merged_video_metadata`` is only compared with the merge. Raises ``invalid``,
+    ``merge_unfinished``, ``challenge_exists``.
     """
     ids = [one["media_file_id"] for one in asked["statements"]]
     with transaction.atomic():
@@ -148,7 +148,6 @@ def publish(challenge: Challenge) -> None:
 
 
 def unpublish(challenge: Challenge) -> None:
-    """Make a challenge a draft again."""
     with transaction.atomic():
         row = _locked(challenge.pk)
         if row.published_at is not None:
@@ -188,7 +187,7 @@ def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 
 def _open(row: Challenge, is_open: bool) -> None:
-    """Let all users watch the video, or only its owner, which revokes shared addresses."""
+    """Let all users watch the challenge's video, or only its owner, which revokes shared URLs."""
     place = VideoScope.OPEN if is_open else VideoScope.SESSION
     Video.objects.filter(merges=row.merge, place__in=UNLISTED).update(place=place, updated_at=Now())
 
@@ -254,7 +253,7 @@ def report(challenge: Challenge, by: User, reason: str) -> ChallengeReport:
 
 
 def settle_report(report_id: uuid.UUID, by: User, *, reason: str) -> bool:
-    """Settle one report; return False if it was settled. Raises ``not_found``."""
+    """Settle one report; return False if it was settled already. Raises ``not_found``."""
     with transaction.atomic():
         found = ChallengeReport.objects.filter(pk=report_id).first()
         if found is None:
@@ -290,7 +289,6 @@ def delete(challenge: Challenge, by: User) -> None:
 
 
 def score_of(user: User) -> dict[str, int]:
-    """Return a user's number of guesses and of lies found."""
     mine = Guess.objects.filter(player=user)
     found: dict[str, int] = mine.aggregate(guesses=Count("pk"), correct=Count("pk", filter=Q(is_correct=True)))
     return found

@@ -28,13 +28,15 @@ def playable(challenge_id: uuid.UUID, guest: Guest) -> Challenge | None:
 
 
 def count_guess(address: str) -> None:
-    """Raise ``throttled`` at the network's limit: a browser without cookies is a new guest each time."""
+    """Raise ``throttled`` if guests of this network guess too often.
+
+    Networks are counted, because a browser without cookies is a new guest each time.
+    """
     if wait := count_request("guest_guess", network_of(address)):
         raise DomainError("throttled", "Too many guesses from your network.", retry_after=wait)
 
 
 def keep_guest(response: HttpResponse, guest: Guest) -> None:
-    """Store the guest's id in a signed cookie."""
     response.set_cookie(
         COOKIE, signing.dumps(str(guest.guest_id), salt=SALT), max_age=COOKIE_SECONDS,
         secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax",

@@ -1,6 +1,6 @@
 """Operations on merges that change several rows, files or jobs.
 
-Lock order: job, uploads, session. Completing an upload locks no job, because there is none yet.
+Lock order: job, uploads, session. Completing an upload locks no job, because the job does not exist yet.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from vodplatform.core.records import audit
 
 MERGE_KIND = "merge"
 PURPOSE = "clip"
-# Metadata keys of a checked clip: duration, and work for the plan's limit.
+# Keys in a checked clip's metadata: its duration, and its work, which the plan limits.
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
-FACTOR = 0.75  # seconds of work per second of video, until enough merges were measured
-MIN_MEASURED_SECONDS = 10.0  # minimum seconds of a measured merge; start-up dominates shorter ones
-MIN_MERGES, MAX_MERGES = 5, 50  # number of latest merges measured: minimum, maximum
-FAILED_KEPT_FOR = timedelta(days=7)  # time until the row of a failed merge is deleted
+FACTOR = 0.75  # assumed seconds of work per second of video, until enough merges were measured
+MIN_MEASURED_SECONDS = 10.0  # minimum duration in seconds of measured merges; start-up dominates shorter ones
+MIN_MERGES, MAX_MERGES = 5, 50
+FAILED_KEPT_FOR = timedelta(days=7)
 BATCH = 200
 # Errors that a retry with the same clips would repeat.
 FINAL_ERRORS = frozenset({
@@ -78,7 +78,7 @@ def begin_with_uploads(
     user: User, upload_ids: Sequence[uuid.UUID], durations: Sequence[float], *, title: str = "",
     level_loudness: bool = False, priority: int = Priority.NORMAL,
 ) -> MergeSession:  # fmt: skip
-    """Queue a merge of clips uploaded before. Raises ``invalid`` for other ids."""
+    """Queue a merge of clips that are uploaded already. Raises ``invalid`` for ids of other files."""
     with transaction.atomic():
         idempotency.bind_to_transaction()
         rows = Upload.objects.select_for_update(of=("self",)).filter(pk__in=upload_ids, owner=user, purpose=PURPOSE)
@@ -120,31 +120,29 @@ def _lifetime() -> timedelta:
 
 
 def estimate(durations: Iterable[float]) -> float:
-    """Return the estimated seconds of a merge."""
     last = MergeSession.objects.filter(
         completed_at__isnull=False, took_seconds__gt=0, source_seconds__gte=MIN_MEASURED_SECONDS
     )
     shares = last.annotate(share=F("took_seconds") / F("source_seconds")).order_by("-completed_at")
     factors = list(shares.values_list("share", flat=True)[:MAX_MERGES])
     factor = median(factors) if len(factors) >= MIN_MERGES else FACTOR
-    # Decimal, to round halves up exactly.
+    # Decimals are used, so that halves are rounded up exactly.
     total = sum((Decimal(str(duration)) for duration in durations), Decimal(0)) * Decimal(str(factor))
     return float(total.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def gigapixels_of_other_clips(upload: Upload) -> float:
-    """Return the gigapixels of the merge's other checked clips."""
+    """Return the total gigapixels of the other checked clips in this clip's merge."""
     return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
 
 
 def gigapixels_of(clips: QuerySet[MergeClip]) -> float:
-    """Return the gigapixels of the checked clips."""
     clips = clips.select_related("upload")
     return float(sum(clip.upload.metadata.get(GIGAPIXELS, 0.0) for clip in clips if clip.upload))
 
 
 def clip_completed(upload: Upload) -> None:
-    """Queue the merge after its last clip, in the transaction that completes the upload."""
+    """Queue the merge if this was its last clip, in the transaction that completes the upload."""
     clip = MergeClip.objects.filter(pk=upload.pk).first()
     if clip is None:
         return  # the clip belongs to no merge yet
@@ -157,12 +155,11 @@ def clip_completed(upload: Upload) -> None:
 def _queue(session: MergeSession) -> None:
     job = jobs.enqueue(MERGE_KIND, session.owner, {"merge_session_id": str(session.pk)}, priority=session.priority)
     MergeSession.objects.filter(pk=session.pk).update(job=job)
-    # After the commit: another transaction may hold the uploads and wait for this session.
+    # Run after the commit, because another transaction may have locked the uploads and wait for this session.
     transaction.on_commit(lambda: keep_clips(session))
 
 
 def keep_clips(session: MergeSession) -> None:
-    """Extend the expiry of a session and its clips."""
     until = Now() + _lifetime()
     with transaction.atomic():
         kept = [
@@ -177,7 +174,6 @@ def _lock_uploads(session_id: uuid.UUID) -> list[Upload]:
 
 
 def clip_unreadable(upload: Upload, error: DomainError) -> None:
-    """Fail a merge because one clip cannot be used."""
     clip = MergeClip.objects.filter(pk=upload.pk).first()
     uploads.fail(upload, error)
     if clip is not None:
@@ -199,7 +195,7 @@ def cancel(session: MergeSession) -> None:
 
 
 def _cancel_uploads(session_id: uuid.UUID) -> uuid.UUID | None:
-    """Cancel the clips of an unqueued merge; for a queued one, return its job's id."""
+    """Cancel the clips of a merge that is not queued; if it is queued, return its job's id."""
     with transaction.atomic():
         _lock_uploads(session_id)
         rows = MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id)
@@ -258,7 +254,7 @@ def clean_up_after_job(job: Job) -> None:
     if job.status != JobStatus.COMPLETED:
         status = UploadStatus.CANCELLED if job.status == JobStatus.CANCELLED else UploadStatus.FAILED
         _end_clips(session.pk, status, **_reason(job))
-        if session.video is not None:  # completed just before the cancellation
+        if session.video is not None:  # the merge was completed just before it was cancelled
             delete_video(session.video, by=None)
             MergeSession.objects.filter(pk=session.pk).update(completed_at=None, segments=[], compression_applied=None)
         transaction.on_commit(lambda: _delete_files(session.pk))
@@ -287,7 +283,7 @@ def _delete_files(session_id: uuid.UUID) -> None:
 def delete(session: MergeSession, by: User | None) -> None:
     """Delete a merge with its video and clips. Raises ``merge_in_use`` (409)."""
     with contextlib.suppress(DomainError):
-        # After this, no worker completes or queues the merge.
+        # After the cancellation, no worker completes or queues the merge.
         cancel(session)
     with transaction.atomic():
         row = _locked(session.pk)
@@ -338,7 +334,7 @@ def keep_without_challenge(session_id: uuid.UUID) -> None:
 @periodic_task("merges", seconds=300)
 def expire() -> int:
     """Delete merges a week after failure, and expired merges without a challenge; return how many."""
-    # Merged clips that could not be deleted before.
+    # Delete clips of completed merges whose earlier deletion failed.
     left = Upload.objects.filter(purpose=PURPOSE, taken_up=True).exclude(key="")
     _drop(list(left.values_list("pk", flat=True)[:BATCH]))
     old = Q(completed_at=None, expires_at__lt=Now() - FAILED_KEPT_FOR)

@@ -1,5 +1,3 @@
-"""Merges of clips, and challenges, guesses and reports."""
-
 from __future__ import annotations
 
 import uuid
@@ -33,8 +31,8 @@ class MergeStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
-UPLOADS_SHARE = 50.0  # share of the uploads in a merge's progress, percent
-MICROSECOND = 6  # decimals of a second
+UPLOADS_SHARE = 50.0  # part of a merge's progress that uploads make up, in percent
+MICROSECOND = 6
 EXPIRED_MESSAGE = "The time for its clips is over, and those that had arrived are deleted. Send them again."
 
 
@@ -48,7 +46,6 @@ class Failure(NamedTuple):
 
 class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
     def visible_to(self, user: User | AnonymousUser) -> MergeSessionQuerySet:
-        """Return the user's merges; for an admin, all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
@@ -63,10 +60,10 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
 class MergeSession(models.Model):
     """Clips of one user that become one video when all are uploaded.
 
-    video: the result; it has the session's id, so that files of failed attempts are found. segments: ``{"start",
-    "end"}`` of each clip, seconds. compression_applied: whether anything was encoded. source_seconds: total length of
-    the clips. expires_at: end of the time for uploads or a retry. challenge_deleted_at: deletion of the challenge;
-    without a new one, the merge is deleted at expires_at.
+    video: the merged video; it has the session's id, so that files of failed attempts are found. segments: ``{"start",
+    "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
+    source_seconds: total length of the clips. expires_at: end of the time for uploads or a retry. challenge_deleted_at:
+    time at which the challenge was deleted; without a new one, the merge is deleted at expires_at.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -113,7 +110,7 @@ class MergeSession(models.Model):
 
     @property
     def status(self) -> MergeStatus:
-        """The state, from the job or else from the uploads. Needs ``with_state``."""
+        """The merge's state: its job's or, before there is a job, its uploads'. Needs ``with_state``."""
         job = self.job
         if job is not None:
             if job.status in FINISHED:
@@ -127,7 +124,7 @@ class MergeSession(models.Model):
 
     @property
     def progress(self) -> float:
-        """Percent; the uploads are the first half. Needs ``with_state``."""
+        """Progress in percent; the uploads are its first half. Needs ``with_state``."""
         if self.status == MergeStatus.COMPLETED:
             return 100.0
         if self.job is not None:
@@ -150,7 +147,7 @@ class MergeSession(models.Model):
             return None
         refused = [clip.upload for clip in self.clips.all() if clip.upload and clip.upload.error_type]
         if refused:
-            # The other uploads failed because of this clip.
+            # The other uploads failed because of this clip, so report this clip's error.
             first = min(refused, key=lambda upload: upload.error_type == "merge_failed")
             return Failure(first.error_type, first.error_message, first.updated_at)
         return Failure("upload_expired", EXPIRED_MESSAGE, self.expires_at) if status == MergeStatus.EXPIRED else None
@@ -193,9 +190,9 @@ class MergeClipQuerySet(models.QuerySet["MergeClip"]):
 
 
 class MergeClip(models.Model):
-    """A clip of a merge. id: the upload's id, kept in statements.
+    """A clip of a merge. id: the upload's id, to which statements refer.
 
-    size, duration, mime_type: as claimed by the client, only for the estimate.
+    size, duration, mime_type: as claimed by the client, used only for the estimate.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -227,7 +224,7 @@ class MergeClip(models.Model):
 
     @property
     def is_there(self) -> bool:
-        """True if all bytes are stored and not merged yet."""
+        """True if the clip's bytes are all stored and not merged yet."""
         upload = self.upload
         return upload is not None and upload.status == UploadStatus.COMPLETED and not upload.taken_up
 
@@ -246,7 +243,7 @@ class Guest:
     """A player without an account. guest_id: from a cookie, None until the first guess."""
 
     guest_id: uuid.UUID | None
-    # Attributes that the code reads from users and guests.
+    # Attributes of users that code for users and guests reads.
     pk: None = None
     is_moderator: bool = False
 
@@ -264,7 +261,6 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
         return self.filter(seen)
 
     def published(self) -> ChallengeQuerySet:
-        """Return the challenges that all users may play."""
         return self.filter(PUBLISHED)
 
     def in_status(self, status: str) -> ChallengeQuerySet:
@@ -276,7 +272,6 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
         return self.filter(found[ChallengeStatus(status)])
 
     def shown_to(self, user: User | Guest) -> ChallengeQuerySet:
-        """Load what the serializers need for this user."""
         mine = Prefetch("guesses", Guess.objects.of(user), to_attr="own_guesses")
         counted = Guess.objects.filter(challenge=OuterRef("pk")).order_by().values("challenge")
         count = Coalesce(Subquery(counted.annotate(count=Count("pk")).values("count")), 0)
@@ -288,9 +283,9 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
 class Challenge(models.Model):
     """Statements of one user in one video; one statement is a lie.
 
-    statements: ``[{"media_file_id", "text"}]`` in the order of the segments. lie_index: revealed to the owner, and to a
-    player after the guess. guests_may_play: whether the link works without an account. withheld_at: when a moderator
-    hid it. withheld_because: reason for the owner.
+    statements: ``[{"media_file_id", "text"}]`` in the order of the segments. lie_index: index of the lie; revealed only
+    to the owner, and to players after their guess. guests_may_play: whether the link works without an account.
+    withheld_at: time at which a moderator took the challenge down. withheld_because: reason shown to the owner.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -309,7 +304,7 @@ class Challenge(models.Model):
 
     objects = ChallengeQuerySet.as_manager()
     if TYPE_CHECKING:
-        guess_count: int  # set by ChallengeQuerySet.shown_to, like the next one
+        guess_count: int  # set by ChallengeQuerySet.shown_to, as is ``own_guesses``
         own_guesses: list[Guess]
 
     class Meta:
@@ -336,7 +331,6 @@ class Challenge(models.Model):
 
     @property
     def own_guess(self) -> Guess | None:
-        """The guess of the user given to ``shown_to``."""
         return self.own_guesses[0] if self.own_guesses else None
 
     def tells_lie_to(self, user: User | Guest) -> bool:
@@ -345,7 +339,6 @@ class Challenge(models.Model):
 
     @property
     def since(self) -> datetime:
-        """The time of the last change of status."""
         return self.withheld_at or self.published_at or self.created_at
 
 

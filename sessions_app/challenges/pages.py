@@ -1,5 +1,3 @@
-"""The pages of challenges; their scripts make changes through the API."""
-
 from __future__ import annotations
 
 from typing import cast
@@ -40,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Show the form for a challenge; ``?merge=`` resumes a merge."""
+    """Show the form for a new challenge; ``?merge=`` continues a merge."""
     facts = {
         "max_upload_bytes": limits_of(cast(User, request.user))["max_upload_bytes"],
         "least_clips": MIN_CLIPS,
@@ -58,7 +56,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     """Show one challenge, to guests if its owner allows it; other guests must sign in.
 
-    ``?part=state`` returns the script's data.
+    ``?part=state`` returns JSON for the page's script.
     """
     user: User | Guest = request.user if isinstance(request.user, User) else guest_of(request)
     if isinstance(user, Guest):
@@ -72,7 +70,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
         found = Challenge.objects.visible_to(user).shown_to(user).filter(pk=challenge_id).first()
         if found is None:
             raise Http404
-    # The template must not know the lie.
+    # The serializer hides from the template which statement is the lie.
     state = ChallengeSerializer.show_all([found], user)[0]
     if request.GET.get("part") == "state":
         return JsonResponse(state)
@@ -88,7 +86,6 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
 @require_POST
 @never_cache
 def guess(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
-    """Record a guest's only guess, and answer as the API does."""
     guest, form = guest_of(request), GuessForm(request.POST)
     if isinstance(request.user, User) or playable(challenge_id, guest) is None:
         raise Http404

@@ -1,5 +1,3 @@
-"""Serializers of merges and challenges (contract section 5)."""
-
 from __future__ import annotations
 
 import json
@@ -56,7 +54,7 @@ OF_NUMBERS = ("video_file_sizes", "video_durations")
 NUMBERS = ("video_count", "chunk_size")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 MAX_SECONDS = 604_800.0
-MAX_LIST_CHARACTERS = 16_384  # maximum length of a list sent as text
+MAX_LIST_CHARACTERS = 16_384
 CHUNK_ADDRESS = "/api/v1/challenge-videos/upload/{}/chunk"
 MESSAGES = {
     MergeStatus.INITIATED: "Waiting for the clips",
@@ -92,7 +90,7 @@ def _list(value: Any, *, is_text: bool) -> Any:
         value = value[0]
     if isinstance(value, str):
         if len(value) > MAX_LIST_CHARACTERS:
-            return value  # text this long is rejected
+            return value  # the serializer rejects text this long
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
@@ -172,14 +170,14 @@ class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
     chunk_size = serializers.IntegerField(allow_null=True, source="upload.chunk_size")
     total_chunks = serializers.IntegerField(source="upload.total_chunks")
 
-    def compute_upload_url(self, clip: MergeClip) -> str:
+    def get_upload_url(self, clip: MergeClip) -> str:
         return CHUNK_ADDRESS.format(clip.pk)
 
 
 class BegunMergeSerializer(AnswerSerializer[MergeSession]):
     """A new merge and its upload addresses."""
 
-    # Needs a session from ``with_state``.
+    # Pass a session loaded by ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     upload_sessions = NewClipUploadSerializer(many=True)
     estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
@@ -187,7 +185,7 @@ class BegunMergeSerializer(AnswerSerializer[MergeSession]):
     job_id = serializers.UUIDField(allow_null=True)
     expires_at = serializers.DateTimeField()
 
-    def compute_upload_sessions(self, session: MergeSession) -> list[MergeClip]:
+    def get_upload_sessions(self, session: MergeSession) -> list[MergeClip]:
         return [clip for clip in session.clips.all() if clip.upload is not None]
 
 
@@ -215,17 +213,17 @@ class ListedClipSerializer(AnswerSerializer[MergeClip]):
     chunk_size = serializers.IntegerField(allow_null=True, source="upload.chunk_size")
     error = CauseSerializer(allow_null=True, source="upload.error")
 
-    def compute_status(self, clip: MergeClip) -> str:
+    def get_status(self, clip: MergeClip) -> str:
         is_merged = clip.upload is None and clip.session.status == MergeStatus.COMPLETED
         return UploadStatus.COMPLETED if is_merged else clip.state
 
-    def compute_total_chunks(self, clip: MergeClip) -> int:
+    def get_total_chunks(self, clip: MergeClip) -> int:
         return clip.upload.total_chunks if clip.upload else 0
 
-    def compute_progress_percent(self, clip: MergeClip) -> float:
+    def get_progress_percent(self, clip: MergeClip) -> float:
         return clip.upload.percent if clip.upload else 0.0
 
-    def compute_upload_url(self, clip: MergeClip) -> str | None:
+    def get_upload_url(self, clip: MergeClip) -> str | None:
         return CHUNK_ADDRESS.format(clip.pk) if clip.upload and clip.state in UPLOAD_LIVE else None
 
 
@@ -235,8 +233,8 @@ class ClipSerializer(ListedClipSerializer):
     uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
     remaining_chunks = serializers.ListField(child=serializers.IntegerField())
 
-    def compute_many(self, clip: MergeClip) -> Data:
-        # A finished upload is not resumed.
+    def get_values(self, clip: MergeClip) -> Data:
+        # A client asks for chunk numbers only while it can resume the upload.
         if clip.upload and clip.state in UPLOAD_LIVE:
             return clip.upload.chunk_numbers()
         return {"uploaded_chunks": [], "remaining_chunks": []}
@@ -253,11 +251,11 @@ class MergedVideoSerializer(AnswerSerializer[MergeSession]):
     file_size = serializers.IntegerField(source="video.file_size")
     compression_applied = serializers.BooleanField(help_text="False if nothing was encoded again.")
 
-    def compute_merged_video_url(self, session: MergeSession) -> str:
+    def get_merged_video_url(self, session: MergeSession) -> str:
         assert session.video is not None
         return stream_url(session.video)
 
-    def compute_poster_url(self, session: MergeSession) -> str | None:
+    def get_poster_url(self, session: MergeSession) -> str | None:
         assert session.video is not None
         return poster_address(session.video)
 
@@ -270,7 +268,7 @@ def poster_address(video: Video) -> str | None:
 class ListedMergeSerializer(AnswerSerializer[MergeSession]):
     """The state of a merge; progress in percent, uploads are the first half."""
 
-    # Needs a session from ``with_state``.
+    # Pass a session loaded by ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     title = serializers.CharField(allow_blank=True)
     overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")
@@ -288,17 +286,17 @@ class ListedMergeSerializer(AnswerSerializer[MergeSession]):
     expires_at = serializers.DateTimeField()
     challenge_id = serializers.UUIDField(allow_null=True)
 
-    def compute_message(self, session: MergeSession) -> str:
+    def get_message(self, session: MergeSession) -> str:
         is_running = session.status in (MergeStatus.QUEUED, MergeStatus.PROCESSING)
         said = session.job.message if session.job and is_running else ""
         failure = session.failure
         return said or (failure.message if failure else MESSAGES.get(session.status, ""))
 
-    def compute_merged_video(self, session: MergeSession) -> MergeSession | None:
+    def get_merged_video(self, session: MergeSession) -> MergeSession | None:
         is_made = session.status == MergeStatus.COMPLETED and session.video is not None and session.segments
         return session if is_made else None
 
-    def compute_challenge_id(self, session: MergeSession) -> UUID | None:
+    def get_challenge_id(self, session: MergeSession) -> UUID | None:
         challenge = getattr(session, "challenge", None)
         return challenge.pk if challenge else None
 
@@ -418,7 +416,7 @@ class ShownChallenge:
 class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     """A challenge. lie_statement_index and results are null until the user has guessed, except for the owner."""
 
-    # Needs ``shown_to``. Only this and the answer to a guess reveal the lie.
+    # Pass challenges loaded by ``shown_to``. Only this and the answer to a guess reveal the lie.
     id = serializers.UUIDField(source="challenge.pk")
     title = serializers.CharField(source="challenge.title")
     owner = OwnerSerializer(source="challenge.owner")
@@ -455,7 +453,7 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
             counts[challenge_id][index] = count
         return [cls.show(ShownChallenge(challenge, user, counts.get(challenge.pk))) for challenge in challenges]
 
-    def compute_statements(self, shown: ShownChallenge) -> list[Data]:
+    def get_statements(self, shown: ShownChallenge) -> list[Data]:
         challenge = shown.challenge
         segments = challenge.merge.statement_segments
         return [
@@ -463,29 +461,29 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
             for index, statement in enumerate(challenge.statements)
         ]
 
-    def compute_is_merged_video(self, shown: ShownChallenge) -> bool:
+    def get_is_merged_video(self, shown: ShownChallenge) -> bool:
         return True
 
-    def compute_stream_url(self, shown: ShownChallenge) -> str | None:
+    def get_stream_url(self, shown: ShownChallenge) -> str | None:
         video = shown.challenge.merge.video
         return stream_url(video) if video else None
 
-    def compute_poster_url(self, shown: ShownChallenge) -> str | None:
+    def get_poster_url(self, shown: ShownChallenge) -> str | None:
         video = shown.challenge.merge.video
         return poster_address(video) if video else None
 
-    def compute_lie_statement_index(self, shown: ShownChallenge) -> int | None:
+    def get_lie_statement_index(self, shown: ShownChallenge) -> int | None:
         return None if shown.counts is None else shown.challenge.lie_index
 
-    def compute_can_guess(self, shown: ShownChallenge) -> bool:
+    def get_can_guess(self, shown: ShownChallenge) -> bool:
         challenge = shown.challenge
         is_open = challenge.status == ChallengeStatus.PUBLISHED
         return is_open and not shown.is_own and challenge.own_guess is None
 
-    def compute_withheld_because(self, shown: ShownChallenge) -> str | None:
+    def get_withheld_because(self, shown: ShownChallenge) -> str | None:
         return (shown.challenge.withheld_because or None) if shown.is_own else None
 
-    def compute_results(self, shown: ShownChallenge) -> Data | None:
+    def get_results(self, shown: ShownChallenge) -> Data | None:
         if shown.counts is None:
             return None
         by_statement = [shown.counts[index] for index in range(len(shown.challenge.statements))]

@@ -1,5 +1,3 @@
-"""Handler of uploaded clips."""
-
 from __future__ import annotations
 
 import tempfile
@@ -20,7 +18,8 @@ from sessions_app.challenges.models import MergeClip
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-# maximum bytes checked on completion, while the client waits; the merge checks larger clips
+# Maximum bytes of a clip checked on completion, while the client waits: in local and in remote storage. The merge
+# checks larger clips.
 MAX_BYTES, MAX_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
 
 
@@ -50,7 +49,7 @@ class ClipUploadHandler(UploadHandler):
         most = MAX_BYTES if store.is_local() else MAX_REMOTE_BYTES
         if upload.size > most or (upload.front != UploadProtocol.CHUNKS and not store.is_local()):
             return
-        # Check one clip per user at a time: parallel copies could fill the disk.
+        # Only one clip per user is checked at a time, because parallel copies could fill the disk.
         with (
             waiting_room.turn(str(upload.owner_id)),
             tempfile.TemporaryDirectory(dir=quota.scratch_folder(), ignore_cleanup_errors=True) as name,

@@ -14,8 +14,8 @@ from media_app.videos.media_urls import granted_stream_url
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor, ShareLink, Viewer
 from vodplatform.accounts.models import User
 
-COOKIE_PREFIX = "link-"  # prefix of the cookie's name, before the session's id
-SALT = "comparison-link"  # salt of the cookie's signature
+COOKIE_PREFIX = "link-"
+SALT = "comparison-link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class OpenedLink:
 
 
 def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | None:
-    """Return the open link to this session from a browser's cookies."""
+    """Return the still valid link to this session that the browser's cookies contain, or None."""
     try:
         said = signing.loads(cookies.get(COOKIE_PREFIX + session_id, ""), salt=SALT)
     except signing.BadSignature:
@@ -41,7 +41,7 @@ def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | Non
 
 
 def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id: str) -> Viewer | AnonymousUser:
-    """Return the account if it may see the session, else an unlocked link's visitor, else ``user``."""
+    """Return the user if they may see the session, else the visitor of an unlocked link, else the user."""
     if COOKIE_PREFIX + session_id not in cookies:
         return user
     if isinstance(user, User) and ComparisonSession.objects.visible_to(user).filter(pk=session_id).exists():
@@ -51,7 +51,10 @@ def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id
 
 
 def redact_for_grant(shown: dict[str, Any], grant: str) -> dict[str, Any]:
-    """Return a session for a grant: video addresses expire with it, file paths are removed."""
+    """Return the serialized session as a share or link may see it.
+
+    Addresses of videos expire with the access, and file paths are removed.
+    """
     if not grant:
         return shown
     vods = [

@@ -36,11 +36,11 @@ from vodplatform.core.logs import event
 from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
-# Time limit of the export child in seconds: minimum, per gigapixel shown or written, per gigapixel of the complete
-# sources. Sources without an index are read from the start.
+# Time limit of the export child: minimum seconds; seconds per gigapixel of displayed or written frames; seconds per
+# gigapixel of the sources (those without a keyframe index are read from their start).
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
-ANALYSED_PERCENT = 99.0  # job progress when all videos are analysed
+ANALYSED_PERCENT = 99.0  # job progress in percent when all videos are analysed
 SENSES = {
     AlignmentMethod.TIMER_OCR: "timer",
     AlignmentMethod.AUDIO: "sound",
@@ -77,7 +77,7 @@ class AlignmentJobs(JobHooks):
 
 @job_actor(ALIGN_KIND, queue="align", label="Alignment", icon="compare", hooks=AlignmentJobs())
 def align_vods(context: JobContext) -> dict[str, Any]:
-    """Run the aligner. Proposals are relative to the aligner's reference."""
+    """Run the aligner. The proposed offsets are relative to the reference video that the aligner chose."""
     params = context.params
     videos = [_video(item) for item in params["videos"]]
     with context.scratch() as folder:
@@ -123,10 +123,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
 
 
 def _make_posters(context: JobContext, videos: Sequence[Video], folder: Path) -> None:
-    """Create posters for lists: library files used in place have no other job for it.
-
-    Failures do not affect the alignment.
-    """
+    """Create posters; library files that stay in place have no other job for it. Failures are ignored."""
     for number, video in enumerate(videos):
         own = folder / f"poster-{number}"
         own.mkdir()
@@ -162,7 +159,6 @@ class DetectionJobs(JobHooks):
 
 @job_actor(DETECT_KIND, queue="analysis", label="Events of a comparison", icon="flag", hooks=DetectionJobs())
 def detect_events(context: JobContext) -> dict[str, Any]:
-    """Detect events video by video, write them, and return their number by origin."""
     params, found = context.params, dict(context.saved or {})
     session = find_session(params["session_id"])
     for number, item in enumerate(params["videos"]):
@@ -173,7 +169,7 @@ def detect_events(context: JobContext) -> dict[str, Any]:
         context.checkpoint(found)
     try:
         with transaction.atomic():
-            lock_session(session)  # lock before the job's row, as deletions do
+            lock_session(session)  # lock the session before the job's row, in the same order as deletions
             with context.lock_lease():
                 return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
     except DomainError as exc:
@@ -214,7 +210,6 @@ class ExportJobs(JobHooks):
 
 @job_actor(exports.EXPORT_KIND, queue="render", label="Export of a comparison", icon="film", hooks=ExportJobs())
 def export_video(context: JobContext) -> dict[str, Any]:
-    """Render and store one video; return its facts and storage key."""
     params = context.params
     session = find_session(params["session_id"])
     with context.scratch() as folder, map_storage_errors():
@@ -253,8 +248,7 @@ def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]
 
 
 def export_seconds(params: Mapping[str, Any]) -> float:
-    """Return the time limit of an export's child in seconds."""
-    if "gigapixels" not in params:  # queued by a release without pixel counts
+    if "gigapixels" not in params:  # the job was queued by an older release, which did not count pixels
         return 900 + SECONDS_PER_GIGAPIXEL * float(params["end"] - params["start"])
     return (
         MIN_EXPORT_SECONDS

@@ -24,7 +24,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
 from vodplatform.core.records.columns import column_names
 
-# Columns without information for staff. All others, including future ones, are shown.
+# Columns hidden from staff, because they contain nothing useful. All other columns, including future ones, are shown.
 NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "watched_at", "revision", "events_revision"}
 NOT_SHOWN_OF_VOD = {
     "id", "session", "ordinal", "path", "position", "own_playing", "own_rate", "drift_anchor",
@@ -66,7 +66,7 @@ class LinkInline(ReadOnlyMixin, TabularInline):
 
 @admin.register(ComparisonSession)
 class ComparisonSessionAdmin(AuditedModelAdmin):
-    """Sessions. Changes go through the services, so that open pages receive them."""
+    """Admin of sessions. Changes use the services, so that open pages are updated."""
 
     list_display = ["name", "owner", "sync_mode", "playback_state", "created_at", "updated_at"]
     list_filter = ["sync_mode", "playback_state", ("archived_at", EmptyFieldListFilter)]
@@ -82,7 +82,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Count the rows to delete. Django's own list loads each row: 1.4 GB for 10 000 events."""
+        """Count the rows that a deletion includes. Django would load each row: 1.4 GB for 10 000 events."""
         rows = list(objs)
         events = SessionEvent.objects.filter(session__in=rows).count()
         return [str(row) for row in rows], {"comparison sessions": len(rows), "events": events}, set(), []

@@ -26,7 +26,7 @@ from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
 UNUSABLE_SHOWN = 20
-MAX_CHANGES = 1_000  # maximum offset changes in an answer without a limit
+MAX_CHANGES = 1_000  # maximum offset changes in an answer if the request has no ``limit``
 
 
 @extend_schema(tags=[TAG])
@@ -34,7 +34,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     """Comparisons of 2 or 3 VODs on one clock."""
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the created session's present state."""
+        """Answer a repeated request with the present state of the session that the first one created."""
         self.kwargs.update(made)
         return self.retrieve(self.request, **made)
 
@@ -72,7 +72,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         sessions = sessions.found_by(query.get("search", ""))
         if query["archived"] != "all":
             sessions = sessions.filter(archived_at__isnull=query["archived"] == "false")
-        # Grouping drops the default order.
+        # Set the order again: Django ignores the default order in a query with GROUP BY.
         counted = (
             sessions.select_related("owner").annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
         )

@@ -35,15 +35,16 @@ from vodplatform.core.web import presence
 
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
-REST_SECONDS = 60.0  # seconds of clock messages after the last VOD has ended
-# Seconds for which a process's viewers of a session share one clock message.
+REST_SECONDS = 60.0  # seconds for which clock messages are still sent after the last VOD has ended
+# Seconds for which one clock message serves all of a process's viewers of a session.
 SHARED_SECONDS = 0.02
-_clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # time and content of the last clock message, by session id
-# Each process renews the lease of the playing sessions it shows. Without renewal, the clock pauses `LEFT_SECONDS` after
-# a viewer left, or `WATCH_LEASE` after a process was killed.
+# latest clock message and the time of its creation, by session id
+_clocks: dict[str, tuple[float, dict[str, Any]]] = {}
+# Each process renews a lease for the playing sessions that its viewers watch. Without renewal, a session pauses:
+# `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
-_renewed: dict[str, float] = {}  # time of the last lease renewal, by session id
+_renewed: dict[str, float] = {}  # time of the latest renewal of the lease, by session id
 _leaving: set[asyncio.Task[None]] = set()
 
 
@@ -57,15 +58,15 @@ class SessionConsumer(WatchConsumer):
     picture = ""
     is_visitor = False
     following = True
-    people: list[dict[str, Any]] | None = None  # people last sent to the client
+    people: list[dict[str, Any]] | None = None  # list of viewers last sent to this client
     _ticker: asyncio.Task[None] | None = None
 
     def anonymous_viewer(self) -> AnonymousUser | None:
-        """Accept a client with a link's cookie; :meth:`snapshot` checks the link."""
+        """Accept a client that has a cookie of a share link; :meth:`snapshot` checks the link itself."""
         return AnonymousUser() if COOKIE_PREFIX + self.route["session_id"] in self._cookies() else None
 
     def _cookies(self) -> dict[str, str]:
-        """Return the cookies, except if another site's page opened the socket."""
+        """Return the client's cookies; none if the page of another site opened the socket."""
         headers = headers_of(self.scope)
         return parse_cookie(headers.get(b"cookie", b"").decode("latin-1")) if is_same_origin(headers) else {}
 
@@ -79,19 +80,19 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        if session.is_abandoned(session.now()):  # check before this viewer counts
+        if session.is_abandoned(session.now()):  # check this before the new viewer renews the lease
             pause_abandoned_session(session.pk)
-            with contextlib.suppress(ComparisonSession.DoesNotExist):  # session deleted between two queries
+            with contextlib.suppress(ComparisonSession.DoesNotExist):
                 session = reload(session)
         access = session.access_of(viewer)
-        if access is None:  # access withdrawn between two queries
+        if access is None:  # the viewer lost access between two queries
             return None
         self.access, self.name = access, viewer.username
         self.is_visitor = not isinstance(viewer, User)
         self.picture = viewer.own_picture if isinstance(viewer, User) else ""
         try:
             message = session_message(session, session.owner.username, now=session.now())
-        except DomainError:  # session deleted between two queries
+        except DomainError:
             return None
         return group_name(session.pk), message
 
@@ -99,12 +100,11 @@ class SessionConsumer(WatchConsumer):
         message = event["message"]
         if message["type"] == "session":
             await super().watch_message(event)
-        elif message["revision"] > self.revision:  # events changed; the clock continues from the last state
+        elif message["revision"] > self.revision:  # a message about events does not change the clock
             self.revision = message["revision"]
             await self.send_json(self._own_mentions_only(message))
 
     def _own_mentions_only(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return an events message with this viewer's own mentions only."""
         named = {key: [name for name in names if name == self.name] for key, names in message["named"].items()}
         return {**message, "named": {key: names for key, names in named.items() if names}}
 
@@ -119,7 +119,7 @@ class SessionConsumer(WatchConsumer):
             await self._stop_ticking()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Handle the message ``following``; ignore all others."""
+        """Handle the client's message ``following`` (whether it follows the shared clock); ignore all others."""
         try:
             said = json.loads(text_data or "")
         except (ValueError, RecursionError):
@@ -137,13 +137,12 @@ class SessionConsumer(WatchConsumer):
         presence.add_socket(self.route["session_id"], self.channel_name, person, self._tell)
 
     async def _tell(self, message: dict[str, Any]) -> None:
-        """Broadcast this process's viewers; the message is lost if Redis is unavailable."""
+        """Broadcast the viewers connected to this process; skip it if Redis is unavailable."""
         with contextlib.suppress(RedisError, OSError):
             event = {"type": "watch.presence", "message": message}
             await self.channel_layer.group_send(group_name(self.route["session_id"]), event)
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
-        """Send the changed list of viewers, unless this viewer is alone."""
         people = presence.receive_announcement(self.route["session_id"], event["message"], self._tell)
         if self.is_visitor:
             people = [{name: value for name, value in one.items() if name != "picture"} for one in people]
@@ -187,7 +186,6 @@ class SessionConsumer(WatchConsumer):
             await self._renew(RENEW_SECONDS)
             moved_at = now if has_moving_vods(clock["session"]) else moved_at
             if now - moved_at > REST_SECONDS:
-                # All VODs have ended.
                 await _in_database(save_playing_position, self.route["session_id"])
                 return
             if now - saved_at >= settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
@@ -207,13 +205,16 @@ class SessionConsumer(WatchConsumer):
         return self.access is not None and self.access.can_edit
 
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return the message as this viewer may see it; without a grant, the same object, whose JSON is cached."""
+        """Return the message as this viewer may see it.
+
+        Without a grant it is the same object, whose JSON is cached for all viewers.
+        """
         if self.access is None or not self.access.grant:
             return message
         return {
             **message,
             "session": redact_for_grant(message["session"], self.access.grant),
-            # Access may have changed since the page load.
+            # The viewer's access may have changed since the page was loaded.
             "access": {"role": self.access.role.value, "can_comment": self.access.can_comment},
         }
 
@@ -238,7 +239,7 @@ class SessionConsumer(WatchConsumer):
     def _seconds_to_next_tick(self) -> float:
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
-        # Timers may end a millisecond early.
+        # A sleep may end a millisecond early; the next tick would then follow at once.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 

@@ -14,7 +14,7 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.columns import column_values
 
-# All other columns, including future ones, are copied.
+# Columns that a copy does not take over. All other columns, including future ones, are copied.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
     "archived_at", "watched_at", "events_bytes", "created_at", "updated_at",
@@ -24,7 +24,7 @@ MAX_NAME = 200
 
 
 def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> ComparisonSession:
-    """Create a paused copy that belongs to ``by``; without ``name``, " (copy)" is added to the original's.
+    """Create a paused copy owned by ``by``; the default name is the original's with " (copy)".
 
     Raises ``session_limit``, and ``video_not_found`` if ``by`` may see a video only through this session.
     """
@@ -35,7 +35,8 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
         copy = ComparisonSession.objects.create(
             owner=by,
             name=name or f"{session.name[: MAX_NAME - 7]} (copy)",
-            events_revision=min(session.events_revision, 1),  # revision of the copied events; 0 if there are none
+            # revision at which the copy's events last changed; 0 without events
+            events_revision=min(session.events_revision, 1),
             **column_values(session, NOT_COPIED),
         )
         ComparisonVod.objects.bulk_create(
@@ -51,10 +52,7 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """Return the video of a copied VOD, even if it is in the bin of ``by``.
-
-    A deleted video gets a new placeholder.
-    """
+    """Return the video for a copied VOD, even from the bin of ``by``; for a deleted video, a new placeholder."""
     video = vod.video
     if video.place == VideoScope.SESSION and video.deleted_at is not None:
         return create_placeholder(video, by)

@@ -1,4 +1,4 @@
-"""Comparison sessions with VODs, offset history, alignments, shares, links and events."""
+"""Models of comparison sessions, their VODs, offset history, alignments, shares, links and events."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMEST
 from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
-MIN_VODS, MAX_VODS = 2, 3  # minimum and maximum VODs per session
-MAX_SEARCH_WORDS = 10  # maximum search words; more are ignored
-WATCH_LEASE = timedelta(seconds=10)  # maximum age of `watched_at` while the clock plays
-SHARE_GRANT, LINK_GRANT = "share", "link"  # kinds of access grants in video addresses
+MIN_VODS, MAX_VODS = 2, 3
+MAX_SEARCH_WORDS = 10  # maximum words of a search that are used
+# maximum age of `watched_at` while the clock plays; older means that the last viewer left
+WATCH_LEASE = timedelta(seconds=10)
+SHARE_GRANT, LINK_GRANT = "share", "link"  # kinds of grants in signed video addresses: by a share, or by a link
 
 
 class SyncMode(models.TextChoices):
-    """Playback modes: one shared clock, or each VOD on its own."""
+    """Playback modes of a session: one shared clock, or each VOD on its own."""
 
     GLOBAL = "global"
     INDEPENDENT = "independent"
@@ -69,10 +70,10 @@ class SessionRole(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The permissions of one account or visitor in one session.
+    """The permissions of an account or visitor in a session.
 
-    Editors may not delete, archive or share. Viewers watch, and comment if allowed. grant: suffix of signed video
-    addresses (:mod:`media_app.streaming.grants`), or "".
+    Editors may not delete, archive or share it. Viewers watch, and comment if allowed. grant: suffix of signed video
+    addresses (:mod:`media_app.streaming.grants`), or empty.
     """
 
     role: SessionRole
@@ -90,10 +91,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class LinkVisitor:
-    """A visitor of a session's link, without an account that may see the session.
-
-    visitor_id: the visitor's identity as author, stored in a cookie.
-    """
+    """A visitor who opened a session by a share link, without an account that may see it."""
 
     link_id: UUID
     session_id: str
@@ -101,11 +99,11 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # False, so that request limits count by network address
+    is_authenticated = False  # request limits count visitors by network address
 
     @property
     def username(self) -> str:
-        """Return the displayed name; its blank excludes clashes with account names."""
+        """Return the displayed name. It contains a blank, so it is no account's name."""
         return f"{self.name} (guest)" if self.name else f"Guest {self.visitor_id.hex[:4]}"
 
 
@@ -122,7 +120,7 @@ class EventOrigin(models.TextChoices):
 
 class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
     def visible_to(self, user: Viewer | AnonymousUser) -> ComparisonSessionQuerySet:
-        """Return the user's own and shared sessions, all for an admin, or the session of a visitor's link."""
+        """Return the sessions that ``user`` may see: own and shared, all for an admin, one for a link's visitor."""
         if isinstance(user, AnonymousUser):
             return self.none()
         if isinstance(user, LinkVisitor):
@@ -132,7 +130,6 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return self.filter(Q(owner=user) | Exists(SessionShare.objects.filter(session=OuterRef("pk"), user=user)))
 
     def with_role(self, user: User) -> ComparisonSessionQuerySet:
-        """Annotate each session with the user's ``role`` and ``share`` id."""
         if user.is_admin:
             return self.annotate(role=Value(SessionRole.OWNER), share=Value(None, models.UUIDField()))
         shares = SessionShare.objects.filter(session=OuterRef("pk"), user=user)
@@ -146,7 +143,7 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return self.annotate(mentions=Coalesce(Subquery(counts), 0))
 
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
-        """Return sessions with each word in the session's name or in a VOD's name."""
+        """Return sessions for which each word is in the name of the session or of one of its VODs."""
         found = self
         for word in words.split()[:MAX_SEARCH_WORDS]:
             vods = ComparisonVod.objects.filter(session=OuterRef("pk"), name__icontains=word)
@@ -159,12 +156,11 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
 
 
 class ComparisonSession(models.Model):
-    """Two or three VODs on one clock.
+    """Two or three VODs on one shared clock.
 
     ``global_time`` and the VODs' ``position`` are the state at ``anchored_at``; :meth:`clock` computes the present.
-    Every change writes a new anchor and increments ``revision``. events_revision: revision of the last event change.
-    archived_at: start of the read-only state. watched_at: last time a process had a viewer of the playing clock; None
-    if paused or played by the API only.
+    Every change sets a new anchor and increments ``revision``. watched_at: latest time at which a process had a viewer
+    of the playing clock; None if it is paused or only the API plays it.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -220,13 +216,12 @@ class ComparisonSession(models.Model):
         return access is not None and access.can_edit
 
     def now(self) -> datetime:
-        """Return the database's time, from ``at_database_time`` or by a query."""
+        """Return the database's time: as loaded by ``at_database_time``, or by a query."""
         known: datetime | None = getattr(self, "db_now", None)
         moments = ComparisonSession.objects.filter(pk=self.pk).annotate(moment=Now()).values_list("moment", flat=True)
         return known or moments.get()
 
     def is_abandoned(self, now: datetime) -> bool:
-        """Return whether the clock's last viewer left."""
         return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
 
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
@@ -291,7 +286,7 @@ class ComparisonVod(models.Model):
 
 
 class OffsetChange(models.Model):
-    """A change of a VOD's offset or drift. A trigger prevents updates."""
+    """A change of a VOD's offset or drift. A database trigger prevents updates of these rows."""
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="offset_changes")
     vod = models.ForeignKey(ComparisonVod, on_delete=models.CASCADE, related_name="offset_changes")
@@ -325,7 +320,7 @@ class OffsetChange(models.Model):
 
 
 class Alignment(models.Model):
-    """A run of the aligner. Its job holds the state and the proposals."""
+    """A run of the aligner. Its job row holds its state and its proposals."""
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="alignments")
     job = models.OneToOneField(Job, on_delete=models.RESTRICT, related_name="alignment")
@@ -343,7 +338,7 @@ class Alignment(models.Model):
         return self.job.result or {}
 
     def reference(self, vods: list[ComparisonVod]) -> Placement:
-        """Return the placement of the reference VOD, the proposals' origin."""
+        """Return the placement of the reference VOD, to which the proposals are relative."""
         found = (vod.placement for vod in vods if vod.vod_id == self.result.get("reference"))
         return next(found, Placement())
 
@@ -383,14 +378,14 @@ class SessionShare(models.Model):
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
     def open(self) -> ShareLinkQuerySet:
-        """Return links that have not expired and whose session's owner is active."""
+        """Return the links that have not expired and whose session's owner has an active account."""
         return self.filter(expires_at__gt=Now(), session__owner__is_active=True)
 
 
 class ShareLink(models.Model):
-    """A link to watch a session without an account, and to comment if allowed.
+    """A share link, by which visitors watch a session without an account, and comment if allowed.
 
-    digest: SHA-256 of the link's secret, which is not stored. password: hash, or empty.
+    digest: SHA-256 of the link's secret, which is not stored itself.
     """
 
     link_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -401,7 +396,7 @@ class ShareLink(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(db_index=True)
 
-    url = ""  # complete address, on a newly created object only
+    url = ""  # complete address of the link; set only on the newly created object
 
     objects = ShareLinkQuerySet.as_manager()
 
@@ -421,11 +416,10 @@ class ShareLink(models.Model):
 
 
 class SessionEvent(models.Model):
-    """A moment or a span marked by a user or a detector.
+    """An event: a moment or a span marked by a user or a detector.
 
     time, end: seconds of the VOD's own time, so that the event follows offset changes; without a VOD, of the shared
-    clock. drawing: strokes in fractions of the frame. created_by_name: kept after account deletion. size: bytes of its
-    JSON.
+    clock. drawing: strokes in fractions of the frame. created_by_name: remains after the account is deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

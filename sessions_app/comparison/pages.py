@@ -1,4 +1,4 @@
-"""Pages of the comparison; changes use the API."""
+"""HTML pages of comparisons. The pages make changes by the API."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from sessions_app.comparison.sharing.link_pages import add_noindex, check_enable
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
-MAX_SEARCH = 200  # maximum characters of a search
+MAX_SEARCH = 200
 COPIES_COOKIE = "copies"  # cookie written by static/js/comparison/proxies.js
 
 
 @require_safe
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """Render the list of comparisons; with ``?new``, the choice of videos.
+    """Render the list of comparisons.
 
-    ``?search=`` filters by words. ``?archived`` lists archived comparisons.
+    With ``?new``, render the choice of videos for a new one. ``?search=`` filters by words. ``?archived`` lists
+    archived comparisons.
     """
     check_enabled()
     if "new" in request.GET:
@@ -80,7 +81,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def make_sample(request: HttpRequest) -> HttpResponse:
-    """Open the user's sample comparison, or queue its creation."""
+    """Redirect to the user's sample comparison. If there is none, queue its creation."""
     check_enabled()
     user = cast(User, request.user)
     if (made := sample_of(user)) is not None:
@@ -101,9 +102,10 @@ def _new(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def session(request: HttpRequest, session_id: str) -> HttpResponse:
-    """Render one comparison; with ``?setup``, its alignment; with ``?print``, its printable events.
+    """Render one comparison, or 404 if it is hidden from the user.
 
-    Hidden sessions are 404. A link's visitor may first see the password form.
+    ``?setup`` renders its alignment, ``?print`` a list of its events. A link's visitor may have to enter the password
+    first.
     """
     check_enabled()
     viewer = viewer_of(request.user, request.COOKIES, session_id)

@@ -1,4 +1,4 @@
-"""Posters, proxies and silent copies of a session's VODs."""
+"""Copies of a session's videos: posters for lists, proxies for fast seeks, and silent copies."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Picture:
 
 
 def posters_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture]]:
-    """Return pictures of each session's VODs by session id.
+    """Return the VODs' pictures for a list, by session id.
 
-    sessions: annotated by ``with_role``, with ``vods`` and ``video`` prefetched.
+    sessions: rows annotated by ``with_role``, with ``vods`` and ``video`` prefetched.
     """
     videos = {vod.video_id for session in sessions for vod in session.vods.all()}
     rows = Rendition.objects.filter(video__in=videos, video__deleted_at=None, kind=RenditionKind.POSTER)
@@ -48,7 +48,7 @@ def posters_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture]
 
 
 def proxy_urls(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:
-    """Return addresses of each VOD's copies, and whether ``viewer`` may create them."""
+    """Return, for each VOD, the addresses of its copies and whether ``viewer`` may create copies."""
     vods = cache.vods(session)
     rows = Rendition.objects.filter(video__in=[vod.video_id for vod in vods], kind__in=COPIES)
     made = {(row.video_id, row.kind): row for row in rows.select_related("video")}

@@ -52,7 +52,7 @@ Data = dict[str, Any]
 
 
 class NewVodSerializer(serializers.Serializer[Data]):
-    """A VOD of a new session, given by either ``path`` or ``video_id``."""
+    """A VOD of a new session. Either ``path`` (in the library) or ``video_id`` is required."""
 
     vod_id = StrictRegexField(
         r"^[^/\s\x00-\x1f]([^/\x00-\x1f]*[^/\s\x00-\x1f])?$", max_length=100,
@@ -67,7 +67,7 @@ class NewVodSerializer(serializers.Serializer[Data]):
         if isinstance(data, dict):
             if isinstance(data.get("vod_id", ""), bool | int | float):
                 raise serializers.ValidationError({"vod_id": ["Must be text."]})
-            # Answers contain a null path for a video chosen by id. Accept them unchanged as input.
+            # Accept a null path, because answers contain one for a video that was chosen by id.
             data = {key: value for key, value in data.items() if not (key in ("path", "video_id") and value is None)}
         return super().to_internal_value(data)  # type: ignore[no-any-return]
 
@@ -145,7 +145,10 @@ class VodPlaybackSerializer(serializers.Serializer[Data]):
 
 
 class OffsetsSerializer(serializers.Serializer[Data]):
-    """Offsets, drifts and anchors by VOD id; ``offsets`` or ``drifts`` is required. Omitted values stay."""
+    """New offsets, drifts and drift anchors by VOD id. Either ``offsets`` or ``drifts`` is required.
+
+    Omitted values keep their values.
+    """
 
     offsets = BoundedDictField(
         child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MAX_VODS, required=False
@@ -172,7 +175,7 @@ class OffsetsSerializer(serializers.Serializer[Data]):
 
 
 class RoiSerializer(serializers.Serializer[Data]):
-    """A box in fractions of one VOD's displayed frame, at one of its own times."""
+    """A box in fractions of a VOD's displayed frame. time: seconds of the VOD's own time."""
 
     vod_id = StrictCharField(max_length=100)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP)
@@ -233,7 +236,7 @@ class SessionListQuerySerializer(ListQuerySerializer):
 
 
 class HistoryQuerySerializer(serializers.Serializer[Data]):
-    """Filter and page of the offset history; at most 1 000 changes."""
+    """The query parameters of the offset history: filter and page, at most 1 000 changes."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     limit = serializers.IntegerField(min_value=1, max_value=100, required=False)
@@ -301,7 +304,7 @@ class SessionSnapshot:
 
 
 class VodEventSerializer(AnswerSerializer[SessionEvent]):
-    """A short form of a VOD's event; time and end in seconds of the VOD's own time."""
+    """An event of a VOD with fewer fields; time and end in seconds of the VOD's own time."""
 
     event_id = serializers.UUIDField(source="pk")
     time = serializers.FloatField()
@@ -311,7 +314,7 @@ class VodEventSerializer(AnswerSerializer[SessionEvent]):
 
 
 class VodSerializer(AnswerSerializer[VodSnapshot]):
-    """A recording of a session; offset, duration and current_time in seconds."""
+    """A VOD of a session. offset, duration and current_time are in seconds."""
 
     vod_id = serializers.CharField(source="vod.vod_id")
     name = serializers.CharField(source="vod.name")
@@ -347,27 +350,27 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
     rate = serializers.FloatField(help_text="The session's rate, or the VOD's own rate in independent mode.")
     events = VodEventSerializer(many=True, help_text="The first 50 events by the VOD's own time; `events` lists all.")
 
-    def compute_path(self, shown: VodSnapshot) -> str | None:
+    def get_path(self, shown: VodSnapshot) -> str | None:
         return shown.vod.path or None
 
-    def compute_stream_url(self, shown: VodSnapshot) -> str:
+    def get_stream_url(self, shown: VodSnapshot) -> str:
         return stream_url(shown.vod.video, as_shown=True)
 
-    def compute_fps_fraction(self, shown: VodSnapshot) -> list[int]:
+    def get_fps_fraction(self, shown: VodSnapshot) -> list[int]:
         return [shown.vod.video.fps_numerator, shown.vod.video.fps_denominator]
 
-    def compute_notes(self, shown: VodSnapshot) -> list[str]:
+    def get_notes(self, shown: VodSnapshot) -> list[str]:
         return notes_of(shown.vod.video)
 
-    def compute_offset_history(self, shown: VodSnapshot) -> list[OffsetChange]:
+    def get_offset_history(self, shown: VodSnapshot) -> list[OffsetChange]:
         return latest_changes(shown.vod)
 
-    def compute_events(self, shown: VodSnapshot) -> list[SessionEvent]:
+    def get_events(self, shown: VodSnapshot) -> list[SessionEvent]:
         return first_events(shown.vod)
 
 
 class TimelineSerializer(serializers.Serializer[Data]):
-    """The bounds of a session's clock in seconds. ``start`` can be negative."""
+    """The start and end of a session's clock in seconds. ``start`` can be negative."""
 
     start = serializers.FloatField(help_text="The earliest start of a VOD, but at most 0.")
     end = serializers.FloatField(help_text="The latest end of a VOD.")
@@ -397,7 +400,7 @@ class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     )
     archived = serializers.BooleanField()
 
-    def compute_archived(self, shown: SessionSnapshot) -> bool:
+    def get_archived(self, shown: SessionSnapshot) -> bool:
         return shown.session.archived_at is not None
 
 
@@ -424,7 +427,7 @@ class ListedSessionSerializer(AnswerSerializer[ComparisonSession]):
     archived = serializers.BooleanField()
     mentions = serializers.IntegerField(help_text="Number of events with an unseen mention of the caller.")
 
-    def compute_archived(self, session: ComparisonSession) -> bool:
+    def get_archived(self, session: ComparisonSession) -> bool:
         return session.archived_at is not None
 
 
@@ -472,7 +475,7 @@ class PreviewAnswerSerializer(serializers.Serializer[Data]):
 
 
 class FindingSerializer(serializers.Serializer[Data]):
-    """The result of one alignment method, or the reason why it found nothing."""
+    """The result of one alignment method, or the reason for its refusal."""
 
     method = serializers.ChoiceField(choices=["timer_ocr", "audio"])
     offset = serializers.FloatField(allow_null=True)
@@ -535,14 +538,14 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
     refused = RefusalSerializer(allow_null=True)
     error = serializers.DictField(allow_null=True, source="alignment.job.error")
 
-    def compute_progress(self, shown: AlignmentView) -> float:
+    def get_progress(self, shown: AlignmentView) -> float:
         return round(shown.alignment.job.progress, 1)
 
-    def compute_reference(self, shown: AlignmentView) -> str | None:
+    def get_reference(self, shown: AlignmentView) -> str | None:
         reference: str | None = shown.alignment.result.get("reference")
         return reference
 
-    def compute_proposals(self, shown: AlignmentView) -> list[Data]:
+    def get_proposals(self, shown: AlignmentView) -> list[Data]:
         found = shown.alignment.result.get("proposals", [])
         reference = shown.alignment.reference(shown.vods)
         return [
@@ -559,7 +562,7 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
             for proposal in found
         ]
 
-    def compute_refused(self, shown: AlignmentView) -> Data | None:
+    def get_refused(self, shown: AlignmentView) -> Data | None:
         refused = shown.alignment.result.get("refused") or []
         if not refused:
             return None
@@ -582,7 +585,7 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
 
 
 def place_on_session_clock(reference: Placement, found: Data) -> Data:
-    """Convert an aligner result from the reference's time to the session's clock."""
+    """Convert the aligner's proposals from the time of its reference video to the session's clock."""
     if found["offset"] is None:
         return {"offset": None, "drift_ppm": None, "drift_anchor": 0.0}
     drift = found.get("drift_ppm")
@@ -595,7 +598,7 @@ def place_on_session_clock(reference: Placement, found: Data) -> Data:
 
 
 def without_evidence(shown: Data) -> Data:
-    """Remove pictures and sounds from an alignment: their addresses would outlive a share."""
+    """Remove pictures and sounds from an alignment, because their addresses remain valid after access is withdrawn."""
     proposals = [{**proposal, "evidence": [], "evidence_urls": []} for proposal in shown["proposals"]]
     refused = shown["refused"]
     if refused:
@@ -604,7 +607,6 @@ def without_evidence(shown: Data) -> Data:
 
 
 def with_addresses(evidence: list[Data]) -> list[Data]:
-    """Return the aligner's evidence with the addresses of its files."""
     return [
         {
             "vod_id": item["vod_id"],

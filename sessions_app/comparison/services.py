@@ -1,4 +1,7 @@
-"""Changes of a comparison session: one transaction under its row lock, broadcast on commit."""
+"""Changes of a comparison session.
+
+Each change is one transaction that holds the session's row lock, and is broadcast on commit.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +43,13 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_commit
 
 USES_SHOWN = 100
-# Fields of the placeholder that replaces a deleted video.
+# Fields of the placeholder, a video without a file that replaces a deleted video in its sessions.
 DELETED_VIDEO = {"place": VideoScope.SESSION, "error_type": DELETED}
 
 
 @dataclass(frozen=True, slots=True)
 class NewVod:
-    """A VOD of a new session, by library path or video id."""
+    """A VOD of a new session, given by a path in the library or by a video's id."""
 
     vod_id: str
     name: str
@@ -61,7 +64,10 @@ def group_name(session_id: str) -> str:
 def create_session(
     owner: User, vods: list[NewVod], *, name: str | None = "", description: str | None = ""
 ) -> ComparisonSession:
-    """Create a session and probe its files. Raises ``session_limit`` and the errors of contract section 1."""
+    """Create a session, and read the properties of its video files.
+
+    Raises ``session_limit`` and the errors of contract section 1.
+    """
     if not MIN_VODS <= len(vods) <= MAX_VODS:
         raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
     if len({vod.vod_id for vod in vods}) < len(vods):
@@ -83,7 +89,10 @@ def create_session(
 
 
 def check_limit(owner: User) -> None:
-    """Raise ``session_limit`` if ``owner`` has no session left. Locks the quota for the transaction."""
+    """Raise ``session_limit`` if ``owner`` may not create another session.
+
+    Locks the owner's quota until the transaction ends.
+    """
     quota.lock_user(owner)
     limit = limits_of(owner)["max_sessions"]
     if ComparisonSession.objects.filter(owner=owner).count() >= limit:
@@ -120,7 +129,7 @@ def reload(session: ComparisonSession) -> ComparisonSession:
 
 @dataclass(slots=True)
 class SessionChange:
-    """A locked session during a change; its clock shows the database's present."""
+    """A locked session that is being changed. clock: its present state."""
 
     session: ComparisonSession
     vods: list[ComparisonVod]
@@ -140,7 +149,7 @@ class SessionChange:
 
 
 def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
-    """Lock the session's row for the transaction. Every change of a session does this first.
+    """Lock the session's row until the transaction ends. Every change of a session calls this first.
 
     Raises ``session_not_found``, and ``archived`` unless ``even_archived``.
     """
@@ -153,9 +162,9 @@ def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> 
 
 
 def access_to(locked: ComparisonSession, by: Viewer) -> Access:
-    """Return the permissions of ``by``. Raises ``session_not_found``."""
+    """Return the permissions of ``by`` in the session. Raises ``session_not_found``."""
     access = locked.access_of(by)
-    if access is None:  # access withdrawn meanwhile
+    if access is None:
         raise DomainError("session_not_found")
     return access
 
@@ -164,10 +173,10 @@ def access_to(locked: ComparisonSession, by: Viewer) -> Access:
 def edit_session(
     session: ComparisonSession, by: User | None, *, even_archived: bool = False, by_itself: bool = False
 ) -> Iterator[SessionChange]:
-    """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
+    """Lock a session, let the ``with`` block change it, then store clock and revision, and broadcast on commit.
 
-    by_itself: whether the system makes the change, without permission checks; ``by`` may then be None. Raises
-    ``session_not_found``, ``forbidden``, ``archived``.
+    by_itself: whether the system makes the change, without a check of permissions. Raises ``session_not_found``,
+    ``forbidden``, ``archived``.
     """
     with transaction.atomic():
         locked = lock_session(session, even_archived=even_archived)
@@ -195,7 +204,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            locked.watched_at = None  # If the clock starts, its viewers renew `watched_at`.
+            locked.watched_at = None  # If the clock starts, its viewers' processes set `watched_at` again.
         locked.revision += 1
         locked.save()
         message = session_message(locked, by.username if by else "", now=now, vods=vods)
@@ -219,7 +228,7 @@ def update_session(session: ComparisonSession, by: User, values: dict[str, Any])
 
 
 def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dict[str, Any]:
-    """Archive a session (unlisted, paused, read-only) or restore it."""
+    """Archive a session (it becomes paused, read-only and unlisted), or restore it."""
     with edit_session(session, by, even_archived=True) as change:
         change.clock = replace(change.clock.together(), playing=False)
         change.session.archived_at = (change.session.archived_at or change.now) if is_archived else None
@@ -233,7 +242,6 @@ def check_time(field: str, value: float, start: float) -> None:
 
 
 def seek_all(session: ComparisonSession, by: User, timestamp: float) -> dict[str, Any]:
-    """Seek all VODs to ``timestamp`` of the shared clock. Raises ``invalid``."""
     with edit_session(session, by) as change:
         check_time("timestamp", timestamp, change.clock.start)
         change.clock = change.clock.seek(timestamp)
@@ -241,7 +249,10 @@ def seek_all(session: ComparisonSession, by: User, timestamp: float) -> dict[str
 
 
 def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
-    """Seek one VOD to its own ``timestamp``. In global mode the shared clock follows, other VODs stay."""
+    """Seek one VOD to its own time ``timestamp``; other VODs keep their positions.
+
+    In global mode, the shared clock then shows the time of this VOD.
+    """
     with edit_session(session, by) as change:
         index = change.index_of(vod_id, "vod_not_found")
         moves_clock = change.session.sync_mode == SyncMode.GLOBAL
@@ -252,7 +263,7 @@ def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float
 def set_playback(
     session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
 ) -> dict[str, Any]:
-    """Play or pause all VODs together, from global time ``at`` if given."""
+    """Play or pause all VODs. at: time of the shared clock from which they play, if given."""
     with edit_session(session, by) as change:
         clock = change.clock.together()
         if at is not None:
@@ -283,7 +294,7 @@ def set_vod_playback(session: ComparisonSession, by: User, vod_id: str, values: 
 
 @dataclass(frozen=True, slots=True)
 class NewPlacement:
-    """A VOD's new placement. confidence: 0 to 1, or None if set by a user."""
+    """A new placement of a VOD on the clock. confidence: 0 to 1; None if a user set the offset."""
 
     placement: Placement
     source: str
@@ -300,9 +311,9 @@ def set_offsets(
     drifts: dict[str, float] | None = None,
     anchors: dict[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Set offsets and drifts by VOD id, all or none; omitted values stay.
+    """Set offsets and drifts by VOD id, all or none. Omitted values stay.
 
-    An offset alone shifts the VOD equally at all times. confidence: 0 to 1, or None for manual.
+    An offset without a drift shifts the VOD equally at all times.
     """
     named = [offsets, drifts or {}, anchors or {}]
     with edit_session(session, by) as change:
@@ -353,8 +364,7 @@ def preview_prefix(session_id: str) -> str:
 
 
 def delete_session(session: ComparisonSession) -> None:
-    """Delete a session, its alignments and their output files."""
-    session_id = session.session_id  # Django clears it on deletion
+    session_id = session.session_id  # keep the id, since Django clears it on deletion
     with transaction.atomic():
         lock_session(session, even_archived=True)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
@@ -371,12 +381,12 @@ def delete_session(session: ComparisonSession) -> None:
 
 
 def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
-    """Lock the sessions of a video before their owners' jobs, as alignments do."""
+    """Lock a video's sessions before their owners' jobs are locked, in the same order as alignments do."""
     list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
 
 
 def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Return the sessions of ``by`` that show a video; none for admins, who can always delete it."""
+    """Return the sessions of ``by`` that show a video, and therefore prevent its deletion; none for admins."""
     if by is None or by.is_admin:
         return []
     own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
@@ -384,15 +394,15 @@ def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> 
 
 
 def broadcast_video_change(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
-    """Broadcast the sessions of a video that was moved to the bin or restored.
+    """Broadcast the sessions of a video that was moved to the bin, restored or deleted.
 
-    is_final: whether the video is about to be deleted and needs a placeholder.
+    is_final: whether the video is about to be deleted and its sessions need a placeholder.
     """
     for session in ComparisonSession.objects.filter(vods__video=video).distinct().select_related("owner"):
         with (
             contextlib.suppress(DomainError),
             edit_session(session, by or session.owner, even_archived=True, by_itself=True) as change,
-        ):  # session deleted meanwhile
+        ):
             if not is_final:
                 continue
             gap = create_placeholder(video, session.owner)
@@ -403,17 +413,16 @@ def broadcast_video_change(sender: object, video: Video, by: User | None, is_fin
 
 
 def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
-    """Return the viewer's visible sessions with any of these videos, the latest change first."""
     sessions = ComparisonSession.objects.visible_to(viewer).filter(vods__video__in=videos).distinct()
     shown = sessions.order_by("-updated_at")[:USES_SHOWN]
     return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
-    """Record and return the time at which a process has a viewer of the playing clock, or None.
+    """Record that a process has a viewer of the playing clock now; return that time, or None.
 
-    can_edit: whether the viewer may move the clock. Others only renew a record, so that they cannot stop a clock that
-    the API plays.
+    can_edit: whether the viewer may move the clock. Other viewers only renew an existing record; otherwise a clock that
+    only the API plays would pause when they leave.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:
@@ -425,9 +434,9 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 
 
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
-    """Pause a session where its last viewer left it, unless a viewer has returned.
+    """Pause a session at the time when its last viewer left it, unless a viewer has returned.
 
-    left_at: result of :func:`record_viewer`; by default, one lease ago.
+    left_at: result of :func:`record_viewer`; by default, the recorded time, if older than the lease.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return
@@ -438,7 +447,7 @@ def pause_abandoned_session(session_id: str, left_at: datetime | None = None) ->
 
 
 def save_playing_position(session_id: str) -> None:
-    """Save a playing session's position for backups. ``revision`` does not change."""
+    """Store the present position of a playing session, so that backups contain it. ``revision`` does not change."""
     with transaction.atomic():
         session = ComparisonSession.objects.select_for_update().filter(pk=session_id).first()
         if session is None:

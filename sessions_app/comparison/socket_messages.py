@@ -1,4 +1,4 @@
-"""Messages of ``ws/sessions/{id}/``: the changed session, and its clock between changes."""
+"""Messages of the WebSocket ``ws/sessions/{id}/``: a changed session, and its clock between changes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def session_message(
         "by": by,
         "at": now.timestamp(),
         "session": SessionSerializer.show(SessionSnapshot.of(session, now=now, vods=vods)),
-        # Unclamped: `current_time` is 0 both at and before a VOD's start.
+        # Positions may be negative before a VOD's start, where `current_time` is 0.
         "positions": [track.position for track in session.clock(vods, now).tracks],
     }
 
 
 def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
-    """Return the ``clock`` message ``elapsed`` seconds after a session message, without a query.
+    """Return the ``clock`` message for ``elapsed`` seconds after a session message, without a query.
 
-    It omits ``ui_state`` and events, which may be large.
+    Omits ``ui_state`` and events, which may be large.
     """
     session = message["session"]
     playing = session["global_playback_state"] == PlaybackState.PLAYING
@@ -77,13 +77,13 @@ def _step_of(vod: dict[str, Any], elapsed: float) -> float:
 
 
 def is_playing(session: dict[str, Any]) -> bool:
-    """Return whether a serialized session or any of its VODs is playing."""
+    """Return whether the session or any of its VODs is playing. session: serialized."""
     states = [session["global_playback_state"], *(vod["playback_state"] for vod in session["vods"])]
     return PlaybackState.PLAYING in states
 
 
 def has_moving_vods(session: dict[str, Any]) -> bool:
-    """Return whether a serialized session plays and has not reached its end."""
+    """Return whether the session plays and has not reached its end. session: serialized."""
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     return (playing and session["global_time"] < end_of(session)) or any(
         vod["playback_state"] == PlaybackState.PLAYING and vod["current_time"] < vod["duration"]
@@ -92,7 +92,6 @@ def has_moving_vods(session: dict[str, Any]) -> bool:
 
 
 def end_of(session: dict[str, Any]) -> float:
-    """Return the end of a serialized session, in seconds of the shared clock."""
     return float(max(placement_of(vod).global_time(vod["duration"]) for vod in session["vods"]))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 MAX_TIMESTAMP = 604_800.0
-TIME_TOLERANCE = 1e-6  # seconds of tolerance before the timeline's start
+TIME_TOLERANCE = 1e-6  # seconds by which a time may be before the timeline's start, because of rounding
 MAX_DRIFT_PPM = 1000.0
 MIN_RATE = 0.1
 MAX_RATE = 4.0
@@ -22,9 +22,9 @@ def clamp(value: float, low: float, high: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A recording's place on a clock: ``time = T − offset + drift_ppm·10⁻⁶·(T − anchor)``, in seconds.
+    """The placement of a recording on a clock: ``time = T − offset + drift_ppm·10⁻⁶·(T − anchor)``, in seconds.
 
-    drift_ppm: speed excess of the recording, in millionths. anchor: T at which the offset is exact.
+    drift_ppm: how much faster the recording runs, in millionths. anchor: time T at which the offset is exact.
     """
 
     offset: float = 0.0
@@ -33,27 +33,23 @@ class Placement:
 
     @property
     def rate(self) -> float:
-        """Return the recording's seconds per second of the clock."""
         return 1.0 + self.drift_ppm * 1e-6
 
     def time_at(self, global_time: float) -> float:
-        """Return the recording's own time at ``global_time``, unclamped."""
+        """Return the recording's own time at ``global_time``; it may be before its start or after its end."""
         return global_time - self.offset + self.drift_ppm * 1e-6 * (global_time - self.anchor)
 
     def global_time(self, time: float) -> float:
-        """Return the global time that shows the recording's ``time``."""
-        # Without drift, a plain sum keeps all digits.
+        # Without drift, add only the offset, which is exact in floating point.
         if not self.drift_ppm:
             return time + self.offset
         return self.anchor + (time + self.offset - self.anchor) / self.rate
 
     def inverse(self) -> Placement:
-        """Return the clock's placement on the recording's own time."""
         anchor = self.time_at(self.anchor)
         return Placement(anchor - self.anchor, (1 / self.rate - 1) * 1e6, anchor)
 
     def then(self, inner: Placement) -> Placement:
-        """Compose two placements. inner: placement relative to this recording."""
         if not self.drift_ppm and not inner.drift_ppm:
             return Placement(self.offset + inner.offset)
         anchor = self.global_time(inner.anchor)
@@ -65,15 +61,15 @@ class Placement:
 
 
 def start_of(placements: Iterable[Placement]) -> float:
-    """Return a timeline's start: the first recording's start, at most 0."""
+    """Return the start of a timeline: the earliest recording's start, at most 0."""
     return min([0.0, *(placement.global_time(0.0) for placement in placements)])
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A VOD on the clock, in seconds.
+    """A VOD on the clock. position: own time in seconds; negative before its start.
 
-    position: unclamped own time; negative before the start. playing, rate: None to use the clock's.
+    playing, rate: state of this VOD alone; None to use the clock's.
     """
 
     placement: Placement
@@ -117,7 +113,6 @@ class Clock:
         return self.rate if track.rate is None else track.rate
 
     def after(self, elapsed: float) -> Clock:
-        """Return the clock ``elapsed`` seconds later; it stops at the last VOD's end."""
         if not self.is_moving or elapsed <= 0:
             return self
         step = elapsed * self.rate if self.playing else 0.0
@@ -133,7 +128,7 @@ class Clock:
         return replace(track, position=max(track.position, min(moved, track.duration)))
 
     def together(self) -> Clock:
-        """Return the clock without independent playback; positions stay."""
+        """Return the clock with all VODs using its state again, at their present positions."""
         return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
 
     def paused(self) -> Clock:
@@ -141,7 +136,10 @@ class Clock:
         return replace(self, playing=False, tracks=tracks)
 
     def play_track(self, index: int, playing: bool, rate: float | None, at: float | None) -> Clock:
-        """Play or pause one VOD independently. at: its own start time, by default its position."""
+        """Return the clock with one VOD played or paused on its own.
+
+        at: own time at which the VOD starts; by default its present position.
+        """
         track = self.tracks[index]
         position = track.position if at is None else clamp(at, 0.0, track.duration)
         speed = self.rate_of(track) if rate is None else rate
@@ -153,7 +151,7 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def seek_track(self, index: int, timestamp: float, *, moves_clock: bool) -> Clock:
-        """Return the clock with one VOD moved. moves_clock: whether the global time follows."""
+        """Return the clock with one VOD moved."""
         track = self.tracks[index]
         moved = replace(track, position=clamp(timestamp, 0.0, track.duration))
         tracks = (*self.tracks[:index], moved, *self.tracks[index + 1 :])
@@ -161,7 +159,7 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def with_placements(self, placements: dict[int, Placement]) -> Clock:
-        """Return the clock with new placements by track index. Its time is limited to the new timeline."""
+        """Return the clock with new placements by index of the VOD, at the nearest time inside the new timeline."""
         tracks = tuple(
             replace(track, placement=placements.get(index, track.placement)) for index, track in enumerate(self.tracks)
         )

@@ -21,12 +21,12 @@ TAG = "Comparison sessions"
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):
-    """Base viewset; checks the feature switch and access to the session."""
+    """Base viewset of comparisons: checks the feature switch and the caller's access to the session."""
 
     missing = "session_not_found"
     lookup_url_kwarg = "session_id"
     lookup_value_converter = "str"
-    access = Access(SessionRole.OWNER)  # access of the caller; OWNER for a new session
+    access = Access(SessionRole.OWNER)  # access of the caller; OWNER while a session is created
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -34,7 +34,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             raise DomainError("feature_disabled")
 
     def perform_authentication(self, request: Request) -> None:
-        """Identify the account, or a link's visitor if the account has no access."""
+        """Identify the account; if it has no access, the visitor of a share link."""
         super().perform_authentication(request)
         if "session_id" not in self.kwargs or get_authorization_header(request):
             return
@@ -52,8 +52,6 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
     def read_session_change(
         self, form: type[Serializer[Any]], session: ComparisonSession, vod_id: str | None = None
     ) -> dict[str, Any]:
-        """Return the validated body of a change of the session or of one VOD."""
-
         def answers() -> list[dict[str, Any]]:
             shown = redact_for_grant(s.SessionSerializer.show(s.SessionSnapshot.of(session)), self.access.grant)
             return [shown] if vod_id is None else [vod for vod in shown["vods"] if vod["vod_id"] == vod_id]
@@ -68,10 +66,10 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         return ComparisonSession.objects.visible_to(self.viewer).at_database_time()
 
     def get_object(self) -> ComparisonSession:
-        """Return the session; store the caller's permissions in :attr:`access`."""
+        """Return the session, and store the caller's permissions in :attr:`access`."""
         found = super().get_object()
         access = found.access_of(self.viewer)
-        if access is None:  # access withdrawn between two queries
+        if access is None:
             raise DomainError(self.missing)
         self.access = access
         return found
@@ -83,7 +81,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         return found
 
     def get_object_to_own(self) -> ComparisonSession:
-        """Return the session for its owner. Raises ``forbidden``."""
+        """Return the session if the caller owns it. Raises ``forbidden``."""
         found = self.get_object()
         if not self.access.is_owner:
             raise DomainError("forbidden")

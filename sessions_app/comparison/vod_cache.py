@@ -1,4 +1,4 @@
-"""A per-process cache of VODs, which sockets and the API read many times a second."""
+"""A cache of sessions' VODs in each process. Sockets and the API read them many times a second."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from django.conf import settings
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
 from vodplatform.core.errors import DomainError
 
-HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum history rows and events shown per VOD
+HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum offset changes and events that a session's answer shows per VOD
 
 
 class VodCache:
-    """VODs of recently used sessions, valid for one revision and anchor.
+    """A cache of the VODs of recently used sessions.
 
-    Saving a playing position changes the anchor, but not the revision.
+    An entry is valid for one ``revision`` and one ``anchored_at``, since storing a playing session's position changes
+    only the latter.
     """
 
     def __init__(self) -> None:
@@ -25,9 +26,9 @@ class VodCache:
         self._lock = threading.Lock()
 
     def vods(self, session: ComparisonSession) -> list[ComparisonVod]:
-        """Return the session's VODs in order, with videos, offset changes and events.
+        """Return the session's VODs in order, with their videos, offset changes and events.
 
-        If the session changed meanwhile, ``session`` is refreshed. Raises ``session_not_found``.
+        Loads ``session`` again if it has changed. Raises ``session_not_found``.
         """
         while True:
             version = (session.revision, session.anchored_at)
@@ -67,7 +68,6 @@ def latest_changes(vod: ComparisonVod) -> list[OffsetChange]:
 
 
 def first_events(vod: ComparisonVod) -> list[SessionEvent]:
-    """Return the VOD's first events by its own time, cached on the row."""
     shown: list[SessionEvent] | None = getattr(vod, "_shown_events", None)
     if shown is None:
         rows = (

@@ -1,5 +1,3 @@
-"""The job of a pro job: ingest, dub and store the video."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -64,7 +62,7 @@ def dub_segments(context: JobContext) -> dict[str, Any]:
         work = Work(context, row, folder, share=(STILLS_PERCENT, DUBBED_PERCENT))
         if row.video.status != VideoStatus.READY:
             _ingest_video(work)
-        made = (local if row.engine == Engine.LOCAL else provider).make(work)
+        made = (local if row.engine == Engine.LOCAL else provider).replace_speech(work)
         _store_result(work, made)
     return {"job_id": str(row.pk), "segments": len(work.segments)}
 

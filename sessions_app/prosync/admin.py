@@ -1,5 +1,3 @@
-"""Read-only admin pages of pro jobs."""
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest

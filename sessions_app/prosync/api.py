@@ -1,5 +1,3 @@
-"""The pro job API (section 3 of the contract)."""
-
 from __future__ import annotations
 
 import time

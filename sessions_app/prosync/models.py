@@ -1,5 +1,3 @@
-"""The pro job: a video in which the speech of segments is replaced."""
-
 from __future__ import annotations
 
 import uuid
@@ -22,13 +20,12 @@ class Engine(models.TextChoices):
 
 class ProJobQuerySet(models.QuerySet["ProJob"]):
     def visible_to(self, user: User | AnonymousUser) -> ProJobQuerySet:
-        """Return the user's own pro jobs; for an admin, all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
     def of_the_same_video(self, job_id: uuid.UUID) -> ProJobQuerySet:
-        """Return the other pro jobs with the same video file."""
+        """Return the other pro jobs whose video has the same content."""
         files = self.filter(pk=job_id).exclude(video__sha256="").values("video__sha256")
         return self.filter(video__sha256__in=files).exclude(pk=job_id)
 
@@ -40,12 +37,13 @@ class ProJobQuerySet(models.QuerySet["ProJob"]):
 class ProJob(models.Model):
     """A request to replace speech in a video. Its id is its job's id.
 
-    video: the unlisted upload; its renditions are the sounds, named by index, and the result. sounds: ``ref`` (name),
-    ``filename``, ``seconds``, ``peaks`` (0 to 1) per sound. outcome: report of the result.
+    video: the uploaded video, in no library; its renditions are the result and the sounds, named by index. sounds:
+    ``ref`` (name), ``filename``, ``seconds``, ``peaks`` (0 to 1) of each sound. outcome: report on the result.
 
-    Provider fields. generation_id: the provider's id, "" until it answers. generations: their number; a failed one is
-    replaced. notified_at: Unix seconds of the last accepted webhook. asked: exact request, stored before it is sent,
-    because retries need the same key and signed URLs.
+    Fields for an external provider. generation_id: the provider's id of the latest generation, "" until it answers.
+    generations: number of generations so far; a failed one is replaced. notified_at: signed Unix seconds of the last
+    accepted webhook. asked: exact request, stored before it is sent, because retries need the same idempotency key and
+    URLs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -25,7 +25,6 @@ ENGINE_WORDS = {Engine.LOCAL: "basic", Engine.SYNCSO: "by sync.so"}
 @never_cache
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """Show the workspace, or an upgrade notice if the plan allows no segments."""
     user = cast(User, request.user)
     limits = limits_of(user)
     facts = {

@@ -16,8 +16,8 @@ USUAL_MODE = "cut_off"
 MODES = (USUAL_MODE, "loop", "bounce", "silence", "remap")
 MAX_LABEL, MAX_REF, MAX_MODEL = 200, 64, 64
 MAX_REGIONS = 20
-MIN_SIDE = 0.005  # share of the picture; smaller boxes cannot hold a letter
-MIN_CROP = 0.0005  # seconds
+MIN_SIDE = 0.005  # minimum side of a box, as a share of the picture's; a smaller box cannot hold a letter
+MIN_CROP = 0.0005  # minimum seconds of the used part of a sound
 # Players round to milliseconds, so a copied end time may exceed the real one by these seconds.
 ROUNDING = 0.0005
 # Characters that change the direction of all following text.
@@ -43,7 +43,7 @@ class Fault:
 class Segment:
     """A validated segment. index: position in the request. start, end: seconds of the video.
 
-    crop: used seconds of the sound; None for all.
+    crop: start and end of the used part of the sound, in seconds; None to use all.
     """
 
     index: int
@@ -77,9 +77,9 @@ class Options:
 
 
 def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
-    """Parse a list or its JSON; otherwise return one fault.
+    """Return the list, given as a list or as JSON; otherwise return one fault.
 
-    NaN and infinities remain for the check of their entry.
+    The check of each entry rejects NaN and infinities.
     """
     try:
         value = text if isinstance(text, list) else _json(text, float)
@@ -183,7 +183,7 @@ def check_removal_times(given: Mapping[str, Any] | None, duration: float | None)
 
 
 def _is_behind(seconds: float, duration: float, *, is_start: bool) -> bool:
-    # No frame starts at the video's end.
+    # A removal must start before the video's end, where no frame starts.
     return seconds >= duration if is_start else seconds > duration + ROUNDING
 
 
@@ -202,9 +202,9 @@ def _read_box(given: Any) -> dict[str, float] | None:
 def read_segments(
     given: Sequence[Any], sounds: Mapping[str, float | None], duration: float | None
 ) -> tuple[list[Segment], list[Fault]]:
-    """Return valid segments by time, and all faults.
+    """Return valid segments in order of time, and all faults.
 
-    sounds: seconds by name. duration: seconds of the video. None means unknown.
+    sounds: duration of each sound in seconds, by name. duration: seconds of the video. A duration of None is unknown.
     """
     found, faults = [], []
     for index, one in enumerate(given):
@@ -312,7 +312,6 @@ def _read_crop(
 
 
 def _overlaps(segments: Sequence[Segment]) -> list[Fault]:
-    """Return a fault for each overlapping segment. Segments may touch."""
     faults = []
     last: Segment | None = None
     for segment in segments:
@@ -332,7 +331,6 @@ def _field(given: Mapping[str, Any], name: str) -> Any:
 
 
 def _is_text(value: Any, most: int) -> bool:
-    """Return whether the value is a short text without control, line-break or direction characters."""
     return isinstance(value, str) and len(value) <= most and not any(_is_unfit(sign) for sign in value)
 
 

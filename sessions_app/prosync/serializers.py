@@ -68,10 +68,10 @@ class BegunProJobSerializer(AnswerSerializer[BegunProJob]):
     max_segments = serializers.IntegerField()
     audio_refs = serializers.DictField(child=serializers.CharField())
 
-    def compute_segments_count(self, begun: BegunProJob) -> int:
+    def get_segments_count(self, begun: BegunProJob) -> int:
         return len(begun.row.job.segments_data or [])
 
-    def compute_audio_refs(self, begun: BegunProJob) -> dict[str, str]:
+    def get_audio_refs(self, begun: BegunProJob) -> dict[str, str]:
         return sound_addresses(begun.row)
 
 
@@ -115,14 +115,14 @@ class ProJobSerializer(AnswerSerializer[ProJob]):
             del shown["generation_id"]
         return shown
 
-    def compute_progress(self, row: ProJob) -> float:
+    def get_progress(self, row: ProJob) -> float:
         return 100.0 if row.job.status == JobStatus.COMPLETED else round(row.job.progress, 1)
 
-    def compute_message(self, row: ProJob) -> str:
-        error = self.compute_error(row)
+    def get_message(self, row: ProJob) -> str:
+        error = self.get_error(row)
         return error["message"] if error else MESSAGES.get(JobStatus(row.job.status), row.job.message)
 
-    def compute_error(self, row: ProJob) -> dict[str, str] | None:
+    def get_error(self, row: ProJob) -> dict[str, str] | None:
         if row.job.status != JobStatus.FAILED:
             return None
         given = row.job.error or {}
@@ -131,16 +131,16 @@ class ProJobSerializer(AnswerSerializer[ProJob]):
             "message": given.get("message", "The job failed. Try again."),
         }
 
-    def compute_generation_id(self, row: ProJob) -> str | None:
+    def get_generation_id(self, row: ProJob) -> str | None:
         return row.generation_id or None
 
-    def compute_result_url(self, row: ProJob) -> str | None:
+    def get_result_url(self, row: ProJob) -> str | None:
         return url_of(row.result, row.video)
 
-    def compute_audio_refs(self, row: ProJob) -> dict[str, str]:
+    def get_audio_refs(self, row: ProJob) -> dict[str, str]:
         return sound_addresses(row)
 
-    def compute_source(self, row: ProJob) -> Data | None:
+    def get_source(self, row: ProJob) -> Data | None:
         video = row.video
         if video.status != VideoStatus.READY:
             return None

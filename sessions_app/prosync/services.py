@@ -1,5 +1,3 @@
-"""Creation, deletion and expiry of pro jobs."""
-
 from __future__ import annotations
 
 import uuid
@@ -29,8 +27,7 @@ from vodplatform.core.logs import event
 from vodplatform.core.records import audit
 
 PRO_KIND = "prosync"
-REQUEST_KEY = "pro"  # key in the video upload's metadata: request and sounds
-# time during which a failed job can be retried before it is deleted
+REQUEST_KEY = "pro"  # key in the video upload's metadata that holds the request and its sounds
 FAILED_KEPT_FOR = timedelta(days=7)
 BATCH = 100
 
@@ -57,10 +54,10 @@ def most_segments(user: User) -> int:
 
 
 def create_pro_job(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked: Mapping[str, Any]) -> ProJob:
-    """Create a pro job from inspected uploads.
+    """Create a pro job from inspected uploads. sounds: uploaded sounds by name.
 
-    sounds: uploads by name. asked: ``segments``, ``options``, ``name``. Sound files move to permanent storage; a
-    failure deletes them.
+    asked: the request's ``segments``, ``options``, ``name``. Sound files move to permanent storage; they are deleted if
+    the creation fails.
     """
     folder = f"sounds/{video.resource_id}"
     kept = []
@@ -79,7 +76,7 @@ def create_pro_job(user: User, video: Upload, sounds: Mapping[str, ReceivedSound
             for sound in sounds.values():
                 uploads.complete(sound.upload)
             uploads.complete(video)
-            # The video owns the sounds now; their uploads are done.
+            # The sound files belong to the video now, so their uploads are deleted.
             Upload.objects.filter(pk__in=[sound.upload.pk for sound in sounds.values()]).delete()
             row = ProJob.objects.select_related("job").get(video=video.resource_id)
     except BaseException:
@@ -90,7 +87,10 @@ def create_pro_job(user: User, video: Upload, sounds: Mapping[str, ReceivedSound
 
 
 def create_rows(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
-    """Create the rows in the transaction that completes the video's upload. take: creates the video row."""
+    """Create the rows in the transaction that completes the video's upload.
+
+    take: function that creates the video's row.
+    """
     asked = upload.metadata[REQUEST_KEY]
     segments = [{**one, "status": str(JobStatus.QUEUED)} for one in asked["segments"]]
     params = {"upload_id": str(upload.pk), "video_id": str(upload.resource_id)}
@@ -115,7 +115,7 @@ def _sound_facts(sound: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def set_segment_status(job_id: uuid.UUID, status: str) -> None:
-    """Set all segments' status, in a transaction that holds the job."""
+    """Set the status of all segments, in a transaction that has locked the job."""
     segments = Job.objects.values_list("segments_data", flat=True).get(pk=job_id) or []
     Job.objects.filter(pk=job_id).update(segments_data=[{**one, "status": str(status)} for one in segments])
 
@@ -123,7 +123,7 @@ def set_segment_status(job_id: uuid.UUID, status: str) -> None:
 def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
     """Wake the job of a generation after a webhook. sent_at: signed Unix seconds.
 
-    Raise ``signature_invalid`` for a replayed or overtaken call.
+    Raise ``signature_invalid`` if this webhook or a later one was received before.
     """
     row = ProJob.objects.filter(generation_id=generation_id).first()
     if row is None:
@@ -134,7 +134,7 @@ def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
 
 
 def delete(row: ProJob, by: User | None) -> None:
-    """Cancel and delete a pro job with its files. by: None on expiry."""
+    """Cancel and delete a pro job with its files. by: acting user, None if the job expired."""
     with transaction.atomic():
         # Every transaction locks the job before the video.
         Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()

@@ -1,5 +1,3 @@
-"""Upload handlers of pro jobs."""
-
 from __future__ import annotations
 
 import json
@@ -31,7 +29,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
-PROBE_SECONDS = 60.0  # seconds per sound, which is decoded completely
+PROBE_SECONDS = 60.0  # time limit of the probe in seconds per sound, because each sound is decoded completely
 NO_SOUND = {"error": {"type": "not_a_sound", "message": "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound."}}
 
 
@@ -60,9 +58,9 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Results of an inspection. video: facts, or None. sounds: one entry per upload, or None.
+    """Results of inspecting uploads. video: facts about the video, or None.
 
-    refusals: (form part, error) per unusable file.
+    sounds: one entry per upload, None if it is unusable. refusals: (form part, error) per unusable file.
     """
 
     video: dict[str, Any] | None
@@ -73,8 +71,8 @@ class Inspection:
 def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Inspection:
     """Probe all files, even if the request has other faults.
 
-    Refusals: ``not_a_video``, ``not_a_sound``, ``work_limit``, ``no_video``, ``video_too_long``, ``sound_unreadable``,
-    ``dub_failed``.
+    Error codes: ``not_a_video``, ``not_a_sound``, ``work_limit``, ``no_video``, ``video_too_long``,
+    ``sound_unreadable``, ``dub_failed``.
     """
     # A user's inspections run one at a time, because parallel copies from S3 could fill the disk.
     with (
@@ -106,7 +104,7 @@ def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) ->
 
 
 def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
-    """Return the probe's answer. Remote files are read in ranges, not copied."""
+    """Return the probe's answer. Remote files are read in byte ranges, not copied."""
     if store.is_local():
         return probe([store.local_path(upload.key)], user.pk)[0]
     assemble.finish_multipart_uploads(upload)

@@ -55,7 +55,7 @@ def test_the_link_makes_the_account_once() -> None:
     assert mail.outbox[0].to == ["ada@example.org"]
     # Whoever only looks at it, as a mail server's scanner does, makes nothing.
     browser = Client()
-    assert b"Sign up" in browser.get(link()).content
+    assert b"Create an account" in browser.get(link()).content
     assert not User.objects.exists()
     page = browser.post(link(), GIVEN)
     assert "Sign in as" in page.content.decode()
@@ -165,8 +165,8 @@ def test_who_has_the_mailbox_and_did_not_sign_up_confirms_nothing() -> None:
     for given in ({}, {"password": ""}, {"password": "another password"}):
         page = browser.post(link(), given)
         assert page.status_code == 200
-        assert b"Sign up" in page.content
-    assert b"not the password that was chosen" in page.content
+        assert b"Create an account" in page.content
+    assert b"Enter the password that you chose when signing up" in page.content
     assert not User.objects.exists()
     assert browser.post(link(), GIVEN).status_code == 200
     assert User.objects.get().username == "ada"

@@ -114,7 +114,7 @@ class TestHighlights:
         assert (data["highlights"], data["reel_path"], data["thumbnail_paths"]) == ([], None, [])
         done = run("highlights", eventful, "--min-score", "1", "-o", tmp_path / "reel.mp4")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == "No reel was made."
+        assert done.stdout.splitlines()[-1] == "No reel was made, because nothing was found."
         assert list(tmp_path.iterdir()) == []
 
     def test_the_model_of_the_settings_is_asked(self, eventful: Path, settings: Any) -> None:
@@ -182,8 +182,8 @@ def test_what_is_no_video_is_refused(command: str, brief: Path, tmp_path: Path) 
 
 def test_wrong_words_are_answered_by_a_sentence_and_exit_2() -> None:
     for sentence, *words in (
-        ("The file /no/such.mp4.", "highlights", "/no/such.mp4"),
-        ("The file /.", "workout", "/"),
+        ("The file /no/such.mp4 does not exist.", "highlights", "/no/such.mp4"),
+        ("The file / does not exist.", "workout", "/"),
         ("the following arguments are required: FILE", "highlights"),
         ("Must be from 0 to 1.", "highlights", __file__, "--min-score", "2"),
         ("Must be a number.", "highlights", __file__, "--min-score", "nan"),
@@ -193,7 +193,7 @@ def test_wrong_words_are_answered_by_a_sentence_and_exit_2() -> None:
         ("name a file in a folder that exists", "highlights", __file__, "-o", "/no/such/reel.mp4"),
         ("name a file in a folder that exists", "highlights", __file__, "-o", "/"),
         ("would replace a file that it is made of", "highlights", __file__, "-o", __file__),
-        ("The folder /no/such.", "highlights", __file__, "--thumbnails", "/no/such"),
+        ("The folder /no/such does not exist.", "highlights", __file__, "--thumbnails", "/no/such"),
         ("invalid choice", "workout", __file__, "--exercise", "chess"),
         ("Must be from 2 to 50.", "workout", __file__, "--min-repetitions", "1"),
     ):  # fmt: skip

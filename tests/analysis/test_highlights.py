@@ -121,7 +121,7 @@ def test_progress_never_goes_back(found: Found) -> None:
     texts = list(dict.fromkeys(text for _, text in found.told))
     assert texts[:2] == ["Reading the video", "Analyzing segment 1/6"]
     assert "Analyzing segment 6/6" in texts
-    assert "Creating the reel" in texts
+    assert "Cutting the reel" in texts
 
 
 def test_segments_are_a_fixed_grid_with_named_signals(loud: Path, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ FOUND = "say(result={'data': DATA, 'files': {}})"
 def _taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests send only begins like a video: whoever takes it in looks no closer."""
     monkeypatch.setattr(
-        "sessions_app.analysis.actors.take_in",
+        "sessions_app.analysis.actors.ingest",
         lambda context, video, upload, folder, **options: IngestedFile(folder, folder, FACTS, video.mime_type, ""),
     )
     monkeypatch.setattr("sessions_app.analysis.actors.make_poster", lambda *given, **share: None)

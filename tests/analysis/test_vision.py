@@ -166,11 +166,11 @@ class TestPatience:
         assert (len(server.asked), pauses, judge.is_spent) == (1, [], is_spent)
 
     @pytest.mark.parametrize(("fault", "why"), [
-        (fails(500), "busy or broken (500)"), (served.resets, "broke off"),
+        (fails(500), "busy or unavailable (500)"), (served.resets, "endpoint broke"),
         (served.hangs, "did not answer in time"),
-        (fails(400), "does not take what it is asked (400)"), (says(""), "could not be read"),
+        (fails(400), "rejects the request (400)"), (says(""), "could not be read"),
         (sends(served.HTML.encode(), "text/html"), "could not be read"),
-        (sends(b" " * 300_000), "more than is read"),
+        (sends(b" " * 300_000), "is too large"),
     ])  # fmt: skip
     def test_four_misses_end_it(self, fault: served.Reply, why: str, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fault
@@ -196,7 +196,7 @@ class TestPatience:
         server.usual = nothing
         judge.judge(WINDOW)
         assert judge.is_spent
-        assert judge.notes[0].endswith("decided the rest.")
+        assert judge.notes[0].endswith("sound and motion alone decided the rest.")
 
     @pytest.mark.parametrize("status", [301, 302, 401, 403, 404, 410, 418])
     def test_permanent_errors_are_not_retried(self, status: int, server: VisionServer, pauses: list[float]) -> None:
@@ -216,9 +216,7 @@ class TestBudget:
         assert judge.is_spent
         assert judge.judge(WINDOW) == UNKNOWN
         assert len(server.asked) == 4
-        assert judge.notes == [
-            "The model's budget is used up; the remaining highlights were chosen by sound and motion only."
-        ]
+        assert judge.notes == ["The model's budget is used up; sound and motion alone decided the rest."]
 
     def test_without_budget_windows_stay_unknown(self, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fails(500)
@@ -240,8 +238,8 @@ class TestGuard:
         assert judge.judge(WINDOW) == UNKNOWN
         assert (server.asked, judge.is_spent) == ([], True)
         assert judge.notes == [
-            "The model was not asked: 127.0.0.1 leads to a private address, where nothing is sent to; "
-            "the signals alone decided."
+            "The model was not asked: 127.0.0.1 resolves to a private address, which is not allowed; "
+            "sound and motion alone decided."
         ]
 
     @pytest.mark.parametrize("url", ["", "nonsense", "file:///etc/passwd", "http://u:sk-1@127.0.0.1/v1", "http://[::1"])

@@ -69,13 +69,19 @@ def index_first(path: Path) -> Path:
 @pytest.mark.parametrize(("damage", "type", "says"), [
     (lambda path: path.with_name("gone.mp4"), "vod_unreadable", "cannot be read"),
     (cut_short, "vod_unreadable", "cannot be read"),
-    (lambda path: cut_short(index_first(path)), "vod_unreadable", "cut short"),
-    (lambda path: cut_short(convert(path, path.with_suffix(".mkv"), "-c", "copy")), "vod_unreadable", "cut short"),
-    (lambda path: cut_short(as_vp9(path)), "vod_unreadable", "cut short"),
+    (lambda path: cut_short(index_first(path)), "vod_unreadable", "its end is missing"),
+    (
+        lambda path: cut_short(convert(path, path.with_suffix(".mkv"), "-c", "copy")), "vod_unreadable",
+        "its end is missing",
+    ),
+    (lambda path: cut_short(as_vp9(path)), "vod_unreadable", "its end is missing"),
     (lambda path: blanked(index_first(path), 0.35, 0.95), "merge_failed", "cannot be converted"),
     (lambda path: blanked(as_vp9(path), 0.5, 0.95), None, "Clip 2 (“clip-2.webm”)"),
-    (lambda path: path.write_text("milk, bread") and path, "vod_unreadable", "no video"),
-    (lambda path: convert(None, path.with_suffix(".m4a"), "-f", "lavfi", "-i", "sine=d=1"), "no_video", "picture"),
+    (lambda path: path.write_text("milk, bread") and path, "vod_unreadable", "not a video"),
+    (
+        lambda path: convert(None, path.with_suffix(".m4a"), "-f", "lavfi", "-i", "sine=d=1"), "no_video",
+        "no video track",
+    ),
 ])  # fmt: skip
 def test_a_damaged_clip_is_named(tmp_path: Path, damage: Any, type: str | None, says: str) -> None:
     first, third = statement(tmp_path, 1).path, statement(tmp_path, 3).path

@@ -99,7 +99,7 @@ def test_damaged_files_without_an_index_or_a_picture_are_unreadable(tmp_path: Pa
     whole.write_bytes(data[: data.index(b"moov") - 4])
     unreadable(whole)
     write_sound(tmp_path / "sound.mp4")
-    assert "no picture" in unreadable(tmp_path / "sound.mp4", MediaError.NO_PICTURE)
+    assert "no video track" in unreadable(tmp_path / "sound.mp4", MediaError.NO_PICTURE)
     path = write_video(tmp_path / "v.mp4")
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
     unreadable(path, MediaError.CODEC)

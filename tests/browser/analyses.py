@@ -85,7 +85,7 @@ def _segment(index: int) -> dict[str, Any]:
 def workout(unit: float = 1.0) -> dict[str, Any]:
     """12 squats, the last two slow; 9 push-ups; and a part that cannot be counted."""
     return _stretched({
-        "summary": "21 repetitions in two exercises. For the last 18 s could not be counted.",
+        "summary": "21 repetitions in two exercises. The last 18 s could not be counted.",
         "duration": 130.0, "total_repetitions": 21, "warnings": [], "method": "poses",
         "preview_url": "/film/source.mp4",
         "exercises": [

@@ -8,7 +8,7 @@ from typing import Any
 from sessions_app.comparison.samples.rendering.clips import NTSC, small_spec
 from sessions_app.comparison.samples.rendering.encode import render
 from sessions_app.comparison.samples.rendering.match import round_match
-from sessions_app.comparison.samples.rendering.recording import RecordingSpec
+from sessions_app.comparison.samples.rendering.specification import RecordingSpec
 
 SECONDS = 40.0
 

@@ -57,7 +57,7 @@ CALLS = [
     Call("hide", "PUT", "/{id}", CHANGE, {"is_hidden": True}, aliases=("videos-update/{id}",)),
     Call("read what has come (operations for moderators alone)", "GET", "/{id}/sync", READ,
          aliases=("sync?video_id={id}",)),
-    Call("send a send a sync without operations", "POST", "/{id}/sync",
+    Call("send a sync without operations", "POST", "/{id}/sync",
          _rows(401, 401, (200, 404, 404), (200, 200, 404), 200), {}, aliases=("sync",), alias_body=IN_BODY),
     Call("send operations", "POST", "/{id}/sync", CHANGE, {"operations": [OPERATION]}, aliases=("sync",),
          alias_body=IN_BODY),

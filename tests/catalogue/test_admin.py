@@ -183,7 +183,7 @@ class TestEdit:
     @pytest.mark.parametrize("name", ["is_featured", "is_hidden"])
     def test_hiding_and_featuring_require_a_reason(self, client: Client, video: Video, name: str) -> None:
         form = form_of(client, page_of(video)) | {name: "on", "reason": "  "}
-        assert "Say why." in text_of(client.post(page_of(video), form))
+        assert "Enter a reason." in text_of(client.post(page_of(video), form))
         assert getattr(Video.objects.get(pk=video.pk), name) is False
 
     def test_it_leads_to_nothing_that_moderators_may_not_see(self, client: Client, other: User, video: Video) -> None:
@@ -313,7 +313,7 @@ class TestActions:
         reported(row, other)
         before = list(Video.objects.values())
         [message] = act(browser(admin_person), action, row, reason="  ")
-        assert "give a reason" in message
+        assert "Enter a reason" in message
         assert (list(Video.objects.values()), VideoReport.objects.filter(settled_at=None).count()) == (before, 1)
 
     def test_reports_are_settled_for_a_reason(self, client: Client, moderator: User, other: User, video: Video) -> None:
@@ -378,7 +378,7 @@ class TestReports:
             VideoReport.objects.filter(pk=row.pk).update(settled_at=None, settled_by=None, outcome="")
             form = form_of(client, url) | {name: "Mine"}
             assert moderation.settle_report(row.pk, other, reason="Theirs")
-            assert f"{other.username} has settled it meanwhile" in text_of(client.post(url, form))
+            assert f"{other.username} has already settled this report" in text_of(client.post(url, form))
             row.refresh_from_db()
             assert (row.settled_by, row.outcome) == (other, "Theirs")
 
@@ -393,7 +393,7 @@ class TestReports:
 
         monkeypatch.setattr(moderation, "settle_report", faster)
         response = client.post(f"{REPORTS}{row.pk}/change/", form, follow=True)
-        assert "somebody else has settled it meanwhile" in text_of(response)
+        assert "another moderator has already settled it" in text_of(response)
         row.refresh_from_db()
         assert row.outcome == "Theirs"
 

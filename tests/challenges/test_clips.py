@@ -493,7 +493,7 @@ def test_clips_of_one_sender_are_copied_one_at_a_time(monkeypatch: pytest.Monkey
         time.sleep(0.02)
         inside.pop()
 
-    monkeypatch.setattr(upload_handlers.assemble, "join_to_file", bring)
+    monkeypatch.setattr(upload_handlers.assemble, "assemble_to_file", bring)
     monkeypatch.setattr(upload_handlers, "probe", lambda *_: [{"error": {"broke": True}}])
     rows = SimpleNamespace(filter=lambda **_: SimpleNamespace(exists=lambda: True))
     monkeypatch.setattr(upload_handlers, "Upload", SimpleNamespace(objects=rows))

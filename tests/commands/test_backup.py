@@ -219,7 +219,7 @@ LATER = '{"format": 1, "migrations": [["base", "9999_later"]], "counts": {}}'
     (b"", UNREADABLE), (b"not a tar", UNREADABLE), (b"\x1f\x8b", UNREADABLE),
     *((archive_with(text), "") for text in ("[]", "7", "null", '{"format": 1}')),
     (archive_with('{"format": 1, "migrations": [7], "counts": {}}'), ""),
-    (archive_with(LATER), "newer program (it knows 9999_later)"),
+    (archive_with(LATER), "newer version (migration 9999_later"),
 ])  # fmt: skip
 def test_what_cannot_be_used_is_one_sentence(transactional_db, tmp_path, settings, content, reason):
     settings.DATA_DIR = tmp_path

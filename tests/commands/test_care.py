@@ -122,7 +122,7 @@ def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, sai
         settings.PUBLIC_URL = "https://vod.example.org/"
         found = pages_at_the_bucket()
         assert found is None if said is None else said in found
-    assert "cannot be asked" in pages_at_the_bucket()
+    assert "could not be checked" in pages_at_the_bucket()
 
 
 def test_doctor_asks_the_cdn_by_a_signed_address(settings):
@@ -166,14 +166,14 @@ def test_doctor_tells_folders_that_are_away_from_files_that_are_gone(db, capsys,
     (tmp_path / "disk").mkdir()
     owner = make_user()
     for folder, location, said, unsaid in (
-        ("gone", "/nowhere/at-all.mp4", f"{tmp_path}/gone", "lie in library folders that are away"),
+        ("gone", "/nowhere/at-all.mp4", f"{tmp_path}/gone", "are in unavailable library folders"),
         (
             "disk",
             f"{tmp_path}/disk/a.mp4",
             "1 videos are in unavailable library folders (first:",
-            "have no file any more",
+            "have lost their file",
         ),
-        ("x" * 300, f"{tmp_path}/{'x' * 300}/a.mp4", "do not exist, or cannot be read", "have no file any more"),
+        ("x" * 300, f"{tmp_path}/{'x' * 300}/a.mp4", "does not exist or cannot be read", "have lost their file"),
     ):
         settings.LIBRARY_ROOTS = [(tmp_path / folder, frozenset())]
         video = make_video(owner, location=location)
@@ -272,7 +272,7 @@ def test_doctor_fix_deletes_what_nothing_has_known_for_a_day(db, capsys, media, 
 
 def test_doctor_fix_touches_nothing_where_rows_and_store_are_strangers(db, capsys, media):
     left = stored(media, "videos/nobodys/a.mp4")
-    with pytest.raises(CommandError, match="is it the right one"):
+    with pytest.raises(CommandError, match="Check that both belong"):
         doctor(capsys, "--fix")
     assert left.exists()
 

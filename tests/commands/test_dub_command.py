@@ -65,17 +65,17 @@ def test_where_there_is_no_text_nothing_is_written(run: Run, tmp_path: Path) -> 
     (["talk.mp4", "-o", "out.mp4"], 2, "Give at least one START-END=SOUND, or --remove-text."),
     (["talk.mp4", "one", "-o", "out.mp4"], 2, "'one' is not START-END=SOUND, in seconds"),
     (["talk.mp4", "-1-3=line.wav", "-o", "out.mp4"], 2, "usage:"),
-    (["gone.mp4", "1-3=line.wav", "-o", "out.mp4"], 2, "The file gone.mp4."),
-    (["talk.mp4", "1-3=gone.wav", "-o", "out.mp4"], 2, "The file gone.wav."),
+    (["gone.mp4", "1-3=line.wav", "-o", "out.mp4"], 2, "File not found: gone.mp4"),
+    (["talk.mp4", "1-3=gone.wav", "-o", "out.mp4"], 2, "File not found: gone.wav"),
     (["talk.mp4", "1-3=line.wav", "-o", "line.wav", "--force"], 2, "would replace a file that it is made of"),
     (["talk.mp4", "1-3=line.wav", "-o", "there.mp4"], 2, "--force"),
-    (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: A moment ends after the end of the "
-        "video ( 6.000 s"),
+    (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: The video ends at 6.000 s, before this "
+        "segment's end, 6.01 s."),
     (["talk.mp4", "1-3=line.wav@1-2.5", "-o", "out.mp4"], 2, "ends at 2.000 s"),
     (["talk.mp4", "1-3=line.wav", "2-4=line.wav", "-o", "out.mp4"], 2, "before segment 1 ends"),
     (["line.wav", "1-1.5=line.wav", "-o", "out.mp4"], 3, ""),
     (["talk.mp4", "1-3=words.wav", "-o", "out.mp4"], 3, "words.wav: "),
-    (["words.wav", "1-3=line.wav", "-o", "out.mp4"], 3, "not a video file"),
+    (["words.wav", "1-3=line.wav", "-o", "out.mp4"], 3, "not a video. "),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_answered_by_a_sentence(
     run: Run, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], exit_code: int,

@@ -170,7 +170,7 @@ class TestCopies:
     ) -> None:
         folder = some(library, "plain.mp4", "other.mp4")
         s3_storage.faults.answer_503()
-        with pytest.raises(CommandError, match=r"does not answer.*Run it again"):
+        with pytest.raises(CommandError, match=r"does not answer.*Run the command again"):
             call_command("import_videos", str(folder), owner="owner", copy=True)
         assert (folder / "plain.mp4").exists()
         assert not Video.objects.exists()
@@ -182,14 +182,14 @@ class TestCopies:
         self, owner: User, library: Library, run: Run, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder = some(library, "plain.mp4")
-        taken = importing.upload_handlers.take_file
+        taken = importing.upload_handlers.import_file
 
         def first_another(*words: Any, **options: Any) -> Video:
-            monkeypatch.setattr(importing.upload_handlers, "take_file", taken)
+            monkeypatch.setattr(importing.upload_handlers, "import_file", taken)
             assert importing.import_copy(owner, folder / "plain.mp4", has_limits=True, on_progress=lambda done: None)
             return taken(*words, **options)
 
-        monkeypatch.setattr(importing.upload_handlers, "take_file", first_another)
+        monkeypatch.setattr(importing.upload_handlers, "import_file", first_another)
         assert run(folder, copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
         assert len(files_of(media)) == Video.objects.count() == 1
 
@@ -286,7 +286,7 @@ class TestWalking:
 
 class TestOwner:
     @pytest.mark.parametrize(
-        ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "The folder")]
+        ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "There is no folder")]
     )
     def test_needs_account_and_folder(self, owner: User, tmp_path: Path, folder: str, name: str, said: str) -> None:
         with pytest.raises(CommandError, match=said):

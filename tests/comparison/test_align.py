@@ -381,5 +381,7 @@ def test_the_timer_alone_does_not_place_a_recording_that_was_interrupted() -> No
         assert [one["vod_id"] for one in found["proposals"]] == ["a", "c"]
         (refusal,) = found["refused"]
         assert (refusal["vod_id"], refusal["reason"]) == ("b", "not_one_recording")
-        assert f"b: {name} was interrupted. The recording was interrupted at 0:20" in refusal["message"]
+        assert (
+            f"b: the recording of {name} was interrupted. The recording was interrupted at 0:20" in refusal["message"]
+        )
         assert "+9.500 s" in refusal["message"]

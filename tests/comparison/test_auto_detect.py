@@ -101,7 +101,7 @@ class TestWriting:
         auto_detect.write_found(session, owner, {"vod-1": {EventOrigin.SHOTS: SHOTS}})
         monkeypatch.setattr(auto_detect, "MAX_EVENTS", 3)
         before = events_of(api, url)
-        with pytest.raises(DomainError, match="as many"):
+        with pytest.raises(DomainError, match="limit of events"):
             auto_detect.write_found(session, owner, {"vod-1": {EventOrigin.SHOTS: SHOTS * 2}})
         assert events_of(api, url) == before
 

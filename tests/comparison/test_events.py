@@ -108,7 +108,7 @@ class TestMarking:
             api.post(f"{url}/import", [long]),
         ):
             body = refused(answer, 400, "invalid")
-            assert "at most 500 letters" in str(body["errors"]), body
+            assert "at most 500 characters" in str(body["errors"]), body
             assert "drawing" in str(body["errors"])
         assert len(listed(api, url)) == 1
 

@@ -150,7 +150,7 @@ class TestReels:
         ):  # fmt: skip
             body = refused(api.post(url, {**BODY, "start": 0, "end": 38, "reel": reel}), 400, "invalid")
             assert [name.partition(".")[0] for name in body["errors"]] == ["reel"]
-        assert "last no time" in body["error"]
+        assert "have no duration" in body["error"]
 
     def test_parts_and_time_are_limited(self, api: Api, url: str, events: str, monkeypatch: pytest.MonkeyPatch) -> None:
         reel = {"kind": "kill", "before": 0.5, "after": 0.5}

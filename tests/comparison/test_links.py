@@ -177,7 +177,7 @@ class TestOpening:
         visitor = Api()
         for _ in range(3):
             opened(make_link(api, f"{BASE}/{make_session(owner).pk}"), by=visitor)
-        kept = [one for one in visitor.client.cookies.values() if one.key.startswith(links.COOKIE) and one.value]
+        kept = [one for one in visitor.client.cookies.values() if one.key.startswith(links.COOKIE_PREFIX) and one.value]
         assert len(kept) == 2
 
 
@@ -198,7 +198,7 @@ class TestPassword:
         refused(visitor.get(url), 401, "unauthenticated")
         wrong = post_form(visitor, f"{location}/password", password="two words")
         assert wrong.status_code == 403
-        assert "not the password" in wrong.content.decode()
+        assert "Wrong password" in wrong.content.decode()
         post_form(visitor, f"{location}/name", name="Ann")
         refused(visitor.get(url), 401, "unauthenticated")
         right = post_form(visitor, f"{location}/password", password=" two words ")
@@ -318,19 +318,19 @@ class TestVisiting:
         link = make_link(api, url)
         another = make_session(owner)
         visitor = opened(link)
-        name = links.COOKIE + url.rsplit("/", 1)[1]
+        name = links.COOKIE_PREFIX + url.rsplit("/", 1)[1]
         value = visitor.client.cookies[name].value
         for wrong in (value[:-1] + ("A" if value[-1] != "A" else "B"), "", "x", "x:y:z"):
             visitor.client.cookies[name] = wrong
             refused(visitor.get(url), 401, "unauthenticated")
         # Nor one of another comparison under this one's name.
-        visitor.client.cookies[links.COOKIE + another.pk] = value
+        visitor.client.cookies[links.COOKIE_PREFIX + another.pk] = value
         refused(visitor.get(f"{BASE}/{another.pk}"), 401, "unauthenticated")
 
 
 def cookie_of(api: Api, session: ComparisonSession, link: dict[str, Any]) -> str:
     """The Cookie header of a browser that has opened a link."""
-    name = links.COOKIE + session.pk
+    name = links.COOKIE_PREFIX + session.pk
     return f"{name}={opened(link).client.cookies[name].value}"
 
 

@@ -215,7 +215,7 @@ class TestLookups:
         with pytest.raises(Unreachable, match=r"two\.example cannot be reached"):
             send("GET", "https://two.example/")
         assert tried == [(PUBLIC, 443), ("8.8.8.8", 443)]
-        with pytest.raises(Unreachable, match=r" nowhere\.invalid"):
+        with pytest.raises(Unreachable, match=r"nowhere\.invalid has no known address"):
             send("GET", "http://nowhere.invalid/")
 
     def test_a_lookup_that_hangs_ends_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +288,7 @@ class TestRedirects:
         # Loopback stands for the world outside here, but only that one lookup of it.
         first = iter([None])
         monkeypatch.setattr(outbound, "why_refused", lambda *args, **kw: next(first, real(*args, **kw)))
-        with pytest.raises(Refused, match="address, where nothing is sent"):
+        with pytest.raises(Refused, match="address, which is not allowed"):
             send("GET", server.url, rules=Rules(redirects=3))
         assert len(server.asked) == 1
 
@@ -315,7 +315,7 @@ class TestRedirects:
 
     def test_a_circle_and_what_is_no_address_are_refused(self, serve: Serve) -> None:
         server, rules = serve(reply(b"", "302 Found", Location="/")), Rules(allow_private=True, redirects=4)
-        with pytest.raises(Refused, match="without an end"):
+        with pytest.raises(Refused, match="redirects too often"):
             send("GET", server.url, rules=rules)
         assert len(server.asked) == 5
         for where in ("file:///etc/passwd", "http://u:p@127.0.0.1/", "ftp://127.0.0.1/", "http://[/"):
@@ -323,7 +323,7 @@ class TestRedirects:
                 send("GET", serve(reply(b"", "302 Found", Location=where)).url, rules=rules)
 
     def test_encryption_is_not_given_up_on_the_way(self) -> None:
-        with pytest.raises(Refused, match="without encryption"):
+        with pytest.raises(Refused, match="unencrypted"):
             outbound._joined(check_url("https://a.example/"), "http://a.example/")
 
 
@@ -474,12 +474,12 @@ class TestEncryption:
     @pytest.mark.usefixtures("believed")
     @pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
     def test_one_for_another_name_is_not_believed(self, host: str, server: Server) -> None:
-        with pytest.raises(Refused, match="not to be trusted"):
+        with pytest.raises(Refused, match="not trusted"):
             send("GET", f"https://{host}:{server.port}/", rules=HERE)
         assert server.asked == []
 
     def test_one_that_nobody_vouches_for_is_not_believed(self, server: Server) -> None:
-        with pytest.raises(Refused, match="not to be trusted"):
+        with pytest.raises(Refused, match="not trusted"):
             send("GET", f"https://model.example:{server.port}/", rules=HERE)
 
     def test_no_encryption_where_it_was_asked_for_is_unreachable_or_too_slow(self, serve: Serve) -> None:

@@ -131,7 +131,7 @@ def test_a_missing_package_stops_the_start_with_a_sentence(tmp_path: Path) -> No
     done = run(code, tmp_path, SENTRY_DSN="http://key@127.0.0.1:9/1")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
-    assert "sentry-sdk is missing" in done.stderr
+    assert "sentry-sdk is not installed" in done.stderr
     assert "requirements/production.txt" in done.stderr
 
 

@@ -119,7 +119,7 @@ def test_jobs_wait_while_there_is_little_room(owner: User, settings: Any, monkey
     make(owner)
     monkeypatch.setattr(disk, "free_bytes", lambda: settings.DISK_RESERVE_BYTES - 1)
     assert run_queue("test") == 0
-    assert "less than VOD_DISK_RESERVE_MB" in (doctor.room() or "")
+    assert "less than VOD_DISK_RESERVE_MB" in (doctor.check_disk_space() or "")
     monkeypatch.setattr(disk, "free_bytes", lambda: settings.DISK_RESERVE_BYTES)
     assert run_queue("test") == 1
-    assert doctor.room() is None
+    assert doctor.check_disk_space() is None

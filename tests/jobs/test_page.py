@@ -58,7 +58,7 @@ def test_an_admin_sees_everybodys_with_their_owners(admin: Client, owner: User) 
     job = make_job(owner)
     page = shown(admin)
     assert ids(page) == [str(job.pk)]
-    assert "of owner," in page
+    assert "by owner," in page
 
 
 def test_every_status_and_every_kind_has_a_word_and_an_icon_that_exists() -> None:
@@ -114,16 +114,15 @@ def test_a_failure_says_why_and_what_to_do(browser: Client, owner: User) -> None
 
 def test_a_queued_job_takes_turns_at_the_tiers_limit_or_before_it_is_admitted(browser: Client, owner: User) -> None:
     job = make_job(owner)
-    assert "Queued: all job places" not in shown(browser)
+    assert "Queued: you have reached" not in shown(browser)
     Job.objects.filter(pk=job.pk).update(admitted=False)
-    assert "Queued: all job places" in shown(browser)
+    assert "Queued: you have reached" in shown(browser)
     Job.objects.filter(pk=job.pk).update(admitted=True)
     for _ in range(2):
         make_job(owner, "processing")
     page = shown(browser)
-    assert "Queued: all job places" in page
-    assert "2 of your 2 places are taken" in page
-    assert "2 running" in page
+    assert "Queued: you have reached" in page
+    assert "2 of at most 2 jobs running" in page
 
 
 def test_a_page_past_the_end_is_the_last_one_and_queries_do_not_grow_with_it(browser: Client, owner: User) -> None:

@@ -389,7 +389,7 @@ class TestLeases:
         job = make(owner, "processing", lease_until=Now() - timedelta(seconds=1))
         monkeypatch.setattr(messages, "wake_workers", lambda job: None)
         keeper = LeaseRenewer()
-        monkeypatch.setattr(maintenance, "keeper", keeper)
+        monkeypatch.setattr(maintenance, "lease_renewer", keeper)
         sweep = maintenance.Sweep()
         sweep()
         assert again(job).status == "processing"

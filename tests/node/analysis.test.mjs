@@ -54,17 +54,20 @@ test("a short reel says why, and what would make it longer", () => {
   const params = { target_duration: 30, max_highlights: 10, min_score: 0.5 };
   const reel = [{ start_time: 2, end_time: 8 }];
   const short = whyShort({ highlights: reel, segments, duration: 60 }, params);
-  assert.equal(short.text, "The reel lasts 6 s of the 30 s : 1 of 6 segments reaches the minimum score of 0.50.");
+  assert.equal(
+    short.text,
+    "The reel lasts 6 s of the requested 30 s: 1 of 6 segments reaches the minimum score of 0.50.",
+  );
   assert.deepEqual(short.params, { ...params, min_score: 0.2 });
   // What is above 60 % of what was asked for, or could be had, is long enough.
   assert.equal(whyShort({ highlights: [{ start_time: 0, end_time: 18 }], segments, duration: 60 }, params), null);
   assert.equal(whyShort({ highlights: reel, segments, duration: 9 }, params), null);
   const few = whyShort({ highlights: reel, segments, duration: 60 }, { ...params, max_highlights: 1 });
-  assert.equal(few.text, "The reel lasts 6 s of the 30 s : the limit is 1 highlight.");
+  assert.equal(few.text, "The reel lasts 6 s of the requested 30 s: the limit is 1 highlight.");
   assert.equal(few.params.max_highlights, 2);
   const none = segments.map((one) => ({ ...one, score: one.score > 0.5 ? one.score : 0 }));
   assert.deepEqual(whyShort({ highlights: reel, segments: none, duration: 60 }, params), {
-    text: "The reel lasts 6 s of the 30 s : nothing else in the video stands out.",
+    text: "The reel lasts 6 s of the requested 30 s: nothing else in the video stands out.",
     params: null,
   });
 });
@@ -105,7 +108,7 @@ test("what is wrong with the moments of a reel is said of each and of all", () =
   const moments = spans([5, 4], [10, 10.2], [10.1, 20], [58, 61]);
   assert.deepEqual(
     faultsOf(moments, 60).map((fault) => fault.split(" ").slice(0, 3).join(" ")),
-    ["It ends before", "A moment must last at least", "It begins before", "The video ends"],
+    ["The end must", "A moment must", "This moment overlaps", "The video ends"],
   );
   assert.deepEqual(faultsOf([{ start: 0, end: 60.04 }], 60), [""]);
   assert.match(faultOfAll([]), /Add a moment/);

@@ -198,7 +198,7 @@ test("a mark that others have answered is not taken back", async () => {
   const made = await store.create({ global_time: 5, kind: "comment" });
   const answered = { ...made, replies: [{ reply_id: "r", created_by_name: "ben" }] };
   store.receive({ revision: 9, changed: [answered], deleted: [], complete: true });
-  await assert.rejects(store.edits.undo(), /answered/);
+  await assert.rejects(store.edits.undo(), /has replies/);
   assert.equal(api.rows.size, 1);
 });
 

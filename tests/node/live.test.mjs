@@ -48,8 +48,8 @@ function polling() {
 
 test("without a socket the state is asked for", async () => {
   const { channel, heard, answer } = polling();
-  await answer("unchanged asked for");
-  assert.deepEqual(heard, ["unchanged asked for"]);
+  await answer("as it was asked for");
+  assert.deepEqual(heard, ["as it was asked for"]);
   channel.close();
 });
 

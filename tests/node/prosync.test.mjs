@@ -54,10 +54,10 @@ test("what became of the mouths is said once for all segments", () => {
   const noFace = { label: null, why: "No face was found." };
   const none = { segments: [segment(noFace), segment(noFace)] };
   assert.equal(toldOfAll(none), "Mouths not changed. No face was found.");
-  assert.match(told(none, 0), /played once\. Mouth left as it was\.$/);
+  assert.match(told(none, 0), /played once\. Mouth not changed\.$/);
   const some = { segments: [segment(moved), segment(noFace), segment({ label: null, why: "It is turned away." })] };
   assert.equal(toldOfAll(some), "Mouths moved in 1 of 3 segments.");
-  assert.match(told(some, 1), /Mouth left as it was: No face was found\.$/);
+  assert.match(told(some, 1), /Mouth not changed: No face was found\.$/);
   assert.match(told(some, 0), /Mouth moved \(drawn\) in 40 of 50 frames\.$/);
   assert.equal(toldOfAll({ segments: [segment(moved)] }), "Mouths moved in every segment.");
   assert.equal(toldOfAll({ segments: [segment(null)] }), "");

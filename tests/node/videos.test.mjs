@@ -75,14 +75,14 @@ test("chapters are read as people write them, and written as they are read", () 
 
 test("a line that is no chapter is named", () => {
   const wrong = {
-    "Warm-up": "does not begin with a time",
-    "1. Warm-up": "does not begin with a time",
-    "0:05": "has no name after its time",
-    "5:00 Late": "after the video has ended",
+    "Warm-up": "must begin with a time",
+    "1. Warm-up": "must begin with a time",
+    "0:05": "needs a name after its time",
+    "5:00 Late": "after the end of the video",
   };
   for (const [line, sentence] of Object.entries(wrong))
     assert.ok(parseChapters(line, 60).problem.includes(sentence), line);
-  assert.ok(parseChapters("0:10 B\n0:05 A", 60).problem.includes("“0:05 A” does not begin after"));
+  assert.ok(parseChapters("0:10 B\n0:05 A", 60).problem.includes("“0:05 A” must be later than"));
 });
 
 test("a file of captions is read in the encodings that programs write", () => {

@@ -386,7 +386,7 @@ class TestDownload:
             client.download(url, Full(), ENOUGH)
 
     def test_too_large_is_refused(self, provider: Provider, client: SyncSo, url: str, file: BinaryIO) -> None:
-        with pytest.raises(syncso.ResultRefused, match="more than 100 bytes"):
+        with pytest.raises(syncso.ResultRefused, match="larger than 100 bytes"):
             client.download(url, file, 100)
         provider.fails(Fault("endless", "output"))
         with pytest.raises(syncso.ResultRefused):
@@ -397,7 +397,7 @@ class TestDownload:
         client = SyncSo(KEY)
         with pytest.raises(syncso.ResultRefused, match="private"):
             client.download(url.replace("http:", "https:"), file, ENOUGH)
-        with pytest.raises(syncso.ResultRefused, match="encryption"):
+        with pytest.raises(syncso.ResultRefused, match="not encrypted"):
             client.download(url, file, ENOUGH)
         assert provider.asked("output") == []
 

@@ -197,7 +197,7 @@ class TestStalledReadersOfABucket:
             asked.append(piece)
             return iter([b""])
 
-        monkeypatch.setattr(file_response.store, "read", read)
+        monkeypatch.setattr(file_response.store, "read_chunks", read)
         for waiting in (0, 10, 1000):
             monkeypatch.setattr(file_response, "_waiting", waiting)
             file_response.ObjectReader(StoredObject("a", 5, '"a"', 0.0), ByteRange(0, 5))

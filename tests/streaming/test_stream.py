@@ -288,7 +288,7 @@ class TestHangingUp:
                     file.write(b"another recording")
 
         player = Player(signed, after_chunk=write_over)
-        with pytest.raises(OSError, match=change):
+        with pytest.raises(OSError, match="changed"):
             await player.play()
         assert not is_open(path)
         assert player.messages[-1]["more_body"] is True

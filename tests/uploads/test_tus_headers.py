@@ -86,7 +86,7 @@ class TestCreation:
         assert header in answer.refused(400, "invalid")["errors"]
 
     async def test_an_empty_file_is_400(self, client: Client) -> None:
-        assert (await client.create(0)).refused(400, "invalid")["errors"] == {"size": ["Choose another file."]}
+        assert (await client.create(0)).refused(400, "invalid")["errors"] == {"size": ["The file is empty."]}
 
     @pytest.mark.parametrize(("metadata", "field"), [
         ({"purpose": "nothing"}, "purpose"), ({"title": "x" * 256}, "title"), ({"tags": "[1]"}, "tags"),

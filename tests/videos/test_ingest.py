@@ -174,7 +174,7 @@ def test_an_absent_store_is_waited_for(take: Callable[..., Video], clip: Path, m
     def away(*args: object, **options: object) -> None:
         raise store.StoreUnavailable("gone")
 
-    monkeypatch.setattr(ingest, "original_for_work", away)
+    monkeypatch.setattr(ingest, "local_original_path", away)
     video = take(clip)
     assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
 

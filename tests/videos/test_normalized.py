@@ -127,9 +127,9 @@ def test_a_job_that_needs_the_copy_waits_and_keeps_what_it_has_saved(referenced:
 def test_one_that_cannot_be_copied_says_why(referenced: Video, owner: User, tmp_path: Path) -> None:
     Path(referenced.location).write_bytes(b"G" + bytes(5000))
     run_queue("ingest")
-    with pytest.raises(JobFailed, match="not a video file that can be read"):
+    with pytest.raises(JobFailed, match="This video file cannot be read"):
         local_playable_path(referenced, tmp_path, viewer=None)
-    with pytest.raises(DomainError, match="No playable copy could be made: This is not a video"):
+    with pytest.raises(DomainError, match="No playable copy could be made: This video file cannot be read"):
         played(referenced)
     assert Job.objects.count() == 1
 
@@ -171,11 +171,11 @@ def recording(**more: Any) -> Video:
     ("found", "sentences"),
     [
         ({}, ["The recording breaks off. It is shown up to its last complete frame."]),
-        ({"claimed_duration": 125.0}, ["The end of the recording is missing: it has 1:02 of 2:05 are there."]),
+        ({"claimed_duration": 125.0}, ["The end of the recording is missing: it has 1:02 of 2:05."]),
         ({"reasons": [], "clock_start": 7200.0}, ["The recording's own clock starts at 2:00:00; here it starts "
             "at 0:00."]),
-        ({"reasons": [], "picture_end": 1.5}, ["The picture ends at 0:02, its sound goes on."]),
-        ({"reasons": [], "sound_end": 30.0}, ["The sound ends at 0:30, its picture goes on."]),
+        ({"reasons": [], "picture_end": 1.5}, ["The picture ends at 0:02; the sound continues."]),
+        ({"reasons": [], "sound_end": 30.0}, ["The sound ends at 0:30; the picture continues."]),
         ({"reasons": [], "sound_end": None}, []),
         ({"reasons": [], "sound_end": 30.0, "is_complete": False}, []),
         (
@@ -184,7 +184,7 @@ def recording(**more: Any) -> Video:
         ),
         (
             {"reasons": [], "sizes": [[640, 360], [854, 480]]},
-            ["The picture changes size. It is always shown at 854×480 throughout."],
+            ["The picture changes size. It is always shown at 854×480."],
         ),
     ],
 )  # fmt: skip
@@ -196,9 +196,9 @@ def test_a_track_that_ends_early_is_kept_of_a_file_that_needs_no_copy(tmp_path: 
     clip = statement(tmp_path, 1, seconds=4.0)
     silent = convert(clip.path, tmp_path / "odd.mp4", "-c:v", "copy", "-af", "atrim=0:2")
     columns, plain = (services.columns_of(probe(path).as_json()) for path in (silent, clip.path))
-    assert (notes_of(Video(**columns)), plain["recording"]) == (["The sound ends at 0:02, its picture goes on."], {})
+    assert (notes_of(Video(**columns)), plain["recording"]) == (["The sound ends at 0:02; the picture continues."], {})
 
 
 def test_of_many_breaks_the_first_are_told() -> None:
     breaks = [{"at": 10.0 * number, "jump": None, "track": ""} for number in range(14)]
-    assert notes_of(recording(reasons=[], breaks=breaks))[10:] == ["There are 4 times more."]
+    assert notes_of(recording(reasons=[], breaks=breaks))[10:] == ["There are 4 more interruptions."]

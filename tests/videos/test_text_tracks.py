@@ -93,7 +93,7 @@ def test_what_some_programs_write_is_taken(api: Api, owner: User) -> None:
 def test_signs_that_stand_for_many_letters_do_not_fill_the_database(api: Api, owner: User) -> None:
     content = "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "\ufdfa" * 300_000
     raw = json.dumps(body(make_video(owner), content=content), ensure_ascii=False).encode()
-    assert "stand for several letters" in error_of(api.post(URL, raw=raw))["errors"]["content"][0]
+    assert "ligatures" in error_of(api.post(URL, raw=raw))["errors"]["content"][0]
 
 
 @pytest.mark.parametrize(("values", "field"), [
@@ -125,7 +125,7 @@ def test_there_is_a_limit_of_tracks_and_of_cues(api: Api, owner: User, monkeypat
     assert "at most 100" in error_of(api.post(URL, body(video, language="de")))["errors"]["content"][0]
     monkeypatch.setattr(text_tracks, "MAX_TOTAL", 10_000)
     monkeypatch.setattr(text_tracks, "MAX_CUES", 1)
-    assert "at most 1" in error_of(api.post(URL, body(video)))["errors"]["content"][0]
+    assert "the maximum is 1" in error_of(api.post(URL, body(video)))["errors"]["content"][0]
 
 
 def test_text_tracks_count_towards_the_storage(api: Api, owner: User, settings: Any) -> None:

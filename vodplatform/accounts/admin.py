@@ -29,12 +29,11 @@ from vodplatform.core.records import audit
 MONTH = timedelta(days=30)
 
 admin.site.unregister(Group)
-for _model in PACKAGE_MODELS:  # the JWT package's tables, not meant for manual changes
+for _model in PACKAGE_MODELS:  # the JWT package's tables; admins must not change them
     admin.site.unregister(_model)
 
 
 def environment(request: HttpRequest) -> list[str]:
-    """Return label and colour of the admin's corner."""
     return [settings.ENVIRONMENT, "danger" if settings.ENVIRONMENT == "production" else "info"]
 
 
@@ -44,15 +43,11 @@ def request_user(request: HttpRequest) -> User:
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, AuditedModelAdmin):
-    """Groups. Each decides which library folders its members may use."""
-
     fields = ["name"]
     filter_horizontal = ()
 
 
 class SubscriptionInline(TabularInline):
-    """A user's subscriptions, read-only."""
-
     model = Subscription
     extra = 0
     can_delete = False
@@ -79,7 +74,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         URLField: {"assume_scheme": "https", "widget": UnfoldAdminURLInputWidget}
     }
     inlines = [SubscriptionInline]
-    # The avatar_url of a stored picture is a path, which a URL field refuses.
+    # The avatar_url of a stored picture is a path; a URL field would refuse it.
     readonly_fields = ["avatar_url", "is_staff", "is_superuser", "last_login", "date_joined"]
     actions = ["grant_pro", "grant_enterprise"]
     fieldsets = (
@@ -100,7 +95,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         return str(user.present_tier)  # type: ignore[attr-defined]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Allow deletion of an account whose objects are read-only in the admin."""
+        """Allow deletion of an account even if its related rows are read-only in the admin."""
         found, counts, _, protected = super().get_deleted_objects(objs, request)
         return found, counts, set(), protected
 
@@ -134,7 +129,7 @@ class SubscriptionForm(ModelForm):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(AuditedModelAdmin):
-    """Subscriptions. Adding one grants it; only actions change it later."""
+    """Admin of subscriptions. Adding a row grants the subscription; later only actions change it."""
 
     form = SubscriptionForm
     list_display = ["user", "tier", "valid_from", "valid_until", "created_at"]

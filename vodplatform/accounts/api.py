@@ -137,7 +137,7 @@ class TokenViewSet(ApiViewSet[ApiToken]):
 class TicketViewSet(ApiViewSet[ApiToken]):
     """Tickets that open WebSockets."""
 
-    token_scope = Scope.READ  # a ticket only allows watching
+    token_scope = Scope.READ
 
     @extend_schema(
         operation_id="auth_ws_ticket",

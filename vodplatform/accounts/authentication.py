@@ -30,12 +30,13 @@ from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
 CSRF_FAILED = "The page's CSRF token is missing or expired. Reload the page and try again."
-# Headers hidden from the CSRF check: byte endpoints send the CSRF token in a header.
+# Headers hidden from Django's CSRF check, so that it does not read the body. Clients send the CSRF token in
+# X-CSRFToken.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
 
 class ScopeRequired(PermissionDenied):
-    """403 ``scope_required``; the body names the missing scope."""
+    """Error 403 ``scope_required``. Its body names the scope that the token lacks."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(f"The token lacks the scope {scope.value!r}.", code="scope_required")
@@ -43,16 +44,16 @@ class ScopeRequired(PermissionDenied):
 
 
 class HeaderAuthentication(BaseAuthentication):
-    """Authentication by ``Authorization: <keyword> <key>``. A missing scope answers 403.
+    """Authentication by ``Authorization: <keyword> <key>``.
 
-    Views may set ``token_scope`` to require less, if they change nothing of the caller's.
+    A token without the required scope gets 403. Views that change none of the caller's data may set ``token_scope`` to
+    require less.
     """
 
     keyword = ""
     refusal = ""
 
     def find(self, key: str) -> SignedIn | None:
-        """Return the user and credential of a valid key."""
         raise NotImplementedError
 
     def authenticate(self, request: Request) -> SignedIn | None:
@@ -92,7 +93,7 @@ class JwtAuthentication(HeaderAuthentication):
 
 
 class BrowserAuthentication(SessionAuthentication):
-    """Authentication by browser session, with CSRF protection of changes."""
+    """Authentication by browser session. Requests that change data need a CSRF token."""
 
     def authenticate(self, request: Request) -> SignedIn | None:
         found = super().authenticate(request)
@@ -110,15 +111,16 @@ class BrowserAuthentication(SessionAuthentication):
 
 
 async def sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
-    """Return an ASGI connection's caller by header, WebSocket ``?ticket=`` (used up) or cookie.
+    """Return an ASGI connection's caller, or None if anonymous.
 
-    An unknown Host is treated as anonymous.
+    The caller is found by header, WebSocket ``?ticket=`` (valid once) or cookie. Requests to an unknown Host are
+    anonymous.
     """
     return await sync_to_async(_sign_in, thread_sensitive=False)(scope)
 
 
 def authenticate_reader(scope: Mapping[str, Any]) -> SignedIn | None:
-    """Return an HTTP request's caller, or None if anonymous. Blocks.
+    """Return an HTTP request's caller, or None if anonymous. Blocks while it queries.
 
     Raise ``token_invalid``, ``scope_required`` (with ``scope``).
     """
@@ -133,7 +135,7 @@ def authenticate_reader(scope: Mapping[str, Any]) -> SignedIn | None:
 
 
 def authenticate_writer(scope: Mapping[str, Any]) -> SignedIn:
-    """Return the caller of a changing HTTP request, without reading the body. Blocks.
+    """Return the caller of an HTTP request that changes data, without reading the body. Blocks while it queries.
 
     Raise ``unauthenticated``, ``token_invalid``, ``scope_required`` (with ``scope``), ``csrf_failed``.
     """
@@ -153,7 +155,6 @@ def _require_scope(found: SignedIn, needed: Scope) -> None:
 
 
 def _is_forged(scope: Mapping[str, Any]) -> bool:
-    """Return whether Django's CSRF check refuses the request."""
     kept = [(name, value) for name, value in scope["headers"] if name.lower() not in BODY_HEADERS]
     request = ASGIRequest({**scope, "headers": kept}, io.BytesIO())
     check = CSRFCheck(_empty)
@@ -166,7 +167,6 @@ def _empty(request: HttpRequest) -> HttpResponse:
 
 
 async def current_user(credential: Credential) -> User | None:
-    """Return the credential's user, or None if it is no longer valid."""
     return await sync_to_async(_current_user, thread_sensitive=False)(credential)
 
 

@@ -26,7 +26,7 @@ class RoleBackend(ModelBackend):
         return self.get_user_permissions(user_obj, obj)
 
     def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
-        # Permissions are the same for all objects; the queryset decides which are visible.
+        # Permissions do not depend on the object. The queryset decides which objects a user sees.
         return isinstance(user_obj, User) and (user_obj.is_admin or perm in permissions_of(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
@@ -36,7 +36,6 @@ class RoleBackend(ModelBackend):
 
 
 def permissions_of(user: User | AnonymousUser) -> set[str]:
-    """Return the user's permissions as ``app.action_model``."""
     if not isinstance(user, User) or not user.is_active:
         return set()
     if user.is_admin:

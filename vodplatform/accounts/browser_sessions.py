@@ -19,9 +19,9 @@ from django.http import HttpRequest
 from vodplatform.accounts.models import BrowserSession, User
 from vodplatform.accounts.services import database_now
 
-ABOUT = "signed_in"  # session key of a sign-in's time and origin
+ABOUT = "signed_in"  # session key under which a sign-in's time, address and browser are stored
 MAX_AGENT = 300
-# The order matters: Edge and Opera also contain "Chrome", and Chrome "Safari".
+# The order matters: user agents of Edge and Opera also contain "Chrome", and Chrome's contains "Safari".
 BROWSERS = (
     ("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),
@@ -35,8 +35,8 @@ SYSTEMS = (
 class SessionStore(DatabaseStore):
     """Sessions in the table of :class:`BrowserSession`.
 
-    During an update, hosts with the previous release use Django's table: its sessions are copied, and deletions apply
-    to both.
+    During an update, hosts with the previous release use Django's session table. Its sessions are copied, and deletions
+    apply to both tables.
     """
 
     @classmethod
@@ -73,7 +73,10 @@ class SessionStore(DatabaseStore):
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A signed-in browser. id: unique per user, not secret. at: None for old sessions."""
+    """A browser in which the user is signed in.
+
+    id: unique per user, not secret. at: time of sign-in; None for old sessions.
+    """
 
     id: str
     name: str
@@ -83,7 +86,6 @@ class Browser:
 
 
 def store_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
-    """Store when and where a user signed in."""
     request.session[ABOUT] = {
         "at": database_now(user).isoformat(),
         "address": request.META.get("REMOTE_ADDR", ""),
@@ -92,13 +94,15 @@ def store_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
 
 
 def browsers_of(user: User, current: str | None) -> list[Browser]:
-    """Return the user's browsers, the current first, then newest first. current: session key."""
+    """Return the user's signed-in browsers, the current one first, then newest first.
+
+    current: session key of the request.
+    """
     found = [_browser(row, row.session_key == current) for row in _rows_of(user)]
     return sorted(found, key=lambda one: (one.is_current, one.at.timestamp() if one.at else 0), reverse=True)
 
 
 def end_browsers(user: User, current: str | None, browser: str | None = None) -> int:
-    """End one session of the user, or all others; return the number ended."""
     own = BrowserSession.objects.filter(user=user, expire_date__gt=Now()).values_list("session_key", flat=True)
     keys = [key for key in own if (key != current if browser is None else _id_of(key) == browser)]
     for rows in (BrowserSession.objects, FormerSession.objects):
@@ -107,7 +111,6 @@ def end_browsers(user: User, current: str | None, browser: str | None = None) ->
 
 
 def _rows_of(user: User) -> list[BrowserSession]:
-    """Return the unexpired sessions opened with the current password."""
     marks = {user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()}
     rows = BrowserSession.objects.filter(user=user, expire_date__gt=Now())
     return [row for row in rows if row.get_decoded().get(HASH_SESSION_KEY) in marks]
@@ -124,7 +127,6 @@ def _browser(row: BrowserSession, is_current: bool) -> Browser:
 
 
 def name_of(agent: str) -> str:
-    """Return the name of a ``User-Agent``, such as "Firefox on Linux"."""
     browser = next((name for mark, name in BROWSERS if f"{mark}/" in agent), "")
     system = next((name for mark, name in SYSTEMS if mark in agent), "")
     return f"{browser or 'A browser'} on {system}" if system else browser or "An unknown browser"

@@ -25,21 +25,21 @@ class MailFailed(Exception):
 
 
 class NameTaken(Exception):
-    """User name taken since the sign-up."""
+    """Error: another account has taken the user name since the sign-up."""
 
 
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
-    """E-mail a confirmation link to an unsaved user. link_of: function from token to URL.
+    """E-mail a confirmation link to an unsaved user.
 
-    The caller cannot tell whether the address has an account, which gets another e-mail, or has reached its daily
-    limit. Raise :class:`MailFailed`.
+    link_of: function from token to URL. Callers do not learn whether the address has an account, which gets another
+    e-mail, or has reached its daily limit. Raise :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.count_email(email):
         return
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:
-        # Sent to the stored address: the submitted one may have look-alike letters.
+        # Send to the address in the database: the submitted address may contain look-alike letters.
         send_template(known.email, "accounts/email_has_account.txt", {"user": known})
         return
     token = secrets.token_urlsafe(32)
@@ -48,7 +48,7 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
         password=user.password, expires_at=Now() + LIFETIME,
     )  # fmt: skip
     try:
-        # The e-mail has no text from the form: strangers could send any text to anyone.
+        # The e-mail contains no text from the form; otherwise strangers could send any text to anyone.
         send_template(email, "accounts/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
@@ -65,18 +65,16 @@ def send_template(email: str, template: str, context: dict[str, object]) -> None
 
 
 def pending(token: str) -> QuerySet[PendingSignUp]:
-    """Return a token's unexpired sign-up."""
     return PendingSignUp.objects.filter(digest=ApiToken.digest_of(token), expires_at__gt=Now())
 
 
 def confirm_sign_up(token: str) -> User | None:
-    """Create the account of a valid token, else return None. Raise :class:`NameTaken`."""
     row = pending(token).first()
     if row is None:
         return None
     try:
         with transaction.atomic():
-            # Locks the address's sign-ups: two links opened at once create one account.
+            # Lock all sign-ups with this e-mail address, so that two links opened at once create one account.
             rows = PendingSignUp.objects.select_for_update().filter(email__iexact=row.email).order_by("digest")
             if row.digest not in {other.digest for other in rows}:
                 return None
@@ -93,5 +91,4 @@ def confirm_sign_up(token: str) -> User | None:
 
 
 def purge() -> int:
-    """Delete expired sign-ups; return their number."""
     return PendingSignUp.objects.filter(expires_at__lte=Now()).delete()[0]

@@ -1,6 +1,6 @@
 """Credentials of callers, for REST views, WebSockets and byte endpoints.
 
-Validity follows the database's clock.
+The database's clock decides whether a credential has expired.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A caller's credential, which sockets keep to check it again.
+    """A caller's credential. Sockets keep it to check later whether it is still valid.
 
-    reference: an API token's id, a JWT's claims as JSON, or a session key. scopes: scopes at sign-in.
+    reference: an API token's id, a JWT's claims as JSON, or a session key. scopes: the caller's scopes at sign-in.
     """
 
     kind: str
@@ -56,12 +56,11 @@ SignedIn = tuple[User, Credential]
 
 
 def find_by_token(key: str) -> SignedIn | None:
-    """Return the user of a valid API token; record its use, to the minute."""
+    """Return the user of a valid API token, and record the minute of its last use."""
     return _token(Q(digest=ApiToken.digest_of(key)))
 
 
 def by_jwt(text: str) -> SignedIn | None:
-    """Return the user of a valid JSON Web Token."""
     try:
         return _jwt(jwt.read_access_token(text))
     except jwt.InvalidJwt:
@@ -69,7 +68,6 @@ def by_jwt(text: str) -> SignedIn | None:
 
 
 def by_session(key: str) -> SignedIn | None:
-    """Return the user of a valid browser session."""
     if not (key.isascii() and key.isalnum()):
         return None
     session = import_module(settings.SESSION_ENGINE).SessionStore(key)
@@ -82,20 +80,21 @@ def by_session(key: str) -> SignedIn | None:
 
 
 def session_credential(user: User, key: str) -> Credential:
-    """Return a browser session's credential, with all scopes of the user."""
+    """Return the credential of a browser session. It has all scopes that the user may have."""
     return Credential(Kind.SESSION, key, tuple(default_scopes(user)))
 
 
 def user_of(credential: Credential) -> User | None:
-    """Return the user, or None if the credential has ended or lacks the scope ``read``."""
+    """Return the credential's user, or None if the credential has ended or lacks the scope ``read``."""
     found = _signed_in_with(credential)
     return found[0] if found else None
 
 
 def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn | None:
-    """Return an ASGI connection's caller with the scope ``read``, by header or cookie.
+    """Return an ASGI connection's caller by header or cookie; the scope ``read`` is required.
 
-    A WebSocket's cookie needs an Origin of this host: other sites' pages send it too.
+    A WebSocket's cookie counts only with an Origin of this host, because browsers send cookies from other sites' pages
+    too.
     """
     if is_websocket and not authorization_of(headers) and not is_same_origin(headers):
         return None
@@ -104,7 +103,7 @@ def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn |
 
 
 def authenticate_headers(headers: Mapping[bytes, bytes]) -> SignedIn | None:
-    """Return the caller by Authorization header or cookie, with any scope."""
+    """Return the caller by Authorization header or cookie, whatever the scopes."""
     kind, key = authorization_of(headers) or ("", "")
     if kind == Kind.TOKEN:
         return find_by_token(key)
@@ -115,7 +114,6 @@ def authenticate_headers(headers: Mapping[bytes, bytes]) -> SignedIn | None:
 
 
 def authorization_of(headers: Mapping[bytes, bytes]) -> tuple[str, str] | None:
-    """Return kind and key of the Authorization header, or None if unknown."""
     keyword, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     kinds: dict[str, str] = {"token": Kind.TOKEN, "bearer": Kind.JWT}
     kind = kinds.get(keyword.lower())
@@ -123,7 +121,7 @@ def authorization_of(headers: Mapping[bytes, bytes]) -> tuple[str, str] | None:
 
 
 def is_known_host(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether the Host header is in ALLOWED_HOSTS, against DNS rebinding."""
+    """Return whether the Host header is in ALLOWED_HOSTS. Prevents DNS rebinding."""
     host = split_domain_port(headers.get(b"host", b"").decode("latin-1"))[0]
     known = validate_host(host, settings.ALLOWED_HOSTS)
     if not known:
@@ -132,14 +130,13 @@ def is_known_host(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether the Origin header matches the Host header."""
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1")
     try:
         parts = urlsplit(origin)
-    except ValueError:  # an unclosed bracket, for example
+    except ValueError:
         return False
-    # A proxy's scheme is unknown here.
+    # The scheme is not compared: behind a TLS proxy, the client's scheme is unknown here.
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
@@ -178,7 +175,7 @@ def _limited(user: User, credential: Credential) -> SignedIn:
 
 
 def _note_use(token: ApiToken) -> None:
-    """Record the token's use, unless that would wait: signing in must not need a write."""
+    """Record the token's use, but skip it if the row is locked: signing in must not wait for a write."""
     rows = ApiToken.objects.filter(pk=token.pk)
     if connection.in_atomic_block:
         rows.update(last_used_at=Now())

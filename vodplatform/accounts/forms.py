@@ -20,7 +20,10 @@ from vodplatform.core.web.throttles import check_sign_in, check_sign_up, count_r
 
 
 class ThrottledForm:
-    """A throttled form. ``retry_after``: seconds, set after too many attempts."""
+    """A form that limits the rate of attempts.
+
+    ``retry_after``: seconds to wait, set after too many attempts.
+    """
 
     retry_after: int | None = None
 
@@ -61,11 +64,11 @@ class SignInForm(CountedSignIn, AuthenticationForm):
 
 
 class AdminSignInForm(CountedSignIn, UnfoldAuthenticationForm):
-    """Sign-in form of the admin (``settings.UNFOLD``)."""
+    pass
 
 
 class PasswordForm(ThrottledForm, PasswordChangeForm):
-    """Password change, throttled against guessing in another person's open browser."""
+    """Form for a password change, throttled against guessing by another person in the user's open browser."""
 
     revoke_tokens = BooleanField(required=False, initial=True)
 
@@ -83,14 +86,10 @@ class PasswordForm(ThrottledForm, PasswordChangeForm):
 
 
 class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
-    """New password after a reset link."""
-
     revoke_tokens = BooleanField(required=False, initial=True)
 
 
 class LostPasswordForm(ThrottledForm, Form):
-    """Request of a reset link, throttled per network."""
-
     email = EmailField(max_length=254)
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
@@ -105,11 +104,11 @@ class LostPasswordForm(ThrottledForm, Form):
 
 
 class SignUpForm(ThrottledForm, UserCreationForm):  # type: ignore[type-arg]
-    """Sign-up form. It asks for an e-mail address only if that must be confirmed."""
+    """Sign-up form. It asks for an e-mail address only if addresses must be confirmed."""
 
     full_name = CharField(max_length=150, required=False, validators=[plain_text])
     email = EmailField(max_length=254)
-    too_many = ""  # error message after too many sign-ups
+    too_many = ""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
@@ -138,7 +137,10 @@ class SignUpForm(ThrottledForm, UserCreationForm):  # type: ignore[type-arg]
 
 
 class ConfirmForm(ThrottledForm, Form):
-    """Password chosen at sign-up, without which a mailbox's owner could confirm another person's sign-up."""
+    """Form for the password chosen at sign-up.
+
+    Without it, the owner of the mailbox could confirm a sign-up that another person made.
+    """
 
     password = CharField(strip=False)
 

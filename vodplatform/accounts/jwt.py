@@ -1,7 +1,7 @@
 """JSON Web Tokens. Only this module uses the JWT packages.
 
 A refresh token can be exchanged once. Times are the database's, because hosts' clocks may be wrong. A changed password
-or a disabled account ends all tokens.
+or a disabled account ends all tokens of the user.
 """
 
 from __future__ import annotations
@@ -26,23 +26,22 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from vodplatform.accounts.models import ApiToken, User
 
 MAX_LENGTH = 4096
-# The package's tables of issued and used refresh tokens.
+# The JWT package's tables of issued and of used refresh tokens.
 PACKAGE_MODELS = (OutstandingToken, BlacklistedToken)
 PASSWORD_CLAIM = "pwd"  # noqa: S105 - a name
 SCOPES_CLAIM = "scopes"
 USER_CLAIM = str(settings.SIMPLE_JWT["USER_ID_CLAIM"])
 
-# :func:`user_of` checks times with the database's clock.
 OPTIONS: Options = {"verify_exp": False, "verify_iat": False, "require": ["exp", "jti", USER_CLAIM]}
 
 
 class InvalidJwt(Exception):
-    """A foreign, changed, expired or used token, or a token of a disabled user."""
+    """Error: the token is foreign, changed, expired or used, or its user is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Claims of an access token, enough to check it again. ``expires_at``: epoch seconds."""
+    """Claims of an access token, stored to check it again later. ``expires_at``: epoch seconds."""
 
     user_id: str
     scopes: tuple[str, ...]
@@ -59,8 +58,6 @@ class Pair:
 
 
 class _Backend(TokenBackend):
-    """Token backend that checks signatures, not times."""
-
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         text = token.decode("latin-1") if isinstance(token, bytes) else str(token)
         if len(text) > MAX_LENGTH:
@@ -75,12 +72,10 @@ _backend = _Backend(str(settings.SIMPLE_JWT["ALGORITHM"]), str(settings.SIMPLE_J
 
 
 class _DatabaseClock(Token):
-    """Token whose expiry is not checked by the host's clock."""
-
     _token_backend = _backend
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Skip the check; :func:`user_of` does it."""
+        """Skip the expiry check; :func:`user_of` does it by the database's clock."""
 
 
 class _Access(_DatabaseClock, AccessToken):
@@ -92,7 +87,7 @@ class _Refresh(_DatabaseClock, RefreshToken):  # type: ignore[misc]
 
 
 def issue(user: User, scopes: Iterable[str]) -> Pair:
-    """Return a new pair. The database stores only a digest of the refresh token."""
+    """Return a new pair of tokens. The database stores only a digest of the refresh token."""
     now: datetime = User.objects.filter(pk=user.pk).annotate(database_now=Now()).values_list("database_now").get()[0]
     refresh = _Refresh()
     refresh.current_time = now
@@ -115,7 +110,7 @@ def issue(user: User, scopes: Iterable[str]) -> Pair:
 
 
 def renew(text: str) -> Pair:
-    """Exchange a refresh token, once, for a new pair. Raise :class:`InvalidJwt`."""
+    """Exchange a refresh token, once, for a new pair of tokens. Raise :class:`InvalidJwt`."""
     try:
         refresh = _Refresh(text)  # type: ignore[arg-type]
     except (TokenError, KeyError) as exc:
@@ -132,7 +127,6 @@ def renew(text: str) -> Pair:
 
 
 def read_access_token(text: str) -> Claims:
-    """Return the claims of a correctly signed access token, without checking times. Raise :class:`InvalidJwt`."""
     try:
         return _claims(_Access(text))  # type: ignore[arg-type]
     except TokenError as exc:
@@ -140,7 +134,7 @@ def read_access_token(text: str) -> Claims:
 
 
 def user_of(claims: Claims) -> User | None:
-    """Return the active user, unless the claims have expired or the password has changed."""
+    """Return the user of the claims, or None if they have expired or the user is disabled or has a new password."""
     rows = User.objects.filter(pk=claims.user_id, is_active=True).annotate(database_now=Now())
     user = rows.first()
     if user is None or user.database_now.timestamp() >= claims.expires_at:
@@ -149,12 +143,11 @@ def user_of(claims: Claims) -> User | None:
 
 
 def password_mark(user: User) -> str:
-    """Return a mark that changes with the password without revealing it."""
+    """Return a digest that changes with the user's password but does not reveal it."""
     return salted_hmac("vodplatform.jwt.password", user.password, algorithm="sha256").hexdigest()[:32]
 
 
 def purge() -> int:
-    """Delete expired refresh tokens; return their number."""
     return OutstandingToken.objects.filter(expires_at__lt=Now()).delete()[1].get("token_blacklist.OutstandingToken", 0)
 
 

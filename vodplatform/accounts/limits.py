@@ -21,7 +21,6 @@ def limits_of_tier(tier: str) -> Limits:
 
 
 def tiers_of_many(user_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Return each user's current tier by the database's clock; default ``free``."""
     tiers: dict[UUID, str] = dict.fromkeys(user_ids, Tier.FREE.value)
     rows = Subscription.objects.current().filter(user__in=list(tiers)).order_by("valid_from", "id")
     tiers.update(rows.values_list("user_id", "tier"))
@@ -41,7 +40,7 @@ def limits_of(user: User) -> Limits:
 
 
 class Plan(TypedDict):
-    """Current tier, its end (None: never) and the following tier (None: no change)."""
+    """A user's current tier, its end (None: never) and the tier that follows (None: no change)."""
 
     tier: str
     valid_until: datetime | None
@@ -49,7 +48,6 @@ class Plan(TypedDict):
 
 
 def plan_of(user: User) -> Plan:
-    """Return the user's current plan by the database's clock."""
     rows = Subscription.objects.filter(user=user).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()))
     periods = list(rows.annotate(has_begun=Q(valid_from__lte=Now())).order_by("valid_from", "id"))
     begun = [row for row in periods if row.has_begun]  # type: ignore[attr-defined]

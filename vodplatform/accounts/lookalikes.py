@@ -1,9 +1,9 @@
-"""Letters and digits that look like ASCII, from Unicode 15.1's confusables.txt.
+"""Letters and digits that look like ASCII characters, from Unicode 15.1's confusables.txt.
 
-Only characters that user names can contain and that NFKC keeps.
+The table is limited to characters that user names can contain and that NFKC does not change.
 """
 
-# ASCII text and its look-alikes.
+# Each ASCII text, and the characters that look like it.
 LOOKALIKES = {
     "'": "\u02b9\u02bb\u02bc\u02bd\u02be\u02c8\u02ca\u02cb\u0374\u144a\u16cc\ua78c",
     ".": "\u06f0\ua4f8",

@@ -19,10 +19,10 @@ logger = logging.getLogger("vodplatform.accounts")
 
 
 def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
-    """E-mail a reset link to the active account of an address, within its daily limit.
+    """E-mail a password reset link to the active account of an address, up to a daily limit.
 
-    link_of: function from encoded user id and token to URL. A thread sends it, because a slower response would reveal
-    the account.
+    link_of: function from encoded user id and token to URL. A thread sends the e-mail, because a slower response would
+    reveal that the account exists.
     """
     email = User.objects.normalize_email(email)
     user = User.objects.filter(email__iexact=email, is_active=True).first()
@@ -30,7 +30,7 @@ def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
         return
     link = link_of(urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user))
     audit.record("password.link_sent", actor=None, target=user)
-    # Sent to the stored address: the submitted one may have look-alike letters.
+    # Send to the address in the database: the submitted address may contain look-alike letters.
     threading.Thread(target=_send, args=(user.email, {"link": link, "username": user.username}), daemon=True).start()
 
 

@@ -23,13 +23,13 @@ from django.db.models.functions import Now
 
 from vodplatform.accounts import names
 
-# Characters that change the reading direction, so that names look alike.
+# Characters that change the reading direction; with them, different names could look alike.
 TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 USERNAME_KEY_LENGTH = 450
 
 
 class Role(models.TextChoices):
-    """Rights in catalogue and moderation; private libraries do not depend on them."""
+    """Role of a user: rights in the catalogue and in moderation. Rights to private libraries do not depend on it."""
 
     ADMIN = "admin"
     MODERATOR = "moderator"
@@ -37,7 +37,7 @@ class Role(models.TextChoices):
 
 
 class Tier(models.TextChoices):
-    """Plan of a user, with limits in ``settings.TIER_LIMITS``."""
+    """Plan of a user. Its limits are in ``settings.TIER_LIMITS``."""
 
     FREE = "free"
     PRO = "pro"
@@ -56,13 +56,10 @@ SCOPE_ORDER = [Scope.READ, Scope.WRITE, Scope.ADMIN]
 
 
 def includes_scope(held: Iterable[str], scope: str) -> bool:
-    """Return whether the held scopes include ``scope``."""
     return any(SCOPE_ORDER.index(Scope(own)) >= SCOPE_ORDER.index(Scope(scope)) for own in held if own in Scope.values)
 
 
 class UserManager(DjangoUserManager["User"]):
-    """Manager whose superusers are admins."""
-
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
     ) -> User:
@@ -70,43 +67,43 @@ class UserManager(DjangoUserManager["User"]):
 
 
 def plain_text(value: str) -> None:
-    """Raise ValidationError for control characters and changes of reading direction."""
+    """Raise ValidationError for text with control characters or with characters that change the reading direction."""
     if any(unicodedata.category(sign) == "Cc" or sign in TURNING_SIGNS for sign in value):
         raise ValidationError("Control characters are not allowed.", code="control_characters")
 
 
 def username_key(username: str) -> str:
-    """Return the unique key of a user name, which ignores case and Unicode form."""
-    # Cut first, because normalising combining marks takes quadratic time.
+    """Return the unique key of a user name. Names that differ only in case or Unicode form have the same key."""
+    # The name is cut first, because normalising combining marks takes quadratic time.
     folded = unicodedata.normalize("NFKC", username[:USERNAME_KEY_LENGTH]).casefold()
     return unicodedata.normalize("NFKC", folded)[:USERNAME_KEY_LENGTH]
 
 
-# Fields that :meth:`User.save` adds to ``update_fields``.
+# Fields that :meth:`User.save` computes from others, and adds to ``update_fields``.
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
 class User(AbstractUser):
-    """A user account. :meth:`save` keeps role and flags consistent."""
+    """A user account. :meth:`save` sets Django's flags by the role."""
 
-    # Not every person has exactly a first and a last name.
+    # Names of people do not always consist of a first and a last name.
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # 301 characters fit two joined names of older versions.
+    # Older versions had two names of 150 characters; joined by a space they have 301.
     full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
-    # URL of an external picture, or path of the stored one.
+    # URL of an external picture, or path of the picture stored here.
     avatar_url = models.URLField(
         max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
     )
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
     username_key = models.CharField(max_length=500, unique=True, editable=False)
-    # Not unique, because older accounts may have look-alike names.
+    # This column is not unique, because older accounts may have look-alike names.
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
-    without_admin_scope = False  # True if signed in by a token without the scope ``admin``
-    may_have_reserved_name = False  # True if an operator chooses the name
+    without_admin_scope = False  # True if the user signed in by a token without the scope ``admin``
+    may_have_reserved_name = False  # True if an operator chooses the user name
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -116,17 +113,15 @@ class User(AbstractUser):
 
     @property
     def is_admin(self) -> bool:
-        """Return whether the user has all rights; False without the scope ``admin``."""
+        """Return whether the user has all rights. False if signed in by a token without the scope ``admin``."""
         return self.is_active and self.role == Role.ADMIN and not self.without_admin_scope
 
     @property
     def is_moderator(self) -> bool:
-        """Return whether the user may edit the catalogue and moderate."""
         return self.is_active and self.role in (Role.MODERATOR, Role.ADMIN)
 
     @property
     def own_picture(self) -> str:
-        """Return the path of the stored picture, or an empty string."""
         return self.avatar_url if self.avatar_url.startswith("/") else ""
 
     def get_full_name(self) -> str:
@@ -137,15 +132,14 @@ class User(AbstractUser):
 
     @property
     def shown_name(self) -> str:
-        """Return the name shown to others, with the user name, because full names are not unique."""
+        """Return the name shown to others: full name and user name, because full names are not unique."""
         has_other = self.full_name and self.full_name != self.username
         return f"{self.full_name} ({self.username})" if has_other else self.username
 
     def clean(self) -> None:
-        """Reject a new user name that is reserved or looks like another one."""
         super().clean()
         if not self.username or "\x00" in self.username:
-            return  # the field rejects NUL, and so do databases
+            return
         if self._renew_key() or self._state.adding:
             self._check_new_name()
 
@@ -166,7 +160,10 @@ class User(AbstractUser):
             raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:
-        """Update username_key; return whether it changed. Keys of old accounts may end with ``#…``."""
+        """Update username_key; return whether it changed.
+
+        Keys of old accounts may end with ``#…``, which does not count as a change.
+        """
         key = username_key(self.username)
         if self.username_key.partition("#")[0] == key:
             return False
@@ -174,7 +171,6 @@ class User(AbstractUser):
         return True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save with matching flags: admins are superusers and staff, moderators are staff."""
         self.is_superuser = self.role == Role.ADMIN
         self.is_staff = self.role in (Role.ADMIN, Role.MODERATOR)
         self._renew_key()
@@ -186,7 +182,6 @@ class User(AbstractUser):
 
 
 def default_scopes(user: User) -> list[str]:
-    """Return all scopes that the user's tokens may have."""
     return list(Scope.values) if user.is_admin else [Scope.READ.value, Scope.WRITE.value]
 
 
@@ -203,12 +198,11 @@ class ProfilePicture(models.Model):
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def current(self) -> SubscriptionQuerySet:
-        """Return the subscriptions valid now, by the database's clock."""
         return self.filter(valid_from__lte=Now()).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()))
 
 
 class Subscription(models.Model):
-    """A tier for a period. Users without a current one are ``free``."""
+    """A subscription: a tier for a period. Users without a current subscription have the tier ``free``."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="subscriptions")
     tier = models.CharField(max_length=16, choices=Tier)
@@ -238,19 +232,18 @@ EXPIRES_SOON = timedelta(days=7)
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def valid(self) -> ApiTokenQuerySet:
-        """Return the unrevoked, unexpired tokens of active users."""
         return self.filter(revoked_at__isnull=True, user__is_active=True).filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
         )
 
     def with_expiry_state(self) -> ApiTokenQuerySet:
-        """Add ``is_expired`` and ``expires_soon`` (within a week), by the database's clock."""
+        """Add to each token ``is_expired`` and ``expires_soon`` (within a week), by the database's clock."""
         soon = Q(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRES_SOON)
         return self.annotate(is_expired=Q(expires_at__lte=Now()), expires_soon=soon)
 
 
 class ApiToken(models.Model):
-    """An API token. Only its SHA-256 is stored; 256 random bits need no slow hash."""
+    """An API token. Only its SHA-256 is stored; a slow hash is unnecessary for 256 random bits."""
 
     PREFIX = "vod_"
 
@@ -280,7 +273,6 @@ class ApiToken(models.Model):
     def issue(
         cls, user: User, *, name: str = "token", scopes: list[str] | None = None, lifetime: timedelta | None = None
     ) -> tuple[ApiToken, str]:
-        """Create a token; return it and its key, which is not stored."""
         key = cls.PREFIX + secrets.token_urlsafe(32)
         row = cls.objects.create(
             user=user,
@@ -294,7 +286,7 @@ class ApiToken(models.Model):
 
 
 class PendingSignUp(models.Model):
-    """A requested account, created when the e-mailed link is opened.
+    """A sign-up, from which an account is created when the e-mailed link is opened.
 
     Only the SHA-256 of the link's token is stored. The user name is not reserved.
     """
@@ -303,7 +295,7 @@ class PendingSignUp(models.Model):
     username = models.CharField(max_length=150)
     full_name = models.CharField(max_length=150, blank=True)
     email = models.EmailField(db_index=True)
-    password = models.CharField(max_length=128)  # hashed password
+    password = models.CharField(max_length=128)
     expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
@@ -311,9 +303,10 @@ class PendingSignUp(models.Model):
 
 
 class WsTicket(models.Model):
-    """Ticket that opens one WebSocket within a minute. Only its SHA-256 is stored.
+    """A ticket that opens one WebSocket within a minute. Only its SHA-256 is stored.
 
-    ``kind`` and ``reference`` identify the credential with which the socket ends.
+    ``kind`` and ``reference`` identify the credential that requested the ticket; the socket closes when that credential
+    ends.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
@@ -327,18 +320,17 @@ class WsTicket(models.Model):
 
 
 class BrowserSession(AbstractBaseSession):
-    """A browser session, also of anonymous visitors."""
+    """A browser session, also of visitors who are not signed in."""
 
-    # No constraint: during an update, hosts with the previous release delete accounts, and a simultaneous sign-in must
-    # not fail.
+    # No database constraint: during an update, hosts with the previous release delete accounts but not these sessions.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )
 
     def __str__(self) -> str:
-        """Return a text without the session key, because the admin shows it."""
+        """Return a text without the session key, which the admin must not show."""
         return f"a browser of {self.user_id}" if self.user_id else "a browser"
 
     @classmethod
     def get_session_store_class(cls) -> Any:
-        return import_module(settings.SESSION_ENGINE).SessionStore  # imported late, because it needs this model
+        return import_module(settings.SESSION_ENGINE).SessionStore

@@ -12,7 +12,7 @@ INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-MAX_LETTERS = 450  # maximum number of compared letters
+MAX_LETTERS = 450  # maximum number of letters of a name that are compared
 # Names of roles, mailboxes (RFC 2142) and groups of people.
 RESERVED = frozenset({
     "abuse", "admin", "administrator", "all", "anonymous", "everybody", "everyone", "guest", "help", "here", "info",
@@ -25,16 +25,16 @@ _PROTOTYPES = str.maketrans(
     | LOOKALIKES_IN_ASCII
     | str.maketrans("\u4e00\u30fc", "--")
 )
-SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "  # prefix in Unicode names, followed by the letter
-# Scripts written together with Latin letters ("Highly Restrictive", Unicode Technical Standard 39, 5.2).
+SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "  # prefix of Unicode character names of small capitals; the letter follows
+# Scripts that names may mix with Latin letters ("Highly Restrictive", Unicode Technical Standard 39, 5.2).
 LATIN_COMPATIBLE_SCRIPTS = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
-_ONE_STROKE = str.maketrans("1l|", "iii")  # characters that resemble "i" in reserved names
+_ONE_STROKE = str.maketrans("1l|", "iii")  # characters that are read as "i" when a name is compared with reserved names
 
 
 def skeleton(name: str) -> str:
     """Return the skeleton of ``name``; names with equal skeletons look alike.
 
-    As in Unicode Technical Standard 39, section 4, but ignoring case, and punctuation at the ends.
+    Follows Unicode Technical Standard 39, section 4, but ignores case, and punctuation at the ends.
     """
     plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", name[:MAX_LETTERS]))
     shown = "".join(map(_without_small_capital, plain)).translate(_PROTOTYPES)
@@ -46,13 +46,12 @@ def skeletons(name: str) -> set[str]:
 
 
 def is_reserved(name: str) -> bool:
-    """Return whether ``name`` looks like a reserved name, ignoring punctuation."""
     plain = "".join(sign for sign in INVISIBLE.sub("", name) if sign.isalnum())
     return any(found.translate(_ONE_STROKE) in _RESERVED for found in skeletons(plain))
 
 
 def mixes_scripts(name: str) -> bool:
-    """Return whether ``name`` mixes scripts that are not written together."""
+    """Return whether ``name`` mixes scripts that must not be mixed, such as Latin and Cyrillic."""
     scripts = {
         re.split("[ -]", unicodedata.name(sign, ""))[0] for sign in name if sign.isalnum() and not sign.isascii()
     }
@@ -67,7 +66,6 @@ def _without_small_capital(sign: str) -> str:
 
 
 def ends_plainly(name: str) -> bool:
-    """Return whether ``name`` begins and ends with a letter or digit."""
     return name == _trimmed(name) != ""
 
 

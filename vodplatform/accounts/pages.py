@@ -65,7 +65,6 @@ class SignInView(LoginView):
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Render ``/admin/login/`` and count its attempts."""
     response = admin.site.login(request)
     context = response.context_data if isinstance(response, TemplateResponse) else None
     return _throttled((context or {}).get("form"), response)
@@ -79,7 +78,7 @@ class SignOutView(LogoutView):
 
 
 class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
-    """Sign-up page. Signs in and redirects to ``next`` or the home page."""
+    """Sign-up page. It signs the new user in and redirects to ``next`` or the home page."""
 
     template_name = "accounts/signup.html"
     form_class = SignUpForm
@@ -105,7 +104,7 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
             with transaction.atomic():
                 user = form.save()
                 audit.record("sign_up", actor=user, target=user)
-        except IntegrityError:  # another sign-up took the name after the check
+        except IntegrityError:
             form.add_error("username", User._meta.get_field("username").error_messages["unique"])
             return self.form_invalid(form)
         login(self.request, user)
@@ -131,7 +130,7 @@ def address_for_others(token: str) -> str:
 
 
 class LostPasswordView(FormView):  # type: ignore[type-arg]
-    """Page that e-mails a password link. Its answer does not reveal accounts."""
+    """Page that e-mails a link to reset the password. Its answer does not reveal whether the account exists."""
 
     template_name = "accounts/lost_password.html"
     form_class = LostPasswordForm
@@ -155,7 +154,10 @@ class LostPasswordView(FormView):  # type: ignore[type-arg]
 
 
 class NewPasswordView(PasswordResetConfirmView):
-    """Page behind the password link. Ends sessions and JWTs, and API tokens if chosen."""
+    """Page behind the link to reset the password.
+
+    It ends the user's sessions and JWTs, and API tokens if the user chooses so.
+    """
 
     template_name = "accounts/new_password.html"
     form_class = NewPasswordForm
@@ -180,7 +182,7 @@ def sign_up_sent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
-    """Create the account for a visitor with both the link and the chosen password."""
+    """Create the account of a visitor with the e-mailed link and the password chosen at sign-up."""
     if not (settings.SIGNUP and settings.SIGNUP_CONFIRM):
         raise Http404
     row = confirmation.pending(token).first()
@@ -199,7 +201,6 @@ def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_POST
 def end_sessions(request: HttpRequest) -> HttpResponse:
-    """End the submitted browser session, or all others if none is given."""
     user = request.user
     if not isinstance(user, User):
         return redirect_to_login("/account")
@@ -213,7 +214,10 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 
 
 class PasswordView(PasswordChangeView):
-    """Password page. Ends other sessions and all JWTs, and API tokens if chosen."""
+    """Page to change the password.
+
+    It ends other sessions and all JWTs, and API tokens if the user chooses so.
+    """
 
     template_name = "accounts/password.html"
     form_class = PasswordForm

@@ -30,12 +30,13 @@ NOT_FOUND = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
-RETRY_SECONDS = 5.0  # seconds after a failed check
-# Spreads the checks of sockets that connected at the same time.
+RETRY_SECONDS = 5.0  # seconds until a failed check of permissions is repeated
+# Random share added to the time between checks, because many sockets may connect at once.
 RECHECK_JITTER = 0.2
 OVERLAP_SECONDS = 0.5
-open_sockets: Counter[str] = Counter()  # open sockets of this process by user id or network
-# Recent messages with their JSON; sockets of a group get the same object (vodplatform/core/web/layers.py).
+# number of open sockets in this process, by user id, or by network for anonymous clients
+open_sockets: Counter[str] = Counter()
+# Recent messages and their JSON text, because all sockets of a group send the same message object.
 _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 
 
@@ -43,11 +44,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     """WebSocket that watches the object of :meth:`snapshot`.
 
     The socket subscribes, sends the snapshot, then newer messages. Each minute it checks permissions and sends a newer
-    snapshot, which replaces lost messages. It keeps the credential behind a ticket and closes when that ends.
+    snapshot, because messages may get lost. It closes when the credential that opened it, or requested its ticket,
+    ends.
 
-    Anonymous clients may watch if :meth:`anonymous_viewer` returns a user. With ``is_silent``, the connection opens
-    once subscribed: a client that then reads the data misses no change.
-
+    With ``is_silent``, the connection opens once subscribed: a client that reads the data afterwards misses no change.
     Sockets over ``settings.SOCKETS_AT_ONCE`` per viewer and process close with :data:`TRY_AGAIN`.
     """
 
@@ -57,10 +57,9 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     group: str = ""
     credential: Credential | None = None
     accepted = False
-    is_counted = False  # True once the throttle has counted the socket
+    is_counted = False  # True once the socket counts towards the rate limit
     watcher = ""
     place = ""
-    # Timers use less memory than sleeping tasks.
     _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
     _is_due_again = False
@@ -70,24 +69,24 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return dict(self.scope["url_route"]["kwargs"])
 
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
-        """Return (group, message with ``revision`` or None), or None if ``user`` may not watch.
+        """Return the group to subscribe to and the first message, or None if ``user`` may not watch.
 
-        May query. user: :class:`User`, or the result of :meth:`anonymous_viewer`.
+        The message has a ``revision``; None sends no message. May query the database. user: :class:`User`, or the
+        result of :meth:`anonymous_viewer`.
         """
         raise NotImplementedError
 
     def anonymous_viewer(self) -> AnonymousUser | None:
-        """Return a user for an anonymous client, or None to refuse it."""
         return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the socket; retry, because the first use of a lost broker connection fails."""
+        """Run the socket. Retry, because the first use of a broken broker connection fails."""
         for _ in range(CONNECT_TRIES):
             try:
                 try:
                     await super().__call__(scope, receive, send)
                 finally:
-                    # Channels does not call disconnect() if the client leaves during a message.
+                    # Channels does not call disconnect() if the client leaves while a message is handled.
                     self.on_leave()
                 return
             except (RedisError, DatabaseError, OSError) as exc:
@@ -112,7 +111,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await self._refuse(TRY_AGAIN)
             return
         await self._follow(found[0])
-        # The second check catches changes before the subscription.
+        # Check again, because the object may have changed before the subscription took effect.
         found = await self._look()
         if found is None:
             return
@@ -123,15 +122,13 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self._check_later(RECHECK_SECONDS)
 
     def _reserve_slot(self) -> bool:
-        """Reserve a socket slot for this viewer; return False at the limit."""
         if open_sockets[self.watcher] >= settings.SOCKETS_AT_ONCE:
             return False
-        self.place = self.watcher  # stored, because a later check may change the viewer
+        self.place = self.watcher
         open_sockets[self.place] += 1
         return True
 
     def on_leave(self) -> None:
-        """Release a closed socket's slot, timer and check. May be called twice."""
         self._leave_place()
         if self._timer:
             self._timer.cancel()
@@ -166,22 +163,21 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Ignore messages of clients."""
+        pass
 
     async def watch_gone(self, event: dict[str, Any]) -> None:
-        """Close the socket of a deleted object."""
         await self.close(NOT_FOUND)
 
     async def watch_recheck(self, event: dict[str, Any]) -> None:
-        """Check now, because permissions have changed."""
+        """Check permissions now, because they have changed."""
         if self._checker is not None:
-            self._is_due_again = True  # the running check may have read old permissions
+            self._is_due_again = True  # check again afterwards: the check that runs may have read the old permissions
         elif self._timer is not None:
             self._timer.cancel()
             self._begin_check()
 
     async def watch_late(self, event: dict[str, Any]) -> None:
-        """Close a slow client's socket after dropped messages; it reconnects and gets a snapshot."""
+        """Close a slow client's socket, because messages were dropped. The client reconnects and gets a snapshot."""
         await self.close(TRY_AGAIN)
 
     async def watch_message(self, event: dict[str, Any]) -> None:
@@ -190,7 +186,6 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
     @classmethod
     async def encode_json(cls, content: Any) -> str:
-        """Return the message as JSON, encoded once for all sockets of this process."""
         for known, text in _encoded:
             if known is content:
                 return text
@@ -203,7 +198,6 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json(message)
 
     async def _look(self) -> tuple[str, dict[str, Any] | None] | None:
-        """Check the viewer; return the snapshot, or close the socket and return None."""
         user = await self._who() or self._stranger()
         if user is None:
             await self._refuse(NOT_SIGNED_IN)
@@ -230,7 +224,6 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return found
 
     async def _who(self) -> User | None:
-        """Return the viewer, or None if not or no longer signed in."""
         if self.credential is not None:
             return await current_user(self.credential)
         found = await sign_in(self.scope)
@@ -240,7 +233,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return user
 
     def _stranger(self) -> AnonymousUser | None:
-        """Return the user for a client without any credential, even an invalid one."""
+        """Return the anonymous user for a client that sent no credential, not even an invalid one."""
         headers = headers_of(self.scope)
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         has_shown_something = self.credential is not None or b"authorization" in headers or "ticket" in query
@@ -249,7 +242,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     async def _follow(self, group: str) -> None:
         """Move the subscription to ``group``, which depends on the viewer's permissions.
 
-        The subscriptions overlap briefly, because each message is sent to the groups one after the other; it may arrive
+        Messages are sent to one group after the other. So both subscriptions overlap briefly, and a message may arrive
         twice.
         """
         if group == self.group:
@@ -268,12 +261,11 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self._checker = asyncio.create_task(self._check())
 
     async def _check(self) -> None:
-        """Check again and schedule the next check, soon after a failure."""
         wait = RECHECK_SECONDS
         try:
             if not await self._recheck():
                 return
-        except (DatabaseError, RedisError, OSError) as exc:  # the next check tries again
+        except (DatabaseError, RedisError, OSError) as exc:
             logger.warning("socket", extra={"data": {"exception": repr(exc)}})
             wait = RETRY_SECONDS
         self._checker = None
@@ -284,7 +276,6 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             self._check_later(wait)
 
     async def _recheck(self) -> bool:
-        """Return whether the viewer may still watch; send a missed change."""
         found = await self._look()
         if found is None:
             return False

@@ -21,12 +21,10 @@ from vodplatform.core.web.throttles import check_sign_in
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the client's IP address."""
     return request.META.get("REMOTE_ADDR") or ""
 
 
 def check_credentials(request: HttpRequest, username: str, password: str) -> User:
-    """Count the attempt; return the user. Raise ``throttled`` or ``bad_credentials``."""
     check_sign_in(username, client_address(request))
     user = check_password(request, username=username, password=password)
     if not isinstance(user, User):
@@ -36,9 +34,9 @@ def check_credentials(request: HttpRequest, username: str, password: str) -> Use
 
 
 def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
-    """Return the requested scopes of a new credential, or all that the user may have.
+    """Return the requested scopes of a new credential; by default all that the user may have.
 
-    Raise ``forbidden`` for ``admin`` if the user lacks that scope.
+    Raise ``forbidden`` if the user may not have the scope ``admin``.
     """
     if wanted is not None and Scope.ADMIN in wanted and not user.is_admin:
         raise DomainError("forbidden", "Only an admin's token can have the scope 'admin'.")
@@ -47,8 +45,7 @@ def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
 
 @transaction.atomic
 def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta | None) -> tuple[ApiToken, str]:
-    """Create an API token; return it and its key. Raise ``token_limit``."""
-    _locked(user.pk)  # makes concurrent requests count each other's tokens
+    _locked(user.pk)  # the lock lets each of several concurrent requests count the others' tokens
     if ApiToken.objects.valid().filter(user=user).count() >= settings.TOKENS_PER_USER:
         raise DomainError("token_limit", limit=settings.TOKENS_PER_USER)
     row, key = ApiToken.issue(user, name=name, scopes=scopes, lifetime=lifetime)
@@ -58,7 +55,7 @@ def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta
 
 @transaction.atomic
 def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
-    """Revoke tokens; return the number of those still valid."""
+    """Revoke tokens; return how many were not revoked before."""
     count = 0
     for token in tokens:
         if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now()):
@@ -69,7 +66,6 @@ def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
 
 @transaction.atomic
 def issue_jwt(user: User, scopes: list[str]) -> jwt.Pair:
-    """Return a new JWT pair and audit the sign-in."""
     pair = jwt.issue(user, scopes)
     audit.record("sign_in", actor=user, target=user, by="jwt")
     return pair
@@ -81,7 +77,7 @@ def grant_subscription(
 ) -> Subscription:
     """Grant a tier from ``begins`` (None: now, by the database's clock) to ``until`` (None: no end).
 
-    Overlapping periods are shortened or deleted. Raise ``invalid`` if the period ends before it begins.
+    Overlapping subscriptions are shortened or deleted. Raise ``invalid`` if the period ends before it begins.
     """
     now = _locked(user.pk)
     start = max(begins or now, now)
@@ -97,9 +93,9 @@ def grant_subscription(
 
 @transaction.atomic
 def extend_subscription(subscription: Subscription, duration: timedelta, by: User | None) -> Subscription:
-    """Extend a current or future period; shorten those that it then overlaps.
+    """Extend a current or future subscription, and shorten others that it then overlaps.
 
-    Raise ``subscription_over`` if it has ended or has no end.
+    Raise ``subscription_over`` if the subscription has ended or has no end.
     """
     now = _locked(subscription.user_id)
     row = Subscription.objects.filter(pk=subscription.pk, valid_until__gt=now).first()
@@ -115,7 +111,6 @@ def extend_subscription(subscription: Subscription, duration: timedelta, by: Use
 
 @transaction.atomic
 def revoke_subscription(subscription: Subscription, by: User | None) -> None:
-    """End a period now, or delete a future one. Raise ``subscription_over`` if it has ended."""
     now = _locked(subscription.user_id)
     still = Q(valid_until__isnull=True) | Q(valid_until__gt=now)
     row = Subscription.objects.filter(still, pk=subscription.pk).first()
@@ -126,7 +121,6 @@ def revoke_subscription(subscription: Subscription, by: User | None) -> None:
 
 
 def purge() -> int:
-    """Delete expired tickets, refresh tokens and sign-ups; return their number."""
     return tickets.purge() + jwt.purge() + confirmation.purge()
 
 
@@ -136,7 +130,6 @@ def database_now(user: User) -> datetime:
 
 
 def _locked(user_id: UUID) -> datetime:
-    """Lock the user's row; return the database's time."""
     rows = User.objects.select_for_update(no_key=True).filter(pk=user_id).annotate(database_now=Now())
     now: datetime = rows.values_list("database_now", flat=True).get()
     return now

@@ -1,4 +1,4 @@
-"""WebSocket tickets, because browsers cannot send an Authorization header and URLs get logged."""
+"""Tickets that open WebSockets: browsers cannot send an Authorization header with them, and URLs get logged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ LIFETIME = timedelta(seconds=60)
 
 
 def issue(user: User, credential: Credential) -> tuple[str, datetime]:
-    """Return a single-use ticket for ``credential``, and its expiry time."""
     WsTicket.objects.filter(user=user, expires_at__lt=Now()).delete()
     text = secrets.token_urlsafe(32)
     row = WsTicket.objects.create(
@@ -29,7 +28,7 @@ def issue(user: User, credential: Credential) -> tuple[str, datetime]:
 
 
 def redeem(text: str) -> Credential | None:
-    """Use up a ticket; return its credential, or None if it is invalid."""
+    """Use up a ticket; return the credential that requested it, or None if the ticket is invalid."""
     rows = WsTicket.objects.filter(digest=ApiToken.digest_of(text))
     row = rows.filter(expires_at__gt=Now()).first()
     if row is None or rows.delete()[0] != 1:
@@ -38,5 +37,4 @@ def redeem(text: str) -> Credential | None:
 
 
 def purge() -> int:
-    """Delete expired tickets; return their number."""
     return WsTicket.objects.filter(expires_at__lt=Now()).delete()[0]

@@ -24,16 +24,16 @@ M = TypeVar("M", bound=Model)
 
 
 class FieldlessMetadata(SimpleMetadata):
-    """OPTIONS metadata without fields, which the OpenAPI document has."""
+    """Metadata for OPTIONS requests, without fields: the OpenAPI document describes them."""
 
     def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
         return {}
 
 
 class CanReadCatalogue(BasePermission):
-    """Permission to read anonymously while the catalogue is public.
+    """Permission to read without sign-in while the catalogue is public.
 
-    Used with IsAuthenticatedOrReadOnly, from which the OpenAPI document is generated.
+    Views add IsAuthenticatedOrReadOnly, from which the OpenAPI document is generated.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -41,24 +41,23 @@ class CanReadCatalogue(BasePermission):
 
 
 class ApiViewSet(GenericViewSet[M]):
-    """Calls on one kind of resource.
+    """Base class of API viewsets for one kind of resource.
 
-    ``get_queryset`` returns the visible rows; others answer 404 with the type ``missing``. Forbidden changes of visible
-    rows answer 403 ``forbidden``.
+    ``get_queryset`` returns the rows visible to the caller. Other rows answer 404 with the error type ``missing``.
+    Forbidden changes of visible rows answer 403 ``forbidden``.
     """
 
     metadata_class = FieldlessMetadata
-    missing = "not_found"  # error type of a missing object
+    missing = "not_found"  # error type if the object does not exist
     throttle_scope: str | None = BY_METHOD
-    token_scope: Scope | None = None  # scope that a token needs; None: depends on the HTTP method
+    token_scope: Scope | None = None  # scope that a token needs; None: read or write by the HTTP method
 
     @property
     def user(self) -> User:
-        """The caller; only for views that require sign-in."""
+        """The caller. Use it only in views that require sign-in."""
         return cast(User, self.request.user)
 
     def get_object(self) -> M:
-        """Return the URL's object. Raise ``DomainError`` of the type ``missing``."""
         key = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
         found = self.get_queryset().filter(**{self.lookup_field: key}).first()
         if found is None:
@@ -66,14 +65,12 @@ class ApiViewSet(GenericViewSet[M]):
         return found
 
     def get_object_to_change(self) -> M:
-        """Return the URL's object. Raise ``forbidden`` if the caller may not change it."""
         found = self.get_object()
         if not found.can_change(self.user):  # type: ignore[attr-defined]
             raise DomainError("forbidden")
         return found
 
     def read_body(self, form: type[Serializer[Any]]) -> dict[str, Any]:
-        """Return the body validated by ``form``. Raise ``ValidationError``."""
         filled = form(data=self.request.data)
         filled.is_valid(raise_exception=True)
         return cast(dict[str, Any], filled.validated_data)
@@ -82,15 +79,17 @@ class ApiViewSet(GenericViewSet[M]):
         self, form: type[Serializer[Any]], answers: Callable[[], Iterable[Mapping[str, Any]]], *,
         alternatives: Sequence[str] = (), **options: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """Return the body of a PATCH or PUT, validated by ``form``.
+        """Return the body of a PATCH or PUT, validated by the serializer ``form``.
 
-        answers: returns the object's API representations; called only for fields that the form does not accept.
-        alternatives: mutually exclusive fields; if all are sent, unchanged ones are dropped. options: arguments of
-        ``form``. Raise ``ValidationError``, and ``invalid`` for a new value of a read-only field.
+        - answers: function that returns the object's API representations; called only for fields that the form lacks.
+        - alternatives: mutually exclusive fields. If the body has them all, unchanged ones are dropped.
+        - options: arguments of ``form``.
+
+        Raise ``ValidationError``, and ``invalid`` for a new value of a read-only field.
         """
         data = self.request.data
         filled = form(data=data, **options)
-        if type(data) is dict:  # JSON values have types
+        if type(data) is dict:
             others = {name: value for name, value in data.items() if name not in filled.fields}
             are_all_sent = bool(alternatives) and all(name in data for name in alternatives)
             if others or are_all_sent:
@@ -103,5 +102,5 @@ class ApiViewSet(GenericViewSet[M]):
         return cast(dict[str, Any], filled.validated_data)
 
     def read_query(self, form: type[Serializer[Any]]) -> dict[str, Any]:
-        """Return the validated query parameters; empty ones count as missing."""
+        """Return the validated query parameters; an empty parameter counts as missing."""
         return validate_query(form, self.request.query_params)

@@ -1,4 +1,4 @@
-"""The audit log and the processes in the admin, and its base classes."""
+"""The audit log and the processes in the admin, and base classes of all admin pages."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from vodplatform.core.models import AuditEntry, RunningProcess
 from vodplatform.core.records import audit, process_registry
 
 MAX_REFUSALS = 10
-# Lookups allowed in a list's address.
+# Field lookups that the URL of an admin list may contain.
 LOOKUPS = frozenset({"exact", "isnull", "in", "gt", "gte", "lt", "lte", "date", "year", "month", "day"})
 MAX_SEARCH_LETTERS, MAX_SEARCH_WORDS = 200, 10
 
 
 class ModelAdmin(UnfoldModelAdmin):
-    """The base of every ModelAdmin; it limits the queries of a list's address.
+    """The base of every ModelAdmin. It limits the lookups in the URL of an admin list.
 
-    SQLite runs regular expressions in this process, where ``(a+)+$`` blocks for minutes.
+    Regular expressions are refused: SQLite runs them in this process, where ``(a+)+$`` blocks for minutes.
     """
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
@@ -50,7 +50,7 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
         try:
             field = model._meta.pk if part == "pk" else model._meta.get_field(part)
         except FieldDoesNotExist:
-            # A name without a field is a custom filter, or Django refuses it.
+            # A name without a model field is a custom filter; otherwise Django refuses it.
             return index == 0 or LOOKUPS.issuperset(parts[index:])
         if field is None or not field.is_relation or field.related_model is None:
             return LOOKUPS.issuperset(parts[index + 1 :])
@@ -59,12 +59,9 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
 
 
 class AuditedModelAdmin(ModelAdmin):
-    """A ModelAdmin that writes additions, changes and deletions to the audit log."""
-
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, Any]]:
-        # Django's own message holds labels, which may change.
         names = list(form.changed_data)
         for formset in formsets or ():
             kind = formset.model._meta.model_name
@@ -80,7 +77,6 @@ class AuditedModelAdmin(ModelAdmin):
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         names = list(dict.fromkeys(getattr(request, "audited_fields", ())))
-        # Saving without a change is not recorded in the audit log.
         if names or isinstance(message, str):
             note = {"note": message} if isinstance(message, str) else {"fields": names}
             audit.record(f"{obj._meta.model_name}.changed", actor=request.user, target=obj, by="admin", **note)
@@ -105,7 +101,6 @@ class ReadOnlyMixin:
 
 class ReadOnlyAdminWithActions(ReadOnlyMixin, ModelAdmin):
     def each(self, request: HttpRequest, rows: Iterable[Any], do: Callable[[Any], object], done: str) -> None:
-        """Apply ``do`` to each row; show the successes and refusals."""
         count, refused = 0, []
         for row in rows:
             try:

@@ -12,6 +12,6 @@ class BaseConfig(AppConfig):
         from vodplatform.core import sentry
 
         sentry.start()
-        # Loaded modules stay: exempt them from garbage collection.
+        # Exempt loaded modules from garbage collection; they are never freed.
         gc.freeze()
         gc.enable()

@@ -1,4 +1,4 @@
-"""The error body, the error types, and the exception handler."""
+"""The JSON body of errors, all error types, and the API's exception handler."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ logger = logging.getLogger("vodplatform.error")
 
 @dataclass(frozen=True, slots=True)
 class ErrorType:
-    """A stable error name with its HTTP status, usual sentence and advice to the client."""
+    """An error type: permanent name, HTTP status, default sentence, and advice to the client."""
 
     name: str
     status: int
@@ -182,9 +182,10 @@ ERROR_TYPES = _types(
 
 
 class DomainError(Exception):
-    """A refusal that the caller can act on.
+    """A refused request; the caller can act on the reason.
 
-    type: key of :data:`ERROR_TYPES`. message: replaces the type's sentence. extra: further fields of the body.
+    type: key of :data:`ERROR_TYPES`. message: replaces the type's default sentence. extra: further fields of the error
+    body.
     """
 
     def __init__(self, type: str, message: str = "", /, **extra: Any) -> None:
@@ -195,7 +196,6 @@ class DomainError(Exception):
 
 
 def error_body(type: str, message: str = "", /, *, code: int | None = None, **extra: Any) -> dict[str, Any]:
-    """Return the error body (contract section 0)."""
     kind = ERROR_TYPES[type]
     return {
         "ok": False,
@@ -231,7 +231,7 @@ def database_refusal(exc: BaseException | None) -> DomainError | None:
 
 
 def is_disk_full(exc: BaseException | None) -> bool:
-    """Return whether SQLite's disk is full; SQLite may call it an input/output error."""
+    """Return whether SQLite's disk is full. SQLite may report that as an input/output error."""
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
         return shutil.disk_usage(settings.DATA_DIR).free < FULL_BYTES
@@ -239,12 +239,12 @@ def is_disk_full(exc: BaseException | None) -> bool:
 
 
 DATABASE_AWAY = "The database does not answer. Retry in a moment."
-FULL_BYTES = 1024**2  # free bytes below which a disk counts as full
+FULL_BYTES = 1024**2  # a disk with fewer free bytes counts as full
 RETRY_SECONDS = 5
-# PostgreSQL's SQLSTATEs.
+# PostgreSQL's error codes (SQLSTATE).
 IDLE_IN_TRANSACTION, DISK_FULL = "25P03", "53100"
 MAX_ERRORS = 20
-MAX_SENTENCE = 300  # maximum letters of a sentence or field name
+MAX_SENTENCE = 300  # maximum characters of an error's sentence or field name
 
 _BY_STATUS = {
     400: "bad_request",
@@ -262,10 +262,9 @@ _BY_STATUS = {
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
-    """Turn any exception of an API view into the error body."""
     headers: dict[str, str] = {}
     if request := context.get("request"):
-        # Errors are JSON, even if the view answers YAML or HTML.
+        # Errors are JSON even if the view normally answers YAML or HTML.
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
@@ -284,7 +283,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     elif isinstance(exc, SuspiciousOperation):
         body = error_body("bad_request")
     elif isinstance(exc, ObjectDoesNotExist):
-        # Another request deleted the object between two statements.
         body = error_body("not_found")
     elif isinstance(exc, exceptions.APIException):
         name = _BY_STATUS.get(exc.status_code, "bad_request")
@@ -312,7 +310,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
 
 
 def _truncate_details(detail: Any) -> dict[str, Any]:
-    """Return the first 20 validation errors, shortened, and how many there are."""
     count = _count(detail)
     found = {"errors": _first(detail, [MAX_ERRORS])}
     return found if count <= MAX_ERRORS else {**found, "errors_count": count}

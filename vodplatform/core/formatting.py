@@ -1,20 +1,20 @@
-"""Numbers formatted for people, as in static/js/base/format.js."""
+"""Numbers formatted for people. static/js/base/format.js formats them the same."""
 
 from __future__ import annotations
 
 from math import floor
 
-TINY = 1e-6  # added before rounding down, so that 100 * 0.29 counts as 29
+TINY = 1e-6  # added before rounding down, so that 100 * 0.29 (28.999…) counts as 29
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def clock(seconds: float) -> str:
-    """Return a position, rounded down: ``6:20``, ``1:02:05``."""
+    """Return a position in a video, rounded down: ``6:20``, ``1:02:05``."""
     return _clock(floor(seconds + TINY))
 
 
 def duration(seconds: float) -> str:
-    """Return a length, rounded to the nearest second: ``6:20``."""
+    """Return a video's length, rounded to the nearest second: ``6:20``."""
     whole = _nearest(abs(seconds))
     return _clock(-whole if seconds < 0 else whole)
 
@@ -35,7 +35,7 @@ def percent(value: float) -> str:
 
 
 def size(count: float) -> str:
-    """Return a measured size: ``412 MiB``, ``5.0 GiB``."""
+    """Return a measured file size: ``412 MiB``, ``5.0 GiB``."""
     unit = 0
     while count >= 1023.5 and unit < len(UNITS) - 1:
         count /= 1024
@@ -45,7 +45,6 @@ def size(count: float) -> str:
 
 
 def limit_size(count: float) -> str:
-    """Return a configured size: ``5 GiB``."""
     return size(count).replace(".0 ", " ")
 
 

@@ -32,7 +32,7 @@ class JsonFormatter(BaseJsonFormatter):
             "{asctime}{levelname}{name}{message}{request_id}{user}{job}",
             style="{",
             rename_fields={"asctime": "at", "levelname": "level", "name": "logger", "message": "event"},
-            # Django adds the request to some records; its text has the query.
+            # Django adds the request to some records. Its text contains the query string, which may hold secrets.
             reserved_attrs=[*RESERVED_ATTRS, "request", "status_code"],
             static_fields={"host": socket.gethostname(), "version": version, "commit": commit},
         )
@@ -52,17 +52,16 @@ SECRETS = re.compile(
     r"|(?P<field>\b(?:sig|signature|security-token|grant|ticket|password|sessionid|link-[\w-]{1,64}|csrftoken"
     r"|csrfmiddlewaretoken)=)[^&;\s\"'\\]+"
     r"|(?P<address>/media/(?:hls|renditions)/)[0-9a-f]{1,12}\.[A-Za-z0-9_=-]+"
-    # Links that grant access; Django logs the paths of refused requests.
+    # Paths of links that grant access; Django logs the paths of refused requests.
     r"|(?P<link>/(?:r|signup/confirm|login/new-password/[^/\s]{1,200})/)[A-Za-z0-9_-]{20,}"
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,
 )
-# Every text that SECRETS changes has one of these; checking first is 40 times faster.
+# Substrings: every text that SECRETS changes contains one. Testing for them first is 40 times faster.
 HINTS = ("=", "://", "/media/", "/r/", "/signup/", "/login/", "vod_", "eyj", "token ", "bearer ", "basic ")
 
 
 def without_secrets(text: str) -> str:
-    """Return ``text`` without tokens, tickets, signatures and passwords."""
     lower = text.lower()
     if not any(hint in lower for hint in HINTS):
         return text
@@ -71,14 +70,14 @@ def without_secrets(text: str) -> str:
 
 def event(name: str, *, level: int = logging.INFO, **data: object) -> None:
     if _events.isEnabledFor(level):
-        # info() would look up the calling line, half of its cost.
+        # info() would look up the calling source line, which takes half of its time.
         record = logging.LogRecord(_events.name, level, "", 0, name, None, None)
         record.data = data
         _events.handle(record)
 
 
 class RateLimitedLogger:
-    """A logger for frequent faults: one line in ``seconds``, with their number."""
+    """A logger for frequent faults. It writes at most one line in ``seconds``, with the number of faults."""
 
     def __init__(self, logger: logging.Logger, event: str, seconds: float = 10.0) -> None:
         self._logger = logger

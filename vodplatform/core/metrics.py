@@ -1,6 +1,6 @@
-"""Metrics that processes count; vodplatform/site/metrics.py has those read from rows.
+"""Metrics that processes count themselves; vodplatform/site/metrics.py has those read from the database.
 
-With ``PROMETHEUS_MULTIPROC_DIR`` each process writes its numbers to files, which a scrape adds up.
+With ``PROMETHEUS_MULTIPROC_DIR`` each process writes its numbers to files, and a scrape adds them up.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pathlib import Path
 import psutil
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# Bytes reserved for each file; a series of a histogram takes 3 KB.
+# Disk space in bytes that each metrics file reserves. A histogram with one set of labels takes 3 KB.
 FILE_BYTES = {"histogram": 2 << 20, "counter": 128 << 10, "gauge_livesum": 64 << 10}
 FILE = re.compile(r"(?P<kind>histogram|counter|gauge_livesum)_(?P<pid>[0-9]+)\.db")
-CLOCK_SECONDS = 2.0  # maximum difference between a process's start and its file's time
+CLOCK_SECONDS = 2.0  # maximum difference between a process's start and the creation of its metrics file
 logger = logging.getLogger("vodplatform.site.metrics")
 
 
 def _reserve_space() -> None:
-    """Reserve the disk space of this process's files, or disable them.
+    """Reserve the disk space of this process's metrics files, or disable the files.
 
-    On a full disk, an unreserved page of a mapped file would end the process by SIGBUS.
+    Writing to an unreserved page of a mapped file on a full disk would end the process by SIGBUS.
     """
     folder = os.environ.get(VARIABLE)
     if not folder:
@@ -42,7 +42,7 @@ def _reserve_space() -> None:
         del os.environ[VARIABLE]
 
 
-# prometheus_client decides on import whether it uses files.
+# Must run before the import: prometheus_client then decides whether it uses files.
 _reserve_space()
 
 import prometheus_client  # noqa: E402
@@ -52,17 +52,17 @@ from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 REGISTRY = CollectorRegistry()
-# Bucket limits of the histograms, seconds.
+# Upper limits of the histograms' buckets, in seconds.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOB_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
-# Otherwise each series would have another metric with its creation time.
+# Otherwise prometheus_client adds a second metric with the creation time to each counter and histogram.
 prometheus_client.disable_created_metrics()
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A metric's definition. name: as in the TYPE line of a scrape."""
+    """A metric's definition. name: as in the TYPE line of the scraped text."""
 
     name: str
     type: str
@@ -81,7 +81,6 @@ def define(type: str, name: str, help: str, *labels: str) -> Definition:
 
 
 def counter(name: str, help: str, *labels: str) -> Counter:
-    """Return a counter. name: ends in ``_total``."""
     define("counter", name, help, *labels)
     return Counter(name, help, labels, registry=REGISTRY)
 
@@ -120,18 +119,17 @@ THROTTLED = counter("vod_throttled_total", "Requests refused with 429, by limit.
 IDEMPOTENT_REPLAYS = counter("vod_idempotent_replays_total", "Requests that got the stored first answer.")
 SCRAPE_ERRORS = counter("vod_scrape_errors_total", "Parts of a scrape that could not be read.", "part")
 
-# Other methods share one label, so that clients cannot create series.
+# Methods with their own label. Others share one label, so that clients cannot create any number of metrics.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answered request. route: template that matched, never the path."""
+    """Count an answered request. route: the URL pattern that matched, never the path itself."""
     kind = method if method in METHODS else "other"
     REQUEST_SECONDS.labels(kind, route, f"{status // 100}xx").observe(seconds)
 
 
 def collect() -> Iterable[Metric]:
-    """Return all metrics over all processes, including empty ones."""
     found: dict[str, Metric] = {metric.name: metric for metric in REGISTRY.collect()}
     folder = os.environ.get(VARIABLE)
     if folder:
@@ -139,7 +137,6 @@ def collect() -> Iterable[Metric]:
             metric.samples = []
         with _alone(Path(folder)):
             _merge_ended(Path(folder))
-            # Files may hold metrics that an earlier release defined.
             found |= {metric.name: metric for metric in _merged(Path(folder)) if metric.name in found}
     return found.values()
 
@@ -171,7 +168,6 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _merge_ended(folder: Path) -> None:
-    """Merge the counters of ended processes into one file per kind."""
     ended: dict[str, list[Path]] = defaultdict(list)
     for path in folder.iterdir():
         name = FILE.fullmatch(path.name)
@@ -185,7 +181,7 @@ def _merge_ended(folder: Path) -> None:
 
 
 def _lives(pid: int, path: Path) -> bool:
-    """Return whether the process that wrote ``path`` still runs; its number may be reused."""
+    """Return whether the process that wrote ``path`` still runs. Its process id may have been reused."""
     try:
         return bool(psutil.Process(pid).create_time() <= path.stat().st_mtime + CLOCK_SECONDS)
     except (psutil.NoSuchProcess, FileNotFoundError):
@@ -193,7 +189,6 @@ def _lives(pid: int, path: Path) -> bool:
 
 
 def _add_up(folder: Path, kind: str, paths: list[Path]) -> bool:
-    """Add the metrics files ``paths`` to the file of ended processes; return False on a full disk."""
     kept, new = folder / f"{kind}_ended.db", folder / f"{kind}_ended.new"
     totals: dict[str, float] = defaultdict(float)
     for path in [*paths, *([kept] if kept.exists() else [])]:

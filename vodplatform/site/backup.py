@@ -1,8 +1,7 @@
-"""Backups: one archive of rows and stored files, written under load.
+"""Backups: one archive of rows and stored files, written while the server runs.
 
-The tar archive holds ``manifest.json``, ``rows.jsonl`` (a snapshot of all rows, serialized for SQLite and PostgreSQL)
-and ``media/…`` (the files of the same moment). It omits videos used by reference, files on S3, browser sessions and the
-secret key.
+The tar archive holds ``manifest.json``, ``rows.jsonl`` (all rows at one moment, for SQLite and PostgreSQL) and
+``media/…`` (the stored files). It omits files on S3, videos used by reference, browser sessions and the secret key.
 """
 
 from __future__ import annotations
@@ -40,47 +39,47 @@ from vodplatform.core.files.installation import MARK
 from vodplatform.core.records.former import is_former
 
 FORMAT = 1
-# Errors of file systems that cannot hard-link between two folders.
+# Errors if two folders are on different disks or the file system has no hard links.
 NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 EXCLUDED_MODELS = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
     "accounts.wsticket", "accounts.pendingsignup",
-    # facts about one database and its store
+    # rows about one database and its file store, which a restored copy must not have
     "base.installation", "base.unreferenced", "base.heartbeat",
     "base.runningprocess",
 }  # fmt: skip
 
 
 class ArchiveError(Exception):
-    """An archive that cannot be written or read."""
+    pass
 
 
 def kept_models() -> list[type[Model]]:
-    """Return the archived models, each after those it references."""
     models = serializers.sort_dependencies([(config, None) for config in apps.get_app_configs()])
     return [model for model in models if not model._meta.proxy and model._meta.label_lower not in EXCLUDED_MODELS]
 
 
 class ExactEncoder(DjangoJSONEncoder):
-    """JSON encoder that keeps microseconds."""
+    """JSON encoder that keeps microseconds; Django's cuts times to milliseconds."""
 
     def default(self, o: Any) -> Any:
         return o.isoformat() if isinstance(o, datetime) else super().default(o)
 
 
 def write_archive(target: Path) -> dict[str, int]:
-    """Write the archive (mode 0600); replace ``target`` once complete. Return row counts by model."""
+    """Write the archive with mode 0600; replace ``target`` once complete. Return row counts by model."""
     partial = None
     try:
-        # A random name, so that no symlink can exist under it.
+        # A random name prevents that another user places a symbolic link there.
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         partial = Path(name)
         with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The query above fixed the rows' snapshot. Links keep files that are deleted later.
+                    # The query above fixed the moment of all rows. Hard links keep files that users delete from here
+                    # on.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
@@ -100,7 +99,6 @@ def write_archive(target: Path) -> dict[str, int]:
 
 @contextmanager
 def _folder_for_links() -> Iterator[Path]:
-    """Yield a folder for links to stored files, after deleting those of killed backups."""
     for left in scratch.scratch_root().glob("backup-*"):
         with _locked(left) as is_left:
             if is_left:
@@ -111,7 +109,6 @@ def _folder_for_links() -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Lock the folder for the block. Yield False if it is locked or missing."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -128,9 +125,9 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _hold_media(folder: Path) -> Path:
-    """Hard-link the stored files into ``folder``, so that deletions do not matter. Return the folder to read.
+    """Hard-link the stored files into ``folder``, to keep files that are deleted meanwhile.
 
-    Without hard links, this is the media folder.
+    Return the folder to read: ``folder``, or the media folder if links are impossible.
     """
     root = Path(settings.MEDIA_ROOT)
     try:
@@ -147,7 +144,6 @@ def _hold_media(folder: Path) -> Path:
 
 
 def _stored_files(root: Path) -> Iterator[Path]:
-    """Yield all stored files except previews."""
     for folder, names, files in os.walk(root):
         if Path(folder) == root:
             names[:] = [name for name in names if name != "previews"]
@@ -165,14 +161,14 @@ def _add_media(archive: tarfile.TarFile, root: Path) -> None:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Read one instant of the database during the block, without blocking writers."""
+    """Read one moment of the database in the block, without blocking writers."""
     if connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield
         return
-    # atomic() would be IMMEDIATE here and block all writers.
+    # On SQLite, atomic() would block all writers.
     with connection.cursor() as cursor:
         cursor.execute("BEGIN DEFERRED")
         try:
@@ -182,7 +178,6 @@ def snapshot() -> Iterator[None]:
 
 
 def read_archive(source: Path) -> dict[str, int]:
-    """Fill the empty database and storage, all or nothing. Return row counts by model."""
     try:
         with tarfile.open(source) as archive:
             manifest = json.load(_member(archive, "manifest.json"))
@@ -201,7 +196,7 @@ def read_archive(source: Path) -> dict[str, int]:
             _refuse_unless_empty()
             with transaction.atomic():
                 if connection.vendor == "postgresql":
-                    # Copying files may take an hour without a query.
+                    # PostgreSQL must not end the transaction, because copying files may take an hour without a query.
                     with connection.cursor() as cursor:
                         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
@@ -226,7 +221,7 @@ def read_archive(source: Path) -> dict[str, int]:
 class RowSerializer(jsonl.Serializer):
     """Serializer that refers to rows by id, but to content types and permissions by name.
 
-    Their ids differ between installations.
+    The ids of content types and permissions differ between installations.
     """
 
     def handle_fk_field(self, obj: Model, field: Any) -> None:
@@ -262,7 +257,7 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 def _read_rows(file: IO[bytes]) -> dict[str, int]:
     counts = Counter({model._meta.label_lower: 0 for model in kept_models()})
     for label, lines in _in_batches(file):
-        # Older archives refer to users by name; earlier batches have inserted them.
+        # References to users by name, as in older archives, resolve because earlier batches have inserted the users.
         rows = [row for line in lines for row in serializers.deserialize("jsonl", line)]
         _insert(apps.get_model(label), rows)
         counts[label] += len(rows)
@@ -273,7 +268,6 @@ def _read_rows(file: IO[bytes]) -> dict[str, int]:
 
 
 def _in_batches(file: IO[bytes]) -> Iterator[tuple[str, list[str]]]:
-    """Yield (model label, lines), in file order and in limited batches."""
     label, lines, size = "", list[str](), 0
     for line in file:
         here = str(json.loads(line)["model"])
@@ -287,7 +281,6 @@ def _in_batches(file: IO[bytes]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _insert(model: type[Model], rows: Sequence[DeserializedObject]) -> None:
-    """Insert rows unchanged, without automatic timestamps."""
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     objects = [row.object for row in rows]
     size = connection.ops.bulk_batch_size(fields, objects)
@@ -308,7 +301,7 @@ def _refuse_unless_empty() -> None:
 
 
 def _extract_media(archive: tarfile.TarFile) -> None:
-    # Paths are checked here, because tarfile's check needs Python 3.11.4.
+    # Check paths here, because tarfile's own check needs Python 3.11.4.
     root = Path(settings.MEDIA_ROOT)
     extracted: list[Path] = []
     try:

@@ -26,13 +26,16 @@ from vodplatform.core.web.views import read_only, wants_html
 from vodplatform.site.moderation import open_count
 
 LOOPBACK = ("127.0.0.1", "::1")
-COMPARISONS, VIDEOS, MADE, JOBS, CONCERNS = 6, 5, 3, 4, 4  # maximum number of entries shown
+COMPARISONS, VIDEOS, MADE, JOBS, CONCERNS = 6, 5, 3, 4, 4
 FAILED_SINCE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A video, analysis or challenge. length: a video's duration as text."""
+    """A card of the home page: a video, analysis or challenge.
+
+    length: a video's duration as text.
+    """
 
     title: str
     href: str
@@ -45,8 +48,6 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """A problem that needs the user's attention, with one action."""
-
     icon: str
     tone: str
     title: str
@@ -57,9 +58,10 @@ class Concern:
 
 @read_only
 def home(request: HttpRequest) -> HttpResponse:
-    """Render the home page. ``?part=running``: running work and problems only.
+    """Render the home page.
 
-    Anonymous visitors get the landing page, or the comparison of ``make demo``.
+    ``?part=running`` returns only running work and problems. Anonymous visitors get the landing page, or the comparison
+    of ``make demo``.
     """
     if not wants_html(request):
         links = {"docs": "/api/docs", "schema": "/api/schema", "health": "/health"}
@@ -127,7 +129,6 @@ def _made_by(user: User) -> list[Card]:
 
 
 def _posters_of(videos: Iterable[UUID | None]) -> dict[UUID, str]:
-    """Return existing posters by video id, including the user's private videos."""
     rows = Rendition.objects.filter(video__in=[pk for pk in videos if pk], kind=RenditionKind.POSTER)
     return {
         row.video_id: rendition_url(row, as_shown=row.video.place == VideoScope.CATALOGUE)
@@ -171,7 +172,6 @@ def _mention_concern(name: str, session_id: str, count: int) -> Concern:
 
 
 def _demo_session(request: HttpRequest) -> ComparisonSession | None:
-    """Return the comparison of `make demo` for an anonymous visitor on this machine."""
     if not settings.DEMO_ACCOUNT or request.user.is_authenticated or request.META.get("REMOTE_ADDR") not in LOOPBACK:
         return None
     sessions = ComparisonSession.objects.filter(owner__username=settings.DEMO_ACCOUNT, owner__is_active=True)

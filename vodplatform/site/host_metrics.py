@@ -1,6 +1,6 @@
-"""Periodic tasks of each host: disk reserve, installation check, scratch folders, its own metrics.
+"""Periodic tasks for one host: disk reserve, installation check, scratch folders and metrics.
 
-Each web and worker process runs them, because other hosts cannot see its folders.
+The web and worker processes of each host run them, because other hosts cannot see its folders.
 """
 
 from __future__ import annotations
@@ -40,13 +40,11 @@ _metrics_server: object | None = None
 
 @periodic_task("expire", seconds=3600)
 def delete_expired() -> None:
-    """Run `manage.py expire`, whose output is also in the log."""
     process_registry.delete_gone()
     call_command("expire", stdout=io.StringIO())
 
 
 def run_due_tasks() -> None:
-    """Run the tasks that are due: installation check each minute, cleanup each hour."""
     global _next_watch, _next_clean
     disk.manage_reserve_file()
     now = time.monotonic()
@@ -61,7 +59,7 @@ def run_due_tasks() -> None:
 
 
 def serve_metrics(host: str, port: int) -> None:
-    """Serve this host's ``/metrics``, unless another process does. Failures are logged."""
+    """Serve this host's ``/metrics``, unless another process of the host does. Failures are logged."""
     global _metrics_server
     if _metrics_server is not None:
         return
@@ -75,14 +73,13 @@ def serve_metrics(host: str, port: int) -> None:
 
 
 def delete_unused_scratch() -> int:
-    """Delete unused scratch folders; return their number."""
     removed = scratch.sweep() + remove_older(scratch.scratch_root(), SCRATCH_SECONDS)
     cleanup.sweep_scratch()
     return removed
 
 
 def remove_older(parent: Path, seconds: float) -> int:
-    """Delete folders in ``parent`` unchanged for ``seconds``; return their number.
+    """Delete folders in ``parent`` that have not changed for ``seconds``; return how many.
 
     Folders of job attempts are left to :func:`jobs_app.scratch.sweep`.
     """
@@ -96,7 +93,6 @@ def remove_older(parent: Path, seconds: float) -> int:
 
 
 def start_task_thread() -> None:
-    """Run :func:`run_due_tasks` every few seconds in a daemon thread."""
     threading.Thread(target=_run, name="host", daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""``GET /metrics``: counters of all processes, and gauges of database and machine."""
+"""``GET /metrics``: counters of all processes, and gauges that are read from database and host."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ from vodplatform.core.web.health import database_is_up
 
 logger = logging.getLogger("vodplatform.site.metrics")
 HOUR = timedelta(hours=1)
-# Seconds for all database queries of a scrape; Prometheus waits ten.
+# Maximum seconds for all database queries of one scrape. Prometheus waits ten seconds for the answer.
 DATABASE_SECONDS = 4.0
-SCRAPER = "vod-metrics-token"  # `request.auth` for the metrics token; other schemes set an object
+# value of `request.auth` after authentication by the metrics token; other schemes set an object
+SCRAPER = "vod-metrics-token"
 Values = Iterable[tuple[Definition, tuple[str, ...], float]]
 
 JOBS = define("gauge", "vod_jobs", "Number of jobs.", "kind", "status")
@@ -87,7 +88,10 @@ PROCESS_START = define(
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Metrics read by one function. asks_database: skipped while the database is down."""
+    """Metrics that one function reads.
+
+    asks_database: whether the function needs the database, and is skipped while it is unavailable.
+    """
 
     name: str
     definitions: tuple[Definition, ...]
@@ -200,12 +204,12 @@ COLLECTORS = [
     Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL, HOST_TIME), read_machine, False),
     Collector("process", (BUILD_INFO, PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
-# Collectors about this host; others return the same everywhere.
+# Collectors about this host. The others return the same values on every host.
 HOST_COLLECTORS = [collector for collector in COLLECTORS if not collector.asks_database]
 
 
 class Scrape:
-    """Collector of one scrape. Counters come last, so that they count the scrape's own errors."""
+    """Collector of one scrape. Counters are read last, so that they include errors of this scrape."""
 
     def __init__(self, collectors: Sequence[Collector] | None = None) -> None:
         self.collectors = COLLECTORS if collectors is None else collectors
@@ -229,7 +233,7 @@ class Scrape:
                 raise DatabaseError("the database does not answer")
             with statement_timeout(left):
                 return list(collector.read())
-        except Exception as exc:  # the scrape continues without this part
+        except Exception as exc:
             metrics.SCRAPE_ERRORS.labels(collector.name).inc()
             logger.warning("scrape", extra={"data": {"part": collector.name, "exception": repr(exc)}})
             return []
@@ -241,7 +245,7 @@ class MetricsTokenAuthentication(BaseAuthentication):
         expected = settings.METRICS_TOKEN
         if not expected or keyword.lower() != b"bearer":
             return None
-        # Other bearer tokens may be JWTs, which the next scheme checks.
+        # Another bearer token is not an error here: it may be a JWT, which the next authentication class checks.
         return (AnonymousUser(), SCRAPER) if constant_time_compare(given.strip(), expected.encode()) else None
 
     def authenticate_header(self, request: Request) -> str:
@@ -269,7 +273,7 @@ class MetricsView(APIView):
     throttle_scope = None
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """Ignore the Accept header, in which scrapers name unknown formats."""
+        """Ignore the Accept header, because scrapers ask for formats that are unknown here."""
         return JSONRenderer(), JSONRenderer.media_type
 
     @extend_schema(exclude=True)

@@ -1,4 +1,4 @@
-"""``/moderation``: queue of reported videos and challenges, and decisions about them."""
+"""The page ``/moderation``: reported videos and challenges, and decisions about them."""
 
 from __future__ import annotations
 
@@ -31,21 +31,24 @@ from vodplatform.core.models import AuditEntry
 VIDEO, CHALLENGE = "video", "challenge"
 OPEN, CLOSED = "open", "closed"
 KINDS = (("", "All"), (VIDEO, "Videos"), (CHALLENGE, "Challenges"))
-READ = {OPEN: 1000, CLOSED: 200}  # maximum number of reports read
-SHOWN = 100  # maximum length of the queue
-ENTRIES = 10  # maximum length of an item's history
-# Labels of moderators' audit log entries; others are for admins.
+READ = {OPEN: 1000, CLOSED: 200}  # maximum number of reports read from the database
+SHOWN = 100  # maximum number of items in the moderation queue
+ENTRIES = 10  # maximum number of entries in an item's history
+# Labels of audit log entries that moderators see. Other entries are shown only to admins.
 ACTION_LABELS = {
     "video.hide": "Taken down", "video.publish": "Shown again", "video.reports_settled": "Reports settled",
     "video.delete": "Deleted", "video.restore": "Restored", "challenge.withhold": "Taken down",
     "challenge.release": "Shown again",
 }  # fmt: skip
-NOTHING_WRONG = "Nothing wrong"
+NOTHING_WRONG = "No violation"
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """A report and its outcome. reason: label of a fixed list. text: free text."""
+    """A report and its outcome.
+
+    reason: label that the reporter chose from a list. text: the reporter's own words.
+    """
 
     reporter: str
     reason: str
@@ -60,7 +63,7 @@ class Complaint:
 class ReportedItem:
     """A catalogue video or challenge with its reports, oldest first.
 
-    video: video to play, or None. is_down: True if taken down by a moderator.
+    video: video to play, or None. is_down: whether a moderator has taken the item down.
     """
 
     kind: str
@@ -95,9 +98,10 @@ class ReportedItem:
 @never_cache
 @login_required
 def page(request: HttpRequest) -> HttpResponse:
-    """Render the queue and one item. Parameters: ``state`` (open, closed), ``kind``, ``item``.
+    """Render the moderation queue and one item.
 
-    POST decides about ``item``: ``act`` (dismiss, settle, take_down, restore) and ``reason``.
+    Parameters: ``state`` (open, closed), ``kind``, ``item``. POST decides about ``item``: ``act`` (dismiss, settle,
+    take_down, restore) and ``reason``.
     """
     user = cast(User, request.user)
     if not user.is_moderator:
@@ -131,7 +135,10 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def reported_items(user: User, state: str, kind: str = "") -> list[ReportedItem]:
-    """Return reported items. Open: most reports, then oldest first. Closed: last settled first."""
+    """Return reported items.
+
+    Open items: those with most reports first, then the oldest. Closed items: last settled first.
+    """
     found: dict[str, ReportedItem] = {}
     for one, complaint in [
         *(_video_reports(user, state) if kind != CHALLENGE else ()),
@@ -154,14 +161,13 @@ def reported_items(user: User, state: str, kind: str = "") -> list[ReportedItem]
 
 
 def open_count(user: User) -> int:
-    """Return the number of items with open reports."""
     videos = VideoReport.objects.filter(settled_at=None, video__in=Video.objects.in_catalogue(user))
     others = ChallengeReport.objects.filter(settled_at=None)
     return videos.values("video").distinct().count() + others.values("challenge").distinct().count()
 
 
 def badge(request: HttpRequest) -> str:
-    """Return :func:`open_count` for the admin's side bar, or an empty string."""
+    """Return the number of items with open reports, for the admin's side bar; empty for none."""
     user = request.user
     count = open_count(user) if isinstance(user, User) and user.is_moderator else 0
     return str(count) if count else ""
@@ -186,7 +192,7 @@ def _of_challenges(user: User, state: str) -> Iterable[tuple[ReportedItem, Compl
     ]:
         shown = row.challenge
         starts = [part["start_time"] for part in shown.merge.statement_segments]
-        # Without the answer, because moderators play too.
+        # The statements do not say which one is false, because moderators play too.
         statements = [
             {"text": text, "start": start}
             for text, start in zip(challenges.texts_of(shown.statements), starts, strict=False)
@@ -238,7 +244,6 @@ def _details_of(shown: ReportedItem) -> dict[str, Any]:
 
 
 def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
-    """Apply the submitted decision; return whether the item is settled."""
     kind, _, pk = key.partition(":")
     act, reason = request.POST.get("act", ""), " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
     thing = _thing_of(user, kind, pk)
@@ -275,7 +280,6 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
 
 
 def _thing_of(user: User, kind: str, pk: str) -> Any:
-    """Return the reported item. Raise Http404 if the moderator may not decide about it."""
     rows: Any = {VIDEO: Video.objects.in_catalogue(user), CHALLENGE: Challenge.objects.visible_to(user)}.get(kind)
     try:
         found = rows.filter(pk=UUID(pk)).first() if rows is not None else None

@@ -42,7 +42,7 @@ _http_url = URLValidator(schemes=["http", "https"])
 
 
 def usage_of(user: User) -> dict[str, int]:
-    """Return stored bytes (with unfinished uploads), active jobs and uploads since midnight UTC."""
+    """Return bytes in storage (with unfinished uploads), number of active jobs, and uploads since midnight UTC."""
     return {
         "storage_bytes": quota.storage_bytes(user.pk),
         "jobs_active": Job.objects.filter(owner=user, status__in=ACTIVE).count(),
@@ -134,18 +134,18 @@ class MeViewSet(ApiViewSet[User]):
             ProfileSerializer, lambda: [MeSerializer(user).data], context={"own_picture": user.own_picture}
         )
         if user.own_picture and given.get("avatar_url") == user.own_picture:
-            del given["avatar_url"]  # unchanged value of an earlier response
+            del given["avatar_url"]
         changed = sorted(given)
         picture = _rendered(given["picture"], user) if given.get("picture") else None
         with transaction.atomic():
-            # Serialises the user's concurrent changes.
+            # The lock makes concurrent changes of the same user wait.
             User.objects.select_for_update(no_key=True).get(pk=user.pk)
             if {"picture", "avatar_url"} & set(given):
                 ProfilePicture.objects.filter(user=user).delete()
                 given.setdefault("avatar_url", "")
             if picture:
                 ProfilePicture.objects.create(user=user, **picture)
-                # A new URL, because browsers cache pictures.
+                # Each new picture gets a new URL, because browsers cache pictures.
                 given["avatar_url"] = f"{reverse('picture', args=[user.pk])}?v={secrets.token_hex(4)}"
             given.pop("picture", None)
             for name, value in given.items():
@@ -157,10 +157,6 @@ class MeViewSet(ApiViewSet[User]):
 
 
 def _rendered(content: bytes, user: User) -> dict[str, Any]:
-    """Return the columns of a reduced picture without metadata.
-
-    Raise ``not_a_picture``, ``picture_unreadable``, ``unavailable``.
-    """
     with tempfile.TemporaryDirectory(prefix="picture-", dir=quota.scratch_folder()) as folder:
         source = Path(folder) / "picture"
         source.write_bytes(content)
@@ -170,7 +166,6 @@ def _rendered(content: bytes, user: User) -> dict[str, Any]:
 
 @require_safe
 def picture(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    """Return a user's picture to signed-in users."""
     if not request.user.is_authenticated:
         return error_response("unauthenticated")
     found = ProfilePicture.objects.filter(user=user_id).first()

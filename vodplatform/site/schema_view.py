@@ -1,4 +1,4 @@
-"""The committed OpenAPI document; generating it takes half a second of CPU."""
+"""View of the OpenAPI document in the repository. Generating the document would take half a second of CPU."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from vodplatform.core.errors import DomainError
 
 @lru_cache
 def read_schema(format: str) -> tuple[bytes, str]:
-    """Return docs/openapi.yaml as ``yaml`` or ``json``, and its ETag. `make lint` compares it with the code."""
+    """Return docs/openapi.yaml as ``yaml`` or ``json``, and its ETag.
+
+    `make lint` checks that the document matches the code.
+    """
     content = (settings.BASE_DIR / "docs" / "openapi.yaml").read_bytes()
     if format == "json":
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

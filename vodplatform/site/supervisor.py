@@ -1,6 +1,6 @@
 """A supervisor that starts, restarts and stops child processes, without Django.
 
-The exec shim gives each child its own session, so that Ctrl-C does not reach it, and lets it die with the supervisor.
+The exec shim gives each child its own session, so that Ctrl-C does not reach it, and kills it when the supervisor dies.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ POLL_SECONDS = 0.1
 
 @dataclass(slots=True)
 class Child:
-    """A program to keep running. The next starts once ``is_ready`` returns True."""
+    """A program to keep running.
+
+    is_ready: function that is called until it returns True; only then the next program starts.
+    """
 
     name: str
     argv: Sequence[str]
@@ -55,19 +58,18 @@ class Child:
 
 
 class StartFailed(Exception):
-    """A child that ended or was not ready in time."""
+    """Error: a child process ended, or was not ready in time."""
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runner of ``children``. Use the main thread: children die with the thread that started them."""
+    """Supervisor of ``children``. Use it in the main thread: a child dies with the thread that started it."""
 
     children: list[Child]
     environment: Mapping[str, str]
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """Start each child and wait until it is ready, or raise :class:`StartFailed`."""
         for child in self.children:
             child.start(self.environment)
             deadline = time.monotonic() + child.ready_seconds
@@ -81,7 +83,6 @@ class Supervisor:
                 self.stopping.wait(POLL_SECONDS)
 
     def run(self) -> None:
-        """Restart ended children, with increasing delay, until ``stopping`` is set."""
         while not self.stopping.wait(POLL_SECONDS):
             now = time.monotonic()
             for child in self.children:
@@ -98,7 +99,7 @@ class Supervisor:
                     child.start(self.environment)
 
     def stop(self) -> None:
-        """Stop children, last first: SIGTERM to the leader, then SIGKILL to its group."""
+        """Stop the children, the last first: SIGTERM to the process, then SIGKILL to its group."""
         for child in reversed(self.children):
             if child.is_alive():
                 assert child.process
@@ -107,7 +108,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # Children of a killed worker, which running workers clean up periodically.
+        # Kill what a killed worker has left; a running worker would do it periodically.
         kill_orphans()
 
     @staticmethod

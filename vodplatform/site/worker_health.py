@@ -82,7 +82,6 @@ class ProcessingSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 def check_cdn() -> None:
-    """Raise unless the CDN answers with a status below 500."""
     cdn = settings.CDN
     assert cdn is not None
     request = urllib.request.Request(cdn["base_url"] + "/", method="HEAD")
@@ -105,8 +104,7 @@ FFMPEG = HealthCheck("ffmpeg", ask_ffmpeg)
 
 @lru_cache(maxsize=1)
 def ffmpeg_version() -> str:
-    """Return ffmpeg's version. Raise ``ChildError`` if it does not start."""
-    # `-L` prints the banner to stderr. `-version` prints to stdout, where run_child accepts only JSON.
+    # `-L` prints the banner to stderr. `-version` prints it to stdout, where run_child accepts only JSON.
     said = run_child([ffmpeg_path(), "-nostdin", "-L"], limits=Limits(wall_seconds=DRIVER_SECONDS)).stderr.split()
     if said[:2] != ["ffmpeg", "version"] or len(said) < 3:
         raise ChildError(ChildError.CRASHED, "The configured program is not ffmpeg. Install imageio-ffmpeg again.")
@@ -118,7 +116,7 @@ def ffmpeg_path() -> str:
 
 
 def ffmpeg_use() -> dict[str, Any]:
-    """Return count, CPU (100 is one processor) and resident bytes of all ffmpeg processes."""
+    """Return count, CPU percentage (100 is one processor) and resident bytes of all ffmpeg processes."""
     path, before = ffmpeg_path(), {}
     for process in psutil.process_iter():
         try:

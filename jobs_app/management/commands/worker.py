@@ -16,14 +16,14 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# Time that Dramatiq's master waits for a boot message. Kept tiny: if a worker dies while sending it, the master blocks
-# forever on the dead worker's lock.
+# Time that Dramatiq's master waits for a worker's boot message. It is tiny, because the master waits forever for the
+# lock of a worker that dies while sending.
 BOOT_MILLISECONDS = 10
 
 
 class Command(BaseCommand):
     help = "Run job workers until SIGTERM, for all queues or those of --queues."
-    requires_system_checks = ()  # system checks run at deployment
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         argv = dramatiq_argv(options["processes"], options["queues"], options["threads"], options["memory"])
-        # Workers must find the program from any working directory.
+        # Workers must be able to import the program from any working directory.
         path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
         os.execve(argv[0], argv, {**os.environ, "PYTHONPATH": path})
 
@@ -52,12 +52,11 @@ class Command(BaseCommand):
 def dramatiq_argv(
     processes: int, queues: Collection[str] | None = None, threads: int | None = None, memory: int | None = None
 ) -> list[str]:
-    """Return Dramatiq's command line for the options of `worker`."""
     taken = sorted(queues or settings.JOB_LANES)
     jobs = threads or min(MOST_THREADS, sum(settings.JOB_LANES[name] for name in taken))
     if memory:
         fitting = memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes
-        jobs = max(1, min(jobs, fitting - (len(taken) - 1)))  # the first job of each other queue runs in addition
+        jobs = max(1, min(jobs, fitting - (len(taken) - 1)))
     threads = jobs + spare_threads(taken)
     return [
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),

@@ -39,10 +39,6 @@ def merge(
     clips: Sequence[tuple[Path, str]], target: Path, folder: Path, *, ffmpeg: str | None, threads: int, level: bool,
     tell: ReportProgress,
 ) -> Merged:  # fmt: skip
-    """Join ``clips`` (path, name) into ``target``. folder: place of temporary files.
-
-    Raises :class:`ClipFailed`, OSError.
-    """
     return Merge(clips, target, folder, ffmpeg, threads, level, tell).make()
 
 

@@ -26,7 +26,7 @@ from media_app.av.source import Progress
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.ENOENT, errno.EROFS)
 
-# (decoding time in seconds, packet), in order
+# packets in order, each as (decoding time in seconds, packet)
 Timed: TypeAlias = "Iterator[tuple[float, Packet[Any]]]"
 
 
@@ -37,7 +37,7 @@ def join(
     sound: Callable[[OutputContainer], Timed] | None,
     tell: Progress,
 ) -> None:
-    """Write ``target``. sound: adds the sound track, returns its packets.
+    """Write ``target`` from copied pictures. sound: function that adds a sound track and returns its packets.
 
     Raises :class:`ConversionFailed`, OSError.
     """
@@ -126,7 +126,7 @@ def _packets(survey: Survey) -> Callable[[int], Packet[Any] | None]:
         for packet in packets:
             reached += 1
             if reached == number + 1:
-                # Drop the clip's marks for skipped samples; the merged file has its own.
+                # Drop the clip's marks for samples that players skip; the merged file has its own marks.
                 return Packet(bytes(packet)) if packet.is_discard or packet.has_sidedata("skip_samples") else packet
         return None
 

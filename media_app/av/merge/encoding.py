@@ -14,7 +14,7 @@ from media_app.av.source import Progress, Source
 
 CRF, PRESET = 23, "medium"
 GOP_SECONDS = 2
-MAX_ERRORS = 0.1  # maximum share of undecodable packets
+MAX_ERRORS = 0.1  # maximum share of undecodable packets; ffmpeg fails above it
 BT709 = (("color_primaries", "bt709"), ("color_trc", "bt709"), ("colorspace", "bt709"), ("range", "tv"))
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 
@@ -49,7 +49,6 @@ def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
     steps: list[Filter] = []
     if facts.is_interlaced:
         steps.append(Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))))
-    # Pictures move to the nearest output time.
     held = clip.survey.held_first
     steps.append(Filter("setpts", (f"PTS-STARTPTS+{float(held):.6f}/TB",) if held else ("PTS-STARTPTS",)))
     timed = (("fps", str(shape.fps)), ("eof_action", "pass"))
@@ -60,7 +59,7 @@ def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
     if facts.color_transfer in HDR_TRANSFERS:
         steps += [Filter("scale", size, (("flags", "bicubic"),)), *TO_SDR]
     else:
-        # Players treat unspecified colour matrices as BT.709.
+        # Treat an unspecified colour matrix as BT.709, as players do.
         matrix = MATRICES.get(colours.matrix, "bt709" if colours.matrix == UNSPECIFIED else "auto")
         steps.append(
             Filter("scale", size, (

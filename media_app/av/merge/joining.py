@@ -15,7 +15,7 @@ import av.error
 from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.merge import copying
-from media_app.av.merge.layout import compute_layout
+from media_app.av.merge.layout import get_layout
 from media_app.av.merge.outcome import ClipFailed, Merged, Segment, measure
 from media_app.av.merge.plan import MAX_FPS, Clip, Plan, display_name, plan_merge
 from media_app.av.merge.reading import survey_of, times_of
@@ -25,17 +25,18 @@ from media_app.av.probe import probe
 from media_app.av.recording import CopyReason
 from media_app.av.source import Source
 
-ReportProgress = Callable[[float, str], None]  # callback for percent and message
+ReportProgress = Callable[[float, str], None]
 
-LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent after reading, before copying, after encoding
-BREAK_SECONDS = 1.0  # maximum seconds claimed beyond a file's packets
-ROUNDED_SECONDS = 0.03  # maximum seconds by which copied sound changes a segment
+# Percent of the merge's progress: after reading the clips, before copying, after encoding.
+LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0
+BREAK_SECONDS = 1.0  # maximum seconds by which a file's claimed duration exceeds its packets; above, its end is missing
+ROUNDED_SECONDS = 0.03  # maximum difference, in seconds, between a clip and its segment due to copied sound
 NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES, CopyReason.ENTRIES})
 
 
 @dataclass
 class Merge:
-    """A merge of clips (path, name). folder: place of temporary files, which the caller removes."""
+    """A merge of clips (path, name). folder: folder for temporary files, which the caller removes."""
 
     clips: Sequence[tuple[Path, str]]
     target: Path
@@ -51,7 +52,7 @@ class Merge:
         return Ffmpeg.default(self.ffmpeg, self.threads)
 
     def make(self) -> Merged:
-        """Write the target completely or not at all.
+        """Write the complete target, or leave no file on failure.
 
         Raises :class:`ClipFailed`, OSError.
         """
@@ -63,7 +64,7 @@ class Merge:
             raise ClipFailed("merge_failed", str(exc), None) from exc
         except MediaError as exc:
             raise ClipFailed("merge_failed", exc.message, None) from exc
-        except av.error.FFmpegError as exc:  # includes OSErrors of PyAV, which are the media's fault
+        except av.error.FFmpegError as exc:  # PyAV's OSErrors are the media's fault
             raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
 
     def _write(self, clips: list[Clip], planned: Plan) -> Merged:
@@ -78,7 +79,7 @@ class Merge:
 
     def _join(self, clips: list[Clip], planned: Plan, surveys: Sequence[Survey], begin: float) -> Merged:
         rate = clips[0].source.sound.sample_rate if planned.copies_sound and clips[0].source.sound else None
-        layout = compute_layout(surveys, rate)
+        layout = get_layout(surveys, rate)
         sound = None
         if rate is not None:
             sound = copying.copied_sound(surveys, layout, rate, planned.channels)
@@ -151,7 +152,6 @@ class Merge:
                 survey = survey_of(file)
             except (ConversionFailed, MediaError) as exc:
                 raise ClipFailed("merge_failed", f"{clip} cannot be converted: {exc}", clip.number) from exc
-            # Reducing the frame rate may drop the last picture.
             wanted = count_of(clip, planned.shape.fps)
             if not wanted - 1 <= len(survey.shown) <= wanted:
                 raise ClipFailed("merge_failed", f"{clip} cannot be converted: its data ends early.", clip.number)

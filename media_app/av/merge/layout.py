@@ -1,7 +1,7 @@
 """Positions of clips in a merged video, with picture and sound in sync.
 
-Copied AAC packets lie on a grid of 1024 samples, so clips begin at the nearest grid position. AAC decoding needs the
-packet before the first audible one; it replaces the previous clip's last.
+Copied AAC packets lie on a grid of 1024 samples, so each clip begins at the nearest grid position. Decoding AAC needs
+the packet before the first audible packet; this extra packet replaces the last packet of the previous clip.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from fractions import Fraction
 
 from media_app.av.merge.survey import SoundSurvey, Survey
 
-BLOCK = 1024  # AAC frame in samples
-MIN_TICKS = 90_000  # minimum ticks a second; places joints within 6 µs
+BLOCK = 1024  # samples of an AAC frame
+MIN_TICKS = 90_000  # minimum ticks a second of the output's time base, to place joints within 6 µs
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Positions of files.
+    """Positions of the clips in the merged file.
 
-    base: seconds of a tick. starts: ticks of each start, then the end. first_slot: sample where the grid begins. heads:
-    (grid slot, packet number) of first audible packets.
+    base: seconds of a tick. starts: start of each clip, then the end, in ticks. first_slot: sample at which the sound's
+    grid begins. heads: (grid position, packet number) of each clip's first audible packet.
     """
 
     base: Fraction
@@ -38,7 +38,7 @@ class Layout:
         return self.starts[-1] * self.base
 
 
-def compute_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layout:
+def get_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layout:
     one = surveys[0].base
     base = one / max(1, math.ceil(MIN_TICKS * one))
     starts, heads = [0], []
@@ -63,9 +63,9 @@ def compute_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> 
 
 
 def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]:
-    """Return the number of the packet heard at the first picture, and its relative start in samples.
+    """Return the number of the sound packet heard at the first picture, and its start after that picture in samples.
 
-    Missing packets have negative numbers.
+    Numbers are negative before the first packet.
     """
     place = (sound.starts[0] * sound.base + sound.offset - survey.shown[0] * survey.base) * rate
     head = math.floor(-place / BLOCK)
@@ -73,9 +73,9 @@ def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]
 
 
 def packets_of_sound(layout: Layout, rate: int) -> list[range]:
-    """Return each file's sound packet numbers, from one slot before the first head.
+    """Return the numbers of the sound packets to copy from each file.
 
-    Numbers beyond the file are silence.
+    The first number is one before the first audible packet; numbers beyond the file's packets stand for silence.
     """
     limits = [slot - 1 for slot, _ in layout.heads[1:]]
     limits.append(math.ceil((layout.total * rate - layout.first_slot) / BLOCK))

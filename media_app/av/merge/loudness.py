@@ -10,13 +10,12 @@ from media_app.av.ladder import SOUND_RATE
 from media_app.av.meter import Meter
 from media_app.av.source import Source
 
-TARGET = -16.0  # LUFS of all clips
-MAX_PEAK = -1.0  # maximum true peak in dBTP
-MAX_GAIN = 20.0  # maximum gain in dB; quieter sound is not speech
+TARGET = -16.0  # loudness that all clips are brought to, in LUFS
+MAX_PEAK = -1.0  # maximum true peak after the gain, in dBTP
+MAX_GAIN = 20.0  # maximum gain in dB; sound that needs more is not speech
 
 
 def gain_of(source: Source, start: float, length: Fraction, channels: int) -> float:
-    """Return the linear gain for ``length`` seconds from ``start``; 1 for silence."""
     integrated, peak = loudness(source, start, length, channels)
     if integrated is None or not math.isfinite(peak):
         return 1.0
@@ -24,7 +23,7 @@ def gain_of(source: Source, start: float, length: Fraction, channels: int) -> fl
 
 
 def loudness(source: Source, start: float, length: Fraction, channels: int) -> tuple[float | None, float]:
-    """Return loudness (LUFS, None for silence) and true peak (dBTP, -inf for silence)."""
+    """Return a clip's loudness (LUFS, None for silence) and true peak (dBTP, -inf for silence)."""
     meter = Meter(SOUND_RATE, channels, true_peak=True)
     for samples in read_samples(source, start, round(length * SOUND_RATE), channels):
         meter.put(samples)

@@ -12,7 +12,7 @@ from media_app.av.merge.plan import Clip, Plan
 
 
 class ClipFailed(Exception):
-    """A failed merge. type: error name. clip: index, None if unknown. message: sentence for users."""
+    """A failed merge. type: error name. clip: number of the faulty clip, or None. message: sentence for users."""
 
     def __init__(self, type: str, message: str, clip: int | None = None) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class ClipFailed(Exception):
 
 
 class Segment(NamedTuple):
-    """A clip's start, and the next clip's or the end, in seconds of ``currentTime``."""
+    """A clip's start and end in the merged video, in seconds of ``currentTime``; it ends where the next clip starts."""
 
     start: float
     end: float
@@ -61,7 +61,6 @@ def _said(clip: Clip) -> dict[str, Any]:
 
 
 def measure(times: Sequence[Fraction], counts: Sequence[int]) -> list[Segment]:
-    """Return the clips' segments. times: seconds of each picture, then the end. counts: pictures per clip."""
     if len(times) != sum(counts) + 1:
         raise ClipFailed("merge_failed", "Pictures were lost while the clips were joined.")
     edges, at = [times[0]], 0

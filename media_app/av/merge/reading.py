@@ -1,4 +1,4 @@
-"""Surveys of files for joining, from undecoded packets."""
+"""Surveys of the undecoded packets of files to join."""
 
 from __future__ import annotations
 
@@ -16,17 +16,15 @@ from av.packet import Packet
 from media_app.av.container import MediaError, demux, first_video, open_media, presentation_origin
 from media_app.av.merge.survey import Colours, Pictures, SoundSurvey, Survey
 
-USUAL_SECONDS = Fraction(1, 30)  # seconds of a picture of unknown duration
+USUAL_SECONDS = Fraction(1, 30)  # seconds of a picture whose duration is unknown
 
 
 def survey_of(path: str | os.PathLike[str], sound: int | None = None) -> Survey:
-    """Return a survey of all packets of the picture and track ``sound``. Raises :class:`MediaError`."""
     with open_media(path) as container:
         return _survey(container, str(path), sound)
 
 
 def times_of(path: Path) -> list[Fraction]:
-    """Return the seconds of each picture, then the end of the last."""
     with open_media(path) as container:
         video = container.streams.video[0]
         base, origin = Fraction(video.time_base or 0), presentation_origin(container)
@@ -60,7 +58,7 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
                 starts.append(packet.pts)
                 lengths.append(packet.duration or 0)
     except IndexError:
-        pass  # PyAV fails if a track began late
+        pass  # PyAV raises IndexError at the end if a track began late
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "Its data is incomplete or damaged.") from exc
     base = Fraction(video.time_base or 0)

@@ -1,4 +1,4 @@
-"""Facts about packets for joining; :mod:`media_app.av.merge.reading` collects them."""
+"""Facts about a file's packets, needed to join files; :mod:`media_app.av.merge.reading` collects them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itertools import pairwise
 from media_app.av.avcc import LENGTH_BYTES, Avcc
 
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
-OTHER = -1  # parameter set missing in the header
-UNSPECIFIED = 2  # ITU-T H.273 value for unspecified colours
-# minimum seconds of sound alone for which a picture is held; less is cut
+OTHER = -1  # mark for a parameter set in a packet that the header lacks
+UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
+# Minimum seconds of sound without picture for which the edge picture is held; shorter sound is cut.
 MIN_HELD = Fraction(1, 10)
 
 
@@ -30,7 +30,7 @@ class Colours:
 class SoundSurvey:
     """A file's sound packets.
 
-    starts, lengths: ticks of ``base``. config: AAC's AudioSpecificConfig. offset: seconds to add.
+    starts, lengths: ticks of ``base``. config: AAC's AudioSpecificConfig. offset: seconds to add to all starts.
     """
 
     track: int
@@ -50,8 +50,8 @@ class Survey:
     """A file's packets.
 
     base: seconds of a tick. decoded: presentation timestamps in decoding order. shown: the same timestamps, sorted.
-    last_length: ticks. why_not: reason against joining, or None. held_first, held_last: seconds of holding a picture
-    while sound plays alone.
+    last_length: ticks of the last picture. why_not: sentence why the file cannot be joined, or None. held_first,
+    held_last: seconds for which the first or last picture is held while sound plays without picture.
     """
 
     path: str
@@ -82,7 +82,6 @@ class Survey:
 
 
 def hold_edge_pictures(survey: Survey) -> Survey:
-    """Return the survey with the first and last picture held while sound plays alone."""
     sound = survey.sound
     if sound is None or not sound.starts:
         return survey
@@ -101,8 +100,6 @@ def hold_edge_pictures(survey: Survey) -> Survey:
 
 
 class Pictures:
-    """A check of picture packets in file order. record: AVCDecoderConfigurationRecord."""
-
     def __init__(self, record: bytes) -> None:
         parsed = Avcc.parse(record)
         self.sets = {*parsed.sps, *parsed.pps} if parsed else set()
@@ -141,7 +138,7 @@ def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int
 
 
 def rate_of(survey: Survey) -> Fraction:
-    """Return the frame rate that keeps all but a few very close pictures."""
+    """Return a frame rate high enough for all pictures except the few that follow the previous one very closely."""
     steps = sorted(later - earlier for earlier, later in pairwise(survey.shown))
     steps = steps[bisect_left(steps, 1) :]
     if not steps:

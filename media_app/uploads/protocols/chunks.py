@@ -1,6 +1,6 @@
 """Endpoint ``POST …/{id}/chunk``: a raw ASGI app that stores chunks as they arrive.
 
-Each chunk has its own key, so concurrent copies are harmless.
+Each request stores its chunk under a new key, so sending a chunk twice at once is harmless.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
 
 FIELD = "chunk"
-# Maximum concurrent chunks per user and process; they need unreserved space.
+# Maximum concurrent chunks of a user in one process; their bytes are not reserved.
 MAX_AT_ONCE = 32
-# Addresses by route name in logs and metrics.
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
     "api/v1/challenge-videos/upload/<upload_id>/chunk": re.compile(
@@ -45,7 +44,6 @@ _arriving: Counter[str] = Counter()
 
 
 def route_of(scope: Scope) -> str | None:
-    """Return the request's route; None for other endpoints."""
     if scope["method"] != "POST":
         return None
     found = next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
@@ -71,7 +69,7 @@ async def _answer(exchange: Exchange) -> None:
             arriving.close()
             raise
         number, checksum = fields.last("chunk_number"), fields.last("checksum")
-        # From here, only the thread closes the chunk, even if this task is cancelled.
+        # From here on, only the thread may close the chunk's file, even if the request is cancelled.
         body = await run_shielded(_keep, arriving, number, checksum)
     await exchange.answer(200, content=body)
 
@@ -118,7 +116,7 @@ async def _read(exchange: Exchange, arriving: IncomingChunk) -> Fields:
 
 
 def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
-    """Return the user's upload with chunks sent here. Raises ``upload_not_found``, ``chunk_invalid``."""
+    """Return the user's upload if its chunks are sent here. Raises ``upload_not_found``, ``chunk_invalid``."""
     upload = find_in_chunks(user, upload_id)
     if upload.front == UploadProtocol.DIRECT:
         raise DomainError(
@@ -135,19 +133,17 @@ def find_in_chunks(user: User, upload_id: uuid.UUID | str) -> Upload:
 
 
 class IncomingChunk:
-    """Bytes of a chunk in their file, or in a buffer for S3."""
-
     def __init__(self, upload: Upload) -> None:
         self.upload = upload
         self.key = f"uploads/{upload.pk}/{uuid.uuid4().hex}"
         self.size = 0
         self.digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
-        # Path of a file to which no row refers.
+        # Path of the chunk's file as long as no row refers to it; :meth:`close` then deletes it.
         self._path: Path | None = None
 
     def open(self) -> None:
-        """Create the file. Raises ``chunk_invalid`` for a second chunk, ``StoreFull``."""
+        """Create the chunk's file. Raises ``chunk_invalid`` if the form has a second chunk, ``StoreFull``."""
         if self._file is not None:
             raise DomainError("chunk_invalid", "The form has more than one chunk.")
         quota.check_disk(self._most())
@@ -193,7 +189,7 @@ class IncomingChunk:
                 store.put_stream(self.key, self._file)
 
     def keep_file(self) -> None:
-        """Keep the file on :meth:`close`: a row may refer to it."""
+        """Let :meth:`close` keep the file, because a row may refer to it."""
         self._path = None
 
     def close(self) -> None:
@@ -231,7 +227,6 @@ def store_chunk(arriving: IncomingChunk, number_text: str | None, checksum: str 
             upload.refresh_from_db()
             services.require_live(upload)
             raise DomainError("upload_lost") from exc
-        # From here on, a row may refer to the file.
         arriving.keep_file()
         try:
             is_kept = services.store_chunk_row(upload, number, arriving.size, digest, arriving.key, mime_type=mime_type)
@@ -253,7 +248,6 @@ def _number(upload: Upload, text: str | None) -> int:
 
 
 def _look(arriving: IncomingChunk) -> str:
-    """Return the first chunk's type, or end an upload of a wrong type."""
     kind, purpose = sniff(arriving.head()), handler_named(arriving.upload.purpose)
     if kind is None or not purpose.accepts(kind):
         if not purpose.checks_type_early:

@@ -1,6 +1,6 @@
-"""ASGI app before Django that stores the files of forms as they arrive.
+"""ASGI app in front of Django that stores the files of forms as they arrive.
 
-The view gets them by :func:`received_uploads`; uploads that it does not complete are cancelled.
+The Django view gets their uploads by :func:`received_uploads`; uploads that it does not complete are cancelled.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from vodplatform.core.web.middleware import without_trailing_slash
 from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
-NUMBERED = "#"  # separator before a number for files of one name
-# Headers about the form's body, hidden from the view.
+NUMBERED = "#"  # separator before the number of a file, if several files have one part name
+# Headers that describe the form's body; the Django view does not get them.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Files of a form.
+    """Files of one purpose in a form.
 
-    names: accepted part names. max_file_bytes: returns this form's own limit, or None. most: maximum number; see
-    :func:`uploads_named`.
+    names: accepted part names. max_file_bytes: function that returns this form's own limit, or None. most: maximum
+    number of files; see :func:`uploads_named`.
     """
 
     names: frozenset[str]
@@ -68,9 +68,9 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form with files, the main one first.
+    """A form with files, the most important first.
 
-    address: view's path without trailing slash. route: name in logs and metrics.
+    address: path of the Django view, without trailing slash. route: the form's name in logs and metrics.
     """
 
     route: str
@@ -115,11 +115,11 @@ def form_of(scope: Scope) -> Form | None:
 
 
 def received_uploads(request: Request) -> dict[str, Upload]:
-    """Return a request's uploads by part name. Raises parser errors."""
+    """Return a request's uploads by part name. Raises the parser's errors."""
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # The file was dropped on arrival, because the first answer still existed then.
+        # A repeated request's files are dropped while its first answer exists; that answer has since been deleted.
         raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
@@ -141,10 +141,10 @@ def form_endpoint(app: App) -> App:
 
 @dataclass(slots=True)
 class _FormState:
-    """State of a form being read.
+    """State of a form that is being received.
 
-    reserved: bytes per file. is_again: whether the request was answered before. hashes: SHA-256 of a repeated request's
-    dropped files.
+    reserved: bytes per file. is_again: whether the same request was answered before; its files are then only hashed
+    (SHA-256, in hashes) and dropped.
     """
 
     user: User
@@ -166,7 +166,7 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
             return _FormState(user, form, {part: part.limit(user) for part in form.files}, is_again=True)
         return _admit(user, form, given, exchange.body.announced)
 
-    # The request is counted here, even if rejected later; the view does not count it again.
+    # Count the request for throttling here, even if it is rejected later; the view does not count it.
     state = await as_writer(exchange, admit, counts=True)
     try:
         await _read(exchange, state)
@@ -186,7 +186,7 @@ def _admit(user: User, form: Form, given: dict[str, str], announced: int | None)
     for part in form.files:
         handler_named(part.purpose).admit(user, given)
     if announced is not None:
-        # The form's overhead must not make a file too large.
+        # Content-Length includes the form's overhead, which must not make a file too large.
         least = max(0, announced - MAX_OVERHEAD_BYTES)
         if least > sum(part.most * limit for part, limit in limits.items()):
             limit = limits[form.files[0]]
@@ -308,5 +308,5 @@ def _cancel_unfinished(uploads: list[Any]) -> None:
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)
-            # A form cannot be resumed; its row would keep storage reserved.
+            # Delete the upload's row: an unfinished form cannot be resumed, but would keep storage reserved.
             Upload.objects.filter(pk=upload.pk, status=UploadStatus.CANCELLED).delete()

@@ -12,7 +12,7 @@ from vodplatform.core.errors import DomainError
 
 MAX_PARTS = 100
 MAX_FIELD_BYTES = 64 * 1024
-# Maximum bytes of a form without its files.
+# Maximum bytes of a form in addition to its files.
 MAX_OVERHEAD_BYTES = 256 * 1024
 BOUNDARY = re.compile(r"[\x20-\x7e]{1,200}")
 Part = MultipartSegment
@@ -23,7 +23,7 @@ def is_form(headers: Mapping[str, str]) -> bool:
 
 
 async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Part | bytes | None]:
-    """Yield each part's head, bytes, and None at its end. Raises ``bad_request``."""
+    """Yield for each part of a form its head, its bytes, and None at its end. Raises ``bad_request``."""
     boundary = parse_options_header(headers.get("content-type", ""))[1].get("boundary", "")
     if not BOUNDARY.fullmatch(boundary):
         raise DomainError("bad_request", "The form's boundary is missing or malformed.")
@@ -31,7 +31,7 @@ async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Par
         parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
         void = 0
         async for piece in body.pieces():
-            # The parser skips any bytes outside of parts, so count them.
+            # The parser silently skips bytes outside of parts, so count and limit them.
             void += len(piece)
             for event in parser.parse(piece) if piece else ():
                 void = 0
@@ -65,7 +65,7 @@ class Fields:
         self._content += data
 
     def end(self) -> None:
-        """End the field. Raises ``invalid`` unless UTF-8."""
+        """End the current field. Raises ``invalid`` if its bytes are not UTF-8."""
         try:
             text = self._content.decode()
         except UnicodeDecodeError as exc:

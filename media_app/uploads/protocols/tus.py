@@ -41,7 +41,6 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
 
 PREFIX = "/api/v1/uploads/tus"
-# Addresses by route name in logs and metrics.
 ADDRESSES = {
     "api/v1/uploads/tus": re.compile(re.escape(PREFIX) + "/?"),
     "api/v1/uploads/tus/<upload_id>": re.compile(re.escape(PREFIX) + r"/(?P<upload_id>[^/]+)/?"),
@@ -148,7 +147,7 @@ async def _create(exchange: Exchange) -> None:
         return services.find(user, made), is_again
 
     upload, is_again = await as_writer(exchange, begin, counts=True)
-    # Sent even after errors: the upload can be resumed.
+    # Answers have the Location header even after errors, because the client can resume the upload.
     exchange.always.append(_field("Location", f"{PREFIX}/{upload.pk}"))
     fields = [_field(idempotency.REPLAYED, "true")] if is_again else []
     if brings_bytes:
@@ -168,11 +167,11 @@ def _brings_bytes(exchange: Exchange) -> bool:
 
 
 async def _head(exchange: Exchange, upload_id: str) -> None:
-    """Answer HEAD, after asking a running request to make its bytes durable."""
+    """Answer HEAD with the offset, after a running request has made its bytes durable."""
     upload = await _find(exchange, upload_id)
     if upload.status in LIVE:
         lock = await _lock(upload)
-        # Inspecting takes long; the database pool must stay free for renewals.
+        # Completing an upload takes long; the database pool must stay free for renewals of locks.
         upload = await in_thread(_settle, upload, lock, pool=storage_threads)
     if upload.status not in (*LIVE, UploadStatus.COMPLETED):
         raise DomainError("upload_finished", status=upload.status)
@@ -187,7 +186,6 @@ async def _head(exchange: Exchange, upload_id: str) -> None:
 
 
 def _settle(upload: Upload, lock: writers.Lock) -> Upload:
-    """Reload the upload under its lock; complete it if only the last answer was lost."""
     try:
         upload.refresh_from_db()
         if upload.status == UploadStatus.COMPLETED:
@@ -240,13 +238,13 @@ async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum:
                 if checksum is not None and digest is not None and digest.digest() != checksum.digest:
                     raise DomainError("upload_checksum_mismatch")
             except asyncio.CancelledError:
-                # The server stops; its exit waits for this thread.
+                # The server is stopping; the process waits for the thread that ends the writing.
                 ending.keeps = digest is None
                 in_background(ending)
                 raise
             except Exception as exc:
                 ending.error = exc
-                # Bytes with a checksum count only once checked.
+                # Bytes with a checksum count only after the checksum is verified.
                 ending.keeps = digest is None and not _has_lost(exc)
             return await run_shielded(ending)
     except BodyTimeout as exc:
@@ -257,9 +255,9 @@ async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum:
 
 @dataclass(slots=True)
 class _Ending:
-    """The end of writing, in a thread: make bytes durable, close files, release the lock.
+    """Call that ends writing, for a thread: make bytes durable, close files, release the lock.
 
-    error: reason of an early end. keeps: whether bytes count.
+    error: error that interrupted the request, or None. keeps: whether the received bytes count.
     """
 
     sink: UploadWriter
@@ -277,7 +275,7 @@ class _Ending:
             if self.error is None and upload.offset == upload.size:
                 upload = services.complete(upload)
         except DomainError as exc:
-            # An error about the bytes overrides the request's error.
+            # An error about the bytes is more important than the error that interrupted the request.
             self.error = exc if exc.type.name in ENDING else self.error or exc
         finally:
             with contextlib.suppress(DatabaseError):
@@ -312,7 +310,7 @@ def _has_lost(error: Exception) -> bool:
 
 
 async def _lock(upload: Upload) -> writers.Lock:
-    """Take the lock, asking its holder to release it; a dead process's lock expires."""
+    """Acquire the upload's lock, waiting for its holder to release it; a dead process's lock expires."""
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         lock = await in_thread(writers.acquire, upload.pk)

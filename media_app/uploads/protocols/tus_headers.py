@@ -15,9 +15,7 @@ from uuid import UUID
 VERSION = "1.0.0"
 EXTENSIONS = ("creation", "creation-with-upload", "expiration", "checksum", "termination", "concatenation")
 CONTENT_TYPE = "application/offset+octet-stream"
-# Digest sizes in bytes.
 ALGORITHMS = {name: hashlib.new(name, usedforsecurity=False).digest_size for name in ("sha1", "sha256", "md5")}
-# Maximum of a database column.
 MAX_BYTES = 2**63 - 1
 MAX_PAIRS = 64
 MAX_METADATA = 16 * 1024
@@ -40,7 +38,7 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True)
 class Concatenation:
-    """A parsed Upload-Concat. parts: ids to join; empty for a partial upload."""
+    """A parsed Upload-Concat header. parts: ids of the uploads to join; empty for a partial upload."""
 
     parts: tuple[UUID, ...] = ()
 
@@ -97,7 +95,7 @@ def parse_checksum(text: str) -> Checksum:
 
 
 def parse_concat(text: str, prefix: str) -> Concatenation:
-    """Parse Upload-Concat: ``partial``, or ``final;`` and addresses. Raises :class:`Malformed`.
+    """Parse Upload-Concat: ``partial``, or ``final;`` and the addresses of uploads. Raises :class:`Malformed`.
 
     prefix: path before an upload's id, without trailing slash.
     """
@@ -125,10 +123,9 @@ def write_final(prefix: str, parts: list[str]) -> str:
 
 
 def method_of(method: str, override: str | None) -> str:
-    """Return the method; proxies may require X-HTTP-Method-Override."""
+    """Return the request's method; behind strict proxies, clients send it in X-HTTP-Method-Override."""
     return override.strip().upper() if method == "POST" and override else method
 
 
 def show_instant(moment: datetime) -> str:
-    """Format Upload-Expires as an HTTP date (RFC 9110, 5.6.7)."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)

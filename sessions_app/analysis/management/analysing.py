@@ -1,5 +1,3 @@
-"""The base of the commands ``highlights`` and ``workout``."""
-
 from __future__ import annotations
 
 import json
@@ -35,7 +33,7 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported"})
 class AnalysisCommand(BaseCommand):
     """A command that analyses one file in a child process.
 
-    role: generated file kept by ``--output``.
+    role: name of the generated file that ``--output`` saves, such as ``reel``.
     """
 
     requires_system_checks: list[str] = []
@@ -92,7 +90,7 @@ class AnalysisCommand(BaseCommand):
             check_output(output, [source], force=True)
 
     def keep(self, folder: Path, files: dict[str, str], options: dict[str, Any]) -> dict[str, Any]:
-        """Copy the generated files to the requested paths; return these for the JSON output."""
+        """Copy the generated files to the requested paths; return the paths for the JSON output."""
         output: Path | None = options["output"]
         made = files.get(self.role)
         if output is not None and made:
@@ -118,7 +116,6 @@ class AnalysisCommand(BaseCommand):
 
 
 def copy_atomically(made: Path, output: Path) -> None:
-    """Copy a file to ``output`` atomically. Raises OSError."""
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         shutil.copyfile(made, part)

@@ -71,7 +71,8 @@ def serve(request: Any, reports: Reports) -> Result:
 def main() -> None:
     """Serve one request: ``{"op", "path", "folder", "params", …}``.
 
-    Writes ``progress`` and ``checkpoint`` lines, then ``result`` or ``error``. Anticipated errors exit with 0.
+    Writes ``progress`` and ``checkpoint`` lines, then ``result`` or ``error``. After an expected error, the process
+    still exits with 0.
     """
     reports = Reports()
     try:

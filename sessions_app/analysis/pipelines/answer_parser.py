@@ -1,6 +1,7 @@
 """Parser of a vision-language model's answer: a score from 0 to 1 and a sentence.
 
-Models wrap JSON in fences, think aloud and stop halfway. Ambiguous values are unknown. The sentence is untrusted.
+Models wrap the JSON in fences, think aloud before it, or stop halfway. An ambiguous score counts as unknown. The
+sentence is untrusted text.
 """
 
 from __future__ import annotations
@@ -82,18 +83,18 @@ def read_answer(body: bytes) -> ModelAnswer:
 
 
 def read(text: str, *, is_whole: bool) -> ModelAnswer:
-    """Parse an answer's text. is_whole: whether the model finished."""
+    """Parse an answer's text. is_whole: whether the model finished its answer."""
     text = THOUGHT.sub(" ", text[:MAX_LETTERS])
     if PAGE.match(text) or re.search(r"<(think|thinking|reasoning)>", text, re.IGNORECASE):
         return NOTHING
     objects = [found for found in _objects(text) if _named(found, SCORE_NAMES) is not None]
     if objects:
-        # Models that think aloud repeat the format first, so the last object counts.
+        # Models that think aloud repeat the requested format first, so the last JSON object counts.
         score, described_as = _named(objects[-1], SCORE_NAMES), _named(objects[-1], DESCRIPTION_NAMES)
         description = cleaned(described_as) if isinstance(described_as, str) else ""
         return NOTHING if REFUSAL.match(description) else ModelAnswer(parse_score(score), description)
     if not is_whole or text.count("{") != text.count("}") or REFUSAL.match(text):
-        return NOTHING  # an unfinished form may end in half a number
+        return NOTHING  # an unfinished answer may end in the middle of a number
     scores = [None if found["more"] else _share(found) for found in SCORE.finditer(text)]
     if not scores or len(set(scores)) != 1 or scores[0] is None:
         return NOTHING
@@ -102,14 +103,14 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
 
 
 def parse_score(value: Any) -> float | None:
-    """Return a score from 0 to 1, or None if unclear.
+    """Return a score from 0 to 1, or None if it is unclear.
 
-    A bare 7 may be out of 10 or 100.
+    A 7 without a scale is unclear: it may be out of 10 or out of 100.
     """
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value) if 0 <= value <= 1 else None  # NaN fails the comparison too
+        return float(value) if 0 <= value <= 1 else None
     if isinstance(value, str):
         found = ONE_AMOUNT.fullmatch(unicodedata.normalize("NFKC", value[:200]).strip())
         return _share(found) if found else None
@@ -151,7 +152,6 @@ def _is_text(value: Any) -> bool:
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield every JSON object in a text, nested ones too."""
     decoder = json.JSONDecoder(strict=False)
     at = 0
     for _ in range(MAX_OBJECTS):

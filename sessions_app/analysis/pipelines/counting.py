@@ -13,22 +13,22 @@ from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals,
 from sessions_app.analysis.pipelines.sets import Set, candidates, choose_sets, windows
 
 MIN_SEEN = 0.6
-MAX_TRAVEL = 0.5  # maximum travel of the hips, torso lengths; walking exceeds it
-QUICK_TWO = 2.5  # seconds; a faster pair may be a waving hand
+MAX_TRAVEL = 0.5  # maximum movement of the hips in a repetition, in torso lengths; walking exceeds it
+QUICK_TWO = 2.5  # minimum seconds of a set of two repetitions; a shorter one may be a waving hand
 WORTH_OF_TWO = 0.18
 MIN_TRUST = 0.25
 SAME_TIME = 0.7
 WORTH_ASKING = 0.4
-RIVAL = 0.8  # relative value at which another count causes doubt
+RIVAL = 0.8
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # share of samples with a person below which the picture is used
-PICTURE_WINDOWS = 128.0  # seconds; longer windows need much memory
-PICTURE_WORTH = 0.85  # factor for sets counted by the picture
+WELL_SEEN = 0.9  # minimum share of samples with a person; otherwise repetitions are counted by the picture
+PICTURE_WINDOWS = 128.0  # maximum seconds of a window counted by the picture; longer windows need too much memory
+PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-MIN_UNSEEN = 0.3  # minimum share of a set without a visible person
+MIN_UNSEEN = 0.3  # minimum share of samples without a visible person in a set counted by the picture
 MOVED = 12
-MIN_AREA = 0.03  # minimum share of moving pixels; a clock has fewer
+MIN_AREA = 0.03  # minimum share of the picture's pixels that must move; a running clock moves fewer
 MIN_CHANGE = 2.0
 
 
@@ -43,9 +43,10 @@ class EvenSamples:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A set and its evidence.
+    """A set of repetitions and its evidence.
 
-    agreement: share of other signals with the same count. has_rival: whether another count is almost as likely.
+    agreement: weighted share of the signals that give the same count. has_rival: whether a set with another count is
+    almost as likely.
     """
 
     set: Set
@@ -68,7 +69,7 @@ class Counted:
 
 
 def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
-    """Return samples at equal intervals; None below eight."""
+    """Return the samples at equal time intervals; None if there are fewer than eight."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
     step = max(1 / RATE, float(np.median(np.diff(seen.times))))
@@ -80,7 +81,7 @@ def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
 
 
 def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) -> list[Counted]:
-    """Return non-overlapping sets in order. allowed: signals that may count."""
+    """Return non-overlapping sets in order of time. allowed: names of the signals that may count; None for all."""
     found: list[Set] = []
     if even.found.any():
         usable = {
@@ -102,7 +103,7 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Return whether a set with another count has almost the same value."""
+    """Return whether a set at the same time, but with another count, has almost the same value."""
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)
@@ -121,7 +122,7 @@ def _agreement(one: Set, everything: list[Set]) -> float:
             continue
         if other.signal not in best or other.value > best[other.signal].value:
             best[other.signal] = other
-    # Without other signals, the agreement is one half.
+    # If no other signal has a set at this time, the agreement is one half.
     same, total = one.worth / 2, one.worth
     for other in best.values():
         if other.worth >= WORTH_ASKING * one.worth:
@@ -131,7 +132,6 @@ def _agreement(one: Set, everything: list[Set]) -> float:
 
 
 def _is_exercise(even: EvenSamples, hips: Floats, one: Set) -> bool:
-    """Return whether a person is visible, stays in place and takes enough time."""
     if _is_chance(one):
         return False
     away = []
@@ -168,7 +168,6 @@ def _by_picture(even: EvenSamples, where: NDArray[np.bool_], least: int) -> list
 
 
 def _is_new(even: EvenSamples, where: NDArray[np.bool_], one: Set) -> bool:
-    """Return whether enough of the picture moves without a person."""
     first, last = np.searchsorted(even.times, (one.start, one.end))
     flat = even.pictures[first : last + 1].reshape(last + 1 - first, -1).astype(np.float64)
     ranges = np.percentile(flat, 95, axis=0) - np.percentile(flat, 5, axis=0)

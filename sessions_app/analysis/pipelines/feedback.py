@@ -1,5 +1,3 @@
-"""Feedback on a set: regularity, depth and symmetry."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -10,10 +8,11 @@ from sessions_app.analysis.pipelines.poses import ANGLES, angle
 from sessions_app.analysis.pipelines.repetitions import regularity
 
 STEADY, UNEVEN = 0.12, 0.25
-SLOWER = 1.25  # minimum ratio of the last two lengths to earlier ones
+# minimum ratio at which the last two repetitions are reported as slower than the others
+SLOWER = 1.25
 SHALLOW = 0.7
 MAX_NAMED = 3
-VISIBLE = 0.75  # minimum mean visibility of an angle's joints
+VISIBLE = 0.75  # minimum mean visibility (0 to 1) of the joints whose angle is compared
 UNEQUAL = 1.3
 UNEQUAL_DEGREES = 12.0
 BOTH_SIDES = ("knee", "elbow", "hip", "shoulder")
@@ -70,7 +69,6 @@ def _share(value: float) -> str:
 
 
 def _symmetry(times: NDArray[np.float64], joints: NDArray[np.float64], counted: Counted) -> list[str]:
-    """Compare left and right if both are visible and move together."""
     side = next((name for name in BOTH_SIDES if name in counted.set.signal), None)
     if side is None or not counted.by_poses:
         return []

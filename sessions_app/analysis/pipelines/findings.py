@@ -1,5 +1,3 @@
-"""Results of a highlight analysis, as in the contract."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +19,7 @@ CURVE_STEP = 0.5
 
 
 def segments_of(duration: float, length: float) -> int:
-    """Return the number of segments; a remainder below 0.05 s does not count."""
+    """Return the number of segments of a video; a last segment shorter than 0.05 s does not count."""
     return max(1, int(np.ceil((duration - 0.05) / length)))
 
 
@@ -29,9 +27,10 @@ def build_results(  # noqa: PLR0917 - each stage gives one
     params: Mapping[str, Any], known: PassState, final: Sequence[Interval], placed: Mapping[int, PlacedPart],
     edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the results without addresses of files.
+    """Return the results without URLs of files.
 
-    placed: position of each highlight in the reel, by number. below: best moments if none reaches the minimum score.
+    placed: position of each highlight in the reel, by the highlight's number. below: best moments, if no moment reaches
+    the minimum score.
     """
     length = float(params["segment_length"])
     count = segments_of(known.duration, length)
@@ -82,7 +81,7 @@ def _summary(
     if below:
         return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
     sound = peak(known.moments.sound) if known.has_sound else None
-    # Lengths in the reel, so that summary and page show the same sum.
+    # Use the highlights' lengths in the reel, so that the summary and the page show the same total.
     lengths = [one["end_time"] - one["start_time"] for one in highlights]
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 

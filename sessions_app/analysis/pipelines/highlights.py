@@ -1,6 +1,6 @@
 """Highlights of a video, and the reel cut from them.
 
-Every frame is decoded only near the ends of highlights.
+To save time, every frame is decoded only near the ends of highlights.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from vodplatform.core import formatting
 
 Floats = NDArray[np.float64]
 MAX_CANDIDATES = 300
-BEST = 3  # maximum number of moments listed below the minimum score
+BEST = 3  # maximum number of moments listed if none reaches the minimum score
 ANOTHER_SHOT = 0.25
-EDGE_MARGIN = 0.9  # seconds decoded on both sides of a possible edge, to distinguish cuts from flashes
-EDGE_PIXELS = 1.5e9  # maximum pixels decoded to find edges; 24 s of 1080p
-EARLY = 0.95  # share of the longest GOP; a shorter GOP probably ends at a cut
-END_TOLERANCE_SECONDS = 0.1  # seconds by which a highlight may end earlier to avoid encoding
-CUT_SHORT = 1.0, 0.02  # seconds, and share of its length, that a file may lack without a warning
+EDGE_MARGIN = 0.9  # seconds decoded before and after a possible shot edge, to distinguish cuts from flashes
+EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges; 24 s of 1080p
+EARLY = 0.95  # share of the longest GOP's length; a shorter GOP probably ends at a cut
+END_TOLERANCE_SECONDS = 0.1  # maximum seconds by which a highlight may end early to avoid encoding
+CUT_SHORT = 1.0, 0.02  # maximum missing part at a file's end without a warning: seconds, plus share of its length
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
-WINDOWS_BUDGET = 2.0  # total length of judged windows, relative to the reel
-QUIET_DB = -59.0  # maximum dB of a silent sound track
+WINDOWS_BUDGET = 2.0  # total length of the windows judged by the vision model, as a multiple of the reel's
+QUIET_DB = -59.0  # maximum level in dB of a sound track that counts as silent
 # Percent of the job at which each stage ends.
 READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
 
@@ -94,7 +94,6 @@ def choose_highlights(
 
 
 def best_of(known: PassState, candidates: Sequence[Interval]) -> list[Interval]:
-    """Return the best candidates below the minimum score, best first."""
     best = sorted(candidates, key=lambda one: -one.score)[:BEST]
     return [snap_ends(one, [], known.moments, known.duration) for one in best]
 
@@ -137,7 +136,7 @@ def read_all(task: Task, source: Source) -> SignalPass:
 
 
 def summarise_pass(found: SignalPass, announced: float) -> PassState:
-    """Return the results of the signal pass. announced: seconds by the file's header."""
+    """Return the results of the signal pass. announced: the duration in the file's header, in seconds."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
         warnings.append("The video has no sound, so highlights were chosen by motion only.")
@@ -299,7 +298,10 @@ def _look(task: Task, window: tuple[float, float], found: dict[float, Edge]) -> 
 
 
 def _other_windows(known: PassState) -> list[tuple[float, float]]:
-    """Return windows between differing keyframes, early ends of GOPs first: encoders start GOPs at cuts."""
+    """Return time windows between keyframes that show different shots.
+
+    Windows at the end of short GOPs come first, because encoders start a new GOP at a cut.
+    """
     if len(known.keys) < 2:
         return []
     gaps = np.diff(known.keys)
@@ -312,7 +314,6 @@ def _other_windows(known: PassState) -> list[tuple[float, float]]:
 
 
 def _may_hold_edge(known: PassState, start: float, end: float) -> bool:
-    """Return whether a keyframe in the window, or the next one, shows a new shot."""
     behind = known.keys[np.searchsorted(known.keys, end) : np.searchsorted(known.keys, end) + 1]
     last = float(behind[0]) if len(behind) else end
     return bool(((known.changes >= start) & (known.changes <= last + 1e-3)).any())

@@ -1,7 +1,7 @@
 """Loudness of each moment relative to its surroundings.
 
-A sound that is loud in a library is quiet in a stadium. Single hits count too, because smoothing hides the shots of a
-game.
+A sound that is loud in a library is quiet in a stadium. Single loud moments are also measured without smoothing, which
+would hide shots in a game.
 """
 
 from __future__ import annotations
@@ -15,25 +15,26 @@ from numpy.typing import NDArray
 from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPass
 
 Floats = NDArray[np.float64]
-STEP = 0.25  # seconds between two values
-USUAL_LEVEL_SECONDS = 120.0  # seconds whose median is the usual level
-CONTEXT = 600.0  # seconds in which variation is measured
+STEP = 0.25  # seconds between two loudness values
+USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
+CONTEXT = 600.0  # seconds in which the variation of the loudness is measured
 SILENT_DB = -60.0
-SPREAD_PERCENT = 80.0  # percentile that is one deviation above the median
+SPREAD_PERCENT = 80.0  # percentile of the loudness that lies one deviation above the median
 MIN_SPREAD_DB = 6.0
-HOLD_STEPS = 2  # steps; sounds closer than this count as one
+HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
-HIT_WEIGHT = 1.15  # weight of a hit relative to a lasting level
-PEAK_FROM, PEAK_SURE = 0.65, 4.0  # deviations at which a sound peak begins, and is certain
+HIT_WEIGHT = 1.15
+PEAK_FROM, PEAK_SURE = 0.65, 4.0  # deviations at which a sound counts as a peak, and as a certain peak
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
-    """The sound at each step.
+    """The loudness of a video's sound at each step of time.
 
-    level: dB above the usual level, in the speech band. hits: deviation of single steps. sound: smoothed deviation.
+    level: dB above the usual level, in the band of speech. hits: deviation of each single step. sound: smoothed
+    deviation.
     """
 
     level: Floats
@@ -80,9 +81,9 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return the excess of values over running median plus one deviation.
+    """Return the excess of values over the running median plus one deviation, in deviations.
 
-    A deviation is the distance to the percentile ``percent``, at least ``least``.
+    A deviation is the distance from the median to the percentile ``percent``, at least ``least``.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)
@@ -103,7 +104,6 @@ def smoothed(values: Floats, steps: int) -> Floats:
 
 
 def held(values: Floats) -> Floats:
-    """Return values with short dips filled: a closing over time."""
     row = values.reshape(1, -1)
     kernel = np.ones((1, 2 * HOLD_STEPS + 1), np.uint8)
     closed = cv2.morphologyEx(row, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE)

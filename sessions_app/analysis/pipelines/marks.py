@@ -16,20 +16,21 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
 READ_PERCENT = 50.0
 MAX_SHOTS = 5_000
-SHOT_CONFIDENCE = 0.99  # share of found shots that are right, from bench A1
+SHOT_CONFIDENCE = 0.99  # confidence of a shot mark: the share of correct shots in benchmark A1
 
 
 def find_marks(task: Task) -> Result:
-    """Find the marks in ``params["kinds"]``: ``highlights``, ``sound_peaks``, ``shots``.
+    """Find timeline marks of the ``params["kinds"]``: ``highlights``, ``sound_peaks``, ``shots``.
 
-    Each has ``time`` and perhaps ``end`` (seconds), ``label``, ``confidence`` (0 to 1). Raises :class:`AnalysisFailed`.
+    Each mark has ``time`` and perhaps ``end`` (seconds), ``label``, ``confidence`` (0 to 1). Raises
+    :class:`AnalysisFailed`.
     """
     kinds = set(task.params["kinds"])
     source = open_source(task)
     found: dict[str, list[dict[str, Any]]] = {}
     if kinds & {"highlights", "sound_peaks"}:
         share = READ_PERCENT / 100 if "shots" in kinds else 1.0
-        # Marks are not resumed after a crash, so no checkpoints are sent.
+        # A search for marks starts over after a crash, so it sends no checkpoints.
         reading = replace(
             task,
             progress=lambda percent, message: task.progress(share * percent, message),

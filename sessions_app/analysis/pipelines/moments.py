@@ -1,6 +1,7 @@
 """Scores of a video's moments, and the choice of highlights within a budget of seconds.
 
-A highlight grows around a peak until the score falls, and counts less if it looks like a chosen one.
+A highlight extends from a peak of the score until the score falls. Its score is reduced if it looks like a highlight
+that is chosen already.
 """
 
 from __future__ import annotations
@@ -16,32 +17,33 @@ from sessions_app.analysis.pipelines.loudness import STEP, deviations, measure_l
 from sessions_app.analysis.pipelines.signal_pass import SignalPass, histograms
 
 Floats = NDArray[np.float64]
-STILL_DB = 1.5  # minimum change of loudness, dB
-STILL_LUMA = 0.3  # luma change of a still picture
+STILL_DB = 1.5
+STILL_LUMA = 0.3
 MOTION_STEPS, SCORE_STEPS = 8, 2
-MOTION_PERCENT = 82.0  # percentile that is one deviation above the median
+MOTION_PERCENT = 82.0  # percentile of motion that lies one deviation above the median
 MIN_GROWTH = 0.6
 MOTION_WEIGHT = 3.0
 SCORE_FROM, SCORE_HALF = 0.3, 1.7
-DENSE = 0.5  # minimum share of steps with frame changes for ignoring packet sizes
-MAX_DEVIATION = 8.0  # maximum deviation of sound and motion
-FALLS_TO = 0.42  # share of the peak's score at which a highlight ends
-BREATHER = 0.75  # seconds of low score that do not end a highlight
+DENSE = 0.5
+MAX_DEVIATION = 8.0
+FALLS_TO = 0.42  # share of the peak's score at which its highlight ends
+BREATHER = 0.75  # maximum seconds of low score within a highlight
 SLOPE = 1.5
 MIN_SECONDS, MAX_SECONDS = 2.0, 20.0
-LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds added before and after a highlight
-SNAP = 1.0  # maximum seconds from a highlight's end outwards to a shot edge
-SNAP_INWARD = 1.6  # maximum seconds inwards to a shot edge; smoothing widens a highlight
-REST = 0.3  # maximum seconds from a highlight's end to a pause of the sound
-ALIKE = 0.5  # maximum reduction for a similar highlight
+LEAD_IN, LEAD_OUT = 0.6, 0.4
+SNAP = 1.0  # maximum seconds by which a highlight's end is moved outwards to a shot edge
+# maximum seconds by which a highlight's end is moved inwards; smoothing makes highlights too long
+SNAP_INWARD = 1.6
+REST = 0.3  # maximum seconds by which a highlight's end is moved to a pause of the sound
+ALIKE = 0.5  # maximum share by which a highlight's score is reduced if it looks like a chosen one
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Signals at each quarter of a second.
+    """Signals of a video at each quarter of a second.
 
-    sound, motion: deviations, 0 to :data:`MAX_DEVIATION`. level: dB above the usual level, in the speech band.
-    score: 0 to 1.
+    sound, motion: deviations above the usual, 0 to :data:`MAX_DEVIATION`. level: dB above the usual loudness, in the
+    band of speech. score: 0 to 1.
     """
 
     sound: Floats
@@ -50,14 +52,14 @@ class Moments:
     score: Floats
 
     def part(self, start: float, end: float) -> slice:
-        """Return the steps between two moments, at least one."""
+        """Return the time steps between two times in seconds, at least one step."""
         first = min(max(0, int(start / STEP)), max(0, len(self.score) - 1))
         return slice(first, max(first + 1, int(np.ceil(end / STEP))))
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A part of the video. start, end, peak: seconds; score: 0 to 1."""
+    """A part of the video. peak: seconds at its highest score."""
 
     start: float
     end: float
@@ -110,7 +112,7 @@ def _bytes(found: SignalPass, count: int) -> Floats:
 
 
 def find_candidates(moments: Moments, duration: float) -> list[Interval]:
-    """Return non-overlapping candidates, most remarkable first."""
+    """Return non-overlapping candidates for highlights, highest score first."""
     score = moments.score
     free = np.ones(len(score), np.bool_)
     found: list[Interval] = []
@@ -154,9 +156,9 @@ def choose(
     least_score: float,
     looks: Callable[[float], Floats | None],
 ) -> list[Interval]:
-    """Return the chosen highlights in order.
+    """Return the chosen highlights in order of time.
 
-    budget: total seconds. looks: function that returns the colour histogram at a moment.
+    budget: maximum total seconds. looks: function that returns the picture's colour histogram at a time.
     """
     chosen: list[Interval] = []
     seen: list[Floats] = []
@@ -178,7 +180,7 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    # three histograms: a difference of 6 means nothing in common
+    # Three histograms are compared, so a difference of 6 means nothing in common.
     nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 
@@ -189,7 +191,7 @@ def _shortened(one: Interval, seconds: float) -> Interval:
 
 
 def look_at(found: SignalPass) -> Callable[[float], Floats | None]:
-    """Return a function that gives the colour histogram at a moment."""
+    """Return a function that returns the picture's colour histogram at a time."""
     shares = histograms(found.key_pictures).astype(np.float64)
 
     def look(time: float) -> Floats | None:
@@ -201,19 +203,18 @@ def look_at(found: SignalPass) -> Callable[[float], Floats | None]:
 
 
 def picture_differences(pictures: NDArray[np.uint8]) -> Floats:
-    """Return the difference of each picture from the previous one."""
     if len(pictures) < 2:
         return np.zeros(0)
     shares = np.cumsum(histograms(pictures).reshape(len(pictures), 3, 16), axis=2).reshape(len(pictures), -1)
     colours = np.abs(np.diff(shares, axis=0)).sum(1) / 6
-    # Coarse, so that small moving objects disappear.
+    # Compare coarse pictures, in which small moving objects disappear.
     coarse = np.array([cv2.resize(one, (16, 9), interpolation=cv2.INTER_AREA) for one in pictures], np.float32)
     coarse = coarse.mean(3).reshape(len(pictures), -1)
     return np.asarray(np.minimum(np.abs(np.diff(coarse, axis=0)).mean(1) / 40, 2) + colours, np.float64)
 
 
 def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration: float) -> Interval:
-    """Return the interval with its ends at shot edges, else at pauses of the sound."""
+    """Return the interval with its ends moved to nearby shot edges, else to nearby pauses of the sound."""
 
     def settle(time: float, outward: int) -> float:
         near = [edge for edge in edges if -SNAP_INWARD <= outward * (edge - time) <= SNAP]
@@ -223,7 +224,7 @@ def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration:
         levels = moments.level[window]
         if len(levels) < 2 or np.ptp(levels) < STILL_DB:
             return time
-        # The outer of two equally quiet pauses keeps more of the highlight.
+        # The outer of two equally quiet pauses is taken, which keeps more of the highlight.
         order = np.lexsort((-outward * np.arange(len(levels)), levels))
         return float((window.start + int(order[0]) + 0.5) * STEP)
 

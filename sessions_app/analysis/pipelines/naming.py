@@ -1,7 +1,7 @@
 """Rules that name an exercise from the body's movement.
 
-Limits are wide, because angles are measured in the picture, not in space. A rule is a product: one failed condition
-excludes the name.
+Limits are wide, because angles are measured in the flat picture, not in space. A rule multiplies its conditions (0 to
+1), so one failed condition excludes the name.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from sessions_app.analysis.pipelines.poses import ANGLES, SIDES, angle, body_len
 from sessions_app.analysis.pipelines.sets import Set
 
 UNNAMED = "movement"
-MIN_NAME_CONFIDENCE = 0.5  # minimum confidence of a name
-MAX_NAME_CONFIDENCE = 0.85  # maximum confidence; the rules were measured on few clips
+MIN_NAME_CONFIDENCE = 0.5
+MAX_NAME_CONFIDENCE = 0.85  # maximum confidence of a name; the rules were tested on few clips
 MIN_VISIBLE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Measurements of the body over a set; lengths are relative to the torso.
+    """Measurements of the body during a set of repetitions. Lengths are in torso lengths, angles in degrees.
 
-    bend, other: degrees by which joints bend, on the more and the less moving side. least, most: smallest and largest
-    angle. tilt: degrees of the torso from upright. drop: vertical range of the hips. reach: height of the wrists above
-    the shoulders. spread, apart: range and maximum of the feet's distance. together: correlation of both knees.
+    bend, other: range of a joint's angle, on the side of the body that moves more and on the other side. least, most:
+    smallest and largest angle on the side that moves more. tilt: smallest and largest angle of the torso from upright.
+    drop: vertical range of the hips. reach: lowest and highest position of the wrists above the shoulders. spread,
+    apart: range and maximum of the feet's distance. together: correlation of the two knees' angles.
     """
 
     bend: dict[str, float]
@@ -88,12 +89,11 @@ def _range(values: NDArray[np.float64]) -> float:
 
 
 def rising_ramp(value: float, least: float, plenty: float) -> float:
-    """Return 0 up to ``least``, 1 from ``plenty``, linear between."""
+    """Return 0 for values up to ``least``, 1 from ``plenty`` on, and linear values between them."""
     return float(np.clip((value - least) / (plenty - least), 0, 1))
 
 
 def falling_ramp(value: float, plenty: float, most: float) -> float:
-    """Return 1 up to ``plenty``, 0 from ``most``, linear between."""
     return 1 - rising_ramp(value, plenty, most)
 
 
@@ -204,7 +204,7 @@ RULES: dict[str, Callable[[Facts], float]] = {
     "lateral raise": _lateral_raise, "jumping jack": _jumping_jack, "burpee": _burpee, "sit-up": _sit_up,
     "high knees": _high_knees, "mountain climber": _mountain_climber, "pull-up": _pull_up, "pull-down": _pull_down,
 }  # fmt: skip
-# Signals that may count an exercise named by the user.
+# For each exercise that the user can name: the signals that may count it.
 _KNEES = ("left knee", "right knee", "both knees")
 _HIPS = ("left hip", "right hip", "both hips")
 _ELBOWS = ("left elbow", "right elbow", "both elbows")
@@ -228,7 +228,6 @@ PLURALS = {
 
 
 def name_of(facts: Facts | None) -> tuple[str, float]:
-    """Return the name and its confidence (0 to 1)."""
     if facts is None:
         return UNNAMED, 0.0
     scores = sorted(((rule(facts), name) for name, rule in RULES.items()), reverse=True)

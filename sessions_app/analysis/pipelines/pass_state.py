@@ -1,5 +1,3 @@
-"""Results of the signal pass over a video, for later stages and checkpoints."""
-
 from __future__ import annotations
 
 import base64
@@ -19,9 +17,10 @@ VERSION = 1
 
 @dataclass(slots=True)
 class PassState:
-    """Results of the signal pass; times are seconds.
+    """Results of the signal pass over a video; times are in seconds.
 
-    changes: keyframes that show a new shot. looks: colour histogram of each candidate, by its peak.
+    changes: times of keyframes that show a new shot. looks: colour histogram of each candidate, by the time of its
+    peak.
     """
 
     duration: float
@@ -36,7 +35,7 @@ class PassState:
 
 
 def to_save(known: PassState) -> dict[str, Any]:
-    """Return a checkpoint of JSON types, some hundred bytes per minute."""
+    """Return a checkpoint as JSON types, some hundred bytes per minute of video."""
     signals = (known.moments.sound, known.moments.motion, known.moments.score)
     return {
         "version": VERSION,
@@ -58,7 +57,6 @@ def to_save(known: PassState) -> dict[str, Any]:
 
 
 def from_saved(saved: Mapping[str, Any] | None) -> PassState | None:
-    """Return the results from a checkpoint, or None."""
     if not saved or saved.get("version") != VERSION:
         return None
     try:

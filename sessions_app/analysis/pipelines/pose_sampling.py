@@ -1,6 +1,6 @@
 """Samples of a video: a person's joints and very small pictures.
 
-Checkpoints hold only the joints, because decoding again is fast.
+Checkpoints hold only the joints, because the pictures can be decoded again quickly.
 """
 
 from __future__ import annotations
@@ -23,26 +23,27 @@ from sessions_app.analysis.pipelines.poses import JOINTS, SIDE, Poses
 
 RATE = 15.0  # samples per second
 MIN_RATE = 5.0
-MAX_LOOKS = 36_000  # maximum number of samples of a long video
-SMALL = 24  # pixels of the small picture
-# Nose, shoulders, elbows, wrists, hips, knees, ankles.
+MAX_LOOKS = 36_000  # maximum number of samples; long videos are sampled less often
+SMALL = 24  # width and height of the small pictures, in pixels
+# BlazePose numbers of nose, shoulders, elbows, wrists, hips, knees, ankles.
 KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-ABSENT_SECONDS = 2.0  # seconds without a person until the search slows down
-ABSENT_STEP = 0.5  # seconds between two searches without a person
-MIN_BODY = 0.06  # minimum length of torso or thighs, as a share of the picture's height
+ABSENT_SECONDS = 2.0  # seconds without a visible person after which persons are searched less often
+ABSENT_STEP = 0.5
+MIN_BODY = 0.06  # minimum length of a person's torso or thighs, as a share of the picture's height
 SAVE_SECONDS = 10.0
 MAX_SAVED = 900_000
-STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)  # rounding of joints, pixels; the first that fits is used
+# rounding of joints in pixels; a checkpoint uses the first that makes it small enough
+STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PoseTrack:
-    """Samples in time order.
+    """Samples of a video in time order.
 
     times: seconds. joints: x, y, depth in pixels of a picture of ``size`` (height, width), and visibility 0 to 1; shape
-    (n, 33, 4), NaN without a person. pictures: grey, shape (n, 24, 24). end: last decodable frame, seconds. announced:
-    seconds by the header.
+    (n, 33, 4), NaN without a person. pictures: grey, shape (n, 24, 24). end: time of the last decodable frame, in
+    seconds. announced: duration in the file's header, in seconds.
     """
 
     times: NDArray[np.float64]
@@ -54,7 +55,6 @@ class PoseTrack:
 
     @property
     def found(self) -> NDArray[np.bool_]:
-        """True for each sample with a person."""
         return np.asarray(~np.isnan(self.joints[:, KEPT[0], 0]))
 
 
@@ -66,7 +66,7 @@ def sample_poses(
     video: VideoFile, poses: Poses | None, saved: dict[str, Any] | None,
     on_progress: Callable[[float], None], checkpoint: Callable[[dict[str, Any]], None],
 ) -> PoseTrack:  # fmt: skip
-    """Sample a video. poses: None takes pictures only."""
+    """Sample a video. poses: finder of joints, or None to sample only pictures."""
     known = unpacked(saved) if poses is not None else np.zeros((0, JOINTS, 4), np.float32)
     times: list[float] = []
     joints: list[NDArray[np.float32]] = []
@@ -104,7 +104,7 @@ def sample_poses(
 
 
 def sample_frames(video: VideoFile, rate: float) -> Iterator[Picture]:
-    """Yield about ``rate`` frames per second, up to the first damaged one."""
+    """Yield about ``rate`` frames per second of video, up to the first damaged frame."""
     step = 1 / rate
     due = -math.inf
     try:
@@ -126,14 +126,14 @@ def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
 
 
 def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
-    """Return the joints as JSON types below a megabyte."""
+    """Return the joints as JSON types of less than a megabyte."""
     part = joints[:, list(KEPT)][:, :, [0, 1, 3]].astype(np.float64)
     is_seen = ~np.isnan(part[:, 0, 0])
     text, step = "", STEPS[0]
     for step in STEPS:
         scaled = np.nan_to_num(part / (step, step, 1 / 15))
         whole = np.rint(scaled).clip(-32_000, 32_000).astype(np.int16).reshape(len(part), -1)
-        # Differences between samples compress best.
+        # Store differences between consecutive samples, because these compress best.
         differences = np.diff(whole[is_seen], axis=0, prepend=np.zeros((1, whole.shape[1]), np.int16)).T
         content = np.packbits(is_seen).tobytes() + np.ascontiguousarray(differences).astype("<i2").tobytes()
         text = base64.b64encode(zlib.compress(content, 6)).decode()
@@ -143,7 +143,7 @@ def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def unpacked(saved: dict[str, Any] | None) -> NDArray[np.float32]:
-    """Return the joints of a checkpoint; none if unreadable."""
+    """Return the joints from a checkpoint; an empty array if the checkpoint is unreadable."""
     none = np.zeros((0, JOINTS, 4), np.float32)
     if not saved or saved.get("version") != VERSION:
         return none

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from media_app.av.mediapipe import solution
 from sessions_app.analysis.pipelines.repetitions import Signal, filled, smoothed
 
-SIDE = 288  # pixels of the model input's longer side
+SIDE = 288  # longer side of the pose model's input picture, in pixels
 JOINTS = 33
-# BlazePose numbers of the joints at one end, corner and other end of each angle.
+# BlazePose numbers of the three joints that form each angle; its corner is the second.
 ANGLES = {
     "left elbow": (11, 13, 15), "right elbow": (12, 14, 16), "left knee": (23, 25, 27), "right knee": (24, 26, 28),
     "left hip": (11, 23, 25), "right hip": (12, 24, 26), "left shoulder": (13, 11, 23), "right shoulder": (14, 12, 24),
 }  # fmt: skip
-MOVING = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)  # shoulders, elbows, wrists, hips, knees, ankles
+# BlazePose numbers of shoulders, elbows, wrists, hips, knees, ankles
+MOVING = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 SIDES = ("elbow", "knee", "hip", "shoulder")
 
 BODY_SIGNALS = frozenset({
@@ -37,7 +38,7 @@ class PosesUnavailable(Exception):
 
 
 class Poses:
-    """A finder of one person in frames. Raises :class:`PosesUnavailable`."""
+    """A finder of one person's joints in frames. Raises :class:`PosesUnavailable`."""
 
     def __init__(self) -> None:
         try:
@@ -64,13 +65,13 @@ class Poses:
 
 
 def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
-    """Return the body's signals, with lengths relative to the torso. joints: shape (n, 33, 4)."""
+    """Return signals of the body's movement, with lengths in torso lengths. joints: shape (n, 33, 4)."""
     places, seen = joints[:, :, :2], joints[:, :, 3]
     shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))
     body = body_length(joints)
     found: dict[str, Signal] = {}
     for name, (one, corner, other) in ANGLES.items():
-        # At rest, limbs are straight.
+        # Limbs are straight at rest, so a resting person has large angles.
         straight = "shoulder" not in name
         found[name] = Signal(angle(places, one, corner, other) / 180, _trust(seen[:, [one, corner, other]]), straight)
     for name in SIDES:
@@ -78,7 +79,7 @@ def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
         mean = (left.values + right.values) / 2
         found[f"both {name}s"] = Signal(mean, (left.trust + right.trust) / 2, left.rests_high)
     wrists = places[:, [15, 16]].mean(1)
-    # Picture coordinates point down, so a standing body has low values.
+    # y points down in pictures, so a standing body has low values.
     found["hips' height"] = Signal(hips[:, 1] / body / 2, rests_high=False)
     found["shoulders' height"] = Signal(shoulders[:, 1] / body / 2, rests_high=False)
     found["wrists' height"] = Signal((wrists - shoulders)[:, 1] / body / 3, _trust(seen[:, [15, 16]]))
@@ -90,7 +91,6 @@ def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
 
 
 def angle(places: NDArray[np.float64], one: int, corner: int, other: int) -> NDArray[np.float64]:
-    """Return the angle at ``corner`` in degrees."""
     first, second = places[:, one] - places[:, corner], places[:, other] - places[:, corner]
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return np.asarray(np.degrees(np.arccos(np.clip((first * second).sum(1) / np.maximum(lengths, 1e-9), -1, 1))))
@@ -109,7 +109,6 @@ def joint_paths(joints: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def body_length(joints: NDArray[np.float64]) -> float:
-    """Return the median torso length in pixels, at least 5."""
     trunk = joints[:, [11, 12], :2].mean(1) - joints[:, [23, 24], :2].mean(1)
     lengths = np.linalg.norm(trunk, axis=1)
     return max(5.0, float(np.nanmedian(lengths))) if not np.isnan(lengths).all() else 5.0

@@ -22,10 +22,10 @@ NAME = "preview.mp4"
 DRAWN = "drawn.mp4"
 LINES, LINES_LONG = 480, 360
 RATE, RATE_LONG = 31.0, 12.0
-LONG_SECONDS = 1200.0  # seconds; longer videos get a smaller preview, because drawing is slow
+LONG_SECONDS = 1200.0  # seconds of a video above which its preview is smaller, because drawing is slow
 CLOCK = 90_000
 QUALITY = 24
-OLDEST_POSE = 0.2  # maximum age of a drawn pose, seconds
+OLDEST_POSE = 0.2  # maximum seconds from a sampled pose to the frame on which it is drawn
 MIN_VISIBLE = 0.4
 BONES = (
     (11, 12), (11, 23), (12, 24), (23, 24), (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26),
@@ -78,7 +78,7 @@ def draw_body(image: Image, seen: PoseTrack, at: float) -> None:
         share = min(1.0, (at - seen.times[number]) / max(1e-6, seen.times[number + 1] - seen.times[number]))
         here = here + share * (seen.joints[number + 1] - here)
     scale = np.array([image.shape[1] / seen.size[1], image.shape[0] / seen.size[0]])
-    points = np.rint(here[:, :2] * scale * 4)  # quarters of a pixel, for cv2's shift parameter
+    points = np.rint(here[:, :2] * scale * 4)  # unit: a quarter of a pixel, for cv2's shift parameter
     thick = max(1, round(min(image.shape[:2]) / 200))
     for one, other in BONES:
         if min(here[one, 3], here[other, 3]) >= MIN_VISIBLE:
@@ -101,7 +101,6 @@ def _labels(exercises: Sequence[dict[str, Any]]) -> Labels:
 
 
 def count_at(labels: Labels, at: float) -> str:
-    """Return the counter's text at a moment (seconds)."""
     text = ""
     for start, end, name, ends in labels:
         if start <= at:

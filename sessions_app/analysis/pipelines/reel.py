@@ -1,5 +1,3 @@
-"""Reels: moments of a video cut into one file."""
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -20,9 +18,10 @@ CUT_SHARE = 90.0
 
 
 def cut_moments(task: Task) -> Result:
-    """Cut a new reel of ``params["moments"]``: pairs of seconds, in order.
+    """Cut a reel of ``params["moments"]``: (start, end) pairs in seconds, in order of time.
 
-    ``placed`` in the result has each moment's number, and seconds in video and reel. Raises :class:`AnalysisFailed`.
+    ``placed`` in the result has, for each moment, its number and its seconds in the video and in the reel. Raises
+    :class:`AnalysisFailed`.
     """
     moments = [(float(start), float(end)) for start, end in task.params["moments"]]
     files: dict[str, str] = {}
@@ -50,13 +49,13 @@ def cut_reel(
 ) -> list[PlacedPart]:
     """Write the reel; return the position of each moment in it.
 
-    give: seconds by which a moment may end earlier. Raises ``ConversionFailed``, ``MediaError`` and PyAV's errors.
+    give: seconds by which a moment may end early to avoid encoding. Raises ``ConversionFailed``, ``MediaError`` and
+    PyAV's errors.
     """
     return cut_parts(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
 
 
 def write_thumbnail(task: Task, number: int, picture: Picture) -> str:
-    """Write a moment's thumbnail; return its file name."""
     name = f"thumb-{number}.jpg"
     write_jpeg(task.folder / name, picture.scaled(THUMBNAIL_WIDTH), THUMBNAIL_BYTES)
     return name

@@ -1,7 +1,7 @@
-"""Repetitions in a signal.
+"""Search for repetitions in a signal of movement.
 
-Visits to its upper and lower part are counted: dividing length by period would fail, because people slow down and
-pause.
+The signal's visits to its upper and lower part are counted. Dividing the length by the period would fail, because
+people slow down and pause.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-HIGH, LOW = 0.65, 0.35  # limits of the upper and lower part, as shares of the local range
-RESTS = 0.12  # share of the local range in which a movement rests
-SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period, seconds
-MAX_OF_LENGTH = 0.55  # maximum period, as a share of the signal's length
-TREND_SECONDS = 6.0  # seconds; slower changes are removed before the period is searched
+# limits of a signal's upper and lower part, as shares of its local range
+HIGH, LOW = 0.65, 0.35
+RESTS = 0.12
+SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds
+MAX_OF_LENGTH = 0.55
+TREND_SECONDS = 6.0  # changes slower than this, in seconds, are removed before a signal's period is searched
 LOCAL_SECONDS = 4.0
 LOCAL_PERIODS = 2.2
 RANGE_PLACES = 8
@@ -29,9 +30,9 @@ COMPONENTS, SUBSPACE, ITERATIONS = 3, 8, 5
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A measurement over time. values: NaN without a person. trust: 0 to 1.
+    """A measurement of movement over time.
 
-    rests_high: whether a resting person has high values; None if unknown.
+    values: NaN without a person. trust: 0 to 1. rests_high: whether the values are high at rest; None if unknown.
     """
 
     values: Floats
@@ -41,7 +42,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """A movement to its turn and back. start, turn, end: seconds."""
+    """A movement to its turning point and back. start, turn, end: seconds."""
 
     start: float
     turn: float
@@ -52,7 +53,7 @@ class Repetition:
 class Series:
     """Repetitions found in one signal.
 
-    curve: the signal scaled to its local range, 0 to 1. values: the signal without noise and gaps. period: seconds.
+    curve: the signal, scaled to 0 to 1 by its local range. values: the signal without noise and gaps. period: seconds.
     """
 
     signal: str
@@ -83,7 +84,6 @@ def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float
 
 
 def filled(values: Floats) -> Floats:
-    """Return values with gaps interpolated."""
     seen = ~np.isnan(values)
     if not seen.any():
         return np.zeros(len(values))
@@ -135,7 +135,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return (is high, sample of the extreme) of each visit to the upper or lower part."""
+    """Return each visit of the signal to its upper or lower part: (is upper, sample of the extreme)."""
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:
@@ -151,14 +151,14 @@ def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
 def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
     highs = sum(is_high for is_high, _ in visits)
     lows = len(visits) - highs
-    # On a tie, the first extreme is the resting position.
+    # With as many high as low extremes, the first extreme is the resting position.
     return highs < lows or (highs == lows and bool(visits) and not visits[0][0])
 
 
 def repetitions_of(
     times: Floats, curve: Floats, visits: Sequence[tuple[bool, int]], turns_high: bool
 ) -> tuple[Repetition, ...]:
-    """Return one repetition per turn, from rest to rest."""
+    """Return one repetition per turning point, from one rest to the next."""
     if len(visits) < 2:
         return ()
     resting = (curve if turns_high else 1 - curve) < RESTS
@@ -198,6 +198,6 @@ def picture_signals(pictures: NDArray[np.uint8]) -> dict[str, Signal]:
 
 
 def regularity(repetitions: Sequence[Repetition]) -> float | None:
-    """Return the relative deviation of the repetitions' lengths; None for fewer than three."""
+    """Return the relative standard deviation of the repetitions' durations; None for fewer than three."""
     lengths = np.array([one.end - one.start for one in repetitions])
     return float(lengths.std() / lengths.mean()) if len(lengths) >= 3 and lengths.mean() > 0 else None

@@ -25,32 +25,33 @@ from sessions_app.analysis.pipelines.repetitions import (
     visits_of,
 )
 
-WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)  # seconds; windows overlap by half
+# lengths of the searched windows in seconds; windows of one length overlap by half
+WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 PHASES = 6
 ALIKE = 0.5
 MIN_LIKENESS = 0.6
-LIKENESS_OF_TWO = 0.8  # minimum likeness of a pair, which may be alike by chance
+LIKENESS_OF_TWO = 0.8  # minimum likeness of the repetitions in a set of two, which may be alike by chance
 AMPLITUDES = 2.5
 LENGTHS = 3.0
-LONGEST_PAUSE = 4.0  # seconds; a longer pause starts another set
-MIN_WAY = 0.5  # minimum ratio of the ways to the turn and back
+LONGEST_PAUSE = 4.0  # maximum seconds of a pause within a set; a longer pause starts another set
+MIN_WAY = 0.5  # minimum ratio of a repetition's shorter way to its longer one: to the turning point, and back
 LONGEST_REPETITION = 12.0
-UNUSUAL = 0.93  # factor for the value of a set with an unusual resting position
-SAME_WAY = 0.7  # minimum likeness of sets that are joined
-GOES_ON = 0.45  # minimum movement outside an incomplete set
+UNUSUAL = 0.93
+SAME_WAY = 0.7
+GOES_ON = 0.45  # minimum range of the signal just outside a set that counts as incomplete
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
-TOUCHING = 0.35  # seconds by which sets may overlap
+TOUCHING = 0.35  # maximum seconds by which two chosen sets may overlap
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Repetitions of one exercise. signal: name of the counting signal.
+    """A set: successive repetitions of one exercise.
 
-    likeness: similarity to the typical repetition. range: median range of the signal. worth: likeness × range × square
-    root of trust. is_usual: whether the resting position is the usual one. is_cut: whether movement continues outside.
-    typical: unit vector of the movement. skipped: uncounted movements in between.
+    likeness: mean similarity to the typical repetition. worth: likeness × range × square root of the signal's trust.
+    is_usual: whether the body rests in the usual position. is_cut: whether the movement continues before or after the
+    set. skipped: other movements between the repetitions.
     """
 
     signal: str
@@ -75,7 +76,10 @@ class Set:
 
     @property
     def value(self) -> float:
-        """Value: explained seconds × worth, less one repetition, so that a set of twelve outweighs two of six."""
+        """Value by which sets are chosen: their seconds without one repetition × worth × likeness.
+
+        One repetition is subtracted, so that a set of twelve outweighs two sets of six.
+        """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
 
@@ -83,10 +87,9 @@ class Set:
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
-    """Return all sets by any signal in any window.
+    """Return the sets that any signal shows in any window of time.
 
-    times: seconds, evenly spaced. ways: positions of joints or pixels, shape (n, d). is_window: take the input as one
-    window.
+    ways: positions of joints, or pixels, shape (n, d). is_window: treat all samples as one window.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []
@@ -105,7 +108,7 @@ def candidates(
 
 
 def windows(times: Floats) -> Iterator[tuple[int, int]]:
-    """Yield (first, end) samples of each window."""
+    """Yield the numbers of each window's first sample and of the sample after its last."""
     if len(times) < 2:
         return
     step = float(times[-1] - times[0]) / (len(times) - 1)
@@ -123,7 +126,7 @@ def sets_of(
     times: Floats, series: Series, visits: Sequence[tuple[bool, int]], signal: Signal, *, turns_high: bool,
     ways: Floats, least: int,
 ) -> Iterator[Set]:  # fmt: skip
-    """Yield the parts of a series whose repetitions look alike."""
+    """Yield the sets in a series: repetitions that look alike."""
     repetitions = repetitions_of(times, series.curve, visits, turns_high)
     if len(repetitions) < least:
         return
@@ -161,7 +164,7 @@ def sets_of(
                 worth=worth,
                 is_usual=signal.rests_high is not turns_high,
                 is_cut=_goes_on(series.curve, first, last, int((last - first) / len(group))),
-                # Small copies, because thousands of sets are compared.
+                # Keep small copies of the signal, because thousands of sets are compared.
                 typical=typical.astype(np.float32),
                 curve=series.curve[first : last + 1].astype(np.float32),
                 amplitudes=tuple(float(one) for one in heights[group]),
@@ -187,13 +190,11 @@ def _alike(
 
 
 def _goes_on(curve: Floats, first: int, last: int, length: int) -> bool:
-    """Return whether the signal moves just before or after the set."""
     sides = (curve[max(0, first - length) : first + 1], curve[last : last + length + 1])
     return any(float(np.ptp(side)) > GOES_ON for side in sides)
 
 
 def _within(values: Floats, factor: float) -> NDArray[np.bool_]:
-    """Return which pairs differ by less than a factor."""
     logs = np.log(np.maximum(values, 1e-9))
     return np.asarray(np.abs(logs[:, None] - logs[None, :]) <= np.log(factor))
 
@@ -217,7 +218,8 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    best: list[tuple[float, int]] = [(0.0, -1)]  # value of the first n sets; last chosen set or -1
+    # for the first n sets: highest total value, and the number of set n if it is chosen, else -1
+    best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)
         with_it = best[before][0] + one.value
@@ -235,7 +237,6 @@ def choose_sets(found: list[Set]) -> list[Set]:
 
 
 def joined(ordered: Sequence[Set]) -> list[Set]:
-    """Remove overlaps, and join sets of the same movement."""
     done: list[Set] = []
     for one in ordered:
         following = one

@@ -1,7 +1,7 @@
 """Shot edges: cuts, dissolves and fades.
 
 After a cut, the old picture must not return, as it does after a flash. A fade passes through a plain picture. A
-dissolve mixes both ends in increasing shares (the linear model of Truong, Dorai and Venkatesh, 2000).
+dissolve mixes the old and the new picture in changing shares (the linear model of Truong, Dorai and Venkatesh, 2000).
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ from media_app.av.frames import VideoFile
 from sessions_app.analysis.pipelines.signal_pass import SMALL, histograms
 
 Floats = NDArray[np.float32]
-COARSE = (24, 14)  # width and height in pixels; small moving objects disappear
+COARSE = (24, 14)  # width and height of the coarse pictures in pixels; small moving objects disappear in them
 FINE = (48, 27)
 BLOCK = 1500
 OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
 # Limits for cuts
-CUT = 0.15  # minimum difference of a cut
+CUT = 0.15  # minimum difference between the two pictures at a cut
 # minimum ratio of a cut's difference to the differences around it, for large and small cuts
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-# share of the cut's difference, and a constant; closer pictures show the same shot
+# Pictures show the same shot if they differ by less than this share of the cut's difference plus this constant.
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture
-BLACK, WHITE = 45.0, 205.0  # maximum mean luma of black, minimum of white
-GREY = 12.0  # maximum chroma in a grey picture
+BLACK, WHITE = 45.0, 205.0  # maximum mean luma of a black picture, and minimum mean luma of a white picture
+GREY = 12.0
 FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
 # Limits for dissolves
 LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
-ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75  # maximum correlation of a dissolve's ends, with black bars and without
+# maximum correlation of a dissolve's first and last picture, with black bars and without
+ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
-MIXED = 0.16  # maximum residual of a dissolve's mixture model
+MIXED = 0.16  # maximum share of a dissolve's change that the mixture model does not explain
 CHANGED = 12.0
 CHANGED_SHARE = 0.2
 CHANGED_MIDDLE = 0.24
-BAR = 24.0  # maximum luma of black bars
+BAR = 24.0
 BAR_SHARE = 0.1
 
 
@@ -58,7 +59,7 @@ class EdgeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A shot edge. start, end: seconds; for a cut, both are the new shot's first frame."""
+    """A shot edge. start, end: seconds; for a cut, both are the time of the new shot's first frame."""
 
     kind: EdgeKind
     start: float
@@ -90,7 +91,7 @@ def find_edges(
 def _blocks(
     path: str | os.PathLike[str], start: float, end: float, threads: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.uint8]]]:
-    """Yield overlapping runs of frames, so that no edge is split."""
+    """Yield runs of frames that overlap, so that each shot edge is complete in one of them."""
     times: list[float] = []
     pictures: list[NDArray[np.uint8]] = []
     fresh = 0
@@ -120,12 +121,11 @@ class _PictureFeatures:
         chroma = self.coarse.reshape(self.n, -1, 3)[..., 1:].mean(1)
         self.tint: Floats = np.abs(chroma - 128).max(1)
         self.fine = _shrunk([np.ascontiguousarray(one[..., 0]) for one in colours], FINE)
-        # Cumulative, so that small changes of colour count little.
+        # Cumulative histograms, so that small changes of colour count little.
         shares = histograms(pictures).reshape(self.n, 3, 16)
         self.colours: Floats = np.cumsum(shares, axis=2, dtype=np.float32).reshape(self.n, -1)
 
     def apart(self, one: NDArray[np.int64] | int, other: NDArray[np.int64] | int) -> NDArray[np.float64]:
-        """Return the difference of pictures, 0 to 4."""
         layout = np.abs(self.coarse[one] - self.coarse[other]).mean(-1) / 40
         colours = np.abs(self.colours[one] - self.colours[other]).sum(-1) / COLOURS_APART
         return np.asarray(np.minimum(layout, 2) + colours, np.float64)
@@ -140,7 +140,7 @@ def _shrunk(pictures: list[NDArray[np.uint8]], size: tuple[int, int]) -> Floats:
 
 
 def edges(times: NDArray[np.float64], pictures: NDArray[np.uint8]) -> list[Edge]:
-    """Return the edges within consecutive frames. pictures: BGR, shape (n, 54, 96, 3)."""
+    """Return the shot edges within consecutive frames. pictures: BGR, shape (n, 54, 96, 3)."""
     if len(times) < 5:
         return []
     looks = _PictureFeatures(pictures)
@@ -235,9 +235,9 @@ def _correlation(one: Floats, other: Floats) -> float:
 
 
 def _changes_all_over(looks: _PictureFeatures, first: int, middle: int, last: int) -> bool:
-    """Return whether many pixels change.
+    """Return whether many pixels change during a possible dissolve.
 
-    Black bars and uniform changes, such as exposure, do not count.
+    Black bars and uniform changes, such as of the exposure, do not count.
     """
     ends = looks.luma[[first, middle, last]]
     ends = ends[:, ends.max(0) > BAR]

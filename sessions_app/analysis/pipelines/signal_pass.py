@@ -1,7 +1,7 @@
 """A pass over a video file that reads packets, sound and a few frames.
 
-Large videos: keyframes and one frame after each are decoded; small videos: all reference frames. A keyframe takes 15 kB
-of memory.
+Of a large video, only the keyframes and one frame after each are decoded; of a small video, all reference frames. A
+stored keyframe takes 15 kB of memory.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from numpy.typing import NDArray
 from media_app.av.container import DECODER_OPTIONS, first_video, open_media, presentation_origin
 
 Progress = Callable[[float], None]
-SMALL = (96, 54)  # pixels of the small pictures
-SOUND_RATE = 8000  # Hz
+SMALL = (96, 54)  # width and height of the stored keyframes, in pixels
+SOUND_RATE = 8000  # sampling rate of the measured sound, in Hz
 BINS_A_SECOND = 10  # loudness values per second
 BIN = SOUND_RATE // BINS_A_SECOND
-BAND = (300.0, 3000.0)  # Hz; speech and hits without wind and hum
+BAND = (300.0, 3000.0)  # frequency band in Hz that holds speech and hits, but not wind and hum
 SILENCE = -100.0
-MAX_BINS = BINS_A_SECOND * 3600 * 24  # limit for wrong timestamps: a day
-MAX_KEYFRAMES = 12_000  # maximum stored pictures (190 MB)
+MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values (a day), because timestamps may be wrong
+MAX_KEYFRAMES = 12_000  # maximum number of stored keyframes (190 MB)
 PROGRESS_STEP = 0.002
-DENSE_PIXELS = 3e9  # maximum pixels of a small video: seven minutes of 640×360
+DENSE_PIXELS = 3e9  # maximum pixels of all frames of a small video: seven minutes of 640×360
 FRAMES_BEHIND = 1  # packets decoded after each keyframe of a large video
 TINY = (48, 27)
 CHANGE_SECONDS = 0.34
@@ -43,11 +43,11 @@ MAX_WAITING = 32
 
 @dataclass(frozen=True, slots=True)
 class SignalPass:
-    """Signals from one pass over a file; times are seconds.
+    """Signals from one pass over a video file; times are in seconds.
 
-    times, sizes, keys: the video packets in presentation order. band, loudness: dB of the sound per tenth of a second,
-    300 to 3 000 Hz and in total; empty without sound. key_pictures: BGR, shape (k, 54, 96, 3). changes: luma change
-    between decoded frames per tenth of a second. end: last readable time.
+    times, sizes, keys: time, bytes and keyframe flag of each video packet, in presentation order. band, loudness: dB of
+    the sound per tenth of a second, from 300 to 3 000 Hz and in total; empty without sound. key_pictures: keyframes,
+    BGR, shape (k, 54, 96, 3). changes: luma change between decoded frames, per tenth of a second.
     """
 
     times: NDArray[np.float64]
@@ -68,7 +68,6 @@ class SignalPass:
 
 
 def small(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Return a frame scaled to :data:`SMALL`, BGR."""
     picture = frame.reformat(width=SMALL[0], height=SMALL[1], format="bgr24", interpolation="AREA")
     return np.asarray(picture.to_ndarray(), np.uint8)
 
@@ -128,7 +127,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                     if is_dense or behind <= FRAMES_BEHIND or not packet.size:
                         decoder.give(packet)
             except IndexError:
-                pass  # PyAV's error if a track starts late
+                pass  # PyAV raises this if a track starts late
             finally:
                 decoder.end()
         except av.error.FFmpegError:
@@ -155,15 +154,13 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
 
 
 class _DecoderThread:
-    """A thread that decodes pictures while sound is decoded."""
-
     def __init__(self, do: Callable[[Any], object]) -> None:
         self._do = do
         self._pool = ThreadPoolExecutor(1)
         self._waiting: deque[Future[object]] = deque()
 
     def give(self, packet: Any) -> None:
-        """Queue a packet. Raises the error of an earlier one."""
+        """Queue a packet. Raises the error that decoding an earlier packet raised."""
         if len(self._waiting) == MAX_WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._do, packet))
@@ -190,7 +187,7 @@ class _ChangeMeter:
         luma = frame.reformat(width=TINY[0], height=TINY[1], format="gray", interpolation="AREA").to_ndarray()
         now = np.asarray(luma, np.int16)
         if 0 < at - self._at <= CHANGE_SECONDS:
-            # Steady motion changes more pixels over a longer gap, but less than proportionally.
+            # Steady motion changes more pixels in a longer gap between frames, but less than proportionally.
             self.changes.append(float(np.abs(now - self._luma).mean()) * float(np.sqrt(0.1 / (at - self._at))))
             self.times.append((at + self._at) / 2)
         self._at, self._luma = at, now
@@ -209,7 +206,7 @@ class _SoundMeter:
         self._inside = (frequencies >= BAND[0]) & (frequencies <= BAND[1])
 
     def hear(self, packet: Any) -> None:
-        """Decode a packet; an undecodable one becomes silence."""
+        """Decode a packet of sound; an undecodable packet becomes silence."""
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -218,7 +215,6 @@ class _SoundMeter:
             self._take(frame)
 
     def levels(self, energies: list[float]) -> NDArray[np.float64]:
-        """Return energies as dB of full scale."""
         values = np.array(energies, np.float64)
         return np.asarray(np.maximum(10 * np.log10(np.maximum(values, 1e-12)), SILENCE))
 
@@ -256,7 +252,7 @@ class _SoundMeter:
 
 
 def histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return 16 shares each of Y, Cr and Cb per picture."""
+    """Return histograms per picture: 16 shares each of Y, Cr and Cb."""
     pixels = pictures.shape[1] * pictures.shape[2]
     shares = np.zeros((len(pictures), 48), np.float32)
     offsets = 16 * np.arange(3)

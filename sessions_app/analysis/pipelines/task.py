@@ -1,5 +1,3 @@
-"""Input and output types of the analysis pipelines."""
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -27,11 +25,11 @@ def _ignore_checkpoint(state: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An analysis of one file.
+    """A request to analyse one file.
 
-    params: checked, with defaults. vision: model (``url, model, key, seconds, calls, allow_private``) or None. saved:
-    checkpoint of a killed attempt. progress: receives percent and a sentence. checkpoint: receives JSON types below a
-    megabyte, every few seconds at most.
+    params: checked parameters with defaults. vision: the vision model (``url, model, key, seconds, calls,
+    allow_private``) or None. saved: checkpoint of an earlier attempt that was killed. checkpoint: function that
+    receives JSON types of less than a megabyte, at most every few seconds.
     """
 
     path: Path
@@ -46,9 +44,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A pipeline's result, as in the contract without addresses.
+    """A pipeline's result, in the contract's format without URLs.
 
-    files: names by role: ``reel``, ``preview``, ``thumb-0`` …
+    files: names of the generated files by role: ``reel``, ``preview``, ``thumb-0`` …
     """
 
     data: dict[str, Any]

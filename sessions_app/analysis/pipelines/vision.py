@@ -1,7 +1,7 @@
 """Judgement of video parts by a vision-language model.
 
-Any OpenAI-compatible endpoint works (vLLM, Ollama with SmolVLM2 or larger). A partial answer is unknown, never 0; then
-the signals decide.
+Any OpenAI-compatible endpoint works (vLLM, Ollama with SmolVLM2 or larger). If an answer is incomplete, the score is
+unknown, never 0, and the measured signals decide.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 CALL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_TRIES = 3
-FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0  # seconds before a retry; doubled each time
-FAULTS_IN_A_ROW = 4  # unanswered windows until the model is given up
+FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0  # seconds before the first retry, doubled for each further retry, and their maximum
+FAULTS_IN_A_ROW = 4  # number of consecutive windows without an answer after which the model is given up
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 529})
 NOT_UNDERSTOOD = frozenset({400, 413, 422, 501})
 MAX_TOKENS = 300
@@ -51,7 +51,7 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A part of the video. pictures: JPEG. facts: measured signals, one sentence."""
+    """A part of the video to be judged. pictures: JPEG. facts: measured signals, in one sentence."""
 
     start: float
     end: float
@@ -61,7 +61,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judgement. score: 0 to 1, or None to keep the signals' score."""
+    """The model's judgement of a part. score: 0 to 1, or None to keep the signals' score."""
 
     score: float | None
     description: str
@@ -72,14 +72,12 @@ UNKNOWN = Verdict(None, "")
 
 @dataclass(frozen=True, slots=True)
 class _RequestFormat:
-    """Format of requests; features that the endpoint rejects are dropped."""
-
     has_format: bool = True
     has_all_pictures: bool = True
     tokens: str = "max_tokens"
 
     def simpler(self, status: int, complaint: str) -> _RequestFormat | None:
-        """Return a simpler format after a rejection, or None."""
+        """Return a simpler format after the endpoint rejected this one, or None if there is none."""
         if self.has_all_pictures and (
             status == 413 or "image" in complaint
         ):  # vLLM's default is one picture per request
@@ -92,7 +90,7 @@ class _RequestFormat:
 
 
 class _NoAnswer(Exception):
-    """A window stays without an answer. is_final: whether later windows will too."""
+    """The model gives no answer about a window. is_final: whether later windows will get none either."""
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
         super().__init__(message)
@@ -109,10 +107,6 @@ class Judge:
         call_seconds: float = CALL_SECONDS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Set up the client.
-
-        config: ``url`` (".../v1"), ``model``, ``key`` (or ""), ``seconds``, ``calls``, ``allow_private``.
-        """
         self.notes: list[str] = []
         self._url = _completions(str(config["url"]))
         self._model = str(config["model"])
@@ -129,11 +123,10 @@ class Judge:
 
     @property
     def is_spent(self) -> bool:
-        """True if the budget is used up or the endpoint was given up."""
         return self._is_given_up or self._calls_left <= 0 or self._seconds_left <= 0
 
     def judge(self, window: Window) -> Verdict:
-        """Return the model's verdict; unknown after an error."""
+        """Return the model's verdict on a window; after an error, its score is unknown."""
         if not window.pictures or self._is_given_up:
             return UNKNOWN
         try:
@@ -178,8 +171,7 @@ class Judge:
             wait = min(wait * 2, MAX_PAUSE)
 
     def _call(self, window: Window, manner: _RequestFormat) -> outbound.Answer | None:
-        """Send one request; None if disconnected. Raises :class:`_NoAnswer`."""
-        # Imported here, because most children need no model.
+        # Imported here, because most child processes use no vision model.
         from vodplatform.core.web import outbound
 
         if self.is_spent:
@@ -214,7 +206,6 @@ class Judge:
 
 
 def _completions(url: str) -> str:
-    """Return the completions URL of an endpoint given as ".../v1"."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:
@@ -261,7 +252,6 @@ def _final(status: int) -> str:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), or None."""
     if not text:
         return None
     text = text.strip()

@@ -1,5 +1,3 @@
-"""Plain sentences about measured signals."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,18 +5,18 @@ from dataclasses import dataclass
 
 from vodplatform.core.formatting import clock, counted, duration, hundredths, tenths
 
-# Minimum deviations, 0 to 1, for "more" and "much more".
+# Minimum deviations of a signal (0 to 1) that are called "more" and "much more".
 SOME, MUCH = 0.25, 0.6
-LOUDER_DB = 6.0  # minimum for "much louder"; 10 dB are twice as loud
-HIT_DB = 10.0  # minimum dB of a hit described as louder; comparisons mark it as a sound peak
+LOUDER_DB = 6.0  # minimum dB above the usual level for "much louder"; 10 dB are twice as loud
+HIT_DB = 10.0  # minimum dB above the usual level at which a short sound is called louder
 TOGETHER_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Signals of a part of a video. sound, motion: maximum, 0 to 1.
+    """Signals of a part of a video. sound, motion: maximum deviations, 0 to 1.
 
-    decibels: loudest moment above the usual level. cuts: number of cuts.
+    decibels: dB of the loudest moment above the usual level.
     """
 
     sound: float
@@ -60,8 +58,8 @@ def summary(
 ) -> str:
     """Return sentences that summarise the highlights.
 
-    lengths, whole: seconds of highlights and video. loudest, liveliest: times of the most unusual sound and motion, or
-    None.
+    lengths: seconds of each highlight. whole: seconds of the video. loudest, liveliest: times of the most unusual sound
+    and motion, or None.
     """
     if not lengths:
         against = "in sound or motion" if by_sound else "in motion"
@@ -79,7 +77,6 @@ def summary(
 
 
 def nothing_reached(whole: float, least: float, best: float, at: float) -> str:
-    """Return a sentence saying that no moment reaches the minimum score."""
     return (
         f"Nothing in these {tenths(whole)} reaches the minimum score of {hundredths(least)}. "
         f"The best moment, at {clock(at)}, has {hundredths(best)}."

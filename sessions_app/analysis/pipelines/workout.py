@@ -1,5 +1,3 @@
-"""Analysis of a workout video: exercises, repetitions and times."""
-
 from __future__ import annotations
 
 import math
@@ -24,19 +22,18 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.core.formatting import counted, duration
 
 SEGMENT_SECONDS = 5.0
-LOOKED, COUNTED = 85.0, 88.0  # percent of the job after sampling, after counting
+LOOKED, COUNTED = 85.0, 88.0  # percent of the job at the end of sampling, and at the end of counting
 CURVE_STEP = 0.1
 CURVE_POINTS = 1200
-PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # minimum pause: seconds, share of a usual repetition
+PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # minimum length of a pause: in seconds, and as a share of a usual repetition
 MIN_UNCOUNTED = 4.0
-ANYBODY = 0.05  # minimum share of samples with a person for a preview
-RESTING = 0.4  # minimum range of moving joints, torso lengths
-MOVES = 4.0  # minimum change between samples, grey levels
-MISSING_SECONDS = 1.0  # seconds that a file may lack unreported
+ANYBODY = 0.05  # minimum share of samples with a person for making a preview
+RESTING = 0.4  # minimum range of a moving body's joints, in torso lengths
+MOVES = 4.0  # minimum change of a moving picture, in grey levels
+MISSING_SECONDS = 1.0  # maximum missing seconds at a file's end without a warning
 
 
 def count_workout(task: Task) -> Result:
-    """Analyse a workout video. Raises :class:`AnalysisFailed` and MediaError."""
     _ask_for_picture(task)
     task.progress(0.0, "Reading the video")
     warnings: list[str] = []
@@ -89,7 +86,6 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
 
 
 def build_results(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
-    """Return the workout data of the contract."""
     asked = str(params.get("exercise") or "auto")
     least = int(params.get("min_repetitions") or 2)
     even = resample_evenly(seen)
@@ -129,7 +125,7 @@ def _exercise(even: EvenSamples, one: Counted, asked: str) -> dict[str, Any]:
     is_seen = even.found[first : last + 1].mean() >= 0.6
     name, sure = name_of(facts_of(even.times, even.joints, one.set)) if is_seen else (UNNAMED, 0.0)
     if asked != "auto" and name in (UNNAMED, asked):
-        # The user's name for the exercise wins unless the rules found another.
+        # The exercise that the user named is used unless the rules found another one.
         name, sure = asked, max(sure, 0.5)
     said = feedback_of(even.times, even.joints, one)
     step = max(CURVE_STEP, (one.set.end - one.set.start) / (CURVE_POINTS - 1))
@@ -193,14 +189,14 @@ def _reason(even: EvenSamples, first: float, last: float) -> str:
     share = float(here.mean()) if len(here) else 0.0
     if share < 0.1:
         if not _moves(even, span):
-            return ""  # a still picture
+            return ""  # a still picture needs no explanation
         return "No person is visible here. Film the whole body to have this part counted."
     if not here[-max(1, len(here) // 4) :].any():
         return "The person leaves the picture. Film from further away to have this part counted."
     if share < 0.6:
         return "The person is rarely visible. Film from further away and in more light to have this part counted."
     if not _body_moves(even, span):
-        return ""  # a rest
+        return ""  # a rest needs no explanation
     return "A person moves here, but no movement repeats clearly enough to be counted."
 
 
@@ -225,7 +221,6 @@ def _nothing(seen: PoseTrack, even: EvenSamples | None, share: float) -> str:
 
 
 def summary(exercises: list[dict[str, Any]], total: int, uncounted: list[dict[str, Any]], nothing: str) -> str:
-    """Return one to three sentences on the workout."""
     if not exercises:
         return nothing
     names = list(dict.fromkeys(one["name"] for one in exercises))

@@ -1,5 +1,3 @@
-"""Functions of the command ``merge``."""
-
 from __future__ import annotations
 
 import shutil
@@ -21,7 +19,6 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported", "me
 
 
 def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
-    """Raise ``CommandError`` if the clips cannot be merged."""
     if not MIN_CLIPS <= len(clips) <= MAX_CLIPS:
         usage_error(f"Give {MIN_CLIPS} to {MAX_CLIPS} videos.")
     for clip in clips:
@@ -32,7 +29,7 @@ def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
 
 def merge(clips: Sequence[Path], output: Path, *, level: bool, verbosity: int) -> dict[str, Any]:
     """Write ``output`` atomically; return the child's answer. Raises ``CommandError``."""
-    # On the output's disk, so that moving the result needs no copy.
+    # The folder is on the output's disk, so that moving the result needs no copy.
     folder = Path(tempfile.mkdtemp(prefix=".vod-merge-", dir=output.parent))
     try:
         made = folder / "merged.mp4"

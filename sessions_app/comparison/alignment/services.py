@@ -33,10 +33,9 @@ from vodplatform.core.files import untrusted_files
 from vodplatform.core.processes.child_pool import ChildPool
 from vodplatform.core.processes.process import Access, ChildError
 
-MAX_ALIGNMENTS = 20  # maximum alignments kept per session
+MAX_ALIGNMENTS = 20
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment.child"]
-# Refusal reasons that an interrupted recording explains.
 REASONS_OF_INTERRUPTION = (
     "sound_unrelated",
     "sound_uncertain",
@@ -44,14 +43,15 @@ REASONS_OF_INTERRUPTION = (
     "no_overlap",
     "no_common_clock",
 )
-INTERRUPTED_REASON = "not_one_recording"  # refusal reason of an interrupted recording, as in the aligner
+# reason of a refusal because a recording was interrupted, the same as in the aligner
+INTERRUPTED_REASON = "not_one_recording"
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
 waiting_room = ChildPool(PREVIEWS_AT_ONCE)
 
 
 def start_alignment(session: ComparisonSession, method: str, roi: dict[str, Any] | None, game: str) -> Job:
-    """Queue an alignment. roi: the timer's box in API form. Raises ``unknown_vod`` and ``invalid``."""
+    """Queue an alignment. Raises ``unknown_vod`` and ``invalid``."""
     with transaction.atomic():
         lock_session(session)
         return _enqueue_alignment(session, method, roi, game)
@@ -95,7 +95,7 @@ def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
 
 
 def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
-    """Return the session's alignment with this job. Raises ``alignment_not_found``."""
+    """Return the session's alignment that this job runs. Raises ``alignment_not_found``."""
     alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
     if alignment is None:
         raise DomainError("alignment_not_found")
@@ -108,7 +108,7 @@ def latest_alignment_id(session: ComparisonSession) -> str | None:
 
 
 def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids: list[str] | None) -> dict[str, Any]:
-    """Apply an alignment's proposals. vod_ids: VODs to move, or None for all."""
+    """Apply an alignment's proposals."""
     alignment = find_alignment(session, job_id)
     proposals = alignment.result.get("proposals", [])
     if alignment.job.status != JobStatus.COMPLETED or not proposals:
@@ -145,14 +145,17 @@ def _rounded(placement: Placement) -> Placement:
 def preview_timer(
     session: ComparisonSession, by: User, roi: dict[str, Any], times: list[float] | dict[str, list[float]] | None
 ) -> list[dict[str, Any]]:
-    """Read the timer box at some times of each VOD. Raises ``vod_file_not_found``, ``vod_unreadable``."""
+    """Read the timer box at some times of each VOD, before an alignment.
+
+    Raises ``vod_file_not_found`` and ``vod_unreadable``.
+    """
     vods = list(session.vods.select_related("video"))
     check_roi(vods, roi)
     for vod_id in times if isinstance(times, dict) else ():
         if vod_id not in {vod.vod_id for vod in vods}:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
-    viewer = by if by.is_admin else session.owner  # editors use the owner's access to the videos
+    viewer = by if by.is_admin else session.owner  # an editor reads the videos with the owner's access
     folder = scratch.scratch_root() / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
@@ -188,7 +191,7 @@ def preview_timer(
         raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists. Choose another video.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
-            raise  # exception in our code, not a crash caused by a video
+            raise  # the child reported an error in our code; a damaged video would crash it without a message
         raise DomainError("vod_unreadable", f"The videos could not be read. {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -209,10 +212,7 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
 
 
 def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
-    """Refuse timer-only proposals for interrupted recordings: they hold for one part only.
-
-    Alignment by sound refuses such recordings itself.
-    """
+    """Refuse proposals by timer alone if a recording was interrupted: the offset is right for only one part."""
     reference = result["reference"]
     kept = []
     for found in result["proposals"]:
@@ -244,10 +244,7 @@ def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> N
 
 
 def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]]) -> dict[str, Any]:
-    """Run the aligner's child and return its result. Raises :class:`DomainError`.
-
-    run: function of ``argv``, ``stdin`` and ``access`` that returns messages.
-    """
+    """Run the alignment child and return its result. Raises :class:`DomainError`."""
     folders = [request[name] for name in ("evidence_dir", "crop_dir") if request.get(name)]
     reads = [video["path"] for video in request["videos"]]
     if settings.EASYOCR_MODELS and request.get("reader") == "easyocr":

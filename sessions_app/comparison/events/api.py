@@ -31,16 +31,16 @@ from vodplatform.core.files.spooled import pieces_of
 from vodplatform.core.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, paging.Vods], Iterable[str]]
-SENT_AT_ONCE = 256 * 1024  # maximum bytes of a file that is sent from memory
-READ_SECONDS = 10.0  # seconds to wait for other lists of the same account or link
-PEEK_BYTES = 1024  # bytes to read to distinguish JSON from CSV
+SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory instead of disk
+READ_SECONDS = 10.0  # maximum seconds that a list request waits for others of the same account or link
+PEEK_BYTES = 1024  # bytes at the start of an uploaded file that are read to distinguish JSON from CSV
 
 
-reading = Locks()  # held while a list of events is written
+reading = Locks()  # one lock per account or link, held while a list of events is being answered
 
 
 class EventReadsViewSet(ComparisonViewSet):
-    """Endpoints that can return all events; visitors have a stricter request limit."""
+    """Endpoints that can return all events of a comparison; they have a stricter request limit for visitors."""
 
     def get_throttles(self) -> list[BaseThrottle]:
         if isinstance(self.viewer, LinkVisitor) and self.request.method in SAFE_METHODS:
@@ -57,7 +57,7 @@ class EventViewSet(EventReadsViewSet):
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the event's present state."""
+        """Answer a repeated request with the present state of the event that the first one created."""
         return self.answer_event(events.find_event(self.get_object(), UUID(made["event_id"])))
 
     @extend_schema(
@@ -69,7 +69,7 @@ class EventViewSet(EventReadsViewSet):
     def list(self, request: Request, session_id: str) -> Response:
         """List events by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
-        # A page of 4 MiB needs ten times its size in memory, so each account reads one at a time.
+        # A page of 4 MiB takes ten times as much memory to create, so each account reads one page at a time.
         viewer = self.viewer
         reader = viewer.link_id if isinstance(viewer, LinkVisitor) else viewer.pk
         turn = Turn(reading.of(reader), READ_SECONDS)
@@ -109,7 +109,6 @@ class EventViewSet(EventReadsViewSet):
 
         def answers() -> Iterator[dict[str, Any]]:
             yield s.EventSerializer.show(s.ShownEvent(events.find_event(session, event_id)))
-            # The list groups events of several VODs at one moment.
             if shown := paging.read_event(session, event_id):
                 yield s.EventSerializer.show(shown)
 
@@ -195,7 +194,6 @@ class EventViewSet(EventReadsViewSet):
         return Response({"ok": True, "created": len(made)}, status=201)
 
     def read_rows(self, request: Request, session: ComparisonSession) -> tuple[Sequence[dict[str, Any]], int]:
-        """Return the sent events, and the line number of the first."""
         file = request.FILES.get("file")
         if file is None:
             return files.validate_events(request.data), 1

@@ -22,15 +22,15 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
 DETECT_KIND = "comparison.detect"
-# Kind of the created events, by detector.
 EVENT_KINDS: dict[str, str] = {
     EventOrigin.HIGHLIGHTS: "highlight",
     EventOrigin.SHOTS: "shot",
     EventOrigin.SOUND_PEAKS: "sound_peak",
 }
-ALIKE_SECONDS = 0.05  # maximum seconds between a changed event and its repeated detection
+ALIKE_SECONDS = 0.05  # maximum seconds between two detections of the same event
 
-Marks = Mapping[str, Sequence[Mapping[str, Any]]]  # detected events (time, end, label, confidence) by origin
+# lists of detected events (time, end, label, confidence), by detector
+Marks = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def start_detection(session: ComparisonSession, by: User, origins: Sequence[str], vod_ids: list[str] | None) -> Job:
@@ -70,9 +70,9 @@ def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> li
 
 
 def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any]] | None:
-    """Return the highlights that an analysis of one of ``owners`` has found, or None.
+    """Return the highlights that an earlier analysis by one of ``owners`` found, or None.
 
-    Users' selections for a reel are ignored.
+    Changes that a user made to the highlights for a reel are ignored.
     """
     rows = AnalysisSession.objects.filter(
         video=video,
@@ -100,7 +100,7 @@ def highlight_params() -> dict[str, float | str]:
 
 
 def write_found(session: ComparisonSession, by: User, found: Mapping[str, Marks]) -> dict[str, int]:
-    """Replace the detected events and return their number by origin. found: events by ``vod_id``.
+    """Replace earlier detected events; return the number of new ones by detector.
 
     Events that a user has changed or answered stay. Raises ``forbidden``, ``too_many_events``.
     """

@@ -23,16 +23,16 @@ from vodplatform.core.web.turns import Turn
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
-MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of cached files on disk
-MAX_COLUMNS = 50  # maximum cells in the first line of a CSV file
-# maximum lines of a CSV file, including empty ones, and characters per line
+MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of all cached export files on disk
+MAX_COLUMNS = 50
+# maximum lines of a CSV file, including empty ones; maximum characters per line
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000
 
 Data = dict[str, Any]
 
 
 class FileCache:
-    """A disk cache of written files by source; one file is written at a time, to save CPU."""
+    """A disk cache of exported event files. Only one file is written at a time, which limits the CPU use."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
@@ -40,7 +40,7 @@ class FileCache:
         self._lock = threading.Lock()
 
     def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
-        """Return the cached file of ``key``, or write it. Raises ``unavailable``."""
+        """Return the cached file with this key. If there is none, write it. Raises ``unavailable``."""
         with Turn(self._lock):
             if key in self._files:
                 self._files.move_to_end(key)
@@ -54,32 +54,32 @@ class FileCache:
 
 
 cache = FileCache()
-parsing = threading.Lock()  # held while a file is parsed, which needs much memory
+parsing = threading.Lock()  # held while an imported file is parsed, because parsing takes much memory
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
-    """Yield RFC 4180 CSV. Events without a VOD have an empty ``vod_id`` and global times."""
+    """Yield events as RFC 4180 CSV. Events without a VOD have an empty ``vod_id`` and times of the shared clock."""
     return csv_lines(
         COLUMNS, ([row.vod.vod_id if row.vod else "", row.time, row.end, row.kind, row.label] for row in rows)
     )
 
 
 def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
-    """Yield JSON for :func:`from_json`. rows: result of ``paging.iterate_rows``."""
+    """Yield events as JSON that :func:`from_json` reads."""
     yield "["
     for number, row in enumerate(rows):
         place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
         rest = {"end": row.end, "kind": row.kind, "label": row.label, "color": row.color, "body": row.body}
         fields = json.dumps({**place, **rest}, ensure_ascii=False)
-        # Copy the drawing as JSON text: parsing a large one takes seconds.
+        # Insert the stored JSON text of the drawing, since parsing a large drawing takes seconds.
         yield f'{"," if number else ""}\n{fields[:-1]}, "drawing": {row.drawing_text or "null"}}}'  # type: ignore[attr-defined]
     yield "\n]\n"
 
 
 def from_csv(file: IO[bytes]) -> list[Data]:
-    """Read events from a UTF-8 table with a header, separated by commas, semicolons or tabs.
+    """Read events from a UTF-8 table with a header line; its columns are separated by commas, semicolons or tabs.
 
-    Raises ``invalid`` with errors by line. Ignores unknown columns.
+    Ignores unknown columns. Raises ``invalid`` with errors by line.
     """
     lines = _lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))
     try:
@@ -120,7 +120,7 @@ def _from_cells(found: dict[str, str]) -> Data:
 
 
 def from_json(raw: bytes) -> list[Data]:
-    """Read events from a JSON list. Raises ``invalid``, errors by number from 1."""
+    """Read events from a JSON list. Raises ``invalid`` with errors by the number of the event, from 1."""
     if has_too_many_parts(raw):
         raise refusal({"file": ["The file's JSON has too many elements. Split it."]})
     try:
@@ -132,7 +132,7 @@ def from_json(raw: bytes) -> list[Data]:
 
 
 def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
-    """Validate events, all or none. Raises ``invalid`` with errors by line."""
+    """Validate a list of events. Raises ``invalid`` with errors by line if any event is invalid."""
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})
     if not rows:
@@ -141,7 +141,7 @@ def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
     found: list[Data] = []
     errors: Data = {}
-    form = NewEventSerializer()  # created once, because it takes longer than the validation
+    form = NewEventSerializer()  # create the serializer only once, because its creation takes longer than a validation
     for number, row in enumerate(rows, start=first_line):
         try:
             found.append(form.run_validation(row))

@@ -16,10 +16,9 @@ JOIN_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An event on the shared clock, in seconds.
+    """An event on the shared clock, in seconds. frame: seconds of a frame of its VOD.
 
-    number: rank by creation. frame: seconds per frame of its VOD. is_alone: whether it is never grouped, so that
-    comments and drawings stay visible. size: bytes of its JSON.
+    is_alone: whether it is never grouped, so that comments and drawings stay visible.
     """
 
     key: UUID | str
@@ -34,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """Events shown as one, the oldest first. global_time: median of their times."""
+    """Events that are listed as one; the oldest comes first. global_time: median of their times on the shared clock."""
 
     marks: tuple[Mark, ...]
     global_time: float
@@ -49,9 +48,9 @@ class EventGroup:
 
 
 def group_marks(marks: Iterable[Mark]) -> list[EventGroup]:
-    """Group events of one kind from different VODs, at most 0.25 s or one frame of the slower VOD apart.
+    """Group events of one kind from different VODs that are at most 0.25 s, or one frame of the slower VOD, apart.
 
-    Sorted by time, then by creation. A group has at most one event per VOD.
+    A group has at most one event per VOD. Sorted by time, then by creation.
     """
     found: list[EventGroup] = []
     social: list[Mark] = []
@@ -79,7 +78,7 @@ def _kind_of(mark: Mark) -> str:
 def _belongs(mark: Mark, together: list[Mark]) -> bool:
     if any(mark.vod_id == other.vod_id for other in together):
         return False
-    # Events are sorted by time, so comparing with the first is enough.
+    # Events are sorted by time, so comparing with a group's first event is enough.
     apart = max(JOIN_SECONDS, *(one.frame for one in (mark, *together)))
     return mark.global_time - together[0].global_time <= apart
 

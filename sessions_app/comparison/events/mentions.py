@@ -12,13 +12,13 @@ from django.db.models import Q, QuerySet
 from sessions_app.comparison.models import ComparisonSession, Mention, SessionEvent, Viewer
 from vodplatform.accounts.models import User
 
-MAX_NAME = 150  # maximum characters of a user name
+MAX_NAME = 150
 WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
-END = re.compile(r"[.-](?!\w)")  # possible end of a name in a matched word
+END = re.compile(r"[.-](?!\w)")  # matches a word's last characters that may not belong to the user name
 
 
 def mentionable_users(session: ComparisonSession) -> QuerySet[User]:
-    """Return the users who can be mentioned: the session's owner and its shares, by name."""
+    """Return the users who can be mentioned, by name: the session's owner, and those it is shared with."""
     shared = User.objects.filter(comparison_shares__session=session).values("pk")
     return User.objects.filter(Q(pk=session.owner_id) | Q(pk__in=shared), is_active=True).order_by("username")
 
@@ -31,14 +31,14 @@ def named_in(text: str, people: Iterable[User]) -> list[User]:
 def _names_in(text: str) -> set[str]:
     found = set()
     for word in map(str.lower, WORD.findall(text)):
-        # Names may contain dots and hyphens, which may also end a sentence.
+        # A dot or hyphen after a letter may belong to the user name or end the sentence, so try both.
         ends = takewhile(lambda end: end <= MAX_NAME, (match.start() for match in END.finditer(word)))
         found |= {word, *(word[:end] for end in ends)}
     return found
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store and return new mentions in ``text``. before: previous text, whose mentions are old."""
+    """Store and return the mentions that ``text`` adds. before: previous text, whose mentions are not stored again."""
     if "@" not in text:
         return []
     people = list(mentionable_users(row.session))
@@ -59,13 +59,11 @@ def delete_obsolete_mentions(row: SessionEvent) -> None:
 
 
 def mark_mentions_seen(row: SessionEvent, by: Viewer) -> None:
-    """Delete the viewer's mention in an event. Visitors have none."""
     if isinstance(by, User):
         Mention.objects.filter(event=row, user=by).delete()
 
 
 def unseen_events(session: ComparisonSession, by: Viewer) -> list[UUID]:
-    """Return the ids of events with an unseen mention of ``by``."""
     if not isinstance(by, User):
         return []
     return list(Mention.objects.filter(event__session=session, user=by).values_list("event_id", flat=True))

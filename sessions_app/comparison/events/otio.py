@@ -1,7 +1,7 @@
 """Export and import of OpenTimelineIO timelines: VODs as tracks, events as markers.
 
-A clip's markers use the recording's own time, others the shared clock. Fields unknown to OTIO are in metadata under
-:data:`METADATA_KEY`. Format: https://opentimelineio.readthedocs.io.
+Markers of a clip use the recording's own time, other markers the shared clock. Fields unknown to OTIO are in metadata
+under :data:`METADATA_KEY`. Format: https://opentimelineio.readthedocs.io.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sessions_app.comparison.timeline import start_of
 from vodplatform.core.api.parsers import check_json, has_too_many_parts
 
 METADATA_KEY = "vod_sync"
-MAX_PARTS = 600_000  # maximum JSON parts, enough for ten thousand markers
-DIGITS = 9  # decimal places of seconds
-CLOCK_RATE = 1000.0  # ticks per second of the timeline's own markers
-KIND = "mark"  # event kind of a marker without one
+MAX_PARTS = 600_000  # maximum values and containers in an imported JSON file; enough for ten thousand markers
+DIGITS = 9
+CLOCK_RATE = 1000.0  # ticks per second in the times of markers on the timeline itself
+KIND = "mark"  # kind of the event created from a marker that has no kind
 COLORS = {
     "RED": 0xE5484D, "ORANGE": 0xF2A541, "YELLOW": 0xFFD166, "GREEN": 0x39C98D, "CYAN": 0x3FCFC4, "BLUE": 0x4EA1FF,
     "PURPLE": 0x8B6CF0, "MAGENTA": 0xD94FD5, "PINK": 0xFF8FB3, "BLACK": 0x000000, "WHITE": 0xFFFFFF,
@@ -37,12 +37,12 @@ Data = dict[str, Any]
 
 
 def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
-    """Yield a session's timeline as JSON. vods: all VODs with videos, by primary key.
+    """Yield a session's timeline as JSON.
 
-    Markers are written directly: ten thousand OTIO objects take seconds.
+    Markers are written as text, because creating ten thousand OTIO objects takes seconds.
     """
     timeline = otio.schema.Timeline(name=session.name)
-    # Editors start at 0, so a negative start shifts the timeline.
+    # Editors start a timeline at 0, so shift it if the shared clock starts before 0.
     start = start_of(vod.placement for vod in vods.values())
     timeline.metadata[METADATA_KEY] = {"session_id": session.pk, "start": start}
     for vod in vods.values():
@@ -54,7 +54,7 @@ def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
         timeline.tracks.append(track)
     whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
     tracks = whole["tracks"]
-    # Unique texts mark where markers are inserted.
+    # Write a unique text in place of each list of markers; it is replaced later.
     places: dict[str, ComparisonVod | None] = {f"markers-{uuid.uuid4()}": None}
     tracks["markers"] = list(places)
     for vod, one in zip(vods.values(), tracks["children"], strict=True):
@@ -79,7 +79,7 @@ def _clip(vod: ComparisonVod) -> otio.schema.Clip:
     rate, duration = _rate(vod), vod.video.duration
     clip = otio.schema.Clip(
         name=vod.name,
-        # Editors search for this file name. The server's path stays private.
+        # Write only the file's name, for which editors search. The server's path stays private.
         media_reference=otio.schema.ExternalReference(target_url=vod.name, available_range=_range(0.0, duration, rate)),
         source_range=_range(0.0, duration, rate),
     )
@@ -94,7 +94,6 @@ def _range(start: float, end: float, rate: float) -> TimeRange:
 
 
 def _marker(row: SessionEvent, rate: float, start: float) -> str:
-    """Return a marker's JSON. start: seconds of the event's clock that become 0 in the file."""
     own = {"kind": row.kind, **({"color": row.color} if row.color else {})}
     time = {"OTIO_SCHEMA": "RationalTime.1", "rate": rate}
     marker = {
@@ -110,7 +109,7 @@ def _marker(row: SessionEvent, rate: float, start: float) -> str:
         "metadata": {METADATA_KEY: own},
     }
     text = json.dumps(marker, ensure_ascii=False)
-    # Copy the drawing as JSON text into the last object, the metadata.
+    # Insert the stored JSON text of the drawing at the end of the marker's metadata.
     drawing = row.drawing_text  # type: ignore[attr-defined]
     return f'{text[:-3]}, "drawing": {drawing}}}}}}}' if drawing else text
 
@@ -125,10 +124,11 @@ def _nearest_color(color: str) -> str:
 
 
 def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
-    """Return a timeline's markers as events. Raises ``invalid``, errors by number from 1.
+    """Return a timeline's markers as events. Raises ``invalid`` with errors by the number of the marker, from 1.
 
-    Markers of a clip of one of ``vods`` (by our metadata, else by name) become its events. Others use the shared clock.
-    OTIO's own reader crashes the process on self-references and on timelines without tracks, so this is plain JSON.
+    Markers of a clip become events of its VOD, found by our metadata or else by name. Other markers use the shared
+    clock. The file is read as plain JSON, because OTIO's reader crashes the process on self-references and on timelines
+    without tracks.
     """
     if has_too_many_parts(raw, MAX_PARTS):
         raise refusal({"file": ["The timeline has too many elements. Split it."]})
@@ -158,10 +158,10 @@ class _Reader:
         self._by_name = {vod.name: vod for vod in reversed(vods)}
 
     def visit(self, part: Data, start: float) -> float:
-        """Collect a part's markers and return its length, in seconds. start: its start on the timeline."""
+        """Collect the markers of a part; return its length in seconds."""
         schema, span = _schema(part), _span(part.get("source_range"))
         if schema == "Transition":
-            return 0.0  # overlaps its neighbours
+            return 0.0  # a transition takes no time, since it overlaps its neighbours
         if schema == "Clip" and span is None:
             span = _span((_media(part) or {}).get("available_range"))
         own_start, length = span or (0.0, 0.0)
@@ -184,7 +184,6 @@ class _Reader:
         return self._by_id.get(str(_our_metadata(clip).get("vod_id", ""))) or self._by_name.get(str(clip.get("name")))
 
     def _take(self, marker: Data, shift: float, vod: ComparisonVod | None) -> None:
-        """Add a marker. shift: seconds from the part's own time to the timeline's."""
         if len(self.found) == MAX_ROWS:
             raise _TooManyMarkers
         start, length = _span(marker["marked_range"]) or (0.0, 0.0)
@@ -220,7 +219,6 @@ def _media(clip: Data) -> Data | None:
 
 
 def _span(span: Any) -> tuple[float, float] | None:
-    """Return (start, length) in seconds. Raises ValueError or ArithmeticError."""
     if span is None:
         return None
     start, length = (span[name]["value"] / span[name]["rate"] for name in ("start_time", "duration"))

@@ -1,6 +1,6 @@
-"""Reading a comparison's events by time on the shared clock.
+"""Reading of a comparison's events by time on the shared clock.
 
-Their order is cached per revision, so that a page reads only its own events.
+Their order is cached until events or offsets change, so that a page reads only its own events.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from sessions_app.comparison.events.serializers import ShownEvent, joined_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from vodplatform.core.errors import DomainError
 
-MAX_PAGE_BYTES = 4 * 1024 * 1024  # maximum bytes of one answer
-MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events read at once
-ORDERS_KEPT = 8  # maximum cached orders; one of 10,000 events takes about 4 MB
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events loaded by one query
+ORDERS_KEPT = 8  # maximum number of cached orders; an order of 10,000 events takes about 4 MB
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
-ALL_VODS = "any"  # filter for events of all VODs and of none
-# Replies as plain lists: a query set per event doubles the time.
+ALL_VODS = "any"  # filter value for all events: those of every VOD, and those without a VOD
+# Load replies into plain lists, since creating a query set per event would double the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
 Vods = Mapping[int, ComparisonVod]
@@ -37,7 +37,7 @@ Vods = Mapping[int, ComparisonVod]
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """A page of events by time. total: number of all matches."""
+    """A page of events in order of time. total: number of events on all pages."""
 
     events: list[ShownEvent]
     total: int
@@ -45,7 +45,7 @@ class EventPage:
 
 
 class OrderCache:
-    """Event orders of recently used sessions, for one revision and its offsets."""
+    """A cache of the order of events, for recently used sessions."""
 
     def __init__(self) -> None:
         self._orders: OrderedDict[tuple[Any, ...], list[EventGroup]] = OrderedDict()
@@ -74,7 +74,7 @@ def vods_of(session: ComparisonSession) -> Vods:
 
 
 def state_of(session: ComparisonSession, vods: Vods) -> tuple[Any, ...]:
-    """Return a key that changes with a session's events and their global times."""
+    """Return a key that changes if the session's events or their times on the shared clock change."""
     places = tuple((vod.vod_id, vod.name, vod.placement, vod.video.fps, vod.video.duration) for vod in vods.values())
     return session.pk, session.events_revision, places
 
@@ -110,7 +110,7 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
-    """Return an event as the list shows it, with its group; None if deleted."""
+    """Return an event as lists show it, with the events grouped with it; None if it was deleted."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
     return next(_load(found, vods), None)
@@ -121,8 +121,8 @@ def iterate_rows(
 ) -> Iterator[SessionEvent]:
     """Yield a session's events by time, not grouped and without replies.
 
-    has_content: whether to read ``body`` and ``drawing_text``, the drawing's JSON; ``drawing`` is never read. of: VOD
-    whose events are read; None for events without a VOD.
+    has_content: whether to load ``body`` and ``drawing_text``; ``drawing`` is never loaded. of: VOD whose events are
+    yielded; None for events without a VOD.
     """
     order = cache.order(session, vods, None, is_joined=False)
     if of != ALL_VODS:
@@ -144,7 +144,6 @@ def _cursor(one: EventGroup) -> str:
 
 
 def _place_after(found: list[EventGroup], cursor: str) -> int:
-    """Return the index after the cursor's event; if deleted, of the first event at its time."""
     match = CURSOR.fullmatch(cursor)
     if match is None:
         raise DomainError("invalid", errors={"cursor": ["Send the `next_cursor` of the previous page."]})
@@ -165,7 +164,7 @@ def _load(order: Iterable[EventGroup], vods: Vods) -> Iterator[ShownEvent]:
         for row in by_key.values():
             row.vod = vods[row.vod_id] if row.vod_id is not None else None
         for one in batch:
-            # Skip events deleted meanwhile.
+            # Skip events that were deleted after the order was read.
             shown = [by_key[mark.key] for mark in one.marks if mark.key in by_key]
             if shown:
                 yield ShownEvent(shown[0], shown[1:], one.global_time)

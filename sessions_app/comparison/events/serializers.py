@@ -29,9 +29,9 @@ from vodplatform.core.api.fields import (
 from vodplatform.core.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
-MAX_STROKE_TEXT = 500  # maximum characters of a text stroke
+MAX_STROKE_TEXT = 500
 MAX_BODY = 10_000
-EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of an event's and a reply's JSON without texts
+EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of the JSON of an event, and of a reply, apart from their texts
 AUTHOR_HELP = "The user's id, or the id of a link's visitor."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -44,7 +44,10 @@ Data = dict[str, Any]
 
 
 class DrawingField(serializers.JSONField):
-    """``{strokes: [{tool, color, width, points: [[x, y], …], text?}]}``, in fractions of the displayed frame."""
+    """A drawing: ``{strokes: [{tool, color, width, points: [[x, y], …], text?}]}``.
+
+    Coordinates are fractions of the displayed frame.
+    """
 
     def to_internal_value(self, data: Any) -> Data:
         if len(json.dumps(data, separators=(",", ":"))) > MAX_DRAWING_BYTES:
@@ -103,7 +106,7 @@ class EventFieldsSerializer(serializers.Serializer[Data]):
 
 
 class NewEventSerializer(EventFieldsSerializer):
-    """An event at a VOD's own time or, without ``vod_id``, at a time of the shared clock."""
+    """An event at a time of its VOD or, without ``vod_id``, at a time of the shared clock."""
 
     vod_id = StrictCharField(max_length=100, required=False, allow_null=True)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
@@ -127,7 +130,7 @@ class NewEventSerializer(EventFieldsSerializer):
 class EventPatchSerializer(EventFieldsSerializer):
     """Changes of an event; omitted fields keep their values.
 
-    time: the VOD's own time. global_time: new start on the shared clock; the end moves, too.
+    time: new start in the VOD's own time. global_time: new start on the shared clock; the end moves by the same amount.
     """
 
     kind = StrictRegexField(r"^[a-z0-9_-]{1,40}\Z", trim_whitespace=False, required=False)
@@ -146,7 +149,10 @@ class ReplyBodySerializer(serializers.Serializer[Data]):
 
 
 class EventQuerySerializer(serializers.Serializer[Data]):
-    """The query of an event list; at most 4 MiB without a limit. from, to: times of the shared clock."""
+    """The query parameters of a list of events. Without a limit, the answer has at most 4 MiB.
+
+    from, to: times of the shared clock.
+    """
 
     vod_id = serializers.CharField(required=False, max_length=100)
     kind = serializers.CharField(required=False, max_length=40)
@@ -178,12 +184,12 @@ class ReplySerializer(AnswerSerializer[EventReply]):
     created_by_name = serializers.CharField()
     created_at = EpochField(help_text="Epoch seconds.")
 
-    def compute_created_by(self, row: EventReply) -> UUID | None:
+    def get_created_by(self, row: EventReply) -> UUID | None:
         return row.created_by_id or row.visitor_id
 
 
 class SourceSerializer(serializers.Serializer[Data]):
-    """A VOD's own times of an event."""
+    """The start and end of an event in the VOD's own time."""
 
     event_id = serializers.UUIDField()
     vod_id = serializers.CharField(allow_null=True)
@@ -193,7 +199,7 @@ class SourceSerializer(serializers.Serializer[Data]):
 
 @dataclass(frozen=True)
 class ShownEvent:
-    """An event and the other VODs' events grouped with it. median_time: the group's time, if any."""
+    """An event with the events of other VODs grouped with it. median_time: time of the group; None without a group."""
 
     event: SessionEvent
     others: Sequence[SessionEvent] = ()
@@ -205,7 +211,7 @@ class ShownEvent:
 
 
 class EventSerializer(AnswerSerializer[ShownEvent]):
-    """A moment or a span. time, end: the VOD's own time. global_time, end_global_time: the shared clock."""
+    """An event. time, end: in the VOD's own time. global_time, end_global_time: the same on the shared clock."""
 
     event_id = serializers.UUIDField(source="event.pk")
     kind = serializers.CharField(source="event.kind")
@@ -228,19 +234,19 @@ class EventSerializer(AnswerSerializer[ShownEvent]):
     updated_at = EpochField(source="event.updated_at", help_text="Epoch seconds.")
     sources = SourceSerializer(many=True)
 
-    def compute_created_by(self, shown: ShownEvent) -> UUID | None:
+    def get_created_by(self, shown: ShownEvent) -> UUID | None:
         return shown.event.created_by_id or shown.event.visitor_id
 
-    def compute_vod_id(self, shown: ShownEvent) -> str | None:
+    def get_vod_id(self, shown: ShownEvent) -> str | None:
         return shown.event.vod.vod_id if shown.event.vod else None
 
-    def compute_end_global_time(self, shown: ShownEvent) -> float | None:
+    def get_end_global_time(self, shown: ShownEvent) -> float | None:
         row = shown.event
         if row.end is None:
             return None
         return row.vod.placement.global_time(row.end) if row.vod else row.end
 
-    def compute_sources(self, shown: ShownEvent) -> list[Data]:
+    def get_sources(self, shown: ShownEvent) -> list[Data]:
         return [
             {
                 "event_id": row.pk,
@@ -292,7 +298,6 @@ class ImportedSerializer(serializers.Serializer[Data]):
 
 
 def size_of(row: SessionEvent) -> int:
-    """Return the bytes of an event's JSON with its thread, rounded up."""
     texts = [row.kind, row.label, row.body, row.drawing, row.created_by_name, *[row.vod.vod_id if row.vod else ""] * 2]
     texts += [text for said in row.thread for text in (said.body, said.created_by_name)]
     written = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
@@ -306,7 +311,7 @@ def global_time_of(row: SessionEvent) -> float:
 def joined_events(
     rows: QuerySet[SessionEvent], vods: Mapping[int, ComparisonVod], *, is_joined: bool = True
 ) -> list[EventGroup]:
-    """Return event ids by time, grouped across VODs. vods: the session's VODs by primary key."""
+    """Return the ids of a session's events by time, grouped across VODs."""
     is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
     columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
     frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}

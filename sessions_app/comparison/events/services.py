@@ -1,4 +1,7 @@
-"""Changes of a comparison's events: one transaction under the session's row lock, broadcast on commit."""
+"""Changes of a comparison's events.
+
+Each change is one transaction that holds the session's row lock, and is broadcast on commit.
+"""
 
 from __future__ import annotations
 
@@ -35,23 +38,23 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
 from vodplatform.core.web.publish import publish_on_commit
 
-COMMENT = "comment"  # the only kind that viewers without edit permission may create
-MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # maximum events per session and replies per event
-MAX_THREAD = 200_000  # maximum characters of all replies to one event
-COMMENTERS_SHARE = 0.5  # share of the limits for viewers without edit permission
-MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events per author without edit permission
-MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a message; above this, pages reload
-MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of events in a message
-QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events between two quota checks
+COMMENT = "comment"  # the only kind of event that viewers without edit permission may create
+MAX_EVENTS, MAX_REPLIES = 10_000, 1_000
+MAX_THREAD = 200_000  # maximum characters of all replies to an event together
+COMMENTERS_SHARE = 0.5  # share of a session's limits that viewers without edit permission may use up
+MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
+MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; pages reload the list if more have changed
+MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of the events in a broadcast message
+QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events after which the owner's storage quota is checked again
 
 
 @dataclass
 class EventsChange:
-    """A change of a session's events, to be broadcast."""
+    """The changes of a session's events that are broadcast as one message."""
 
     session: ComparisonSession
     vods: list[ComparisonVod]
-    access: Access  # permissions of the change's author
+    access: Access
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
     named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users, by event id
@@ -63,7 +66,6 @@ class EventsChange:
         return found
 
     def reread(self) -> None:
-        """Read the changed rows again, with values set by the database."""
         rows = SessionEvent.objects.prefetch_related(WITH_THREAD).in_bulk([row.pk for row in self.changed])
         vods = {vod.pk: vod for vod in self.vods}
         self.changed = [rows[row.pk] for row in self.changed]
@@ -73,7 +75,7 @@ class EventsChange:
 
 @contextmanager
 def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange]:
-    """Lock a session, let the block change its events, and broadcast on commit."""
+    """Lock a session, let the ``with`` block change its events, and broadcast the changes on commit."""
     with transaction.atomic():
         locked = lock_session(session)
         change = EventsChange(locked, list(session.vods.select_related("video")), access_to(locked, by))
@@ -107,13 +109,11 @@ def _count_bytes(change: EventsChange) -> None:
 
 
 def stored_bytes(user_id: UUID) -> int:
-    """Return the bytes of the events in a user's comparisons."""
     total = ComparisonSession.objects.filter(owner=user_id).aggregate(total=Sum("events_bytes", default=0))["total"]
     return int(total)
 
 
 def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
-    """Return the change's message. If ``complete`` is False, pages must reload."""
     complete = len(change.changed) + len(change.deleted) <= MAX_EVENTS_IN_MESSAGE
     complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
@@ -123,14 +123,13 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "by": by.username,
         "changed": shown,
         "deleted": [str(key) for key in change.deleted] if complete else [],
-        # Sockets filter the names: viewers may not see who else has access.
+        # Each socket keeps only its own viewer's name, because viewers may not see who else has access.
         "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
 
 
 def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
-    """Return an event of this session. Raises ``event_not_found``."""
     found = session.events.select_related("vod").filter(pk=event_id).first()
     if found is None:
         raise DomainError("event_not_found")
@@ -186,7 +185,7 @@ def _of_line(number: int, exc: DomainError) -> DomainError:
 
 
 def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
-    """Change some fields; the last writer wins. Raises ``forbidden``."""
+    """Change some fields of an event. The last writer wins. Raises ``forbidden``."""
     with edit_events(session, by) as change:
         _check_kind(values, change.access)
         row = find_event(change.session, event_id)
@@ -216,7 +215,7 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         idempotency.bind_to_transaction()
         row = find_event(change.session, event_id)
         said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
-        # Each change broadcasts the complete thread.
+        # Limit the length of all replies, because each change broadcasts all of them.
         share = 1.0 if change.access.can_edit else COMMENTERS_SHARE
         if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
             raise DomainError(
@@ -257,7 +256,7 @@ def _is_author(row: SessionEvent | EventReply, by: Viewer) -> bool:
 
 
 def _written_by(session: ComparisonSession, by: Viewer) -> int:
-    """Return the author's number of events; visitors, who can change identity, count together."""
+    """Return the author's number of events. Visitors count together, because they can change their identity."""
     if isinstance(by, LinkVisitor):
         return session.events.filter(visitor_id__isnull=False).count()
     return session.events.filter(created_by=by).count()
@@ -274,10 +273,10 @@ def _check_kind(values: dict[str, Any], access: Access) -> None:
 
 
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
-    """Copy a session's events, replies and authors. Raises ``storage_full``.
+    """Copy a session's events and replies with their authors. Raises ``storage_full``.
 
-    The unlocked source may change, so the copied rows are counted. SQL copies them, because Python takes seconds for
-    ten thousand rows.
+    SQL copies the rows; Python would take seconds for ten thousand. The source is not locked and may change, so the
+    copied rows are counted.
     """
     quota.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
     names = {"source": source.pk, "target": target.pk}
@@ -292,7 +291,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             " WHERE e.session_id = %(source)s",
             names,
         )
-        # Omits replies to events added meanwhile.
+        # Skip replies to events that were added after the events were copied.
         cursor.execute(
             f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"
@@ -312,7 +311,6 @@ def _columns(model: type[Model], *but: str) -> list[str]:
 
 
 def _new_id(column: str) -> str:
-    """Return SQL that derives a copy's id from the original's id and ``target``."""
     digest = f"md5(CAST({column} AS text) || %(target)s)"
     return f"{digest}::uuid" if connection.vendor == "postgresql" else digest
 

@@ -29,7 +29,7 @@ class BurnSerializer(serializers.Serializer[Data]):
 
 
 class ReelSerializer(serializers.Serializer[Data]):
-    """Parts around the events of one kind instead of the complete span."""
+    """Parts of a comparison to export: the time around each event of one kind."""
 
     kind = serializers.CharField(max_length=40, help_text="Kind of the events to show.")
     before = SecondsField(

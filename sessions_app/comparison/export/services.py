@@ -1,4 +1,4 @@
-"""Export jobs: validation, captions and expiry."""
+"""Export jobs of a comparison: validation of requests, captions, and deletion of expired files."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ logger = logging.getLogger("vodplatform.comparison")
 EXPORT_KIND = "comparison.export"
 NAME = "export.mp4"
 MAX_SECONDS = 4 * 3600.0
-MAX_PARTS, MAX_AROUND = 500, 60.0  # maximum parts of a reel; maximum seconds around each event
+MAX_PARTS, MAX_AROUND = 500, 60.0  # maximum parts of a reel; maximum seconds shown before or after each event
 MIN_HEIGHT, DEFAULT_HEIGHT, MAX_HEIGHT = 360, 720, 2160
 MAX_FPS, FILM_FPS = 60, 30
 NTSC = [Fraction(count * 1000, 1001) for count in (24, 30, 60)]
-NEAR_FPS = 0.005  # tolerance of a requested rate: 29.97 means 30000/1001
+NEAR_FPS = 0.005  # maximum difference of a requested from a standard frame rate: 29.97 means 30000/1001
 FPS_ROUNDING = Fraction(1, 5000)
-NEAR_END = 0.01  # seconds of tolerance for rounded durations
-SHOWN_SECONDS = 3.0  # seconds that an event without an end is shown
-MAX_CAPTION_LENGTH = 120  # maximum characters of one caption
-MAX_DRAWINGS = 20  # maximum drawings visible at once
+NEAR_END = 0.01  # seconds by which a requested end may exceed the timeline, because durations are rounded
+SHOWN_SECONDS = 3.0  # seconds for which an event without an end is captioned
+MAX_CAPTION_LENGTH = 120
+MAX_DRAWINGS = 20
 LETTERS = "ABC"
 MIX, NONE = "mix", "none"
 
@@ -117,7 +117,6 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
 
 
 def stored_bytes(user_id: UUID) -> int:
-    """Return the bytes of a user's finished exports."""
     rows = Job.objects.filter(kind=EXPORT_KIND, owner=user_id, status=JobStatus.COMPLETED)
     rows = rows.filter(finished_at__gte=Now() - _kept_for())
     return sum(size for size in rows.values_list("result__size", flat=True) if isinstance(size, int))
@@ -129,13 +128,12 @@ def _least_bytes(videos: Sequence[Video], seconds: float) -> int:
 
 
 def drawing_spans(session: ComparisonSession, params: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Return (start, end) of each visible drawing, seconds of the shared clock."""
+    """Return the (start, end) of each drawing in the exported span, in seconds of the shared clock."""
     rows = session.events.filter(drawing__isnull=False).select_related("vod").defer("drawing", "body")
     return [(begin, end) for _, _, begin, end in _visible(rows, params)]
 
 
 def check_drawings(spans: Iterable[tuple[float, float]]) -> None:
-    # At equal times, ends (-1) sort before starts.
     changes = sorted(change for begin, end in spans for change in ((begin, 1), (end, -1)))
     count = 0
     for time, change in changes:
@@ -184,7 +182,6 @@ def _check_span(vods: Sequence[ComparisonVod], start: float, end: float) -> None
 
 
 def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end: float) -> list[list[float]]:
-    """Return merged spans around the events of a kind. Raises ``invalid``."""
     parts: list[list[float]] = []
     rows = session.events.filter(kind=reel["kind"]).defer("body", "drawing").select_related("vod")
     times = [(first, last) for first, last in map(_times_of, rows) if last >= start and first <= end]
@@ -231,7 +228,7 @@ def _sounds(vods: Sequence[ComparisonVod], shown: Sequence[int], audio: str) -> 
 
 
 def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
-    """Return the requested or the highest rate; variable rates become 30 or 60."""
+    """Return the requested frame rate, or the highest of the videos. Variable rates become 30 or 60."""
     if wanted is not None:
         usual = next((fps for fps in NTSC if abs(float(fps) - wanted) < NEAR_FPS), None)
         return usual or Fraction(wanted).limit_denominator(1000)
@@ -240,14 +237,14 @@ def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
         for video in videos
     ]
     most = min(max(rates), Fraction(MAX_FPS))
-    # Other programs expect standard rates, even if a recorder's clock is off.
+    # Use the nearest standard rate, since a recorder's clock may be slightly off.
     return next((usual for usual in (*NTSC, Fraction(round(most))) if abs(most / usual - 1) < FPS_ROUNDING), most)
 
 
 def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return an export's texts and drawings, with begin and end in seconds of the shared clock.
 
-    They include notices before a video's start and after its end.
+    They include notices before a video starts and after it ends.
     """
     vods = {vod.vod_id: vod for vod in session.vods.select_related("video")}
     shown = [params["videos"][number] for number in params["panes"]]
@@ -334,7 +331,7 @@ def needed_videos(params: Mapping[str, Any]) -> list[int]:
 
 
 def shown_result(job: Job) -> Any:
-    """Return a job's result; the file's address is None after expiry."""
+    """Return the result of an export job. The file's address is None after it has expired."""
     if job.status != JobStatus.COMPLETED or not job.result or job.finished_at is None:
         return job.result
     result = {name: value for name, value in job.result.items() if name != "key"}
@@ -344,11 +341,10 @@ def shown_result(job: Job) -> Any:
 
 
 def delete_expired() -> int:
-    """Delete expired export files and return their number."""
     old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
     count = 0
     for job in old.filter(result__key__isnull=False).only("pk", "result"):
-        # Delete the file before its key, without which it would be untraceable.
+        # Delete the file before its storage key, without which it could not be found.
         outputs.delete_folder(outputs.prefix_of(job.pk))
         job.result = {name: value for name, value in (job.result or {}).items() if name != "key"}
         Job.objects.filter(pk=job.pk).update(result=job.result)

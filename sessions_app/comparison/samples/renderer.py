@@ -1,6 +1,6 @@
-"""The child that renders a sample comparison's recordings.
+"""The child process that renders the recordings of a sample comparison.
 
-``python -m sessions_app.comparison.samples.renderer`` reads ``{"folder": path}`` from standard input and writes JSON
+``python -m sessions_app.comparison.samples.renderer`` reads ``{"folder": path}`` from standard input. It writes JSON
 lines: ``{"progress": 0 to 100, "message"}``, then ``{"result": {"recordings": [{"file", "name", "offset"}, …]}}`` with
 offsets in seconds relative to the first, or ``{"error": {"type", "message"}}``.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from sessions_app.comparison.samples.rendering.clips import Clip, sample_specs
 from sessions_app.comparison.samples.rendering.encode import render
-from sessions_app.comparison.samples.rendering.recording import offset
+from sessions_app.comparison.samples.rendering.specification import offset
 from vodplatform.core.processes.child import Reports, serve_request
 
 

@@ -36,8 +36,8 @@ DESCRIPTION = "A generated example. You can delete it and its videos in your lib
 TAG = "sample"
 RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
 RENDER_SECONDS = 900.0
-RENDERED, STORED = 80.0, 90.0  # percent of progress after rendering and after storing
-START_AFTER_SECONDS = 4.0  # initial position, seconds after the last start
+RENDERED, STORED = 80.0, 90.0  # job progress in percent after rendering, and after storing the recordings
+START_AFTER_SECONDS = 4.0  # seconds after the last recording's start at which the sample comparison opens
 
 
 class SampleJobs(JobHooks):
@@ -58,17 +58,16 @@ def sample_of(user: User) -> ComparisonSession | None:
 
 
 def request_sample(user: User) -> None:
-    """Queue a sample job, unless one is queued or running."""
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # lock against double clicks
+        # lock the user, so that a double click queues one job
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if not Job.objects.filter(kind=SAMPLE_KIND, owner=user, status__in=LIVE).exists():
             jobs.enqueue(SAMPLE_KIND, user, {}, is_short=True)
 
 
 def make_sample(context: JobContext) -> dict[str, Any]:
-    """Render recordings, store them in the owner's library, and compare them."""
     with _refusals(), transaction.atomic():
-        # Fail early, before the recordings' size is known.
+        # Check the limits before the slow rendering, although the recordings' size is not known yet.
         services.check_limit(context.owner)
         quota.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():

@@ -1,4 +1,4 @@
-"""The owner's API of a comparison's shares and links (contract section 1.1)."""
+"""The API for the owner of a comparison to manage its shares and links (contract section 1.1)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class LinkViewSet(ComparisonViewSet):
         rows = self.get_object_to_own().links.open()
         return Response({"ok": True, "links": [s.LinkSerializer.show(row) for row in rows]})
 
-    # Without Idempotency-Key, which would store the answer's secret for a day.
+    # Do not support Idempotency-Key, because it would store this answer, which contains the link's secret, for a day.
     @extend_schema(
         operation_id="links_create",
         summary="Create a link to a comparison",

@@ -1,4 +1,4 @@
-"""Pages of a link: open it, check its password, set the visitor's name."""
+"""Pages of a share link: open it, enter its password, and set the visitor's name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PasswordForm(forms.Form):
 @never_cache
 @require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Store the link in a cookie and redirect to an address without its secret."""
+    """Store the opened link in a cookie, and redirect to an address that does not contain its secret."""
     check_enabled()
     if wait := count_request("link_open", network_of(client_address(request))):
         return _throttled(render(request, "429.html", {"error": {"retry_after": wait}}), wait)
@@ -48,7 +48,6 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_POST
 def give_password(request: HttpRequest, session_id: str) -> HttpResponse:
-    """Check the password of a link opened in this browser."""
     opened = _opened(request, session_id)
     form = PasswordForm(request.POST)
     try:
@@ -78,13 +77,12 @@ def show_locked(request: HttpRequest, session_id: str, *, status: int = 200, **p
 
 
 def add_noindex(response: HttpResponse) -> HttpResponse:
-    """Exclude a response from search engines."""
+    """Ask search engines not to list the response."""
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
 def check_enabled() -> None:
-    """Raise ``Http404`` if comparisons are disabled."""
     if not settings.MULTI_VOD_ENABLED:
         raise Http404
 

@@ -1,6 +1,6 @@
-"""Links that give access to a comparison without an account.
+"""Share links, which give access to a comparison without an account.
 
-Opening a link sets a signed cookie, so that no other address contains the secret. Each request checks the link.
+Opening a link sets a signed cookie, so that no other address contains its secret. Each request checks the link.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ from vodplatform.core.records import audit
 from vodplatform.core.web.publish import publish_recheck_on_commit
 from vodplatform.core.web.throttles import count_request, network_of
 
-MAX_LINKS = 50  # maximum open links per session
-MAX_COOKIES = 10  # maximum link cookies in one browser
+MAX_LINKS = 50
+MAX_COOKIES = 10  # maximum cookies of share links in one browser
 SECRET_BYTES = 32
 
 
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
-    """Create a link; only this object has its ``url``. site: scheme and host.
+    """Create a share link; only the returned object has its address ``url``.
 
-    values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises ``too_many_links``.
+    site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises
+    ``too_many_links``.
     """
-    _check_count(session)  # before the slow password hashing
-    # The transaction locks the session's row, so hash before it.
+    _check_count(session)  # refuse before hashing the password, which is slow
+    # Hash the password before the transaction, which locks the session.
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
@@ -65,10 +66,7 @@ def _check_count(session: ComparisonSession) -> None:
 
 
 def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
-    """Withdraw a link, also of an archived session. Raises ``link_not_found``.
-
-    Pages and sockets close at once, downloads within seconds.
-    """
+    """Withdraw a share link, even if the session is archived. Raises ``link_not_found``."""
     with transaction.atomic():
         locked = lock_session(session, even_archived=True)
         if not locked.links.filter(pk=link_id).delete()[0]:
@@ -78,7 +76,6 @@ def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
 
 
 def is_link_open(key: str, video_id: UUID) -> bool:
-    """Return whether a link, given by its id, gives access to a video."""
     try:
         link_id = UUID(key)
     except ValueError:
@@ -91,7 +88,7 @@ def find_link(token: str) -> ShareLink | None:
 
 
 def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
-    """Open a link in this browser, keeping a former visitor's identity and name."""
+    """Open a share link in this browser. A visitor who was here before keeps identity and name."""
     before = opened_link(request.COOKIES, link.session_id)
     if before is not None and before.link.pk == link.pk:
         return before
@@ -101,10 +98,10 @@ def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
 
 
 def unlock_link(opened: OpenedLink, password: str, address: str) -> OpenedLink | None:
-    """Return the unlocked link, or None for a wrong password.
+    """Return the link unlocked by a password; None if the password is wrong.
 
-    Raises ``throttled`` with ``retry_after`` (seconds). The address's limit comes first, so that a blocked address
-    cannot use up the link's attempts.
+    Raises ``throttled`` with ``retry_after`` (seconds). Attempts are counted by network address first, so that one
+    blocked address cannot use up the link's attempts.
     """
     link_id = str(opened.link.pk)
     wait = count_request("link_password_address", network_of(address)) or count_request("link_password", link_id)
@@ -117,7 +114,7 @@ def unlock_link(opened: OpenedLink, password: str, address: str) -> OpenedLink |
 
 
 def store_opened_link(response: HttpResponse, request: HttpRequest, opened: OpenedLink) -> None:
-    """Store an opened link in a cookie, hidden from scripts and other sites' pages."""
+    """Store an opened link in a cookie that scripts and other sites cannot read."""
     name = COOKIE_PREFIX + opened.link.session_id
     for former in [one for one in request.COOKIES if one.startswith(COOKIE_PREFIX) and one != name][: -MAX_COOKIES + 1]:
         response.delete_cookie(former)

@@ -15,13 +15,13 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web.publish import publish_recheck_on_commit
 
-MAX_SHARES = 200  # maximum shares per session
+MAX_SHARES = 200
 
 
 def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> SessionShare:
-    """Share a session, or change the account's share. values: ``username``, ``role``, ``can_comment``.
+    """Share a session with an account, or change an existing share.
 
-    Raises ``unknown_user`` (also for the owner), ``too_many_shares``.
+    values: ``username``, ``role``, ``can_comment``. Raises ``unknown_user`` (also for the owner), ``too_many_shares``.
     """
     with transaction.atomic():
         locked = lock_session(session)
@@ -43,10 +43,7 @@ def change_share(session: ComparisonSession, share_id: UUID, values: Mapping[str
 
 
 def delete_share(session: ComparisonSession, share_id: UUID) -> None:
-    """Withdraw a share, also of an archived session. Raises ``share_not_found``.
-
-    Pages and sockets close at once, downloads within seconds.
-    """
+    """Withdraw a share, even if the session is archived. Raises ``share_not_found``."""
     with transaction.atomic():
         locked = lock_session(session, even_archived=True)
         _find(locked, share_id).delete()
@@ -54,7 +51,6 @@ def delete_share(session: ComparisonSession, share_id: UUID) -> None:
 
 
 def is_share_open(key: str, video_id: UUID) -> bool:
-    """Return whether a share, given by its id, gives access to a video."""
     try:
         share_id = UUID(key)
     except ValueError:

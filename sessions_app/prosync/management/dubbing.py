@@ -1,5 +1,3 @@
-"""Implementation of the command ``dub``."""
-
 from __future__ import annotations
 
 import json

@@ -1,5 +1,3 @@
-"""The local engine, which runs the dubbing child process."""
-
 from __future__ import annotations
 
 import contextlib
@@ -19,8 +17,8 @@ from vodplatform.core.processes.process import Access, ChildError
 DUB_COMMAND = [sys.executable, "-m", "sessions_app.prosync.engine.audio"]
 NAME = "made.mp4"
 WRITABLE = "work"
-SOUND_ONLY = "sound"  # model that keeps the picture
-# Time limit: minimum seconds, and seconds per second of video.
+SOUND_ONLY = "sound"  # name of the model that changes only the sound
+# Time limit of the child: base in seconds, and seconds added per second of video.
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 600.0, 60.0
 CHILD_FAILED_MESSAGE = "Replacing the speech failed or took too long."
 
@@ -44,7 +42,7 @@ def remove_text_if_requested(work: Work, path: Path, share: tuple[float, float])
     if work.row.options["remove_text"] is None:
         return path, {}
     found = _run_dub_child(work, path, [], mouths=False, share=share)
-    with contextlib.suppress(FileNotFoundError):  # no file: no text was found
+    with contextlib.suppress(FileNotFoundError):  # there is no file if no text was found
         path = untrusted_files.move_out(work.folder / WRITABLE, NAME)
     return path, {name: found[name] for name in ("picture", "text") if name in found}
 

@@ -1,7 +1,7 @@
 """The sync.so engine: request a generation, wait without a worker, download the result.
 
-Key and output name depend only on the row, so a retry after a crash requests the same generation. A cancelled
-generation may still complete and be charged, so a retry continues it.
+Idempotency key and output name depend only on the pro job's row, so a retry after a crash requests the same generation.
+A cancelled generation may still complete and be charged, so a retry continues it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from vodplatform.core.web import outbound, signing
 
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
-DEADLINE_SECONDS = 12 * 3600.0  # seconds from the first wait to the job's failure; the input URLs expire later
-MAX_INVALID_ANSWERS = 8  # maximum consecutive invalid answers
+DEADLINE_SECONDS = 12 * 3600.0  # seconds from a job's first wait until the job fails; the input URLs expire later
+MAX_INVALID_ANSWERS = 8
 # Maximum size of a result: a multiple of the source's size, and at least these bytes.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
 # Maximum ratio of the durations of result and source. Durations count as at least ``LENGTH_SECONDS``.
@@ -140,7 +140,7 @@ def _request(row: ProJob, name: str) -> dict[str, Any]:
     return syncso.build_request(
         _absolute(stream_url(row.video, LONGEST_SECONDS)), sounds, segments, output_name=name,
         sync_mode=row.options["sync_mode"], model=row.options["model"] or syncso.MODELS[0],
-        # Sent even without a webhook secret, because a search matches the output name in it.
+        # The URL is sent even without a webhook secret, because :meth:`SyncSo.find` matches the output name in it.
         webhook_url=_absolute(WEBHOOK) if settings.PUBLIC_URL.startswith("https://") else None,
     )  # fmt: skip
 
@@ -150,7 +150,6 @@ def _absolute(address: str) -> str:
 
 
 def _call_provider(work: Work, ask: Callable[[], T]) -> T:
-    """Return the result of ``ask``; temporary errors end the attempt with a wait."""
     try:
         return ask()
     except syncso.InvalidResponse as exc:
@@ -189,7 +188,6 @@ def _saved(work: Work, name: str) -> int:
 
 
 def _give_up(work: Work, generation: Generation) -> NoReturn:
-    """Fail with the provider's reason, or start a new generation if this server cancelled the old one."""
     if generation.status == Status.CANCELED and JobEvent.objects.filter(job=work.row.pk, name="cancelled").exists():
         _start_new_generation(work)
     _start_new_generation_if_expired(work)
@@ -293,7 +291,7 @@ def ended(job: Job) -> None:
         transaction.on_commit(lambda: _cancel_in_background(_name(row), row.generation_id), robust=True)
     elif job.status == JobStatus.FAILED:
         kind = (job.error or {}).get("type")
-        # A refused create leaves no generation. A refused result leaves a paid one, which is kept.
+        # A refused creation leaves no generation. A refused download leaves a paid generation, which is kept.
         if kind in GENERATION_FAILURES or (kind == REFUSED and not row.generation_id):
             _abandon_generation(row)
 
@@ -306,7 +304,7 @@ def deleted(row: ProJob) -> None:
 
 
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
-    """Stop the generation of a cancelled or deleted job: only this attempt knows the id."""
+    """Stop the generation if its job was cancelled or deleted, because only this attempt knows the id."""
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)
 

@@ -42,13 +42,13 @@ MAX_DOUBLINGS = 16
 
 TOLERANCE_SECONDS = 300.0  # maximum seconds between a webhook's signed time and now
 MAX_SIGNATURE_LETTERS = 1000
-MILLISECONDS_FROM = 10**11  # larger timestamps are in milliseconds; as seconds this is the year 5138
+MILLISECONDS_FROM = 10**11  # smallest timestamp that counts as milliseconds; as seconds it is the year 5138
 
 MAX_ERROR_LETTERS = 500
 MAX_PAGE_BYTES = 64 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
-GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # same length as the database column
+GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # an id fits into the database column
 ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 TIMESTAMP = re.compile(r"[0-9]{1,15}")
 IN_PROGRESS_CODE = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
@@ -120,7 +120,7 @@ class Status(StrEnum):
     PROCESSING = "PROCESSING"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
-    REJECTED = "REJECTED"  # never started
+    REJECTED = "REJECTED"  # the provider refused the generation before its start
     CANCELED = "CANCELED"
     TIMED_OUT = "TIMED_OUT"
 
@@ -129,7 +129,7 @@ class Status(StrEnum):
 class Generation:
     """A generation as reported by the provider.
 
-    output_url: temporary signed URL. duration: seconds of the result. error, error_code: cleaned, untrusted text.
+    output_url: temporary signed URL. error, error_code: cleaned, untrusted text.
     """
 
     id: str
@@ -158,7 +158,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A downloaded result. size: bytes. kind: type by content."""
+    """A downloaded result. kind: file type, detected from the content."""
 
     size: int
     kind: Kind
@@ -184,9 +184,8 @@ class SyncSo:
     def create(self, request: Mapping[str, Any], idempotency_key: str) -> str:
         """Start a generation and return its id. The same key and request return the same generation.
 
-        ``Idempotency-Key``: 1–128 characters of ``A-Za-z0-9._~-``, unique in the organisation. Store key and request
-        before sending: a changed request, even a URL's signature, is a conflict. Undocumented: a key's lifetime, and
-        codes of conflicts.
+        idempotency_key: unique in the organisation. Store key and request before sending: a changed request, even a
+        URL's signature, is a conflict. Undocumented: a key's lifetime, and codes of conflicts.
         """
         if IDEMPOTENCY_KEY.fullmatch(idempotency_key) is None:
             raise ValueError("An idempotency key has 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
@@ -212,7 +211,7 @@ class SyncSo:
         """Return the newest of the last 500 generations with this output name, or None.
 
         The API does not document ``outputFileName`` in the listing, so URLs of inputs, webhook and result are searched
-        too. None proves nothing; prefer repeating the create. Raise :class:`ProviderError`.
+        too. A generation may exist despite None, so prefer to repeat the creation. Raise :class:`ProviderError`.
         """
         wanted = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(_checked_name(output_name))}(?![A-Za-z0-9_-])")
         for entry in self._listed():
@@ -226,7 +225,8 @@ class SyncSo:
     def cancel(self, generation_id: str) -> bool:
         """Ask to stop a generation; return whether it is cancelled. Raise :class:`ProviderError`.
 
-        The call was documented in May 2025, for pending generations. It no longer is, so expect False and a charge.
+        The call was documented in May 2025, for pending generations. It no longer is, so usually the result is False
+        and the generation is charged.
         """
         answer = self._send("POST", f"/v2/generate/{_checked_id(generation_id)}/cancel")
         if answer.status in NOT_CANCELLED:
@@ -297,7 +297,7 @@ class SyncSo:
 
     def _raise_for_answer(self, answer: outbound.Answer) -> NoReturn:
         code, detail = _error(answer)
-        if self._key:  # some servers repeat the refused key
+        if self._key:  # some servers repeat the refused key in their message
             detail = detail.replace(self._key, "…")
         status = answer.status
         if status in ACCOUNT:
@@ -409,7 +409,6 @@ class _VideoFile:
         self.size = 0
 
     def write(self, block: bytes) -> int:
-        """Write a block. Raise :class:`InvalidResponse` for long content other than video."""
         self._check()
         if len(self._head) < ENOUGH_BYTES:
             self._head += block[: ENOUGH_BYTES - len(self._head)]
@@ -463,7 +462,7 @@ def _is_good(answer: outbound.Answer) -> bool:
 
 
 def _is_under_way(status: int, code: str) -> bool:
-    """Return whether a 409 means that the first request may still run."""
+    """Return whether an error 409 means that the first request with this key may still run."""
     if status != HTTPStatus.CONFLICT:
         return False
     return not code.upper().startswith("IDEMPOTENCY_") or IN_PROGRESS_CODE.search(code) is not None

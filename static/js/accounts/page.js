@@ -1,4 +1,4 @@
-// The account page: profile form, shortcuts switch, navigation, tokens.
+// The account page.
 
 import { ApiError, changeMe } from "../base/api.js";
 import { h, need, setText } from "../base/dom.js";
@@ -10,7 +10,7 @@ import { tokens } from "./tokens.js";
 const form = /** @type {HTMLFormElement} */ (need("[data-profile]"));
 const said = need("[data-profile-said]");
 
-const PICTURE_SIDE = 256; // width and height of the stored picture, pixels
+const PICTURE_SIDE = 256; // side of the stored profile picture, in pixels
 
 /** @param {string} name @param {string} text */
 function sayOf(name, text) {
@@ -71,9 +71,10 @@ async function change(act, failed) {
 }
 
 /**
+ * Return the centre of an image as a small square JPEG in base64, or throw.
  * @param {File} file
- * @returns {Promise<string>} its centre as a small square JPEG, base64
- * @throws if the browser cannot read it
+ * @returns {Promise<string>}
+ * @throws
  */
 async function small(file) {
   const picture = await createImageBitmap(file).catch(() => {
@@ -85,7 +86,6 @@ async function small(file) {
   const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
   const context = canvas.getContext("2d");
   if (!context) throw new ApiError("Your browser could not resize the picture. Try another browser.");
-  // JPEG has no transparency: use a white background.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);
   context.drawImage(picture, x, y, side, side, 0, 0, PICTURE_SIDE, PICTURE_SIDE);

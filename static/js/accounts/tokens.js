@@ -1,4 +1,4 @@
-// The token section: create tokens, whose key is displayed once, and revoke them.
+// The access tokens of the account page.
 
 import { fragment, makeToken, revokeToken } from "../base/api.js";
 import { copyFrom } from "../base/clipboard.js";
@@ -16,7 +16,6 @@ const made = need("[data-token-made]");
 const dialog = /** @type {HTMLDialogElement} */ (need("[data-revoke]"));
 const nameField = /** @type {HTMLInputElement} */ (need("#token-name"));
 
-/** Connect the section's events. */
 export function tokens() {
   opener.addEventListener("click", () => open(form.hidden));
   need("[data-token-cancel]").addEventListener("click", () => {
@@ -114,7 +113,6 @@ function show(token) {
   copyButton.focus();
 }
 
-/** Reload the list of tokens. */
 async function reload() {
   try {
     const page = await fragment("/account");
@@ -125,7 +123,6 @@ async function reload() {
   }
 }
 
-/** Localize the dates and mark the new token. */
 function tell() {
   tellTimes(list);
   for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (list.querySelectorAll("time[data-ago]"))) {

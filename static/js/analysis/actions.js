@@ -1,4 +1,4 @@
-// Pause, resume and cancel an analysis: buttons and requests for the list and for the analysis's own page.
+// Buttons and requests that pause, resume or cancel an analysis.
 
 import { changeJob } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
@@ -10,7 +10,7 @@ import { stateOf } from "./labels.js";
  * @typedef {"pause"|"resume"|"cancel"} Act
  */
 
-/** @type {Record<Act, {label: string, icon: string, wrong: string}>} wrong: message after a failed request */
+/** @type {Record<Act, {label: string, icon: string, wrong: string}>} */
 export const ACTS = {
   pause: { label: "Pause", icon: "pause", wrong: "The analysis could not be paused." },
   resume: { label: "Resume", icon: "play", wrong: "The analysis could not be resumed." },
@@ -34,7 +34,7 @@ export async function perform(session, act) {
 
 /**
  * @param {Act} act
- * @param {string} name analysis name
+ * @param {string} name
  * @param {() => void} run
  * @returns {HTMLElement}
  */

@@ -1,4 +1,4 @@
-// A row of the list of analyses. It is redrawn when its state changes; ticks update only its bar and its words.
+// A row in the list of analyses.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { percent, when } from "../base/format.js";
@@ -16,7 +16,7 @@ const WITH_BAR = new Set(["processing", "paused", "waiting"]);
  * @typedef {object} RowOptions
  * @property {(session: Session, act: import("./actions.js").Act) => Promise<void>} onAct
  * @property {(session: Session) => void} onDelete
- * @property {(session: Session) => number|null} left estimated seconds left
+ * @property {(session: Session) => number|null} left
  */
 
 export class Row {
@@ -62,7 +62,7 @@ export class Row {
     this.tick();
   }
 
-  /** Update the bar, the words and the retention time. */
+  /** Update the row's progress bar, text and retention time. */
   tick() {
     const { element, session } = this;
     const bar = /** @type {HTMLProgressElement|null} */ (element.querySelector("progress"));
@@ -94,7 +94,7 @@ export class Row {
     const { icon: picture, word, tone } = statusOf(session);
     const state = stateOf(session);
     const address = `/analysis/${encodeURIComponent(sessionId)}`;
-    // Several analyses of one video share its name.
+    // The label includes the time, because several analyses of one video have the same name.
     const which = `${name}: ${kind.label.toLowerCase()} of ${when(new Date(created_at))}`;
     const moving = ["queued", ...WITH_BAR].includes(state);
     return [

@@ -1,21 +1,27 @@
-// Calls of the analysis API, and the shapes of their responses.
+// The analysis API.
 
 import { call, get, idempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {"highlights"|"workout"} Kind
- * @typedef {import("../../../docs/openapi").Status} Session an analysis and its state
- *
- * @typedef {{index: number, start_time: number, end_time: number, score: number, description: string, signals: Record<string, number>}} Segment
- * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start: number, reel_end: number, thumbnail_url?: string|null}} Highlight
+ * @typedef {import("../../../docs/openapi").Status} Session An analysis and its state.
+ * @typedef {{index: number, start_time: number, end_time: number, score: number, description: string, signals:
+ * Record<string, number>}} Segment
+ * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start:
+ * number, reel_end: number, thumbnail_url?: string|null}} Highlight
  * @typedef {{step: number, score: number[], sound: number[], motion: number[]}} Curves
  * @typedef {{kind: "cut"|"dissolve"|"fade", start: number, end: number}} Edge
- * @typedef {{summary: string, duration: number, segments: Segment[], highlights: Highlight[], curves: Curves, edges: Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[], below_minimum?: Segment[], found?: Highlight[]}} Highlights
- *
+ * @typedef {{summary: string, duration: number, segments: Segment[], highlights: Highlight[], curves: Curves, edges:
+ * Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[], below_minimum?:
+ * Segment[], found?: Highlight[]}} Highlights
  * @typedef {{start: number, turn: number, end: number}} Repetition
- * @typedef {{name: string, start_time: number, end_time: number, repetitions: number, rep_times: Repetition[], tempo: {seconds: number, down: number, up: number, per_minute: number, pauses: {start: number, end: number}[]}|null, confidence: number, name_confidence: number|null, signal: string, curve: {step: number, start: number, values: number[]}|null, feedback: string[]}} Exercise
+ * @typedef {{name: string, start_time: number, end_time: number, repetitions: number, rep_times: Repetition[], tempo:
+ * {seconds: number, down: number, up: number, per_minute: number, pauses: {start: number, end: number}[]}|null,
+ * confidence: number, name_confidence: number|null, signal: string, curve: {step: number, start: number, values:
+ * number[]}|null, feedback: string[]}} Exercise
  * @typedef {{start_time: number, end_time: number, reason: string}} NotCounted
- * @typedef {{summary: string, duration: number, exercises: Exercise[], total_repetitions: number, not_counted: NotCounted[], warnings: string[], method: string, preview_url: string|null}} Workout
+ * @typedef {{summary: string, duration: number, exercises: Exercise[], total_repetitions: number, not_counted:
+ * NotCounted[], warnings: string[], method: string, preview_url: string|null}} Workout
  */
 
 const ANALYSES = "/api/v1/video";
@@ -39,12 +45,16 @@ export const readSession = (id, signal) => get(path("status", id), { signal });
 export const readResults = (id) => get(path("results", id));
 /** @param {string} id @returns {Promise<{status: string}>} */
 export const cancelSession = (id) => call("POST", path("cancel", id), {});
-/** @param {string} id @param {boolean} keep whether the result stays as long as its video @returns {Promise<Session>} */
+/**
+ * @param {string} id
+ * @param {boolean} keep
+ * @returns {Promise<Session>}
+ */
 export const keepSession = (id, keep) => call("POST", path("keep", id), { keep });
 /**
- * Ask the server to cut a new reel from these moments.
+ * Ask the server to cut a new reel from chosen moments of a video.
  * @param {string} id
- * @param {{start: number, end: number}[]} moments seconds of the video
+ * @param {{start: number, end: number}[]} moments
  * @param {string} key
  * @returns {Promise<{job_id: string}>}
  */
@@ -58,17 +68,19 @@ export const cutReel = (id, moments, key) =>
 /** @param {string} id */
 export const deleteSession = (id) => call("DELETE", path("cleanup", id));
 
-/** Return the address of the complete result as JSON. @param {string} id */
+/** @param {string} id */
 export const jsonOf = (id) => path("results", id);
-/** Return the address of a CSV table. @param {string} id @param {"segments"|"highlights"|"repetitions"} part */
+/**
+ * @param {string} id
+ * @param {"segments"|"highlights"|"repetitions"} part
+ */
 export const csvOf = (id, part) => `${path("results", id)}.csv?kind=${part}`;
 
-/** Return an idempotency key; a retry of the same request sends the same key again. */
+/** Return a new idempotency key; a retry must send the key of the first attempt. */
 export const newKey = idempotencyKey;
 
 /**
- * Start an analysis of a library video.
- * @param {string} video video id
+ * @param {string} video
  * @param {Kind} kind
  * @param {Record<string, any>} params
  * @param {string} key
@@ -82,7 +94,7 @@ export function analyseVideo(video, kind, params, key) {
 }
 
 /**
- * Return the tus metadata that turns an upload into an analysis.
+ * Return the tus metadata that makes the server analyse an upload.
  * @param {Kind} kind
  * @param {Record<string, any>} params
  */

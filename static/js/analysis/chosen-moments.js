@@ -1,26 +1,27 @@
-// The moments that a user chooses for a reel: free places for new moments, and validation. Pure.
+// Pure functions for the moments that a user chooses for a reel.
 
 import { moment } from "../base/format.js";
 
-/** @typedef {{start: number, end: number}} Moment seconds of the video */
+/** @typedef {{start: number, end: number}} Moment Start and end, in seconds of the video. */
 
 export const MOST = 50;
-const LEAST = 0.5; // minimum seconds of a moment
-const LONGEST = 600; // maximum seconds of all moments together
-const SLACK = 0.05; // tolerated seconds past the video's end, because a file's duration is not exact
+const LEAST = 0.5; // minimum length of a moment, in seconds
+const LONGEST = 600; // maximum total length of all moments, in seconds
+const SLACK = 0.05; // seconds that a moment may pass the video's end, because a file's duration is not exact
 
-/** Return the total seconds. @param {Moment[]} moments @returns {number} */
+/** @param {Moment[]} moments @returns {number} */
 export const lengthOf = (moments) => moments.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
 
 /** @param {Moment[]} moments @returns {Moment[]} */
 export const inOrder = (moments) => [...moments].sort((one, other) => one.start - other.start || one.end - other.end);
 
 /**
- * Return a moment around `at` that overlaps no other moment; null if the gap is too short.
+ * Return a new moment around a time that overlaps no other moment; null if the gap is too short. All times are in
+ * seconds.
  * @param {Moment[]} moments
- * @param {number} at seconds
- * @param {number} wanted length in seconds
- * @param {number} duration seconds of the video
+ * @param {number} at
+ * @param {number} wanted
+ * @param {number} duration
  * @returns {Moment|null}
  */
 export function roomAround(moments, at, wanted, duration) {
@@ -33,10 +34,10 @@ export function roomAround(moments, at, wanted, duration) {
 }
 
 /**
- * Return the segment with the highest score that fits between the reel's moments.
+ * Return the highest-scored segment that fits into a gap between the reel's moments.
  * @param {Moment[]} moments
  * @param {import("./api.js").Segment[]} segments
- * @param {number} duration seconds of the video
+ * @param {number} duration
  * @returns {Moment|null}
  */
 export function nextBest(moments, segments, duration) {
@@ -48,9 +49,9 @@ export function nextBest(moments, segments, duration) {
 }
 
 /**
- * Return an error message for each moment; empty if the moment is valid.
- * @param {Moment[]} moments sorted by start
- * @param {number} duration seconds of the video
+ * Return a list with one error message per moment; a valid moment has an empty one.
+ * @param {Moment[]} moments
+ * @param {number} duration
  * @returns {string[]}
  */
 export function faultsOf(moments, duration) {
@@ -63,10 +64,7 @@ export function faultsOf(moments, duration) {
   });
 }
 
-/**
- * Return an error message for all moments together; empty if they are valid.
- * @param {Moment[]} moments
- */
+/** Return an error message for all moments together; empty if they are valid. @param {Moment[]} moments */
 export function faultOfAll(moments) {
   if (!moments.length) return "Add a moment first.";
   if (moments.length > MOST) return `A reel can have at most ${MOST} moments. Remove some.`;

@@ -1,4 +1,4 @@
-// A screen-reader message that survives a reload of the analysis page; the reloaded page focuses its heading.
+// A screen-reader message that is read after a reload of the analysis page.
 
 import { need, setText } from "../base/dom.js";
 
@@ -8,9 +8,7 @@ const STORED = "vod-analysis-said";
 export function tellAfterReload(words) {
   try {
     sessionStorage.setItem(STORED, words);
-  } catch {
-    // Without session storage the message is lost.
-  }
+  } catch {}
 }
 
 export function tellWhatHappened() {
@@ -23,6 +21,6 @@ export function tellWhatHappened() {
   }
   if (!words) return;
   need("h1").focus();
-  // Screen readers announce only changes of a live region that is already in the page.
+  // Set the text later: screen readers announce only changes of a live region.
   setTimeout(() => setText(need("[data-said]"), words));
 }

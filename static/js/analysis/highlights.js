@@ -1,5 +1,4 @@
-// The result of a highlights analysis: player, table of segments, and scores over time, all at the same moment of the
-// video.
+// The result of a highlights analysis: player, table of segments, and chart of scores.
 
 import { h, need, setText } from "../base/dom.js";
 import { clock, counted, hundredths, tenths } from "../base/format.js";
@@ -19,13 +18,13 @@ import { rangeWords, reachWords } from "./labels.js";
 
 const REEL = "reel";
 const SOURCE = "source";
-const HEIGHT = 100; // height of the lanes' coordinate system
+const HEIGHT = 100; // lane height in the chart's SVG coordinates
 const MAX_CUTS = 4000;
 
 /** View of a highlights result. Dispatches "place" when the shown moment changes. */
 export class HighlightsView extends EventTarget {
   /** @type {Screen|null} */ screen = null;
-  /** Seconds of the video; used while there is no player. */ #place = 0;
+  /** Current moment in seconds, used if there is no player. */ #place = 0;
   #current = -2;
   least = h("i", { class: "least" });
   leastLabel = h("span", { class: "axis-label" });
@@ -34,7 +33,7 @@ export class HighlightsView extends EventTarget {
    * @param {HTMLElement} root
    * @param {Session} session
    * @param {Highlights} data
-   * @param {{result: () => Promise<Highlights>, session: () => Promise<Session>}} renew fetch both with fresh addresses
+   * @param {{result: () => Promise<Highlights>, session: () => Promise<Session>}} renew
    */
   constructor(root, session, data, renew) {
     super();
@@ -112,14 +111,14 @@ export class HighlightsView extends EventTarget {
     new ReelEditor(root, this);
   }
 
-  /** Position in the video, seconds. */
+  /** Position in the source video, in seconds. */
   get place() {
     const { screen } = this;
     if (!screen) return this.#place;
     return screen.shown === REEL ? reel.toSource(this.data.highlights, screen.time) : screen.time;
   }
 
-  /** Switch to the reel or the source at the same moment. @param {string} film */
+  /** Switch between reel and source video, at the same moment. @param {string} film */
   show(film) {
     const { screen, place, data } = this;
     if (!screen?.has(film) || screen.shown === film) return;
@@ -128,7 +127,7 @@ export class HighlightsView extends EventTarget {
     screen.show(film, film === SOURCE ? place : (reel.toReel(data.highlights, place) ?? next?.reel_start ?? 0));
   }
 
-  /** Go to a moment of the video; switch to the source if the reel lacks it. @param {number} time seconds */
+  /** Go to a moment; if the reel lacks it, switch to the source video. @param {number} time */
   seek(time) {
     const { screen, data } = this;
     const to = Math.min(Math.max(0, time), data.duration);
@@ -140,7 +139,7 @@ export class HighlightsView extends EventTarget {
     else this.#toNearest(to);
   }
 
-  /** Without a source, seek to the reel's nearest part. @param {number} time */
+  /** Without a source video, seek to the nearest part of the reel. @param {number} time */
   #toNearest(time) {
     const away = (/** @type {import("./api.js").Highlight} */ one) =>
       Math.max(one.start_time - time, time - one.end_time, 0);
@@ -153,7 +152,7 @@ export class HighlightsView extends EventTarget {
       );
   }
 
-  /** @param {number} index number of the highlight, from 0 */
+  /** @param {number} index */
   play(index) {
     const one = this.data.highlights[index];
     const { screen } = this;
@@ -188,8 +187,6 @@ export class HighlightsView extends EventTarget {
     nav.hidden = parts.length === 0;
     return parts;
   }
-
-  // Scores over time
 
   /** @param {HTMLElement} holder */
   #drawChart(holder) {
@@ -238,14 +235,14 @@ export class HighlightsView extends EventTarget {
     return chart;
   }
 
-  /** @param {number} least minimum score */
+  /** Show the minimum score as a line in the chart. @param {number} least */
   showMinimum(least) {
     const { segments } = this.data;
     const words = hundredths(least);
     const best = [...segments].sort((one, other) => other.score - one.score)[0];
     for (const part of [this.least, this.leastLabel]) part.style.setProperty("--y", String(least));
     setText(this.leastLabel, words);
-    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // too close to the labels at the ends of the scale
+    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // hidden where it would overlap the scale's end labels
     setText(need("[data-least]", this.root), `minimum score ${words}`);
     setText(
       need("[data-chart-sentence]", this.root),
@@ -256,8 +253,8 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Frame the reel's moments in the chart; during editing, the edited moments.
-   * @param {{start: number, end: number}[]} [moments] seconds of the video
+   * Frame the reel's moments in the chart; during editing, frame the edited moments.
+   * @param {{start: number, end: number}[]} [moments]
    */
   showBands(moments = this.data.highlights.map(({ start_time, end_time }) => ({ start: start_time, end: end_time }))) {
     for (const band of this.plot?.querySelectorAll(".band") ?? []) band.remove();
@@ -267,7 +264,7 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw a cut as a line, a dissolve or fade as wide as it lasts. The analysis may have located edges only near the
+   * Draw each cut as a line, and each dissolve or fade as wide as it lasts. The analysis locates some cuts only near
    * highlights, so each segment's share of cuts is drawn behind them.
    */
   #cuts() {
@@ -317,8 +314,6 @@ export class HighlightsView extends EventTarget {
     );
   }
 
-  // Playback
-
   #follow() {
     const { place, data, screen } = this;
     const { highlights } = data;
@@ -344,9 +339,9 @@ export class HighlightsView extends EventTarget {
 }
 
 /**
- * Return the SVG path of one segment's bar, with a gap to its neighbours.
+ * Return the SVG path of a segment's bar, with a gap to its neighbours.
  * @param {import("./api.js").Segment} segment
- * @param {number} usual average length of a segment, seconds
+ * @param {number} usual
  */
 function bar({ start_time, end_time, score }, usual) {
   const gap = Math.min(usual * 0.1, (end_time - start_time) * 0.25);

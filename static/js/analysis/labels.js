@@ -1,11 +1,11 @@
-// Texts about analyses: state, retention, parameters, exercises, file names. Pure.
+// Texts about analyses.
 
 import { clock, counted, plural, tenths } from "../base/format.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
  * @typedef {import("./api.js").Kind} Kind
- * @typedef {{icon: string, word: string, tone: string}} Status icon, text and colour of a state
+ * @typedef {{icon: string, word: string, tone: string}} Status
  */
 
 /** @type {Record<Kind, {icon: string, label: string, what: string, start: string}>} */
@@ -36,10 +36,13 @@ const STATUSES = {
   expired: { icon: "hour", word: "Expired", tone: "" },
 };
 
-/** Return whether the analysis is queued or running. @param {Session} session */
+/** @param {Session} session */
 export const isLive = ({ status }) => status === "queued" || status === "processing";
 
-/** Return the state to show: the job's while the analysis is live, otherwise its own. @param {Session} session */
+/**
+ * Return the state to show: the job's while the analysis is queued or running, otherwise the analysis's own.
+ * @param {Session} session
+ */
 export const stateOf = (session) =>
   isLive(session) && session.job_status && session.job_status in STATUSES ? session.job_status : session.status;
 
@@ -47,9 +50,9 @@ export const stateOf = (session) =>
 export const statusOf = (session) => STATUSES[stateOf(session)] ?? { icon: "dot", word: stateOf(session), tone: "" };
 
 /**
- * Format a duration in its two largest units.
+ * Format a duration in its two largest units, such as `21 h 14 min`.
  * @param {number} seconds
- * @returns {string} `21 h 14 min`, `6 days 4 h`, `12 min`
+ * @returns {string}
  */
 export function span(seconds) {
   const minutes = Math.max(1, Math.round(seconds / 60));
@@ -61,9 +64,10 @@ export function span(seconds) {
 }
 
 /**
+ * Return how long a result is kept, such as `kept 21 h 14 min`; empty if it is not kept.
  * @param {Session} session
- * @param {number} [now] milliseconds
- * @returns {string} `kept 21 h 14 min`, `kept with its video`; empty if nothing is kept
+ * @param {number} [now]
+ * @returns {string}
  */
 export function keptWords({ status, expires_at }, now = Date.now()) {
   if (status !== "expired" && expires_at === null) return "kept with its video";
@@ -74,21 +78,33 @@ export function keptWords({ status, expires_at }, now = Date.now()) {
 /** The server's name for an exercise that it did not recognise. */
 const UNNAMED = "movement";
 
-/** @param {string} name name from the server @returns {string} `Push-up` */
+/** Return an exercise's displayed name, such as `Push-up`. @param {string} name @returns {string} */
 export const exerciseName = (name) => (name === UNNAMED ? "Repeated movement" : name[0].toUpperCase() + name.slice(1));
 
-/** @param {string} name @param {number} repetitions @returns {string} `Push-ups` */
+/**
+ * Return an exercise's displayed name, in the plural unless there is one repetition.
+ * @param {string} name
+ * @param {number} repetitions
+ * @returns {string}
+ */
 export const exerciseTitle = (name, repetitions) =>
   name === UNNAMED || repetitions === 1 ? exerciseName(name) : plural(exerciseName(name));
 
-/** @param {string} name @param {number} number @param {number} of @returns {string} `Squat 8 of 12` */
+/**
+ * Return a repetition's title, such as `Squat 8 of 12`.
+ * @param {string} name
+ * @param {number} number
+ * @param {number} of
+ * @returns {string}
+ */
 export const repetitionWords = (name, number, of) =>
   `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
 
 /**
+ * Return a sentence about the user's settings; empty if there are none.
  * @param {Kind} kind
  * @param {Record<string, any>} params
- * @returns {string} sentence about the parameters that the user chose
+ * @returns {string}
  */
 export function askedWords(kind, params) {
   const said =
@@ -107,22 +123,27 @@ export function askedWords(kind, params) {
 }
 
 /**
+ * Return the start of a sentence, such as `2 of 8 segments reach the minimum score of`.
  * @param {{score: number}[]} segments
- * @param {number} least minimum score
- * @returns {string} `1 of 8 segments reaches the minimum score of`, `2 of 8 segments reach …`
+ * @param {number} least
+ * @returns {string}
  */
 export function reachWords(segments, least) {
   const reach = segments.filter((one) => one.score >= least).length;
   return `${reach} of ${counted(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of`;
 }
 
-/** @param {number} from @param {number} to seconds @returns {string} `0:08–0:52` */
+/**
+ * Format a time range, such as `0:08–0:52`.
+ * @param {number} from
+ * @param {number} to
+ * @returns {string}
+ */
 export const rangeWords = (from, to) => `${clock(from)}–${clock(to)}`;
 
 /**
- * Return a name for a downloaded file.
- * @param {string} name analysis name
- * @param {string} what ending such as `reel.mp4`
+ * @param {string} name
+ * @param {string} what
  * @returns {string}
  */
 export function fileName(name, what) {
@@ -135,8 +156,7 @@ export function fileName(name, what) {
 }
 
 /**
- * Return advice for an analysis that failed.
- * @param {string} type error type
+ * @param {string} type
  * @returns {string}
  */
 export function nextStep(type) {

@@ -1,4 +1,4 @@
-// The page of the user's analyses: the live list, running uploads, and the form for a new analysis.
+// The page of the user's analyses: list, running uploads, and form for a new analysis.
 
 import { h, icon, need, pageData, setText } from "../base/dom.js";
 import { errorNote, toast } from "../base/notice.js";
@@ -27,10 +27,9 @@ const said = need("[data-said]");
 const kinds = need("[data-kinds]");
 const newButton = need("[data-new]");
 
-/** @type {Map<string, Row>} by analysis id, in the order of the list */ const rows = new Map();
-/** @type {Set<string>} jobs of new analyses that are not listed yet */ const unseen = new Set();
-/** @type {Set<string>} jobs of all analyses listed so far, including deleted analyses and other kinds */ const known =
-  new Set();
+/** Rows by analysis id, in the order of the list. @type {Map<string, Row>} */ const rows = new Map();
+/** Ids of jobs whose new analyses are not listed yet. @type {Set<string>} */ const unseen = new Set();
+/** Ids of the jobs of all analyses listed so far. @type {Set<string>} */ const known = new Set();
 let total = 0;
 let hasLoaded = false;
 let request = new AbortController();
@@ -52,11 +51,9 @@ need("[data-live-retry]").addEventListener("click", () => follower.live.retry())
 
 const uploads = new Uploads(need("[data-uploads]"), facts.max_upload_bytes, arrived);
 
-// The list
-
 const kind = () => new URL(location.href).searchParams.get("kind") ?? "";
 
-/** Reload the list; the current rows stay until the new rows arrive. */
+/** Reload the list; the current rows stay until the new ones arrive. */
 async function load() {
   request.abort();
   request = new AbortController();
@@ -124,7 +121,6 @@ function make(session) {
       deleteDialog(one, follower, () => {
         removed(one.sessionId);
         toast("Analysis deleted.");
-        // The next row may have been removed while the dialog was open.
         (next?.isConnected ? next : newButton).focus();
       });
     },
@@ -194,8 +190,6 @@ function showNews() {
   if (rows.size === 0) load();
 }
 
-// Live changes
-
 /** @param {Session} session */
 function changed(session) {
   const row = rows.get(session.sessionId);
@@ -205,7 +199,7 @@ function changed(session) {
   if (ended) setText(said, `${session.name}: ${statusOf(session).word.toLowerCase()}.`);
 }
 
-/** @param {string} id @returns {HTMLElement|null} row that gets the focus once this row is removed */
+/** @param {string} id @returns {HTMLElement|null} */
 function besideOf(id) {
   const element = rows.get(id)?.element;
   return /** @type {HTMLElement|null} */ (element?.nextElementSibling ?? element?.previousElementSibling ?? null);
@@ -234,7 +228,7 @@ async function arrived(id) {
       return toast(`“${session.name}” is uploaded. Find it under ${KINDS[session.analysis_type].label}.`);
     follower.had([session]);
     const row = make(session);
-    // A map keeps insertion order, so the new row is inserted first.
+    // A Map keeps insertion order, so insert the new row first.
     const others = [...rows];
     rows.clear();
     for (const [one, its] of /** @type {[string, Row][]} */ ([[id, row], ...others])) rows.set(one, its);

@@ -1,20 +1,20 @@
-// The form fields for the parameters of an analysis: limits, validation and values.
+// The form fields for the settings of an analysis.
 
 import { h, icon, need } from "../base/dom.js";
 import { exerciseName } from "./labels.js";
 
 /**
+ * Each setting has either a Range, or a list `values` of choices and a `default`.
  * @typedef {import("./api.js").Kind} Kind
  * @typedef {{least: number, most: number, default: number, whole: boolean}} Range
- * @typedef {Record<Kind, Record<string, any>>} Ranges a Range for each parameter, or `values` to choose from and a
- *   `default`
+ * @typedef {Record<Kind, Record<string, any>>} Ranges
  * @typedef {{name: string, label: string, unit: string, hint: string}} Field
  */
 
 const EXERCISE = "exercise";
 const AUTO = "auto";
 
-/** @type {Record<Kind, Field[]>} number fields */
+/** Fields for settings that are numbers. @type {Record<Kind, Field[]>} */
 const FIELDS = {
   highlights: [
     { name: "target_duration", label: "Length of the reel", unit: "seconds, at most", hint: "" },
@@ -38,7 +38,8 @@ const FIELDS = {
 };
 
 /**
- * @param {string} text typed text, with a decimal point or comma
+ * Parse a typed number, with a decimal point or comma, and check its range.
+ * @param {string} text
  * @param {string} label
  * @param {Range} range
  * @returns {{value: number}|{wrong: string}}
@@ -54,11 +55,11 @@ function readField(text, label, { least, most, whole }) {
 
 export class ParamsForm {
   /** @type {Kind} */ #kind = "highlights";
-  /** Typed text by parameter; switching the kind loses nothing. @type {Record<string, string>} */ #typed = {};
+  /** Typed text by name of the setting. @type {Record<string, string>} */ #typed = {};
 
   /**
    * @param {Ranges} ranges
-   * @param {Record<string, any>} [given] initial values
+   * @param {Record<string, any>} [given]
    */
   constructor(ranges, given = {}) {
     this.ranges = /** @type {Ranges} */ (structuredClone(ranges));
@@ -77,7 +78,7 @@ export class ParamsForm {
   }
 
   /**
-   * Replace the default of a number unless the user has typed a value.
+   * Replace a setting's default unless the user has typed a value.
    * @param {string} name
    * @param {number} value
    */
@@ -89,7 +90,10 @@ export class ParamsForm {
     if (input) input.value = String(value);
   }
 
-  /** @returns {Record<string, any>|null} null if a value is invalid; its error is shown and its field focused */
+  /**
+   * Return the settings; if one is invalid, show its error and return null.
+   * @returns {Record<string, any>|null}
+   */
   read() {
     const ranges = this.ranges[this.#kind];
     /** @type {Record<string, any>} */ const values = EXERCISE in ranges ? { [EXERCISE]: this.#exercise() } : {};
@@ -106,9 +110,9 @@ export class ParamsForm {
   }
 
   /**
-   * Show the server's errors at their fields.
-   * @param {Record<string, any>} errors messages by parameter name
-   * @returns {boolean} whether this form has a field for any of them
+   * Show the server's errors at their fields; return whether this form has any of the fields.
+   * @param {Record<string, any>} errors
+   * @returns {boolean}
    */
   refuse(errors) {
     const named = FIELDS[this.#kind].filter(({ name }) => errors[name]);
@@ -170,7 +174,11 @@ export class ParamsForm {
     );
   }
 
-  /** @param {string} name @param {string} sentence @returns {HTMLElement} the field */
+  /**
+   * @param {string} name
+   * @param {string} sentence
+   * @returns {HTMLElement}
+   */
   #tell(name, sentence) {
     const [input, error] = [need(`#param-${name}`, this.element), need(`#param-${name}-error`, this.element)];
     error.hidden = !sentence;

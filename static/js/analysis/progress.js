@@ -1,4 +1,4 @@
-// The progress panel of an unfinished analysis: state, bar, time left and buttons.
+// The progress panel of a queued or running analysis.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { errorNote } from "../base/notice.js";
@@ -8,7 +8,7 @@ import { stateOf, statusOf } from "./labels.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
-/** @type {Record<string, string>} messages by state, shown if the job sends no message */
+/** Messages by state of the analysis, shown if its job has sent none. @type {Record<string, string>} */
 const QUIET = {
   queued: "Queued; starts automatically. You can leave this page.",
   processing: "Starting",
@@ -20,8 +20,8 @@ export class Progress {
   #shown = "";
 
   /**
-   * @param {(session: Session) => number|null} left estimated seconds left
-   * @param {(session: Session) => Promise<void>} onActed callback after a successful action
+   * @param {(session: Session) => number|null} left
+   * @param {(session: Session) => Promise<void>} onActed
    */
   constructor(left, onActed) {
     this.left = left;

@@ -1,4 +1,4 @@
-// The editor of a reel: add, remove and trim moments; the server then cuts the new reel in the background.
+// The editor of a reel: add, remove and trim moments; then the server cuts the new reel.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, setText } from "../base/dom.js";
@@ -17,8 +17,8 @@ import { faultOfAll, faultsOf, inOrder, lengthOf, MOST, nextBest, roomAround } f
 const NOT_A_TIME = "Enter a time such as 1:23.5.";
 
 export class ReelEditor {
-  /** @type {Moment[]} sorted by start */ #moments = [];
-  /** @type {HTMLElement[]} error elements, one for each moment */ #says = [];
+  /** The reel's moments, sorted by start. @type {Moment[]} */ #moments = [];
+  /** @type {HTMLElement[]} */ #says = [];
   #key = newKey();
   #drawing = 0;
   /** @type {WeakMap<Moment, number>} */ #numbers = new WeakMap();
@@ -38,7 +38,7 @@ export class ReelEditor {
     this.cutButton = need("[data-cut]", this.panel);
     this.addButton = need("[data-add-here]", this.panel);
     this.progress = new JobProgress(need("[data-reel-job]", root), "Creating the reel");
-    // A reel cannot be cut after its source video is deleted.
+    // Without the source video, the server cannot cut a new reel.
     this.opener.hidden = !view.session.source;
     this.opener.addEventListener("click", () => this.open());
     need("[data-leave]", this.panel).addEventListener("click", () => this.#close());
@@ -76,12 +76,11 @@ export class ReelEditor {
     this.#draw();
   }
 
-  /** Length of a new moment, seconds. */
   get #usual() {
     return Number(this.view.session.params.segment_length) || 10;
   }
 
-  /** New moment around the player's position; null if the gap is too short. */
+  /** A new moment around the player's position; null if the gap is too short. */
   get #room() {
     return roomAround(this.#moments, this.view.place, this.#usual, this.view.data.duration);
   }
@@ -132,11 +131,9 @@ export class ReelEditor {
     changed[name] = seconds;
     this.view.seek(name === "start" ? seconds : Math.max(changed.start, seconds - 0.1));
     this.#moments = inOrder(this.#moments);
-    // Tab fires "change" before it moves the focus: redrawing now would remove the next field.
+    // Redraw later: Tab fires "change" before it moves the focus, and redrawing would remove the next field.
     this.#drawing = setTimeout(() => this.#draw());
   }
-
-  // Drawing
 
   #draw() {
     clearTimeout(this.#drawing);
@@ -223,8 +220,6 @@ export class ReelEditor {
     field.addEventListener("change", () => this.#typed(one, name, field));
     return field;
   }
-
-  // Cutting
 
   async #cut() {
     if (this.cutButton.getAttribute("aria-disabled") === "true") return;

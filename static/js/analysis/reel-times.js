@@ -1,21 +1,23 @@
-// Conversion between times of a video and times of its reel. Pure.
+// Conversion between times of a source video and times of its reel.
 
 /** @typedef {import("./api.js").Highlight} Highlight */
 
-const EDGE = 0.02; // tolerance in seconds: times measured in a file are not exact
+const EDGE = 0.02; // tolerance in seconds when comparing times, which are not exact
 
 /**
- * @param {Highlight[]} highlights sorted by time
- * @param {number} time seconds of the video
- * @returns {number} index of the highlight at this time, or -1
+ * Return the index of the highlight at a time of the source video, or -1.
+ * @param {Highlight[]} highlights
+ * @param {number} time
+ * @returns {number}
  */
 export const at = (highlights, time) =>
   highlights.findLastIndex((one) => time >= one.start_time - EDGE && time < one.end_time);
 
 /**
+ * Return the index of the highlight at a time of the reel; -1 without highlights.
  * @param {Highlight[]} highlights
- * @param {number} time seconds of the reel
- * @returns {number} index of the highlight that plays at this time; -1 without highlights
+ * @param {number} time
+ * @returns {number}
  */
 export function playing(highlights, time) {
   const found = highlights.findLastIndex((one) => time >= one.reel_start - EDGE);
@@ -23,9 +25,10 @@ export function playing(highlights, time) {
 }
 
 /**
+ * Convert seconds of the reel to seconds of the source video.
  * @param {Highlight[]} highlights
- * @param {number} time seconds of the reel
- * @returns {number} seconds of the video
+ * @param {number} time
+ * @returns {number}
  */
 export function toSource(highlights, time) {
   const one = highlights[playing(highlights, time)];
@@ -33,9 +36,10 @@ export function toSource(highlights, time) {
 }
 
 /**
+ * Convert seconds of the source video to seconds of the reel; null if the reel lacks them.
  * @param {Highlight[]} highlights
- * @param {number} time seconds of the video
- * @returns {number|null} seconds of the reel; null if the reel lacks this time
+ * @param {number} time
+ * @returns {number|null}
  */
 export function toReel(highlights, time) {
   const one = highlights[at(highlights, time)];
@@ -43,7 +47,8 @@ export function toReel(highlights, time) {
 }
 
 /**
- * Return the numbers, from 1, of a segment's highlights: made from it, or sharing a quarter of the shorter of both.
+ * Return the numbers, from 1, of a segment's highlights. A highlight belongs to the segment if it was made from it, or
+ * shares a quarter of the shorter of both.
  * @param {Highlight[]} highlights
  * @param {{start_time: number, end_time: number, index?: number}} segment
  * @returns {number[]}

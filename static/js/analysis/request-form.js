@@ -1,5 +1,4 @@
-// The form that starts an analysis: kind, source (a local file or a library video) and parameters. It also runs an
-// analysis again.
+// The form that starts or repeats an analysis: kind, source and settings.
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
@@ -17,29 +16,25 @@ import { KINDS } from "./labels.js";
  * @typedef {import("../uploads/file-picker.js").Chosen} Chosen
  * @typedef {import("./api.js").Kind} Kind
  * @typedef {import("../videos/api.js").Video} Video
- *
  * @typedef {object} NewOptions
  * @property {import("./parameter-fields.js").Ranges} ranges
- * @property {Record<string, number>} factors estimated seconds of work per second of video, by kind
- * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade callback once an analysis of a library
- *   video has been created
- * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] uploads the chosen files;
- *   without it the form offers only `video`
- * @property {Kind} [kind] initial kind
+ * @property {Record<string, number>} factors Estimated seconds of work per second of video, by kind of analysis.
+ * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade Called once an analysis of a library
+ * video has been created.
+ * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] Uploads the chosen files; if
+ * omitted, the form offers only the library video `video`.
+ * @property {Kind} [kind] Initial kind of analysis.
  * @property {Record<string, any>} [params]
- * @property {string} [video] id of the initial video
- * @property {Chosen[]} [files] initial files
+ * @property {string} [video] Id of the initially chosen library video.
+ * @property {Chosen[]} [files] Initially chosen files.
  */
 
 const SEARCH_PAUSE = 250;
 const SHOWN = 24;
 const SHAPES_AFTER = 300;
-const SEGMENTS = 30; // minimum number of segments in a short video
+const SEGMENTS = 30; // number of segments that suggested lengths of 2 to 10 s should give
 
-/**
- * Return a sentence about the estimated processing time.
- * @param {number} seconds
- */
+/** @param {number} seconds */
 export function estimateWords(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1) return "Processing takes less than a minute after it starts.";
@@ -48,8 +43,9 @@ export function estimateWords(seconds) {
 }
 
 /**
- * Return the suggested seconds of a segment: short videos get short segments, so that there are enough to choose from.
- * @param {number} seconds length of the video
+ * Return the suggested length of a segment, in seconds. Short videos get short segments, so that there are enough of
+ * them.
+ * @param {number} seconds
  */
 const segmentFor = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
 
@@ -171,8 +167,6 @@ export class NewAnalysis {
     setText(this.estimate, seconds > 0 ? estimateWords(seconds) : "");
   }
 
-  // Local files
-
   #showFile() {
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
@@ -190,7 +184,7 @@ export class NewAnalysis {
       input.value = "";
     });
     input.addEventListener("click", async (event) => {
-      // With the browser's file handles an upload resumes automatically after a reload.
+      // If the browser gives a handle for the file, the upload resumes automatically after a reload.
       if (!("showOpenFilePicker" in window)) return;
       event.preventDefault();
       this.#take(await pickFiles(true, unreadable));
@@ -237,14 +231,12 @@ export class NewAnalysis {
     );
   }
 
-  /** @param {Chosen[]} files dropped files */
+  /** @param {Chosen[]} files */
   take(files) {
     if (this.#sending || !this.options.onFiles) return;
     if (this.#from !== "file") this.#showFrom("file");
     this.#take(files);
   }
-
-  // Library videos
 
   #showLibrary() {
     const find = /** @type {HTMLInputElement} */ (
@@ -298,7 +290,6 @@ export class NewAnalysis {
     try {
       const { videos } = await listVideos({ search: search.trim(), status: "ready", page: 1, limit: SHOWN }, signal);
       const chosen = search.trim() ? null : this.#video;
-      // The chosen video comes first.
       found.replaceChildren(
         ...[...(chosen ? [chosen] : []), ...videos.filter((one) => one.id !== chosen?.id)].map((one) =>
           this.#choice(one),
@@ -360,7 +351,6 @@ export class NewAnalysis {
     this.#drawSend();
   }
 
-  /** Show the fixed video of a repeated analysis. */
   #showGiven() {
     this.source.replaceChildren(
       ...(this.#video
@@ -394,8 +384,6 @@ export class NewAnalysis {
       if (!this.options.onFiles) this.source.replaceChildren();
     }
   }
-
-  // Submitting
 
   /** @param {Event} event */
   async #submit(event) {

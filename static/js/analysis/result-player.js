@@ -1,5 +1,4 @@
-// The player of a result: shows one of several films, such as reel and source, with controls. It plays each film like
-// the watch page does.
+// The player of an analysis result, which shows one of several films, such as reel and source video.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { clock, duration } from "../base/format.js";
@@ -9,14 +8,18 @@ import { Player } from "../videos/player.js";
 
 /**
  * @typedef {object} Film
- * @property {string} id value of the element's `data-film`
+ * @property {string} id Value of the film element's `data-film` attribute.
  * @property {string} url
- * @property {number} duration seconds, used until the browser has loaded the metadata
+ * @property {number} duration Duration in seconds, used until the browser has loaded the metadata.
  * @property {string} [poster]
- * @property {() => Promise<string>} renew fetches a new address once the signed address has expired
+ * @property {() => Promise<string>} renew Fetches a new URL once the signed URL has expired.
  */
 
-/** Return the properties that `Player` reads of a library video. @param {Film} film @param {string} url */
+/**
+ * Return a film in the form that `Player` reads.
+ * @param {Film} film
+ * @param {string} url
+ */
 const asVideo = (film, url) =>
   /** @type {any} */ ({
     video_url: url,
@@ -30,16 +33,16 @@ const asVideo = (film, url) =>
     file_size: 0,
   });
 
-/** Dispatches "change" after an action or a load, "time" during playback. */
+/** A player of several films. Dispatches "change" after an action or a load, and "time" during playback. */
 export class Screen extends EventTarget {
   /** @type {Map<string, Player>} */ #players = new Map();
-  /** @type {Set<string>} films whose loading has started; a film loads when it is first shown */ #begun = new Set();
+  /** Ids of films whose loading has started. @type {Set<string>} */ #begun = new Set();
   shown = "";
   #told = "";
 
   /**
    * @param {HTMLElement} root
-   * @param {Film[]} films at least one; the first is shown
+   * @param {Film[]} films
    */
   constructor(root, films) {
     super();
@@ -75,7 +78,7 @@ export class Screen extends EventTarget {
     player.addEventListener("change", () => this.shown === film.id && this.#mark());
   }
 
-  /** Player of the shown film. @returns {Player} */
+  /** @returns {Player} */
   get player() {
     return /** @type {Player} */ (this.#players.get(this.shown));
   }
@@ -98,9 +101,9 @@ export class Screen extends EventTarget {
   }
 
   /**
-   * Show a film; if another film was playing, this film starts to play.
+   * Show a film. If the previous film was playing, the new one plays.
    * @param {string} id
-   * @param {number} [at] seconds
+   * @param {number} [at]
    */
   show(id, at) {
     const next = this.#players.get(id);
@@ -123,7 +126,7 @@ export class Screen extends EventTarget {
     this.#time();
   }
 
-  /** @param {number} time seconds */
+  /** @param {number} time */
   seek(time) {
     this.player.seek(time);
     this.#time();
@@ -144,7 +147,6 @@ export class Screen extends EventTarget {
   async fullscreen() {
     if (document.fullscreenElement) return document.exitFullscreen();
     if (this.root.requestFullscreen) return this.root.requestFullscreen();
-    // iPhones allow full screen only for the video element itself.
     /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
   }
 

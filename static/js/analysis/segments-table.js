@@ -1,4 +1,4 @@
-// The table of segments: the reel's or all, sorted by time or score. A click on a row seeks the player to its time.
+// The table of segments: those of the reel or all, sorted by time or score.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { clock, hundredths } from "../base/format.js";
@@ -29,7 +29,7 @@ export class Segments {
     this.body = need("tbody", root);
     this.list = need("[data-segment-list]", root);
     const best = data.highlights.length ? [] : (data.below_minimum ?? []);
-    /** @type {Line[]} the highlights, or the best moments if none reaches the minimum score */
+    /** The reel's highlights; if no segment reaches the minimum score, the best segments. @type {Line[]} */
     this.highlights = best.length
       ? best.map((one) => ({ ...one, numbers: [], picture: null, highlight: null }))
       : data.highlights.map((one, n) => ({
@@ -66,9 +66,8 @@ export class Segments {
   }
 
   /**
-   * Mark the row that is playing.
-   * @param {number} time seconds of the video
-   * @param {number} highlight index of the playing highlight, or -1
+   * @param {number} time
+   * @param {number} highlight
    */
   mark(time, highlight) {
     const found = this.#rows.find(({ line }) =>
@@ -82,7 +81,7 @@ export class Segments {
     if (next && !this.list.matches(":hover, :focus-within")) this.#bringIn(next);
   }
 
-  /** Scroll the list, but not the page, to a row. @param {HTMLElement} row */
+  /** Scroll the table, but not the page, to a row. @param {HTMLElement} row */
   #bringIn(row) {
     const { list } = this;
     const [top, bottom] = [
@@ -208,7 +207,7 @@ export class Segments {
   }
 }
 
-/** @param {Event} event the picture's error event */
+/** @param {Event} event */
 function withoutPicture(event) {
   /** @type {Element} */ (event.target).parentElement?.replaceWith(
     h("span", { class: "picture dark none" }, icon("film")),

@@ -1,4 +1,4 @@
-// The page of one analysis: its progress, then its result, or the reason why there is none.
+// The page of one analysis: progress, then the result or the reason why there is none.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
@@ -27,7 +27,7 @@ const said = need("[data-said]");
 const acts = need("[data-acts]");
 
 /** @type {Session} */ let session = pageData("analysis-session");
-/** @type {any} result, once loaded */ let data = null;
+/** @type {any} */ let data = null;
 let isGone = false;
 let shown = "";
 let isReading = false;
@@ -59,7 +59,7 @@ function changed(next) {
 function draw() {
   drawHead();
   if (isLive(session)) progress.draw(session);
-  // The result is redrawn only when the status changes, so that it keeps the focus.
+  // Redraw the result only when the status changes, so that it keeps the focus.
   const now = isLive(session) ? "live" : session.status;
   if (now === shown) return;
   shown = now;
@@ -98,7 +98,6 @@ function drawHead() {
   drawActs();
 }
 
-/** Update the texts that change every second. */
 function tick() {
   const kept = need("[data-kept]");
   const words = isGone ? "" : keptWords(session);
@@ -108,11 +107,11 @@ function tick() {
   document.title = isLive(session) && session.progress > 0 ? `${percent(session.progress)} · ${TITLE}` : TITLE;
 }
 
-/** Redraw the buttons of the header if they have changed. */
+/** Redraw the header's buttons, if other buttons are needed now. */
 function drawActs() {
   const made = data && (data.highlight_video_url ?? data.preview_url);
   const again = mayRunAgain();
-  // Only the result of a library video can be kept longer: a file uploaded for the analysis is deleted with it.
+  // Only results of library videos can be kept: other files are deleted with their analysis.
   const mayKeep = Boolean(data && session.source?.video_id);
   const isKept = session.expires_at === null;
   const parts = [isLive(session), again, Boolean(data), Boolean(made), mayKeep, isKept].join();
@@ -206,8 +205,6 @@ async function keep(isKept) {
   }
 }
 
-// The result
-
 async function showResult() {
   if (isReading) return;
   isReading = true;
@@ -229,7 +226,7 @@ async function showResult() {
   } catch (error) {
     clearTimeout(shapes);
     if (error instanceof ApiError && [404, 410, 422].includes(error.status)) {
-      // The analysis has ended in another way meanwhile; its status has the reason.
+      // The analysis has lost its result; its status has the reason.
       state.replaceChildren();
       return void follower.ask(session.sessionId);
     }
@@ -244,10 +241,7 @@ async function showResult() {
   }
 }
 
-/**
- * Show why a reel is much shorter than requested, or why there is none, with a button for another analysis.
- * @param {HighlightsView} view
- */
+/** Explain why a reel is short or missing, and offer another analysis. @param {HighlightsView} view */
 function drawShort(view) {
   const why = data.found ? null : whyShort(data, session.params);
   const place = need("[data-short]");
@@ -272,7 +266,7 @@ function drawShort(view) {
       location.assign(`/analysis/${encodeURIComponent(sessionId)}`);
     } catch (error) {
       longer.removeAttribute("aria-disabled");
-      // The server repeats its refusal for the same idempotency key, so the next attempt needs a new key.
+      // The server repeats a rejection for the same idempotency key, so the next attempt needs a new key.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) key = newKey();
       problem.replaceChildren(errorNote("The analysis could not be started.", error));
     }
@@ -291,7 +285,7 @@ function drawShort(view) {
 }
 
 /**
- * Return a button that previews a lower minimum in the chart. "Run again" uses that minimum.
+ * Return a button that previews a lower minimum score in the chart.
  * @param {HighlightsView} view
  * @param {number} least
  */
@@ -321,7 +315,7 @@ async function renewResult() {
   return data;
 }
 
-/** Fetch a new signed address before the download: the current one may have expired. @param {Event} event */
+/** Fetch a new signed URL before a download, because the link's URL may have expired. @param {Event} event */
 async function freshAddress(event) {
   const link = /** @type {HTMLAnchorElement} */ (event.currentTarget);
   if (link.dataset.fresh) return void delete link.dataset.fresh;
@@ -330,7 +324,7 @@ async function freshAddress(event) {
     const fresh = await renewResult();
     link.href = fresh.highlight_video_url ?? fresh.preview_url ?? link.href;
   } catch {
-    // The old address may still work.
+    // Keep the link's old URL, which may still work.
   }
   link.dataset.fresh = "1";
   link.click();
@@ -374,9 +368,10 @@ function openData(event) {
   ]);
 }
 
-// Actions
-
-/** A file uploaded only for this analysis is deleted with it, so only library videos can be analysed again. */
+/**
+ * Return whether the analysis can be repeated. Files uploaded for an analysis are deleted with it, so this needs a
+ * library video.
+ */
 function mayRunAgain() {
   return Boolean(session.source?.video_id) && !isLive(session) && !isGone;
 }
@@ -395,8 +390,6 @@ function runAgain() {
 function remove() {
   deleteDialog(session, follower, () => location.assign("/analysis"));
 }
-
-// No result
 
 function ended() {
   const { status, error, name } = session;
@@ -467,7 +460,6 @@ function empty(picture, title, words, ...buttons) {
   );
 }
 
-/** Show that the analysis has been deleted. */
 function gone() {
   if (isGone) return;
   isGone = true;

@@ -1,23 +1,23 @@
-// The reason why a reel is shorter than requested, and parameters that make it longer. Pure.
+// The reason why a reel is shorter than requested, and settings for a longer one.
 
 import { counted, hundredths, tenths } from "../base/format.js";
 import { reachWords } from "./labels.js";
 
 /** @typedef {import("./api.js").Highlights} Highlights */
 
-const SHORT = 0.6; // minimum share of the requested length; shorter reels are explained
+const SHORT = 0.6; // share of the requested length below which a reel is explained
 const MOST_HIGHLIGHTS = 50;
 
 /**
+ * Explain why a reel is short; null if it is long enough. `params` are settings for a longer reel, or null.
  * @param {Pick<Highlights, "highlights"|"segments"|"duration"|"below_minimum">} data
- * @param {Record<string, any>} params requested parameters
- * @returns {{text: string, params: Record<string, any>|null}|null} null for a reel that is long enough; `params` make
- *   the reel longer, null if nothing does
+ * @param {Record<string, any>} params
+ * @returns {{text: string, params: Record<string, any>|null}|null}
  */
 export function whyShort({ highlights, segments, duration, below_minimum: best = [] }, params) {
   if (!highlights.length && best.length)
     return {
-      text: "No moment reached the minimum score, so there is no reel. The table lists the best moments below it.", // the result's summary has the numbers
+      text: "No moment reached the minimum score, so there is no reel. The table lists the best moments below it.",
       params: { ...params, min_score: floored(best[0].score) },
     };
   const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);
@@ -37,13 +37,14 @@ export function whyShort({ highlights, segments, duration, below_minimum: best =
   };
 }
 
-/** Return the score with the precision that pages show. @param {number} score */
+/** @param {number} score */
 const floored = (score) => Number(hundredths(score));
 
 /**
- * @param {import("./api.js").Segment[]} below segments below the minimum score
- * @param {number} lacking missing seconds
- * @returns {number} highest minimum score that adds enough segments
+ * Return the highest minimum score that lets in enough segments for the missing seconds.
+ * @param {import("./api.js").Segment[]} below
+ * @param {number} lacking
+ * @returns {number}
  */
 function lower(below, lacking) {
   let sum = 0;

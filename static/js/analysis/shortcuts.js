@@ -1,12 +1,12 @@
-// The single-key shortcuts of a result page, and the dialog that lists them.
+// The keyboard shortcuts of a result page.
 
 import { key, offerKeys } from "../base/keys.js";
 
 /**
  * @param {import("./result-player.js").Screen|null} screen
  * @param {import("./time-chart.js").TimeChart} chart
- * @param {(time: number) => void} seek goes to a time of the video, seconds
- * @param {string} stop name of the arrow keys' stops, such as "segment"
+ * @param {(time: number) => void} seek
+ * @param {string} stop
  * @param {import("../base/keys.js").Binding[]} more
  */
 export function bindKeys(screen, chart, seek, stop, more = []) {

@@ -1,5 +1,4 @@
-// Live updates of analyses: messages of their jobs, and status requests every few seconds while an analysis runs. Only
-// the status has the estimated time left.
+// Live updates of analyses, from messages of their jobs and from status requests, which alone have the time left.
 
 import { ApiError, jobs } from "../base/api.js";
 import { LiveChannel } from "../base/live-channel.js";
@@ -8,29 +7,30 @@ import { readSession } from "./api.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
- *
  * @typedef {object} FollowOptions
- * @property {() => Session[]} sessions returns the shown analyses
- * @property {(session: Session) => void} onChange callback for a changed analysis
- * @property {(id: string) => void} onGone callback for a deleted analysis
- * @property {(job: any) => void} [onUnknown] callback for a job of an analysis that is not shown
+ * @property {() => Session[]} sessions Returns the analyses that the page shows.
+ * @property {(session: Session) => void} onChange Called for each changed analysis.
+ * @property {(id: string) => void} onGone Called with the id of a deleted analysis.
+ * @property {(job: any) => void} [onUnknown] Called for a job whose analysis the page does not show.
  * @property {(state: import("../base/live-channel.js").LiveState) => void} [onState]
  */
 
 const JOB_KINDS = new Set(["highlights", "workout"]);
-const SETTLES = 120; // ms before a status request: a cancelled job's analysis may be deleted by the next message
-const ASK = 5000; // ms between two status requests of a running analysis
-const AFTER_ALL = 60_000; // ms between two status requests of an analysis past its expiry
+const SETTLES = 120; // ms before a status request: after a cancelled job, the next message may delete its analysis
+const ASK = 5000; // ms between status requests for a running analysis
+const AFTER_ALL = 60_000; // ms between status requests for an expired analysis
 const NEWEST = 100;
 const SIGNED_OUT = 4401;
 
 export class Follower {
-  /** @type {Map<string, {again: boolean, request: AbortController}>} status requests; `again`: repeat afterwards */ #reading =
-    new Map();
-  /** @type {Set<string>} failed status requests, repeated once the network or the login is back */ #unread = new Set();
-  /** @type {Map<string, number>} timers of delayed status requests */ #due = new Map();
-  /** @type {Set<string>} analyses being deleted; a status request would return 404 */ #leaving = new Set();
-  /** @type {Map<string, number>} performance.now() of each analysis's last status */ #readAt = new Map();
+  /**
+   * Running status requests; `again` means that another one follows.
+   * @type {Map<string, {again: boolean, request: AbortController}>}
+   */ #reading = new Map();
+  /** Ids of analyses whose last status request failed. @type {Set<string>} */ #unread = new Set();
+  /** Timers of delayed status requests by analysis id. @type {Map<string, number>} */ #due = new Map();
+  /** Ids of analyses being deleted, for which no status is requested. @type {Set<string>} */ #leaving = new Set();
+  /** Time of the last status by analysis id (performance.now()). @type {Map<string, number>} */ #readAt = new Map();
 
   /** @param {FollowOptions} options */
   constructor(options) {
@@ -48,17 +48,14 @@ export class Follower {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#askForTimes());
   }
 
-  /**
-   * Return the estimated seconds left; null without an estimate.
-   * @param {Session} session
-   */
+  /** Return the estimated seconds left; null if unknown. @param {Session} session */
   left(session) {
     const { sessionId, eta_seconds } = session;
     if (stateOf(session) !== "processing" || typeof eta_seconds !== "number") return null;
     return Math.max(0, eta_seconds - (performance.now() - (this.#readAt.get(sessionId) ?? performance.now())) / 1000);
   }
 
-  /** Record that these statuses have just been read. @param {Session[]} sessions */
+  /** Record that the status of these analyses has just been read. @param {Session[]} sessions */
   had(sessions) {
     for (const { sessionId } of sessions) this.#readAt.set(sessionId, performance.now());
   }
@@ -79,7 +76,7 @@ export class Follower {
     }
   }
 
-  /** Read the status again. @param {string} id */
+  /** @param {string} id */
   async ask(id) {
     if (this.#leaving.has(id)) return;
     const before = this.#reading.get(id);
@@ -113,7 +110,7 @@ export class Follower {
     else if (message.type === "job") this.#change(message.job);
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
-      // An expired analysis loses its job and its result. Before that, the job is deleted only with the analysis.
+      // A deleted job means that its analysis was deleted, too, unless the analysis had expired.
       if (session && hasRunOut(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));
@@ -127,7 +124,7 @@ export class Follower {
     if (!JOB_KINDS.has(job.kind)) return;
     const session = this.#find((one) => one.job_id === job.id);
     if (!session) return this.options.onUnknown?.(job);
-    // A job's message has no result, so a changed state is read from the analysis itself.
+    // Messages of a job do not contain its result, so read the analysis.
     if (job.status !== stateOf(session)) {
       if (session.status !== "expired") this.#askSoon(session.sessionId);
       return;

@@ -1,5 +1,4 @@
-// A chart over a video's time: lanes, ruler and playhead. A click or drag seeks; arrow keys go from stop to stop. The
-// callers draw the lanes' contents.
+// A chart over a video's time: lanes, ruler and playhead. A click or drag seeks; arrow keys move between stops.
 
 import { h } from "../base/dom.js";
 import { duration } from "../base/format.js";
@@ -7,11 +6,10 @@ import { ticks } from "../base/timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PIXELS_PER_MARK = 96;
-const FAR = 10; // stops per Page Up or Page Down
+const FAR = 10; // number of stops that Page Up and Page Down move
 
 /**
- * Return an SVG that stretches to fill its container.
- * @param {number} width width of the coordinate system
+ * @param {number} width
  * @param {number} height
  * @param {...{d: string, class: string}} paths
  * @returns {SVGElement}
@@ -34,9 +32,9 @@ export function drawing(width, height, ...paths) {
 }
 
 /**
- * Return the area below a curve as an SVG path.
- * @param {number[]} values 0 to 1
- * @param {number} step horizontal distance between two values
+ * Return the area below a curve of values 0 to 1 as an SVG path.
+ * @param {number[]} values
+ * @param {number} step
  * @param {number} height
  * @returns {string}
  */
@@ -47,8 +45,8 @@ export function area(values, step, height) {
 }
 
 /**
- * Return a waveform, mirrored at the middle, as an SVG path.
- * @param {number[]} values 0 to 1
+ * Return a waveform of values 0 to 1, mirrored at the middle, as an SVG path.
+ * @param {number[]} values
  * @param {number} step
  * @param {number} height
  * @returns {string}
@@ -56,7 +54,6 @@ export function area(values, step, height) {
 export function mirrored(values, step, height) {
   if (!values.length) return "";
   const half = height / 2;
-  // Silence is drawn as a thin line.
   const top = values.map((value, n) => `${round(n * step)} ${round(half - Math.max(value, 0.02) * half)}`);
   const bottom = values.map((value, n) => `${round(n * step)} ${round(half + Math.max(value, 0.02) * half)}`).reverse();
   return `M${top.join("L")}L${bottom.join("L")}Z`;
@@ -67,10 +64,10 @@ export const round = (value) => Math.round(value * 100) / 100;
 
 /**
  * @typedef {object} ChartOptions
- * @property {number} duration seconds
- * @property {string} label accessible name
- * @property {number[]} stops stops of the arrow keys, seconds, ascending
- * @property {(time: number) => string} say describes a time for screen readers
+ * @property {number} duration Duration of the video, in seconds.
+ * @property {string} label Accessible name of the chart.
+ * @property {number[]} stops Positions between which the arrow keys move, in ascending seconds.
+ * @property {(time: number) => string} say Describes a time for screen readers.
  * @property {(time: number) => void} seek
  */
 
@@ -111,13 +108,12 @@ export class TimeChart {
   }
 
   /**
-   * @param {string} name label at the lane's left
-   * @param {string} kind CSS class
+   * @param {string} name
+   * @param {string} kind
    * @param {...(Node|false|null)} inside
    * @returns {HTMLElement}
    */
   lane(name, kind, ...inside) {
-    // Phones have space for the label only inside the lane.
     const lane = h(
       "div",
       { class: `lane ${kind}` },
@@ -130,10 +126,10 @@ export class TimeChart {
   }
 
   /**
-   * Return an element that covers a part of a lane.
-   * @param {number} from seconds
+   * Return an element that covers a lane from one time to another.
+   * @param {number} from
    * @param {number} to
-   * @param {string} kind CSS class
+   * @param {string} kind
    * @param {...(Node|string)} inside
    * @returns {HTMLElement}
    */
@@ -146,12 +142,12 @@ export class TimeChart {
     );
   }
 
-  /** @param {number} time seconds @returns {number} share of the chart's width, 0 to 1 */
+  /** Return a time's share of the chart's width, 0 to 1. @param {number} time @returns {number} */
   share(time) {
     return Math.min(1, Math.max(0, time / this.options.duration));
   }
 
-  /** @param {number} time playback position, seconds */
+  /** @param {number} time */
   update(time) {
     const before = this.share(this.#time);
     this.#time = time;
@@ -163,7 +159,11 @@ export class TimeChart {
     if (before !== now) this.#follow(before, now);
   }
 
-  /** Scroll a chart wider than the screen once the playhead leaves view. @param {number} before @param {number} now */
+  /**
+   * Scroll a chart that is wider than the screen once the playhead leaves the visible part.
+   * @param {number} before
+   * @param {number} now
+   */
   #follow(before, now) {
     const { scroller, lanes } = this;
     if (scroller.scrollWidth <= scroller.clientWidth) return;
@@ -194,13 +194,13 @@ export class TimeChart {
     );
   }
 
-  /** @param {MouseEvent} event @returns {number} seconds */
+  /** @param {MouseEvent} event @returns {number} */
   #at(event) {
     const box = this.lanes.getBoundingClientRect();
     return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * this.options.duration;
   }
 
-  /** Drag the playhead with a mouse; on touch screens a drag scrolls the chart. @param {PointerEvent} event */
+  /** A mouse drags the playhead; on touch screens, a drag scrolls the chart. @param {PointerEvent} event */
   #drag(event) {
     if (event.button !== 0 || event.pointerType === "touch") return;
     const end = new AbortController();
@@ -215,7 +215,7 @@ export class TimeChart {
     if (event.button === 0) this.options.seek(this.#at(event));
   }
 
-  /** Handle slider keys; they work even if single-key shortcuts are off. @param {KeyboardEvent} event */
+  /** Handle the usual keys of a slider, even if shortcuts are switched off. @param {KeyboardEvent} event */
   #key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const steps = /** @type {Record<string, number>} */ ({
@@ -236,15 +236,15 @@ export class TimeChart {
   }
 
   /**
-   * Return the stop `steps` away from the playback position.
-   * @param {number} steps negative to go back
-   * @returns {number} seconds
+   * Return the time of the stop `steps` stops after the playback position.
+   * @param {number} steps
+   * @returns {number}
    */
   stop(steps) {
     const { stops, duration: whole } = this.options;
     const at = stops.findLastIndex((stop) => stop <= this.#time + 0.05);
     if (steps > 0) return stops[at + steps] ?? (at + 1 < stops.length ? stops[stops.length - 1] : whole);
-    // More than a second past a stop, one step back goes to that stop.
+    // If playback is more than a second past a stop, stepping back goes to that stop.
     const isBehind = at >= 0 && this.#time - stops[at] > 1;
     return stops[at + steps + (isBehind ? 1 : 0)] ?? 0;
   }

@@ -1,4 +1,4 @@
-// Uploads that become analyses, sent over tus with pause and resume as on the upload page.
+// Uploads of files to analyse.
 
 import { need, setText } from "../base/dom.js";
 import { explain, toast } from "../base/notice.js";
@@ -23,15 +23,18 @@ const AT_ONCE = 2;
 const TITLE = document.title;
 
 export class Uploads {
-  /** @type {Map<Transfer, Row>} in the order of the list */ #rows = new Map();
-  /** @type {Map<string, {at: number, going: import("../uploads/tab-channel.js").Going}>} uploads of other tabs */ #elsewhere =
-    new Map();
+  /** @type {Map<Transfer, Row>} */ #rows = new Map();
+  /**
+   * Uploads of other tabs, by upload id.
+   * @type {Map<string, {at: number, going: import("../uploads/tab-channel.js").Going}>}
+   */ #elsewhere = new Map();
   #drawing = false;
 
   /**
+   * `onArrived` is called after an upload with the id of the analysis, or "" if the response was lost.
    * @param {HTMLElement} panel
-   * @param {number} limit maximum bytes of a file
-   * @param {(sessionId: string) => void} onArrived callback after an upload; empty id if the server's response was lost
+   * @param {number} limit
+   * @param {(sessionId: string) => void} onArrived
    */
   constructor(panel, limit, onArrived) {
     this.panel = panel;
@@ -49,7 +52,7 @@ export class Uploads {
     window.addEventListener("beforeunload", (event) => this.#all.some((one) => one.isGoing) && event.preventDefault());
     setInterval(() => this.#everySecond(), 1000);
     this.channel.ask();
-    // Tabs that are uploading have answered by then.
+    // Ask the server only when other tabs have had time to report their uploads.
     setTimeout(() => this.#askUnfinished(), 300);
   }
 
@@ -100,7 +103,7 @@ export class Uploads {
     this.#tellTabs();
     if (this.#drawing) return;
     this.#drawing = true;
-    // Progress arrives many times a second. A hidden page gets no animation frames, so a timer limits the drawing.
+    // Limit drawing by a timer: progress arrives often, and hidden pages get no animation frames.
     setTimeout(() => {
       this.#drawing = false;
       for (const row of this.#rows.values()) row.draw();
@@ -125,7 +128,7 @@ export class Uploads {
     this.onArrived(transfer.resource);
   }
 
-  /** Tell other tabs that the upload has ended, and remove its row. @param {Transfer} transfer */
+  /** Report the end of an upload to other tabs, and remove its row. @param {Transfer} transfer */
   #stopped(transfer) {
     if (transfer.uploadId)
       this.channel.tell([
@@ -163,7 +166,7 @@ export class Uploads {
     else if (act === "choose" || (act === "reopen" && !(await transfer.reopen(true)))) this.#choose(transfer);
   }
 
-  /** Ask the user to choose the upload's file again. @param {Transfer} transfer */
+  /** @param {Transfer} transfer */
   async #choose(transfer) {
     const [chosen] = await pickFiles(false, unreadable);
     if (!chosen) return;
@@ -203,8 +206,6 @@ export class Uploads {
     const [sent, size] = going.reduce(([s, z], one) => [s + one.sent, z + one.size], [0, 0]);
     document.title = size ? `${Math.floor((sent / size) * 100)} % · ${TITLE}` : TITLE;
   }
-
-  // Other tabs and unfinished uploads
 
   #tellTabs() {
     const files = this.#all.filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
@@ -254,7 +255,7 @@ export class Uploads {
     for (const [transfer, row] of this.#rows) {
       if (transfer.state === "offline") row.draw();
       if (transfer.state !== "elsewhere") continue;
-      // Browsers slow down the timers of hidden tabs, but such a tab answers a message at once.
+      // Ask the sending tab: timers of hidden tabs are slow, but messages are answered at once.
       if (Date.now() - (this.#elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) this.channel.ask();
       if (!this.#isElsewhere(transfer.uploadId)) {
         transfer.sentElsewhere(false);
@@ -269,7 +270,7 @@ export class Uploads {
     try {
       uploads = (await liveUploads()).filter((upload) => isOfPages(upload) && upload.purpose === PURPOSE);
     } catch {
-      return; // The page's banners report a lost connection or login.
+      return; // ignore the error: a banner reports it
     }
     const live = new Set(uploads.map((upload) => upload.id));
     for (const transfer of this.#all) {

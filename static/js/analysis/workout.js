@@ -1,5 +1,4 @@
-// The result of a workout analysis: preview, exercises with confidence, repetition times, movement chart, and the parts
-// that were not counted.
+// The result of a workout analysis: preview, exercises, repetition times and movement chart.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { clock, confidence, counted, tenths } from "../base/format.js";
@@ -17,9 +16,9 @@ import { exerciseTitle, rangeWords, repetitionWords } from "./labels.js";
  */
 
 const FILM = "preview";
-const HEIGHT = 100; // height of the lane's coordinate system
-const MARGIN = 12; // height of the margin for the repetition numbers
-const SLOW = 1.25; // multiple of the median length from which a repetition is marked as slow
+const HEIGHT = 100; // lane height in the chart's SVG coordinates
+const MARGIN = 12; // margin above and below the movement curve, for repetition numbers
+const SLOW = 1.25; // a repetition longer than this multiple of the median is marked slow
 
 export class WorkoutView {
   /** @type {Screen|null} */ screen = null;
@@ -30,7 +29,7 @@ export class WorkoutView {
    * @param {HTMLElement} root
    * @param {Session} session
    * @param {Workout} data
-   * @param {{result: () => Promise<Workout>, session: () => Promise<Session>}} renew fetch both with fresh addresses
+   * @param {{result: () => Promise<Workout>, session: () => Promise<Session>}} renew
    */
   constructor(root, session, data, renew) {
     this.root = root;
@@ -65,7 +64,7 @@ export class WorkoutView {
     return this.screen ? this.screen.time : this.#place;
   }
 
-  /** @param {number} time seconds */
+  /** @param {number} time */
   seek(time) {
     this.#place = Math.min(Math.max(0, time), this.data.duration);
     if (this.screen) this.screen.seek(this.#place);
@@ -204,8 +203,6 @@ export class WorkoutView {
     return bars;
   }
 
-  // Movement
-
   /** @param {HTMLElement} holder */
   #drawChart(holder) {
     const { exercises, not_counted, duration } = this.data;
@@ -285,7 +282,7 @@ export class WorkoutView {
 }
 
 /**
- * Return an exercise's movement as an SVG path, flipped if needed so that turning points are on top.
+ * Return an exercise's movement as an SVG path, flipped if needed so that the middle of each repetition is on top.
  * @param {Exercise} exercise
  * @returns {string}
  */

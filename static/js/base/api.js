@@ -3,7 +3,7 @@
 /** An error response of the server, or a failed connection. */
 export class ApiError extends Error {
   /**
-   * @param {string} message a sentence for the user
+   * @param {string} message
    * @param {{status?: number, type?: string, requestId?: string|null, retryAfter?: number|null, body?: any}} [about]
    */
   constructor(message, { status = 0, type = "offline", requestId = null, retryAfter = null, body = null } = {}) {
@@ -16,7 +16,7 @@ export class ApiError extends Error {
     this.body = body;
   }
 
-  /** The next step for the user, if it does not depend on the request. */
+  /** Sentence that tells the user how to proceed after the error; empty if that depends on the request. */
   get nextStep() {
     if (this.status === 0) return "Check the network, then try again.";
     if (this.status === 401) return "Sign in, then try again.";
@@ -40,12 +40,14 @@ const SILENT = {
 };
 
 /**
+ * Send a request to the JSON API and return the parsed response; null if it is empty. After an abort by the caller, an
+ * AbortError is thrown.
  * @param {string} method
  * @param {string} url
- * @param {any} [body] JSON or FormData
+ * @param {any} [body]
  * @param {{signal?: AbortSignal, headers?: Record<string, string>}} [options]
- * @returns {Promise<any>} null if the response has no body
- * @throws {ApiError} an abort is rethrown unchanged
+ * @returns {Promise<any>}
+ * @throws {ApiError}
  */
 export async function call(method, url, body, { signal, headers = {} } = {}) {
   /** @type {RequestInit} */
@@ -95,7 +97,7 @@ async function reach(url, request) {
 
 /**
  * @param {Response} response
- * @param {any} answer parsed body
+ * @param {any} answer
  */
 function failure(response, answer) {
   return new ApiError(
@@ -176,10 +178,7 @@ export function sessionApi(id) {
   };
 }
 
-/**
- * Sharing of a comparison session.
- * @param {string} id
- */
+/** @param {string} id */
 export function sharesApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/shares`;
   return {
@@ -190,10 +189,7 @@ export function sharesApi(id) {
   };
 }
 
-/**
- * Links to a comparison session.
- * @param {string} id
- */
+/** @param {string} id */
 export function linksApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/links`;
   return {
@@ -203,13 +199,10 @@ export function linksApi(id) {
   };
 }
 
-/**
- * Load all pages of an event list.
- * @param {string} url with a query string
- */
+/** Load all pages of an event list. @param {string} url */
 async function wholeList(url) {
   const first = await get(url);
-  /** @type {Map<string, any>} by id, because pages may repeat moved events */
+  /** Events by id: an event that moves while pages load can be on two pages. @type {Map<string, any>} */
   const events = new Map(first.events.map((/** @type {any} */ event) => [event.event_id, event]));
   for (let cursor = first.next_cursor; cursor; ) {
     const page = await get(`${url}&cursor=${encodeURIComponent(cursor)}`);
@@ -219,16 +212,13 @@ async function wholeList(url) {
   return { ...first, events: [...events.values()] };
 }
 
-/**
- * Events of a comparison session.
- * @param {string} id
- */
+/** @param {string} id */
 export function eventsApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/events`;
   const once = (key = idempotencyKey()) => ({ headers: { "Idempotency-Key": key } });
   return {
     list: () => wholeList(`${base}?joined=false`),
-    /** Simultaneous events of several videos are merged. */
+    /** List the events; simultaneous events of several videos are merged into one. */
     joined: () => wholeList(`${base}?joined=true`),
     create: (/** @type {any} */ values, /** @type {string|undefined} */ key) => post(base, values, once(key)),
     change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),

@@ -1,8 +1,7 @@
-// Copying text. Over plain HTTP the browser denies access to the clipboard.
-
 /**
+ * Copy a text to the clipboard, if the browser allows it; return whether it did.
  * @param {string} text
- * @returns {Promise<boolean>} whether the text was copied
+ * @returns {Promise<boolean>}
  */
 export async function copy(text) {
   try {
@@ -15,9 +14,9 @@ export async function copy(text) {
 
 /**
  * Copy a text and confirm it on the button. If copying fails, select the text on the page.
- * @param {HTMLElement} button with its label in a span
+ * @param {HTMLElement} button
  * @param {string} text
- * @param {Element} shown element that shows the text
+ * @param {Element} shown
  */
 export async function copyFrom(button, text, shown) {
   const label = /** @type {HTMLElement} */ (button.querySelector("span"));

@@ -1,4 +1,4 @@
-// Dialogs that restore the focus on closing; ready-made ones for deleting and renaming.
+// Dialogs that restore the focus when they close.
 
 import { ApiError } from "./api.js";
 import { h, icon } from "./dom.js";
@@ -14,7 +14,7 @@ export function show(element) {
   const before = placeOf(document.activeElement);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    // The element that opened the dialog may have been redrawn.
+    // The element that opened the dialog may have been redrawn, so look it up again.
     before()?.focus();
   });
   document.body.append(dialog);
@@ -24,8 +24,8 @@ export function show(element) {
 
 /**
  * Open a dialog with a heading.
- * @param {string} name heading
- * @param {string} classes CSS classes
+ * @param {string} name
+ * @param {string} classes
  * @param {...(Node|string)} parts
  */
 export function showNamed(name, classes, ...parts) {
@@ -53,10 +53,10 @@ export function showNamed(name, classes, ...parts) {
 /**
  * @param {object} about
  * @param {string} about.heading
- * @param {string} about.words consequences
+ * @param {string} about.words
  * @param {() => Promise<any>} about.remove
  * @param {() => void} about.onDeleted
- * @param {(error: unknown) => HTMLElement} [about.refused] renders an error of `remove`
+ * @param {(error: unknown) => HTMLElement} [about.refused]
  */
 export function askToDelete({
   heading,
@@ -99,7 +99,6 @@ export function askToDelete({
     try {
       await remove();
     } catch (error) {
-      // A 404 means that it is already deleted.
       if (!(error instanceof ApiError && error.status === 404)) {
         confirm.removeAttribute("aria-disabled");
         return problem.replaceChildren(refused(error));
@@ -113,8 +112,8 @@ export function askToDelete({
 /**
  * @param {object} about
  * @param {string} about.heading
- * @param {string} about.name current name
- * @param {number} about.longest maximum characters
+ * @param {string} about.name
+ * @param {number} about.longest
  * @param {(name: string) => Promise<any>} about.save
  */
 export function askForName({ heading, name, longest, save }) {

@@ -1,10 +1,10 @@
-// Creates and finds elements. Text is never parsed as HTML.
+// Creation of page elements. Text is never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Create an element. `on…` adds a listener, `data` sets data attributes, `vars` custom properties (CSP forbids style
- * attributes). Null and false values are omitted.
+ * Create an element. `on…` adds a listener, `data` sets data attributes, `vars` sets custom CSS properties, because the
+ * security policy forbids style attributes. Null and false children are omitted.
  * @param {string} tag
  * @param {Record<string, any>|null} [props]
  * @param {...(Node|string|null|false|undefined)} children
@@ -29,7 +29,7 @@ export function h(tag, props, ...children) {
 
 /**
  * @param {string} name
- * @param {string} [extra] CSS classes
+ * @param {string} [extra]
  * @returns {SVGElement}
  */
 export function icon(name, extra = "") {
@@ -43,7 +43,6 @@ export function icon(name, extra = "") {
 }
 
 /**
- * Replace the icon in an element.
  * @param {Element} holder
  * @param {string} name
  */
@@ -54,7 +53,6 @@ export function setIcon(holder, name) {
 }
 
 /**
- * Return the first matching element, or throw.
  * @param {string} selector
  * @param {ParentNode} [root]
  * @returns {any}
@@ -66,7 +64,7 @@ export function need(selector, root = document) {
 }
 
 /**
- * Parse data of `json_script`.
+ * Parse the JSON that Django's `json_script` filter wrote into the page.
  * @param {string} id
  * @returns {any}
  */
@@ -75,7 +73,7 @@ export function pageData(id) {
 }
 
 /**
- * Set an element's text only if it differs, to avoid a layout.
+ * Set an element's text only if it differs, so that the browser need not lay out the page again.
  * @param {Element} element
  * @param {string} text
  */
@@ -84,10 +82,10 @@ export function setText(element, text) {
 }
 
 /**
- * Return a function that delays `call` until its calls pause for `wait`.
+ * Return a function that runs `call` once it has not been called again for `wait` milliseconds.
  * @template {(...args: any[]) => void} F
  * @param {F} call
- * @param {number} wait milliseconds
+ * @param {number} wait
  * @returns {F & {cancel: () => void}}
  */
 export function debounce(call, wait) {

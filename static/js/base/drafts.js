@@ -3,28 +3,29 @@
 import { idempotencyKey } from "./api.js";
 
 const PREFIX = "vod-draft/";
-const KEPT = 30 * 24 * 3600 * 1000; // ms
+const KEPT = 30 * 24 * 3600 * 1000; // ms after which drafts are deleted
 
 /**
  * @typedef {object} Draft
- * @property {any} value typed text
- * @property {number} at time of the last change, ms since the epoch
- * @property {Attempt & {lost?: Attempt[]}} [sent] last unanswered attempt; lost: earlier attempts with other text
- * @typedef {{key: string, body: string}} Attempt Idempotency-Key and body of a request
+ * @property {any} value Typed text.
+ * @property {number} at Time of the last change, in ms since the epoch.
+ * @property {Attempt & {lost?: Attempt[]}} [sent] Last request that sent this draft without receiving an answer; `lost`
+ * holds earlier such requests with other text.
+ * @typedef {{key: string, body: string}} Attempt Idempotency-Key and body of a request.
  */
 
 /**
- * The drafts of one person at one place. Dispatches "change" when a draft begins or ends, or another tab changes one.
- * If the browser cannot store drafts, it warns before leaving the page.
+ * The drafts of one person on one page or dialog. Dispatches "change" when a draft is added or removed. If the browser
+ * cannot store a draft, it asks before leaving the page.
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
-  /** Attempts whose body has no draft. @type {Map<string, Draft["sent"]>} */ #bare = new Map();
-  /** Keys of drafts that the browser could not store. @type {Set<string>} */ #unstored = new Set();
+  /** Unanswered requests that have no draft. @type {Map<string, Draft["sent"]>} */ #bare = new Map();
+  /** @type {Set<string>} */ #unstored = new Set();
 
   /**
-   * @param {string} person account or visitor
-   * @param {string} place such as `comparison/{id}`
+   * @param {string} person
+   * @param {string} place
    */
   constructor(person, place) {
     super();
@@ -41,17 +42,17 @@ export class Drafts extends EventTarget {
     });
   }
 
-  /** @returns {[string, Draft][]} keys and drafts, the newest first */
+  /** @returns {[string, Draft][]} */
   get all() {
     return [...this.#all].sort(([, one], [, other]) => other.at - one.at);
   }
 
-  /** @param {string} key @returns {any} the typed text; undefined without a draft */
+  /** @param {string} key @returns {any} */
   get(key) {
     return this.#all.get(key)?.value;
   }
 
-  /** @param {string} key @param {any} value undefined once the draft was sent or discarded */
+  /** Store a draft, or delete it if the value is undefined. @param {string} key @param {any} value */
   set(key, value) {
     const before = this.#all.get(key);
     if (value === undefined) this.#all.delete(key);
@@ -61,13 +62,13 @@ export class Drafts extends EventTarget {
   }
 
   /**
-   * Send a draft, then remove it. Retries never save it twice: an unanswered attempt is repeated under its key, then
-   * undone if the text has changed.
+   * Send a draft, then remove it. Retries never save the text twice: an unanswered request is repeated with its
+   * Idempotency-Key, and undone by `takeBack` if the text has changed.
    * @template T
    * @param {string} key
    * @param {any} body
    * @param {(body: any, idempotencyKey: string) => Promise<T>} send
-   * @param {(answer: T) => Promise<unknown>} [takeBack] undoes a request; omitted if the endpoint supports no keys
+   * @param {(answer: T) => Promise<unknown>} [takeBack]
    * @returns {Promise<T>}
    */
   async send(key, body, send, takeBack) {
@@ -87,10 +88,10 @@ export class Drafts extends EventTarget {
       const answer = await send(body, sent.key);
       this.#bare.delete(key);
       if (this.#all.get(key)?.value?.text === typed) this.set(key, undefined);
-      else this.#keep(key, undefined); // the text changed during the request
+      else this.#keep(key, undefined); // keep a draft whose text changed during the request
       return answer;
     } catch (error) {
-      // Under the same key, the server would repeat an outdated rejection.
+      // Retry with a new Idempotency-Key: with the same key, the server would repeat this rejection.
       if (isRefused(error)) this.#keep(key, undefined);
       throw error;
     }
@@ -116,7 +117,7 @@ export class Drafts extends EventTarget {
     }
   }
 
-  /** @param {string} name key in localStorage */
+  /** @param {string} name */
   #read(name) {
     const draft = parsed(name);
     const key = name.slice(this.prefix.length);
@@ -130,10 +131,11 @@ export class Drafts extends EventTarget {
 }
 
 /**
- * Store text typed into a form, and restore it when the form opens again.
- * @param {string} place such as `report/{id}`
- * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields with saved values
- * @returns {() => void} call once the form is sent or cancelled
+ * Store text typed into form fields, and restore it when the form opens again. The caller runs the returned function
+ * once the form is sent or cancelled.
+ * @param {string} place
+ * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields
+ * @returns {() => void}
  */
 export function keepTyped(place, fields) {
   const drafts = new Drafts(document.body.dataset.userId ?? "", place);
@@ -147,31 +149,42 @@ export function keepTyped(place, fields) {
   };
 }
 
-/** @param {string} person account id @returns {string[]} localStorage keys of their drafts */
+/** @param {string} person @returns {string[]} */
 export const draftNames = (person) => stored().filter((name) => name.startsWith(`${PREFIX}${person}/`));
 
-/** @param {string} person account id */
+/** @param {string} person */
 export function deleteDrafts(person) {
   for (const name of draftNames(person)) localStorage.removeItem(name);
 }
 
-/** @param {Draft["sent"]} sent @returns {Attempt[]} oldest first */
+/**
+ * @param {Draft["sent"]} sent
+ * @returns {Attempt[]}
+ */
 function attempts(sent) {
   return sent ? [...(sent.lost ?? []), { key: sent.key, body: sent.body }] : [];
 }
 
-/** @param {unknown} error @returns {boolean} whether the server rejected the request for good */
+/**
+ * Return whether the server rejected the request permanently.
+ * @param {unknown} error
+ * @returns {boolean}
+ */
 function isRefused(error) {
   const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
   return status >= 400 && status < 500 && ![401, 408, 429].includes(status) && !type.startsWith("idempotency_");
 }
 
-/** @param {unknown} error @returns {undefined} if the server rejected the request; otherwise rethrows */
+/**
+ * Return undefined for a permanent rejection; rethrow other errors.
+ * @param {unknown} error
+ * @returns {undefined}
+ */
 function unlessRefused(error) {
   if (!isRefused(error)) throw error;
 }
 
-/** @returns {string[]} localStorage keys of all drafts */
+/** @returns {string[]} */
 function stored() {
   try {
     return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
@@ -195,13 +208,10 @@ function prune() {
     if (!(Date.now() - (parsed(name)?.at ?? 0) < KEPT))
       try {
         localStorage.removeItem(name);
-      } catch {
-        // The next page load retries.
-      }
+      } catch {}
 }
 
 /**
- * Return whether a key press is Enter without Shift or Alt.
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */

@@ -1,9 +1,8 @@
-// Finds the focused element again after a redraw.
-
 /**
- * @param {Element|null} element focused element
- * @returns {() => HTMLElement|null} function that returns the element or, after a redraw, the one with the same
- * `data-part` and `data-video`
+ * Return a function that finds an element again. After a redraw, it finds the element with the same `data-part` and
+ * `data-video`.
+ * @param {Element|null} element
+ * @returns {() => HTMLElement|null}
  */
 export function placeOf(element) {
   const part = element?.closest("[data-part]")?.getAttribute("data-part");

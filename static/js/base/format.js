@@ -3,11 +3,12 @@
 
 const MINUS = "\u2212";
 const MILLI = 1000;
-const TINY = 1e-6; // makes 100 * 0.29 round down to 29
+const TINY = 1e-6; // added before rounding down, because 100 * 0.29 is slightly less than 29
 
 /**
- * @param {number} seconds may be negative
- * @returns {string} `HH:MM:SS.mmm`
+ * Format seconds, also negative ones, as `HH:MM:SS.mmm`.
+ * @param {number} seconds
+ * @returns {string}
  */
 export function position(seconds) {
   const ms = Math.round(Math.abs(seconds) * 1000);
@@ -18,8 +19,9 @@ export function position(seconds) {
 }
 
 /**
+ * Format seconds as `1:12:40` or `42:18`.
  * @param {number} seconds
- * @returns {string} `1:12:40` or `42:18`
+ * @returns {string}
  */
 export function duration(seconds) {
   const whole = Math.round(Math.abs(seconds));
@@ -31,31 +33,33 @@ export function duration(seconds) {
 }
 
 /**
+ * Format seconds, rounded down, as `6:18`.
  * @param {number} seconds
- * @returns {string} rounded down: `6:18`
+ * @returns {string}
  */
 export const clock = (seconds) => duration(Math.floor(seconds + TINY));
 
-/** @param {number} seconds @returns {string} `2.8 s`, `10 s` */
+/** Format seconds as `2.8 s` or `10 s`. @param {number} seconds @returns {string} */
 export const tenths = (seconds) => `${Math.floor(seconds * 10 + 0.5) / 10} s`;
 
 /**
- * Round a score down, so that one below a minimum of 0.2 never reads `0.20`.
- * @param {number} value 0 to 1
- * @returns {string} `0.94`
+ * Format a score of 0 to 1 as `0.94`, rounded down, so that a score below 0.2 never reads `0.20`.
+ * @param {number} value
+ * @returns {string}
  */
 export const hundredths = (value) => (Math.floor(value * 100 + TINY) / 100).toFixed(2);
 
 /**
- * Round progress down, so that only complete work reads `100 %`.
- * @param {number} value 0 to 100
+ * Round a percentage down, so that only complete work reads `100 %`.
+ * @param {number} value
  * @returns {string}
  */
 export const percent = (value) => `${Math.floor(value + TINY)} %`;
 
 /**
+ * Format seconds as `0:38.600`.
  * @param {number} seconds
- * @returns {string} `0:38.600`
+ * @returns {string}
  */
 export function moment(seconds) {
   const ms = Math.round(Math.max(0, seconds) * MILLI);
@@ -68,8 +72,9 @@ export function moment(seconds) {
 }
 
 /**
- * @param {string} text `38.6`, `0:38,6`, `1:02:03.5`
- * @returns {number|null} seconds; null if invalid
+ * Parse `38.6`, `0:38,6` or `1:02:03.5` into seconds; null if invalid.
+ * @param {string} text
+ * @returns {number|null}
  */
 export function parseMoment(text) {
   const match = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d*)?|\.\d+)$/.exec(
@@ -81,8 +86,9 @@ export function parseMoment(text) {
 }
 
 /**
+ * Format an offset in seconds as `+193.217 s`.
  * @param {number} seconds
- * @returns {string} `+193.217 s`
+ * @returns {string}
  */
 export function offset(seconds) {
   const rounded = Math.round(seconds * 1000) / 1000;
@@ -90,9 +96,9 @@ export function offset(seconds) {
 }
 
 /**
- * Parse a typed offset: `+1.5`, `−1,5 s`, `1:02.5`.
+ * Parse `+1.5`, `−1,5 s` or `1:02.5` into seconds; null if invalid.
  * @param {string} text
- * @returns {number|null} seconds; null if invalid
+ * @returns {number|null}
  */
 export function parseOffset(text) {
   const plain = text.trim().replace(/\s*s$/i, "").replaceAll(MINUS, "-").replaceAll("\u2013", "-").replace(",", ".");
@@ -105,8 +111,9 @@ export function parseOffset(text) {
 }
 
 /**
- * @param {number} seconds sync error
- * @returns {string} `+4 ms`, `0 ms`, `−1.2 s`
+ * Format a sync error in seconds as `+4 ms` or `−1.2 s`.
+ * @param {number} seconds
+ * @returns {string}
  */
 export function outOfStep(seconds) {
   const ms = Math.round(seconds * 1000);
@@ -117,7 +124,7 @@ export function outOfStep(seconds) {
 
 /**
  * @param {number} value
- * @returns {string} `+80.0 ppm`, `0 ppm`
+ * @returns {string}
  */
 export function ppm(value) {
   const rounded = Math.round(value * 10) / 10;
@@ -126,14 +133,13 @@ export function ppm(value) {
 
 /**
  * @param {number} fps
- * @returns {string} `60`, `29.97`
+ * @returns {string}
  */
 export function frameRate(fps) {
   return String(Math.round(fps * 100) / 100);
 }
 
 /**
- * Group the digits of a frame number.
  * @param {number} n
  * @returns {string}
  */
@@ -153,7 +159,7 @@ export function confidence(confidence) {
 
 /**
  * @param {{resolution: string, fps: number}} vod
- * @returns {string} `1080p59.94`
+ * @returns {string}
  */
 export function picture(vod) {
   const height = /x(\d+)/.exec(vod.resolution ?? "")?.[1];
@@ -161,7 +167,8 @@ export function picture(vod) {
 }
 
 /**
- * @param {number|string} instant epoch seconds, or ISO 8601
+ * Convert epoch seconds or ISO 8601 to a date.
+ * @param {number|string} instant
  * @returns {Date}
  */
 export function instant(instant) {
@@ -171,10 +178,10 @@ export function instant(instant) {
 const DAY = 86_400_000;
 
 /**
- * Format a time briefly, in the browser's time zone.
+ * Format a time in the browser's time zone as `14:06`, `yesterday 10:02` or `9 January 08:15`.
  * @param {Date} date
  * @param {Date} [now]
- * @returns {string} `14:06`, `yesterday 10:02`, `9 January 08:15`, `2025-12-31`
+ * @returns {string}
  */
 export function when(date, now = new Date()) {
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
@@ -189,7 +196,7 @@ export function when(date, now = new Date()) {
 
 /**
  * @param {Date} date
- * @returns {string} local date: `2026-06-04`
+ * @returns {string}
  */
 export function isoDay(date) {
   return [
@@ -200,10 +207,10 @@ export function isoDay(date) {
 }
 
 /**
- * Format the distance to a time.
+ * Format a time as `12 minutes ago`, `in 3 days` or `now`.
  * @param {Date} date
  * @param {Date} [now]
- * @returns {string} `12 minutes ago`, `in 3 days`, `now`
+ * @returns {string}
  */
 export function relative(date, now = new Date()) {
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
@@ -219,23 +226,25 @@ export function relative(date, now = new Date()) {
 }
 
 /**
+ * Return a count with its noun, such as `1 video` or `3 matches`.
  * @param {number} count
- * @param {string} one singular
- * @param {string} [many] plural
- * @returns {string} `1 video`, `3 matches`
+ * @param {string} one
+ * @param {string} [many]
+ * @returns {string}
  */
 export function counted(count, one, many = plural(one)) {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** @param {string} word @returns {string} `videos`, `matches` */
+/** @param {string} word @returns {string} */
 export function plural(word) {
   return /(s|x|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
 }
 
 /**
+ * Format remaining seconds as `30 s left` or `2 h 10 min left`.
  * @param {number} seconds
- * @returns {string} `30 s left`, `4 min left`, `2 h 10 min left`
+ * @returns {string}
  */
 export function leftWords(seconds) {
   if (!Number.isFinite(seconds)) return "";

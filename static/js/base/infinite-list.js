@@ -1,4 +1,4 @@
-// The infinite list of the library, catalogue and challenges: paging, filters in the URL, and its states.
+// The infinite list of the library, catalogue and challenges pages, with filters in the URL.
 
 import { debounce, h, icon, need, setText } from "./dom.js";
 import { counted } from "./format.js";
@@ -8,32 +8,33 @@ import { errorNote } from "./notice.js";
 export const LIMIT = 24;
 const SHAPES_AFTER = 300;
 const SEARCH_PAUSE = 250;
-const AHEAD = 600; // pixels before the end at which the next page loads
-const TRIES = 3; // maximum requests if the first page becomes outdated
+const AHEAD = 600; // the next page loads once the list's end is this close to the window, in pixels
+const TRIES = 3; // maximum requests if the first page becomes outdated while it loads
 
 /**
  * @typedef {{element: HTMLElement, title: HTMLElement}} ListCard
  * @typedef {{items: any[], pagination: {page: number, limit: number, total: number, totalPages: number}}} Answer
  * @typedef {object} ListOptions
  * @property {string} path
- * @property {string} noun name of an item, such as `video`
- * @property {(part: (name: string) => string) => Record<string, any>} queryOf reads filters from the URL
+ * @property {string} noun Singular name of an item, such as `video`.
+ * @property {(part: (name: string) => string) => Record<string, any>} queryOf Reads the filters from the URL's
+ * parameters.
  * @property {(query: any, page: {page: number, limit: number}, signal: AbortSignal) => Promise<Answer>} ask
  * @property {(item: any) => ListCard} card
  * @property {(card: any) => void} [added]
- * @property {(items: any[]) => any[]} [ofThisList] removes items newer than the first page
- * @property {(answer: Answer) => void} [begun] called with the first page
- * @property {() => void} [drawn] called after an update of the counts
+ * @property {(items: any[]) => any[]} [ofThisList] Removes items newer than the first page.
+ * @property {(answer: Answer) => void} [begun] Called with the first page.
+ * @property {() => void} [drawn] Called after each update of the counts.
  * @property {(query: any) => boolean} isNarrowed
  * @property {() => HTMLElement} empty
- * @property {(query: any) => HTMLElement} nothing shown if no item matches
- * @property {(query: any) => void} drawFilters updates all filters except selects and the text being typed
+ * @property {(query: any) => HTMLElement} nothing Returns the element shown if no item matches the filters.
+ * @property {(query: any) => void} drawFilters Updates all filter controls except selects and the search text.
  */
 
 export class EndlessList {
-  /** @type {Map<string, any>} by id, in list order */ cards = new Map();
-  /** Number of items on the server. */ total = 0;
-  /** True once the last page is loaded. */ isWhole = false;
+  /** Cards by item id, in the order of the list. @type {Map<string, any>} */ cards = new Map();
+  /** Number of matching items on the server. */ total = 0;
+  isWhole = false;
   isLoading = false;
   hasFailed = false;
   #request = new AbortController();
@@ -54,9 +55,7 @@ export class EndlessList {
     this.#listen();
   }
 
-  // The list
-
-  /** Load the first page; old cards stay until it arrives. */
+  /** Load the first page; the old cards stay until it arrives. */
   async reload() {
     this.#request.abort();
     this.#request = new AbortController();
@@ -87,7 +86,7 @@ export class EndlessList {
     }
   }
 
-  /** @param {Answer} answer first page */
+  /** @param {Answer} answer */
   show(answer) {
     this.hasFailed = false;
     const focused = this.grid.contains(document.activeElement)
@@ -105,12 +104,12 @@ export class EndlessList {
     this.draw();
   }
 
-  /** Request a first page again if it is still loading. */
+  /** If the first page is loading, request it again, because an item was added or removed. */
   outdate() {
     this.#isOutdated = true;
   }
 
-  /** Load the next page; concurrent calls share it. */
+  /** Load the next page; concurrent calls share one load. */
   loadMore() {
     this.#coming ??= this.#askMore().finally(() => (this.#coming = null));
     return this.#coming;
@@ -123,7 +122,7 @@ export class EndlessList {
     const { signal } = this.#request;
     const byHand = document.activeElement === need("button", this.more);
     try {
-      // Added or removed items shift the pages: load the page that may hold the next item, and skip known items.
+      // Added or removed items shift the pages, so load the page that may hold the next item, and skip known items.
       /** @type {ListCard[]} */ const came = [];
       let page = Math.floor(this.cards.size / LIMIT) + 1;
       do {
@@ -146,7 +145,7 @@ export class EndlessList {
     }
   }
 
-  /** @param {any[]} items @returns {ListCard[]} newly added cards */
+  /** @param {any[]} items @returns {ListCard[]} */
   #add(items) {
     const made = items.filter((item) => !this.cards.has(item.id)).map((item) => this.#card(item));
     this.grid.append(...made.map((card) => card.element));
@@ -161,7 +160,7 @@ export class EndlessList {
     return card;
   }
 
-  /** Add a new item at the top. @param {any} item */
+  /** @param {any} item */
   prepend(item) {
     this.outdate();
     const card = this.#card(item);
@@ -172,16 +171,17 @@ export class EndlessList {
     this.draw();
   }
 
-  /** @param {string} id @returns {string} next or previous item */
+  /** Return the id of the next or else the previous item. @param {string} id @returns {string} */
   neighbour(id) {
     const element = this.cards.get(id)?.element;
     return (element?.nextElementSibling ?? element?.previousElementSibling)?.getAttribute("data-video") ?? "";
   }
 
   /**
+   * Remove an item's card. If the user removed it (`byHand`), the card `next` always gets the focus.
    * @param {string} id
-   * @param {boolean} byHand always moves the focus
-   * @param {string} [next] item that gets the focus
+   * @param {boolean} byHand
+   * @param {string} [next]
    */
   remove(id, byHand, next = this.neighbour(id)) {
     const card = this.cards.get(id);
@@ -216,18 +216,21 @@ export class EndlessList {
   drawMore() {
     this.more.hidden = this.isWhole || this.hasFailed;
     if (!this.isWhole) setText(need("[data-rest]", this.more), `${this.cards.size} of ${this.total}`);
-    // An observer reports only changes: load more until the page is filled.
+    // An IntersectionObserver reports only changes, so load pages until the window is full.
     if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + AHEAD)
       requestAnimationFrame(() => this.loadMore());
   }
 
-  /** @param {number} count new items, not shown because cards would move under the pointer */
+  /**
+   * Show the number of new items. They are not inserted, because cards would move under the pointer.
+   * @param {number} count
+   */
   offer(count) {
     this.news.hidden = count === 0;
     if (count) setText(need("span", this.news), `${count} new`);
   }
 
-  /** Retry a failed load. @returns {boolean} whether a load had failed */
+  /** @returns {boolean} */
   mend() {
     if (!this.hasFailed) return false;
     this.hasFailed = false;
@@ -238,7 +241,6 @@ export class EndlessList {
   /** @param {string} title @param {unknown} error @param {() => void} again */
   #trouble(title, error, again) {
     this.hasFailed = true;
-    // The error appears above the old cards.
     this.state.replaceChildren(
       errorNote(title, error, () => {
         this.hasFailed = false;
@@ -248,15 +250,13 @@ export class EndlessList {
     );
   }
 
-  // Filters
-
-  /** Read the filters from a URL. @param {string} address */
+  /** @param {string} address */
   queryOf(address) {
     const { searchParams } = new URL(address);
     return this.options.queryOf((name) => searchParams.get(name)?.trim() ?? "");
   }
 
-  /** @param {Record<string, any>} change @param {boolean} [keep] adds a history entry */
+  /** @param {Record<string, any>} change @param {boolean} [keep] */
   narrow(change, keep = true) {
     this.query = { ...this.query, ...change };
     const given = new URLSearchParams(
@@ -271,7 +271,7 @@ export class EndlessList {
     this.reload();
   }
 
-  /** Reset all filters. @param {Record<string, any>} all empty values */
+  /** @param {Record<string, any>} all */
   clear(all) {
     this.find.value = "";
     this.narrow(all);
@@ -283,8 +283,6 @@ export class EndlessList {
     for (const select of this.filters.querySelectorAll("select"))
       if (select.name in this.query) select.value = this.query[select.name];
   }
-
-  // Events
 
   #listen() {
     this.find.addEventListener(
@@ -318,7 +316,7 @@ export class EndlessList {
     );
   }
 
-  /** Load the list; after going back, restore its position. */
+  /** Load the list; after going back, restore its scroll position. */
   async begin() {
     const left = history.state?.left;
     this.drawFilters();
@@ -345,10 +343,10 @@ export function listed({ videos, pagination }) {
 
 /**
  * @param {string} search
- * @param {string} places searched fields
- * @param {string} otherwise text without a search
+ * @param {string} places
+ * @param {string} otherwise
  * @param {() => void} clear
- * @param {HTMLElement|false|""} [elsewhere] link to another list
+ * @param {HTMLElement|false|""} [elsewhere]
  */
 export function nothingFound(search, places, otherwise, clear, elsewhere = false) {
   return h(

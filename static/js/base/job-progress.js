@@ -5,11 +5,11 @@ import { explain, toast } from "./notice.js";
 import { Furthest, progressWords } from "./progress.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
-const CHECK = 5000; // ms between polls; a dying broker loses messages
+const CHECK = 5000; // ms between status requests: messages are lost while the broker restarts
 
 /** @typedef {{id: string, status: string, progress: number, seconds_left?: number|null, attempt?: number, message: string, result: any, error: any}} Job */
 
-/** Progress of a background job, with a cancel button; empty once it has ended. */
+/** The progress of one background job, with a cancel button. */
 export class JobProgress {
   /** @type {LiveChannel|null} */ #live = null;
   #check = 0;
@@ -19,7 +19,7 @@ export class JobProgress {
 
   /**
    * @param {HTMLElement} holder
-   * @param {string} label name of the task
+   * @param {string} label
    */
   constructor(holder, label) {
     this.holder = holder;
@@ -36,8 +36,9 @@ export class JobProgress {
   }
 
   /**
+   * Show a job's progress; resolves with the job once it has ended.
    * @param {string} job
-   * @returns {Promise<Job>} once ended
+   * @returns {Promise<Job>}
    */
   follow(job) {
     this.#stop();
@@ -69,7 +70,7 @@ export class JobProgress {
       const look = () =>
         readJob(job).then(
           (now) => this.#hear(job, now),
-          () => {}, // the next poll retries
+          () => {}, // ignore the error: the next request retries
         );
       this.#live = new LiveChannel(`/ws/jobs/${job}/`, {
         onMessage: (message) => message.job && this.#hear(job, message.job),
@@ -108,9 +109,6 @@ export class JobProgress {
   }
 }
 
-/**
- * Return why a job did not complete.
- * @param {Job} job
- */
+/** @param {Job} job */
 export const reasonOf = (job) =>
   job.status === "cancelled" ? "The job was cancelled." : (job.error?.message ?? "The job did not finish.");

@@ -1,14 +1,14 @@
-// Keyboard shortcuts; one table serves keys, help and tooltips. Off while typing; users can disable them.
+// Keyboard shortcuts, off while the user types. Keys, help and tooltips come from the same table.
 
 import { h, need } from "./dom.js";
 
 /**
  * @typedef {object} Binding
- * @property {string} keys separated by spaces
+ * @property {string} keys Key names for display, separated by spaces.
  * @property {string} label
  * @property {(event: KeyboardEvent) => boolean} match
  * @property {(event: KeyboardEvent) => void} run
- * @property {Record<string, string>} [buttons] keys of equivalent buttons, by selector
+ * @property {Record<string, string>} [buttons] Display names of keys for equivalent buttons, by CSS selector.
  */
 
 const STORED = "vod-keys";
@@ -27,9 +27,7 @@ export function keysOn() {
 export function setKeysOn(on) {
   try {
     localStorage.setItem(STORED, on ? "on" : "off");
-  } catch {
-    // Without storage, shortcuts are on after a reload.
-  }
+  } catch {}
 }
 
 /**
@@ -39,7 +37,7 @@ export function setKeysOn(on) {
  */
 function belongsToFocus(event) {
   const target = /** @type {HTMLElement} */ (event.target);
-  // A closed dialog may briefly keep the focus.
+  // A dialog that has just closed may briefly keep the focus.
   if (target.isContentEditable || target.closest("select, textarea, dialog[open]")) return true;
   if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type))
     return true;
@@ -53,7 +51,7 @@ function belongsToFocus(event) {
 }
 
 /**
- * AltGr types characters such as [; some systems report it as Ctrl+Alt.
+ * Return whether AltGr is pressed, which types characters such as [. Some systems report it as Ctrl+Alt.
  * @param {KeyboardEvent} event
  */
 function typedByAltGr(event) {
@@ -61,8 +59,8 @@ function typedByAltGr(event) {
 }
 
 /**
- * @param {Binding[]} bindings the first match wins
- * @param {AbortSignal} [signal] removes the listener
+ * @param {Binding[]} bindings
+ * @param {AbortSignal} [signal]
  */
 export function listen(bindings, signal) {
   window.addEventListener(
@@ -91,7 +89,7 @@ export function key(...keys) {
 }
 
 /**
- * Match a key with or without Shift and Ctrl.
+ * Match a key, with or without Shift and Ctrl.
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */
@@ -100,7 +98,6 @@ export function keyWithModifiers(...keys) {
 }
 
 /**
- * Match Ctrl and a letter.
  * @param {string} letter
  * @returns {(event: KeyboardEvent) => boolean}
  */
@@ -108,10 +105,7 @@ export function withControl(letter) {
   return (event) => event.ctrlKey && !event.shiftKey && !event.altKey && event.key.toLowerCase() === letter;
 }
 
-/**
- * Enable shortcuts, and list them in templates/parts/keys_dialog.html.
- * @param {Binding[]} bindings
- */
+/** Enable shortcuts, and list them in templates/parts/keys_dialog.html. @param {Binding[]} bindings */
 export function offerKeys(bindings) {
   const dialog = /** @type {HTMLDialogElement} */ (need("[data-help]"));
   const help = () => dialog.showModal();
@@ -128,7 +122,7 @@ export function offerKeys(bindings) {
 }
 
 /**
- * @param {HTMLElement} list a <dl class="keys">
+ * @param {HTMLElement} list
  * @param {Binding[]} bindings
  */
 function describe(list, bindings) {
@@ -152,7 +146,7 @@ function nameKeys(selector, keys) {
 }
 
 /**
- * Set a button's tooltip and accessible name, with its shortcut.
+ * Set a button's tooltip and accessible name, including its shortcut.
  * @param {HTMLElement} button
  * @param {string} words
  */

@@ -1,6 +1,6 @@
-// A WebSocket that reconnects with back-off, polling while disconnected, and an estimate of the server's clock. Every
-// message carries the complete state, so gaps need no replay. A connection counts from its first message: without its
-// broker, the server closes accepted sockets at once.
+// A WebSocket that reconnects, with polling while it is disconnected. Every message carries the complete state, so
+// missed messages do no harm. A connection counts from its first message, because a server without its message broker
+// closes accepted sockets at once.
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
@@ -11,14 +11,14 @@ const SETTLED = 500;
 const SIGNED_OUT = 4401;
 const FINAL = new Set([SIGNED_OUT, 4404]);
 
-/** Estimate of the server's clock. The least delayed of the last messages counts. */
+/** An estimate of the server's clock, taken from the message with the shortest delay among the last ones. */
 export class ServerClock {
   /** @type {number[]} */
   #differences = [];
 
   /**
-   * @param {number|string|undefined|null} serverTime epoch seconds or ISO 8601
-   * @param {number} [now] ms, as Date.now()
+   * @param {number|string|undefined|null} serverTime
+   * @param {number} [now]
    */
   note(serverTime, now = Date.now()) {
     const seconds = typeof serverTime === "number" ? serverTime : Date.parse(serverTime ?? "") / 1000;
@@ -28,8 +28,9 @@ export class ServerClock {
   }
 
   /**
-   * @param {number} [now] ms, as Date.now()
-   * @returns {number} epoch seconds
+   * Return the server's time in epoch seconds.
+   * @param {number} [now]
+   * @returns {number}
    */
   now(now = Date.now()) {
     return now / 1000 + (this.#differences.length ? Math.max(...this.#differences) : 0);
@@ -39,19 +40,20 @@ export class ServerClock {
 /**
  * @typedef {"connecting"|"live"|"polling"|"closed"} LiveState
  * @typedef {object} LiveOptions
- * @property {(message: any) => void} onMessage not called for older revisions
- * @property {() => Promise<any>} snapshot polled while disconnected
+ * @property {(message: any) => void} onMessage Called for each message unless its revision is older than the last one.
+ * @property {() => Promise<any>} snapshot Reads the state from the API; called regularly while disconnected.
  * @property {(snapshot: any) => void} onSnapshot
  * @property {(state: LiveState, code?: number) => void} [onState]
- * @property {(message: any) => string} [subject] object of a message's revision
- * @property {boolean} [isSilent] the server sends no first message; a connection counts after 0.5 s
- * @property {Set<number>} [final] close codes that stop reconnecting
+ * @property {(message: any) => string} [subject] Returns the id of the object to which a message's revision belongs.
+ * @property {boolean} [isSilent] True if the server sends no first message; a connection then counts as open after
+ * 0.5 s.
+ * @property {Set<number>} [final] Close codes after which the channel does not reconnect.
  */
 
 export class LiveChannel {
   /** @type {WebSocket|null} */ #socket = null;
   /** @type {Map<string, number>} */ #revisions = new Map();
-  /** Number of received messages. */ #heard = 0;
+  #heard = 0;
   #failures = 0;
   #reconnect = 0;
   #poll = 0;
@@ -60,7 +62,7 @@ export class LiveChannel {
   #signedOut = false;
 
   /**
-   * @param {string} path such as `/ws/sessions/{id}/`
+   * @param {string} path
    * @param {LiveOptions} options
    */
   constructor(path, options) {
@@ -70,7 +72,7 @@ export class LiveChannel {
     window.addEventListener("online", () => this.retry());
     window.addEventListener("signedin", () => {
       if (this.#signedOut) this.#signedOut = this.#closed = false;
-      // The server would soon close the old session's socket.
+      // Close the old session's socket, which the server would soon close anyway.
       if (this.#socket) {
         this.#socket.onclose = this.#socket.onmessage = null;
         this.#socket.close();
@@ -87,7 +89,7 @@ export class LiveChannel {
     this.#socket?.close();
   }
 
-  /** Send a message if connected. @param {any} message */
+  /** @param {any} message */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
@@ -98,10 +100,10 @@ export class LiveChannel {
     const before = this.#heard;
     try {
       const snapshot = await this.options.snapshot();
-      // A message received meanwhile is newer.
+      // Ignore a snapshot if a newer message was received during the request.
       if (this.#heard === before) this.options.onSnapshot(snapshot);
     } catch {
-      // The next poll retries.
+      // Ignore the error: the next poll retries.
     } finally {
       this.#asking = false;
     }

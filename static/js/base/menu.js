@@ -7,20 +7,20 @@ import { placeOf } from "./focus.js";
  * @typedef {object} MenuItem
  * @property {string} label
  * @property {string} [icon]
- * @property {string} [note] faint text
+ * @property {string} [note] Additional text in a faint colour.
  * @property {string} [href]
- * @property {string} [download] file name
- * @property {boolean} [checked] makes it a radio item
+ * @property {string} [download] Name of the downloaded file.
+ * @property {boolean} [checked] Makes the item a radio item and sets its state.
  * @property {boolean} [danger]
- * @property {boolean} [apart] has a line above
+ * @property {boolean} [apart] Draws a line above the item.
  * @property {() => void} [run]
  */
 
 /** @type {HTMLElement|null} */ let open = null;
-/** @type {() => HTMLElement|null} menu button, also after a redraw */ let openedBy = () => null;
+/** Returns the menu's button, also after a redraw. @type {() => HTMLElement|null} */ let openedBy = () => null;
 
 /**
- * @param {HTMLElement} button has aria-haspopup="menu"
+ * @param {HTMLElement} button
  * @param {string} label
  * @param {MenuItem[]} items
  */
@@ -33,7 +33,7 @@ export function toggleMenu(button, label, items) {
     { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" },
     ...items.map(element),
   );
-  // A menu outside an open dialog or fullscreen element would be hidden.
+  // An open dialog or fullscreen element would hide a menu outside it.
   (button.closest("dialog, [data-menu-home], main, header") ?? document.body).append(box);
   box.showPopover();
   place(box, button);
@@ -78,7 +78,7 @@ function element(item) {
 
 /** @param {MenuItem} item */
 function choose(item) {
-  // Close first: a dialog opened by the item later restores the current focus.
+  // Close the menu first, so that a dialog opened by the item restores the focus to the menu button.
   closeMenu();
   item.run?.();
 }
@@ -102,7 +102,6 @@ function keys(event) {
 }
 
 /**
- * Place the menu below the button, or above if there is no space.
  * @param {HTMLElement} box
  * @param {HTMLElement} button
  */
@@ -120,7 +119,7 @@ document.addEventListener("pointerdown", (event) => {
   const target = /** @type {Node} */ (event.target);
   if (open && !open.contains(target) && !openedBy()?.contains(target)) closeMenu();
 });
-/** Scroll the menu with its button; close it out of view. @param {Event} event */
+/** Keep the menu at its button; close it once the button is out of view. @param {Event} event */
 function follow(event) {
   if (!open || open.contains(/** @type {Node} */ (event.target))) return;
   const button = openedBy();

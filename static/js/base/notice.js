@@ -8,7 +8,7 @@ const ICONS = { ok: "check", warn: "alert", bad: "alert" };
 /**
  * @param {string} text
  * @param {"ok"|"warn"|"bad"} [tone]
- * @param {{label: string, run: () => void}|null} [action] makes the toast stay longer
+ * @param {{label: string, run: () => void}|null} [action]
  */
 export function toast(text, tone = "ok", action = null) {
   const holder = document.querySelector("[data-toasts]");
@@ -35,7 +35,7 @@ export function toast(text, tone = "ok", action = null) {
 
 /**
  * @param {unknown} error
- * @returns {string} sentence for the user
+ * @returns {string}
  */
 export function explain(error) {
   if (error instanceof ApiError) return error.sentence;
@@ -44,7 +44,6 @@ export function explain(error) {
 }
 
 /**
- * Join nested field errors.
  * @param {any} errors
  * @returns {string}
  */

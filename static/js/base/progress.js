@@ -1,15 +1,13 @@
-// Job progress.
-
 import { leftWords, percent } from "./format.js";
 
-/** The progress of one job; never falls within an attempt, even if messages are out of order. */
+/** The progress of one job; it never falls, even if messages arrive out of order. */
 export class Furthest {
   #attempt = -1;
   #progress = 0;
 
   /**
    * @param {{progress: number, attempt?: number, status?: string}} job
-   * @returns {number} percent
+   * @returns {number}
    */
   of({ progress, attempt = this.#attempt, status = "" }) {
     if (attempt > this.#attempt) this.#progress = 0;
@@ -20,9 +18,10 @@ export class Furthest {
 }
 
 /**
- * @param {number} progress percent
- * @param {number|null} [left] seconds; null if unknown
- * @returns {string} `40 % · 30 s left`
+ * Describe a job's progress, such as `40 % · 30 s left`.
+ * @param {number} progress
+ * @param {number|null} [left]
+ * @returns {string}
  */
 export function progressWords(progress, left = null) {
   const done = percent(progress);

@@ -1,4 +1,4 @@
-// Shared by all pages: theme switch, account menu, and banners for a lost network or session.
+// Shared by all pages: theme switch, account menu, and banners for a lost network or login.
 
 import { draftNames } from "./drafts.js";
 import { askAboutDrafts } from "./sign-out.js";
@@ -48,7 +48,7 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
         form.requestSubmit();
       });
     }
-    // clips stored by the new-challenge page
+    // delete recorded clips that the new-challenge page has stored
     globalThis.indexedDB?.deleteDatabase("vod-challenges");
   });
 }

@@ -1,4 +1,4 @@
-// The sign-in dialog after a session has ended.
+// The dialog for signing in again after the login session has ended.
 
 import { cookie, me } from "./api.js";
 import { h, icon, need } from "./dom.js";
@@ -95,18 +95,19 @@ export function signInAgain() {
 }
 
 /**
+ * Sign in; return an error message, or "" on success.
  * @param {string} username
  * @param {string} password
- * @returns {Promise<string>} error, or ""
+ * @returns {Promise<string>}
  */
 async function signIn(username, password) {
-  // The form sets the CSRF cookie; it redirects if the user has signed in elsewhere.
+  // Loading the form sets the CSRF cookie; a redirect means that the user has signed in elsewhere.
   const form = await fetch("/login", { redirect: "manual" });
   if (form.type === "opaqueredirect") return "";
   const body = new URLSearchParams({ username, password, csrfmiddlewaretoken: cookie("csrftoken") });
   const answer = await fetch("/login", { method: "POST", body, redirect: "manual", headers: { Accept: "text/html" } });
   if (answer.type === "opaqueredirect") {
-    // Signing in changes the CSRF token of the page's forms.
+    // Update the CSRF token of the page's forms, which signing in has changed.
     const fields = document.querySelectorAll("input[name=csrfmiddlewaretoken]");
     for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (fields)) field.value = cookie("csrftoken");
     return "";

@@ -1,4 +1,4 @@
-// The question about drafts on signing out.
+// The dialog about unsent drafts on signing out.
 
 import { show } from "./dialog.js";
 import { h } from "./dom.js";
@@ -6,8 +6,8 @@ import { deleteDrafts, draftNames } from "./drafts.js";
 import { counted } from "./format.js";
 
 /**
- * @param {string} person account id
- * @param {() => void} signOut called unless cancelled
+ * @param {string} person
+ * @param {() => void} signOut
  */
 export function askAboutDrafts(person, signOut) {
   const answer = (/** @type {string} */ words, /** @type {string} */ look, /** @type {() => void} */ act) => {

@@ -1,12 +1,16 @@
-// Preview pictures: a WebVTT file maps times to pieces of one image.
+// Preview pictures: a WebVTT file maps times to areas of one image.
 
-/** @typedef {{from: number, to: number, x: number, y: number, width: number, height: number}} Cue times in seconds, sizes in pixels */
+/**
+ * @typedef {{from: number, to: number, x: number, y: number, width: number, height: number}} Cue Times are in seconds,
+ * sizes in pixels.
+ */
 
 const CUE = /^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)\s+-->\s+(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)/;
 
 /**
- * @param {string} text WebVTT with `#xywh=` fragments
- * @returns {{image: string, cues: Cue[]}} image: URL as written in the file
+ * Parse a WebVTT file with `#xywh=` fragments.
+ * @param {string} text
+ * @returns {{image: string, cues: Cue[]}}
  */
 export function parseSprite(text) {
   /** @type {Cue[]} */
@@ -26,9 +30,9 @@ export function parseSprite(text) {
   return { image, cues };
 }
 
-const KEPT = 20; // maximum loaded sheets, some megabytes each
+const KEPT = 20; // maximum loaded images, some megabytes each
 
-/** @type {Map<string, Promise<Sprite>>} by URL, most recently used last */
+/** Loaded images by URL, most recently used last. @type {Map<string, Promise<Sprite>>} */
 const loaded = new Map();
 
 export class Sprite {
@@ -42,9 +46,10 @@ export class Sprite {
   }
 
   /**
-   * @param {string} address URL of the WebVTT file
-   * @returns {Promise<Sprite>} cached
-   * @throws if it cannot be loaded or is empty
+   * Load the pictures of a WebVTT file, or return the cached ones.
+   * @param {string} address
+   * @returns {Promise<Sprite>}
+   * @throws
    */
   static load(address) {
     const known = loaded.get(address);
@@ -70,17 +75,18 @@ export class Sprite {
   }
 
   /**
-   * @param {number} time seconds
-   * @returns {Cue} cue of that time, or the last one
+   * Return the cue at a time; after the end, the last cue.
+   * @param {number} time
+   * @returns {Cue}
    */
   at(time) {
     return this.cues.find((cue) => time < cue.to) ?? this.cues[this.cues.length - 1];
   }
 
   /**
-   * Draw a time's picture into a canvas, and resize the canvas.
+   * Draw the picture of a time into a canvas, and resize the canvas.
    * @param {HTMLCanvasElement} canvas
-   * @param {number} time seconds
+   * @param {number} time
    */
   draw(canvas, time) {
     const { x, y, width, height } = this.at(time);

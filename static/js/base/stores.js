@@ -1,14 +1,14 @@
-// Key-value stores for unsent operations: IndexedDB, or memory.
+// Key-value stores for unsent operations.
 
 /**
  * @typedef {object} Store
- * @property {(key: string) => Promise<any>} read undefined if missing
- * @property {(key: string, change: (kept: any) => any) => Promise<any>} update changes a value atomically across tabs;
- *   undefined deletes it; resolves with the new value
- * @property {(prefix: string) => Promise<string[]>} keys
+ * @property {(key: string) => Promise<any>} read Reads a value; undefined if it is missing.
+ * @property {(key: string, change: (kept: any) => any) => Promise<any>} update Changes a value atomically, also across
+ * tabs, and resolves with the new value. A change to undefined deletes the value.
+ * @property {(prefix: string) => Promise<string[]>} keys Lists the keys with a prefix.
  */
 
-/** For Node, tests, and browsers without IndexedDB. @implements {Store} */
+/** A store in memory, for Node, tests, and browsers without IndexedDB. @implements {Store} */
 export class MemoryStore {
   /** @type {Map<string, string>} */ #kept = new Map();
 
@@ -81,7 +81,7 @@ export class IndexedDbStore {
       const asked = indexedDB.open(this.name, 1);
       asked.onupgradeneeded = () => asked.result.createObjectStore(TABLE);
       asked.onsuccess = () => {
-        // Clearing the site's data closes the database; the next call reopens it.
+        // The database closes when the user clears the site's data; the next call reopens it.
         asked.result.onclose = () => (this.#opened = null);
         resolve(asked.result);
       };
@@ -91,9 +91,10 @@ export class IndexedDbStore {
   }
 
   /**
+   * Run one database request; resolves once the data is on disk.
    * @param {IDBTransactionMode} mode
    * @param {(table: IDBObjectStore) => IDBRequest} ask
-   * @returns {Promise<any>} resolves once written to disk
+   * @returns {Promise<any>}
    */
   async #within(mode, ask) {
     const transaction = await this.#begin(mode);
@@ -110,7 +111,7 @@ export class IndexedDbStore {
     try {
       return await begin();
     } catch (error) {
-      // The database may be closed before its `close` event arrives.
+      // The database may be closed before the `close` event reports it.
       if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
       this.#opened = null;
       return begin();

@@ -1,21 +1,22 @@
-// Converts between a comparison's global time T (seconds) and video times:
-// vod_time = clamp(T − offset + driftPpm·10⁻⁶·(T − anchor), 0, duration).
+// Conversion between a comparison's global time T and video times, all in seconds: video time = clamp(T − offset +
+// driftPpm·10⁻⁶·(T − anchor), 0, duration).
 
 /**
- * @typedef {object} Placement position on the global timeline
- * @property {number} offset seconds
- * @property {number} driftPpm speed difference of the video's clock, parts per million
- * @property {number} anchor global time at which the offset is exact, seconds
+ * Position of a video on the global timeline.
+ * @typedef {object} Placement
+ * @property {number} offset Global time of the video's start, in seconds.
+ * @property {number} driftPpm Speed difference of the video's clock, in parts per million.
+ * @property {number} anchor Global time at which the offset is exact, in seconds.
  */
 
 /**
  * @typedef {object} Placed
  * @property {Placement} placement
- * @property {number} duration seconds
+ * @property {number} duration
  */
 
 /**
- * @param {{offset: number, drift_ppm: number, drift_anchor: number}} vod video from the API
+ * @param {{offset: number, drift_ppm: number, drift_anchor: number}} vod
  * @returns {Placement}
  */
 export function placementOf({ offset, drift_ppm: driftPpm, drift_anchor: anchor }) {
@@ -23,35 +24,39 @@ export function placementOf({ offset, drift_ppm: driftPpm, drift_anchor: anchor 
 }
 
 /**
+ * Return the seconds of video per second of global time.
  * @param {Placement} placement
- * @returns {number} seconds of video per global second
+ * @returns {number}
  */
 export function rateOf({ driftPpm }) {
   return 1 + driftPpm * 1e-6;
 }
 
 /**
- * @param {number} T global time, seconds
+ * Convert a global time to a video time, which may lie outside the video.
+ * @param {number} T
  * @param {Placement} placement
- * @returns {number} position in the video, seconds; not clamped
+ * @returns {number}
  */
 export function timeAt(T, { offset, driftPpm, anchor }) {
   return T - offset + driftPpm * 1e-6 * (T - anchor);
 }
 
 /**
- * @param {number} T global time, seconds
+ * Convert a global time to a video time within the video.
+ * @param {number} T
  * @param {Placed} vod
- * @returns {number} position in the video, seconds; clamped
+ * @returns {number}
  */
 export function vodTime(T, { placement, duration }) {
   return Math.min(Math.max(timeAt(T, placement), 0), duration);
 }
 
 /**
- * @param {number} time position in the video, seconds
+ * Convert a video time to a global time.
+ * @param {number} time
  * @param {Placement} placement
- * @returns {number} global time, seconds
+ * @returns {number}
  */
 export function globalTime(time, placement) {
   const { offset, driftPpm, anchor } = placement;
@@ -59,7 +64,7 @@ export function globalTime(time, placement) {
 }
 
 /**
- * @param {number} T global time
+ * @param {number} T
  * @param {Placed} vod
  * @returns {boolean}
  */
@@ -68,7 +73,7 @@ export function isRunning(T, { placement, duration }) {
 }
 
 /**
- * Return the playable range of all videos; it includes 0.
+ * Return the global times at which the first video starts and the last one ends; the range includes 0.
  * @param {Placed[]} vods
  * @returns {{start: number, end: number}}
  */
@@ -80,11 +85,11 @@ export function extent(vods) {
 }
 
 /**
- * Return round times for a ruler.
- * @param {number} start seconds
- * @param {number} end seconds
- * @param {number} wanted maximum count
- * @returns {number[]} seconds
+ * Return at most `wanted` round times for the marks of a ruler.
+ * @param {number} start
+ * @param {number} end
+ * @param {number} wanted
+ * @returns {number[]}
  */
 export function ticks(start, end, wanted) {
   const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];

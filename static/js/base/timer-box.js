@@ -1,18 +1,22 @@
-// The box around an in-game timer, drawn by mouse, touch or keys; letterbox bars are excluded.
+// The box around an in-game timer, drawn on a video by mouse, touch or keys.
 
 import { h } from "./dom.js";
 
-/** @typedef {{x: number, y: number, width: number, height: number}} Box fractions of the displayed frame */
+/**
+ * @typedef {{x: number, y: number, width: number, height: number}} Box Position and size as fractions of the displayed
+ * frame.
+ */
 
 const SMALLEST = 0.01;
 const STEP = 0.005;
 const FINE = 0.001;
-/** Usual position of timers. */
+/** Box at the usual position of a timer. */
 const USUAL = Object.freeze({ x: 0.41, y: 0.02, width: 0.18, height: 0.1 });
 
 /**
+ * Move a box into the frame, with at least the minimum size.
  * @param {Box} box
- * @returns {Box} moved into the frame, with the minimum size
+ * @returns {Box}
  */
 export function contain(box) {
   const width = Math.min(Math.max(box.width, SMALLEST), 1);
@@ -21,7 +25,6 @@ export function contain(box) {
 }
 
 /**
- * Return the box between two corners.
  * @param {{x: number, y: number}} from
  * @param {{x: number, y: number}} to
  * @returns {Box}
@@ -34,10 +37,10 @@ export function between(from, to) {
 }
 
 /**
- * Return a picture's area under `object-fit: contain`.
- * @param {number} frame aspect ratio
- * @param {number} picture aspect ratio
- * @returns {{left: number, top: number, width: number, height: number}} fractions of the frame
+ * Return a picture's area under `object-fit: contain`, in fractions of the frame. Parameters are aspect ratios.
+ * @param {number} frame
+ * @param {number} picture
+ * @returns {{left: number, top: number, width: number, height: number}}
  */
 export function fitted(frame, picture) {
   const width = Math.min(1, picture / frame);
@@ -50,7 +53,7 @@ export class RoiBox {
   /** @type {HTMLVideoElement} */ #video;
 
   /**
-   * @param {HTMLElement} host positioned; contains the video
+   * @param {HTMLElement} host
    * @param {HTMLVideoElement} video
    * @param {{box?: Box, onChange: (box: Box) => void}} options
    */
@@ -95,13 +98,13 @@ export class RoiBox {
     this.draw();
   }
 
-  /** @param {HTMLVideoElement} video video displayed now */
+  /** @param {HTMLVideoElement} video */
   set video(video) {
     this.#video = video;
     this.#layout();
   }
 
-  /** @param {string} text label of the box */
+  /** @param {string} text */
   say(text) {
     this.label.textContent = text;
   }
@@ -158,7 +161,7 @@ export class RoiBox {
     const was = this.#box;
     const target = /** @type {HTMLElement} */ (event.target);
     const edge = target.dataset.edge;
-    // Touch and pen may become a scroll: commit only at the end.
+    // A touch or pen movement may become a scroll, so report its box only at the end.
     const put = (/** @type {Box} */ box) => {
       if (event.pointerType !== "mouse") this.box = box;
       else this.#change(box);
@@ -169,7 +172,7 @@ export class RoiBox {
       y: edge.includes("n") ? was.y + was.height : was.y,
     };
     const move = (/** @type {PointerEvent} */ e) => {
-      if (e.pointerId !== event.pointerId) return; // another finger
+      if (e.pointerId !== event.pointerId) return; // ignore other fingers
       const now = at(e);
       if (moving) put({ ...was, x: was.x + now.x - start.x, y: was.y + now.y - start.y });
       else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST) put(between(fixed || start, now));

@@ -1,4 +1,4 @@
-// The catalogue's API calls.
+// The API calls of the catalogue.
 
 import { ApiError, call, cookie, get } from "../base/api.js";
 
@@ -14,7 +14,7 @@ const VIDEOS = "/api/v1/videos";
 const path = (/** @type {string} */ id, /** @type {string} */ end = "") => `${VIDEOS}/${encodeURIComponent(id)}${end}`;
 
 /**
- * @param {Record<string, string|number|boolean>} query empty values are omitted
+ * @param {Record<string, string|number|boolean>} query
  * @param {AbortSignal} [signal]
  * @returns {Promise<{videos: CatalogueVideo[], pagination: Pagination}>}
  */
@@ -29,8 +29,9 @@ export function listCatalogue(query, signal) {
 export const readCatalogueVideo = (id) => get(path(id));
 
 /**
+ * Create a catalogue video. A retry must send the same Idempotency-Key.
  * @param {Record<string, any>} fields
- * @param {string} key the same key for a retry
+ * @param {string} key
  * @returns {Promise<CatalogueVideo>}
  */
 export const createCatalogueVideo = (fields, key) =>
@@ -46,27 +47,30 @@ export const deleteCatalogueVideo = (id, reason) =>
 /** @param {string} id @returns {Promise<CatalogueVideo>} */
 export const restoreCatalogueVideo = (id) => call("POST", path(id, "/restore"));
 
-/** @param {string} id @param {string} reason a ReportReason @param {string} text */
+/**
+ * @param {string} id
+ * @param {string} reason
+ * @param {string} text
+ */
 export const reportVideo = (id, reason, text) => call("POST", path(id, "/reports"), { reason, text });
 
-/** Return a random Idempotency-Key. Plain HTTP has no crypto.randomUUID. */
 export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /**
- * Send a video's files, by XMLHttpRequest because `fetch` reports no upload progress.
+ * Send a video's files. Unlike `fetch`, XMLHttpRequest reports upload progress.
  * @param {string} id
  * @param {{video?: File|null, thumbnail?: File|null}} files
- * @param {(share: number) => void} onProgress called with 0 to 1
+ * @param {(share: number) => void} onProgress
  * @param {AbortSignal} signal
  * @returns {Promise<CatalogueVideo>}
- * @throws {ApiError} or an AbortError
+ * @throws {ApiError}
  */
 export function sendFiles(id, files, onProgress, signal) {
   const form = new FormData();
   form.append("videoId", id);
-  // Send the large file last, so that the server can reject the request before it.
+  // Send the large file last, so that the server can reject the request before it arrives.
   if (files.thumbnail) form.append("thumbnail", files.thumbnail);
   if (files.video) form.append("video", files.video);
   return new Promise((resolve, reject) => {

@@ -1,19 +1,20 @@
-// Unresolved conflicts of concurrent edits. Field conflicts follow from the document; tag conflicts are stored in the
-// tab.
+// Unresolved conflicts of concurrent edits. Conflicts in text fields follow from the document; tag conflicts are stored
+// in the browser tab.
 
 import { compareKeys, Document } from "./crdt.js";
 
 /**
- * @typedef {{mine: any, theirs: any}} Conflict two values of one field
+ * @typedef {{mine: any, theirs: any}} Conflict
  * @typedef {{tag: string, did: "added"|"removed"}} TagDeed
  */
 
 /**
- * Return the unresolved conflicts between a user and another person.
- * @param {string} document see SyncClient.document
- * @param {string} user id
- * @param {string} actor replica of this page; other replicas count as other people
- * @returns {Map<string, Conflict>} by field name
+ * Return the fields in which a user's and another person's values conflict. The user's other open pages count as
+ * another person.
+ * @param {string} document
+ * @param {string} user
+ * @param {string} actor
+ * @returns {Map<string, Conflict>}
  */
 export function openConflicts(document, user, actor) {
   /** @type {Map<string, Conflict>} */ const found = new Map();
@@ -33,7 +34,7 @@ export class TagConflicts {
   /** @type {Map<string, TagDeed>} */ #deeds = new Map();
   #key;
 
-  /** @param {string} name user and video */
+  /** @param {string} name */
   constructor(name) {
     this.#key = `vod-tag-conflicts/${name}`;
     for (const deed of this.#kept()) this.#deeds.set(deed.tag, deed);
@@ -60,7 +61,7 @@ export class TagConflicts {
     try {
       return JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
     } catch {
-      return []; // no storage available
+      return [];
     }
   }
 
@@ -68,8 +69,6 @@ export class TagConflicts {
     try {
       if (this.#deeds.size) sessionStorage.setItem(this.#key, JSON.stringify(this.all));
       else sessionStorage.removeItem(this.#key);
-    } catch {
-      // The browser offers no storage.
-    }
+    } catch {}
   }
 }

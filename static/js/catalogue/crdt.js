@@ -1,11 +1,12 @@
-// The CRDT of a video's texts and tags: a port of media_app/catalogue/crdt.py. `Document.text()` equals its JSON byte
-// for byte.
+// The CRDT (conflict-free replicated data type) of a video's texts and tags, ported from media_app/catalogue/crdt.py.
+// `Document.text()` returns the same JSON as Python, byte for byte.
 
 /**
+ * An actor is one writer, such as a page. A clock has each actor's last known counter.
  * @typedef {Record<string, number>} Clock
  * @typedef {{type: string, value: any, timestamp: number, actor: string, clock: Clock, state?: string}} Operation
- * timestamp: microseconds since 1970. clock: everything its writer had seen, and the operation. state:
- * edit history of a description (shared-text.js).
+ * `timestamp` is in microseconds since 1970. `clock` covers the operation itself and all operations that its writer had
+ * seen. `state` is the edit history of a description, see shared-text.js.
  * @typedef {{timestamp: number, actor: string, counter: number}} Key
  * @typedef {Key & {value: any, state?: string}} Write
  * @typedef {{counter: number, timestamp: number, place: number}} Addition
@@ -28,10 +29,10 @@ export const UPDATE_OF = Object.fromEntries(Object.entries(FIELDS).map(([type, n
 const NAMES = Object.values(FIELDS).sort();
 
 /**
- * Compare by code points, as Python does; JavaScript compares UTF-16 units.
+ * Compare texts by code points, as Python does; JavaScript compares UTF-16 units.
  * @param {string} one
  * @param {string} other
- * @returns {number} below, above or equal to 0
+ * @returns {number}
  */
 function compareText(one, other) {
   const length = Math.min(one.length, other.length);
@@ -39,7 +40,7 @@ function compareText(one, other) {
     let a = one.charCodeAt(at);
     let b = other.charCodeAt(at);
     if (a === b) continue;
-    // Surrogates encode code points above all others.
+    // Surrogates encode the highest code points, but have lower values than U+E000 to U+FFFF.
     if (a >= 0xd800 && b >= 0xd800) {
       a += a >= 0xe000 ? -0x800 : 0x2000;
       b += b >= 0xe000 ? -0x800 : 0x2000;
@@ -57,14 +58,15 @@ export const compareKeys = (one, other) =>
   one.timestamp - other.timestamp || compareText(one.actor, other.actor) || one.counter - other.counter;
 
 /**
- * Return a map, because an actor may have the name of an Object property.
+ * Return a Map, because an actor may have the name of an Object property.
  * @param {Clock|Map<string, number>} clock
  * @returns {Map<string, number>}
  */
 const asMap = (clock) => (clock instanceof Map ? clock : new Map(Object.entries(clock)));
 
 /**
- * @param {Map<string, number>} into modified
+ * Raise the counters of the clock `into` to those of `from`.
+ * @param {Map<string, number>} into
  * @param {Map<string, number>} from
  */
 function joinInto(into, from) {
@@ -74,10 +76,7 @@ function joinInto(into, from) {
 /** @param {Operation} operation */
 export const counterOf = (operation) => operation.clock[operation.actor];
 
-/**
- * Return the clock that an operation supersedes.
- * @param {Operation} operation
- */
+/** Return the clock of the operations that an operation replaces. @param {Operation} operation */
 function coversOf(operation) {
   const covers = new Map(Object.entries(operation.clock));
   covers.set(operation.actor, counterOf(operation) - 1);
@@ -85,13 +84,13 @@ function coversOf(operation) {
   return covers;
 }
 
-/** The received counters of each actor, as closed ranges in order. */
+/** The received counters of each actor, as ascending closed ranges. */
 class Dots {
   /** @type {Map<string, number[][]>} */
   ranges = new Map();
 
   /**
-   * Return the index of the first range that ends at or after `counter`.
+   * Return the index of the first range that ends at `counter` or later.
    * @param {number[][]} own
    * @param {number} counter
    */
@@ -117,7 +116,6 @@ class Dots {
   }
 
   /**
-   * Add the counters `first` to `last`.
    * @param {string} actor
    * @param {number} first
    * @param {number} last
@@ -143,7 +141,10 @@ class Dots {
   }
 }
 
-/** A field: its uncovered writes, one per actor. If none is left, the greatest write counts. */
+/**
+ * A field: the writes that no later write has replaced, at most one per actor. If none is left, the greatest write
+ * counts.
+ */
 class Register {
   /** @type {Map<string, Write>} */ writes = new Map();
   /** @type {Map<string, number>} */ covered = new Map();
@@ -160,7 +161,7 @@ class Register {
     this.#take([...other.writes.values(), ...(other.greatest ? [other.greatest] : [])], other.covered);
   }
 
-  /** @param {any} otherwise value if there is no write */
+  /** @param {any} otherwise */
   value(otherwise) {
     let shown = null;
     for (const write of this.writes.values()) if (!shown || compareKeys(shown, write) < 0) shown = write;
@@ -187,7 +188,10 @@ class Register {
   }
 }
 
-/** Additions by tag and actor, a removal clock per tag, and one for all `set_tags`. */
+/**
+ * The tags of a video: additions by tag and actor, a removal clock per tag, and a clock of all that `set_tags` has
+ * replaced.
+ */
 class TagSet {
   /** @type {Map<string, Map<string, Addition>>} */ added = new Map();
   /** @type {Map<string, Map<string, number>>} */ removed = new Map();
@@ -201,7 +205,7 @@ class TagSet {
       this.add(value, actor, { counter, timestamp, place: 0 });
       this.#settle([value]);
     } else if (type === "remove_tag") {
-      // Include the removal's counter: only writers who have seen it supersede it.
+      // Add this removal's counter, so that only writers who have seen the removal can replace it.
       this.#remove(value, coversOf(operation).set(actor, counter));
       this.#settle([value]);
     } else {
@@ -221,7 +225,7 @@ class TagSet {
     this.#settle();
   }
 
-  /** @returns {string[]} in order of addition, at most MAX_TAGS */
+  /** Return the tags in order of addition, at most MAX_TAGS. @returns {string[]} */
   value() {
     /** @type {Map<string, Key & {place: number}>} */
     const first = new Map();
@@ -245,7 +249,7 @@ class TagSet {
     const actors = this.added.get(tag) ?? new Map();
     this.added.set(tag, actors);
     const held = actors.get(actor);
-    // An actor's newest addition implies its older ones.
+    // An actor's newest addition of a tag replaces the older ones.
     const newer =
       !held ||
       held.counter - addition.counter < 0 ||
@@ -263,10 +267,7 @@ class TagSet {
     joinInto(removed, clock);
   }
 
-  /**
-   * Drop removed additions, and removal clocks that `cleared` covers.
-   * @param {Iterable<string>} [tags] all by default
-   */
+  /** Delete removed additions, and removal clocks that `cleared` covers. @param {Iterable<string>} [tags] */
   #settle(tags = new Set([...this.added.keys(), ...this.removed.keys()])) {
     for (const tag of tags) {
       const removed = this.removed.get(tag);
@@ -302,12 +303,9 @@ export class Document {
   /** @type {Map<string, Register>} */ registers = new Map(NAMES.map((name) => [name, new Register()]));
   tags = new TagSet();
   dots = new Dots();
-  /** @type {Key|null} key of the greatest operation */ greatest = null;
+  /** @type {Key|null} */ greatest = null;
 
-  /**
-   * Return the document of a new video with initial tags.
-   * @param {Iterable<string>} [tags]
-   */
+  /** @param {Iterable<string>} [tags] */
   static begin(tags = []) {
     const document = new Document();
     let place = 0;
@@ -316,8 +314,9 @@ export class Document {
   }
 
   /**
+   * Apply an operation; return whether it was new.
    * @param {Operation} operation
-   * @returns {boolean} whether it was new
+   * @returns {boolean}
    */
   apply(operation) {
     const key = keyOf(operation);
@@ -347,19 +346,18 @@ export class Document {
     return this.dots.has(actor, counter);
   }
 
-  /** @returns {Clock} greatest received counter of each actor */
+  /** @returns {Clock} */
   get clock() {
     return Object.fromEntries([...this.dots.ranges].map(([actor, own]) => [actor, own[own.length - 1][1]]));
   }
 
-  /** 1 + the number of operations. */
+  /** Version of the document: number of operations, plus 1. */
   get version() {
     return 1 + this.dots.count();
   }
 
   /**
-   * Return the displayed values.
-   * @param {Base} base initial values of the video
+   * @param {Base} base
    * @returns {Base & {tags: string[]}}
    */
   values(base) {
@@ -374,7 +372,7 @@ export class Document {
     return /** @type {Register} */ (this.registers.get(name));
   }
 
-  /** Return the canonical text. */
+  /** Return the document as canonical JSON: equal documents give equal texts. */
   text() {
     const row = (/** @type {Write} */ { timestamp, actor, counter, value, state }) =>
       JSON.stringify([timestamp, actor, counter, value, ...(state ? [state] : [])]);
@@ -394,10 +392,7 @@ export class Document {
     return `{"registers":${registers},"tags":${tags},"dots":${object(this.dots.ranges, JSON.stringify)},"greatest":${greatest}}`;
   }
 
-  /**
-   * Parse the result of `text()`.
-   * @param {string} text
-   */
+  /** @param {string} text */
   static parse(text) {
     const told = JSON.parse(text);
     const write = (/** @type {any[]} */ [timestamp, actor, counter, value, state]) => ({
@@ -439,7 +434,7 @@ export class Document {
 const sorted = (map) => [...map].sort((one, other) => compareText(one[0], other[0]));
 
 /**
- * Sort the keys of a JSON object; JavaScript objects put numbers first.
+ * Serialize a map with sorted keys; JavaScript objects put numeric keys first.
  * @template T
  * @param {Map<string, T>} map
  * @param {(value: T) => string} each

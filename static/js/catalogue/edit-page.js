@@ -1,5 +1,4 @@
-// The edit page of a catalogue video. The sync client stores and merges text edits; file and visibility changes go to
-// the server at once.
+// The edit page of a catalogue video. The sync client merges text edits; other changes are sent at once.
 
 import { ApiError, cookie, fragment } from "../base/api.js";
 import { copy } from "../base/clipboard.js";
@@ -26,7 +25,7 @@ const line = need("[data-line]");
 const trouble = need("[data-trouble]");
 const said = need("[data-said]");
 const history = need("[data-history]");
-const ASK = 10_000; // ms between two checks whether a deleted video was restored
+const ASK = 10_000; // ms between checks whether a deleted video was restored
 const oneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
 
 const client = new SyncClient({
@@ -34,13 +33,15 @@ const client = new SyncClient({
   actor: facts.user,
   headers: () => ({ "X-CSRFToken": cookie("csrftoken") }),
 });
-/** @type {CatalogueVideo|null} last version from the server */ let video = null;
+/** @type {CatalogueVideo|null} */ let video = null;
 /** True while the video is deleted. */ let gone = facts.is_deleted;
 let drawnDeleted = "";
 
-// Text fields
-
-/** @param {string} field @param {any} value @param {{seen?: any[], state?: string}} [about] see SyncClient.edit */
+/**
+ * @param {string} field
+ * @param {any} value
+ * @param {{seen?: any[], state?: string}} [about]
+ */
 async function keep(field, value, about) {
   try {
     await client.edit(field, value, about);
@@ -60,7 +61,7 @@ function notKept(error) {
   );
 }
 
-/** Return the client functions of a text field. @param {string} name */
+/** @param {string} name */
 const bound = (name) => ({
   keep: (/** @type {string} */ value, /** @type {any} */ about) => keep(name, value, about),
   writes: () => client.writes(name),
@@ -124,7 +125,7 @@ const LABELS = {
   is_featured: "featured mark",
 };
 
-// An edit made before loading would conflict with everything in the video.
+// The form is inert until the video is loaded: an earlier edit would conflict with all its values.
 let isLoaded = false;
 
 function load() {
@@ -212,8 +213,6 @@ client.addEventListener("refused", (/** @type {any} */ event) => {
   toast(`A change was rejected and undone: ${error.sentence}`, "bad");
 });
 
-// Sync status
-
 client.addEventListener("state", (/** @type {any} */ event) => drawLine(event.detail));
 
 let announced = "";
@@ -238,7 +237,7 @@ function drawLine({ state, pending, kept, error }) {
   else trouble.replaceChildren();
   if (error?.status === 401) window.dispatchEvent(new Event("signedout"));
   if (told.tone !== "run" && told.tone !== announced) {
-    // Announce lost and restored connections, not each save.
+    // Announce lost and restored connections, but not every save.
     if (announced || told.tone !== "ok") setText(said, told.words);
     announced = told.tone;
   }
@@ -251,7 +250,7 @@ function drawLine({ state, pending, kept, error }) {
 window.addEventListener("signedin", () => client.retry());
 window.addEventListener("online", () => renew());
 
-/** Save pending typing before the page closes. */
+/** Save text that is being typed before the page closes. */
 function flush() {
   for (const field of Object.values(fields)) field.flush();
 }
@@ -261,8 +260,6 @@ window.addEventListener("beforeunload", (event) => {
   if (client.pending && client.kept !== "yes") event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flush());
-
-// File and visibility
 
 /** @param {CatalogueVideo} now */
 function draw(now) {
@@ -342,7 +339,7 @@ function drawDeleted() {
   gone = true;
   form.inert = true;
   const unsent = unsentWords();
-  // Redraw only on a change, so that selected text stays selected.
+  // Redraw the text only if it changed, so that selected text stays selected.
   const drawn = JSON.stringify(unsent);
   if (drawn === drawnDeleted) return;
   drawnDeleted = drawn;
@@ -365,7 +362,7 @@ function drawDeleted() {
   );
 }
 
-/** @returns {[string, string][]} label and text of each field's unsent edit */
+/** @returns {[string, string][]} */
 function unsentWords() {
   /** @type {Map<string, string>} */ const last = new Map();
   for (const { type, value } of client.unsent) {
@@ -476,15 +473,13 @@ need("[data-files]").addEventListener("submit", async (/** @type {Event} */ even
 });
 stop.addEventListener("click", () => files.stop());
 
-// History
-
 let shown = 0;
 let drawnHistory = "";
 
 async function askHistory() {
   try {
     const fresh = await fragment(`/catalogue/${facts.id}/edit?part=history&shown=${shown || ""}`);
-    // Redraw only on a change, so that scrolling continues.
+    // Redraw the history only if it changed, so that scrolling continues.
     const text = [...fresh.children].map((part) => part.outerHTML).join("");
     if (text === drawnHistory) return;
     drawnHistory = text;
@@ -495,7 +490,7 @@ async function askHistory() {
     history.replaceChildren(fresh);
     const list = /** @type {HTMLElement} */ (need("[data-shown]", history));
     shown = Number(list.dataset.shown);
-    // Makes a scrollable list usable by keys.
+    // Make the list focusable, so that keys can scroll it.
     if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
     for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (history.querySelectorAll("time"))) {
       const then = new Date(time.dateTime);
@@ -509,7 +504,7 @@ async function askHistory() {
     }
     list.scrollTop = at;
   } catch {
-    // The next change retries.
+    // Ignore the error: the next change loads the history again.
   }
 }
 const renewHistory = debounce(askHistory, 250);
@@ -519,9 +514,7 @@ history.addEventListener("click", (/** @type {Event} */ event) => {
   askHistory();
 });
 
-// Live
-
-/** @param {{name: string}[]} people visitors of this page */
+/** @param {{name: string}[]} people People who have this page open. */
 function drawEditors(people) {
   const others = people.map((person) => person.name).filter((name) => name !== document.body.dataset.user);
   const place = need("[data-editors]");
@@ -537,7 +530,7 @@ async function renew() {
     if (error instanceof ApiError && error.status === 404) drawDeleted();
     else if (error instanceof ApiError && error.status === 403)
       trouble.replaceChildren(errorNote("You can no longer edit this video.", error));
-    // A banner reports a lost connection or session.
+    // Ignore the error: a banner reports it.
   }
 }
 
@@ -547,7 +540,7 @@ new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
     else if (message.event === "DELETE") drawDeleted();
     else if (message.new) {
       draw(message.new);
-      // The socket also reports this page's own edits.
+      // Ignore this page's own edits, which the socket also reports.
       if (client.state !== "synced" || client.video?.version !== message.new.version) client.retry();
     }
   },
@@ -565,7 +558,7 @@ new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
   isSilent: true,
 });
 
-// The socket sends no messages about deleted videos, so poll for a restoration.
+// Poll for restored videos, which the socket does not report.
 setInterval(() => gone && document.visibilityState === "visible" && renew(), ASK);
 tags.show(facts.tags);
 if (gone) drawDeleted();

@@ -1,4 +1,4 @@
-// The file and thumbnail fields of a video, and their upload.
+// The fields for a video's file and thumbnail, and their upload.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
@@ -9,8 +9,8 @@ import { isAbort, readCatalogueVideo, sendFiles } from "./api.js";
 
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
- * @typedef {{max_video_size: number, max_upload_size: number, max_thumbnail_size: number}} Limits sizes in bytes;
- *   max_video_size: largest video sent as one form, max_upload_size: largest video
+ * @typedef {{max_video_size: number, max_upload_size: number, max_thumbnail_size: number}} Limits Sizes are in bytes.
+ * `max_video_size` is the largest video sent in one request, `max_upload_size` the largest video at all.
  * @typedef {"video"|"thumbnail"} Kind
  */
 
@@ -32,11 +32,11 @@ const KINDS = {
 };
 
 /**
- * Check a file before upload; the server checks its content.
+ * Check a file before upload; return an error message, or "".
  * @param {Kind} kind
  * @param {{name: string, type: string, size: number}} file
  * @param {Limits} limits
- * @returns {string} error message, or ""
+ * @returns {string}
  */
 export function refusal(kind, { name, type, size }, limits) {
   const most = kind === "video" ? limits.max_upload_size : limits.max_thumbnail_size;
@@ -47,7 +47,7 @@ export function refusal(kind, { name, type, size }, limits) {
   return "";
 }
 
-/** @type {Record<string, string>} why an upload is paused */
+/** Reasons why an upload is paused. @type {Record<string, string>} */
 const WAITS = {
   network: "No connection. The upload continues automatically when the network is back.",
   session: "Your session has ended. Sign in to continue the upload.",
@@ -57,15 +57,15 @@ const WAITS = {
 export class FilesForm {
   /** @type {{video: File|null, thumbnail: File|null}} */ chosen = { video: null, thumbnail: null };
   /** @type {AbortController|null} */ #sending = null;
-  /** @type {import("../uploads/transfer.js").Transfer|null} running chunked upload */ #transfer = null;
+  /** Running upload of a large file. @type {import("../uploads/transfer.js").Transfer|null} */ #transfer = null;
   /** @type {Record<Kind, {box: HTMLElement, words: HTMLElement, error: HTMLElement, input: HTMLInputElement, picture: HTMLElement}>} */ #parts;
   /** @type {string} */ #preview = "";
 
   /**
    * @param {Limits} limits
    * @param {object} [options]
-   * @param {boolean} [options.replaces] whether the video has a file
-   * @param {() => void} [options.onChange] called on a choice, and on the start and end of an upload
+   * @param {boolean} [options.replaces] True if the video already has a file.
+   * @param {() => void} [options.onChange] Called when a file is chosen, and when an upload starts or ends.
    */
   constructor(limits, { replaces = false, onChange = () => {} } = {}) {
     this.limits = limits;
@@ -76,7 +76,7 @@ export class FilesForm {
       h("progress", { class: "bar", value: "0", max: "100", "aria-label": "Sent" })
     );
     this.words = h("p", { class: "text-small muted mono" });
-    // announces states, not each percent
+    // text for screen readers: states, not each percent
     this.said = h("p", { class: "visually-hidden", role: "status" });
     this.progress = h("div", { class: "col", hidden: true }, this.bar, this.words);
     this.problem = h("div", {});
@@ -191,7 +191,7 @@ export class FilesForm {
     this.onChange();
   }
 
-  /** @param {File|null} file image */
+  /** @param {File|null} file */
   #show(file) {
     if (this.#preview) URL.revokeObjectURL(this.#preview);
     this.#preview = file ? URL.createObjectURL(file) : "";
@@ -199,8 +199,9 @@ export class FilesForm {
   }
 
   /**
+   * Upload the chosen files; return null if cancelled or rejected.
    * @param {string} id
-   * @returns {Promise<CatalogueVideo|null>} null if cancelled or rejected
+   * @returns {Promise<CatalogueVideo|null>}
    */
   async send(id) {
     this.#sending = new AbortController();
@@ -232,7 +233,7 @@ export class FilesForm {
     const { video, thumbnail } = this.chosen;
     const showShare = (/** @type {number} */ share) => this.#showShare(share);
     if (!video || video.size <= this.limits.max_video_size) return sendFiles(id, this.chosen, showShare, signal);
-    // The thumbnail's errors show before the long upload.
+    // Upload the thumbnail first, so that its errors appear early.
     if (thumbnail) {
       await sendFiles(id, { thumbnail }, () => {}, signal);
       this.#take("thumbnail", null);
@@ -241,14 +242,14 @@ export class FilesForm {
   }
 
   /**
-   * Send a large file in chunks. Choosing it again resumes.
+   * Send a large file in chunks. Choosing the same file again resumes its upload.
    * @param {string} id
    * @param {File} file
    * @param {AbortSignal} signal
    * @returns {Promise<CatalogueVideo>}
    */
   async #sendLarge(id, file, signal) {
-    // Loaded on demand, because few visitors upload.
+    // Load the module on demand, because few visitors upload large files.
     const { Transfer } = await import("../uploads/transfer.js");
     const transfer = new Transfer({
       file,
@@ -275,7 +276,7 @@ export class FilesForm {
             reject(new ApiError(transfer.error?.text ?? "", { status: 400, type: transfer.error?.type }));
           this.#showShare(transfer.sent / file.size, WAITS[transfer.state === "offline" ? transfer.lack : ""]);
         });
-        // If the server cannot delete the upload, it can be resumed.
+        // Ignore the error: an upload that the server could not delete can be resumed.
         signal.addEventListener("abort", () => transfer.cancel().catch(stopped), { once: true });
         transfer.start();
       });
@@ -286,7 +287,6 @@ export class FilesForm {
     }
   }
 
-  /** Ask before cancelling a long upload. */
   stop() {
     const sending = this.#sending;
     askToCancel(
@@ -304,7 +304,7 @@ export class FilesForm {
     }
   }
 
-  /** @param {number} share 0 to 1 @param {string} [wait] why the upload is paused */
+  /** @param {number} share @param {string} [wait] */
   #showShare(share, wait = "") {
     const percent = Math.floor(share * 100);
     const all = (this.chosen.video?.size ?? 0) + (this.chosen.thumbnail?.size ?? 0);

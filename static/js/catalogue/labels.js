@@ -1,4 +1,4 @@
-// Status texts of the edit page.
+// Texts about the state of a catalogue video and its edits.
 
 import { counted } from "../base/format.js";
 
@@ -11,9 +11,10 @@ import { counted } from "../base/format.js";
 const changes = (count) => counted(count, "change");
 
 /**
- * @param {string} state SyncClient.state
- * @param {number} pending SyncClient.pending
- * @param {"yes"|"soon"|"no"} kept SyncClient.kept
+ * Describe whether the user's edits are saved.
+ * @param {string} state
+ * @param {number} pending
+ * @param {"yes"|"soon"|"no"} kept
  * @returns {Line}
  */
 export function savedLine(state, pending, kept) {
@@ -80,10 +81,7 @@ export function audience({ status, is_hidden, deleted_at, error }) {
   return { words: "Shown", icon: "check", tone: "ok", why: "Everyone with access to the catalogue can see it." };
 }
 
-/**
- * Normalize a tag as the server does.
- * @param {string} text
- */
+/** Normalize a tag as the server does. @param {string} text */
 export const cleanTag = (text) =>
   text
     .normalize("NFC")
@@ -93,7 +91,7 @@ export const cleanTag = (text) =>
 /**
  * Return why a tag cannot be added, or "".
  * @param {string} tag
- * @param {string[]} tags present tags
+ * @param {string[]} tags
  * @param {{max_tags: number, max_tag_length: number}} limits
  */
 export function tagTrouble(tag, tags, { max_tags, max_tag_length }) {

@@ -1,4 +1,4 @@
-// Decides how a change affects a filtered list.
+// Decisions about how a changed video affects a filtered list.
 
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
@@ -6,12 +6,12 @@
  * @typedef {{event: "INSERT"|"UPDATE"|"DELETE", new: CatalogueVideo|null, old: CatalogueVideo|null}} Change
  */
 
-/** filters that are no status */
+/** Values of the status filter that are no status. */
 const DELETED = "deleted";
 const HIDDEN = "hidden";
 
 /**
- * Fold case and accents like the server's search.
+ * Remove case and accents as the server's search does.
  * @param {string} text
  * @returns {string}
  */
@@ -44,7 +44,6 @@ export function belongs(video, query) {
 }
 
 /**
- * Return the API parameters of a query.
  * @param {Query} query
  * @returns {Record<string, string|boolean>}
  */
@@ -53,24 +52,26 @@ export function asked({ status, ...rest }) {
 }
 
 /**
- * Decide what a change does. A card stays even if it no longer matches, so that no card moves under the pointer.
+ * Decide what a changed video does to a list: "offer" counts it as new, "draw" redraws its card. Cards that no longer
+ * match stay, so that no card moves under the pointer.
  * @param {Change} change
  * @param {Query} query
- * @param {CatalogueVideo|null} shown listed version of the video
- * @returns {"offer"|"draw"|"remove"|"none"} offer: count it as new
+ * @param {CatalogueVideo|null} shown
+ * @returns {"offer"|"draw"|"remove"|"none"}
  */
 export function meaning(change, query, shown) {
   const video = change.new;
   if (!video) return "remove";
   if (!shown) return belongs(video, query) ? "offer" : "remove";
   if ((video.deleted_at !== null) !== (query.status === DELETED)) return "remove";
-  // Messages of several processes may be out of order.
+  // Ignore an older version: messages of different server processes can arrive out of order.
   return Date.parse(video.updated_at) < Date.parse(shown.updated_at) ? "none" : "draw";
 }
 
 /**
+ * Format a number of views, such as `1,234 views` or `12K views`.
  * @param {number} count
- * @returns {string} `no views yet`, `1 view`, `1,234 views`, `12K views`
+ * @returns {string}
  */
 export function views(count) {
   if (count === 0) return "no views yet";
@@ -79,7 +80,6 @@ export function views(count) {
 }
 
 /**
- * Return labels for moderators.
  * @param {CatalogueVideo} video
  * @returns {{word: string, icon: string, tone: string}[]}
  */

@@ -14,8 +14,8 @@ import { FilesForm } from "./file-fields.js";
 
 /**
  * @param {Limits} limits
- * @param {(video: CatalogueVideo) => void} onMade called after creation
- * @param {(video: CatalogueVideo) => void} onSent called after the upload
+ * @param {(video: CatalogueVideo) => void} onMade
+ * @param {(video: CatalogueVideo) => void} onSent
  */
 export function newVideoDialog(limits, onMade, onSent) {
   const problem = h("div", {});
@@ -82,7 +82,7 @@ export function newVideoDialog(limits, onMade, onSent) {
     if (!fields.title) return input.focus();
     next.setAttribute("aria-disabled", "true");
     problem.replaceChildren();
-    // Another video needs another Idempotency-Key.
+    // A changed request needs a new Idempotency-Key.
     if (keyed && keyed !== JSON.stringify(fields)) attempt += 1;
     keyed = JSON.stringify(fields);
     try {
@@ -123,7 +123,7 @@ export function newVideoDialog(limits, onMade, onSent) {
       h("div", { class: "row wrap end" }, later, send),
     );
     dialog.replaceChildren(form);
-    // Escape cancels an upload instead of closing the dialog.
+    // During an upload, Escape cancels the upload, not the dialog.
     dialog.addEventListener("cancel", (event) => {
       if (!files.isSending) return;
       event.preventDefault();

@@ -19,7 +19,7 @@ const NOWHERE = new Set([4401, 4404]);
 
 const viewer = pageData("facts");
 const featured = /** @type {HTMLButtonElement} */ (need("[data-featured]"));
-/** @type {Set<string>} ids of new videos not shown yet */ const fresh = new Set();
+/** Ids of new videos that the list does not show yet. @type {Set<string>} */ const fresh = new Set();
 
 const list = new EndlessList({
   path: "/catalogue",
@@ -79,7 +79,7 @@ function empty() {
   );
 }
 
-/** Add a new category to the filter. @param {CatalogueVideo} video */
+/** @param {CatalogueVideo} video */
 function noteCategory(video) {
   if (video.category) offerCategory(video.category);
 }
@@ -95,8 +95,6 @@ function offerCategory(category) {
   const known = document.querySelector("#categories");
   known?.append(h("option", { value: category }));
 }
-
-// Actions
 
 /** @param {CatalogueVideo} video @param {HTMLElement} button */
 function openMenu(video, button) {
@@ -149,7 +147,7 @@ function hide(video) {
 
 /** @param {CatalogueVideo} video */
 function remove(video) {
-  // A socket message may remove the card before the response.
+  // A socket message may already have removed the card.
   const next = list.neighbour(video.id);
   deleteDialog(video, () => removed(video.id, "Video deleted.", next));
 }
@@ -172,9 +170,10 @@ function changed(video) {
 }
 
 /**
+ * Remove a video's card. `words` confirms the removal if the user did it.
  * @param {string} id
- * @param {string} [words] confirmation; empty if another person removed the video
- * @param {string} [next] video that gets the focus
+ * @param {string} [words]
+ * @param {string} [next]
  */
 function removed(id, words = "", next = undefined) {
   const title = list.cards.get(id)?.video.title;
@@ -194,12 +193,10 @@ function makeNew() {
   );
 }
 
-/** Show a new video of this page at once. @param {CatalogueVideo} video */
+/** @param {CatalogueVideo} video */
 function came(video) {
   if (!list.cards.has(video.id) && belongs(video, /** @type {any} */ (list.query))) list.prepend(video);
 }
-
-// Live
 
 /** @param {import("./list-matching.js").Change} change */
 function heard(change) {
@@ -214,23 +211,23 @@ function heard(change) {
   }
   if (then === "offer" && !list.isLoading) {
     fresh.add(id);
-    // An empty list has nothing that could move.
+    // Show the video at once: in an empty list, no card can move.
     if (!list.cards.size && !list.hasFailed) return void list.reload();
   }
   drawNews();
 }
 
-/** Fetch changes whose messages were missed. */
+/** Fetch the shown videos again, in case messages were missed. */
 async function reconcile() {
   if (list.isLoading || list.hasFailed) return;
   try {
     adopt(await theShown());
   } catch {
-    // A banner reports a lost connection or session.
+    // Ignore the error: a banner reports it.
   }
 }
 
-/** Fetch the shown part of the list, with its current query and ids. */
+/** Fetch the shown part of the list; also return its filters and ids. */
 async function theShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
   return {
@@ -255,11 +252,11 @@ function adopt({ narrowed, shown, answer }) {
   const at = (/** @type {CatalogueVideo|undefined} */ video) => Date.parse(video?.created_at ?? "") || 0;
   const last = at([...list.cards.values()].at(-1)?.video);
   for (const video of videos) {
-    // A message received meanwhile may be newer.
+    // Skip the video if a message has brought a newer version meanwhile.
     const now = list.cards.get(video.id)?.video;
     if (now && Date.parse(video.updated_at) < Date.parse(now.updated_at)) continue;
     if (now) changed(video);
-    // A newer video than the last card is new; an older one is on a later page.
+    // A video newer than the last card is new; an older one is on a later page.
     else if (list.isWhole || (!narrowed.search && at(video) > last)) fresh.add(video.id);
   }
   // Search results are not sorted by time: a missing card may be on a later page.
@@ -283,8 +280,6 @@ const live = new LiveChannel("/ws/videos/", {
 });
 need("[data-live-retry]").addEventListener("click", () => live.retry());
 
-// Events
-
 featured.addEventListener("click", (event) => {
   event.preventDefault();
   list.narrow({ featured: !list.query.featured });
@@ -292,7 +287,7 @@ featured.addEventListener("click", (event) => {
 document.querySelector("[data-new]")?.addEventListener("click", makeNew);
 for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend() || reconcile());
 
-/** Watch pages link here to report a video. */
+/** Open the report dialog for a link from a watch page. */
 async function reportFromAddress() {
   const id = new URL(location.href).searchParams.get("report");
   if (!id || !viewer.user) return;

@@ -12,7 +12,7 @@ const LONGEST_TEXT = 1000;
 
 /**
  * @param {CatalogueVideo} video
- * @param {[string, string][]} reasons value and label
+ * @param {[string, string][]} reasons
  * @param {(sentence: string) => void} onSent
  */
 export function reportDialog(video, reasons, onSent) {
@@ -140,15 +140,17 @@ export function hideDialog(video, onChanged) {
 }
 
 /**
+ * Open a dialog that asks for a reason and confirms an action. `isDone` recognises an error of an action that was
+ * already done.
  * @param {object} about
  * @param {string} about.heading
  * @param {string} about.words
- * @param {string} about.label confirm button
+ * @param {string} about.label
  * @param {string} about.picture
- * @param {string} about.kind class of the button
+ * @param {string} about.kind
  * @param {string} about.no
  * @param {string} about.wrong
- * @param {(error: ApiError) => boolean} [about.isDone] whether it was already done
+ * @param {(error: ApiError) => boolean} [about.isDone]
  * @param {(reason: string) => Promise<any>} about.act
  * @param {(answer: any) => void} about.onDone
  */
@@ -228,7 +230,6 @@ export function show(element) {
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    // The element that opened the dialog may have been removed.
     if (before?.isConnected) before.focus();
   });
   document.body.append(dialog);
@@ -237,9 +238,8 @@ export function show(element) {
 }
 
 /**
- * Show or clear a field's error.
  * @param {HTMLElement} input
- * @param {HTMLElement} error a `.field-error`
+ * @param {HTMLElement} error
  * @param {string} sentence
  */
 export function tellField(input, error, sentence) {

@@ -1,5 +1,5 @@
-// A text that several people edit at once, merged with Yjs. Its state is a hash of the initial text, and the edits
-// since. Only states of the same initial text can merge.
+// A text that several people edit at once, merged with Yjs. Its state is a hash of the initial text and all edits
+// since; only states with the same initial text can merge.
 
 import {
   Doc,
@@ -10,9 +10,9 @@ import {
 } from "../../vendor/yjs/yjs.min.js";
 
 const NAME = "text";
-const MOST = 100_000; // maximum characters of a state; beyond, its history is dropped
+const MOST = 100_000; // maximum characters of a serialized state; longer states lose their edit history
 
-/** @typedef {{value: string, state?: string}} Written one person's text */
+/** @typedef {{value: string, state?: string}} Written */
 
 export class SharedText {
   #doc;
@@ -27,12 +27,15 @@ export class SharedText {
     this.#root = root;
   }
 
-  /** @param {Written} written an initial text if it has no matching state */
+  /**
+   * Restore a text from its state; without a matching state, the value becomes the initial text.
+   * @param {Written} written
+   */
   static of(written) {
     return SharedText.#read(written) ?? SharedText.#begin(written.value);
   }
 
-  /** Build a state that is equal on all replicas, so that edits merge. @param {string} value */
+  /** Build the state of an initial text; it is equal in all browsers, so that edits can merge. @param {string} value */
   static #begin(value) {
     const root = numberOf(value);
     const doc = new Doc();
@@ -64,7 +67,7 @@ export class SharedText {
     return this.#doc.getText(NAME);
   }
 
-  /** State for merging; its history restarts if too long. */
+  /** The state, used for merging; if it is too long, the edit history is dropped. */
   get state() {
     let state = this.#encoded();
     if (state.length > MOST) {
@@ -79,7 +82,7 @@ export class SharedText {
     return `${this.#root}.${base64Of(encodeStateAsUpdate(this.#doc))}`;
   }
 
-  /** Change the text by one edit. @param {string} value */
+  /** Replace the text by one edit. @param {string} value */
   write(value) {
     const before = this.value;
     if (value === before) return;
@@ -91,13 +94,14 @@ export class SharedText {
   }
 
   /**
+   * Merge another person's text; return whether that was possible.
    * @param {Written} written
-   * @param {number} most maximum merged characters
-   * @returns {boolean} whether it was merged
+   * @param {number} most
+   * @returns {boolean}
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // A text without state may be this one's initial text.
+    // A text without a state may be the initial text of this one.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();
@@ -108,9 +112,9 @@ export class SharedText {
   }
 
   /**
-   * Track positions across edits.
+   * Track positions across later edits; the returned function gives their current values.
    * @param {...number} places
-   * @returns {() => number[]} returns current positions
+   * @returns {() => number[]}
    */
   hold(...places) {
     const held = places.map((at) => createRelativePositionFromTypeIndex(this.#text, at, -1));
@@ -137,7 +141,7 @@ export function changeOf(before, after) {
 const isHigh = (/** @type {number} */ unit) => unit >= 0xd800 && unit < 0xdc00;
 const isLow = (/** @type {number} */ unit) => unit >= 0xdc00 && unit < 0xe000;
 
-/** Return a 53-bit hash: cyrb53, by bryc. @param {string} text */
+/** Return a 53-bit hash by the algorithm cyrb53 of bryc. @param {string} text */
 export function numberOf(text) {
   let [one, other] = [0xdeadbeef, 0x41c6ce57];
   for (let at = 0; at < text.length; at += 1) {

@@ -1,5 +1,5 @@
-// The reference client of a catalogue video's /sync endpoint: edits the video offline and merges concurrent edits. For
-// browsers and Node, without dependencies.
+// The reference client of a catalogue video's /sync endpoint. It edits the video's texts and tags, also offline, and
+// merges concurrent edits. It runs in browsers and in Node, without dependencies.
 //
 //   import { SyncClient } from "./sync-client.js";
 //   const client = new SyncClient({
@@ -34,12 +34,13 @@
 //              "offline", or "other_account" if another person has signed in: unsent edits wait for their writer
 //   "refused"  {operation, error}               the server rejected this operation for good; it was undone
 //
-// A page with a ws/videos/{id}/ socket calls client.retry() at each message; the client also polls every 30 s. A user
-// without edit rights receives only the video.
+// A page with the socket ws/videos/{id}/ calls client.retry() at each message; the client also polls every 30 s. For a
+// user without edit rights, the server sends only the video.
 //
-// The shown values come from the document, merged only from what the server has returned, and the log of own operations
-// that the server has not returned yet. An operation is stored before it is sent, and leaves the log when the server
-// returns it; a lost response only costs a repetition. Replicas: see sync/outbox.js.
+// The shown values result from two parts: the document, which contains only operations that the server has returned,
+// and the log of own operations that the server has not returned yet. An operation is stored before it is sent, and
+// deleted from the log when the server returns it. If a response is lost, the operation is only sent again. For
+// replicas, see sync/outbox.js.
 
 import { Document, FIELDS, UPDATE_OF, compareKeys, counterOf } from "./crdt.js";
 import { Outbox } from "./sync/outbox.js";
@@ -50,14 +51,14 @@ export { IndexedDbStore, MemoryStore } from "../base/stores.js";
 export { SyncError, isoOf, microsecondsOf } from "./sync/protocol.js";
 
 const MAX_OPERATIONS = 1000;
-const MAX_TOLD = 5000; // maximum operations per response
+const MAX_TOLD = 5000; // maximum operations in one response
 const POLL = 30_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
 const MAX_IDLE = 5; // maximum consecutive exchanges without a confirmation
-const RECENT = 200; // maximum own operations compared with those of others
-const NO_SKEW = 2_000; // ms of ignored clock difference: the Date header has a resolution of 1 s
+const RECENT = 200; // maximum own operations kept to detect conflicts
+const NO_SKEW = 2_000; // ms of ignored clock difference: the Date header counts seconds
 
 /** @typedef {import("./crdt.js").Operation} Operation */
 /** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */
@@ -70,10 +71,10 @@ const NO_SKEW = 2_000; // ms of ignored clock difference: the Date header has a 
  * @property {import("../base/stores.js").Store} [store]
  * @property {typeof globalThis.fetch} [fetch]
  * @property {Record<string, string>|(() => Record<string, string>|Promise<Record<string, string>>)} [headers]
- * @property {any} [locks] Web Locks, `null` if unavailable
- * @property {{first: number, longest: number}} [wait] ms between attempts while offline
- * @property {number} [poll] ms between polls
- * @property {() => number} [now] ms since 1970
+ * @property {any} [locks] The Web Locks API; `null` if unavailable.
+ * @property {{first: number, longest: number}} [wait] Shortest and longest delay between attempts while offline, in ms.
+ * @property {number} [poll] Delay between two polls, in ms.
+ * @property {() => number} [now] Returns the current time, in ms since 1970.
  */
 
 export class SyncClient extends EventTarget {
@@ -81,21 +82,21 @@ export class SyncClient extends EventTarget {
   /** @type {any} */ video = null;
   /** @type {SyncError|null} */ error = null;
 
-  // merged operations from the server
+  // Document that contains only operations returned by the server.
   #document = new Document();
-  /** @type {Values|null} initial values of the video */ #base = null;
+  /** Initial values of the video. @type {Values|null} */ #base = null;
   #since = "";
-  /** Operations that the server has not returned yet. @type {Outbox} */ #outbox;
-  /** @type {Document|null} cached merge of #document and #outbox */ #merged = null;
+  /** Own operations that the server has not returned yet. @type {Outbox} */ #outbox;
+  /** Cached #document with the operations of #outbox. @type {Document|null} */ #merged = null;
   /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
 
   /** @type {Values} */ #shown = EMPTY;
-  /** @type {Operation[]} own operations whose counters the server knows with other content */ #ghosts = [];
+  /** Own operations whose counters were used twice. @type {Operation[]} */ #ghosts = [];
   #skew = 0;
   #last = 0;
   #batch = MAX_OPERATIONS;
   #failures = 0;
-  #confirmed = 0; // own operations returned by the server since the page was loaded
+  #confirmed = 0; // own operations confirmed since the page was loaded
   #timer = /** @type {any} */ (0);
   /** @type {Promise<void>|null} */ #running = null;
   /** @type {Promise<void>|null} */ #next = null;
@@ -127,18 +128,20 @@ export class SyncClient extends EventTarget {
     return this.#outbox.waiting.map(({ type, value }) => ({ type, value }));
   }
 
-  /** State of the pending operations in the store. @returns {"yes"|"soon"|"no"} */
+  /**
+   * State of the pending operations in the store: "yes" if stored, "soon" while being written, "no" after a failure.
+   * @returns {"yes"|"soon"|"no"}
+   */
   get kept() {
     if (this.#outbox.isKept) return "yes";
     return this.#outbox.isRefused ? "no" : "soon";
   }
 
-  /** This replica's name in clocks. */
   get actor() {
     return this.#outbox.actor;
   }
 
-  /** The merged document as text; equal for clients with the same operations. */
+  /** The merged document as text, equal for clients with the same operations. */
   get document() {
     return this.#local().text();
   }
@@ -148,7 +151,7 @@ export class SyncClient extends EventTarget {
       await this.#load();
     } catch {
       if (this.#isClosed) return;
-      // Some private windows have no storage: unsent edits then last as long as the page.
+      // Some private windows have no storage, so keep unsent edits in memory.
       this.#outbox.close();
       this.store = new MemoryStore();
       this.#outbox = new Outbox(this.store, null, this.actorId, this.options.videoId);
@@ -161,7 +164,7 @@ export class SyncClient extends EventTarget {
     this.sync().catch(() => {});
   }
 
-  /** @returns {Promise<void>} once all edits are stored and the locks are released */
+  /** Stop the client; resolves once edits are stored and locks released. @returns {Promise<void>} */
   stop() {
     globalThis.removeEventListener?.("online", this.#online);
     clearTimeout(this.#timer);
@@ -177,8 +180,6 @@ export class SyncClient extends EventTarget {
     this.#failures = 0;
     this.sync().catch(() => {});
   }
-
-  // Edits
 
   /**
    * @param {string} field
@@ -199,7 +200,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * @param {string} field any except tags
+   * Return a field's concurrent writes, the shown one first.
+   * @param {string} field
    * @returns {import("./crdt.js").Write[]}
    */
   writes(field) {
@@ -222,7 +224,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Write only the changed tags if that yields the list, so that concurrent changes to other tags survive.
+   * If possible, write only added and removed tags, so that concurrent changes of other tags survive.
    * @param {string[]} value
    */
   async #editTags(value) {
@@ -240,8 +242,9 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * @param {any[][]} writes pairs of type and value
-   * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about] unseen: writes left out of the clocks
+   * `unseen` are writes that the user has not seen. They are left out of the clocks, so that they stay in conflict.
+   * @param {any[][]} writes
+   * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about]
    */
   async #write(writes, { unseen = [], state } = {}) {
     if (!this.#outbox.hasReplica) throw new SyncError("Call start() before editing.", { type: "not_started" });
@@ -271,16 +274,15 @@ export class SyncClient extends EventTarget {
     try {
       await this.#outbox.keep();
     } finally {
-      this.#tell(this.state, this.error); // the state event reports whether the edit is stored
-      // Send the edit even if it could not be stored.
+      this.#tell(this.state, this.error); // report whether the edit is stored; send it in any case
       this.#soon(0);
     }
   }
 
   /**
-   * Keep an own operation for detecting conflicts.
+   * Remember an own operation, to detect conflicts.
    * @param {Operation} operation
-   * @param {string[]} tags tags shown before it
+   * @param {string[]} tags
    */
   #remember(operation, tags) {
     const { type, value } = operation;
@@ -290,8 +292,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Return the estimated server time in microseconds since 1970, never the same twice. The microseconds within a
-   * millisecond are random, to distinguish two copies of a replica that write at once.
+   * Return the estimated server time in microseconds since 1970, never the same twice. The last three digits are
+   * random, so that two copies of a replica differ.
    */
   #now() {
     const now = Math.round((this.#milliseconds() + this.#skew) * 1000) + Math.floor(Math.random() * 1000);
@@ -303,9 +305,7 @@ export class SyncClient extends EventTarget {
     return this.options.now?.() ?? Date.now();
   }
 
-  // Shown values
-
-  /** Return the merge of the server's operations and the unconfirmed own ones. */
+  /** Return the document with the unconfirmed own operations. */
   #local() {
     if (!this.#merged) {
       this.#merged = this.#document.copy();
@@ -344,8 +344,6 @@ export class SyncClient extends EventTarget {
     this.dispatchEvent(Object.assign(new Event(name), { detail }));
   }
 
-  // Storage
-
   get #videoKey() {
     return `video/${this.actorId}/${this.options.videoId}`;
   }
@@ -364,14 +362,12 @@ export class SyncClient extends EventTarget {
   /** @param {string} actor */
   #known = (actor) => this.#document.clock[actor] ?? 0;
 
-  /**
-   * Include operations written by other pages.
-   * @param {Operation[]} found
-   */
+  /** Include operations from the logs of other pages. @param {Operation[]} found */
   #found(found) {
     if (!found.length) return;
     this.#merged = null;
-    // A previous page used a counter that the server knows. Only a complete pull can tell whose it is.
+    // The server already has an operation with the same actor and counter. Load everything again, to see whether it is
+    // the same operation.
     if (found.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     const document = this.#document.copy();
     for (const operation of found) {
@@ -388,14 +384,9 @@ export class SyncClient extends EventTarget {
     if (found.length) this.#show("remote");
   }
 
-  // Exchange with the server
-
-  /**
-   * Send and pull now.
-   * @returns {Promise<void>}
-   */
+  /** @returns {Promise<void>} */
   sync() {
-    // A running exchange may already have missed the newest edit, so run another one after it.
+    // A running exchange may have missed the newest edit, so start another one afterwards.
     if (this.#running) {
       this.#next ??= this.#running
         .catch(() => {})
@@ -417,7 +408,7 @@ export class SyncClient extends EventTarget {
     if (this.state === "closed" || (this.state === "offline" && milliseconds === 0)) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.sync().catch(() => {}), milliseconds);
-    this.#timer.unref?.(); // allows Node to exit
+    this.#timer.unref?.(); // lets Node exit
   }
 
   async #exchange() {
@@ -425,7 +416,7 @@ export class SyncClient extends EventTarget {
       await this.#adopt();
       if (this.pending) this.#tell("sending");
       for (let confirmed = -1, idle = 0; ; confirmed = this.#confirmed) {
-        // Pull first, so that a replica with reused counters learns it before the server rejects it.
+        // Fetch first, to find reused counters before the server rejects them.
         await this.#pull();
         while (this.#ghosts.length) await this.#rename(this.#ghosts[0].actor);
         if (!this.pending) break;
@@ -451,7 +442,6 @@ export class SyncClient extends EventTarget {
     }
   }
 
-  /** Send each waiting operation once, in order. */
   async #send() {
     const { waiting } = this.#outbox;
     for (let at = 0; at < waiting.length; ) {
@@ -474,8 +464,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Return an operation's clock, limited to what the server knows of other people: a server restored from a backup has
-   * lost some operations.
+   * Return an operation's clock, limited to operations that the server knows: after a restored backup, it lacks some.
    * @param {Operation} operation
    */
   #seen(operation) {
@@ -489,7 +478,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Correct the time of rejected operations, or undo them. The server has stored nothing of the request.
+   * Correct the time of rejected operations, or undo them. The server has stored none of the request.
    * @param {Operation[]} sent
    * @param {SyncError} error
    */
@@ -501,7 +490,7 @@ export class SyncClient extends EventTarget {
     }
     let mended = 0;
     const until = Math.floor((this.#milliseconds() + this.#skew) * 1000);
-    // The server's time is known to a second. A random part distinguishes two copies of a replica that correct at once.
+    // The server's time is known to one second; the random part makes copies of a replica differ.
     let again = until - Math.floor(Math.random() * 1e6);
     for (const [index, fields] of refusals) {
       const operation = sent[Number(index)];
@@ -522,7 +511,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Move operations to another replica, because a copy of this browser profile has used the same counters.
+   * Move an actor's operations to another replica, because a copy of the browser profile used the same counters.
    * @param {string} actor
    */
   async #rename(actor) {
@@ -533,15 +522,16 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // The new replica's log may hold counters that the server knows. Only a complete pull can tell whose they are.
+    // The server already has an operation with the same actor and counter. Load everything again, to see whether it is
+    // the same operation.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     this.#show("local");
   }
 
   /**
-   * Fetch new operations; fetch all if the result is inconsistent.
+   * Fetch new operations, or all if the result differs from the server's. Return the last response.
    * @param {{all?: boolean}} [options]
-   * @returns {Promise<any>} last response
+   * @returns {Promise<any>}
    */
   async #pull({ all = false } = {}) {
     const isWhole = all || !this.#since;
@@ -569,7 +559,7 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // Operations with a reused counter stay until they have a new one.
+    // Keep operations with a reused counter until they have a new one.
     const renamed = new Set(this.#ghosts.map(dot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, counterOf(one)) || renamed.has(dot(one)),
@@ -585,16 +575,13 @@ export class SyncClient extends EventTarget {
     return answer;
   }
 
-  /**
-   * Return the URL of the video and its first operations since then.
-   * @param {string} since
-   */
+  /** Return the URL that fetches the video and its operations since a time, or all operations. @param {string} since */
   #address(since) {
     return `${this.url}?limit=${MAX_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
   }
 
   /**
-   * Return whether the document matches the server's state. It differs if the server was restored from a backup.
+   * Return whether the document matches the server's state. It does not after a restored backup.
    * @param {any} answer
    */
   #addsUp(answer) {
@@ -606,13 +593,13 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Emit an event for each unresolved conflict between the user's operations and concurrent ones of others.
+   * Dispatch an event for each unresolved conflict with another person's operations.
    * @param {Document} before
    * @param {Operation[]} fresh
    */
   #tellConflicts(before, fresh) {
     const after = this.#local();
-    // This replica, and the replicas of closed pages whose operations it has sent.
+    // Actors of this user: this page's replica, and those of closed pages whose operations it sends.
     const own = new Set([this.actor, ...this.#recent.map(({ operation }) => operation.actor)]);
     for (const theirs of fresh) {
       if (own.has(theirs.actor)) continue;

@@ -1,4 +1,4 @@
-// The tag field: Enter or a comma adds a tag; Backspace removes one.
+// The tag field. Enter or a comma adds a tag; Backspace removes one.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { tellField } from "./reason-dialogs.js";
@@ -47,7 +47,7 @@ export class TagField {
     for (const [at, tag] of parts.entries()) {
       const wrong = tagTrouble(tag, this.#tags, this.options.limits);
       if (wrong) {
-        // The remaining tags stay in the input.
+        // Tags that could not be added stay in the input.
         this.input.value = parts.slice(at).join(", ");
         return tellField(this.input, this.error, wrong);
       }
@@ -72,7 +72,7 @@ export class TagField {
     this.options.remove(tag);
   }
 
-  /** @param {string[]} tags merged tags; typed text stays */
+  /** @param {string[]} tags */
   show(tags) {
     this.#draw(tags);
   }
@@ -85,7 +85,7 @@ export class TagField {
     );
     for (const [tag, chip] of there) {
       if (tags.includes(tag)) continue;
-      // Another person removed the focused tag.
+      // If another person removed the focused tag, focus the input.
       if (chip.contains(document.activeElement)) this.input.focus();
       chip.remove();
     }

@@ -1,4 +1,4 @@
-// A text field of a shared video. Each pause in typing saves. Concurrent edits conflict until a person chooses;
+// A text field of a shared video. Each pause in typing saves. Concurrent values stay until a person chooses;
 // descriptions are merged by characters.
 
 import { h, icon, need, setText } from "../base/dom.js";
@@ -10,30 +10,31 @@ const PAUSE = 400; // ms of pause after which typed text is saved
 /** @typedef {import("./crdt.js").Write} Write */
 /**
  * @typedef {object} FieldOptions
- * @property {string} label such as "the title"
+ * @property {string} label Name of the field in sentences, such as "the title".
  * @property {(text: string) => string} clean
- * @property {(value: string) => string} trouble error message, or ""
- * @property {(value: string, about: {seen: string[], state?: string}) => Promise<void>} keep makes an operation
- * @property {() => Write[]} writes the displayed write first
- * @property {() => string} actor replica of this page
- * @property {boolean} [isShared] whether texts are merged by characters
+ * @property {(value: string) => string} trouble Returns an error message for a value, or "".
+ * @property {(value: string, about: {seen: string[], state?: string}) => Promise<void>} keep Saves a value as an
+ * operation of the sync client.
+ * @property {() => Write[]} writes Returns the field's concurrent writes, the displayed one first.
+ * @property {() => string} actor Returns the name of this page in clocks.
+ * @property {boolean} [isShared] True if concurrent texts are merged by characters.
  */
 
 export class TypedField {
   #timer = 0;
-  #touched = false; // typed in since it got the focus
-  #composes = false; // an IME composition is running, which forbids changes
+  #touched = false; // whether the user has typed since focusing the field
+  #composes = false; // whether an input method is composing text, when the field must not change
   #base; // last loaded or saved value
-  #shown; // merged value
-  /** @type {string|null} another person's value that arrived during typing */ #theirs = null;
-  #isBeside = false; // whether typed text was saved next to #theirs
-  /** @type {{mine: string, theirs: string}|null} reported by the client */ #conflict = null;
+  #shown; // merged value from the sync client
+  /** Another person's value that arrived during typing. @type {string|null} */ #theirs = null;
+  #isBeside = false; // whether typed text was saved as an alternative to #theirs
+  /** @type {{mine: string, theirs: string}|null} */ #conflict = null;
   /** @type {SharedText|null} */ #shared = null;
-  /** @type {string[]} merged values of others, not yet in an own operation */ #merged = [];
+  /** Merged values of other people, not yet in an own operation. @type {string[]} */ #merged = [];
 
   /**
    * @param {HTMLInputElement|HTMLTextAreaElement} input
-   * @param {string} value merged value
+   * @param {string} value
    * @param {FieldOptions} options
    */
   constructor(input, value, options) {
@@ -50,7 +51,7 @@ export class TypedField {
       this.#composes = false;
       this.show(this.#shown, false);
     });
-    // In the conflict note, the user is about to choose.
+    // Do not save if the focus moves into the conflict note, where the user chooses a value.
     input.addEventListener("blur", (event) => {
       const { relatedTarget } = /** @type {FocusEvent} */ (event);
       if (!this.place.contains(/** @type {Node|null} */ (relatedTarget))) this.#left();
@@ -67,16 +68,15 @@ export class TypedField {
 
   #typed() {
     this.#touched = true;
-    // At each key: one edit for two distant changes would replace all between them.
+    // Record each key press as an edit: one edit for distant changes would replace all text between them.
     this.#shared?.write(this.#typedText);
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.flush(), PAUSE);
     if (this.#theirs !== null && !this.#conflict) this.#draw();
-    // Errors appear after a pause and disappear at once.
+    // Errors appear after a pause, but disappear at once.
     if (!this.options.trouble(this.#typedText)) tellField(this.input, this.error, "");
   }
 
-  /** Save the typed text now. */
   async flush() {
     clearTimeout(this.#timer);
     if (!this.#touched) return;
@@ -88,7 +88,7 @@ export class TypedField {
 
   /**
    * @param {string} value
-   * @param {string[]} [seen] values that it replaces
+   * @param {string[]} [seen]
    */
   async #keep(value, seen = [this.#base, ...this.#merged]) {
     this.#base = value;
@@ -119,7 +119,7 @@ export class TypedField {
     if (this.#shared) {
       const [apart] = this.#merge();
       if (!apart) return this.#clear();
-      // With an own write, the client reports a conflict.
+      // If this page has written the field, the sync client reports the conflict.
       if (!this.#ownWrite) this.#tellTheirs(apart.value);
       return;
     }
@@ -148,7 +148,7 @@ export class TypedField {
     }
     this.#theirs = null;
     this.#isBeside = false;
-    // Show the user's value until a choice is made.
+    // Show the user's own value until a choice is made.
     if (this.#isKept) {
       this.#base = conflict.mine;
       this.#write(conflict.mine);
@@ -157,7 +157,6 @@ export class TypedField {
     this.#draw();
   }
 
-  /** Remove a resolved conflict. */
   settled() {
     if (!this.#conflict && !this.#isBeside) return;
     const isKept = this.#isKept;
@@ -166,7 +165,7 @@ export class TypedField {
     else this.#tellTheirs(this.#shown);
   }
 
-  /** Load the merged value. @param {string} value */
+  /** @param {string} value */
   #take(value) {
     this.#base = value;
     this.#merged = [];
@@ -174,16 +173,16 @@ export class TypedField {
     this.#write(value);
   }
 
-  /** @param {string} value @returns {import("./shared-text.js").Written} with its state, if any */
+  /**
+   * @param {string} value
+   * @returns {import("./shared-text.js").Written}
+   */
   #written(value) {
     const same = this.options.writes().filter((one) => one.value === value);
     return same.find((one) => one.state) ?? { value };
   }
 
-  /**
-   * Merge all writes into the shared text.
-   * @returns {Write[]} writes that cannot be merged
-   */
+  /** Merge all writes into the shared text; return those that cannot be merged. @returns {Write[]} */
   #merge() {
     const own = this.#ownWrite;
     if (this.#isKept) {
@@ -228,7 +227,7 @@ export class TypedField {
     const title = this.#conflict
       ? `Another person changed ${this.options.label} at the same time. Choose which text to keep.`
       : `Another person changed ${this.options.label} while you were typing. Choose which text to keep.`;
-    // Keep the note's buttons, which may be pressed now.
+    // Keep the note's buttons while the values are the same: the user may be pressing one.
     const shown = JSON.stringify([title, theirs]);
     if (this.place.dataset.shown === shown && this.place.firstChild)
       return setText(need("[data-mine]", this.place), mine || "(empty)");
@@ -245,7 +244,7 @@ export class TypedField {
   }
 
   /**
-   * @param {string} value chosen value
+   * @param {string} value
    * @param {string} theirs
    */
   async #choose(value, theirs) {
@@ -268,7 +267,7 @@ export class TypedField {
     this.#draw();
   }
 
-  /** Set the text; keep the selection. @param {string} value */
+  /** Set the field's text, and keep the selection. @param {string} value */
   #write(value) {
     const { input } = this;
     if (input.value === value) return;
@@ -279,7 +278,7 @@ export class TypedField {
     tellField(input, this.error, "");
   }
 
-  /** @param {string} value @param {number} from @param {number} to new selection */
+  /** @param {string} value @param {number} from @param {number} to */
   #replace(value, from, to) {
     this.input.value = value;
     if (document.activeElement === this.input) this.input.setSelectionRange(from, to);
@@ -287,11 +286,12 @@ export class TypedField {
 }
 
 /**
+ * Return a note in which the user chooses between two values.
  * @param {string} title
  * @param {string} mine
  * @param {string} theirs
  * @param {(value: string) => void} choose
- * @param {() => string} [now] returns the current own value
+ * @param {() => string} [now]
  */
 export function choice(title, mine, theirs, choose, now = () => mine) {
   return h(

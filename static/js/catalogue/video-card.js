@@ -1,4 +1,4 @@
-// A video card of the catalogue.
+// The card of a video in the catalogue's list.
 
 import { h, icon } from "../base/dom.js";
 import { duration } from "../base/format.js";
@@ -27,10 +27,7 @@ export class Card {
     this.draw(video);
   }
 
-  /**
-   * Redraw without losing the focus.
-   * @param {CatalogueVideo} video
-   */
+  /** @param {CatalogueVideo} video */
   draw(video) {
     this.video = video;
     const { element } = this;
@@ -42,7 +39,7 @@ export class Card {
     const focused = element.contains(document.activeElement)
       ? /** @type {HTMLElement} */ (document.activeElement).dataset.part
       : null;
-    // Keep an unchanged picture: a new one would flash.
+    // Keep an unchanged picture: a new element would flicker.
     const [before, now] = [old?.querySelector("img"), picture.querySelector("img")];
     if (before && now && bare(before.src) === bare(now.src)) now.replaceWith(before);
     element.replaceChildren(picture, this.#foot());
@@ -125,7 +122,6 @@ export class Card {
   #meta() {
     const { video } = this;
     const came = new Date(video.created_at);
-    // Each part sets its own text direction.
     return h(
       "p",
       { class: "meta" },
@@ -176,7 +172,7 @@ function visible(video) {
   ];
 }
 
-/** @param {string} address @returns {string} path without its signature */
+/** Return the path of a URL, without its signature. @param {string} address @returns {string} */
 function bare(address) {
   return address ? new URL(address, location.href).pathname.split("/").slice(-2).join("/") : "";
 }

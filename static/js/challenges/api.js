@@ -14,7 +14,7 @@ const MERGES = "/api/v1/challenge-videos/merge-sessions";
 const path = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
 
 /**
- * @param {Record<string, string|number>} query limit, offset, mine, status, search, unplayed; empty values are left out
+ * @param {Record<string, string|number>} query Parameters of the list; empty values are left out.
  * @param {AbortSignal} [signal]
  * @returns {Promise<ChallengeList>}
  */
@@ -25,7 +25,7 @@ export function listChallenges(query, signal) {
   return get(`${CHALLENGES}?${new URLSearchParams(given)}`, { signal });
 }
 
-/** Guests use the endpoints of the challenge page: the API requires an account. */
+/** Guests use the endpoints of the challenge page, because the API requires an account. */
 const isGuest = () => document.body.dataset.user === "";
 const page = (/** @type {string} */ id) => `/challenges/${encodeURIComponent(id)}`;
 
@@ -40,8 +40,8 @@ export const showChallenge = (id, change) => call("POST", path(id, `/${change}`)
 
 /**
  * @param {string} id
- * @param {number} index statement chosen as the lie
- * @param {string} key idempotency key, reused for retries
+ * @param {number} index Index of the statement chosen as the lie.
+ * @param {string} key Idempotency key, reused by retries.
  * @returns {Promise<{correct: boolean, lie_statement_index: number}>}
  */
 export function guess(id, index, key) {
@@ -56,8 +56,7 @@ export function guess(id, index, key) {
 export const reportChallenge = (id, reason, key) =>
   call("POST", path(id, "/reports"), { reason }, { headers: { "Idempotency-Key": key } });
 
-/** List the user's own merges, newest first. @param {number} limit @returns {Promise<{merge_sessions: Merge[]}>} */
+/** @param {number} limit @returns {Promise<{merge_sessions: Merge[]}>} */
 export const listMerges = (limit) => get(`${MERGES}?limit=${limit}&offset=0`);
 
-/** Return an idempotency key. */
 export const newKey = idempotencyKey;

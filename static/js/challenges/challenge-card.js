@@ -10,7 +10,7 @@ import { foundWords, makerOf, statusOf } from "./status-text.js";
 export class Card {
   /** @param {Challenge} challenge */
   constructor(challenge) {
-    // EndlessList expects the item of a card as `video`.
+    // EndlessList expects a card's item in `video`.
     this.video = challenge;
     this.element = h("li", { class: "card", data: { video: challenge.id } }, this.#picture(), this.#foot());
   }
@@ -94,7 +94,7 @@ export class Card {
   }
 }
 
-/** Replace a picture that failed to load by an icon. @param {Event} event */
+/** @param {Event} event */
 function withoutPicture(event) {
   /** @type {Element} */ (event.target).replaceWith(h("span", { class: "none" }, icon("challenge")));
 }

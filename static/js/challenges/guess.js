@@ -1,4 +1,4 @@
-// The guess form. Each user guesses once; only the server's answer contains the solution.
+// The guess form. Each user guesses once, and only the server's answer contains the solution.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
@@ -9,7 +9,7 @@ import { Options } from "./options.js";
 /** @typedef {import("./api.js").Challenge} Challenge */
 
 export class Ask {
-  /** @type {Map<number, string>} idempotency key by statement, reused after a lost answer */ #keys = new Map();
+  /** Idempotency keys by statement, reused after a lost answer. @type {Map<number, string>} */ #keys = new Map();
   #isSending = false;
 
   /**
@@ -17,7 +17,7 @@ export class Ask {
    * @param {object} on
    * @param {(index: number) => void} on.play
    * @param {(answer: {statement_index: number, correct: boolean, lie_statement_index: number}) => void} on.answer
-   * @param {() => void} on.other called if the server's challenge has changed
+   * @param {() => void} on.other Called if the challenge has changed on the server.
    */
   constructor(challenge, on) {
     this.challenge = challenge;
@@ -83,7 +83,7 @@ export class Ask {
   /** @param {unknown} error */
   #refused(error) {
     const again = () => /** @type {HTMLFormElement} */ (this.element).requestSubmit();
-    // The challenge changed meanwhile, for example by a guess in another window: reload it.
+    // The challenge has changed, for example by a guess in another window, so reload it.
     if (error instanceof ApiError && [403, 404, 409].includes(error.status) && error.type !== "idempotency_mismatch")
       return this.on.other();
     const note =
@@ -95,7 +95,11 @@ export class Ask {
   }
 }
 
-/** Build the read-only list for moderators of an unpublished challenge. @param {Challenge} challenge @param {{play: (index: number) => void}} on */
+/**
+ * Build the read-only list of statements, for moderators of an unpublished challenge.
+ * @param {Challenge} challenge
+ * @param {{play: (index: number) => void}} on
+ */
 export function lookOnly(challenge, on) {
   const options = new Options(challenge, { onPlay: on.play, about: () => ({ tone: "", notes: [] }) });
   const words =

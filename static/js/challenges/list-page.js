@@ -11,7 +11,7 @@ import { Merges } from "./merges.js";
 /** @typedef {{search: string, show: string}} Query */
 
 const MAX_DRAFTS = 100;
-/** @type {Record<string, Record<string, string|number>>} API query by the value of `show` in the address */
+/** API parameters by the value of `show` in the address. @type {Record<string, Record<string, string|number>>} */
 const SHOWS = { "": { status: "published" }, unplayed: { unplayed: 1 }, mine: { mine: 1, status: "published" } };
 /** @type {Record<string, string>} */
 const NAMES = { "": "Challenges", unplayed: "Challenges that you have not played", mine: "Your challenges" };
@@ -66,7 +66,6 @@ const list = new EndlessList({
 });
 list.find.value = list.query.search;
 
-/** Update counts and labels. */
 function drawn() {
   const { total, cards, query } = list;
   setText(need("[data-total]"), total ? String(total) : "");
@@ -77,7 +76,7 @@ function drawn() {
   need("[data-make]").classList.toggle("primary", !isEmpty);
 }
 
-/** Show the user's unpublished challenges. @param {Query} query @param {AbortSignal} signal */
+/** @param {Query} query @param {AbortSignal} signal */
 async function showDrafts({ search, show }, signal) {
   const of = (/** @type {string} */ status) =>
     listChallenges({ mine: 1, status, search, limit: MAX_DRAFTS, offset: 0 }, signal);

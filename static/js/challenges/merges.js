@@ -1,4 +1,4 @@
-// The list of the user's merges that are not challenges yet.
+// The list of the user's merges that have not become challenges yet.
 
 import { jobs } from "../base/api.js";
 import { h, icon, need, setText } from "../base/dom.js";
@@ -9,11 +9,11 @@ import { listMerges } from "./api.js";
 /** @typedef {import("./api.js").Merge} Merge */
 
 const MOST = 50;
-const ASK = 5000; // ms between two polls while clips are uploading: no job reports uploads
-const SETTLES = 300; // ms during which job messages are collected into one refresh
+const ASK = 5000; // ms between two polls during uploads, about which the server sends no messages
+const SETTLES = 300; // ms for which messages about jobs are collected into one refresh
 const SIGNED_OUT = 4401;
 const COMING = new Set(["initiated", "uploading"]);
-/** @type {Record<string, {icon: string, tone: string, word: string, act: string}>} listed statuses */
+/** Appearance of each listed status. @type {Record<string, {icon: string, tone: string, word: string, act: string}>} */
 const STATES = {
   initiated: { icon: "upload", tone: "", word: "Waiting for clips", act: "Continue" },
   uploading: { icon: "upload", tone: "run", word: "Uploading clips", act: "Continue" },
@@ -29,7 +29,8 @@ export class Merges {
 
   /**
    * @param {HTMLElement} panel
-   * @param {{onState: (state: import("../base/live-channel.js").LiveState) => void, onMade: () => void}} on onMade: a merge has left the list, perhaps as a challenge
+   * @param {{onState: (state: import("../base/live-channel.js").LiveState) => void, onMade: () => void}} on `onMade` is
+   *   called when a merge left the list, perhaps as a new challenge.
    */
   constructor(panel, on) {
     this.panel = panel;
@@ -58,19 +59,19 @@ export class Merges {
       const { merge_sessions } = await listMerges(MOST);
       this.#draw(merge_sessions.filter((merge) => merge.overall_status in STATES && !merge.challenge_id));
     } catch {
-      // The old list stays; the challenge list below reports the error.
+      // Keep the old list; the list of challenges reports the error.
     }
     const coming = [...this.#rows.values()].some(({ merge }) => COMING.has(merge.overall_status));
     if (coming && document.visibilityState === "visible") this.#soon(ASK);
   }
 
-  /** @param {number} wait milliseconds */
+  /** @param {number} wait Delay in milliseconds. */
   #soon(wait) {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.refresh(), wait);
   }
 
-  /** @param {string} job @returns {boolean} whether the job belongs to a listed merge */
+  /** @param {string} job @returns {boolean} */
   #has(job) {
     return [...this.#rows.values()].some(({ merge }) => merge.job_id === job);
   }
@@ -79,7 +80,7 @@ export class Merges {
   #told(job) {
     if (job.kind !== "merge" && !this.#has(job.id)) return;
     const row = [...this.#rows.values()].find(({ merge }) => merge.job_id === job.id);
-    // A running merge needs no refresh: the message contains the progress.
+    // The message contains a running merge's progress, so no refresh is needed.
     if (row?.merge.overall_status === "processing" && job.status === "processing") {
       const bar = /** @type {HTMLProgressElement} */ (need("progress", row.element));
       bar.value = Math.max(bar.value, 50 + job.progress / 2);
@@ -87,7 +88,7 @@ export class Merges {
     } else if (!row || ["queued", "processing"].includes(row.merge.overall_status)) this.#soon(SETTLES);
   }
 
-  /** @param {Merge[]} merges newest first */
+  /** @param {Merge[]} merges Merges, newest first. */
   #draw(merges) {
     const had = [...this.#rows.keys()];
     const focused = /** @type {HTMLElement|null} */ (document.activeElement)
@@ -158,7 +159,7 @@ export class Merges {
   }
 }
 
-/** @param {Merge} merge @returns the values that a row displays */
+/** @param {Merge} merge @returns */
 function shown({ title, overall_status, progress, error_message, uploads }) {
   return [title, overall_status, Math.round(progress), error_message, uploads.length];
 }

@@ -5,12 +5,14 @@ import { wordsOf } from "./status-text.js";
 
 /**
  * @typedef {import("./api.js").Challenge} Challenge
- * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing current statement, and statements watched to the end
+ *
+ * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing Index of the current statement, and the
+ *   statements watched to the end.
  *
  * @typedef {object} OptionsHow
- * @property {(index: number) => void} onPlay called by a statement's play button
- * @property {(index: number) => void} [onChoose] if given, statements are radio buttons
- * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] tone and notes of a statement
+ * @property {(index: number) => void} onPlay
+ * @property {(index: number) => void} [onChoose] Called when a statement is chosen; without it, none can be chosen.
+ * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] Returns tone and notes of a statement.
  */
 
 export class Options {
@@ -84,7 +86,6 @@ export class Options {
     });
   }
 
-  /** Draw the statements' notes again. */
   tell() {
     this.#rows.forEach(({ note }, index) => {
       note.replaceChildren(...(this.#about?.(index).notes ?? []));
@@ -97,19 +98,17 @@ export class Options {
     return at < 0 ? null : at;
   }
 
-  /** Focus the chosen statement, or the first. */
   focus() {
     this.#rows[this.chosen ?? 0].input?.focus();
   }
 
-  /** @param {boolean} off whether choosing is disabled */
+  /** @param {boolean} off True to disable choosing. */
   lock(off) {
     for (const { input } of this.#rows) if (input) input.disabled = off;
   }
 }
 
 /**
- * Build a note: an icon, a word and optional details.
  * @param {string} picture
  * @param {string} word
  * @param {string} more

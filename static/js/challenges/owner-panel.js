@@ -12,7 +12,7 @@ import { noteOf, Options } from "./options.js";
 import { addressOf, foundWords, statusOf, takenWords } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
-/** @typedef {{max_title: number, max_text: number}} Limits lengths in characters */
+/** @typedef {{max_title: number, max_text: number}} Limits Maximum lengths in characters. */
 
 export class Own {
   /**
@@ -196,13 +196,12 @@ export class Own {
 }
 
 /**
- * Show the dialog that edits the title, the texts and the lie.
- * @param {Challenge} challenge a draft
+ * @param {Challenge} challenge A draft.
  * @param {Limits} limits
  * @param {(challenge: Challenge) => void} onChanged
  */
 export function editDialog(challenge, limits, onChanged) {
-  // Players who have guessed know the lie, so only the title can still change.
+  // Players who guessed know the lie, so only the title can still change.
   const isPlayed = challenge.guess_count > 0;
   const problem = h("div", {});
   const save = h("button", { class: "btn primary" }, "Save");
@@ -346,7 +345,7 @@ export function editDialog(challenge, limits, onChanged) {
 }
 
 /**
- * Confirm and delete a challenge. Its guesses are deleted too, and its video a day later.
+ * Delete a challenge after confirmation. The server deletes its guesses at once and its video a day later.
  * @param {Challenge} challenge
  * @param {() => void} onDeleted
  */

@@ -1,4 +1,4 @@
-// The page of one challenge: player, and a panel to guess, see the result, or manage it.
+// The page of one challenge: the player, and a panel to guess, see the result or manage the challenge.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
@@ -22,7 +22,7 @@ const state = need("[data-state]");
 const said = need("[data-said]");
 
 /** @type {Challenge} */ let challenge = pageData("challenge");
-/** @type {Set<number>} statements watched to the end */ const seen = new Set();
+/** Indexes of the statements watched to the end. @type {Set<number>} */ const seen = new Set();
 /** @type {{element: HTMLElement, mark: (playing: import("./options.js").Playing) => void, focus: () => void}} */ let panel;
 let isGone = false;
 
@@ -39,7 +39,7 @@ const player = new SegmentPlayer(need("[data-stage] video"), need("[data-still]"
 });
 const stage = new Stage(need("[data-stage]"), challenge, player);
 
-/** Reload the challenge; show if it no longer exists. @throws {ApiError} */
+/** Reload the challenge; if it no longer exists, show that. @throws {ApiError} */
 async function read() {
   try {
     return await readChallenge(challenge.id);
@@ -51,7 +51,7 @@ async function read() {
 
 // Side panel
 
-/** @param {boolean} [focus] whether to focus the panel */
+/** @param {boolean} [focus] */
 function draw(focus = false) {
   const { title, statements, my_guess, is_own, can_guess, lie_statement_index } = challenge;
   document.title = `${title} · VOD Sync`;
@@ -59,7 +59,7 @@ function draw(focus = false) {
   need("h1").title = title;
   setText(need("[data-kind]"), kindWords(statements.length));
   const isGuessed = my_guess && lie_statement_index !== null;
-  // Update in place: a new panel would replace the Next link during a click.
+  // Update the panel in place: replacing it could remove the Next link during a click.
   if (isGuessed && panel instanceof Reveal) return panel.adopt(challenge);
   const was = panel && side.contains(document.activeElement) ? placeOf(document.activeElement) : null;
   panel = is_own
@@ -80,11 +80,11 @@ function mark() {
   panel.mark({ index: player.index, playing: player.playing, seen });
 }
 
-/** Play another statement from its start; pause or resume the current one. @param {number} index */
+/** Play another statement from its start, or toggle the current one. @param {number} index */
 function play(index) {
   if (index === player.index && (player.playing || (player.time > 0 && !player.isOver))) player.toggle();
   else player.play(index);
-  // On a phone the video may be above the visible area.
+  // On phones the video may be above the visible area.
   need("[data-stage]").scrollIntoView({ block: "nearest" });
 }
 
@@ -93,7 +93,9 @@ function again() {
   need("[data-stage]").scrollIntoView({ block: "nearest" });
 }
 
-/** @param {{statement_index: number, correct: boolean, lie_statement_index: number}} given the server's answer to the guess */
+/**
+ * @param {{statement_index: number, correct: boolean, lie_statement_index: number}} given
+ */
 async function answer({ statement_index, correct, lie_statement_index }) {
   challenge = {
     ...challenge,
@@ -109,14 +111,14 @@ async function answer({ statement_index, correct, lie_statement_index }) {
       : `Not this time. Number ${lie_statement_index + 1} was the lie.`,
   );
   try {
-    // The reload adds the other players' results.
+    // The answer lacks the other players' results, so reload the challenge.
     changed(await read());
   } catch {
-    // The solution is already shown; the results appear on the next visit.
+    // The solution is already shown; the next visit shows the results.
   }
 }
 
-/** Reload after the server refused a guess because the challenge has changed. */
+/** Reload the challenge after the server refused a guess because of a change. */
 async function other() {
   try {
     const fresh = await read();
@@ -144,7 +146,6 @@ function deleted() {
   location.assign("/challenges");
 }
 
-/** Show that the challenge was deleted or withdrawn. */
 function gone() {
   if (isGone) return;
   isGone = true;
@@ -194,7 +195,7 @@ document.addEventListener("visibilitychange", async () => {
     )
       changed(fresh);
   } catch {
-    // Without an answer, the shown results stay.
+    // Keep the results already shown.
   }
 });
 

@@ -7,11 +7,11 @@ import { keepTyped } from "../base/drafts.js";
 import { errorNote, toast } from "../base/notice.js";
 import { newKey, reportChallenge } from "./api.js";
 
-const MOST = 1000; // maximum length of a report, characters
+const MOST = 1000; // maximum number of characters in a report
 
 /**
  * @param {import("./api.js").Challenge} challenge
- * @param {() => void} onReported also called if the user had reported it before
+ * @param {() => void} onReported Called after a report, even if the user had already reported the challenge.
  */
 export function reportDialog(challenge, onReported) {
   const key = newKey();

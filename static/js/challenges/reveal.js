@@ -7,11 +7,11 @@ import { foundWords, takenWords } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 
-const FEW = 2; // number of unplayed challenges to request: the list may still contain the current one
+const FEW = 2; // number of unplayed challenges requested; one of them may be the current challenge
 
 export class Reveal {
   /**
-   * @param {Challenge} challenge a challenge with `my_guess` and `lie_statement_index`
+   * @param {Challenge} challenge A challenge with the user's guess and the solution.
    * @param {{play: (index: number) => void, again: () => void}} on
    */
   constructor(challenge, on) {
@@ -61,7 +61,7 @@ export class Reveal {
     if (!isGuest) this.#lookForNext(challenge);
   }
 
-  /** @param {Challenge} challenge the same challenge with newer results */
+  /** @param {Challenge} challenge The same challenge with newer results. */
   adopt(challenge) {
     this.challenge = challenge;
     this.options.tell();
@@ -99,7 +99,7 @@ export class Reveal {
         need("span", this.next).textContent = "All challenges";
       }
     } catch {
-      // The linked list of unplayed challenges reports the error.
+      // The page of unplayed challenges, which the link opens, reports the error.
     }
   }
 }

@@ -1,22 +1,21 @@
-// A player of one segment of a video at a time, which stops on the segment's last frame.
-//
-// Browsers show pictures about 30 ms before their sound, so a pause at the end of the sound would show the next
-// segment. Near the end, a canvas therefore covers the video and shows only pictures of this segment, until the player
-// has sought the last frame.
+// =
 
 import { Player } from "../videos/player.js";
 
-/** @typedef {{start_time: number, end_time: number, duration: number}} Segment seconds, as in currentTime */
+/**
+ * @typedef {{start_time: number, end_time: number, duration: number}} Segment Part of a video; positions in seconds, as
+ *   in currentTime.
+ */
 
-const EDGE = 0.002; // seconds from a frame's border to a time that surely shows this frame
-const LEAD = 8; // ms before the end of the sound at which the player pauses: a pause takes a moment
-const COVERS = 2; // seconds before a segment's end at which the canvas covers the video: a page may be busy that long
-const UNSURE = 0.12; // seconds before a segment's end in which nothing is drawn if the browser reports no picture times
-const UNSURE_FRAMES = 2.5; // minimum of UNSURE, in frames
-const SETTLES = 250; // ms after which a seek's picture counts as shown: one already on screen triggers no callback
-const PATIENCE = 2000; // maximum ms to wait while the browser reports a picture of another segment
+const EDGE = 0.002; // seconds from a frame border at which a position surely belongs to the frame
+const LEAD = 8; // ms before the end of the sound at which the player pauses, because pausing takes time
+const COVERS = 2; // seconds before a segment's end at which the canvas covers the video, early enough for a busy page
+const UNSURE = 0.12; // without picture times, the canvas is not redrawn for these last seconds of a segment
+const UNSURE_FRAMES = 2.5; // minimum of the seconds in UNSURE, as a number of frames
+const SETTLES = 250; // ms after which a seek counts as shown: a picture already on screen triggers no callback
+const PATIENCE = 2000; // maximum ms to wait for a picture of the right segment
 
-/** Return the fields that Player needs. @param {string} url @param {number} duration */
+/** @param {string} url @param {number} duration */
 const asVideo = (url, duration) =>
   /** @type {any} */ ({
     video_url: url,
@@ -30,31 +29,34 @@ const asVideo = (url, duration) =>
     file_size: 0,
   });
 
-/** Events: "change" (pressed, loaded or over), "time", "end" (a segment was played to its end). */
+/**
+ * Plays segments of a video. Fires "change" (pressed, loaded or over), "time", and "end" (a segment was played to its
+ * end).
+ */
 export class SegmentPlayer extends EventTarget {
-  /** Current segment, from 0. */ index = 0;
+  /** Index of the current segment. */ index = 0;
   /** True once the segment was played to its end. */ isOver = false;
-  /** True while the segment plays, or loads in order to play. */ playing = false;
-  /** Frame duration in seconds; 0 until two frames were seen. */ #frame = 0;
-  /** @type {{time: number, count: number}|null} previous frame */ #last = null;
+  /** True while the segment plays, or loads before playing. */ playing = false;
+  /** Duration of a frame in seconds; 0 until two frames were shown. */ #frame = 0;
+  /** Previous frame. @type {{time: number, count: number}|null} */ #last = null;
   #timer = 0;
-  /** Number of the latest seek; earlier ones are ignored. */ #turn = 0;
+  /** Number of the latest seek, by which older seeks notice that they are obsolete. */ #turn = 0;
   #isSeeking = false;
 
   /**
    * @param {HTMLVideoElement} element
-   * @param {HTMLCanvasElement} still hidden canvas over the video
+   * @param {HTMLCanvasElement} still Hidden canvas over the video.
    * @param {object} source
    * @param {string} source.url
-   * @param {Segment[]} source.segments segments in the order of the video
-   * @param {number} source.duration seconds
-   * @param {() => Promise<string>} source.renew returns a new address when a signed one has expired
+   * @param {Segment[]} source.segments Segments in the order of the video.
+   * @param {number} source.duration Duration of the video in seconds.
+   * @param {() => Promise<string>} source.renew Returns a new video address after a signed address expired.
    */
   constructor(element, still, { url, segments, duration, renew }) {
     super();
     this.element = element;
     this.still = still;
-    /** Canvas for a picture whose time is not checked yet. */
+    /** Canvas for drawing a picture before its time is checked. */
     this.draft = document.createElement("canvas");
     this.segments = segments;
     this.player = new Player(element, asVideo(url, duration), {
@@ -73,7 +75,6 @@ export class SegmentPlayer extends EventTarget {
     this.#watch();
   }
 
-  /** Load the video, paused at the first frame of the first segment. */
   begin() {
     this.player.begin();
     this.#go(0, false);
@@ -83,7 +84,7 @@ export class SegmentPlayer extends EventTarget {
     return this.segments[this.index];
   }
 
-  /** Position in the segment, seconds. */
+  /** Position in the segment, in seconds. */
   get time() {
     const { start_time, duration } = this.segment;
     return this.isOver
@@ -98,7 +99,7 @@ export class SegmentPlayer extends EventTarget {
     if (index >= 0 && index < this.segments.length) this.#go(index, true);
   }
 
-  /** Pause or resume; replay a segment that is over. */
+  /** Pause or resume; a segment played to its end starts again. */
   toggle() {
     if (this.playing) return this.pause();
     if (this.isOver) return this.play();
@@ -113,7 +114,6 @@ export class SegmentPlayer extends EventTarget {
     this.#tell();
   }
 
-  /** Retry loading after an error. */
   again() {
     this.player.again();
   }
@@ -127,7 +127,11 @@ export class SegmentPlayer extends EventTarget {
     if (turn === this.#turn && this.playing) this.#run();
   }
 
-  /** Resolve once the seek's picture is shown or a newer seek has started. @param {number} time seconds @param {number} turn number of this seek */
+  /**
+   * Resolve once the picture of the seek is shown or a newer seek has started.
+   * @param {number} time Position in the video, in seconds.
+   * @param {number} turn Number of this seek.
+   */
   async #seek(time, turn) {
     const { element } = this;
     this.#isSeeking = true;
@@ -145,7 +149,7 @@ export class SegmentPlayer extends EventTarget {
     this.#time();
   }
 
-  /** Wait until a picture of the segment is on screen, shortly after "seeked". */
+  /** Wait until a picture of the segment is on screen, which is shortly after "seeked". */
   async #onScreen() {
     const { element, segment } = this;
     const until = performance.now() + PATIENCE;
@@ -159,11 +163,11 @@ export class SegmentPlayer extends EventTarget {
   }
 
   #run() {
-    // A pause may abort the start, which is no error. If the browser refuses, the button shows Play again.
+    // A pause may abort the start, which is no error. If the browser refuses to play, the button shows Play again.
     this.element.play().catch((error) => error.name === "NotAllowedError" && this.pause());
   }
 
-  /** Handle a start from outside, such as by a media key. */
+  /** Handle a start from outside this page, such as by a media key. */
   #begun() {
     if (this.playing) return;
     if (this.isOver) return this.play();
@@ -171,7 +175,6 @@ export class SegmentPlayer extends EventTarget {
     this.#tell();
   }
 
-  /** Handle a pause from outside. */
   #paused() {
     if (!this.playing || this.#isSeeking || this.element.ended || this.element.error) return;
     this.playing = false;
@@ -180,7 +183,7 @@ export class SegmentPlayer extends EventTarget {
 
   // The end of a segment
 
-  /** Schedule the stop by the clock of the sound. */
+  /** Schedule the pause at the segment's end by the clock of the sound. */
   #arm() {
     clearTimeout(this.#timer);
     const { element, segment } = this;
@@ -190,7 +193,7 @@ export class SegmentPlayer extends EventTarget {
     else this.#timer = window.setTimeout(() => this.#arm(), left - LEAD);
   }
 
-  /** Check each picture, or each animation frame if the browser reports no pictures. */
+  /** Check each presented picture; if the browser does not report pictures, each animation frame. */
   #watch() {
     const { element } = this;
     if (!element.requestVideoFrameCallback) {
@@ -210,10 +213,13 @@ export class SegmentPlayer extends EventTarget {
     element.requestVideoFrameCallback(frame);
   }
 
-  /** @param {number} time the picture's time, seconds @param {number} count number of presented pictures; 0 if unknown */
+  /**
+   * @param {number} time Time of the picture, in seconds.
+   * @param {number} count Number of pictures presented so far; 0 if unknown.
+   */
   #seen(time, count) {
     const { element, segment } = this;
-    // After a reload, the video's first picture arrives before the current one.
+    // After a reload, the browser reports the video's first picture before the current one.
     if (this.#isSeeking || element.seeking || element.paused) return;
     if (count && this.#last?.count === count - 1 && time > this.#last.time)
       this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
@@ -228,11 +234,15 @@ export class SegmentPlayer extends EventTarget {
     this.#time();
   }
 
-  /** Draw the current picture onto the canvas, unless it may be of the next segment. @param {number} time last reported picture time, seconds */
+  /**
+   * Copy the current picture to the canvas, unless it may be of the next segment.
+   * @param {number} time Latest reported time of a picture, in seconds.
+   */
   #cover(time) {
     const { element, still, draft, segment } = this;
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
-    // Read the picture's time after drawing: the next one may have come. Some browsers report the sound's time, which lags behind.
+    // Check the time after copying: the picture may have changed meanwhile. Some browsers report the time of the sound,
+    // which lags behind.
     const drawn = Math.max(time, timeOf(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;
@@ -265,7 +275,10 @@ function heard(target, name) {
   return new Promise((done) => target.addEventListener(name, done, { once: true }));
 }
 
-/** Return the current picture's time, seconds; NaN if unknown or cross-origin. @param {HTMLVideoElement} element */
+/**
+ * Return the time of the current picture, in seconds; NaN if unknown or cross-origin.
+ * @param {HTMLVideoElement} element
+ */
 function timeOf(element) {
   try {
     const picture = new VideoFrame(element);
@@ -277,9 +290,14 @@ function timeOf(element) {
   }
 }
 
-/** @param {HTMLCanvasElement} canvas @param {CanvasImageSource} picture @param {number} width pixels @param {number} height pixels */
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {CanvasImageSource} picture
+ * @param {number} width Width in pixels.
+ * @param {number} height Height in pixels.
+ */
 function drawOnto(canvas, picture, width, height) {
-  // Setting a canvas's size clears it, even if the size is the same.
+  // Setting the size clears a canvas, even if the size is unchanged.
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   canvas.getContext("2d", { alpha: false })?.drawImage(picture, 0, 0);
 }

@@ -4,12 +4,12 @@ import { key, offerKeys } from "../base/keys.js";
 
 /**
  * @param {import("./stage.js").Stage} stage
- * @param {number} count number of statements
+ * @param {number} count Number of statements.
  * @param {() => void} toGuess
  */
 export function bindKeys(stage, count, toGuess) {
   const { player } = stage;
-  /** Key 0 means statement 10. @param {KeyboardEvent} event */
+  /** The digit 0 means statement 10. @param {KeyboardEvent} event */
   const digit = (event) => (event.ctrlKey || !/^\d$/.test(event.key) ? 0 : Number(event.key) || 10);
   offerKeys([
     {

@@ -1,4 +1,4 @@
-// The video of a challenge with overlays and the strip of statements below.
+// The video of a challenge with its overlays, and the strip of statements below.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { clock, duration } from "../base/format.js";
@@ -59,7 +59,7 @@ export class Stage {
     this.mark();
   }
 
-  /** @param {Challenge} challenge the same challenge with changed texts */
+  /** @param {Challenge} challenge The same challenge with changed texts. */
   adopt(challenge) {
     this.challenge = challenge;
     this.mark();
@@ -73,11 +73,10 @@ export class Stage {
   async fullscreen() {
     if (document.fullscreenElement) return document.exitFullscreen();
     if (this.root.requestFullscreen) return this.root.requestFullscreen();
-    // On some phones only the video element can be full screen, where the statement's end is not observed.
+    // Some phones show only the video element in full screen, where the page cannot stop at a statement's end.
     /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
   }
 
-  /** Update controls and labels after a player event. */
   mark() {
     const { root, player, challenge } = this;
     const { index, isOver, playing } = player;

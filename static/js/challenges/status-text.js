@@ -4,7 +4,11 @@
 
 const NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
-/** @param {number} count number of all statements @returns {string} for example `two are true, one is a lie` */
+/**
+ * Describe the statements, as in `two are true, one is a lie`.
+ * @param {number} count Number of all statements.
+ * @returns {string}
+ */
 export function kindWords(count) {
   return `${NUMBERS[count - 1] ?? count - 1} ${count === 2 ? "is" : "are"} true, one is a lie`;
 }
@@ -13,7 +17,11 @@ export function kindWords(count) {
 export const makerOf = ({ owner: { full_name: name, username } }) =>
   name && name !== username ? `${name} (${username})` : username;
 
-/** Return a statement's text, or its number if it has none. @param {Challenge} challenge @param {number} index */
+/**
+ * Return the text of a statement, or its number if it has no text.
+ * @param {Challenge} challenge
+ * @param {number} index
+ */
 export const wordsOf = ({ statements }, index) => statements[index].text || `Statement ${index + 1}`;
 
 /** @type {Record<Challenge["status"], {icon: string, word: string, tone: string, text: string}>} */
@@ -36,7 +44,7 @@ const STATUSES = {
 /** @param {Challenge} challenge */
 export const statusOf = (challenge) => STATUSES[challenge.status];
 
-/** Return how many players found the lie. @param {Challenge} challenge @returns {string} */
+/** @param {Challenge} challenge @returns {string} */
 export function foundWords({ results, guess_count, my_guess }) {
   if (!guess_count || !results) return "Nobody has guessed yet.";
   if (guess_count === 1 && my_guess) return "You are the first player.";
@@ -51,11 +59,15 @@ export function foundWords({ results, guess_count, my_guess }) {
   return `${found} players found it.`;
 }
 
-/** Return how many players chose a statement. @param {Challenge} challenge @param {number} index @returns {string} */
+/**
+ * @param {Challenge} challenge
+ * @param {number} index
+ * @returns {string}
+ */
 export function takenWords({ results, guess_count }, index) {
   if (!results || !guess_count) return "";
   return `${results.by_statement[index]} of ${guess_count} chose it`;
 }
 
-/** @param {Challenge} challenge @returns {string} public address */
+/** Return a challenge's public address. @param {Challenge} challenge @returns {string} */
 export const addressOf = ({ id }) => new URL(`/challenges/${id}`, location.href).href;

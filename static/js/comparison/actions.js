@@ -1,4 +1,4 @@
-// The actions of the comparison page. Each changes the local players first and then informs the server.
+// Actions of the comparison page. Each changes the local players first, then informs the server.
 
 import { debounce } from "../base/dom.js";
 import { explain, toast } from "../base/notice.js";
@@ -12,12 +12,11 @@ const PAUSE_TO_WRITE = "vod-pause-to-write";
 
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
-  /** Placements before the unsent changes, for undo. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
+  /** Placement of each video before its unsent changes; undo restores it. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** Scope of a pause that was caused by writing: all viewers, or this page. @type {""|"shared"|"alone"} */ #paused =
-    "";
+  /** Scope of the pause while the user writes: all viewers, or this page. @type {""|"shared"|"alone"} */ #paused = "";
 
   /**
    * @param {object} parts
@@ -51,12 +50,11 @@ export class Actions extends EventTarget {
     }
   }
 
-  /** Pane that the user touched last, at first the main one. */
   get touched() {
     return this.panes.find((p) => p.id === this.touchedId) ?? this.panes[0];
   }
 
-  /** Offsets changed here that the server has not confirmed. */
+  /** Offsets changed on this page that the server has not confirmed. */
   get unsent() {
     return this.#unsent;
   }
@@ -89,13 +87,13 @@ export class Actions extends EventTarget {
     try {
       localStorage.setItem(PAUSE_TO_WRITE, isOn ? "on" : "off");
     } catch {
-      // Without storage, pausing while writing stays on.
+      // Without local storage, the setting keeps its default: pause while writing.
     }
   }
 
   /**
-   * Pause for all viewers while the user writes, unless the setting is off. Without the right to move the clock, pause
-   * only this page.
+   * Pause for all viewers while the user writes, unless the setting is off. A user without the right to move the clock
+   * pauses only this page.
    */
   pauseToWrite() {
     const { controller, remote } = this;
@@ -109,7 +107,7 @@ export class Actions extends EventTarget {
     remote.played();
   }
 
-  /** Continue after writing, unless another viewer has moved the clock since. */
+  /** Resume playback after writing, unless another viewer has moved the clock since. */
   playAfterWriting() {
     const { controller, remote } = this;
     const field = /** @type {HTMLInputElement|null} */ (document.activeElement);
@@ -142,9 +140,8 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Go to time T. `final` is false while the user is dragging.
-   * @param {number} T
-   * @param {boolean} [final]
+   * @param {number} T Seconds on the shared clock.
+   * @param {boolean} [final] False while the user is dragging.
    */
   async seek(T, final = true) {
     if (this.oneByOne.isOn) return this.oneByOne.seek(this.touched.id, this.touched.track.timeAt(T));
@@ -160,7 +157,7 @@ export class Actions extends EventTarget {
     else this.seek(this.controller.time + seconds);
   }
 
-  /** @param {number} by frames of the video touched last */
+  /** @param {number} by Number of frames of the video touched last. */
   async frame(by) {
     const { id, track } = this.touched;
     if (track.free) return this.moveFree(id, by);
@@ -177,7 +174,7 @@ export class Actions extends EventTarget {
     this.remote.played();
   }
 
-  /** @param {number} direction 1 faster, -1 slower */
+  /** @param {number} direction 1 for faster, -1 for slower. */
   shift(direction) {
     const next = direction > 0 ? SPEEDS.find((s) => s > this.rate) : SPEEDS.findLast((s) => s < this.rate);
     if (next) this.speed(next);
@@ -203,9 +200,9 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Set how much faster a video's clock runs; its current frame stays.
+   * Set a video's clock drift; the displayed frame stays.
    * @param {string} id
-   * @param {number} ppm parts per million
+   * @param {number} ppm Drift in parts per million.
    */
   async setDrift(id, ppm) {
     if (this.remote.isReadOnly) return;
@@ -219,7 +216,6 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Restore a placement from the history.
    * @param {string} id
    * @param {import("../base/timeline.js").Placement} placement
    */
@@ -230,7 +226,7 @@ export class Actions extends EventTarget {
   /**
    * @param {string} id
    * @param {import("../base/timeline.js").Placement} placement
-   * @param {import("../base/timeline.js").Placement} before placement that undo restores
+   * @param {import("../base/timeline.js").Placement} before
    */
   async #put(id, placement, before) {
     const to = async (/** @type {import("../base/timeline.js").Placement} */ wanted) => {
@@ -250,7 +246,6 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Record an undoable change.
    * @param {string} label
    * @param {() => Promise<unknown>} undo
    * @param {() => Promise<unknown>} redo
@@ -260,7 +255,7 @@ export class Actions extends EventTarget {
   }
 
   async #sendOffsets() {
-    if (!this.#before.size) return; // no unsent changes
+    if (!this.#before.size) return;
     const offsets = Object.fromEntries(this.#unsent);
     const before = Object.fromEntries([...this.#before].map(([id, { offset }]) => [id, offset]));
     this.#before.clear();
@@ -277,12 +272,12 @@ export class Actions extends EventTarget {
     );
   }
 
-  /** Send unsent offsets now, which makes them the latest undoable change. */
+  /** Send unsent offsets now. */
   flush() {
     return this.#sendOffsets();
   }
 
-  /** @param {Record<string, number>} offsets seconds, by VOD */
+  /** @param {Record<string, number>} offsets Offset in seconds by video id. */
   async #setOffsets(offsets) {
     for (const [id, offset] of Object.entries(offsets)) {
       this.#place(id, { ...this.#pane(id).track.placement, offset });
@@ -309,7 +304,7 @@ export class Actions extends EventTarget {
     return this.#moveTo(track, step(track.time, frames, track.grid, track.duration));
   }
 
-  /** @param {string} id @param {number} time seconds of that video */
+  /** @param {string} id @param {number} time Position in the video, in seconds. */
   moveFreeTo(id, time) {
     const { track } = this.#pane(id);
     return this.#moveTo(track, step(time, 0, track.grid, track.duration));
@@ -321,7 +316,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Align the frame that an unlinked video shows with the group's current time.
+   * Set an unlinked video's offset so that its current frame falls on the group's current time.
    * @param {string} id
    */
   alignHere(id) {
@@ -366,7 +361,7 @@ export class Actions extends EventTarget {
     this.#changed();
   }
 
-  /** Return to the loop's start at its end; called once per animation frame. */
+  /** Jump to the loop's start if the clock has passed its end. */
   keepLoop() {
     const { from, to } = this.loop;
     if (to === null || this.controller.status !== "playing" || !this.remote.leading) return;
@@ -388,7 +383,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Load a video again from a new address; the old one may have expired.
+   * Load a video from a new address; the old one may have expired.
    * @param {string} id
    */
   async retry(id) {

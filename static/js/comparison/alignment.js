@@ -1,4 +1,4 @@
-// The alignment panel of the set-up and comparison pages: starts a job, shows its progress and results, and applies
+// The alignment panel of the set-up and comparison pages. It starts a job, shows progress and results, and applies
 // confirmed offsets.
 
 import { cancelJob } from "../base/api.js";
@@ -24,22 +24,22 @@ const METHODS = {
     text: "We compare the sound of the whole first video with parts of the others. If they match at only one offset, we propose it and show the evidence. If not, we tell you why.",
   },
 };
-const CHECK = 5000; // ms between two polls while the socket is open: a broker that dies loses messages
+const CHECK = 5000; // ms between two polls of the job; the socket alone may lose messages
 
 /**
  * @typedef {object} AlignOptions
  * @property {ReturnType<typeof import("../base/api.js").sessionApi>} api
  * @property {() => {vods: any[]}} session
  * @property {(vodId: string) => string} letterOf
- * @property {() => {roi: any|null, game: string}} request parameters of the alignment
+ * @property {() => {roi: any|null, game: string}} request Parameters of the alignment job.
  * @property {(session: any, vodIds: string[]) => void} onApplied
- * @property {(vodId: string) => void} onDraw draw the timer box on that video
- * @property {(vodId: string) => void} onHand align that video by eye
- * @property {boolean} [isBoxShown] whether a suggested box is visible
- * @property {string} applyLabel text appended to "Apply to B and C", such as " and open"
- * @property {boolean} [primary] whether Apply is the page's primary button
+ * @property {(vodId: string) => void} onDraw
+ * @property {(vodId: string) => void} onHand Align the given video by eye.
+ * @property {boolean} [isBoxShown]
+ * @property {string} applyLabel Text appended to the label "Apply to B and C", such as " and open".
+ * @property {boolean} [primary] True if Apply is the page's primary button.
  * @property {(state: "idle"|"running"|"done") => void} [onState]
- * @property {(isApplied: boolean) => void} [onResult] whether every offset was found and applied
+ * @property {(isApplied: boolean) => void} [onResult] Called with true if every offset was found and applied.
  */
 
 export class AlignPanel {
@@ -54,7 +54,7 @@ export class AlignPanel {
   /**
    * @param {HTMLElement} holder
    * @param {AlignOptions} options
-   * @param {string|null} latest job id of the session's latest alignment
+   * @param {string|null} latest Id of the latest alignment job.
    */
   constructor(holder, options, latest) {
     this.holder = holder;
@@ -68,7 +68,6 @@ export class AlignPanel {
     if (latest) this.#watch(latest);
   }
 
-  /** Show the start button for a changed box; a running alignment or a result stays. */
   refresh() {
     if (!this.#job) this.#idle();
   }
@@ -132,7 +131,7 @@ export class AlignPanel {
   /** @param {keyof typeof METHODS} method */
   #choose(method) {
     this.#method = method;
-    if (!this.#job) this.#idle(); // an existing result stays visible
+    if (!this.#job) this.#idle();
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (
       this.holder.querySelectorAll(".segmented button")
     )) {
@@ -188,7 +187,7 @@ export class AlignPanel {
 
   /**
    * @param {string} job
-   * @param {any} state a job, or an alignment
+   * @param {any} state
    */
   async #progress(job, state) {
     if (job !== this.#job) return;
@@ -340,9 +339,9 @@ export class AlignPanel {
   }
 
   /**
-   * Return the actions that the user can try for a refused video.
+   * Return the actions offered for a video whose alignment was refused.
    * @param {string} vodId
-   * @param {string} method method that refused it
+   * @param {string} method
    * @returns {import("./proposals.js").WayOut[]}
    */
   #waysOut(vodId, method) {
@@ -409,7 +408,6 @@ export class AlignPanel {
   }
 
   /**
-   * Show the main action in the fixed footer and the others above it.
    * @param {HTMLElement} main
    * @param {...HTMLElement} more
    */
@@ -418,7 +416,6 @@ export class AlignPanel {
     this.foot.replaceChildren(main);
     this.more.replaceChildren(...more);
     this.more.hidden = more.length === 0;
-    // The focused button was removed: the next Tab continues from the panel.
     if (had) this.body.focus();
   }
 
@@ -443,7 +440,7 @@ export class AlignPanel {
 }
 
 /**
- * Return one entry for each refused video, even if the answer has no details.
+ * Return one entry for each video that the alignment refused.
  * @param {any} refused
  * @returns {{vod_id: string, message: string, evidence: any[]}[]}
  */

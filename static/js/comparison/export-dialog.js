@@ -9,7 +9,7 @@ import { errorNote, toast } from "../base/notice.js";
 import { lookOf } from "./events/kinds.js";
 import { bytes } from "../videos/api.js";
 
-/** API layout, label, icon, number of videos (0: all), page layout or mode. */
+/** Layout in the API, label, icon, number of videos (0 for all), and layout or mode of the page. */
 const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
   ["side_by_side", "Side by side", "lrow", 0, "row"],
   ["stack", "Stacked", "layers", 0, ""],
@@ -21,14 +21,14 @@ const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
 ]);
 const HEIGHTS = [360, 480, 720, 1080];
 const KIND = "comparison.export";
-const ROUNDED = 0.001; // precision of displayed times, seconds
-const RECENT = 50; // number of jobs searched for the latest export
+const ROUNDED = 0.001; // seconds to which displayed times are rounded
+const RECENT = 50; // number of latest jobs searched for the last export
 
 /** @typedef {{url: string, size: number, duration: number}} Made */
 
 export class Exporting {
   /** @type {Made|null} */ #last = null;
-  /** Kept outside the dialog, so that progress survives closing it. */ #holder = h("div", { class: "spacer" });
+  /** Stays when the dialog closes, to keep the progress. */ #holder = h("div", { class: "spacer" });
 
   /**
    * @param {object} parts
@@ -38,8 +38,8 @@ export class Exporting {
    * @param {import("./playback/controller.js").SyncController} parts.controller
    * @param {import("./layout.js").View} parts.view
    * @param {() => {from: number|null, to: number|null}} parts.loop
-   * @param {() => string} parts.name the comparison's name
-   * @param {() => [string, number][]} parts.kinds event kinds and number of events of each
+   * @param {() => string} parts.name
+   * @param {() => [string, number][]} parts.kinds Returns each kind of event and its number of events.
    */
   constructor({ api, sessionId, vods, controller, view, loop, name, kinds }) {
     this.api = api;
@@ -53,7 +53,6 @@ export class Exporting {
     this.progress = new JobProgress(this.#holder, "Exporting");
   }
 
-  /** Show the export form, or the progress of a running export. */
   async open() {
     const { controller, view } = this;
     const { from, to } = this.loop();
@@ -189,7 +188,6 @@ export class Exporting {
     }
   }
 
-  /** Build the fields that restrict the export to the moments of one event kind. */
   #reelFields() {
     const kinds = this.kinds();
     if (!kinds.length) return [];
@@ -199,7 +197,7 @@ export class Exporting {
       seconds("before", "s before", "Seconds before each moment"),
       seconds("after", "s after", "Seconds after each moment"),
     );
-    // A hidden invalid field would block submitting the form.
+    // Disable hidden fields: an invalid one would block submitting the form.
     const offer = (/** @type {boolean} */ isReel) => {
       around.hidden = !isReel;
       for (const input of around.querySelectorAll("input")) input.disabled = !isReel;
@@ -227,7 +225,7 @@ export class Exporting {
     toast("The video is ready. Open Export to download it.");
   }
 
-  /** Return the ids of the videos in a layout, the main one first. @param {string} layout */
+  /** Return ids of the videos in a layout, the main one first. @param {string} layout */
   #shown(layout) {
     const { main, over, mode } = this.view.state;
     const count = LAYOUTS.find(([name]) => name === layout)?.[3];
@@ -245,9 +243,7 @@ export class Exporting {
           job.kind === KIND && job.result?.session_id === this.sessionId && Boolean(job.result?.url),
       );
       this.#last = made?.result ?? null;
-    } catch {
-      // The download link is optional; the jobs page has it too.
-    }
+    } catch {}
   }
 
   #link() {

@@ -1,21 +1,21 @@
-// The use of the window: the side panel folds; in full screen, or on a phone in landscape, the bars overlay the videos
-// and hide without input.
+// Folding of the side panel, and full screen. In full screen, or on a phone in landscape, the bars lie over the videos
+// and hide when there is no input.
 
 import { need } from "../base/dom.js";
 import { toast } from "../base/notice.js";
 
-const HIDE_AFTER = 3000; // ms without input
+const HIDE_AFTER = 3000; // ms without input after which the bars hide
 const SIDE = "vod-compare-side";
-// Only touch screens: a window this low on a desktop is a zoomed page, whose user needs all controls.
+// Only for touch screens: a desktop window this low is a zoomed page, whose user needs all controls.
 const SIDEWAYS = "(orientation: landscape) and (max-height: 480px) and (pointer: coarse)";
-const TAP = 10; // maximum px that a finger moves in a tap
+const TAP = 10;
 const BARS = ".top, .transport";
 const MOVES = ["pointermove", "pointerdown", "keydown"];
 
 export class Screen {
   #timer = 0;
 
-  /** @param {() => boolean} isPlaying bars hide only during playback */
+  /** @param {() => boolean} isPlaying Returns whether the videos play; the bars hide only then. */
   constructor(isPlaying) {
     this.isPlaying = isPlaying;
     this.sideways = matchMedia(SIDEWAYS);
@@ -24,14 +24,14 @@ export class Screen {
       button.addEventListener("click", () => this.toggleSide());
     document.addEventListener("fullscreenchange", () => this.#draw());
     this.sideways.addEventListener("change", () => this.#draw());
-    // A tap on the videos toggles the bars. Captured, because other listeners show the bars.
+    // A tap on the videos toggles the bars. The listeners capture, to run before others that show the bars.
     let began = { x: 0, y: 0, wasHidden: false };
     const pressed = (/** @type {PointerEvent} */ { clientX: x, clientY: y }) =>
       (began = { x, y, wasHidden: "idle" in document.body.dataset });
     stage.addEventListener("pointerdown", pressed, true);
     stage.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
       const { pointerType, clientX, clientY } = event;
-      if (/** @type {Element} */ (event.target).closest(".foot")) return; // a button of the pane
+      if (/** @type {Element} */ (event.target).closest(".foot")) return;
       const isTap = pointerType === "touch" && Math.hypot(clientX - began.x, clientY - began.y) < TAP;
       if (!isTap || !this.isImmersive || began.wasHidden) return;
       if (this.isSideShown) return this.toggleSide();
@@ -41,7 +41,7 @@ export class Screen {
     const bar = need(".top");
     new ResizeObserver(() => document.body.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
     for (const name of MOVES) document.addEventListener(name, () => this.#moved());
-    // Only focus in the bars shows them: a tap on a video focuses the video.
+    // Listen to focus only in the bars: elsewhere, focus from a tap on a video would show the bars.
     for (const bar of document.querySelectorAll(BARS)) bar.addEventListener("focusin", () => this.#moved());
     this.#draw();
   }
@@ -61,9 +61,7 @@ export class Screen {
       document.body.dataset.side = isShown ? "" : "away";
       try {
         localStorage.setItem(SIDE, document.body.dataset.side);
-      } catch {
-        // Without storage the panel is shown after a reload.
-      }
+      } catch {}
     }
     this.#press();
   }
@@ -107,14 +105,12 @@ export class Screen {
   }
 
   #hide() {
-    // Bars with keyboard focus stay visible.
     const { activeElement: active } = document;
     if (active?.closest(".side, dialog") || (active?.closest(BARS) && active.matches(":focus-visible"))) return;
     document.body.dataset.idle = "";
   }
 }
 
-/** Remove the focus from the bars: it would keep them visible. */
 function leaveBars() {
   if (document.activeElement?.closest(BARS)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }

@@ -1,23 +1,26 @@
-// Independent mode (`sync_mode`): each video has its own clock, which all viewers share.
+// Independent mode (`sync_mode`): each video has its own clock, shared by all viewers.
 
 import { debounce } from "../base/dom.js";
 import { snap } from "../base/frames.js";
 import { rateOf } from "../base/timeline.js";
 
 const LOOK = 250; // ms between two checks of the videos' positions
-const OFF = 0.3; // seconds; smaller errors stay, because a seek during play takes about as long
-const COOL_DOWN = 1500; // minimum ms between two seeks during play
-const SEEK_PAUSE = 100; // ms without a move before a seek is sent
-const END = 0.05; // seconds before the end that count as ended
-const NEAR = 1e-3; // tolerance while paused, seconds
+const OFF = 0.3; // seconds by which a playing video may differ from its clock; a seek takes about as long
+const COOL_DOWN = 1500; // minimum ms between two corrective seeks of a playing video
+const SEEK_PAUSE = 100; // ms without a further move before a seek is sent
+const END = 0.05; // seconds before its end from which a video counts as ended
+const NEAR = 1e-3; // tolerated error of a paused video, in seconds
 
 /** @typedef {import("./playback/track.js").Track} Track */
-/** @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock since: server time, epoch seconds */
+/**
+ * @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock Clock of one video; `since` is server
+ *   time in epoch seconds.
+ */
 
 export class OneByOne extends EventTarget {
   isOn = false;
   /** @type {Map<string, Clock>} */ #clocks = new Map();
-  /** @type {Map<string, number>} time of the last seek during play, by video */ #soughtAt = new Map();
+  /** Time of each video's last seek during play. @type {Map<string, number>} */ #soughtAt = new Map();
   /** @type {Map<string, () => void>} */ #senders = new Map();
 
   /**
@@ -36,7 +39,7 @@ export class OneByOne extends EventTarget {
     setInterval(() => this.isOn && tracks.forEach((track) => this.#look(track)), LOOK);
   }
 
-  /** Unlink all videos from the shared clock, or link them again. @param {any} session */
+  /** @param {any} session */
   adopt(session) {
     const isOn = session.sync_mode === "independent";
     if (isOn && !this.isOn) this.#clocks.clear();
@@ -48,7 +51,7 @@ export class OneByOne extends EventTarget {
     if (isChanged) this.dispatchEvent(new Event("change"));
   }
 
-  /** Apply the videos' clocks from the server. @param {{session: any, at: number}} message */
+  /** Apply clocks from the server. @param {{session: any, at: number}} message */
   receive({ session, at }) {
     for (const vod of session.vods) {
       this.#clocks.set(vod.vod_id, {
@@ -77,7 +80,7 @@ export class OneByOne extends EventTarget {
     const track = this.#track(id);
     const playing = !this.isPlaying(id);
     const isEnded = track.time >= track.duration - END;
-    // All viewers pause on the same frame, not on the border between two.
+    // Pause in the middle of a frame: at its border, viewers could see different frames.
     const stand = snap(track.time, track.grid, track.duration);
     this.#play(track, { playing, from: playing ? (isEnded ? 0 : track.time) : stand });
   }
@@ -89,9 +92,9 @@ export class OneByOne extends EventTarget {
   }
 
   /**
-   * Move one video. Of several quick calls, only the last is sent.
+   * Move one video. Only the last of several quick moves is sent.
    * @param {string} id
-   * @param {number} time seconds of that video
+   * @param {number} time Position in seconds.
    */
   seek(id, time) {
     const track = this.#track(id);
@@ -129,14 +132,18 @@ export class OneByOne extends EventTarget {
     return this.#clocks.get(track.id) ?? { from: track.time, since: this.remote.serverNow, playing: false, rate: 1 };
   }
 
-  /** Return the current time of the video's clock, seconds. @param {Track} track */
+  /** Return the video's position by its clock, in seconds. @param {Track} track */
   #now(track) {
     const { from, since, playing, rate } = this.#clock(track);
     const passed = playing ? (this.remote.serverNow - since) * rate * rateOf(track.placement) : 0;
     return Math.min(Math.max(from + passed, 0), track.duration);
   }
 
-  /** Bring a video to its clock. @param {Track} track @param {boolean} [wasMoved] whether the user just moved it */
+  /**
+   * Seek a video that differs from its clock.
+   * @param {Track} track
+   * @param {boolean} [wasMoved]
+   */
   #look(track, wasMoved = false) {
     const { video } = track;
     const { playing, rate, from } = this.#clock(track);
@@ -144,7 +151,7 @@ export class OneByOne extends EventTarget {
     if (!playing || now >= track.duration - END) {
       if (!video.paused) video.pause();
       const stand = snap(playing ? now : from, track.grid, track.duration);
-      // Seek to the middle of the frame: a video paused within a frame may show the previous one.
+      // Seek to the middle of the frame: elsewhere in the frame, the browser may show the previous one.
       if (!video.seeking && Math.abs(video.currentTime - stand) > NEAR) track.seek(stand);
       return;
     }
@@ -155,7 +162,7 @@ export class OneByOne extends EventTarget {
       this.#soughtAt.set(track.id, performance.now());
       video.currentTime = now;
     }
-    if (video.paused) video.play().catch(() => {}); // browsers may refuse to play sound before a user gesture
+    if (video.paused) video.play().catch(() => {}); // browsers may refuse sound before the first click or key
   }
 
   /** @param {string} id */

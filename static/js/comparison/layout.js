@@ -1,31 +1,31 @@
-// Layouts (row, focus, single) and blends (wipe, overlay, difference) of the panes, and their common zoom. Only classes
-// and CSS properties change; the video elements stay in place.
+// Layouts (row, focus, single), blends (wipe, overlay, difference) and common zoom of the panes. Only classes and CSS
+// properties change; the video elements stay in place.
 
 import { h, need } from "../base/dom.js";
 
 const LAYOUTS = ["focus", "row", "single"];
 const MODES = ["grid", "wipe", "overlay", "difference"];
 const ZOOMS = ["fit", "100", "200"];
-const FREE = "free"; // zoom by wheel or fingers
-const MOST = 16; // maximum scale, relative to "fit"
+const FREE = "free"; // zoom set by wheel or fingers
+const MOST = 16; // maximum zoom, as a multiple of "fit"
 const WHEEL = 0.002; // zoom exponent per pixel of wheel movement
-const NEAR_EDGE = 24; // px around the wipe's edge in which a press drags it, if zoomed
-const NARROW = 1000; // px; on narrower windows the wheel scrolls the page
+const NEAR_EDGE = 24; // maximum px between a press and the wipe's edge that drags the edge of a zoomed picture
+const NARROW = 1000; // maximum window width in px at which the wheel scrolls the page instead of zooming
 
 /**
  * @typedef {object} ViewState
  * @property {string} layout
  * @property {string} mode
- * @property {string} main id of the main video
- * @property {string} over id of the video over it
- * @property {number} blend 0 to 1: edge of the wipe, or opacity of the upper video
+ * @property {string} main Id of the main video.
+ * @property {string} over Id of the video blended over the main one.
+ * @property {number} blend Edge of the wipe or opacity of the upper video, 0 to 1.
  */
 
 export class View {
   #zoom = "fit";
-  /** Scale relative to "fit", while the zoom is free. */ #free = 1;
+  /** Free zoom, as a multiple of "fit". */ #free = 1;
   #pan = { x: 0, y: 0 };
-  /** Pressed pointers. @type {Map<number, {x: number, y: number}>} */ #fingers = new Map();
+  /** Positions of pressed pointers. @type {Map<number, {x: number, y: number}>} */ #fingers = new Map();
 
   /**
    * @param {HTMLElement} stage
@@ -72,12 +72,15 @@ export class View {
     });
   }
 
-  /** @param {string} mode the current mode returns to the grid */
+  /**
+   * Select a blend, or return to the grid if it is already selected.
+   * @param {string} mode
+   */
   toggleMode(mode) {
     this.set({ mode: this.state.mode === mode ? "grid" : mode });
   }
 
-  /** @param {number} direction 1 larger, -1 smaller, 0 fit */
+  /** @param {number} direction 1 for larger, -1 for smaller, 0 for "fit". */
   zoomBy(direction) {
     const now = Math.max(0, ZOOMS.indexOf(this.#zoom));
     const index = direction === 0 ? 0 : Math.min(Math.max(now + direction, 0), ZOOMS.length - 1);
@@ -87,7 +90,7 @@ export class View {
   /**
    * Zoom freely around a point.
    * @param {number} factor
-   * @param {{x: number, y: number}} at fractions of the pane
+   * @param {{x: number, y: number}} at Fractions of the pane's width and height.
    */
   #zoomAt(factor, at) {
     const before = this.#scale();
@@ -174,7 +177,6 @@ export class View {
   }
 
   /**
-   * Drag the wipe's edge or a zoomed picture with one pointer; zoom with two.
    * @param {HTMLElement} pic
    * @param {PointerEvent} event
    */
@@ -213,7 +215,7 @@ export class View {
   }
 
   /**
-   * Return whether a press drags the wipe's edge: if zoomed, only near the edge.
+   * Return whether a press drags the wipe's edge. In a zoomed picture it must be near the edge.
    * @param {HTMLElement} pic
    * @param {PointerEvent} event
    */
@@ -222,13 +224,13 @@ export class View {
     return this.#zoom === "fit" || Math.abs(placeIn(pic, event).x - this.state.blend) * width < NEAR_EDGE;
   }
 
-  /** @param {number} dx @param {number} dy fractions of the pane */
+  /** Move the zoomed picture by fractions of the pane. @param {number} dx @param {number} dy */
   #move(dx, dy) {
     this.#pan = { x: this.#pan.x + dx, y: this.#pan.y + dy };
     this.#drawZoom();
   }
 
-  /** Return the scale relative to "fit". At 100 %, a pixel of the main video is a CSS pixel. */
+  /** Return the scale as a multiple of "fit". At 100 %, one pixel of the main video is one CSS pixel. */
   #scale() {
     if (this.#zoom === "fit") return 1;
     if (this.#zoom === FREE) return this.#free;
@@ -280,7 +282,7 @@ export class View {
 /**
  * @param {HTMLElement} pic
  * @param {{clientX: number, clientY: number}} point
- * @returns {{x: number, y: number}} fractions of the pane
+ * @returns {{x: number, y: number}}
  */
 function placeIn(pic, { clientX, clientY }) {
   const { left, top, width, height } = pic.getBoundingClientRect();

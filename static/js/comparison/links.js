@@ -1,4 +1,4 @@
-// The links of a comparison, which admit any visitor until they expire or are withdrawn.
+// Links to a comparison, which admit any visitor until they expire or are withdrawn.
 
 import { linksApi } from "../base/api.js";
 import { copyFrom } from "../base/clipboard.js";
@@ -6,7 +6,7 @@ import { h, icon } from "../base/dom.js";
 import { instant, when } from "../base/format.js";
 import { errorNote, explain, toast } from "../base/notice.js";
 
-/** Lifetime of a link: seconds and label. */
+/** Lifetimes offered for a link: seconds and label. */
 const TIMES = [
   [3600, "an hour"],
   [86_400, "a day"],
@@ -17,8 +17,7 @@ const TIMES = [
 /** @typedef {{link_id: string, can_comment: boolean, has_password: boolean, created_at: number, expires_at: number, url?: string}} Link */
 
 /**
- * Build the part of the sharing dialog that creates and withdraws links.
- * @param {string} id comparison's id
+ * @param {string} id
  */
 export function linksPart(id) {
   const api = linksApi(id);
@@ -100,7 +99,7 @@ export function linksPart(id) {
     }
   }
 
-  /** @param {Link} link includes its address, which the server sends only once */
+  /** @param {Link} link */
   function show(link) {
     const address = h("code", { class: "anywhere spacer", "data-link-url": "" }, link.url ?? "");
     const copier = h(

@@ -38,7 +38,7 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
 const several = document.querySelector("[data-several]");
 if (several) offerSeveral(/** @type {HTMLElement} */ (several));
 
-/** Connect the bulk actions. @param {HTMLElement} bar */
+/** @param {HTMLElement} bar */
 function offerSeveral(bar) {
   const all = /** @type {HTMLInputElement} */ (need("[data-choose-all]"));
   const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[data-choose]"));
@@ -56,7 +56,7 @@ function offerSeveral(bar) {
     all.indeterminate = count > 0 && count < boxes.length;
   };
 
-  /** Change one comparison after another, until an error. @param {(id: string) => Promise<unknown>} act */
+  /** @param {(id: string) => Promise<unknown>} act */
   const each = async (act) => {
     for (const id of chosen()) await act(id);
   };
@@ -82,5 +82,5 @@ function offerSeveral(bar) {
       refused: (error) => errorNote("Some comparisons could not be deleted.", error),
     }),
   );
-  show(); // a browser may restore checked boxes on reload
+  show(); // a browser may restore checked boxes after a reload
 }

@@ -1,4 +1,4 @@
-// The entry of the comparison page: builds its parts and connects them.
+// Entry point of the comparison page, which builds and connects its parts.
 
 import { ApiError, eventsApi, sessionApi } from "../base/api.js";
 import { AlignPanel } from "./alignment.js";
@@ -31,15 +31,15 @@ import { View } from "./layout.js";
 const UI_PAUSE = 1000;
 const SIGNED_OUT = 4401;
 
-const SYNC_SHOWN_FROM = 820; // minimum window height that opens the sync settings, px
+const SYNC_SHOWN_FROM = 820; // minimum window height in px at which the sync settings open initially
 let session = pageData("session");
 const api = sessionApi(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
 const letterOf = (/** @type {string} */ id) => letters.get(id) ?? "?";
 let ui = session.ui_state ?? {};
 /**
- * The user and their rights.
- * @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string, username: string, is_visitor: boolean}}
+ * @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string, username: string, is_visitor:
+ *   boolean}}
  */
 let access = pageData("access");
 
@@ -165,7 +165,7 @@ const align = new AlignPanel(
 need("[data-align]").before(readingsHolder);
 
 /**
- * Show a changed session, except for offsets whose local change is not confirmed yet.
+ * Apply a changed session, except offsets with unconfirmed local changes.
  * @param {any} next
  */
 function adopt(next) {
@@ -187,7 +187,6 @@ function adopt(next) {
   events.store.knows(next.events_revision);
 }
 
-/** Show and apply the session's sync settings. */
 function showSyncing() {
   const { resync_interval_ms: interval, drift_tolerance_ms: tolerance } = session.sync_config;
   for (const button of need("[data-sync-mode]").querySelectorAll("button"))
@@ -207,7 +206,6 @@ function showName(name) {
   document.title = `${name} · VOD Sync`;
 }
 
-/** Show the controls that the user may use. */
 function showRights() {
   remote.isReadOnly = session.archived || access.role === "viewer";
   need("[data-archived]").hidden = !session.archived;
@@ -246,7 +244,7 @@ function showLive(state, code) {
   if (state === "closed" && code !== SIGNED_OUT) closePictures();
 }
 
-/** Unload the videos: the user may no longer see the comparison. */
+/** Unload the videos, because the user may no longer see the comparison. */
 function closePictures() {
   controller.pause();
   for (const { video } of tracks) {
@@ -282,7 +280,7 @@ function toggleTimerBox(id) {
   mark();
 }
 
-/** Unlink a video, to find by eye the moment that the others show. @param {string} id */
+/** Unlink a video, so that the user can align it by eye. @param {string} id */
 function moveAlone(id) {
   const pane = panes.find((/** @type {import("./panes.js").Pane} */ one) => one.id === id);
   if (!pane || remote.isReadOnly) return;
@@ -299,7 +297,7 @@ function closeTimerBox() {
   mark();
 }
 
-/** Show the state that only user actions and messages change. */
+/** Redraw buttons and labels, which change only by user actions and messages. */
 function mark() {
   transport.mark();
   for (const pane of panes) {
@@ -337,7 +335,7 @@ manage.addEventListener("click", () =>
         session.name = name;
         showName(name);
       },
-      onArchived: () => {}, // the live message updates the page
+      onArchived: () => {}, // the server's message updates the page
       onDeleted: () => location.assign("/compare"),
     },
   ),

@@ -1,4 +1,4 @@
-// A pane of the comparison: the state of its video, and its buttons.
+// A pane of the comparison: its video's state and buttons.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import * as format from "../base/format.js";
@@ -8,13 +8,13 @@ import * as format from "../base/format.js";
 
 export class Pane {
   #noteKey = "";
-  /** True if each video has its own clock. */ isOneByOne = false;
-  /** Text about the copy of an unplayable video, or empty. */ remedy = "";
-  /** True while the offset field holds uncommitted or invalid text. */
+  isOneByOne = false;
+  /** Notice about the copy of a video that the browser cannot play; empty without one. */ remedy = "";
+  /** True while the offset field contains text that is invalid or not yet applied. */
   #isTyping = false;
 
   /**
-   * @param {HTMLElement} element rendered by the server
+   * @param {HTMLElement} element
    * @param {Track} track
    * @param {any} vod
    */
@@ -89,7 +89,6 @@ export class Pane {
     else if (document.activeElement !== this.offset) this.showOffset();
   }
 
-  /** Show the offset, unless the user is typing in the field. */
   refreshOffset() {
     if (!this.#isTyping) this.showOffset();
   }
@@ -101,7 +100,7 @@ export class Pane {
   }
 
   /**
-   * Show position, frame number and sync error, once per animation frame.
+   * Called once per animation frame.
    * @param {{T: number, playing: boolean, leader: Track|null, waiting: boolean}} now
    */
   update({ T, playing, leader, waiting }) {

@@ -1,4 +1,4 @@
-// The connected viewers, and the button that follows or leaves their clock.
+// The list of connected viewers, and the button that follows or leaves the shared clock.
 
 import { h, need, setText } from "../base/dom.js";
 
@@ -32,12 +32,13 @@ export class People {
 
   draw() {
     const { remote } = this;
-    // Without other viewers there is nothing to follow. A viewer who can only watch must leave the group to pause.
+    // Hide the list without other viewers, unless the user only watches: such a user must leave the shared clock to
+    // pause.
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>
       `${sentence(person)}${moved(person) ? ", moved the clock last" : ""}`;
-    // The viewer who moved the clock last is always shown.
+    // Show the viewer who moved the clock last first, so that a long list does not hide that viewer.
     const all = [...this.#people.filter(moved), ...this.#people.filter((person) => !moved(person))];
     const rest = all.slice(SHOWN);
     this.list.replaceChildren(

@@ -1,4 +1,4 @@
-// The printable list of a comparison's events with their frames, which the players supply one event at a time.
+// The printable list of events with their frames, captured from the players one event at a time.
 
 import { eventsApi } from "../base/api.js";
 import { h, need, pageData, setText } from "../base/dom.js";
@@ -12,9 +12,9 @@ import { marked } from "./events/mentions.js";
 import { picture } from "./events/strokes.js";
 import { Track } from "./playback/track.js";
 
-const WIDEST = 960; // maximum width of a printed frame, px
+const WIDEST = 960;
 const QUALITY = 0.9;
-const MOST = 300; // maximum number of events
+const MOST = 300;
 const LETTERS = "ABC";
 
 const session = pageData("session");
@@ -46,12 +46,12 @@ let turn = 0;
 const isWritten = (event) => Boolean(event.body || event.drawing || event.replies.length);
 
 /**
- * Return the frame shown at a time as an image; null if there is none or it cannot be read.
+ * Return the frame at a session time as an image; null if there is none or it cannot be read.
  * @param {Track} track
- * @param {number} at session time, seconds
+ * @param {number} at Session time in seconds.
  */
 async function frameAt(track, at) {
-  track.mediaTime = null; // discard the time of the previous frame
+  track.mediaTime = null;
   const { video } = track;
   if (!(await track.seek(track.placeAt(at))) || video.seeking || video.readyState < 2 || !video.videoWidth) return null;
   const width = Math.min(video.videoWidth, WIDEST);
@@ -60,7 +60,7 @@ async function frameAt(track, at) {
   canvas.height = Math.round((width * video.videoHeight) / video.videoWidth);
   canvas.getContext("2d")?.drawImage(video, 0, 0, canvas.width, canvas.height);
   const words = `${position(track.mediaTime ?? track.time)}, frame ${track.frame}`;
-  // JPEG saves memory: a few hundred uncompressed canvases exceed a phone's.
+  // A few hundred uncompressed canvases would exceed a phone's memory; JPEG takes less.
   const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
   if (!blob) return null;
   const image = /** @type {HTMLImageElement} */ (h("img", { alt: words, src: URL.createObjectURL(blob) }));
@@ -73,7 +73,7 @@ async function take(track, event) {
   const at = event.global_time;
   const isOwn = event.sources.some((/** @type {any} */ source) => source.vod_id === track.id);
   if (!isOwn && (at < track.begin || at >= track.end)) return null;
-  const found = await frameAt(track, at).catch(() => null); // null when memory runs out
+  const found = await frameAt(track, at).catch(() => null); // memory may run out
   const letter = LETTERS[tracks.indexOf(track)];
   const strokes = event.drawing?.strokes ?? [];
   const isDrawnOn = event.vod_id === track.id || (event.vod_id === null && track === tracks[0]);
@@ -92,7 +92,7 @@ async function take(track, event) {
   );
 }
 
-/** Wait until the page is visible: browsers report no video frames to hidden pages. */
+/** Wait until the page is visible, because hidden pages get no video frames. */
 async function seen() {
   while (document.hidden)
     await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
@@ -149,7 +149,7 @@ async function draw() {
     holders[index].replaceChildren(...figures.filter((figure) => figure !== null));
   }
   const rest = all.length - shown.length;
-  state.classList.toggle("controls", rest === 0); // an incomplete list says so on paper too
+  state.classList.toggle("controls", rest === 0);
   setText(state, rest ? `The first ${MOST} of ${all.length} events` : counted(shown.length, "event"));
   button.disabled = shown.length === 0;
 }

@@ -1,10 +1,13 @@
-// Views of an alignment's proposals and refusals: offset, confidence and evidence.
+// Views of an alignment's proposals and refusals, with offset, confidence and evidence.
 
 import { h, icon } from "../base/dom.js";
 import { clock, confidence, offset, ppm } from "../base/format.js";
 import { crop } from "./timer-readings.js";
 
-/** @typedef {{icon: string, label: string, run: () => void}} WayOut action to try after a refusal */
+/**
+ * @typedef {{icon: string, label: string, run: () => void}} WayOut Action offered to the user after a video's alignment
+ *   was refused.
+ */
 /** @typedef {{vod_id: string, time: number, text: string|null, url: string, kind?: "frame"|"outline"|"sample"}} Evidence */
 
 /**
@@ -12,7 +15,7 @@ import { crop } from "./timer-readings.js";
  * @param {(vodId: string) => string} letterOf
  * @param {object} state
  * @param {boolean} state.isApplied
- * @param {((on: boolean) => void)|null} state.onChoose null if there is only one proposal
+ * @param {((on: boolean) => void)|null} state.onChoose Select this proposal; null if there is only one.
  */
 export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
   const letter = letterOf(proposal.vod_id);
@@ -82,7 +85,6 @@ function evidenceOf(evidence, letter, letterOf) {
 }
 
 /**
- * List the offsets found by timer and by sound.
  * @param {{method: string, offset: number|null, confidence: number|null}[]} findings
  */
 function findingsOf(findings) {
@@ -150,8 +152,8 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
 }
 
 /**
- * Show up to three pairs of frames of the same moment.
- * @param {Evidence[]} evidence alternately of the reference and this video
+ * Show up to three pairs of frames that show the same moment.
+ * @param {Evidence[]} evidence
  * @param {(vodId: string) => string} letterOf
  */
 function evidencePairs(evidence, letterOf) {
@@ -173,7 +175,7 @@ function evidencePairs(evidence, letterOf) {
 }
 
 /**
- * Show both sounds as images and as audio samples, the reference in the left channel.
+ * Show both sounds as images and as one audio sample with the reference in the left channel.
  * @param {Evidence[]} evidence
  * @param {string} letter
  */

@@ -1,15 +1,15 @@
-// Copies of the videos, made on request: quick copies with many keyframes for scrubbing, and silent copies for muted
-// panes, which do not follow a sound card's clock.
+// Copies of videos, made on request. Quick copies have many keyframes for scrubbing. Silent copies serve muted panes:
+// videos with sound follow the sound card's clock.
 
 import { ApiError, call } from "../base/api.js";
 import { h, need, setText } from "../base/dom.js";
 import { percent } from "../base/format.js";
 import { explain } from "../base/notice.js";
 
-const LOOK = 2_000; // ms between two polls of a job
+const LOOK = 2_000; // ms between two polls of a copy's job
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 const COOKIE = "copies";
-const DECLINED = "vod-copies-declined"; // session storage key of a declined offer
+const DECLINED = "vod-copies-declined"; // session storage key; set once the user declined the offer
 const YEAR = 31_536_000;
 const MAKING = "A copy that this browser can show is being made.";
 
@@ -17,15 +17,15 @@ const MAKING = "A copy that this browser can show is being made.";
  * @typedef {object} Copy
  * @property {string} vod_id
  * @property {string} video_id
- * @property {boolean} mine whether the viewer may have copies made
+ * @property {boolean} mine True if the viewer may request copies.
  * @property {string} stream_url
  * @property {string|null} proxy_url
  * @property {string|null} silent_url
  */
 
 export class Copies {
-  /** @type {Map<string, {id: string, kind: string}>} by VOD */ #jobs = new Map();
-  /** @type {Set<string>} VODs that this browser cannot play */ #unplayable = new Set();
+  /** Running job of each video's copy. @type {Map<string, {id: string, kind: string}>} */ #jobs = new Map();
+  /** Ids of videos that this browser cannot play. @type {Set<string>} */ #unplayable = new Set();
   /** @type {string|null} */ #trouble = null;
   #progress = 0;
   #isAsking = false;
@@ -33,10 +33,10 @@ export class Copies {
 
   /**
    * @param {HTMLElement} holder
-   * @param {HTMLElement} offer banner shown when seeks are slow
+   * @param {HTMLElement} offer
    * @param {Copy[]} copies
    * @param {import("./playback/controller.js").SyncController} controller
-   * @param {(vod: string, remedy: string) => void} tell show the remedy for an unplayable VOD
+   * @param {(vod: string, remedy: string) => void} tell Show a notice about a video that cannot be played.
    */
   constructor(holder, offer, copies, controller, tell) {
     this.tell = tell;
@@ -58,12 +58,11 @@ export class Copies {
     });
   }
 
-  /** Videos without a quick copy, if the viewer may request it. */
+  /** Videos without a quick copy that the viewer may request. */
   get #able() {
     return this.copies.filter((copy) => !copy.proxy_url && copy.mine);
   }
 
-  /** Offer quick copies if recent seeks were slow and copies exist or may be requested. */
   #offer() {
     const isPlayedInFull = !this.quick && this.copies.some((copy) => copy.proxy_url);
     if (this.#jobs.size || !this.controller.seeks.areSlow || sessionStorage.getItem(DECLINED)) return;
@@ -79,19 +78,18 @@ export class Copies {
     this.controller.seeks.forget();
   }
 
-  /** Return the address that the server put into the page. @param {Copy} copy */
+  /** @param {Copy} copy */
   #atFirst(copy) {
     return this.quick && copy.proxy_url ? copy.proxy_url : copy.stream_url;
   }
 
-  /** Return the address of the copy that suits a pane now. @param {Copy} copy */
+  /** Return the address of the copy that suits a video's pane now. @param {Copy} copy */
   #wanted(copy) {
     if (copy.proxy_url && (this.quick || this.#unplayable.has(copy.vod_id))) return copy.proxy_url;
     const heard = this.controller.audibleId === copy.vod_id;
     return !heard && copy.silent_url ? copy.silent_url : copy.stream_url;
   }
 
-  /** Reload panes for which another copy is suitable now. */
   apply() {
     let changed = false;
     for (const copy of this.copies) {
@@ -129,23 +127,22 @@ export class Copies {
     } finally {
       this.#isAsking = false;
       this.#show();
-      // Copies requested before the error are still made.
       this.#watch();
     }
   }
 
   /**
-   * Request and play a copy of a video that this browser cannot play.
+   * Play a copy of a video that this browser cannot play; request the copy if needed.
    * @param {string} vod
    */
   async recover(vod) {
     const copy = this.copies.find((c) => c.vod_id === vod);
     if (!copy || this.#jobs.has(vod)) return;
     try {
-      // 409: the server is still making the normalised copy.
+      // Status 409 means that the server is still preparing the video.
       const found = await fetch(copy.stream_url, { method: "HEAD" }).catch(() => null);
       const isPending = found?.status === 409;
-      if (!found?.ok && !isPending) return; // the video is deleted or the server unreachable: a copy does not help
+      if (!found?.ok && !isPending) return; // the video is deleted or the server unreachable, so no copy helps
       if (!isPending) this.#unplayable.add(vod);
       if (!isPending && copy.proxy_url) return void this.apply();
       if (!copy.mine) {
@@ -222,7 +219,7 @@ export class Copies {
     if (this.#unplayable.has(vod)) return this.#take(copy, kind, answer.rendition?.url ?? null);
     const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
     copy.proxy_url = answer.rendition?.url ?? null;
-    // Do not switch while the user may be watching, unless copies are already playing.
+    // Do not switch to the new copy while the user watches, unless quick copies are already playing.
     if (!isPlayed) this.quick = false;
   }
 
@@ -273,7 +270,7 @@ export class Copies {
   }
 }
 
-/** @param {string} id @returns {Promise<any>} a missing job counts as failed */
+/** Return the state of a job; a missing job counts as failed. @param {string} id @returns {Promise<any>} */
 async function jobOf(id) {
   try {
     return await call("GET", `/api/v1/jobs/${id}`);

@@ -1,11 +1,10 @@
-// Download of each video's current frame as PNG.
-
 import { position } from "../base/format.js";
 
 /**
+ * Save each video's current frame, and return the number of saved pictures.
  * @param {{letter: string, track: import("./playback/track.js").Track}[]} panes
- * @param {string} name comparison's name
- * @returns {Promise<number>} number of saved pictures
+ * @param {string} name
+ * @returns {Promise<number>}
  */
 export async function saveFrames(panes, name) {
   const ready = panes.filter(({ track }) => track.video.videoWidth && !track.failed);

@@ -6,7 +6,7 @@ import { toggleMenu } from "../base/menu.js";
 import { explain, toast } from "../base/notice.js";
 
 /**
- * @param {HTMLElement} button has aria-haspopup="menu"
+ * @param {HTMLElement} button
  * @param {{id: string, name: string, archived: boolean, role: string}} comparison
  * @param {{onRenamed: (name: string) => void, onArchived: () => void, onDeleted: () => void}} on
  */

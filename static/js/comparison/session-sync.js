@@ -1,5 +1,5 @@
-// Synchronisation of the clock with other viewers. Only the newest local change is sent; its echo is recognised by the
-// revision in the server's answer.
+// Synchronisation of the clock with other viewers. Only the newest local change is sent. The revision in the server's
+// answer identifies the broadcast of this change.
 
 import { LiveChannel, ServerClock } from "../base/live-channel.js";
 
@@ -8,26 +8,26 @@ import { LiveChannel, ServerClock } from "../base/live-channel.js";
 
 const SCRUB_PAUSE = 100; // ms between two requests while scrubbing
 const NEAR_END = 0.05;
-const OTHERS_SEEK = 0.25; // seconds; a larger jump by another viewer is a seek, not drift
-const RETELL_SECONDS = 0.5; // distance from the server's clock at which the position is sent again
+const OTHERS_SEEK = 0.25; // seconds; a larger jump of the clock is a seek by another viewer, not drift
+const RETELL_SECONDS = 0.5; // seconds between the local and the server's clock at which the position is sent again
 const TELL_PAUSE = 3000;
 
 export class Remote {
-  /** True if the latest clock change was made in this tab. */
+  /** True if this tab made the latest change of the clock. */
   leading = false;
-  /** True if the comparison is archived or the user may only watch: clock changes are not sent. */
+  /** True if changes of the clock are not sent: the comparison is archived or the user may only watch. */
   isReadOnly = false;
-  /** False if the user left the group: clock changes are neither applied nor sent. */
+  /** False if the user left the shared clock: changes of it are neither applied nor sent. */
   following = true;
-  /** User name of the latest viewer to move the clock; empty if unknown. */ mover = "";
-  /** The first message after connecting is the current state, not a move by another viewer. */ #isFirst = true;
-  /** Latest session or clock message. @type {any} */ #latest = null;
+  /** Name of the viewer who moved the clock last; empty if unknown. */ mover = "";
+  /** True until the first message, which has the current state and is no move by a viewer. */ #isFirst = true;
+  /** Latest message about the session or its clock. @type {any} */ #latest = null;
   #clock = new ServerClock();
   /** @type {Intent|null} */ #intent = null;
   #sending = false;
   #inFlight = 0;
-  #mine = -1; // revision of the latest change made here
-  #moved = -1; // revision of the latest clock change made here
+  #mine = -1; // revision of the latest change made in this tab
+  #moved = -1; // revision of the latest change of the clock made in this tab
   #toldAt = 0;
   /** @type {any} */ #deferred = null;
 
@@ -36,13 +36,13 @@ export class Remote {
    * @param {string} options.sessionId
    * @param {ReturnType<typeof import("../base/api.js").sessionApi>} options.api
    * @param {SyncController} options.controller
-   * @param {(session: any) => void} options.onSession called for changes here and elsewhere
-   * @param {(message: any) => void} options.onOneByOne each video's clock in independent mode
+   * @param {(session: any) => void} options.onSession Called after changes in this or another tab.
+   * @param {(message: any) => void} options.onOneByOne Called with each video's clock in independent mode.
    * @param {(message: any) => void} options.onEvents
-   * @param {(message: any) => void} options.onAccess the user's rights changed
-   * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople connected viewers
-   * @param {() => void} options.onMover a different viewer moved the clock
-   * @param {(error: unknown) => void} options.onTrouble a change could not be sent
+   * @param {(message: any) => void} options.onAccess
+   * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople
+   * @param {() => void} options.onMover Called when a different viewer moved the clock.
+   * @param {(error: unknown) => void} options.onTrouble Called when a change could not be sent.
    * @param {(state: import("../base/live-channel.js").LiveState, code?: number) => void} options.onState
    */
   constructor({
@@ -69,7 +69,7 @@ export class Remote {
     this.onTrouble = onTrouble;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
-      // Revisions are compared by subject: events must not make an older session message look outdated.
+      // Events have their own revisions: otherwise they would make a session message look outdated.
       subject: (message) => (message.type === "events" ? "events" : "session"),
       snapshot: () => api.read(),
       onSnapshot: ({ session }) =>
@@ -78,24 +78,23 @@ export class Remote {
         if (state === "live") {
           this.#isFirst = true;
           if (!this.following) this.live.send({ type: "following", following: false });
-          onPeople([]); // the server sends the connected viewers again
+          onPeople([]);
         }
         onState(state, code);
       },
     });
   }
 
-  /** True if clock changes made here are not sent. */
+  /** True if changes of the clock on this page are not sent. */
   get isApart() {
     return this.isReadOnly || !this.following;
   }
 
-  /** The server's clock, epoch seconds. */
   get serverNow() {
     return this.#clock.now();
   }
 
-  /** Join the group's clock at its current time, or leave it. @param {boolean} following */
+  /** Join the shared clock at its current time, or leave it. @param {boolean} following */
   follow(following) {
     this.following = following;
     this.live.send({ type: "following", following });
@@ -104,8 +103,8 @@ export class Remote {
   }
 
   /**
-   * Send a move of the position. Scrubs are throttled; the last one is always sent.
-   * @param {number} at global time, seconds
+   * Send a seek. Scrubbing is throttled; its last position is always sent.
+   * @param {number} at Global time in seconds.
    */
   sought(at) {
     if (this.isApart) return;
@@ -114,7 +113,6 @@ export class Remote {
     this.#pump();
   }
 
-  /** Send the play state, speed and position. */
   played() {
     if (this.isApart) return;
     this.#lead();
@@ -125,10 +123,10 @@ export class Remote {
   }
 
   /**
-   * Send any other change of the session.
+   * Send a change and return whether the server accepted it.
    * @param {() => Promise<{session: any}>} change
-   * @param {boolean} [isMove] whether it moves the clock
-   * @returns {Promise<boolean>} whether it was accepted
+   * @param {boolean} [isMove]
+   * @returns {Promise<boolean>}
    */
   async send(change, isMove = false) {
     this.#inFlight += 1;
@@ -152,7 +150,7 @@ export class Remote {
     this.controller.follow(null);
   }
 
-  /** Record the viewer who moved the clock, if this message moved it. @param {any} message */
+  /** Record the viewer who moved the clock, if the message reports a move. @param {any} message */
   #noteMover(message) {
     if (message.type !== "session") return;
     const isFirst = this.#isFirst || !this.#latest;
@@ -211,7 +209,7 @@ export class Remote {
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
       const before = this.#deferred;
-      // At an equal revision, a session message contains everything that a clock message does.
+      // At the same revision, a session message contains all that a clock message does.
       if (
         !before ||
         message.revision > before.revision ||
@@ -227,7 +225,7 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // If the latest local change did not move the clock, another viewer may have moved it just before.
+    // If the latest change of this tab did not move the clock, the message may contain another viewer's move.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {
@@ -246,7 +244,6 @@ export class Remote {
   }
 
   /**
-   * Return whether a message's clock matches the local one.
    * @param {any} message
    */
   #agrees(message) {
@@ -282,7 +279,7 @@ export class Remote {
   }
 
   /**
-   * Send the position again if buffering moved it away from the server's clock.
+   * If buffering moved the position away from the server's clock, send it again.
    * @param {any} message
    */
   #checkLead(message) {

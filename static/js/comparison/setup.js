@@ -1,4 +1,4 @@
-// The set-up page of a comparison: timer box, its readings, and the alignment.
+// The set-up page of a comparison: timer box, readings of the box, and alignment.
 
 import { AlignPanel } from "./alignment.js";
 import { sessionApi } from "../base/api.js";
@@ -78,7 +78,7 @@ const align = new AlignPanel(
     session: () => session,
     request: () => ({ roi: drawn ? roi() : null, game: game.value }),
     onApplied: async (changed) => {
-      // The comparison opens at the time at which all videos have started.
+      // Open the comparison at the first moment that all videos show.
       const begun = Math.max(...changed.vods.map((/** @type {any} */ vod) => globalTime(0, placementOf(vod))));
       if (changed.global_time === 0 && begun > 0) await api.seek(begun).catch(() => {});
       location.assign(page);
@@ -132,7 +132,7 @@ function show(id) {
   if (drawn) changed();
 }
 
-/** @param {number} time seconds of the shown video */
+/** @param {number} time */
 function goTo(time) {
   const entry = current();
   entry.time = snap(time, entry.fps, entry.vod.duration);

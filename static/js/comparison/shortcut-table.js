@@ -1,4 +1,4 @@
-// Keyboard shortcuts of the comparison page, in the order of the help.
+// Keyboard shortcuts of the comparison page, in the order of the help dialog.
 
 import { key, keyWithModifiers, withControl } from "../base/keys.js";
 

@@ -8,10 +8,9 @@ const SHOWN = 100;
 const SOURCES = { manual: "manual", timer_ocr: "from the timer", audio: "from the sound" };
 
 /**
- * Connect tabs, with arrow keys; one panel is shown at a time.
- * @param {HTMLElement} list role=tablist
+ * @param {HTMLElement} list
  * @param {(id: string) => void} onShow
- * @returns {(id: string) => void} shows a tab
+ * @returns {(id: string) => void}
  */
 export function tabs(list, onShow) {
   const all = /** @type {HTMLButtonElement[]} */ ([...list.querySelectorAll("[role=tab]")]);
@@ -40,7 +39,6 @@ export function tabs(list, onShow) {
 }
 
 /**
- * Show the current offsets and clock drifts.
  * @param {HTMLElement} holder
  * @param {any[]} vods
  * @param {(id: string) => string} letterOf
@@ -129,7 +127,7 @@ export class History {
     this.act = act;
   }
 
-  /** @param {number} revision session revision; loads only if it changed */
+  /** @param {number} revision */
   async show(revision) {
     if (revision === this.#revision) return;
     this.#revision = revision;
@@ -162,7 +160,7 @@ export class History {
       );
       return;
     }
-    /** @type {Map<string, any>} latest change of each VOD */ const last = new Map();
+    /** @type {Map<string, any>} */ const last = new Map();
     for (const row of history) if (!last.has(row.vod_id)) last.set(row.vod_id, row);
     this.holder.replaceChildren(
       h("ol", { class: "hist" }, ...history.map((row) => this.#row(row, last.get(row.vod_id) === row))),
@@ -172,7 +170,7 @@ export class History {
     );
   }
 
-  /** @param {any} row @param {boolean} isNow whether it is the current placement */
+  /** @param {any} row @param {boolean} isNow */
   #row(row, isNow) {
     const letter = this.letterOf(row.vod_id);
     const at = instant(row.timestamp);
@@ -214,7 +212,7 @@ export class History {
   }
 }
 
-/** @param {any} row @returns {string} change of the clock's speed, or empty */
+/** Return the text about a change of drift; empty without one. @param {any} row @returns {string} */
 function driftChange({ old_drift_ppm: before, new_drift_ppm: after }) {
   return after === null || before === after ? "" : `, clock ${ppm(before ?? 0)} to ${ppm(after)}`;
 }

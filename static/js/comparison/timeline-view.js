@@ -1,14 +1,13 @@
-// The timeline: lanes, ruler, loop and playhead, scrubbed by pointer and keys. If zoomed in, it scrolls when the
-// playhead leaves the shown part.
+// The timeline: lanes, ruler, loop and playhead. If zoomed in, it scrolls to keep the playhead visible.
 
 import { h, need } from "../base/dom.js";
 import { duration, position } from "../base/format.js";
 import { extent, ticks } from "../base/timeline.js";
 
-const SHORTEST = 2; // shortest shown part, seconds
+const SHORTEST = 2; // minimum seconds shown at maximum zoom
 const PIXELS_PER_MARK = 110;
 
-/** Fires `layout` when the shown part of the clock or the lanes change. */
+/** Fires `layout` when the visible range or the lanes change. */
 export class TimelineView extends EventTarget {
   #zoom = 1;
   #start = 0;
@@ -46,12 +45,12 @@ export class TimelineView extends EventTarget {
     return Math.max(SHORTEST, this.#length / this.#zoom);
   }
 
-  /** Shown part: start and length in seconds, width in pixels. */
+  /** Visible range: start and length in seconds, width in pixels. */
   get stretch() {
     return { start: this.#start, span: this.#span, width: this.lanes.clientWidth };
   }
 
-  /** Lanes from top to bottom, in pixels; `vodId` is null for the lane of shared events. */
+  /** Position and height of the lanes in pixels; `vodId` is null for the lane of shared events. */
   get rows() {
     return /** @type {HTMLElement[]} */ ([...this.lanes.querySelectorAll("[data-lane]")]).map((lane) => ({
       vodId: lane.dataset.lane || null,
@@ -60,7 +59,7 @@ export class TimelineView extends EventTarget {
     }));
   }
 
-  /** @param {number} factor 2 zooms in, 0.5 zooms out */
+  /** @param {number} factor Factor of the scale; 2 zooms in. */
   zoomBy(factor) {
     this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), Math.max(1, this.#length / SHORTEST));
     this.#start = this.time - this.#span / 2;
@@ -91,7 +90,7 @@ export class TimelineView extends EventTarget {
     }
   }
 
-  /** @param {number} T @returns {number} 0 to 1 across the lanes, beyond if not shown */
+  /** Return a time's position on the lanes, 0 to 1 if visible. @param {number} T @returns {number} */
   #x(T) {
     return (T - this.#start) / this.#span;
   }

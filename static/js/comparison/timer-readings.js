@@ -1,4 +1,4 @@
-// Readings of the timer box in each video: crops, text, confidence.
+// Readings of the timer box in each video: image, text and confidence.
 
 import { debounce, h, icon } from "../base/dom.js";
 import { clock, hundredths } from "../base/format.js";
@@ -12,10 +12,10 @@ const PAUSE = 500;
 const MOMENTS = 5;
 
 /**
- * Return times spread over each video; in the box's video, the shown time replaces the nearest.
+ * Return times, in seconds, spread over each video. In the box's video, the displayed time replaces the nearest.
  * @param {{vod_id: string, duration: number}[]} vods
  * @param {{vod_id: string, time: number}} roi
- * @returns {Record<string, number[]>} seconds in each video's own time
+ * @returns {Record<string, number[]>}
  */
 export function moments(vods, roi) {
   return Object.fromEntries(
@@ -95,7 +95,7 @@ export class Readings {
     );
   }
 
-  /** @param {boolean} busy previous readings stay visible */
+  /** @param {boolean} busy */
   #busy(busy) {
     this.holder.setAttribute("aria-busy", String(busy));
     this.busy.hidden = !busy;
@@ -141,7 +141,6 @@ export class Readings {
 }
 
 /**
- * Return the image of a cut-out, or a dash if there is none.
  * @param {string|null|undefined} url
  * @param {string} alt
  */

@@ -1,11 +1,11 @@
-// The bar under the stage, and the display of sync errors.
+// The bar below the videos, and the display of sync errors.
 
 import { need, setIcon, setText } from "../base/dom.js";
 import { position } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 
-const IN_STEP = 0.04; // largest invisible sync error, seconds
-const METER = 0.05; // sync error at the end of a meter, seconds
+const IN_STEP = 0.04; // seconds; largest sync error that counts as in sync
+const METER = 0.05; // seconds; sync error at the end of the meter
 
 /** @typedef {import("./actions.js").Actions} Actions */
 
@@ -61,7 +61,7 @@ export class Transport {
     this.#pill();
   }
 
-  /** Show the state that only user actions and messages change. */
+  /** Redraw buttons and labels, which change only by user actions and messages. */
   mark() {
     const { controller, actions } = this;
     const playing = actions.isPlaying;
@@ -85,7 +85,7 @@ export class Transport {
     const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
     dot.style.setProperty("--at", at.toFixed(3));
     const tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
-    if (dot.dataset.tone !== tone) dot.dataset.tone = tone; // assistive technology processes every write
+    if (dot.dataset.tone !== tone) dot.dataset.tone = tone; // assistive technology processes each write
     setText(need("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
   }
 

@@ -6,13 +6,13 @@ import { LiveChannel } from "../base/live-channel.js";
 import { progressWords } from "../base/progress.js";
 import { tellTimes } from "../base/local-times.js";
 
-const GATHER = 300; // ms during which changes are collected into one request
-const ASKED = 20; // number of jobs in a snapshot
+const GATHER = 300; // ms in which job changes are collected before the rows are reloaded
+const ASKED = 20; // number of newest jobs in a poll
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 
 const SAMPLE = "comparison.sample";
 
-/** @type {Set<string>} sample jobs that were seen running */ const waited = new Set();
+/** Ids of sample-comparison jobs that this page has seen running. @type {Set<string>} */ const waited = new Set();
 const work = need("[data-work]");
 let timer = 0;
 
@@ -23,7 +23,7 @@ async function reload() {
     const fresh = await fragment("/?part=running");
     if (!work.contains(document.activeElement)) work.replaceChildren(fresh);
   } catch {
-    // The next job change reloads the rows.
+    // Ignore the error: the next change of a job reloads the rows.
   }
 }
 
@@ -34,7 +34,7 @@ function soon() {
 
 /** @param {any} job */
 function show(job) {
-  // Open a sample that was created while this page was open.
+  // Open a sample comparison that was created while this page was open.
   if (job.kind === SAMPLE && waited.has(job.id) && job.status === "completed")
     return location.assign(`/compare/${encodeURIComponent(job.result.session_id)}`);
   if (job.kind === SAMPLE && LIVE.has(job.status)) waited.add(job.id);

@@ -1,4 +1,4 @@
-// Live updates of the job list in the Django admin, by the socket of the jobs page.
+// Live updates of the job list in the Django admin.
 
 const FIRST_DELAY = 1000;
 const LAST_DELAY = 30_000;

@@ -1,4 +1,4 @@
-// The jobs page: live list, actions, and delete dialog.
+// The jobs page.
 
 import { ApiError, changeJob, deleteJob, fragment, jobs } from "../base/api.js";
 import { copyFrom } from "../base/clipboard.js";
@@ -16,7 +16,7 @@ const news = need("[data-news]");
 const said = need("[data-said]");
 const dialog = /** @type {HTMLDialogElement} */ (need("[data-delete]"));
 let watch = pageData("watch");
-/** @type {Set<string>} new jobs that the list does not show yet */
+/** Ids of new jobs that the list does not show yet. @type {Set<string>} */
 const unseen = new Set();
 const rows = new Rows(list, {
   load: (ids) => fragment(`/jobs?part=rows&${watch.query}&${ids.map((id) => `id=${id}`).join("&")}`),
@@ -31,7 +31,7 @@ const live = new LiveChannel("/ws/jobs/", {
   onSnapshot: compare,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
-  // A server without this socket closes it with 4404; polling still works.
+  // Do not stop at code 4404: a server without this socket still answers polls.
   final: new Set([SIGNED_OUT]),
 });
 
@@ -43,7 +43,7 @@ function receive(message) {
 }
 
 /**
- * Compare the list with the newest jobs, and refresh rows that the snapshot lacks.
+ * Compare the list with the newest jobs, and refresh listed jobs that the snapshot lacks.
  * @param {{jobs: any[], total: number}} snapshot
  */
 function compare(snapshot) {
@@ -77,7 +77,6 @@ function showNews() {
   if (rows.count === 0) reload();
 }
 
-/** Reload the list of jobs; the old one stays visible until then. */
 async function reload() {
   const { activeElement } = document;
   list.setAttribute("aria-busy", "true");
@@ -98,10 +97,7 @@ async function reload() {
   }
 }
 
-/**
- * Update counts and queue positions that came with the rows.
- * @param {DocumentFragment} fresh
- */
+/** Update counts and queue positions from the response that had the rows. @param {DocumentFragment} fresh */
 function showParts(fresh) {
   for (const part of /** @type {NodeListOf<HTMLElement>} */ (fresh.querySelectorAll("[data-part]"))) {
     const shown = /** @type {HTMLElement|null} */ (

@@ -5,10 +5,10 @@ import { duration, leftWords } from "../base/format.js";
 import { ServerClock } from "../base/live-channel.js";
 import { tellTimes } from "../base/local-times.js";
 
-const GATHER = 60; // ms during which changes are collected into one request
-const AGAIN = 5000; // ms until a failed request is repeated
+const GATHER = 60; // ms in which job changes are collected before rows are requested
+const AGAIN = 5000; // ms before a failed request for rows is repeated
 const AT_ONCE = 50;
-const PLACES = 10_000; // ms between two requests for queue positions, which depend on other users
+const PLACES = 10_000; // ms between requests for queue positions, which other users' jobs change
 const RUNNING = new Set(["processing", "waiting"]);
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 
@@ -22,10 +22,11 @@ export class Rows {
   /**
    * @param {HTMLElement} list
    * @param {object} options
-   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load rows rendered by the server
-   * @param {(fresh: DocumentFragment) => void} options.onParts shows counts and positions from the same answer
-   * @param {(title: string, word: string) => void} options.onEnd a job has ended
-   * @param {() => void} options.onEmpty the last row was removed
+   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load Fetches rows that the server has rendered.
+   * @param {(fresh: DocumentFragment) => void} options.onParts Receives the complete response, which also has counts
+   * and queue positions.
+   * @param {(title: string, word: string) => void} options.onEnd Called when a job has ended.
+   * @param {() => void} options.onEmpty Called when the last row was removed.
    */
   constructor(list, options) {
     this.list = list;
@@ -44,12 +45,11 @@ export class Rows {
     return this.#all.length;
   }
 
-  /** Creation time of the newest listed job, milliseconds; 0 if none. */
+  /** Creation time of the newest listed job, in ms; 0 if none. */
   get newest() {
     return Math.max(0, ...this.#all.map((row) => Date.parse(row.dataset.created ?? "")));
   }
 
-  /** Adopt the rows of a reloaded list. */
   adoptAll() {
     this.#seen.clear();
     for (const row of this.#all) this.#start(row);
@@ -61,9 +61,10 @@ export class Rows {
   }
 
   /**
-   * @param {any} job job from the API
-   * @param {number} [revision] given for socket messages
-   * @returns {boolean} whether the list has that job
+   * Show a changed job; return whether it is listed. Only socket messages have a revision.
+   * @param {any} job
+   * @param {number} [revision]
+   * @returns {boolean}
    */
   change(job, revision) {
     const row = this.#row(job.id);
@@ -77,10 +78,7 @@ export class Rows {
     return true;
   }
 
-  /**
-   * Refresh the rows of jobs outside `known`.
-   * @param {Set<string>} known
-   */
+  /** @param {Set<string>} known */
   askMissing(known) {
     for (const row of this.#all) {
       const id = /** @type {string} */ (row.dataset.job);
@@ -93,7 +91,7 @@ export class Rows {
     for (const row of this.#all) if (row.dataset.status === "queued") this.ask(/** @type {string} */ (row.dataset.job));
   }
 
-  /** @param {string} id job whose row may have changed */
+  /** Request a job's row again. @param {string} id */
   ask(id) {
     this.#wanted.add(id);
     if (!this.#timer && !this.#loading) this.#timer = window.setTimeout(() => this.#load(), GATHER);
@@ -111,7 +109,6 @@ export class Rows {
   }
 
   /**
-   * Disable the buttons of a job during a request.
    * @param {HTMLElement} row
    * @param {boolean} busy
    */
@@ -128,7 +125,7 @@ export class Rows {
   }
 
   /**
-   * Return whether a job differs from its row. API answers have no revision: compare their fields.
+   * Return whether a job differs from its row. API responses have no revision, so compare fields.
    * @param {HTMLElement} row
    * @param {any} job
    * @param {number} [revision]
@@ -167,7 +164,7 @@ export class Rows {
       }
       this.options.onParts(fresh);
     } catch {
-      // Banners report a missing network or session; request the rows again.
+      // Request the rows again later; a banner reports the failure.
       for (const id of ids) if (this.#row(id)) this.#wanted.add(id);
       pause = AGAIN;
     }
@@ -201,7 +198,7 @@ export class Rows {
 
   /**
    * @param {HTMLElement} row
-   * @param {string} [act] action of the focused button
+   * @param {string} [act]
    */
   #focusIn(row, act) {
     const button = /** @type {HTMLElement|null} */ (
@@ -216,7 +213,7 @@ export class Rows {
     this.#clock.note(Number(need("[data-elapsed]", row).dataset.now));
   }
 
-  /** Update the run times; jobs that neither run nor have ended show none. */
+  /** Update the displayed run times. */
   #tick() {
     for (const row of this.#all) {
       const element = need("[data-elapsed]", row);

@@ -1,4 +1,4 @@
-// The dialog that adds and removes tags of several videos, in sequence; refused changes are listed.
+// The dialog that changes the tags of several videos, one video after another, and lists refused changes.
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
@@ -14,8 +14,8 @@ const TRIES = 3;
 
 /**
  * @param {Video[]} videos
- * @param {(video: Video) => void} onChanged called for each changed video
- * @param {(count: number) => void} onDone called once at the end
+ * @param {(video: Video) => void} onChanged
+ * @param {(count: number) => void} onDone Called once at the end.
  */
 export function tagSeveral(videos, onChanged, onDone) {
   /** @type {Map<string, number>} */ const counts = new Map();
@@ -108,7 +108,7 @@ export function tagSeveral(videos, onChanged, onDone) {
   }
 }
 
-/** @param {Video[]} videos @returns a list of the first names and the number of the others */
+/** @param {Video[]} videos @returns */
 export function namesOf(videos) {
   const rest = videos.length - NAMES_SHOWN;
   return h(
@@ -124,7 +124,7 @@ export function namesOf(videos) {
 /**
  * @param {Video[]} videos
  * @param {(video: Video) => Promise<unknown>} act
- * @param {string} word participle such as `deleted`
+ * @param {string} word Participle for messages, such as `deleted`.
  * @param {{progress: HTMLElement, refused: HTMLElement, dialog: HTMLDialogElement}} shown
  * @returns {Promise<{done: number, failed: number}>}
  */
@@ -132,7 +132,7 @@ export async function oneByOne(videos, act, word, { progress, refused, dialog })
   /** @type {HTMLElement[]} */ const reasons = [];
   let done = 0;
   for (const video of videos) {
-    // Closing the dialog stops after the current video.
+    // After the dialog is closed, stop before the next video.
     if (!dialog.open) break;
     setText(progress, `${done} of ${videos.length} ${word}`);
     try {
@@ -164,7 +164,7 @@ export async function oneByOne(videos, act, word, { progress, refused, dialog })
 }
 
 /**
- * Retry after the time that a 429 asks for.
+ * Run a request; after status 429, wait as long as the server asks and retry.
  * @param {() => Promise<unknown>} act
  */
 async function patiently(act) {

@@ -1,4 +1,4 @@
-// The dialog that lists the uses of videos, then moves them to the bin or deletes them for good.
+// The dialog that shows where videos are used, then moves them to the bin or deletes them permanently.
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
@@ -10,7 +10,7 @@ import { namesOf, oneByOne } from "./bulk-actions.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
-/** @returns {number} days that a deleted video stays in the bin; 0 without a bin */
+/** Return the days that a deleted video stays in the bin; 0 without a bin. @returns {number} */
 function binDays() {
   const holder = /** @type {HTMLElement|null} */ (document.querySelector("[data-bin-days]"));
   return Number(holder?.dataset.binDays ?? 0);
@@ -18,7 +18,8 @@ function binDays() {
 
 /**
  * @param {Video[]} videos
- * @param {(gone: Video[], isFinal: boolean) => void} onDeleted called once at the end; isFinal: not in the bin
+ * @param {(gone: Video[], isFinal: boolean) => void} onDeleted Called once at the end; `isFinal` is true for videos
+ *   deleted permanently.
  */
 export function deleteDialog(videos, onDeleted) {
   /** @type {Video[]} */ const gone = [];
@@ -87,7 +88,7 @@ export function deleteDialog(videos, onDeleted) {
     try {
       await deleteVideo(video.id, isFinal);
     } catch (error) {
-      // The video was deleted elsewhere meanwhile.
+      // Status 404 means that the video was already deleted elsewhere.
       if (!(error instanceof ApiError && error.status === 404)) throw error;
     }
     gone.push(video);
@@ -95,7 +96,7 @@ export function deleteDialog(videos, onDeleted) {
 }
 
 /**
- * Show a toast about deleted videos, with Undo if they are in the bin.
+ * Show a toast about deleted videos, with Undo for videos in the bin.
  * @param {Video[]} videos
  * @param {boolean} isFinal
  * @param {() => void} onRestored
@@ -131,7 +132,11 @@ function heading(videos, isFinal) {
   return isFinal ? `Delete ${what} for good?` : `Delete ${what}?`;
 }
 
-/** @param {Video[]} videos @param {boolean} isFinal @returns {string} sentences about the consequences */
+/**
+ * @param {Video[]} videos
+ * @param {boolean} isFinal
+ * @returns {string}
+ */
 function words(videos, isFinal) {
   const stored = videos.filter((video) => video.source !== "reference");
   const size = bytes(stored.reduce((sum, video) => sum + video.file_size, 0));

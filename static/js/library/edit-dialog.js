@@ -14,7 +14,7 @@ const FIELDS = /** @type {const} */ (["title", "description", "tags"]);
 /**
  * @param {Video} video
  * @param {(changed: Video) => void} onChanged
- * @param {"title"|"description"|"tags"} [first] field to focus
+ * @param {"title"|"description"|"tags"} [first] Name of the field to focus.
  */
 export function editDialog(video, onChanged, first = "title") {
   const problem = h("div", {});
@@ -113,7 +113,7 @@ export function editDialog(video, onChanged, first = "title") {
   function refused(error) {
     const errors = error instanceof ApiError && error.type === "invalid" ? error.body?.errors : null;
     const named = FIELDS.filter((name) => errors?.[name]);
-    // In reverse order, so that the first wrong field ends up focused.
+    // The reverse order leaves the focus on the first field with an error.
     for (const name of [...named].reverse()) tell(name, sentences(errors[name]));
     if (!named.length) problem.replaceChildren(errorNote("The video was not saved.", error));
   }
@@ -136,7 +136,6 @@ export function editDialog(video, onChanged, first = "title") {
 }
 
 /**
- * Build a field with label, hint and error message.
  * @param {string} name
  * @param {string} label
  * @param {HTMLElement} input

@@ -21,14 +21,14 @@ import { UploadsPanel } from "./running-uploads.js";
 const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const VIEW = "vod-library-view";
-const BIN = "bin"; // status filter that lists the bin
-/** @type {Record<string, string>} description by the value of `order` in the address */
+const BIN = "bin"; // value of the status filter that lists the bin
+/** Description of each order of the list, by its value in the address. @type {Record<string, string>} */
 const ORDERS = { "": "newest first", title: "by name", longest: "longest first", largest: "largest first" };
 
-/** Creation time of the list's first video; later ones are not in the list yet. */ let newest = "";
-/** @type {Map<string, any>} last message of each job */ const heard = new Map();
+/** Creation time of the list's first video. Later videos are offered by a button. */ let newest = "";
+/** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
 
-// Phones collapse the filters unless some are set.
+// Phones hide the filters unless one is set.
 
 const fold = need("[data-fold]");
 const tools = need("[data-tools]");
@@ -58,7 +58,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
     selection.renew(card.video);
     showWork(card);
   },
-  // Newer videos are offered by a button. In other orders than by time, all belong to the list.
+  // In the order by creation, newer videos do not enter the list; a button offers them.
   ofThisList: (videos) => {
     const old = videos.filter(
       (video) => video.deleted_at || list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest),
@@ -102,7 +102,11 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
   drawFilters: drawRail,
 });
 
-/** @param {any} query @param {{page: number, limit: number}} page @returns {Record<string, string|number>} API parameters */
+/**
+ * @param {any} query
+ * @param {{page: number, limit: number}} page
+ * @returns {Record<string, string|number>}
+ */
 function asked({ status, ...query }, page) {
   return { ...query, ...page, ...(status === BIN ? { bin: "true" } : { status }) };
 }
@@ -130,7 +134,7 @@ const uploads = new UploadsPanel(
   (id, act) => sending.act(id, act),
 );
 
-/** Mark the current entries of the filter rail. @param {any} query */
+/** Mark the filters in use. @param {any} query */
 function drawRail(query) {
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-rail] a"))) {
     const to = list.queryOf(link.href);
@@ -140,10 +144,10 @@ function drawRail(query) {
   }
 }
 
-/** @type {Record<string, string>} last counts and choices from the server, HTML */
+/** HTML of counts and filter choices as last received from the server. @type {Record<string, string>} */
 const served = { rail: need("[data-rail]").innerHTML, choices: need("[data-choices]").innerHTML };
 
-/** Refresh counts and tags. Unchanged parts and the focus stay. */
+/** Reload counts and filter choices. Unchanged parts keep the focus. */
 const renewRail = debounce(async () => {
   try {
     const fresh = await fragment(`/library?part=rail&${new URLSearchParams(list.query)}`);
@@ -160,7 +164,7 @@ const renewRail = debounce(async () => {
     }
     list.drawFilters();
   } catch {
-    // The counts stay until the next change.
+    // Keep the counts until the next change.
   }
 }, 400);
 
@@ -182,7 +186,7 @@ async function showStorage() {
     );
     meter.classList.remove("unknown");
   } catch {
-    // The meter stays empty; banners show the reason.
+    // Without data the storage meter stays empty; a banner shows the reason.
   }
 }
 
@@ -231,7 +235,7 @@ need("[data-tag-selected]").addEventListener("click", () => {
 });
 need("[data-delete-selected]").addEventListener("click", () => remove([...selection.chosen]));
 
-/** Confirm and delete videos. @param {Video[]} videos */
+/** @param {Video[]} videos */
 function remove(videos) {
   deleteDialog(videos, (gone, isFinal) => {
     for (const video of gone) takeAway(video, videos.length === 1);
@@ -248,7 +252,7 @@ function changed(video) {
   renewRail();
 }
 
-/** @param {Video} video deleted video @param {boolean} [byHand] whether it was deleted on this page */
+/** @param {Video} video Deleted video. @param {boolean} [byHand] True if the user deleted it on this page. */
 function takeAway(video, byHand = false) {
   if (selection.letterOf(video.id)) selection.set(video, false);
   list.remove(video.id, byHand);
@@ -300,10 +304,12 @@ function showWork(card) {
   card.mark(selection.letterOf(card.video.id), selection.full);
 }
 
-/** @type {Map<string, boolean>} videos being reloaded, and whether to reload them again */ const renewing = new Map();
-/** @type {Set<string>} videos to reload once network and session are back */ const unread = new Set();
+/** Videos being reloaded; the value is true if another reload must follow. @type {Map<string, boolean>} */ const renewing =
+  new Map();
+/** Ids of videos whose reload failed; they are reloaded when the network or the session returns. @type {Set<string>} */ const unread =
+  new Set();
 
-/** @param {string} id video that has changed */
+/** @param {string} id */
 async function renew(id) {
   if (renewing.has(id)) return void renewing.set(id, true);
   renewing.set(id, false);
@@ -337,7 +343,11 @@ function renewed(video) {
   showStorage();
 }
 
-/** @param {Video} video @returns the displayed values; signed addresses differ each time */
+/**
+ * Return the values that a card displays, without signed addresses, which differ each time.
+ * @param {Video} video
+ * @returns
+ */
 function stable(video) {
   return [
     video.status,
@@ -351,7 +361,7 @@ function stable(video) {
   ];
 }
 
-/** Offer new videos by a button: a moving list makes users press the wrong video. */
+/** Offer new videos by a button, because a list that moves makes users press the wrong video. */
 const lookForNew = debounce(async () => {
   if (list.query.status === BIN) return renewCounts();
   try {
@@ -363,14 +373,14 @@ const lookForNew = debounce(async () => {
       list.show(listed(answer));
       return list.drawMore();
     }
-    // In other orders than by time, new videos may be on any page: compare totals.
+    // In other orders, new videos may be on any page, so compare the total numbers.
     list.offer(
       list.query.order
         ? Math.max(0, pagination.total - list.total)
         : videos.filter((video) => !list.cards.has(video.id)).length,
     );
   } catch {
-    // The next job message retries.
+    // The next message about a job retries.
   }
 }, 500);
 
@@ -407,7 +417,7 @@ views.addEventListener("click", (/** @type {Event} */ event) => {
   try {
     localStorage.setItem(VIEW, button.value);
   } catch {
-    // Storage is unavailable: the next visit starts with the grid.
+    // Without local storage, the next visit starts with the grid.
   }
 });
 try {
@@ -416,7 +426,7 @@ try {
   showView("grid");
 }
 
-// Select the videos in the address, such as from a link to compare a video.
+// Select the videos named in the address, for example by a link to compare a video.
 for (const id of new URL(location.href).searchParams.getAll("select")) {
   findVideo(id).then(
     (video) => selectable(video) && selection.set(video, true),

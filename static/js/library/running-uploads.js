@@ -1,4 +1,4 @@
-// The panel of running uploads in the library. The uploading tab reports them, or else the server.
+// The panel of running uploads in the library. States come from the uploading tab, or else from the server.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { explain, toast } from "../base/notice.js";
@@ -24,15 +24,15 @@ const SHOWN = 5;
 
 export class UploadsPanel {
   /** @type {Map<string, Row>} */ #rows = new Map();
-  /** States from tabs for uploads that the server has not listed yet. @type {Map<string, {told: UploadState, toldAt: number}>} */ #early =
+  /** States received from tabs about uploads that the server has not listed yet. @type {Map<string, {told: UploadState, toldAt: number}>} */ #early =
     new Map();
   #timer = 0;
   #asking = false;
 
   /**
    * @param {HTMLElement} panel
-   * @param {() => void} onEnded an upload has ended
-   * @param {(id: string, act: import("../uploads/tab-channel.js").UploadAct) => void} onAct the user pressed a button
+   * @param {() => void} onEnded
+   * @param {(id: string, act: import("../uploads/tab-channel.js").UploadAct) => void} onAct
    */
   constructor(panel, onEnded, onAct) {
     this.panel = panel;
@@ -43,7 +43,7 @@ export class UploadsPanel {
     this.channel.ask();
     this.refresh();
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
-    // A hidden tab's timers are slow, but it answers messages at once.
+    // Timers of hidden tabs are slow, but hidden tabs answer messages at once.
     setInterval(() => {
       const now = performance.now();
       if (
@@ -60,10 +60,10 @@ export class UploadsPanel {
     this.#asking = true;
     clearTimeout(this.#timer);
     try {
-      // Uploads for the catalogue are resumed where their video is edited.
+      // Uploads for the catalogue are resumed on their video's edit page.
       this.#adopt((await liveUploads()).filter((upload) => upload.purpose === "library"));
     } catch {
-      // The old list stays; banners report a missing network or session.
+      // Keep the old list; banners report a lost network or session.
     }
     this.#asking = false;
     if (this.#rows.size && document.visibilityState === "visible")
@@ -105,7 +105,7 @@ export class UploadsPanel {
     if (ended) this.onEnded();
   }
 
-  /** @param {UploadState[]} files states from the uploading tab */
+  /** @param {UploadState[]} files States of uploads from another tab. */
   told(files) {
     let unknown = false;
     for (const file of files) {
@@ -138,8 +138,9 @@ export class UploadsPanel {
   }
 
   /**
+   * Redraw a row; return whether its upload receives data.
    * @param {Row} row
-   * @returns {boolean} whether data is arriving
+   * @returns {boolean}
    */
   #drawRow(row) {
     const { upload, element } = row;
@@ -147,7 +148,7 @@ export class UploadsPanel {
     const sent = told ? Math.max(told.sent, upload.offset) : upload.offset;
     const speed = told ? told.speed : row.speed;
     const state = told ? told.state : speed > 0 ? "arriving" : isOfPages(upload) ? "left" : "quiet";
-    // Rebuild buttons only when they change: a rebuild each second would lose the focus.
+    // Replace buttons only when they change, because replacing them every second would lose the focus.
     const shown = `${state} ${Boolean(told)}`;
     if (row.shown !== shown) {
       const focused = element.contains(document.activeElement);
@@ -217,18 +218,20 @@ export class UploadsPanel {
       .map((button) => /** @type {HTMLElement} */ (button));
   }
 
-  /** Send an action to this page and to other tabs. @param {string} id @param {import("../uploads/tab-channel.js").UploadAct} name */
+  /**
+   * @param {string} id
+   * @param {import("../uploads/tab-channel.js").UploadAct} name
+   */
   #act(id, name) {
     this.channel.act(id, name);
     this.onAct(id, name);
   }
 
   /**
-   * Delete an upload and inform the other tabs: a second request would get 404.
    * @param {Upload} upload
    */
   async #cancel({ id, front }) {
-    // Pause first: an uploading tab would take the deletion for an error.
+    // Pause first, because the uploading tab would treat the deletion as an error.
     this.#act(id, "pause");
     try {
       await cancelUpload(id, front === "direct");
@@ -236,7 +239,7 @@ export class UploadsPanel {
     } catch (error) {
       const status = /** @type {any} */ (error).status;
       if (status === 404 || status === 410) this.#act(id, "cancelled");
-      // 409: the upload has ended. After other errors it stays, paused.
+      // Status 409 means that the upload has ended. After other errors the upload stays, paused.
       else if (status !== 409) toast(explain(error), "bad");
     }
     this.refresh();
@@ -246,8 +249,8 @@ export class UploadsPanel {
 /**
  * @param {string} state
  * @param {number} percent
- * @param {number} speed bytes per second
- * @param {number} left bytes
+ * @param {number} speed Speed in bytes per second.
+ * @param {number} left Bytes still to send.
  */
 function words(state, percent, speed, left) {
   if (state === "sending" || state === "arriving")

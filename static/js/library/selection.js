@@ -1,14 +1,17 @@
-// The selected videos and their bar. Two or three can be compared, any number tagged or deleted.
+// The selected videos and the bar of actions. Two or three videos can be compared; any number can be tagged or deleted.
 
 import { h, need, setText } from "../base/dom.js";
 import { LETTERS } from "../videos/api.js";
 import { letterAt, selectable } from "./video-card.js";
 
-/** @typedef {import("../videos/api.js").Video & {is_listed?: boolean}} Video is_listed: a catalogue video, not editable here */
+/**
+ * @typedef {import("../videos/api.js").Video & {is_listed?: boolean}} Video A video; `is_listed` is true for catalogue
+ *   videos, which cannot be edited in the library.
+ */
 
 const FEWEST = 2;
 const MOST = 100;
-const CHOSEN = "✓"; // mark of selected videos if there are more than letters
+const CHOSEN = "✓"; // mark of selected videos when there are more videos than letters
 
 export class Selection {
   /** @type {Video[]} */ chosen = [];
@@ -27,7 +30,7 @@ export class Selection {
     return this.chosen.length >= MOST;
   }
 
-  /** @param {string} id @returns {string} letter or mark of a selected video; empty if not selected */
+  /** Return the letter or mark of a selected video; empty if not selected. @param {string} id @returns {string} */
   letterOf(id) {
     const index = this.chosen.findIndex((video) => video.id === id);
     if (index < 0) return "";
@@ -78,7 +81,7 @@ export class Selection {
     setText(need("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
     if (enough) go.href = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
     else go.removeAttribute("href");
-    // Without an address a link loses its role, so state both explicitly.
+    // A link without an address loses its role, so set the role explicitly.
     for (const [name, value] of [
       ["role", "link"],
       ["aria-disabled", "true"],
@@ -94,7 +97,7 @@ export class Selection {
 
 /**
  * @param {number} count
- * @param {boolean} playable whether all can be compared
+ * @param {boolean} playable True if all selected videos can be compared.
  */
 function hint(count, playable) {
   if (!playable) return "some cannot be compared";

@@ -1,5 +1,3 @@
-// The card of a video in the library grid.
-
 import { h, icon, need, setText } from "../base/dom.js";
 import { placeOf } from "../base/focus.js";
 import { counted, duration } from "../base/format.js";
@@ -12,9 +10,9 @@ import { posterOf } from "../videos/thumbnail.js";
  * @typedef {{progress: number, message: string, status: string}} Job
  */
 
-const STEPS = 20; // number of preview positions for the arrow keys
-const DAY = 86_400_000; // ms per day
-const LINGER = 120; // ms of hovering before previews load: a pointer that only passes loads none
+const STEPS = 20; // number of preview positions reached by arrow keys
+const DAY = 86_400_000;
+const LINGER = 120; // ms of hovering before previews load, so that a passing pointer loads none
 
 /**
  * @typedef {object} CardActions
@@ -25,9 +23,9 @@ const LINGER = 120; // ms of hovering before previews load: a pointer that only 
 export class Card {
   /** @type {Sprite|null} */ #sprite = null;
   #wantsPreview = false;
-  /** True if loading the preview failed; the next redraw retries. */ #hasNoSprite = false;
+  /** True if the preview failed to load; the next redraw retries. */ #hasNoSprite = false;
   #share = 0;
-  /** @type {Job|null} running ingest job */ #job = null;
+  /** Running ingest job. @type {Job|null} */ #job = null;
 
   /**
    * @param {Video} video
@@ -42,7 +40,6 @@ export class Card {
   }
 
   /**
-   * Redraw the card and keep the focus.
    * @param {Video} video
    */
   draw(video) {
@@ -56,13 +53,13 @@ export class Card {
     this.#hasNoSprite = false;
     this.#drawWork();
     this.mark(letter, false);
-    // An open menu keeps the focus: it is outside the card.
+    // The focus stays in an open menu, which is outside the card.
     focused?.()?.focus();
   }
 
   /**
-   * @param {string} letter letter of a selected video; empty if not selected
-   * @param {boolean} full whether the selection is full
+   * @param {string} letter Letter of a selected video; empty if not selected.
+   * @param {boolean} full True if the maximum number of videos is selected.
    */
   mark(letter, full) {
     const { element, video } = this;
@@ -89,7 +86,7 @@ export class Card {
 
   /**
    * Show the progress of the video's job.
-   * @param {Job|null} job null once ended
+   * @param {Job|null} job Job of the video; null once ended.
    */
   work(job) {
     const began = Boolean(job) !== Boolean(this.#job);
@@ -159,7 +156,7 @@ export class Card {
         icon("alert"),
         h("span", { class: "lines" }, video.error?.message || "The video could not be read"),
       );
-    // A video with a picture shows remaining work only below it.
+    // If a video has a picture, remaining work is shown only below the picture.
     if (video.status === "ready" && (video.poster_url || !this.#job)) return null;
     return h(
       "span",
@@ -238,7 +235,7 @@ export class Card {
     );
   }
 
-  // Preview: the picture at the pointer or at the arrow keys' position
+  // Preview of the video at the position of the pointer or the arrow keys
 
   #listen() {
     const { element } = this;
@@ -259,7 +256,7 @@ export class Card {
     element.addEventListener("focusout", () => this.#hide());
   }
 
-  /** @param {number} share position in the video, 0 to 1 */
+  /** @param {number} share Position in the video, 0 to 1. */
   async #show(share) {
     const { video } = this;
     if (!video.sprite_vtt_url || this.#hasNoSprite) return;
@@ -267,13 +264,13 @@ export class Card {
     const isFirst = !this.#wantsPreview;
     this.#wantsPreview = true;
     if (!this.#sprite) {
-      if (!isFirst) return; // the preview is being loaded
+      if (!isFirst) return; // another call is loading the preview
       await new Promise((done) => setTimeout(done, LINGER));
       if (!this.#wantsPreview || video !== this.video) return;
       try {
         this.#sprite = await Sprite.load(video.sprite_vtt_url);
       } catch {
-        // The preview is optional; its address may have expired.
+        // The preview is optional, and its address may have expired.
         if (video === this.video) this.#hasNoSprite = true;
         return;
       }
@@ -295,7 +292,7 @@ export class Card {
   }
 }
 
-/** The card of a video in the bin: name, days left, buttons. */
+/** The card of a video in the bin, with the days left and buttons. */
 export class BinCard {
   /**
    * @param {Video} video
@@ -352,24 +349,23 @@ export class BinCard {
     );
   }
 
-  // EndlessList calls these; a video in the bin has no selection and no job.
+  // EndlessList calls these methods; a video in the bin has no selection and no job.
   draw() {}
   mark() {}
   work() {}
 }
 
-/** @param {string} when @returns {string} the date as part of a sentence */
+/** Return a date as part of a sentence. @param {string} when @returns {string} */
 function inSentence(when) {
   return when.replace("Today, ", "today at ").replace("Yesterday", "yesterday");
 }
 
 /**
- * Return whether a video can be compared.
  * @param {Video} video
  */
 export function selectable(video) {
   return (video.status === "ready" || video.status === "processing") && Boolean(video.video_url);
 }
 
-/** @param {number} index @returns {string} letter of the selected video at this index */
+/** @param {number} index @returns {string} */
 export const letterAt = (index) => LETTERS[index] ?? "";

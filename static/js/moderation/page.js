@@ -1,4 +1,4 @@
-// The moderation page: keyboard shortcuts, decisions, and local dates.
+// The moderation page.
 
 import { keepTyped } from "../base/drafts.js";
 import { key, offerKeys } from "../base/keys.js";
@@ -27,12 +27,12 @@ function go(by) {
   if (next) location.assign(next.href);
 }
 
-/** Decision that needs a reason first. */ let waiting = "";
+/** Decision that waits until the moderator enters a reason. */ let waiting = "";
 
 const current = entries.find((entry) => entry.getAttribute("aria-current") === "true");
 const forget = reason && current && keepTyped(`moderation${current.getAttribute("href")}`, { reason });
 
-/** Submit a decision. All except "dismiss" need a reason. @param {string} act */
+/** Submit a decision; all except "dismiss" need a reason. @param {string} act */
 function decide(act) {
   const button = /** @type {HTMLButtonElement|null} */ (document.querySelector(`[data-do=${act}]`));
   if (!button || !reason) return;
@@ -51,12 +51,11 @@ document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
 });
 reason?.addEventListener("input", () => reason.setCustomValidity(""));
 const firstDecision = /** @type {HTMLElement|null} */ (document.querySelector("[data-do]"));
-// Leaving the reason cancels the pending decision.
 reason?.addEventListener("blur", () => {
   waiting = "";
   reason.setCustomValidity("");
 });
-// Enter submits the pending decision, or else focuses the decisions.
+// Enter submits the waiting decision or, without one, focuses the decision buttons.
 reason?.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();
@@ -65,7 +64,7 @@ reason?.addEventListener("keydown", (event) => {
   else firstDecision?.focus();
 });
 const outcome = /** @type {HTMLElement|null} */ (document.querySelector("[data-outcome]"));
-// Focus the last outcome, so that it is read aloud and Tab continues from there.
+// Focus the result of the last decision, so that screen readers read it and Tab continues there.
 outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
 
@@ -75,7 +74,7 @@ offerKeys([
   {
     keys: "Space",
     label: "Play or pause",
-    // A focused player handles Space itself.
+    // If the player has the focus, it handles Space itself.
     match: (event) => key(" ")(event) && event.target !== player,
     run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
   },

@@ -1,4 +1,4 @@
-// Calls of the dubbing API, and the shapes of their responses.
+// The dubbing API.
 
 import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
 
@@ -16,15 +16,19 @@ export const readJob = (id) => get(`${one(id)}/status`);
 export const deleteJob = (id) => call("DELETE", one(id));
 /** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: {total: number}}>} */
 export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
-/** @param {string} id @returns {Promise<ProJob[]>} other runs of the same video with a result, newest first */
+/**
+ * Return other runs of the same video with a result, newest first.
+ * @param {string} id
+ * @returns {Promise<ProJob[]>}
+ */
 export const otherRuns = async (id) =>
   (await get(`${SYNC}/pro-jobs?limit=50&status=completed&same_video_as=${encodeURIComponent(id)}`)).pro_jobs;
 
 /**
- * Upload a video and its sounds as a new job. `fetch` cannot report upload progress, so this uses XMLHttpRequest.
+ * Upload a video and its sounds as a new job. Unlike `fetch`, XMLHttpRequest reports progress.
  * @param {FormData} form
- * @param {string} key idempotency key
- * @param {(share: number) => void} onProgress 0 to 1
+ * @param {string} key
+ * @param {(share: number) => void} onProgress
  * @param {AbortSignal} signal
  * @returns {Promise<{job_id: string}>}
  * @throws {ApiError}

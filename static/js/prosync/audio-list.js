@@ -1,4 +1,4 @@
-// The list of sounds, from files or from a job: play, remove, and the segments that use each sound.
+// The list of sounds on the dubbing page, from files or from an opened run.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { toast } from "../base/notice.js";
@@ -8,14 +8,14 @@ import { drawWave, waveOf } from "./waveforms.js";
 const TYPES = /\.(mp3|wav|m4a|aac|ogg|oga|opus|flac)$/i;
 
 /**
- * @typedef {object} Heard a sound of the list
+ * @typedef {object} Heard A sound of the list.
  * @property {number} id
  * @property {string} name
  * @property {File|null} file
- * @property {string} address address for playback
- * @property {number|null} duration seconds
- * @property {number[]} bars
- * @property {boolean} isRead true after decoding, even if it failed
+ * @property {string} address URL for playback.
+ * @property {number|null} duration Duration in seconds; null while unknown.
+ * @property {number[]} bars Heights of the waveform's bars, 0 to 1.
+ * @property {boolean} isRead True once decoding has ended, even if it failed.
  */
 
 export class Sounds {
@@ -45,7 +45,11 @@ export class Sounds {
     return this.all.find((sound) => sound.id === id) ?? null;
   }
 
-  /** @param {number|null} id @returns {number} position from 1; 0 if there is no such sound */
+  /**
+   * Return a sound's position in the list, from 1; 0 if it is missing.
+   * @param {number|null} id
+   * @returns {number}
+   */
   number(id) {
     return this.all.findIndex((sound) => sound.id === id) + 1;
   }
@@ -92,7 +96,7 @@ export class Sounds {
     this.options.onChange();
   }
 
-  /** Show the sounds of a job. @param {import("./api.js").ProJob} job */
+  /** @param {import("./api.js").ProJob} job */
   take(job) {
     this.#audio.pause();
     for (const sound of this.all) if (sound.file) URL.revokeObjectURL(sound.address);
@@ -108,14 +112,14 @@ export class Sounds {
     this.draw();
   }
 
-  /** Attach downloaded files to a job's sounds, so that a new job can send them. @param {File[]} files in list order */
+  /** Add downloaded files to a run's sounds, so that a new run can send them. @param {File[]} files */
   give(files) {
     this.all.forEach((sound, at) => {
       Object.assign(sound, { file: files[at], address: URL.createObjectURL(files[at]) });
     });
   }
 
-  /** Update the list. Existing rows stay, so that a focused button keeps the focus. */
+  /** Redraw the list; existing rows stay, so that a focused button keeps the focus. */
   draw() {
     const { used, isLocked } = this.options;
     setText(need("[data-sound-count]", this.panel), this.all.length ? String(this.all.length) : "");
@@ -216,12 +220,12 @@ export class Sounds {
     this.options.onRemove(sound.id);
     this.draw();
     this.options.onChange();
-    // The focused button was removed with its row.
+    // Move the focus, because the focused button was removed with its row.
     /** @type {HTMLElement} */ (
       this.panel.querySelector("[data-removes]") ?? need("[data-add-sounds]", this.panel)
     ).focus();
   }
 }
 
-/** @param {number[]} numbers @returns {string} `1, 2 and 3` */
+/** @param {number[]} numbers @returns {string} */
 const listed = (numbers) => [numbers.slice(0, -1).join(", "), numbers.at(-1)].filter(Boolean).join(" and ");

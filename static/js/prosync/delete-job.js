@@ -1,4 +1,4 @@
-// The dialog that confirms the deletion of a run.
+// The dialog that confirms the deletion of a dubbing run.
 
 import { askToDelete } from "../base/dialog.js";
 import { deleteJob } from "./api.js";

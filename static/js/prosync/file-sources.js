@@ -1,5 +1,4 @@
-// Other sources of videos and sounds than the user's disk: the library, an earlier run and the microphone. Each source
-// yields a `File`, which is sent like a chosen file.
+// Sources of videos and sounds other than the user's disk: library, earlier run and microphone.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
@@ -11,20 +10,20 @@ import { posterOf } from "../videos/thumbnail.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
-export const WAV_RATE = 192_000; // bytes per second of a WAV file made here, at a usual sound card's sample rate
+export const WAV_RATE = 192_000; // bytes per second of a WAV file at the usual sample rate
 
-const AT_ONCE = 60; // maximum number of videos in the dialog; a search finds the others
+const AT_ONCE = 60; // maximum listed videos; a search finds others
 const TYPING = 250; // ms after the last key before the search starts
-const WAV_HEADER = 44; // bytes
+const WAV_HEADER = 44; // bytes of a WAV header
 const FULL_SCALE = 32_767; // maximum value of a 16-bit sample
 
 /**
- * Open a dialog to choose a library video.
+ * Open a dialog to choose a library video; `fits` filters the videos.
  * @param {object} about
  * @param {string} about.heading
- * @param {(video: Video) => boolean} [about.fits] filter of the offered videos
+ * @param {(video: Video) => boolean} [about.fits]
  * @param {(video: Video, signal: AbortSignal) => Promise<File>} about.get
- * @param {(file: File) => void} about.take not called after the dialog is closed
+ * @param {(file: File) => void} about.take
  */
 export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
   const search = /** @type {HTMLInputElement} */ (
@@ -109,7 +108,7 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
   }
 }
 
-/** Recorder of spoken lines, started and stopped by one button. */
+/** A recorder of spoken lines, started and stopped by one button. */
 export class LineRecorder {
   /** @type {MediaRecorder|null} */ #recorder = null;
   #isAsking = false;
@@ -123,7 +122,6 @@ export class LineRecorder {
     button.addEventListener("click", () => (this.#recorder ? this.stop() : this.#begin()));
   }
 
-  /** Stop; the recorded sound is passed to `onLine`. */
   stop() {
     this.#recorder?.stop();
   }
@@ -159,7 +157,7 @@ export class LineRecorder {
       this.#keep(new Blob(pieces));
     });
     this.#recorder = recorder;
-    // A microphone starts with a delay; the clock starts only when the recording does.
+    // The microphone starts with a delay, so start the clock with the recording.
     recorder.addEventListener("start", () => {
       const began = performance.now();
       this.#draw(0);
@@ -168,7 +166,7 @@ export class LineRecorder {
     recorder.start();
   }
 
-  /** @param {number|null} seconds recorded seconds; null when not recording */
+  /** @param {number|null} seconds */
   #draw(seconds) {
     this.button.setAttribute("aria-pressed", String(seconds !== null));
     this.button.replaceChildren(
@@ -210,8 +208,9 @@ export async function soundIn(file, name) {
 }
 
 /**
+ * Return the first two channels as 16-bit WAV (RIFF, "Multimedia Programming Interface", 1991).
  * @param {AudioBuffer} sound
- * @returns {ArrayBuffer} the first two channels as 16-bit WAV (RIFF, "Multimedia Programming Interface", 1991)
+ * @returns {ArrayBuffer}
  */
 function wavOf(sound) {
   const channels = Array.from({ length: Math.min(2, sound.numberOfChannels) }, (_, at) => sound.getChannelData(at));
@@ -223,7 +222,7 @@ function wavOf(sound) {
   view.setUint32(4, WAV_HEADER - 8 + step * sound.length, true);
   text(8, "WAVEfmt ");
   view.setUint32(16, 16, true); // bytes of the format chunk
-  view.setUint16(20, 1, true); // PCM
+  view.setUint16(20, 1, true); // format code of PCM
   view.setUint16(22, channels.length, true);
   view.setUint32(24, sound.sampleRate, true);
   view.setUint32(28, step * sound.sampleRate, true); // bytes per second

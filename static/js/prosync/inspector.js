@@ -1,4 +1,4 @@
-// The fields of the selected segment, with errors and buttons that fix them.
+// The fields of the selected segment, with errors and buttons that correct them.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { moment, parseMoment } from "../base/format.js";
@@ -85,7 +85,7 @@ export class Inspector {
     this.#field("from").placeholder = moment(0);
     this.#field("to").placeholder = own?.duration ? moment(own.duration) : "end";
     const choice = /** @type {any} */ (this.#field("sound"));
-    // Replacing the options closes an open list.
+    // Keep unchanged options: replacing them would close an open list.
     const choices = JSON.stringify(sounds.map((sound) => [sound.id, sound.name]));
     if (choices !== this.#choices)
       choice.replaceChildren(
@@ -107,7 +107,7 @@ export class Inspector {
   /** @param {string} name @param {string} value @param {boolean} isOther */
   #set(name, value, isOther) {
     const field = this.#field(name);
-    // The field that the user is typing in is not overwritten.
+    // Do not overwrite a field while the user is typing.
     if (isOther || document.activeElement !== field) field.value = value;
   }
 
@@ -120,7 +120,7 @@ export class Inspector {
       for (const name of names)
         this.#field(name).setAttribute("aria-invalid", String(own.some((fault) => fault.field === name)));
       const said = JSON.stringify(own);
-      if (said === (place.dataset.said ?? "[]")) continue; // Screen readers would announce an unchanged error again.
+      if (said === (place.dataset.said ?? "[]")) continue; // screen readers would announce the same error again
       place.dataset.said = said;
       place.replaceChildren(
         ...own.flatMap((fault) =>
@@ -141,7 +141,7 @@ export class Inspector {
           type: "button",
           onclick: () => {
             this.told.onChange(mend.change);
-            this.#field(field).focus(); // The focused button was removed with the fault.
+            this.#field(field).focus(); // the focused button disappears with the error
           },
         },
         mend.label,

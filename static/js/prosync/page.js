@@ -1,4 +1,4 @@
-// The dubbing page: choose a video, sounds and segments, send them, follow the run, and compare its result.
+// The dubbing page: choose video, sounds and segments, send them as a run, and compare its result.
 
 import { ApiError, cancelJob, changeJob } from "../base/api.js";
 import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
@@ -25,9 +25,9 @@ import { peaksAt, waveOf } from "./waveforms.js";
 /** @typedef {import("./api.js").ProJob} ProJob */
 
 const LIVE = ["queued", "processing", "waiting", "paused"];
-const JUMP = 5; // seconds
+const JUMP = 5; // seconds that the arrow keys seek
 const ASK_AGAIN = 5_000; // ms before a failed status request is repeated
-const MOST_HEARD = 300 * 1024 ** 2; // maximum bytes of a library video whose sound the browser decodes
+const MOST_HEARD = 300 * 1024 ** 2; // maximum bytes of a library video from which the browser reads sound
 const facts = pageData("facts");
 
 class Page {
@@ -39,7 +39,7 @@ class Page {
   /** @type {LiveChannel|null} */ #channel = null;
   #next = 1;
   #key = newKey();
-  #asked = ""; // last request as JSON; an identical retry reuses `#key`
+  #asked = ""; // last request as JSON; only an equal request reuses `#key`
   #address = "";
 
   constructor() {
@@ -67,7 +67,7 @@ class Page {
       onDelete: () => this.remove(),
     });
     this.removal = new Removal(need("[data-inspector]"), need("[data-picture]"), { onChange: () => this.draw() });
-    // With unsent work, opening a run loads a new page, so that the browser asks before it discards the work.
+    // If work is unsent, open a run as a new page, so that the browser warns first.
     this.runs = new Runs(need("[data-runs]"), {
       onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
     });
@@ -97,7 +97,7 @@ class Page {
       faults: this.faults,
       selected: this.selected,
       at: this.stage.at,
-      // A run's segments are drawn even if its video cannot be shown.
+      // Draw a run's segments even if its video is unavailable.
       duration: this.stage.duration || (job ? Math.max(0, ...this.segments.map((one) => one.end)) : 0),
       number: (/** @type {number|null} */ id) => this.sounds.number(id),
       isLocked: this.isLocked,
@@ -110,7 +110,7 @@ class Page {
     };
   }
 
-  /** @param {number} id @returns {number[]} numbers of the segments that use this sound */
+  /** @param {number} id @returns {number[]} */
   #usedIn(id) {
     return inOrder(this.segments).flatMap((segment, at) => (segment.sound === id ? [at + 1] : []));
   }
@@ -120,8 +120,6 @@ class Page {
     for (const segment of this.segments)
       if (segment.sound === id) Object.assign(segment, { sound: null, from: null, to: null });
   }
-
-  // Segments
 
   /** @param {number|null} id */
   select(id) {
@@ -187,9 +185,7 @@ class Page {
     setTimeout(() => note.remove(), 8000);
   }
 
-  // The video
-
-  /** Replace the video but keep sounds and segments; segments past the new end become faults. @param {File} file */
+  /** Replace the video, but keep sounds and segments; segments past its end become invalid. @param {File} file */
   async choose(file) {
     if (this.isLocked) return;
     const refuse = (/** @type {string} */ text) =>
@@ -239,9 +235,7 @@ class Page {
     this.timeline.clear();
   }
 
-  // Editing a finished run
-
-  /** Turn the shown run into a draft: download its video and sounds, keep its segments and options. */
+  /** Turn the shown run into a draft, with its video, sounds, segments and options. */
   async edit() {
     const id = this.job?.job_id;
     const button = need("[data-edit]");
@@ -250,7 +244,7 @@ class Page {
     this.#problem(null);
     toast("Loading the video and its sounds…");
     try {
-      // The shown job's addresses may have expired.
+      // Read the run again, because the URLs of its files may have expired.
       const job = await readJob(id);
       const [video, ...sounds] = await filesOf(job);
       await this.#checkVideo(video);
@@ -272,7 +266,7 @@ class Page {
     }
   }
 
-  /** @param {File} file @throws {ApiError} if the file is too large or unplayable */
+  /** @param {File} file @throws {ApiError} */
   async #checkVideo(file) {
     if (file.size > facts.max_upload_bytes)
       throw new ApiError(`The video is larger than your limit of ${bytes(facts.max_upload_bytes)}.`, { status: 413 });
@@ -282,13 +276,11 @@ class Page {
     if (duration === null) throw new ApiError("This browser cannot play the run's video.", { status: 415 });
   }
 
-  // Sending
-
   async process() {
     const faults = this.faults;
     if (this.isLocked) return;
     if (!this.file || !this.segments.length || faults.length || this.removal.fault) {
-      // Touch screens show no tooltip, so a tap shows the reason.
+      // Touch screens show no tooltip, so a tap shows why the button is disabled.
       if (faults.length) this.select(faults[0].segment);
       return toast(`${need("[data-process]").title}.`, "warn");
     }
@@ -303,7 +295,7 @@ class Page {
     for (const [name, text] of Object.entries(texts)) form.append(name, text);
     for (const id of wanted.files) form.append("audio_files", /** @type {File} */ (this.sounds.find(id)?.file));
     form.append("video", this.file);
-    // The server repeats its answer for a known key, so only an identical request may reuse the key.
+    // The server repeats its response to a known idempotency key, so only an equal request may reuse the key.
     const same = JSON.stringify([texts, wanted.files, this.#address]);
     if (same !== this.#asked) this.#key = newKey();
     this.#asked = same;
@@ -324,8 +316,8 @@ class Page {
       this.runs.load();
     } catch (error) {
       this.#sending = null;
-      // The server repeats a refusal for the same key, so the next attempt needs a new key. After a lost answer or a 429 the
-      // key stays.
+      // The server repeats a rejection for the same idempotency key, so use a new key. After a lost response or a 429,
+      // keep the key.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429)
         this.#asked = "";
       const hadFocus = document.activeElement === need("[data-cancel]");
@@ -371,12 +363,10 @@ class Page {
     note.scrollIntoView({ block: "nearest" });
   }
 
-  // A job
-
   /**
+   * Open a run. `isNew` adds a history entry; `isOurs` means that this page has just sent it.
    * @param {string} id
-   * @param {{isNew?: boolean, isOurs?: boolean}} [about] isNew: add the run to the browser's history; isOurs: this page
-   *   has just sent the run
+   * @param {{isNew?: boolean, isOurs?: boolean}} [about]
    */
   async open(id, { isNew = true, isOurs = false } = {}) {
     try {
@@ -403,7 +393,7 @@ class Page {
     }
   }
 
-  /** @param {ProJob} job @param {boolean} isOurs whether the job has the video chosen on this page */
+  /** @param {ProJob} job @param {boolean} isOurs */
   #take(job, isOurs) {
     if (!isOurs) this.#reset();
     else this.#channel?.close();
@@ -469,7 +459,7 @@ class Page {
       const chosen = choice.value;
       const isCurrent = () => this.job?.job_id === job.job_id && choice.value === chosen;
       try {
-        // The addresses of an earlier response may have expired.
+        // Read the run again, because the URLs of its files may have expired.
         const run = await readJob(chosen || job.job_id);
         const address = chosen ? run.result_url : run.source?.stream_url;
         if (!isCurrent()) return;
@@ -484,7 +474,7 @@ class Page {
     };
   }
 
-  /** Show that the job was deleted, on this page or elsewhere. */
+  /** Show that the run was deleted, on this page or elsewhere. */
   #gone() {
     if (!this.job) return;
     this.#channel?.close();
@@ -498,7 +488,7 @@ class Page {
     if (!this.job || !LIVE.includes(this.job.status)) return;
     let isAsking = false;
     let isWanted = false;
-    // A response may be older than a message that arrived during the request, so the status is read again.
+    // A response may be older than a message received during the request, so read the status again.
     const ask = async () => {
       isWanted = true;
       if (isAsking) return;
@@ -536,7 +526,7 @@ class Page {
             progress: Math.max(this.job.progress, job.progress),
             message: job.message || this.job.message,
           });
-        // Messages do not report segments; a new status or text means that the segments may have advanced.
+        // Messages do not report segments, so read the run after a new status or text.
         if (isNews || typeof job.progress !== "number") ask();
       },
       snapshot: () => readJob(id),
@@ -574,8 +564,6 @@ class Page {
   askToDelete() {
     if (this.job) deleteDialog(this.job, () => location.assign("/pro"));
   }
-
-  // Drawing
 
   /** @param {number} share */
   #drawSending(share) {
@@ -753,7 +741,7 @@ class Page {
     offerKeys(this.#bindings());
   }
 
-  /** Seek to the next segment edge. @param {number} way 1 forward, -1 back */
+  /** Seek to the next segment edge; -1 goes back. @param {number} way */
   #jump(way) {
     const edges = [0, ...this.segments.flatMap((one) => [one.start, one.end]), this.stage.duration].sort(
       (one, other) => one - other,
@@ -822,7 +810,11 @@ class Page {
   }
 }
 
-/** @param {ProJob} job @returns {Promise<File[]>} the video, then the sounds in the job's order */
+/**
+ * Download a run's video, then its sounds.
+ * @param {ProJob} job
+ * @returns {Promise<File[]>}
+ */
 const filesOf = ({ name, source, sounds, audio_refs }) =>
   Promise.all([
     fileAt(source?.stream_url ?? "", `${name}.${source?.mime_type.split("/")[1] ?? "mp4"}`),
@@ -830,8 +822,9 @@ const filesOf = ({ name, source, sounds, audio_refs }) =>
   ]);
 
 /**
+ * Return a video's duration; null if the browser cannot play it.
  * @param {string} address
- * @returns {Promise<number|null>} seconds; null if the browser cannot play the video
+ * @returns {Promise<number|null>}
  */
 function lengthOf(address) {
   return new Promise((resolve) => {
@@ -840,7 +833,7 @@ function lengthOf(address) {
     video.onloadedmetadata = () => {
       if (!video.videoWidth) return resolve(null);
       if (Number.isFinite(video.duration)) return resolve(video.duration);
-      // Files from MediaRecorder have no duration; seeking past the end makes the browser find it.
+      // Files from MediaRecorder have no duration; seeking past the end makes the browser compute it.
       video.ondurationchange = () => Number.isFinite(video.duration) && resolve(video.duration);
       video.currentTime = Number.MAX_SAFE_INTEGER;
     };

@@ -1,4 +1,4 @@
-// The list of the newest runs; a click opens a run.
+// The list of the newest dubbing runs.
 
 import { h, icon, need } from "../base/dom.js";
 import { counted, when } from "../base/format.js";

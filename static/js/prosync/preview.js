@@ -1,15 +1,15 @@
-// The picture of the dubbing page: original video and result, side by side or overlaid with a wipe line.
+// The picture of the dubbing page: original and result, side by side or with a wipe line.
 
 import { need, setIcon, setText } from "../base/dom.js";
 import { moment } from "../base/format.js";
 
 /** @typedef {"before"|"beside"|"wipe"|"after"} View */
 
-const TICK = 250; // ms between two checks of the drift between both videos
-const DEAD = 0.02; // seconds of drift that are tolerated
+const TICK = 250; // ms between checks of the drift between both videos
+const DEAD = 0.02; // tolerated difference between both videos' positions, in seconds
 const FAR = 0.3;
 const PULL = 0.8; // seconds in which drift is corrected
-const MAX_PULL = 0.05; // maximum change of the playback rate
+const MAX_PULL = 0.05; // maximum change of the playback rate, as a share
 const WIPE_STEP = 0.02;
 
 export class Stage {
@@ -52,8 +52,8 @@ export class Stage {
   }
 
   /**
-   * @param {string} address address of the original video
-   * @param {number} duration seconds
+   * @param {string} address
+   * @param {number} duration
    */
   show(address, duration) {
     this.#duration = duration;
@@ -70,7 +70,7 @@ export class Stage {
     this.#tell();
   }
 
-  /** @param {string} text reason why a run has no picture; empty if a video can be chosen */
+  /** Show the reason why a run has no picture; "" if the user can choose a video. @param {string} text */
   tellNone(text) {
     need("[data-empty]", this.root).hidden = this.#duration > 0 || text !== "";
     const place = need("[data-no-picture]", this.root);
@@ -79,7 +79,7 @@ export class Stage {
   }
 
   /**
-   * @param {string|null} address address of the result
+   * @param {string|null} address
    * @param {string} label
    */
   compare(address, label = "After") {
@@ -95,7 +95,7 @@ export class Stage {
   }
 
   /**
-   * Compare the result with the original or with another run's result, at the current position.
+   * Compare the result with the original or with another run's result.
    * @param {string} address
    * @param {string} label
    */
@@ -143,7 +143,7 @@ export class Stage {
     this.after.pause();
   }
 
-  /** Wait until both videos are at the same position and can play. */
+  /** Wait until both videos can play at the same position. */
   async #ready() {
     const videos = this.#hasAfter ? [this.before, this.after] : [this.before];
     if (this.#hasAfter && Math.abs(this.after.currentTime - this.at) > DEAD) this.after.currentTime = this.at;
@@ -164,7 +164,7 @@ export class Stage {
     if (this.#hasAfter && this.isPlaying) this.after.play().catch(() => {});
   }
 
-  /** Correct the drift: the result follows the original's clock. */
+  /** Correct the drift: the result follows the original's position. */
   #pull() {
     if (!this.#hasAfter || !this.isPlaying || this.after.seeking) return;
     const apart = this.after.currentTime - this.at;
@@ -197,7 +197,7 @@ export class Stage {
         this.#draw();
         this.told.onState();
       });
-    // A looped segment that reaches the video's end restarts here.
+    // Restart a looped segment that ends with the video.
     this.before.addEventListener("ended", () => this.loop && this.loop.end >= this.#duration - DEAD && this.toggle());
     for (const event of ["seeked", "loadedmetadata"]) this.before.addEventListener(event, () => this.#tell());
     this.before.addEventListener("loadedmetadata", () => {

@@ -1,53 +1,54 @@
-// The segments of a dubbing request and the sounds that they play: validation, editing, API format. Pure.
+// The segments of a dubbing request and their sounds: validation, editing, API format.
 
 import { moment } from "../base/format.js";
 
 /**
  * @typedef {object} Sound
  * @property {number} id
- * @property {string} name file name
- * @property {number|null} duration seconds; null while unknown
+ * @property {string} name Name of the file.
+ * @property {number|null} duration Duration in seconds; null while unknown.
  *
  * @typedef {object} Segment
  * @property {number} id
- * @property {number} start seconds of the video
- * @property {number} end
- * @property {number|null} sound sound id; null if none is chosen
- * @property {number|null} from seconds of the sound; null for its start
- * @property {number|null} to seconds of the sound; null for its end
+ * @property {number} start Start, in seconds of the video.
+ * @property {number} end End, in seconds of the video.
+ * @property {number|null} sound Id of the sound; null if none is chosen.
+ * @property {number|null} from Start of the played part, in seconds of the sound; null for the sound's start.
+ * @property {number|null} to End of the played part, in seconds of the sound; null for the sound's end.
  * @property {string} label
  *
- * @typedef {object} Mend change that fixes a fault
- * @property {string} label
+ * @typedef {object} Mend A change that corrects a fault.
+ * @property {string} label Label of the button that makes the change.
  * @property {Partial<Segment>} change
  *
- * @typedef {object} Fault
- * @property {number} segment segment id
+ * @typedef {object} Fault An error that prevents sending the segments.
+ * @property {number} segment Id of the segment.
  * @property {"start"|"end"|"sound"|"from"|"to"} field
- * @property {string} text sentence for the user
+ * @property {string} text Sentence for the user.
  * @property {Mend|null} mend
  */
 
-export const LEAST = 0.1; // minimum seconds of a new or dragged segment
-export const USUAL = 4; // default seconds of a new segment
+export const LEAST = 0.1; // minimum length of a new or dragged segment, in seconds
+export const USUAL = 4; // default length of a new segment, in seconds
 const ROUND = 1000;
-const SLACK = 0.0005; // seconds of tolerance, because durations are rounded to a millisecond
+const SLACK = 0.0005; // tolerance in seconds: durations are rounded to milliseconds
 
 /** @param {number} seconds */
 export const rounded = (seconds) => Math.round(seconds * ROUND) / ROUND;
 
 /**
+ * Return the segments sorted by start.
  * @param {Segment[]} segments
- * @returns {Segment[]} sorted by start
+ * @returns {Segment[]}
  */
 export const inOrder = (segments) =>
   [...segments].sort((one, other) => one.start - other.start || one.end - other.end || one.id - other.id);
 
 /**
- * Return the faults that prevent sending, in the order of the segments.
+ * Return the errors that prevent sending, in order of the segments.
  * @param {Segment[]} segments
  * @param {Sound[]} sounds
- * @param {number} duration seconds of the video
+ * @param {number} duration
  * @returns {Fault[]}
  */
 export function faultsOf(segments, sounds, duration) {
@@ -121,12 +122,12 @@ const short = (seconds) =>
     : `${(Math.round(seconds * 10) / 10).toFixed(1)} s`;
 
 /**
- * Return the first free place for a new segment from `at` on; inside another segment, from that segment's end on.
+ * Return the first free gap for a segment at or after a time, at most `wanted` seconds; null if the gap is too short.
  * @param {Segment[]} segments
- * @param {number} at seconds
- * @param {number} duration seconds of the video
- * @param {number} wanted maximum seconds
- * @returns {{start: number, end: number}|null} null if the place is too short
+ * @param {number} at
+ * @param {number} duration
+ * @param {number} wanted
+ * @returns {{start: number, end: number}|null}
  */
 export function roomFor(segments, at, duration, wanted = USUAL) {
   let start = Math.max(0, at);
@@ -138,11 +139,11 @@ export function roomFor(segments, at, duration, wanted = USUAL) {
 }
 
 /**
- * Return the limits of a segment's start and end, set by its neighbours and the video.
+ * Return a segment's earliest start and latest end between its neighbours.
  * @param {Segment[]} segments
  * @param {Segment} segment
  * @param {number} duration
- * @returns {{least: number, most: number}} seconds
+ * @returns {{least: number, most: number}}
  */
 function bounds(segments, segment, duration) {
   const others = inOrder(segments.filter((one) => one.id !== segment.id));
@@ -152,11 +153,11 @@ function bounds(segments, segment, duration) {
 }
 
 /**
- * Return the segment's new times after a drag, limited by its neighbours.
+ * Return a segment's times after a drag by `by` seconds, limited by its neighbours.
  * @param {Segment[]} segments
- * @param {Segment} segment state before the drag
+ * @param {Segment} segment
  * @param {"move"|"start"|"end"} what
- * @param {number} by seconds
+ * @param {number} by
  * @param {number} duration
  * @returns {{start: number, end: number}}
  */
@@ -172,10 +173,10 @@ export function dragged(segments, segment, what, by, duration) {
 }
 
 /**
- * Convert the segments to the API's format, and list the sounds they use in the order of the uploaded files.
+ * Convert segments to the API's format; `files` are sound ids in upload order.
  * @param {Segment[]} segments
  * @param {Sound[]} sounds
- * @returns {{segments: any[], refs: string[], files: number[]}} files: sound ids
+ * @returns {{segments: any[], refs: string[], files: number[]}}
  */
 export function asked(segments, sounds) {
   const used = sounds.filter((sound) => segments.some((segment) => segment.sound === sound.id));

@@ -1,8 +1,7 @@
-// Texts about runs and their segments: status, and what was done. Pure.
+// Texts about dubbing runs and their segments.
 
 import { counted, moment } from "../base/format.js";
 
-/** Icon, tone and text of each run status. */
 export const STATES = {
   queued: ["clock", "", "Queued"],
   processing: ["run", "run", "Processing"],
@@ -24,8 +23,9 @@ const OF_SEGMENTS = {
 };
 
 /**
- * @param {string} status status of a run's segment
- * @returns {{sign: string, tone: string, word: string}|null} null if the segment has no run yet
+ * Return icon, colour and text of a segment's status; null if the segment was not sent yet.
+ * @param {string} status
+ * @returns {{sign: string, tone: string, word: string}|null}
  */
 export const stateOf = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
 
@@ -38,9 +38,9 @@ const MODES = {
 };
 
 /**
- * Describe a run's result as a whole: removed text, moved mouths, and why picture or sound was encoded again.
- * @param {any} outcome result data of the job
- * @returns {string} sentences, or empty
+ * Describe a run's result: removed text, moved mouths, and why picture or sound was encoded again.
+ * @param {any} outcome
+ * @returns {string}
  */
 export function toldOfAll(outcome) {
   if (!outcome) return "";
@@ -58,9 +58,9 @@ export function toldOfAll(outcome) {
 }
 
 /**
- * Describe in one sentence in how many segments the mouths were moved.
- * @param {any} outcome result data of the job
- * @returns {{words: string, why: string}} why: reason common to all unchanged segments
+ * Say in how many segments mouths were moved; `why` is the reason common to all others.
+ * @param {any} outcome
+ * @returns {{words: string, why: string}}
  */
 function mouthsOf(outcome) {
   const mouths = (outcome.segments ?? []).map((/** @type {any} */ one) => one?.mouth).filter(Boolean);
@@ -79,9 +79,10 @@ function mouthsOf(outcome) {
 const seconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
 
 /**
- * @param {any} whole result data of the job
- * @param {number} at index of the segment
- * @returns {string} sentences about the segment's result, or empty
+ * Describe the result of one segment; empty if there is none.
+ * @param {any} whole
+ * @param {number} at
+ * @returns {string}
  */
 export function told(whole, at) {
   const outcome = whole?.segments?.[at];

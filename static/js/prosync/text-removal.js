@@ -1,4 +1,4 @@
-// The options of text removal: a time range, and areas drawn over the picture.
+// The options of text removal: a time range, and areas on the picture.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { RoiBox } from "../base/timer-box.js";
@@ -6,8 +6,8 @@ import { moment, parseMoment } from "../base/format.js";
 
 /** @typedef {import("../base/timer-box.js").Box} Box */
 
-const MOST = 20; // maximum number of areas, as in the API
-const USUAL = Object.freeze({ x: 0.2, y: 0.8, width: 0.6, height: 0.14 }); // typical place of subtitles, shares of the picture
+const MOST = 20; // maximum number of areas that the API accepts
+const USUAL = Object.freeze({ x: 0.2, y: 0.8, width: 0.6, height: 0.14 }); // usual place of subtitles, as shares
 
 export class Removal {
   /** @type {RoiBox[]} */ #drawn = [];
@@ -18,7 +18,7 @@ export class Removal {
 
   /**
    * @param {HTMLElement} root
-   * @param {HTMLElement} picture element under the boxes
+   * @param {HTMLElement} picture
    * @param {{onChange: () => void}} told
    */
   constructor(root, picture, told) {
@@ -41,14 +41,14 @@ export class Removal {
     return need(`[data-removal-field=${name}]`, this.root);
   }
 
-  /** Error message that prevents sending; empty if there is none. */
+  /** Error message that prevents sending, or "". */
   get fault() {
     const { start, end } = this.#times;
     if (!this.check.checked) return "";
     return this.#wrong || (end !== null && end <= (start ?? 0) ? "The end must be after the start." : "");
   }
 
-  /** @returns {any} API value; undefined without text removal */
+  /** The text-removal value for the API; undefined if it is switched off. @returns {any} */
   get asked() {
     if (!this.check.checked) return undefined;
     const { start, end } = this.#times;
@@ -59,7 +59,7 @@ export class Removal {
     };
   }
 
-  /** Show the text removal of a run. @param {any} asked */
+  /** @param {any} asked */
   take(asked) {
     this.check.checked = Boolean(asked);
     this.#boxes = asked?.regions ?? [];
@@ -153,6 +153,10 @@ export class Removal {
   }
 }
 
-/** @param {Box} box @returns {string} upper left corner and size, percent of the picture */
+/**
+ * Describe an area by its upper left corner and size in percent.
+ * @param {Box} box
+ * @returns {string}
+ */
 const told = ({ x, y, width, height }) =>
   `${Math.round(x * 100)}, ${Math.round(y * 100)} %, ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;

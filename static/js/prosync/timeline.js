@@ -1,4 +1,4 @@
-// The timeline: strip of pictures, original sound and segments, edited with pointer and keys.
+// The timeline of the dubbing page: pictures, original sound, and editable segments.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { moment, duration as spoken } from "../base/format.js";
@@ -12,9 +12,9 @@ import { drawWave } from "./waveforms.js";
 /** @typedef {import("./segments.js").Fault} Fault */
 
 const ZOOMS = [1, 2, 4, 8, 16];
-const TICKS = 12; // marks of the ruler at zoom 1
-const CELLS = 12; // pictures in the strip
-const NEAR = 8; // pixels within which an edge snaps to the playhead
+const TICKS = 12; // number of marks on the ruler at zoom 1
+const CELLS = 12; // number of pictures in the strip
+const NEAR = 8; // pixels within which a segment's edge snaps to the playhead
 const NUDGE = { plain: 0.1, shift: 1, alt: 0.01 };
 
 /**
@@ -61,7 +61,7 @@ export class Timeline {
     if (!duration) return ruler.replaceChildren();
     const marks = ticks(0, duration, TICKS * ZOOMS[this.#zoom]).filter((mark) => mark < duration * 0.97);
     const isFine = marks.length > 1 && marks[1] - marks[0] < 0.99;
-    /** @param {number} mark seconds */
+    /** @param {number} mark */
     const told = (mark) => {
       const tenths = Math.floor(mark * 10 + 1e-6);
       return isFine ? `${spoken(Math.floor(tenths / 10))}.${tenths % 10}` : spoken(mark);
@@ -71,7 +71,7 @@ export class Timeline {
     );
   }
 
-  /** Remove everything that belongs to the video. */
+  /** Remove pictures and sound of the previous video. */
   clear() {
     this.drawRuler();
     need("[data-film]", this.root).replaceChildren();
@@ -79,7 +79,7 @@ export class Timeline {
     need("[data-no-sound]", this.root).hidden = true;
   }
 
-  /** @param {number[]|null} bars waveform of the original sound */
+  /** @param {number[]|null} bars */
   drawOriginal(bars) {
     const lane = need("[data-original]", this.root);
     lane.querySelector("svg")?.remove();
@@ -88,7 +88,7 @@ export class Timeline {
   }
 
   /**
-   * Draw the strip from the server's sprite sheet or from the video file.
+   * Draw the strip of pictures from a sprite sheet or the video file.
    * @param {{sheet?: string|null, file?: string}} source
    */
   async drawPictures({ sheet = null, file = "" }) {
@@ -103,11 +103,10 @@ export class Timeline {
         cells.forEach((cell, at) => this.#sprite?.draw(/** @type {HTMLCanvasElement} */ (cell), middle(at)));
       } else if (file) await drawFrom(file, /** @type {HTMLCanvasElement[]} */ (cells), middle);
     } catch {
-      strip.replaceChildren(); // The timeline works without pictures.
+      strip.replaceChildren(); // the timeline also works without pictures
     }
   }
 
-  /** Update the segments. */
   draw() {
     const { segments, faults, selected, duration, number, status, isLocked } = this.options.state();
     const ids = new Set(segments.map((segment) => segment.id));
@@ -134,7 +133,7 @@ export class Timeline {
       const sign = fault ? "alert" : (stateOf(status(segment.id))?.sign ?? "dot");
       need("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
-      // Reinserting a block would lose its focus and its pointer capture.
+      // Move a block only if needed, because moving it ends its focus and a drag.
       if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
     });
     this.#drawClashes(segments, duration);
@@ -170,7 +169,7 @@ export class Timeline {
     const begin = (from ?? 0) / wave.duration;
     const stop = (to ?? wave.duration) / wave.duration;
     const svg = drawWave(wave.bars, begin, Math.max(begin + 1e-3, stop));
-    // A sound shorter than its segment fills only a part of the block.
+    // A sound shorter than its segment fills a part of the block.
     svg.style.setProperty("--share", String(Math.min(1, ((stop - begin) * wave.duration) / (end - start))));
     block.append(svg);
   }
@@ -258,7 +257,7 @@ export class Timeline {
     const { duration } = this.options.state();
     if (event.button !== 0 || !duration || /** @type {Element} */ (event.target).closest(".segment-block")) return;
     event.preventDefault();
-    // A focused field would catch the shortcuts after the seek.
+    // Remove the focus from a field, which would catch the shortcuts.
     /** @type {HTMLElement|null} */ (document.activeElement)?.blur();
     const place = /** @type {HTMLElement} */ (event.currentTarget);
     const to = (/** @type {PointerEvent} */ one) => {
@@ -272,7 +271,10 @@ export class Timeline {
       place.addEventListener(end, () => place.removeEventListener("pointermove", to), { once: true });
   }
 
-  /** @param {number} seconds @param {boolean} [bring] whether to scroll the playhead into view */
+  /**
+   * @param {number} seconds
+   * @param {boolean} [bring]
+   */
   follow(seconds, bring = false) {
     const { duration } = this.options.state();
     const share = duration ? Math.min(1, seconds / duration) : 0;
@@ -294,9 +296,10 @@ export class Timeline {
 }
 
 /**
- * @param {string} address address of the video
+ * Draw the pictures of the strip from a video file.
+ * @param {string} address
  * @param {HTMLCanvasElement[]} cells
- * @param {(at: number) => number} moments seconds by cell index
+ * @param {(at: number) => number} moments
  */
 async function drawFrom(address, cells, moments) {
   const video = document.createElement("video");

@@ -1,15 +1,16 @@
-// Waveforms of sounds: decoded from a file, read from the server's peaks, and drawn.
+// Waveforms of sounds.
 
 const BARS = 240;
-const MAX_BYTES = 300 * 1024 ** 2; // maximum bytes of a decoded file: all its samples are in memory
+const MAX_BYTES = 300 * 1024 ** 2; // maximum bytes of a decoded file: all samples are in memory
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @typedef {{duration: number, bars: number[]}} Wave bars: peaks, 0 to 1 */
+/** @typedef {{duration: number, bars: number[]}} Wave `bars` are the peaks of the sound, 0 to 1. */
 
 /**
- * @param {Blob} file a sound, or a video with sound
- * @param {number} [count] number of bars
- * @returns {Promise<Wave|null>} null if the file is too large or unreadable
+ * Compute a file's waveform; null if the file is too large or unreadable.
+ * @param {Blob} file
+ * @param {number} [count]
+ * @returns {Promise<Wave|null>}
  */
 export async function waveOf(file, count = BARS) {
   if (file.size > MAX_BYTES) return null;
@@ -40,7 +41,7 @@ export function loudest(samples, count) {
 }
 
 /**
- * Return the peaks computed by the server (audiowaveform's JSON, version 2).
+ * Read peaks from the server, in audiowaveform's JSON, version 2.
  * @param {string} address
  * @param {number} [count]
  * @returns {Promise<number[]>}
@@ -56,10 +57,11 @@ export async function peaksAt(address, count = 4 * BARS) {
 }
 
 /**
+ * Return the part of a waveform between two shares, 0 to 1, as SVG.
  * @param {number[]} bars
- * @param {number} [from] start of the shown part, 0 to 1
- * @param {number} [to] end of the shown part, 0 to 1
- * @returns {SVGElement} SVG that fills its container
+ * @param {number} [from]
+ * @param {number} [to]
+ * @returns {SVGElement}
  */
 export function drawWave(bars, from = 0, to = 1) {
   const shown = bars.slice(
@@ -72,7 +74,7 @@ export function drawWave(bars, from = 0, to = 1) {
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(SVG, "path");
-  // The square root keeps quiet speech visible.
+  // Draw the square root of the peaks, to keep quiet speech visible.
   const height = (/** @type {number} */ bar) => Math.sqrt(bar) * 18 + 0.5;
   path.setAttribute(
     "d",

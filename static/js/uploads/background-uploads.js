@@ -1,4 +1,4 @@
-// Uploads into the library from other pages. UploadsPanel displays them.
+// Uploads into the library from other pages, which show them in UploadsPanel.
 
 import { toast } from "../base/notice.js";
 import { uploadChannel } from "./tab-channel.js";
@@ -17,7 +17,7 @@ export class Sending {
   /**
    * @param {object} on
    * @param {(files: UploadState[]) => void} on.state
-   * @param {() => void} on.arrived an upload has become a video
+   * @param {() => void} on.arrived
    */
   constructor(on) {
     this.on = on;
@@ -42,7 +42,7 @@ export class Sending {
     this.#schedule();
   }
 
-  /** Run an action requested in this tab or another. @param {string} id @param {UploadAct} act */
+  /** @param {string} id @param {UploadAct} act */
   act(id, act) {
     const transfer = this.#transfers.find((one) => one.uploadId === id);
     if (act === "cancelled") transfer?.wasCancelled();

@@ -1,4 +1,4 @@
-// Cancellation of uploads, confirmed if data has arrived.
+// Cancellation of uploads, which asks for confirmation if data has arrived.
 
 import { call } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
@@ -7,7 +7,7 @@ import { bytes, TUS } from "../videos/api.js";
 
 /**
  * @param {string} id
- * @param {boolean} isDirect whether it is a direct upload to the bucket
+ * @param {boolean} isDirect True for an upload straight to the bucket.
  * @returns {Promise<void>}
  * @throws {import("../base/api.js").ApiError}
  */
@@ -18,9 +18,9 @@ export async function cancelUpload(id, isDirect) {
 
 /**
  * @param {string} name
- * @param {number} arrived bytes
+ * @param {number} arrived Bytes that the server has.
  * @param {() => void} run
- * @param {string} [instead] sentence about the alternative
+ * @param {string} [instead] Sentence about the alternative to cancelling.
  */
 export function askToCancel(name, arrived, run, instead = "To continue later, pause it instead.") {
   if (arrived <= 0) return run();
@@ -46,7 +46,11 @@ export function askToCancel(name, arrived, run, instead = "To continue later, pa
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Cancel"),
+          h(
+            "button",
+            { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() },
+            "Continue uploading",
+          ),
           h(
             "button",
             { class: "btn danger", type: "button", onclick: () => dialog.close("stop") },

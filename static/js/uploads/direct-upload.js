@@ -1,47 +1,51 @@
-// An HTTP stack for tus-js-client that uploads straight to the bucket: tus requests become calls of the API, and pieces
-// go to signed addresses.
+// An HTTP stack for tus-js-client that uploads straight to the bucket. It turns tus requests into API calls, and sends
+// pieces to signed addresses.
 
 import { cookie } from "../base/api.js";
 import { TUS } from "../videos/api.js";
 
 const UPLOADS = "/api/v1/uploads";
-const MOST_PIECES = 10_000; // limit of S3
+const MOST_PIECES = 10_000; // maximum number of pieces in S3
 const ENOUGH_TRIES = 3;
-const AHEAD = 4; // number of addresses per request, at which the server also records received pieces
-/** @type {Record<string, number>} status of the tus endpoint for HEAD, by state of the ended upload */ const ENDED = {
-  completed: 409,
-  failed: 409,
-  expired: 410,
-  cancelled: 404,
-};
+const AHEAD = 4; // number of addresses per request; each request also records the pieces received so far
+/** Status that the tus endpoint would return to HEAD, by state of the ended upload. @type {Record<string, number>} */ const ENDED =
+  {
+    completed: 409,
+    failed: 409,
+    expired: 410,
+    cancelled: 404,
+  };
 const KNOWN = new Set(["purpose", "title", "video_id"]);
 
 /**
- * Return whether the installation has direct uploads that support this metadata.
- * @param {Record<string, string>} into metadata
+ * Return whether uploads with this metadata can go straight to the bucket.
+ * @param {Record<string, string>} into
  */
 export const goesDirect = (into) =>
   "s3Cors" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
 
 /**
- * @param {number} size bytes of the file
- * @param {number} usual usual bytes of a piece
- * @returns {number} bytes of each piece except the last
+ * Return the size of all pieces except the last.
+ * @param {number} size File size in bytes.
+ * @param {number} usual Usual size of a piece in bytes.
+ * @returns {number}
  */
 export const pieceOf = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
 
 /**
- * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About begin: returns fields of the creation request
- * @typedef {{getStatus: () => number, getHeader: (name: string) => string|undefined, getBody: () => string, getUnderlyingObject: () => null}} Answer
+ * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About Describes an upload; `begin`
+ *   returns the fields of the creation request.
+ *
+ * @typedef {{getStatus: () => number, getHeader: (name: string) => string|undefined, getBody: () => string,
+ *   getUnderlyingObject: () => null}} Answer
  */
 
-/** The `httpStack` of one upload. */
 export class DirectStack {
   /** Signed addresses by piece number. @type {Map<number, string>} */ addresses = new Map();
 
   /** Number of pieces that the bucket has received. */ taken = 0;
   /** Number of consecutive failures to reach the bucket. */ unreached = 0;
-  /** True while a piece is being sent. */ isAsking = false;
+  isAsking = false;
 
   /** @param {About} about */
   constructor(about) {
@@ -74,7 +78,11 @@ class DirectRequest {
   #controller = new AbortController();
   /** @type {(sent: number) => void} */ #moved = () => {};
 
-  /** @param {DirectStack} stack @param {string} method @param {string} url address at the tus endpoint */
+  /**
+   * @param {DirectStack} stack
+   * @param {string} method
+   * @param {string} url
+   */
   constructor(stack, method, url) {
     this.stack = stack;
     this.method = method;
@@ -137,13 +145,13 @@ class DirectRequest {
     const ended = ENDED[status];
     if (ended) return told({ ...found, status: ended });
     const { size, piece } = this.stack.about;
-    // Pieces received before a reload also went to the bucket.
+    // Pieces received before a page reload also prove that the bucket is reachable.
     this.stack.taken ||= Math.ceil(size / piece) - remaining_chunks.length;
     const offset = remaining_chunks.length ? Math.min(...remaining_chunks) * piece : size;
     const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
     if (offset < size) return told(found, headers);
     const answer = await this.#complete(headers);
-    // tus-js-client soon retries a 423.
+    // Status 423 makes the Transfer class retry soon; 409 would mean that the upload has ended.
     return answer.getStatus() === 409 ? told({ ...found, status: 423 }) : answer;
   }
 
@@ -165,7 +173,7 @@ class DirectRequest {
       throw error;
     } finally {
       this.stack.isAsking = false;
-      // An address may have expired, or the bucket may be down: retry with new addresses.
+      // A failed address may have expired, or the bucket may be down, so request new addresses.
       if (status === 200) this.stack.addresses.delete(number);
       else this.stack.addresses.clear();
     }
@@ -179,15 +187,15 @@ class DirectRequest {
   /** @param {Record<string, string>} headers */
   async #complete(headers) {
     const found = await this.#ask("POST", `${this.#at}/complete`, {});
-    // Pieces are missing, sent by another tab or lost: the retry sends them.
+    // Pieces are lost or still being sent by another tab; the retry sends them.
     if (found.json?.type === "chunk_missing") found.text = JSON.stringify({ type: "upload_conflict" });
     return told(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
   }
 
   /**
-   * Request addresses of a piece and some after it.
+   * Request the addresses of a piece and of the pieces after it. Return the response if the server refused.
    * @param {number} number
-   * @returns {Promise<Found|null>} the API's answer if it refused
+   * @returns {Promise<Found|null>}
    */
   async #findAddress(number) {
     const { addresses, about } = this.stack;
@@ -201,10 +209,10 @@ class DirectRequest {
   }
 
   /**
-   * Send a piece by XMLHttpRequest: fetch reports no upload progress.
+   * Send a piece and return the HTTP status. XMLHttpRequest reports upload progress, which fetch does not.
    * @param {string} url
    * @param {Blob} piece
-   * @returns {Promise<number>} HTTP status
+   * @returns {Promise<number>}
    */
   #put(url, piece) {
     return new Promise((resolve, reject) => {
@@ -214,7 +222,7 @@ class DirectRequest {
       request.onload = () => resolve(request.status);
       request.onerror = () => reject(new Error("The storage server could not be reached."));
       this.#controller.signal.addEventListener("abort", () => request.abort());
-      // Remove the type: the signature does not cover this header.
+      // Remove the content type, because the signature does not cover this header.
       request.send(piece.slice(0, piece.size, ""));
     });
   }
@@ -241,7 +249,7 @@ class DirectRequest {
     try {
       json = JSON.parse(text);
     } catch {
-      // A proxy's error page: the status is enough.
+      // The body is a proxy's error page; the status is enough.
     }
     return { status: response.status, text, json, headers: response.headers };
   }
@@ -249,7 +257,7 @@ class DirectRequest {
 
 /**
  * @param {Found} found
- * @param {Record<string, string>} [more] headers that the tus endpoint would send
+ * @param {Record<string, string>} [more]
  * @returns {Answer}
  */
 function told({ status, text, headers }, more = {}) {

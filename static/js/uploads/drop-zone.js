@@ -3,7 +3,7 @@
 import { droppedFrom, hasFiles } from "./file-picker.js";
 import { toast } from "../base/notice.js";
 
-/** @param {string} name file or folder that the browser cannot open */
+/** @param {string} name */
 export function unreadable(name) {
   toast(
     `“${name}” could not be read. It may have been moved, or this browser has no permission. Choose it again.`,
@@ -12,8 +12,8 @@ export function unreadable(name) {
 }
 
 /**
- * @param {HTMLElement} place gets `data-over` while files hover over the page
- * @param {(files: import("./file-picker.js").Chosen[]) => void} onFiles receives at least one file
+ * @param {HTMLElement} place Element that gets `data-over` while files are dragged over the page.
+ * @param {(files: import("./file-picker.js").Chosen[]) => void} onFiles
  */
 export function takeDrops(place, onFiles) {
   let depth = 0;

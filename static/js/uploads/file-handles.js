@@ -1,13 +1,14 @@
-// Storage of Chromium's file handles, by which uploads resume after a reload without choosing the file.
+// Storage of Chromium's file handles. With a handle, an upload resumes after a reload without choosing the file again.
 
 const NAME = "vod-uploads";
 const STORE = "handles";
 
 /**
+ * Use the storage; return null if the browser stores nothing.
  * @template T
  * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore) => IDBRequest<T>} act
- * @returns {Promise<T|null>} null if the browser stores nothing
+ * @returns {Promise<T|null>}
  */
 async function within(mode, act) {
   try {
@@ -36,22 +37,23 @@ function settled(request) {
   });
 }
 
-/** @param {string} upload upload id @param {FileSystemFileHandle} handle */
+/** @param {string} upload Upload id. @param {FileSystemFileHandle} handle */
 export const keepHandle = (upload, handle) => within("readwrite", (store) => store.put(handle, upload));
 /** @param {string} upload @returns {Promise<FileSystemFileHandle|null|undefined>} */
 export const handleOf = (upload) => within("readonly", (store) => store.get(upload));
 /** @param {string} upload */
 export const dropHandle = (upload) => within("readwrite", (store) => store.delete(upload));
 
-/** @returns {Promise<string[]>} ids of uploads with a handle */
+/** @returns {Promise<string[]>} */
 export async function keptHandles() {
   return ((await within("readonly", (store) => store.getAllKeys())) ?? []).map(String);
 }
 
 /**
+ * Open the file of a handle; return null if it is inaccessible.
  * @param {FileSystemFileHandle} handle
- * @param {boolean} ask whether to ask for permission, which browsers allow only during a key press or click
- * @returns {Promise<File|null>} null if inaccessible
+ * @param {boolean} ask True to ask for permission, which browsers allow only during a click or key press.
+ * @returns {Promise<File|null>}
  */
 export async function fileOf(handle, ask) {
   try {

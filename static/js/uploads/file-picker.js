@@ -1,8 +1,11 @@
-// Ways to choose files: the browser's picker, a file field, dropped files and folders.
+// Ways to choose files: picker of the browser, file field, and dropped files and folders.
 
 import { h } from "../base/dom.js";
 
-/** @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen handle: null if unsupported */
+/**
+ * @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen A chosen file; `handle` is null if the browser has
+ *   none.
+ */
 
 const SUFFIXES = [
   ".mp4",
@@ -23,10 +26,11 @@ const SUFFIXES = [
 export const ACCEPT = ["video/*", ...SUFFIXES].join();
 
 /**
- * Let the user choose files. Browsers allow this only during a key press or click.
+ * Let the user choose files; return an empty list if the user cancels. Browsers allow this only during a key press or
+ * click.
  * @param {boolean} several
- * @param {(name: string) => void} onLost receives the name of an unreadable file
- * @returns {Promise<Chosen[]>} empty if the user cancelled
+ * @param {(name: string) => void} onLost Receives the name of an unreadable file.
+ * @returns {Promise<Chosen[]>}
  */
 export async function pickFiles(several, onLost) {
   const open = /** @type {any} */ (window).showOpenFilePicker;
@@ -48,7 +52,6 @@ export async function pickFiles(several, onLost) {
 }
 
 /**
- * Report an unreadable file and continue with the others.
  * @param {string} name
  * @param {() => Promise<unknown>} read
  * @param {(name: string) => void} onLost
@@ -85,12 +88,13 @@ export function hasFiles(event) {
 }
 
 /**
+ * Return dropped files and the videos in dropped folders.
  * @param {DataTransfer} transfer
- * @param {(name: string) => void} onLost receives the name of an unreadable file or folder
- * @returns {Promise<Chosen[]>} dropped files, and the videos in dropped folders
+ * @param {(name: string) => void} onLost
+ * @returns {Promise<Chosen[]>}
  */
 export async function droppedFrom(transfer, onLost) {
-  // Dropped items are valid only during the event: request all before the first await.
+  // Dropped items are valid only during the event, so request all files before the first await.
   const items = [...transfer.items].filter((item) => item.kind === "file");
   const asked = items.map((item) => ({
     file: item.getAsFile(),
@@ -101,7 +105,7 @@ export async function droppedFrom(transfer, onLost) {
   for (const { file, entry, handle } of asked) {
     const known = await Promise.resolve(handle).catch(() => null);
     if (known?.kind === "directory") await guarded(known.name, () => walk(known, found, onLost), onLost);
-    // Browsers without handles describe folders by entries.
+    // Browsers without file handles describe folders by entries.
     else if (!known && entry?.isDirectory)
       await guarded(
         entry.name,
@@ -141,7 +145,7 @@ async function walkEntry(folder, found, onLost) {
     /** @type {FileSystemEntry[]} */ const entries = await new Promise((resolve, reject) =>
       reader.readEntries(resolve, reject),
     );
-    // Each call returns about 100 entries; an empty answer is the end.
+    // Each call returns about 100 entries; an empty answer marks the end.
     if (!entries.length) return;
     for (const entry of entries) {
       if (entry.isDirectory)

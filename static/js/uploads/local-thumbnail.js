@@ -1,16 +1,17 @@
 // Thumbnails of local files that the browser can play.
 
-const PATIENCE = 8000; // ms to wait for a media event
-const LEAVE = 10_000; // ms until a file's address is revoked
+const PATIENCE = 8000; // maximum ms to wait for an event of the video element
+const LEAVE = 10_000; // ms until the temporary address of a file is revoked
 
-/** The previous drawing. Files are opened in sequence, since each needs a decoder. @type {Promise<unknown>} */
+/** The previous thumbnail. Files are opened in sequence, because each needs a decoder. @type {Promise<unknown>} */
 let before = Promise.resolve();
 
 /**
+ * Draw a thumbnail; return whether the file has a picture.
  * @param {File} file
  * @param {HTMLCanvasElement} canvas
- * @param {() => boolean} [isWanted] checked just before drawing
- * @returns {Promise<boolean>} whether there is a picture
+ * @param {() => boolean} [isWanted]
+ * @returns {Promise<boolean>}
  */
 export function drawThumbnail(file, canvas, isWanted = () => true) {
   const drawn = before.then(() => isWanted() && draw(file, canvas));
@@ -42,7 +43,7 @@ async function draw(file, canvas) {
   } finally {
     video.removeAttribute("src");
     video.load();
-    // The browser may still read the file for a moment.
+    // The browser may read the file for another moment.
     setTimeout(() => URL.revokeObjectURL(address), LEAVE);
   }
 }

@@ -1,4 +1,4 @@
-// The upload page: list and queue of uploads, and resumption of unfinished ones.
+// The upload page: the queue of uploads, and resuming of unfinished uploads.
 
 import { jobs, me } from "../base/api.js";
 import { icon, need, setText } from "../base/dom.js";
@@ -33,13 +33,13 @@ const drop = need("[data-drop]");
 const input = /** @type {HTMLInputElement} */ (need("#files"));
 const pauseAll = need("[data-pause-all]");
 
-/** @type {Map<Transfer, Row>} in list order */ const rows = new Map();
-/** @type {Map<string, {at: number, going: Going}>} last state from other tabs, by upload id */ const elsewhere =
+/** Rows of the uploads, in the order of the list. @type {Map<Transfer, Row>} */ const rows = new Map();
+/** Latest state of uploads in other tabs, by upload id. @type {Map<string, {at: number, going: Going}>} */ const elsewhere =
   new Map();
-/** @type {Map<string, any>} last message of each job */ const heard = new Map();
+/** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
 /** @type {{username: string, limits: {max_upload_bytes: number, max_storage_bytes: number}, usage: {storage_bytes: number}, tier: string}|null} */ let account =
   null;
-/** Another user who signed in meanwhile; uploads stop, since they would go to that user's library. */ let stranger =
+/** User who signed in after this page loaded. Uploads stop, because they would go to that user's library. */ let stranger =
   "";
 
 const channel = uploadChannel({
@@ -150,7 +150,7 @@ async function does(transfer, act) {
   } else if (act === "choose") chooseFor(transfer);
 }
 
-/** @param {Transfer} transfer unfinished: needs its own file; refused: another file replaces it */
+/** @param {Transfer} transfer An unfinished upload needs its own file; a refused upload is replaced by another. */
 async function chooseFor(transfer) {
   const [chosen] = await pickFiles(false, unreadable);
   if (!chosen) return;
@@ -175,7 +175,7 @@ async function stop(transfer) {
   }
 }
 
-/** @param {Transfer} transfer upload deleted by another tab */
+/** @param {Transfer} transfer */
 function letGo(transfer) {
   transfer.wasCancelled();
   stopped(transfer);
@@ -216,7 +216,7 @@ function changed(transfer) {
   }
   if (drawing) return;
   drawing = true;
-  // Use a timer: progress events are frequent, and hidden pages get no animation frames.
+  // A timer limits redraws: progress events are frequent, and hidden pages get no animation frames.
   setTimeout(() => {
     drawing = false;
     for (const one of toDraw) rows.get(one)?.draw();
@@ -315,7 +315,7 @@ async function showStorage() {
   );
 }
 
-/** @param {string} name the user signed in now */
+/** @param {string} name */
 function leaveAlone(name) {
   if (!stranger) toast(`${name} has signed in in this browser, so the uploads are paused. Reload the page.`, "bad");
   stranger = name;
@@ -328,7 +328,7 @@ const limitsKnown = showStorage();
 
 async function askUnfinished() {
   let uploads;
-  // List the handles before asking the server: its answer lacks uploads that start meanwhile.
+  // List the handles before the uploads: otherwise the handle of an upload that starts meanwhile would be dropped.
   const kept = await keptHandles();
   try {
     const known = await liveUploads();
@@ -373,7 +373,7 @@ function jobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of all()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // If the video's id was lost, any ingest job may be this upload's.
+    // If the upload lost its video's id, any ingest job may belong to it.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);
@@ -387,7 +387,7 @@ function jobChanged(job) {
 
 /** @type {Set<Transfer>} */ const renewing = new Set();
 
-/** @param {Transfer} transfer @param {boolean} ended whether its job has ended */
+/** @param {Transfer} transfer @param {boolean} ended */
 async function renew(transfer, ended) {
   if (renewing.has(transfer) && !ended) return;
   renewing.add(transfer);
@@ -396,7 +396,7 @@ async function renew(transfer, ended) {
     if (ended) transfer.working(null);
     transfer.adopt(video);
   } catch {
-    // The job's next message retries.
+    // The next message of the job retries.
   } finally {
     renewing.delete(transfer);
   }
@@ -405,7 +405,7 @@ async function renew(transfer, ended) {
 // Events
 
 input.addEventListener("click", async (event) => {
-  // File handles let an upload resume automatically after a reload.
+  // With file handles, uploads resume after a reload without choosing the file again.
   if (!("showOpenFilePicker" in window)) return;
   event.preventDefault();
   add(await pickFiles(true, unreadable));
@@ -435,12 +435,12 @@ window.addEventListener("signedin", () => {
 window.addEventListener("beforeunload", (event) => {
   if (all().some((transfer) => transfer.isGoing)) event.preventDefault();
 });
-// Update countdowns, and repeat the state to other tabs before it expires there.
+// Update countdowns, and tell other tabs the state before it expires there.
 setInterval(() => {
   for (const [transfer, row] of rows) {
     if (transfer.state === "offline") row.draw();
     if (transfer.state !== "elsewhere") continue;
-    // A hidden tab's timers are slow, but it answers messages at once.
+    // Timers of hidden tabs are slow, but hidden tabs answer messages at once.
     if (Date.now() - (elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) channel.ask();
     if (!isElsewhere(transfer.uploadId)) {
       transfer.sentElsewhere(false);
@@ -451,5 +451,5 @@ setInterval(() => {
 }, 1000);
 
 channel.ask();
-// Uploading tabs have answered by then.
+// After this delay, tabs with running uploads have answered.
 setTimeout(askUnfinished, 300);

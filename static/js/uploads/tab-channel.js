@@ -1,13 +1,16 @@
-// Messages between tabs about uploads: the uploading tab broadcasts progress, the others may control it.
+// Messages between tabs about uploads. The uploading tab sends progress, and other tabs can control the upload.
 
 /**
- * @typedef {"waiting"|"sending"|"paused"|"offline"|"stopped"} Going stopped: ended, with any result
- * @typedef {{id: string, name: string, state: Going, sent: number, size: number, speed: number}} UploadState bytes, bytes per second
- * @typedef {"pause"|"resume"|"cancelled"} UploadAct cancelled: already deleted on the server
+ * @typedef {"waiting"|"sending"|"paused"|"offline"|"stopped"} Going State of an upload; "stopped" is any end.
+ *
+ * @typedef {{id: string, name: string, state: Going, sent: number, size: number, speed: number}} UploadState Progress
+ *   of an upload in bytes and bytes per second.
+ *
+ * @typedef {"pause"|"resume"|"cancelled"} UploadAct Action on an upload; "cancelled" if already deleted on the server.
  */
 
 const NAME = "vod-uploads";
-/** Milliseconds for which a broadcast state is valid. */
+/** Milliseconds for which a state from another tab is valid. */
 export const STATE_HOLDS = 5000;
 /** Milliseconds without a message after which a tab asks for the state. */
 export const ASK_AFTER = 2500;
@@ -15,7 +18,7 @@ export const ASK_AFTER = 2500;
 /**
  * @param {object} hears
  * @param {(files: UploadState[]) => void} [hears.onState]
- * @param {() => void} [hears.onAsk] another tab asks for the state
+ * @param {() => void} [hears.onAsk]
  * @param {(id: string, act: UploadAct) => void} [hears.onAct]
  */
 export function uploadChannel({ onState, onAsk, onAct }) {

@@ -2,18 +2,18 @@
 
 export { leftWords } from "../base/format.js";
 
-const WINDOW = 6000; // ms over which the speed is measured
+const WINDOW = 6000; // ms over which the speed is averaged
 
 export class Speed {
   /** @type {{at: number, bytes: number}[]} */ #samples = [];
 
   /**
-   * @param {number} bytes bytes sent so far
-   * @param {number} [at] milliseconds, as performance.now()
+   * @param {number} bytes Number of bytes sent so far.
+   * @param {number} [at] Current time, as performance.now().
    */
   note(bytes, at = performance.now()) {
     const last = this.#samples[this.#samples.length - 1];
-    // Lost bytes are sent again: restart the measurement.
+    // After lost bytes are sent again, restart the measurement.
     if (last && bytes < last.bytes) this.#samples = [];
     this.#samples.push({ at, bytes });
     while (this.#samples.length > 2 && this.#samples[0].at < at - WINDOW) this.#samples.shift();
@@ -23,7 +23,7 @@ export class Speed {
     this.#samples = [];
   }
 
-  /** @returns {number} bytes per second; 0 if unknown */
+  /** Speed in bytes per second; 0 if unknown. @returns {number} */
   get value() {
     const [first, last] = [this.#samples[0], this.#samples[this.#samples.length - 1]];
     const seconds = first ? (last.at - first.at) / 1000 : 0;

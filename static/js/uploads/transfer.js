@@ -1,4 +1,4 @@
-// The upload of one file, by tus or straight to the bucket, until its video is ready. Fires "change".
+// The upload of one file, through the site by tus or straight to the bucket, until its video is ready. Fires "change".
 
 import { cookie } from "../base/api.js";
 import "../../vendor/tus-js-client/tus.min.js";
@@ -11,19 +11,23 @@ import { Speed } from "./transfer-speed.js";
 /** @type {any} */ const tus = /** @type {any} */ (window).tus;
 
 /**
- * @typedef {"waiting"|"sending"|"paused"|"offline"|"unfinished"|"elsewhere"|"refused"|"processing"|"ready"|"failed"|"gone"} State
- * unfinished: an earlier upload that needs its file again. elsewhere: sent by another tab. refused: by the server.
- * failed: uploaded, but unusable.
+ * @typedef
+ *   {"waiting"|"sending"|"paused"|"offline"|"unfinished"|"elsewhere"|"refused"|"processing"|"ready"|"failed"|"gone"}
+ *   State State of an upload. "unfinished" needs its file again, "elsewhere" is sent by another tab, the server
+ *   rejected "refused", and "failed" was uploaded but cannot be used.
+ *
  * @typedef {import("../videos/api.js").Video} Video
- * @typedef {{purpose: string, [more: string]: string}} Into metadata of the upload
+ *
+ * @typedef {{purpose: string, [more: string]: string}} Into Metadata of the upload.
  */
 
-// The first piece is small, so that non-videos are refused early. Proxies limit the size of the others.
+// The first piece is small, so that the server refuses other files than videos early. Proxies limit the size of later
+// pieces.
 const FIRST_PIECE = 1024 * 1024;
 const PIECE = 16 * 1024 * 1024;
 const STALLED = 30_000; // ms without progress after which the connection counts as lost
 const FIRST_WAIT = 1000;
-/** True once the bucket proved unreachable from this page. */ let isBucketShut = false;
+/** True once this page failed to reach the bucket. */ let isBucketShut = false;
 const LONGEST_WAIT = 30_000;
 
 export class Transfer extends EventTarget {
@@ -31,26 +35,26 @@ export class Transfer extends EventTarget {
   sent = 0;
   /** @type {{title: string, text: string, type: string}|null} */ error = null;
   /** @type {Video|null} */ video = null;
-  /** @type {{progress: number, message: string}|null} state of the ingest job */ work = null;
-  /** Time of the next try as Date.now(); 0: when the network returns. */
+  /** State of the ingest job; null when none runs. @type {{progress: number, message: string}|null} */ work = null;
+  /** Time of the next retry, as Date.now(); 0 if the retry waits for the network. */
   retryAt = 0;
-  /** Reason for the state "offline". @type {"network"|"server"|"session"} */
+  /** Reason why the state is "offline". @type {"network"|"server"|"session"} */
   lack = "network";
   uploadId = "";
-  /** State in the other tab while this one is "elsewhere". @type {import("./tab-channel.js").Going} */ going =
-    "sending";
-  /** @type {Date|null} end of the time for resuming */ expires = null;
-  /** @type {string[]} tags of the new video */ tags = [];
-  /** Return whether another tab sends this upload. @type {(id: string) => boolean} */ isElsewhere = () => false;
+  /** State of an upload that another tab sends. @type {import("./tab-channel.js").Going} */ going = "sending";
+  /** Time until which the upload can be resumed. @type {Date|null} */ expires = null;
+  /** Tags for the new video. @type {string[]} */ tags = [];
+  /** Returns whether another tab sends this upload. @type {(id: string) => boolean} */ isElsewhere = () => false;
   #speed = new Speed();
   /** @type {any} */ #upload = null;
-  /** @type {DirectStack|null} transport of a direct upload */ #bucket = null;
+  /** @type {DirectStack|null} */ #bucket = null;
   #resource = "";
-  /** True once the server has confirmed the upload. */ #isKnown = false;
-  /** Pending until the creation request is answered. @type {Promise<void>|null} */ #beginning = null;
+  /** True once the server has confirmed the upload's creation. */ #isKnown = false;
+  /** Promise of the creation request; null once it is answered or aborted. @type {Promise<void>|null} */ #beginning =
+    null;
   #endBeginning = () => {};
   #tries = 0;
-  /** Bytes of each piece except the first and the last. */ #piece = PIECE;
+  #piece = PIECE;
   #timer = 0;
   #watch = 0;
   #movedAt = 0;
@@ -59,10 +63,10 @@ export class Transfer extends EventTarget {
    * @param {object} about
    * @param {File|null} about.file
    * @param {string} about.name
-   * @param {number} about.size bytes
+   * @param {number} about.size Size in bytes.
    * @param {FileSystemFileHandle|null} [about.handle]
    * @param {Into} [about.into]
-   * @param {((id: string) => Promise<Video>)|null} [about.read] reads the finished video; null if the caller does
+   * @param {((id: string) => Promise<Video>)|null} [about.read] Reads the finished video; null if the caller reads it.
    */
   constructor({ file, name, size, handle = null, into = { purpose: "library" }, read = readVideo }) {
     super();
@@ -77,7 +81,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * @param {import("../videos/api.js").Upload} upload an upload started earlier, here or elsewhere
+   * Represent an upload that was started before this page loaded or in another tab.
+   * @param {import("../videos/api.js").Upload} upload
    * @param {{into?: Into, read?: ((id: string) => Promise<Video>)|null}} [about]
    */
   static unfinished(upload, about = {}) {
@@ -92,18 +97,18 @@ export class Transfer extends EventTarget {
     return transfer;
   }
 
-  /** @returns {number} bytes per second */
+  /** Speed in bytes per second. @returns {number} */
   get speed() {
     return this.state === "sending" ? this.#speed.value : 0;
   }
 
-  /** True if leaving the page would stop the upload. */
+  /** True if leaving the page would interrupt the upload. */
   get isGoing() {
     return this.file !== null && (this.state === "waiting" || this.state === "sending" || this.state === "offline");
   }
 
   /**
-   * Return whether name and size match this upload's file.
+   * Return whether a file has the name and size of this upload's file.
    * @param {File} file
    */
   fits(file) {
@@ -111,7 +116,7 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Return whether `upload` may be this one, whose creation request is not answered yet.
+   * Return whether a listed upload may be this one, whose creation request is not answered yet.
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
@@ -124,7 +129,6 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Give an unfinished upload its file again and queue it.
    * @param {File} file
    * @param {FileSystemFileHandle|null} [handle]
    */
@@ -135,9 +139,9 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Open the file by its handle.
-   * @param {boolean} ask whether to ask for permission
-   * @returns {Promise<boolean>} whether the file exists unchanged
+   * Open the file by its handle; return whether it exists unchanged.
+   * @param {boolean} ask True to ask for permission.
+   * @returns {Promise<boolean>}
    */
   async reopen(ask) {
     const file = this.handle && (await fileOf(this.handle, ask));
@@ -146,7 +150,6 @@ export class Transfer extends EventTarget {
     return true;
   }
 
-  /** Start or resume the upload. */
   async start() {
     if (!this.file) return;
     clearTimeout(this.#timer);
@@ -154,7 +157,7 @@ export class Transfer extends EventTarget {
     this.#speed.forget();
     this.#set("sending");
     this.#watchMoves();
-    // The creation request of an upload that was paused and resumed continues.
+    // After a pause and resume, the first creation request is still running; wait for it.
     if (this.#beginning) return;
     if (!this.#upload) {
       this.#upload = this.#make(this.file);
@@ -169,7 +172,7 @@ export class Transfer extends EventTarget {
         this.#bind();
       }
     }
-    // The user may have paused during the lookup.
+    // The user may have paused during the search for an earlier upload.
     if (/** @type {State} */ (this.state) !== "sending") return;
     if (!this.#upload.options.uploadUrl)
       this.#beginning = new Promise((resolve) => {
@@ -185,7 +188,7 @@ export class Transfer extends EventTarget {
   }
 
   pause() {
-    // Aborting the creation request could leave an unknown upload on the server.
+    // Do not abort the creation request: that could leave an upload without known id on the server.
     if (!this.#beginning) this.#stop();
     this.#set("paused");
   }
@@ -197,7 +200,6 @@ export class Transfer extends EventTarget {
     this.#set("waiting");
   }
 
-  /** Pause the upload until the network returns. */
   networkLost() {
     if (this.state !== "sending") return;
     this.#stop();
@@ -205,8 +207,9 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Cancel the upload and delete its data. After an error it stays, paused.
-   * @returns {Promise<boolean>} false if it had already ended
+   * Cancel the upload and delete its data; return false if it had already ended. If that fails, the upload stays,
+   * paused.
+   * @returns {Promise<boolean>}
    * @throws {import("../base/api.js").ApiError}
    */
   async cancel() {
@@ -229,9 +232,8 @@ export class Transfer extends EventTarget {
     return true;
   }
 
-  /** Remove an upload that the server has deleted. */
   wasCancelled() {
-    // The upload may have been resumed during the request.
+    // The user may have resumed the upload while it was being deleted.
     this.#stop();
     if (this.uploadId) dropHandle(this.uploadId);
     this.#forgetAddress();
@@ -239,7 +241,6 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Refuse a file before anything of it is sent.
    * @param {string} type
    * @param {string} title
    * @param {string} text
@@ -261,15 +262,15 @@ export class Transfer extends EventTarget {
     this.#set(video.status === "failed" ? "failed" : video.status === "ready" ? "ready" : "processing");
   }
 
-  /** @param {{progress: number, message: string}|null} work state of the ingest job; null once ended */
+  /** @param {{progress: number, message: string}|null} work State of the ingest job; null once it ended. */
   working(work) {
     this.work = work && { ...work, progress: Math.max(this.work?.progress ?? 0, work.progress) };
     this.#tell();
   }
 
   /**
-   * @param {boolean} sends whether another tab has this upload
-   * @param {import("./tab-channel.js").Going} [going] state in that tab
+   * @param {boolean} sends True if another tab sends this upload.
+   * @param {import("./tab-channel.js").Going} [going]
    */
   sentElsewhere(sends, going = "sending") {
     this.going = going;
@@ -283,7 +284,7 @@ export class Transfer extends EventTarget {
       this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
     }
     return new tus.Upload(file, {
-      // With an endpoint, tus-js-client would start a new upload after a refused HEAD.
+      // With an endpoint, tus-js-client would start a new upload if the server refused HEAD.
       endpoint: this.uploadId ? null : TUS,
       fingerprint: async () => fingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
@@ -295,10 +296,10 @@ export class Transfer extends EventTarget {
       },
       chunkSize: this.isDirect ? this.#piece : FIRST_PIECE,
       ...(this.#bucket && { httpStack: this.#bucket }),
-      // Transfer schedules the retries itself, to show them.
+      // Transfer schedules the retries itself, to show a countdown.
       retryDelays: null,
       removeFingerprintOnSuccess: true,
-      // Read the CSRF token for each request: signing in changes it.
+      // Read the CSRF token for each request, because signing in changes it.
       onBeforeRequest: (/** @type {any} */ request) => request.setHeader("X-CSRFToken", cookie("csrftoken")),
       onAfterResponse: (/** @type {any} */ _, /** @type {any} */ response) => this.#answered(response),
       onUploadUrlAvailable: () => this.#addressKnown(),
@@ -312,7 +313,7 @@ export class Transfer extends EventTarget {
     });
   }
 
-  /** @param {File} file @returns {Record<string, unknown>} fields of the creation request */
+  /** @param {File} file @returns {Record<string, unknown>} */
   #said(file) {
     return { filename: file.name, content_type: file.type, ...this.into, ...(this.tags.length && { tags: this.tags }) };
   }
@@ -324,7 +325,7 @@ export class Transfer extends EventTarget {
     if (!Number.isNaN(until)) this.expires = new Date(until);
   }
 
-  /** Continue only this upload, whatever the server answers. */
+  /** Continue this upload only: tus-js-client must not start a new one after a refusal. */
   #bind() {
     Object.assign(this.#upload.options, { uploadUrl: this.#upload.url, endpoint: null });
   }
@@ -339,7 +340,7 @@ export class Transfer extends EventTarget {
     this.#tell();
   }
 
-  /** Note that the creation request was answered or aborted. */
+  /** Record that the creation request was answered or aborted. */
   #hasBegun() {
     this.#beginning = null;
     this.#endBeginning();
@@ -363,18 +364,18 @@ export class Transfer extends EventTarget {
     try {
       this.adopt(await this.read(this.#resource));
     } catch {
-      // Job messages or the library will show the video.
+      // A job message or the library will show the video later.
     }
   }
 
-  /** Id of the new video, once known. */
+  /** Id of the new video; empty until known. */
   get resource() {
     return this.#resource;
   }
 
-  /** @param {any} error error of tus-js-client */
+  /** @param {any} error Error of tus-js-client. */
   #broke(error) {
-    // Read the answer before stopping: an aborted request loses it.
+    // Read the response before stopping, because an aborted request loses it.
     const answer = error.originalResponse && answerOf(error.originalResponse);
     const wasHead = error.originalRequest?.getMethod() === "HEAD";
     this.#stop();
@@ -385,9 +386,9 @@ export class Transfer extends EventTarget {
       window.dispatchEvent(new Event("signedout"));
       return this.#lacks("session", 0);
     }
-    // HEAD answers have no body; 409 means that the upload has ended.
+    // Responses to HEAD have no body; a 409 means that the upload has ended.
     if (status === 409 && wasHead) return void this.#ended();
-    // The server still locks an earlier attempt, or the offset has changed: retry soon.
+    // The server still locks a previous attempt, or the offset has changed; retry soon.
     if (status === 423 || body?.type === "upload_conflict" || (status === 409 && !body))
       return this.#lacks("server", Math.max(1000, this.#pauseLength() / 4));
     if (status === 429 || status >= 500) return this.#lacks("server", retryAfter * 1000 || this.#pauseLength());
@@ -396,12 +397,12 @@ export class Transfer extends EventTarget {
     this.#refusedBy(status, body);
   }
 
-  /** Upload through the site instead: this browser cannot reach the bucket. */
+  /** Restart the upload through the site, because the bucket is unreachable. */
   async #goThroughTheSite() {
     isBucketShut = true;
     this.#lacks("network", 0);
     const id = this.uploadId;
-    // Free the quota for the new upload. If that fails, the old one expires.
+    // Cancel the old upload to free its quota. If that fails, it expires.
     await cancelUpload(id, true).catch(() => {});
     if (this.uploadId !== id) return;
     this.#stop();
@@ -414,7 +415,7 @@ export class Transfer extends EventTarget {
     if (this.state !== "paused" && this.state !== "gone") this.#set("waiting");
   }
 
-  /** Start over after the upload expired or only this browser remembered it. */
+  /** Start a new upload after the old one expired or vanished from the server. */
   #beginAnew() {
     const wasKnown = this.#isKnown;
     this.#leave();
@@ -423,7 +424,7 @@ export class Transfer extends EventTarget {
     else this.#set("waiting");
   }
 
-  /** Stop: the upload was cancelled elsewhere, or another user has signed in. */
+  /** Stop an upload that was cancelled elsewhere or belongs to a different signed-in user. */
   #stoppedElsewhere() {
     this.#leave();
     this.sent = 0;
@@ -434,7 +435,6 @@ export class Transfer extends EventTarget {
     );
   }
 
-  /** Show the result of an upload that has ended on the server. */
   async #ended() {
     const upload = await endedUpload(this.uploadId).catch(() => null);
     if (upload?.resource_id) {
@@ -450,7 +450,6 @@ export class Transfer extends EventTarget {
     });
   }
 
-  /** Forget the upload's id and address. */
   #leave() {
     this.#forgetAddress();
     if (this.uploadId) dropHandle(this.uploadId);
@@ -463,7 +462,7 @@ export class Transfer extends EventTarget {
   #refusedBy(status, body) {
     const type = body?.type ?? `${status}`;
     const said = body?.reason ?? body?.error ?? "The server does not accept this file.";
-    // The server has ended a refused upload; a corrected file needs a new one.
+    // The server has ended a refused upload, so a corrected file needs a new one.
     if (type !== "storage_full" && type !== "upload_limit") this.#leave();
     else {
       this.#forgetAddress();
@@ -478,7 +477,7 @@ export class Transfer extends EventTarget {
 
   /**
    * @param {"network"|"server"|"session"} lack
-   * @param {number} wait milliseconds; 0 waits for an event
+   * @param {number} wait Milliseconds until a retry; 0 waits for an event.
    */
   #lacks(lack, wait) {
     this.lack = lack;
@@ -490,7 +489,7 @@ export class Transfer extends EventTarget {
     if (waits) this.#timer = window.setTimeout(() => this.state === "offline" && this.#set("waiting"), wait);
   }
 
-  /** @returns {number} milliseconds until the next try, increasing and randomized */
+  /** Return a random number of milliseconds until the next retry, which grows with each failure. @returns {number} */
   #pauseLength() {
     return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries) * (0.8 + 0.4 * Math.random());
   }
@@ -498,7 +497,7 @@ export class Transfer extends EventTarget {
   #stop() {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
-    // After an abort, tus-js-client reports neither answers nor errors.
+    // After an abort, tus-js-client reports neither responses nor errors.
     this.#upload?.abort();
     this.#hasBegun();
   }
@@ -545,16 +544,17 @@ function fingerprint({ name, type, size, lastModified }, { purpose, ...rest }, i
 }
 
 /**
- * @param {string} address upload address
- * @returns {string} upload id
+ * @param {string} address
+ * @returns {string}
  */
 function idOf(address) {
   return decodeURIComponent(new URL(address, location.href).pathname.split("/").filter(Boolean).pop() ?? "");
 }
 
 /**
- * @param {any} response response of tus-js-client
- * @returns {{status: number, body: any, retryAfter: number}} body: null if not JSON, such as a proxy's page
+ * Return status, body and delay of a response; the body is null if it is not JSON, such as a proxy's page.
+ * @param {any} response
+ * @returns {{status: number, body: any, retryAfter: number}}
  */
 function answerOf(response) {
   const [status, retryAfter] = [response.getStatus(), Number(response.getHeader("Retry-After")) || 0];
@@ -569,7 +569,7 @@ function answerOf(response) {
  * Return title and advice for a refused upload.
  * @param {string} type
  * @param {number} status
- * @param {string} said the server's message
+ * @param {string} said
  * @param {any} body
  * @returns {[string, string]}
  */
@@ -586,7 +586,7 @@ function refusal(type, status, said, body) {
 }
 
 /**
- * @param {number|undefined} limit bytes
+ * @param {number|undefined} limit Maximum size in bytes.
  * @returns {[string, string]}
  */
 export function tooLarge(limit) {

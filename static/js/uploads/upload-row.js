@@ -1,4 +1,4 @@
-// The row of one upload. Only bar and text change while bytes are sent.
+// The row of one upload. While bytes are sent, only its bar and text change.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { duration, percent, when } from "../base/format.js";
@@ -31,7 +31,7 @@ export class Row {
     this.draw();
   }
 
-  /** @param {string} text note shown until the state changes */
+  /** @param {string} text Note shown until the state changes. */
   remark(text) {
     this.#remark = text;
     this.#shown = "";
@@ -97,7 +97,7 @@ export class Row {
     if (words) setText(words, this.#words(share));
   }
 
-  /** @param {number} share percent sent @returns {string} */
+  /** @param {number} share Percentage sent. @returns {string} */
   #words(share) {
     const { state, speed, size, sent, expires, lack, retryAt, work, video } = this.transfer;
     const until = expires ? when(expires) : "";
@@ -255,7 +255,7 @@ export class Row {
       return;
     }
     const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", {}));
-    // The server's poster may have arrived meanwhile.
+    // The server's poster may have arrived while the local thumbnail was drawn.
     if (
       transfer.file &&
       (await drawThumbnail(transfer.file, canvas, () => this.#pictured === "file" && this.element.isConnected)) &&

@@ -12,12 +12,12 @@ import { frameRate, isoDay } from "../base/format.js";
 const LIBRARY = "/api/v1/library";
 const USES_A_CALL = 100;
 export const TUS = "/api/v1/uploads/tus/";
-/** Videos of a comparison, at most. */
+/** Letters of a comparison's videos; their number limits the videos. */
 export const LETTERS = ["A", "B", "C"];
 export const INGEST = "ingest";
 
 /**
- * @param {Record<string, string|number>} query empty values are omitted
+ * @param {Record<string, string|number>} query
  * @param {AbortSignal} [signal]
  * @returns {Promise<{videos: Video[], pagination: {page: number, limit: number, total: number, totalPages: number}}>}
  */
@@ -43,9 +43,9 @@ export const findVideo = (id) =>
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
 /**
- * Delete a video. Comparisons show a gap instead.
+ * Delete a video; `isFinal` skips the bin. Comparisons show a gap instead.
  * @param {string} id
- * @param {boolean} isFinal skips the bin
+ * @param {boolean} isFinal
  */
 export const deleteVideo = (id, isFinal) =>
   call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}?leave_gaps=true${isFinal ? "&purge=true" : ""}`);
@@ -62,22 +62,27 @@ export async function usesOf(videos) {
 }
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
 export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
-/** @param {string} id @param {number} time seconds @returns {Promise<{job_id?: string}>} job that makes the poster */
+/**
+ * Start a job that makes the video's poster from the frame at a time.
+ * @param {string} id
+ * @param {number} time
+ * @returns {Promise<{job_id?: string}>}
+ */
 export const choosePicture = (id, time) =>
   call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind: "poster", time });
 
 const UPLOADS = "/api/v1/uploads";
 const UPLOADS_A_CALL = 100;
 
-/** Return a stable download URL; signed URLs expire. @param {Video} video */
+/** Return a download URL that, unlike signed URLs, does not expire. @param {Video} video */
 export const downloadOf = (video) => `/api/v1/media/stream/${video.id}?download=1`;
 
-/** Return whether pages can resume the upload. @param {Upload} upload */
+/** Return whether web pages can resume an upload. @param {Upload} upload */
 export const isOfPages = ({ front }) => front === "tus" || front === "direct";
 
 /** Return the user's unfinished uploads, newest first. @returns {Promise<Upload[]>} */
 export async function liveUploads() {
-  /** @type {Map<string, Upload>} by id, because new uploads shift the pages */ const found = new Map();
+  /** Uploads by id, because one may be on two pages. @type {Map<string, Upload>} */ const found = new Map();
   for (let offset = 0; ; offset += UPLOADS_A_CALL) {
     const { uploads, total } = await get(
       `${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`,
@@ -87,15 +92,20 @@ export async function liveUploads() {
   }
 }
 
-/** @param {string} id @returns {Promise<Upload|null>} null if not among the last 100 ended */
+/**
+ * Return an upload that has ended; null if it is not among the last 100.
+ * @param {string} id
+ * @returns {Promise<Upload|null>}
+ */
 export async function endedUpload(id) {
   const { uploads } = await get(`${UPLOADS}?status=completed&status=failed&limit=${UPLOADS_A_CALL}`);
   return uploads.find((/** @type {Upload} */ upload) => upload.id === id) ?? null;
 }
 
 /**
+ * Format a size as `3.1 GiB` or `412 MiB`.
  * @param {number} bytes
- * @returns {string} `3.1 GiB`, `412 MiB`
+ * @returns {string}
  */
 export function bytes(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -108,13 +118,14 @@ export function bytes(bytes) {
   return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Format a limit: `5 GiB`. @param {number} size bytes @returns {string} */
+/** Format a size limit in bytes as `5 GiB`. @param {number} size @returns {string} */
 export const round = (size) => bytes(size).replace(".0 ", " ");
 
 /**
+ * Format a part of a size as `1.3 of 2 GiB`.
  * @param {number} part
  * @param {number} whole
- * @returns {string} `1.3 of 2 GiB`
+ * @returns {string}
  */
 export function bytesOf(part, whole) {
   const [value, unit] = bytes(part).split(" ");
@@ -122,8 +133,9 @@ export function bytesOf(part, whole) {
 }
 
 /**
+ * Format a picture size as `1080p60`, portrait as `1080×1920`; empty if unknown.
  * @param {Video} video
- * @returns {string} `1080p60`; portrait: `1080×1920`; empty if unknown
+ * @returns {string}
  */
 export function picture({ width, height, fps }) {
   if (!width || !height) return "";
@@ -135,9 +147,10 @@ export function picture({ width, height, fps }) {
 const DAY = 86_400_000;
 
 /**
+ * Format a date as `Today, 14:02`, `Yesterday` or `3 Mar`.
  * @param {Date} date
  * @param {Date} [now]
- * @returns {string} `Today, 14:02`, `Yesterday`, `3 Mar`, `2025-12-31`
+ * @returns {string}
  */
 export function day(date, now = new Date()) {
   const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
@@ -151,7 +164,6 @@ export function day(date, now = new Date()) {
 }
 
 /**
- * Split comma-separated tags, without duplicates.
  * @param {string} text
  * @returns {string[]}
  */

@@ -1,9 +1,10 @@
-// Fetches video files, to send them to a job or the catalogue.
+// Downloads of video files, to send them to a job or the catalogue.
 
 import { ApiError } from "../base/api.js";
 
 /**
- * @param {string} address proxied by this server, because the bucket may forbid requests
+ * Download a file through this server: the bucket may forbid requests from pages.
+ * @param {string} address
  * @param {string} name
  * @param {AbortSignal} [signal]
  * @returns {Promise<File>}
@@ -22,7 +23,7 @@ export async function fileAt(address, name, signal) {
 /**
  * @param {import("./api.js").Video} video
  * @param {AbortSignal} [signal]
- * @returns {Promise<File>} original file
+ * @returns {Promise<File>}
  */
 export const fileOf = (video, signal) =>
   fileAt(

@@ -1,13 +1,13 @@
-// Volume, captions and positions stored in this browser.
+// Volume, captions and positions, stored in this browser.
 
 const SOUND = "vod-sound";
 const CAPTIONS = "vod-captions";
 const PLACES = "vod-places";
 const MAX_PLACES = 200;
-const EVERY = 5000; // ms between two writes of the position
-const EDGE = 5; // positions closer to either end are not stored, seconds
+const EVERY = 5000; // ms between writes of the playback position
+const EDGE = 5; // seconds from the video's start or end within which no position is stored
 
-/** @param {string} name @returns {any} null if nothing is stored */
+/** @param {string} name @returns {any} */
 function kept(name) {
   try {
     return JSON.parse(localStorage.getItem(name) ?? "null");
@@ -21,7 +21,7 @@ function keep(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // The browser offers no storage.
+    // Ignore the error: the browser offers no storage.
   }
 }
 
@@ -37,44 +37,45 @@ export function keepSound({ volume, muted }) {
   keep(SOUND, { volume, muted });
 }
 
-/** @returns {string|null} language of the captions shown last; null if off */
+/** Return the language of the captions shown last; null if off. @returns {string|null} */
 export const keptCaptions = () => kept(CAPTIONS);
 /** @param {string|null} language */
 export const keepCaptions = (language) => keep(CAPTIONS, language);
 
 export class Place {
-  /** Seconds; null before playback. @type {number|null} */ #time = null;
+  /** Current position in seconds; null before playback. @type {number|null} */ #time = null;
   #duration = 0;
   #keptAt = Date.now();
 
-  /** @param {string} video id */
+  /** @param {string} video */
   constructor(video) {
     this.video = video;
     /** @type {unknown} */ this.left = kept(PLACES)?.[video]?.[0];
   }
 
   /**
-   * @param {number} duration seconds; 0 if unknown
-   * @returns {number|null} last position, seconds
+   * Return the stored position, or null. A duration of 0 means unknown.
+   * @param {number} duration
+   * @returns {number|null}
    */
   of(duration) {
     return typeof this.left === "number" && isWithin(this.left, duration || Infinity) ? this.left : null;
   }
 
-  /** @param {number} time seconds @param {number} duration */
+  /** @param {number} time @param {number} duration */
   note(time, duration) {
     [this.#time, this.#duration] = [time, duration];
     if (Date.now() - this.#keptAt >= EVERY) this.keep();
   }
 
-  /** Store the position; near either end, delete it. */
+  /** Store the position, or delete it near the video's start or end. */
   keep() {
     if (this.#time === null) return;
     this.#keptAt = Date.now();
     const places = kept(PLACES) ?? {};
     delete places[this.video];
     if (isWithin(this.#time, this.#duration)) places[this.video] = [Number(this.#time.toFixed(3))];
-    // Keys are in order of writing: drop the oldest.
+    // Drop the videos that were written longest ago; keys are in the order of writing.
     keep(PLACES, Object.fromEntries(Object.entries(places).slice(-MAX_PLACES)));
   }
 
@@ -85,7 +86,7 @@ export class Place {
   }
 }
 
-/** @param {number} time seconds @param {number} duration seconds */
+/** @param {number} time @param {number} duration */
 function isWithin(time, duration) {
   return time >= EDGE && time <= duration - EDGE;
 }

@@ -1,27 +1,28 @@
-// The video player without its controls.
+// A video player without visible controls.
 
 import { snap, step, VARIABLE_GRID } from "../base/frames.js";
 import { picture } from "./api.js";
 
 /**
  * @typedef {import("./api.js").Video} Video
- * @typedef {{id: string, label: string, note: string}} Quality id: "original", "auto", "proxy", or an HLS rendition
+ * @typedef {{id: string, label: string, note: string}} Quality The id is "original", "auto", "proxy", or the name of an
+ * HLS rendition.
  */
 
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 const ORIGINAL = "original";
 const AUTO = "auto";
 const PROXY = "proxy";
-const USUAL_RATE = 30; // frames per second, until the rate is known
-const WAITS_AFTER = 400; // ms without a picture before the spinner appears
+const USUAL_RATE = 30; // assumed frames per second while the frame rate is unknown
+const WAITS_AFTER = 400; // ms without a picture before a wait is reported
 
 export class Player extends EventTarget {
-  /** Id of the current quality; empty if nothing can be played. */
+  /** Id of the selected quality; empty if none can be played. */
   quality = "";
-  /** @type {{title: string, text: string, mayMake: boolean}|null} playback error */ trouble = null;
+  /** Playback error for the user. @type {{title: string, text: string, mayMake: boolean}|null} */ trouble = null;
   waits = false;
   /** @type {any} */ #hls = null;
-  /** @type {Set<string>} qualities that this browser failed to play */ #unplayable = new Set();
+  /** Ids of qualities that this browser failed to play. @type {Set<string>} */ #unplayable = new Set();
   #renewed = false;
   #waitTimer = 0;
   #wantsToPlay = false;
@@ -30,9 +31,9 @@ export class Player extends EventTarget {
    * @param {HTMLVideoElement} element
    * @param {Video} video
    * @param {object} facts
-   * @param {number} facts.fps exact; 0 if unknown
-   * @param {boolean} facts.variable variable frame rate
-   * @param {() => Promise<Video>} facts.renew fetches the video with fresh URLs
+   * @param {number} facts.fps Exact frame rate; 0 if unknown.
+   * @param {boolean} facts.variable True if the frame rate varies.
+   * @param {() => Promise<Video>} facts.renew Fetches the video again, with URLs that have not expired.
    */
   constructor(element, video, { fps, variable, renew }) {
     super();
@@ -56,7 +57,7 @@ export class Player extends EventTarget {
     for (const name of ["playing", "canplay", "seeked", "loadeddata", "error", "emptied"])
       element.addEventListener(name, () => this.#waited());
     element.addEventListener("error", () => this.#broke());
-    // Without the video codec, the sound may still play.
+    // Without the video codec, the browser may play only the sound and report a width of 0.
     element.addEventListener("resize", () =>
       element.parentElement?.toggleAttribute("data-portrait", element.videoHeight > element.videoWidth),
     );
@@ -70,7 +71,7 @@ export class Player extends EventTarget {
     this.#tell();
   }
 
-  /** @returns {number} seconds */
+  /** @returns {number} */
   get duration() {
     const { duration } = this.element;
     return Number.isFinite(duration) && duration > 0 ? duration : this.video.duration_exact;
@@ -84,7 +85,7 @@ export class Player extends EventTarget {
     return !this.element.paused && !this.element.ended;
   }
 
-  /** @returns {Quality[]} best first */
+  /** @returns {Quality[]} */
   get qualities() {
     const { video } = this;
     const rungs = video.renditions.filter((rendition) => rendition.kind === "hls");
@@ -109,7 +110,6 @@ export class Player extends EventTarget {
     ];
   }
 
-  /** Label of the current quality. */
   get words() {
     const chosen = this.qualities.find((one) => one.id === this.quality);
     const { videoHeight, videoWidth } = this.element;
@@ -117,7 +117,7 @@ export class Player extends EventTarget {
     return [chosen?.label, chosen?.label === now ? "" : now].filter(Boolean).join(", ");
   }
 
-  /** Update data without interrupting playback. @param {Video} video */
+  /** Use changed data of the video without interrupting playback. @param {Video} video */
   adopt(video) {
     this.video = video;
     if (!this.quality) this.begin();
@@ -136,7 +136,7 @@ export class Player extends EventTarget {
     this.trouble = tried
       ? {
           title: "This browser cannot play the video",
-          text: `| "this format"}. A copy that every browser plays can be made; the original stays.|It has no decoder for ${video.codec || "this format"}. You can make a copy that every browser can play; the original stays.|| "this format"}. A copy that every browser plays can be made; the original stays.`,
+          text: `It has no decoder for ${video.codec || "this format"}. You can make a copy that every browser can play; the original stays.`,
           mayMake: true,
         }
       : { title: "The video cannot be played yet", text: "The file is still being processed.", mayMake: false };
@@ -144,8 +144,9 @@ export class Player extends EventTarget {
   }
 
   /**
-   * @param {string} id quality id
-   * @param {boolean} [byHand] also allows qualities that failed before
+   * Switch to a quality; `byHand` allows qualities again that failed before.
+   * @param {string} id
+   * @param {boolean} [byHand]
    */
   async choose(id, byHand = true) {
     if (byHand) this.#unplayable.clear();
@@ -156,7 +157,7 @@ export class Player extends EventTarget {
     this.quality = id;
     this.#hls?.destroy();
     this.#hls = null;
-    this.#tell(); // shows the choice while it loads
+    this.#tell(); // show the choice while it loads
     const proxy = video.renditions.find((rendition) => rendition.kind === PROXY);
     if (id === ORIGINAL) element.src = video.video_url ?? "";
     else if (id === PROXY && proxy) element.src = proxy.url;
@@ -181,18 +182,18 @@ export class Player extends EventTarget {
 
   play() {
     if (this.element.ended || this.time >= this.duration - 0.001) this.element.currentTime = 0;
-    // The browser may refuse autoplay, or a pause may interrupt.
+    // The browser may block autoplay, or a pause may interrupt the start.
     this.element.play().catch(() => this.#tell());
   }
 
-  /** @param {number} time seconds */
+  /** @param {number} time */
   seek(time) {
     if (!this.quality) return;
     this.element.currentTime = Math.min(Math.max(0, time), this.duration);
     this.#tell();
   }
 
-  /** @param {number} by frames */
+  /** @param {number} by */
   frame(by) {
     this.pause();
     const { fps, time, duration } = this;
@@ -209,28 +210,29 @@ export class Player extends EventTarget {
     this.element.muted = !this.element.muted;
   }
 
-  /** @param {number} volume 0 to 1 */
+  /** @param {number} volume */
   volume(volume) {
     this.element.muted = volume === 0;
     this.element.volume = volume;
   }
 
-  /** @param {number} by change of volume, -1 to 1 */
+  /** @param {number} by */
   louder(by) {
     this.element.muted = false;
     this.element.volume = Math.min(1, Math.max(0, this.element.volume + by));
   }
 
   /**
-   * @param {string} id "auto" or an HLS rendition
-   * @param {number} at seconds
-   * @returns {Promise<boolean>} whether a source was set
+   * Load an HLS stream, "auto" or a rendition; return whether a source was set.
+   * @param {string} id
+   * @param {number} at
+   * @returns {Promise<boolean>}
    */
   async #stream(id, at) {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
     if (this.quality !== id) return false;
-    this.#wantsToPlay ||= this.playing; // playback started meanwhile; a new source stops it
+    this.#wantsToPlay ||= this.playing; // resume playback that began meanwhile: the new source stops it
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {
         this.#fallBack();
@@ -239,7 +241,7 @@ export class Player extends EventTarget {
       element.src = video.hls_url ?? "";
       return true;
     }
-    // The CSP forbids blob workers. hls.js would empty the page's text tracks.
+    // The security policy forbids blob workers. hls.js would empty the page's own text tracks.
     const hls = new Hls({
       enableWorker: false,
       startPosition: at || -1,
@@ -261,13 +263,13 @@ export class Player extends EventTarget {
       } else if (error.type === Hls.ErrorTypes.NETWORK_ERROR) this.#lost(error.response?.code ?? 0);
       else this.#fallBack();
     });
-    // Proxied by this server, unless the bucket allows requests from the page.
+    // Stream through this server unless the bucket allows requests from pages.
     hls.loadSource(`${video.hls_url}${"s3Cors" in document.body.dataset ? "" : "?proxy=1"}`);
     hls.attachMedia(element);
     return true;
   }
 
-  /** Handle an expired URL, a lost network, or an unsupported format. */
+  /** Handle a load error: an expired URL, a lost network, or an unsupported format. */
   async #broke() {
     const address = this.element.getAttribute("src");
     if (!address || this.#hls) return;
@@ -275,28 +277,23 @@ export class Player extends EventTarget {
     try {
       status = (await fetch(address, { method: "HEAD" })).status;
     } catch {}
-    if (this.element.getAttribute("src") !== address) return; // another quality was chosen meanwhile
+    if (this.element.getAttribute("src") !== address) return; // stop: another quality was chosen meanwhile
     if (status === 200) this.#fallBack();
     else this.#lost(status);
   }
 
-  /**
-   * Handle a failed load.
-   * @param {number} status 0 without a response
-   */
+  /** Handle a failed download of the video; status 0 means no response. @param {number} status */
   async #lost(status) {
     const id = this.quality;
     this.#wantsToPlay ||= this.playing;
-    // Renew expired URLs once: the server answers 410 or 404, a bucket 403.
+    // Renew expired URLs once. The server reports them by 410 or 404, a bucket by 403.
     if ([403, 404, 410].includes(status) && !this.#renewed) {
       this.#renewed = true;
       try {
         this.video = await this.renew();
         setTimeout(() => (this.#renewed = false), 60_000);
         return void this.choose(id, false);
-      } catch {
-        // reported below
-      }
+      } catch {}
     }
     this.trouble =
       status === 0
@@ -312,9 +309,9 @@ export class Player extends EventTarget {
     this.#tell();
   }
 
-  /** Try the next quality. */
+  /** Mark the quality as unplayable, and try the next. */
   #fallBack() {
-    // The same failure may be reported twice.
+    // Ignore a second report of the same failure.
     if (!this.quality) return;
     this.#wantsToPlay ||= this.playing;
     this.#unplayable.add(this.quality === ORIGINAL || this.quality === PROXY ? this.quality : AUTO);
@@ -324,7 +321,6 @@ export class Player extends EventTarget {
     this.begin();
   }
 
-  /** Retry playback. */
   again() {
     if (this.quality) this.choose(this.quality);
     else this.begin();
@@ -350,7 +346,7 @@ export class Player extends EventTarget {
   }
 }
 
-/** @param {number} bits per second @returns {string} */
+/** @param {number} bits @returns {string} */
 export function rate(bits) {
   return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1000)} kbit/s`;
 }

@@ -1,17 +1,17 @@
-// The seek bar, with chapters and a preview picture.
+// The player's seek bar, with chapters and preview pictures.
 
 import { h, need, setText } from "../base/dom.js";
 import { clock } from "../base/format.js";
 
-const STEP = 5; // seconds
-const SMALL_STEP = 1; // seconds, with Shift
+const STEP = 5; // seconds that an arrow key seeks
+const SMALL_STEP = 1; // seconds that an arrow key with Shift seeks
 const LARGE_STEP = 30;
 
 export class SeekBar {
   /** @type {import("../base/sprite.js").Sprite|null} */ sprite = null;
   /** @type {{start: number, text: string}[]} */ #chapters = [];
   #dragging = false;
-  /** Pointer position, 0 to 1, or null. @type {number|null} */ #hover = null;
+  /** Pointer position on the bar, 0 to 1; null if it is elsewhere. @type {number|null} */ #hover = null;
 
   /**
    * @param {HTMLElement} element
@@ -31,7 +31,7 @@ export class SeekBar {
     element.addEventListener("blur", () => this.update());
   }
 
-  /** @param {{start: number, text: string}[]} chapters in order */
+  /** @param {{start: number, text: string}[]} chapters */
   showChapters(chapters) {
     this.#chapters = chapters;
     for (const old of this.element.querySelectorAll(".chapter")) old.remove();
@@ -55,7 +55,10 @@ export class SeekBar {
     this.#showPreview(share);
   }
 
-  /** @param {number} share position, for the preview during use of keys */
+  /**
+   * Show the preview picture at the pointer or, while keys are used, at the playback position.
+   * @param {number} share
+   */
   #showPreview(share) {
     const byKeys = this.#hover === null && this.element.matches(":focus-visible");
     const at = this.#hover ?? (byKeys ? share : null);
@@ -101,11 +104,11 @@ export class SeekBar {
 
   #up() {
     this.#dragging = false;
-    // A lifted finger has no position.
+    // Hide the preview: a lifted finger has no position.
     this.#point(null);
   }
 
-  /** Slider keys work even if shortcuts are off. @param {KeyboardEvent} event */
+  /** Handle the usual keys of a slider, even if shortcuts are switched off. @param {KeyboardEvent} event */
   #key(event) {
     const { player } = this;
     if (event.altKey || event.ctrlKey || event.metaKey) return;
@@ -126,9 +129,10 @@ export class SeekBar {
 }
 
 /**
+ * Return the end of the loaded part around the playback position, as a share of 0 to 1.
  * @param {HTMLVideoElement} video
- * @param {number} whole seconds
- * @returns {number} end of the loaded range around the position, 0 to 1
+ * @param {number} whole
+ * @returns {number}
  */
 function loaded(video, whole) {
   for (let i = 0; i < video.buffered.length; i += 1) {
@@ -139,8 +143,9 @@ function loaded(video, whole) {
 }
 
 /**
+ * Describe a duration for screen readers, such as `14 minutes 31 seconds`.
  * @param {number} seconds
- * @returns {string} `14 minutes 31 seconds`
+ * @returns {string}
  */
 export function spoken(seconds) {
   const whole = Math.floor(Math.max(0, seconds));

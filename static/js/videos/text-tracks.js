@@ -1,4 +1,4 @@
-// Captions and chapters: API calls, names and parsing.
+// Captions and chapters of videos.
 
 import { call, get } from "../base/api.js";
 import { duration, parseMoment } from "../base/format.js";
@@ -11,7 +11,7 @@ export const UNKNOWN_LANGUAGE = "und";
 /** @param {string} video @returns {Promise<TextTrack[]>} */
 export const listTracks = async (video) => (await get(`${URL}?video_id=${encodeURIComponent(video)}`)).tracks;
 /**
- * Store a track; it replaces one of the same kind and language.
+ * Store a text track; it replaces the video's track of the same kind and language.
  * @param {{video_id: string, kind: "captions"|"chapters", language: string, label?: string, content: string}} track
  * @returns {Promise<TextTrack>}
  */
@@ -19,7 +19,7 @@ export const storeTrack = (track) => call("POST", URL, track);
 /** @param {string} id */
 export const deleteTrack = (id) => call("DELETE", `${URL}/${encodeURIComponent(id)}`);
 
-/** @param {TextTrack} track @returns {Promise<string>} WebVTT */
+/** @param {TextTrack} track @returns {Promise<string>} */
 export async function readTrack(track) {
   const response = await fetch(track.url, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`The file could not be read (${response.status}).`);
@@ -27,7 +27,7 @@ export async function readTrack(track) {
 }
 
 /**
- * Decode UTF-8, UTF-16, or Windows-1252 of older programs.
+ * Decode a text file in UTF-8, UTF-16, or Windows-1252, which older programs write.
  * @param {ArrayBuffer} content
  * @returns {string}
  */
@@ -41,7 +41,11 @@ export function decode(content) {
   }
 }
 
-/** @param {string} tag BCP 47 @returns {string} `English`; empty if unknown */
+/**
+ * Return the English name of a BCP 47 language tag; empty if unknown.
+ * @param {string} tag
+ * @returns {string}
+ */
 export function languageName(tag) {
   if (tag === UNKNOWN_LANGUAGE) return "";
   try {
@@ -55,12 +59,13 @@ export function languageName(tag) {
 export const trackName = ({ label, language }) => label || languageName(language) || "Captions";
 
 /**
+ * Format chapters as the lines that parseChapters reads.
  * @param {{start: number, text: string}[]} chapters
- * @returns {string} lines for parseChapters
+ * @returns {string}
  */
 export const chapterLines = (chapters) => chapters.map(({ start, text }) => `${shortMoment(start)} ${text}`).join("\n");
 
-/** @param {number} seconds @returns {string} `4:05`, `4:05.25` */
+/** Format seconds as `4:05` or `4:05.25`. @param {number} seconds @returns {string} */
 function shortMoment(seconds) {
   const part = (seconds % 1)
     .toFixed(3)
@@ -70,10 +75,10 @@ function shortMoment(seconds) {
 }
 
 /**
- * Parse lines of time and name.
+ * Parse chapters, written as lines of time and name, into WebVTT; `problem` is an error message.
  * @param {string} lines
- * @param {number} whole duration, seconds
- * @returns {{content: string, problem: string}} WebVTT, or an error message
+ * @param {number} whole
+ * @returns {{content: string, problem: string}}
  */
 export function parseChapters(lines, whole) {
   /** @type {{start: number, text: string}[]} */ const found = [];
@@ -98,7 +103,7 @@ export function parseChapters(lines, whole) {
 /** @param {string} problem */
 const wrong = (problem) => ({ content: "", problem });
 
-/** @param {number} seconds @returns {string} `00:04:05.250` */
+/** Format seconds as `00:04:05.250`. @param {number} seconds @returns {string} */
 function stamp(seconds) {
   const ms = Math.round(seconds * 1000);
   const two = (/** @type {number} */ n) => String(Math.floor(n)).padStart(2, "0");

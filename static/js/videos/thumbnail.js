@@ -1,10 +1,10 @@
-// The thumbnail of a video in a list, or a placeholder.
+// The thumbnail of a video, or a placeholder.
 
 import { h, icon } from "../base/dom.js";
 
 /**
  * @param {string|null|undefined} address
- * @param {boolean} [hasSign] whether the placeholder has an icon
+ * @param {boolean} [hasSign]
  * @returns {HTMLElement}
  */
 export function posterOf(address, hasSign = true) {

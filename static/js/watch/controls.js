@@ -6,7 +6,7 @@ import { key, keyWithModifiers, labelButton, offerKeys } from "../base/keys.js";
 import { toggleMenu } from "../base/menu.js";
 import { frameOf } from "../base/frames.js";
 
-const JUMP = 10; // seconds
+const JUMP = 10; // seconds that the keys J and L seek
 const STEP = 5;
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
 const LOUDER = 0.05;
@@ -15,10 +15,10 @@ const LOUDER = 0.05;
 
 export class Controls {
   /**
-   * @param {HTMLElement} root the player
+   * @param {HTMLElement} root
    * @param {Player} player
    * @param {object} page
-   * @param {() => void} page.onMenu called before the quality menu opens
+   * @param {() => void} page.onMenu
    * @param {() => void} page.toggleCaptions
    */
   constructor(root, player, { onMenu, toggleCaptions }) {
@@ -49,7 +49,6 @@ export class Controls {
     this.#frames();
   }
 
-  /** Update buttons and labels. */
   mark() {
     const { root, player } = this;
     const { element } = player;
@@ -65,15 +64,12 @@ export class Controls {
     for (const button of need("[data-speeds]", root).querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
     setText(need("[data-quality]", root), player.words || "Quality");
-    labelButton(
-      this.gear,
-      `| "Quality"}: quality and speed|Quality and speed: ${player.words || "automatic"}|| "Quality"}: quality and speed`,
-    );
+    labelButton(this.gear, `Quality and speed: ${player.words || "automatic"}`);
     setText(need("[data-whole]", root), duration(player.duration));
     need("[data-waits]", root).hidden = !player.waits;
   }
 
-  /** Update the time; called for each frame. */
+  /** Update the displayed time; called for each frame. */
   update() {
     const text = position(this.player.time);
     const long = this.player.duration >= 3600;
@@ -85,7 +81,7 @@ export class Controls {
   async fullscreen() {
     if (document.fullscreenElement) return document.exitFullscreen();
     if (this.root.requestFullscreen) return this.root.requestFullscreen();
-    // iPhones allow full screen only for the video element.
+    // On iPhones, only the video element can be shown in full screen.
     /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
   }
 
@@ -200,7 +196,7 @@ export class Controls {
     this.player.speed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, (now < 0 ? SPEEDS.indexOf(1) : now) + by))]);
   }
 
-  /** Show the number of the displayed frame, if the frame rate is constant and known. */
+  /** Show the number of the displayed frame, if the frame rate is known and constant. */
   #frames() {
     const { player } = this;
     const shown = need("[data-frame]", this.root);

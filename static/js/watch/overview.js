@@ -5,15 +5,16 @@ import { clock } from "../base/format.js";
 
 const PICTURES = 10;
 const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 100; // height of the waveform's viewBox
+const HEIGHT = 100; // height of the waveform's SVG coordinate system
 
 /** @typedef {import("../videos/player.js").Player} Player */
 
 /**
+ * Draw the strip of pictures; the returned function marks the playback position.
  * @param {HTMLElement} strip
  * @param {import("../base/sprite.js").Sprite} sprite
  * @param {Player} player
- * @returns {() => void} function that marks the current position
+ * @returns {() => void}
  */
 export function pictures(strip, sprite, player) {
   const whole = player.video.duration_exact;
@@ -48,10 +49,11 @@ export function pictures(strip, sprite, player) {
 }
 
 /**
+ * Draw the waveform from audiowaveform's JSON; the returned function marks the playback position.
  * @param {HTMLElement} lane
- * @param {string} address URL of the peaks, audiowaveform's JSON
+ * @param {string} address
  * @param {Player} player
- * @returns {Promise<() => void>} function that marks the current position
+ * @returns {Promise<() => void>}
  */
 export async function waveform(lane, address, player) {
   const response = await fetch(address, { credentials: "same-origin" });
@@ -86,16 +88,15 @@ export async function waveform(lane, address, player) {
 }
 
 /**
- * Return an SVG path along maxima and minima.
- * @param {number[]} data alternating minima and maxima
- * @param {number} full largest possible sample
+ * Return an SVG path along the maxima and back along the minima of `data`.
+ * @param {number[]} data
+ * @param {number} full
  */
 export function outline(data, full) {
   const at = (/** @type {number} */ sample) => (HEIGHT / 2 - (sample / full) * (HEIGHT / 2)).toFixed(1);
   const top = [];
   const bottom = [];
   for (let n = 0; n * 2 < data.length; n += 1) {
-    // Draw silence as a line.
     top.push(`${n} ${at(Math.max(data[n * 2 + 1], full / HEIGHT))}`);
     bottom.push(`${n} ${at(Math.min(data[n * 2], -full / HEIGHT))}`);
   }
@@ -104,7 +105,7 @@ export function outline(data, full) {
 
 /**
  * @param {{data: number[], bits: number}} peaks
- * @param {number} whole seconds
+ * @param {number} whole
  * @returns {string}
  */
 function sentence({ data, bits }, whole) {

@@ -26,18 +26,19 @@ import { Transcript } from "./transcript.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
-const PICTURE_WIDTH = 1280; // maximum width of a thumbnail, pixels
+const PICTURE_WIDTH = 1280; // maximum width of an uploaded thumbnail, in pixels
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const GONE = 4404;
-const STALE = 30_000; // ms after which the quality menu fetches the video again
-const ASK = 5000; // ms between two polls for a playable quality
+const STALE = 30_000; // age in ms of the video's data at which opening the quality menu renews it
+const ASK = 5000; // ms between polls while no quality is playable
 const ASK_FOR = 600_000; // ms of polling after the last job message
-// errors that a retry would repeat
+
+// error types that a retry would repeat
 const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "vod_unreadable"]);
 
 /**
- * Data missing in the API: exact frame rate and sound tracks (empty before analysis), library or catalogue, and
- * permissions (may_edit: of the catalogue).
+ * Data that the API lacks: exact frame rate and sound tracks (empty before the analysis), permissions, and whether the
+ * video is in library or catalogue.
  */ let facts = pageData("facts");
 const root = need("[data-player]");
 const state = need("[data-state]");
@@ -49,10 +50,10 @@ const listed = facts.place === "catalogue";
 /** @type {SeekBar|null} */ let seekBar = null;
 /** @type {Controls|null} */ let controls = null;
 /** @type {Transcript|null} */ let transcript = null;
-/** @type {any} running job of the video */ let work = null;
-/** @type {(() => void)[]} functions that display the position */ const followers = [];
+/** @type {any} */ let work = null;
+/** Functions that show the playback position. @type {(() => void)[]} */ const followers = [];
 let readAt = 0;
-let pictureJob = ""; // job that makes the chosen frame the poster
+let pictureJob = ""; // id of the job that makes a chosen frame the poster
 let watched = "";
 const drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
 let isGone = false;
@@ -81,7 +82,7 @@ async function read() {
 /** @param {Video & Partial<import("../catalogue/api.js").CatalogueVideo>} next */
 function adopt(next) {
   const before = video;
-  // Ignore a response older than a socket message.
+  // Ignore a response that is older than a socket message.
   if (Date.parse(next.updated_at ?? "") < Date.parse(before?.updated_at ?? "")) return;
   video = next;
   if (before && before.status !== next.status) setText(said, `${next.title}: ${next.status}.`);
@@ -90,23 +91,21 @@ function adopt(next) {
   drawDetails();
   drawWords();
   if (next.status !== "failed") play();
-  // The job's first message says whether it still runs.
+  // The job's first message shows whether it still runs.
   if (next.job_id && !watched && !listed) watch(next.job_id);
 }
 
-/** Load the results of the file's analysis. */
+/** Load the exact frame rate, known once the file is analysed. */
 async function renewFacts() {
   try {
     const fresh = await fragment(location.pathname);
     facts = JSON.parse(need("#facts", fresh).textContent);
   } catch {
-    return; // without them, frames are not counted
+    return; // ignore the error: only frame numbers are missing
   }
   player?.know(facts.fps, facts.is_variable_frame_rate);
   drawDetails();
 }
-
-// The player
 
 function play() {
   if (!video) return;
@@ -125,7 +124,7 @@ function begin() {
     renew: read,
   });
   if (video.poster_url) element.poster = video.poster_url;
-  // The poster would hide the numbered frame.
+  // The poster would hide the first frame, whose number is shown.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
   seekBar = new SeekBar(need("[data-seek]", root), player);
   const words = new Transcript(root, player, seekBar, facts.id);
@@ -144,7 +143,7 @@ function begin() {
   requestAnimationFrame(frame);
 }
 
-/** Seek to the time in the URL. @returns {boolean} whether there is one */
+/** Seek to the time in the page's URL; return whether there is one. @returns {boolean} */
 function toMoment() {
   const hash = /^#t=(.+)$/.exec(location.hash);
   const at = seconds(hash ? hash[1] : (new URL(location.href).searchParams.get("t") ?? ""));
@@ -154,7 +153,8 @@ function toMoment() {
 window.addEventListener("hashchange", toMoment);
 
 /**
- * @param {string} text time in a URL: `90`, `90.5`, `90s`, `1m30s`, `1h2m3s`
+ * Parse a time in a URL, such as `90`, `90.5s` or `1h2m3s`, into seconds.
+ * @param {string} text
  * @returns {number|null}
  */
 function seconds(text) {
@@ -164,7 +164,7 @@ function seconds(text) {
   return 3600 * hours + 60 * minutes + rest;
 }
 
-/** Continue at the last position in this browser. */
+/** Continue at the last position that this browser has stored. */
 function goOn() {
   const at = place.of(video?.duration_exact ?? 0);
   if (!player || at === null) return;
@@ -222,7 +222,7 @@ async function showSprite() {
     followers.push(pictures(need("[data-strip]"), sprite, player));
     follow();
   } catch {
-    drawn.sprite = ""; // without pictures until the next change retries
+    drawn.sprite = ""; // no pictures; the next change of the video tries again
   }
 }
 
@@ -238,7 +238,7 @@ async function showPeaks() {
   }
 }
 
-/** Look for new renditions. */
+/** Fetch the video again, to find new renditions. */
 async function refreshQualities() {
   if (Date.now() - readAt < STALE) return;
   readAt = Date.now();
@@ -261,7 +261,6 @@ async function makeCopy() {
   }
 }
 
-/** Retry the ingest job. */
 async function tryAgain() {
   const job = video?.job_id;
   if (!job) return;
@@ -274,16 +273,14 @@ async function tryAgain() {
   }
 }
 
-// Details
-
 function drawState() {
   if (!video) return;
-  // After a retry the status is "failed" until the job starts.
+  // After a retry, the video's status stays "failed" until the job starts.
   const failed = video.status === "failed" && !work;
   const isDeleted = Boolean(video.deleted_at);
   if (isDeleted) player?.pause();
   root.hidden = failed || isDeleted || !player;
-  // Redraw only on a change, to keep the focus.
+  // Redraw the state only if it changes, to keep the focus.
   const shown = JSON.stringify([
     failed,
     failed && video.error,
@@ -428,7 +425,7 @@ function drawDetails() {
     ],
     ["Size", file_size > 0 ? bytes(file_size) : ""],
   ];
-  // Only owners see the file's format.
+  // Only the video's owner sees the file's format.
   /** @type {[string, string][]} */ const ofFile = [
     ["Sound", duration_exact > 0 ? sound() : ""],
     ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
@@ -515,8 +512,6 @@ function drawWords() {
     ),
   );
 }
-
-// Actions
 
 /** @param {"title"|"description"|"tags"} [first] */
 function edit(first = "title") {
@@ -634,7 +629,7 @@ async function copyLink() {
   else toast(`This browser does not allow copying. The link is ${address}`, "warn");
 }
 
-/** @param {string} type error type @param {boolean} again whether a retry is possible */
+/** @param {string} type @param {boolean} again */
 function nextStep(type, again) {
   if (type === "malware_found") return "Nobody can download it. Delete the video, and scan the computer it came from.";
   if (type === "video_too_long") return "Trim the video, or upload it in parts.";
@@ -658,7 +653,7 @@ function gone() {
   );
 }
 
-/** Show that the video is in the bin. @param {Video} one */
+/** @param {Video} one */
 function binned(one) {
   showGone(
     "trash",
@@ -679,7 +674,7 @@ function binned(one) {
  * @param {string} symbol
  * @param {string} title
  * @param {string} text
- * @param {...HTMLElement} ways links and buttons
+ * @param {...HTMLElement} ways
  */
 function showGone(symbol, title, text, ...ways) {
   isGone = true;
@@ -698,8 +693,6 @@ function showGone(symbol, title, text, ...ways) {
   );
   focusHeading();
 }
-
-// Live
 
 /** @type {LiveChannel|null} */ let live = null;
 
@@ -724,7 +717,7 @@ function watch(job) {
     drawWork();
     if (!runs) channel.close();
     if (now.status === "failed" && now.id === pictureJob) toast("The thumbnail was not changed. Try again.", "bad");
-    // A new step may have changed the video.
+    // A new step of the job may have changed the video.
     const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;
     if (parts === wasHeard) return;
     wasHeard = parts;
@@ -736,7 +729,7 @@ let isUnread = false;
 let isReading = false;
 let hasChanged = false;
 
-/** Reload the video, by one request at a time. */
+/** Reload the video; calls during a request cause only one more. */
 async function renew() {
   hasChanged = true;
   if (isReading) return;
@@ -753,7 +746,7 @@ async function renew() {
   isReading = false;
 }
 
-/** Subscribe to changes of a catalogue video. */
+/** Subscribe to live changes of a catalogue video. */
 function watchCatalogue() {
   live = new LiveChannel(`/ws/videos/${facts.id}/`, {
     onMessage: (message) => {
@@ -763,7 +756,7 @@ function watchCatalogue() {
     snapshot: read,
     onSnapshot: adopt,
     isSilent: true,
-    // Fetch missed changes once connected; after code 4404 the viewer may have lost access.
+    // Fetch missed changes once connected. Code 4404 means that the viewer may have lost access.
     onState: (now, code) => (now === "live" || (now === "closed" && code === GONE)) && renew(),
   });
 }
@@ -771,7 +764,7 @@ function watchCatalogue() {
 let workedAt = Date.now();
 let asking = 0;
 
-/** Poll for a playable quality: copies started on other pages are not announced. */
+/** Poll until a quality is playable, because jobs started on other pages send no messages here. */
 function askWhileWaiting() {
   const wanted = !isGone && player !== null && !player.quality && (work !== null || Date.now() - workedAt < ASK_FOR);
   if (!wanted) clearInterval(asking);

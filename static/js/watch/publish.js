@@ -1,4 +1,4 @@
-// Copies a library video into the catalogue.
+// The dialog that copies a library video into the catalogue.
 
 import { createCatalogueVideo, isAbort, newKey, sendFiles } from "../catalogue/api.js";
 import { show } from "../base/dialog.js";
@@ -17,7 +17,7 @@ export function publishDialog(video) {
   const publish = h("button", { class: "btn primary", type: "button", onclick: go }, icon("film"), "Publish");
   const stop = new AbortController();
   const key = newKey();
-  /** Id of the copy, reused by a retry. @type {string} */ let made = "";
+  /** Id of the catalogue video, kept for a retry. @type {string} */ let made = "";
   const dialog = show(
     h(
       "dialog",
@@ -45,7 +45,7 @@ export function publishDialog(video) {
   );
   dialog.addEventListener("close", () => stop.abort());
 
-  /** @returns {Promise<string[]>} names of failed tracks */
+  /** Copy captions and chapters; return the names of failed ones. @returns {Promise<string[]>} */
   async function copyTracks() {
     /** @type {string[]} */ const left = [];
     const tracks = await listTracks(video.id).catch(() => null);

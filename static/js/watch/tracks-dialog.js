@@ -17,7 +17,7 @@ import {
 
 /** @typedef {import("../videos/text-tracks.js").TextTrack} TextTrack */
 
-// languages in the form; the API accepts any
+// languages offered in the form; the API accepts any
 const LANGUAGES = [
   "ar",
   "cs",
@@ -53,7 +53,7 @@ const LANGUAGES = [
  * @param {object} shown
  * @param {() => TextTrack[]} shown.tracks
  * @param {() => {start: number, text: string}[]} shown.chapters
- * @param {() => Promise<void>} shown.onChanged reloads both
+ * @param {() => Promise<void>} shown.onChanged
  */
 export function tracksDialog(video, { tracks, chapters, onChanged }) {
   const problem = h("div", {});
@@ -130,7 +130,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
   let isWarned = false;
   // Ask before Escape discards typed chapters.
   dialog.addEventListener("cancel", (event) => {
-    // Cancelling the file picker also dispatches "cancel".
+    // Ignore the "cancel" event of a cancelled file picker.
     if (event.target !== dialog || isWarned || lines.value === wasThere) return;
     event.preventDefault();
     isWarned = true;
@@ -144,7 +144,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
 
   function draw() {
     const now = chapterLines(chapters());
-    // Unsaved text stays.
+    // Keep chapters that the user has typed but not saved.
     if (lines.value === wasThere) lines.value = now;
     wasThere = now;
     list.replaceChildren(
@@ -225,12 +225,13 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
   }
 
   /**
+   * Store a text track; return whether that succeeded.
    * @param {"captions"|"chapters"} kind
    * @param {string} language
    * @param {string} content
-   * @param {string} words confirmation
-   * @param {string|null} [typed] typed lines
-   * @returns {Promise<boolean>} whether it was stored
+   * @param {string} words
+   * @param {string|null} [typed]
+   * @returns {Promise<boolean>}
    */
   async function store(kind, language, content, words, typed = null) {
     try {

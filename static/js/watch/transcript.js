@@ -1,4 +1,4 @@
-// Captions, transcript and chapters of a video.
+// Captions, transcript and chapters of the watched video.
 
 import { h, need, setText } from "../base/dom.js";
 import { clock, counted } from "../base/format.js";
@@ -9,24 +9,24 @@ import { listTracks, trackName } from "../videos/text-tracks.js";
 
 /**
  * @typedef {import("../videos/text-tracks.js").TextTrack} TextTrack
- * @typedef {{start: number, end: number, text: string, speaker: string}} Line times in seconds
+ * @typedef {{start: number, end: number, text: string, speaker: string}} Line Times are in seconds.
  */
 
 const SPEAKER = /^<v(?:\.[^\s>]*)?\s+([^>]+)>/;
 
 export class Transcript {
   /** @type {TextTrack[]} */ tracks = [];
-  /** Displayed chapters. @type {Line[]} */ chapters = [];
-  /** Lines of the transcript. @type {Line[]} */ #lines = [];
-  /** Id of the displayed captions; null if off. @type {string|null} */ #shown = null;
+  /** @type {Line[]} */ chapters = [];
+  /** @type {Line[]} */ #lines = [];
+  /** Id of the captions in the picture; null if off. @type {string|null} */ #shown = null;
   /** Id of the captions in the transcript. */ #read = "";
-  /** @type {Map<string, HTMLTrackElement>} by track id */ #elements = new Map();
+  /** Track elements by track id. @type {Map<string, HTMLTrackElement>} */ #elements = new Map();
 
   /**
-   * @param {HTMLElement} root the player
+   * @param {HTMLElement} root
    * @param {import("../videos/player.js").Player} player
    * @param {import("../videos/seek-bar.js").SeekBar} bar
-   * @param {string} video id
+   * @param {string} video
    */
   constructor(root, player, bar, video) {
     this.player = player;
@@ -42,7 +42,6 @@ export class Transcript {
     this.language.addEventListener("change", () => this.#readFrom(this.language.value));
   }
 
-  /** Fetch the tracks and show them. */
   async load() {
     const tracks = await listTracks(this.video).catch(() => null);
     if (!tracks) return;
@@ -64,14 +63,14 @@ export class Transcript {
     );
   }
 
-  /** Mark the current line and chapter. */
+  /** Mark the current transcript line and chapter. */
   follow() {
     const { time } = this.player;
     mark(need("ol", this.parts), this.chapters, time);
     mark(need("ol", this.panel), this.#lines, time);
   }
 
-  /** @param {string|null} id captions; null for none */
+  /** @param {string|null} id */
   show(id) {
     this.#shown = id;
     for (const track of this.#captions()) {
@@ -105,11 +104,11 @@ export class Transcript {
     ]);
   }
 
-  /** Add track elements, whose cues the browser parses. */
+  /** Add <track> elements, whose cues the browser parses. */
   #place() {
     for (const element of this.#elements.values()) {
       element.remove();
-      element.dispatchEvent(new Event("removed")); // ends the wait in linesOf
+      element.dispatchEvent(new Event("removed")); // ends the wait of linesOf() for this element
     }
     this.#elements.clear();
     for (const track of this.tracks) {
@@ -118,11 +117,11 @@ export class Transcript {
       );
       this.#elements.set(track.id, element);
       this.player.element.append(element);
-      element.track.mode = "disabled"; // loads the file only when needed
+      element.track.mode = "disabled"; // the file loads only when the track is used
     }
   }
 
-  /** @param {string} id captions for the transcript */
+  /** Show captions as the transcript. @param {string} id */
   async #readFrom(id) {
     this.#read = id;
     const captions = this.#captions();
@@ -133,7 +132,7 @@ export class Transcript {
     this.language.hidden = captions.length < 2;
     const element = this.#elements.get(id);
     const lines = element ? await linesOf(element) : [];
-    if (this.#read !== id || (element && this.#elements.get(id) !== element)) return; // outdated by a newer choice
+    if (this.#read !== id || (element && this.#elements.get(id) !== element)) return; // the choice is outdated
     this.#lines = lines;
     need("[data-download]", this.panel).setAttribute("href", this.tracks.find((track) => track.id === id)?.url ?? "");
     need("ol", this.panel).replaceChildren(...this.#lines.map((line) => this.#item(line)));
@@ -145,7 +144,7 @@ export class Transcript {
     const track = this.tracks.find(({ kind }) => kind === "chapters");
     const element = track && this.#elements.get(track.id);
     const chapters = element ? await linesOf(element) : [];
-    if (element && this.#elements.get(track.id) !== element) return; // reloaded meanwhile
+    if (element && this.#elements.get(track.id) !== element) return; // stop: the tracks were reloaded meanwhile
     this.chapters = chapters;
     this.parts.hidden = !this.chapters.length;
     need("[data-download]", this.parts).setAttribute("href", track?.url ?? "");
@@ -183,8 +182,9 @@ export class Transcript {
 }
 
 /**
+ * Return a track's lines in order; empty if its file cannot be loaded.
  * @param {HTMLTrackElement} element
- * @returns {Promise<Line[]>} in order; empty if its file cannot be loaded
+ * @returns {Promise<Line[]>}
  */
 async function linesOf(element) {
   if (element.track.mode === "disabled") element.track.mode = "hidden";
@@ -200,14 +200,14 @@ async function linesOf(element) {
   });
 }
 
-/** @param {string} text without case and accents */
+/** @param {string} text */
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 /**
- * Mark the current line, and scroll to it.
- * @param {HTMLElement} list with an item for each line
+ * Mark the current line of a list, and scroll to it.
+ * @param {HTMLElement} list
  * @param {Line[]} lines
- * @param {number} time seconds
+ * @param {number} time
  */
 function mark(list, lines, time) {
   const now = lines.findLastIndex(({ start }) => start <= time + 0.001);
@@ -216,7 +216,7 @@ function mark(list, lines, time) {
   if (before === current) return;
   before?.removeAttribute("aria-current");
   current?.setAttribute("aria-current", "true");
-  // Do not scroll while the user reads the list.
+  // Do not scroll while the pointer or focus is in the list.
   if (!current || list.matches(":hover, :focus-within")) return;
   const item = /** @type {HTMLElement} */ (current.parentElement);
   list.scrollTop = item.offsetTop - list.offsetTop - list.clientHeight / 3;

@@ -61,7 +61,7 @@ def test_a_token_is_shown_once_and_revoked(open_page: OpenPage, backstage: Backs
     page.get_by_role("button", name="Revoke obs-uploader").click()
     dialog = page.get_by_role("alertdialog", name="Revoke “obs-uploader”?")
     assert axe_findings(page) == []
-    dialog.get_by_role("button", name="Keep it").click()
+    dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_be_hidden()
     assert status_with(program, key) == 200
     page.get_by_role("button", name="Revoke obs-uploader").click()
@@ -76,10 +76,10 @@ def test_a_refused_token_says_why_and_an_ended_one_is_removed(open_page: OpenPag
     backstage.token(owner=ACCOUNT, name="soon over", ends_in=3.5, used_ago=12)
     backstage.token(owner=ACCOUNT, name="for ever")
     page = open_page("/account", quiet=False)
-    expect(token_row(page, "old laptop").locator(".status")).to_contain_text("ended")
+    expect(token_row(page, "old laptop").locator(".status")).to_contain_text("expired")
     expect(token_row(page, "soon over").locator(".status.warn")).to_have_text("in 3 days")
     expect(token_row(page, "soon over")).to_contain_text("12 minutes ago")
-    expect(token_row(page, "for ever").locator("[data-l=Ends]")).to_have_text("never")
+    expect(token_row(page, "for ever").locator("[data-l=Expires]")).to_have_text("never")
     page.get_by_role("button", name="Remove old laptop").click()
     expect(token_row(page, "old laptop")).to_have_count(0)
     expect(token_row(page, "soon over")).to_be_visible()
@@ -92,11 +92,11 @@ def test_a_refused_token_says_why_and_an_ended_one_is_removed(open_page: OpenPag
     assert axe_findings(page) == []
     name.fill("   ")
     make.click()
-    expect(error).to_contain_text("Give it a name")
+    expect(error).to_contain_text("Enter a name")
     name.fill("kept")
     page.get_by_label("read", exact=True).uncheck()
     make.click()
-    expect(error).to_contain_text("at least one thing")
+    expect(error).to_contain_text("at least one permission")
     page.get_by_label("read", exact=True).check()
     refusals = [(500, "server_error", "request 7f3a"), (429, "throttled", "Wait 7 seconds")]
 
@@ -141,7 +141,7 @@ def test_name_and_picture_are_checked_and_changed(open_page: OpenPage, backstage
     page.reload()
     expect(page.get_by_role("img", name="Your picture")).to_be_visible()
     chooser.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": b"no picture"})
-    expect(page.get_by_role("alert")).to_contain_text("no picture that the browser can read")
+    expect(page.get_by_role("alert")).to_contain_text("cannot read this file as a picture")
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("Picture removed.")).to_be_visible()
     expect(page.locator("[data-menu] .avatar")).to_have_text("WA")
@@ -182,8 +182,8 @@ def test_theme_keys_and_plan_are_kept_and_each_menu_leads_there(open_page: OpenP
     expect(page.get_by_label("Turn off single-key shortcuts")).to_be_checked()
     assert page.evaluate("localStorage.getItem('vod-keys')") == "off"
     expect(plan).to_contain_text(re.compile(r"Pro\s*until \d{4}-\d\d-\d\d, then Free"))
-    expect_texts(plan, "of 100 GiB", "When Pro ends nothing is deleted.")
-    plan.get_by_role("link", name="1 under way").click()
+    expect_texts(plan, "of 100 GiB", "When Pro ends, nothing is deleted.")
+    plan.get_by_role("link", name="1 running").click()
     page.wait_for_url("**/jobs?show=live")
 
     phone = open_page("/compare", size=PHONE)

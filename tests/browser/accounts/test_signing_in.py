@@ -16,7 +16,7 @@ NEW_PASSWORD = "a quite long pass phrase"
 
 def test_a_person_signs_in_chooses_a_theme_and_signs_out(open_page: OpenPage, program: Program) -> None:
     page = open_page("/", anonymous=True)
-    expect(page.get_by_role("heading", level=1)).to_contain_text("side by side")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("synchronized")
     page.get_by_role("link", name="Sign in").click()
     expect(page.get_by_label("User name")).to_be_focused()
     page.goto("/compare?new")
@@ -79,7 +79,7 @@ def sign_up(page: Page, name: str, again: str = NEW_PASSWORD) -> None:
 def test_a_new_person_makes_an_account(open_page: OpenPage) -> None:
     page = open_page("/jobs", anonymous=True, quiet=False)
     page.wait_for_url(re.compile(r"/login\?next="))
-    page.get_by_role("link", name="Make one").click()
+    page.get_by_role("link", name="Sign up").click()
     user_name = page.get_by_label("User name")
     expect(user_name).to_be_focused()
     page.get_by_label("Name (optional)").fill("Anna Kovač")

@@ -29,7 +29,7 @@ from tests.support.program import Program
 
 API = "/api/v1/video"
 STATUSES = ("Queued", "Processing", "Waiting", "Paused", "Completed", "Failed", "Cancelled")
-ERROR = {"type": "no_video", "message": "This file has no video track."}
+ERROR = {"type": "no_video", "message": "This file has no picture."}
 # Seconds of the video for one second of the result, which describes a longer video.
 UNIT = {"highlights": SECONDS / 580, "workout": SECONDS / 130}
 NOW = "(video) => video.currentTime"
@@ -123,7 +123,7 @@ def test_from_a_file(open_page: OpenPage, backstage: Backstage, program: Program
         length = dialog.get_by_label("Length of a segment")
         length.fill("1e9")
         dialog.get_by_role("button", name="Find highlights").click()
-        expect_shown(dialog, "Choose a video first.", "Length of a segment: a number from 2 to 60.")
+        expect_shown(dialog, "Choose a video first.", "Length of a segment: enter a number from 2 to 60.")
         expect(length).to_have_attribute("aria-invalid", "true")
         # The form of one kind keeps its values while the other kind is shown.
         click(dialog, "Workout", "Highlights")
@@ -171,7 +171,7 @@ def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backst
     assert backstage.status(job=job) == "cancelled"
     row(page, queued).get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("alertdialog", name="Delete the analysis “Match 2041”?")
-    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     dialog.get_by_role("button", name="Delete").click()
     expect(row(page, queued)).to_have_count(0)
     expect(row(page, done)).to_be_focused()
@@ -190,7 +190,7 @@ def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backst
         expect(state_of(page, session).locator("svg")).to_be_visible()
     for word, words in (
         ("Processing", "30 %"), ("Completed", "24 h"), ("Expired", "has been deleted"),
-        ("Failed", "This file has no video track. Choose a file with a picture"),
+        ("Failed", "This file has no picture. The file has no video track."),
     ):  # fmt: skip
         expect(row(page, made[word])).to_contain_text(words)
     expect(row(page, made["Paused"]).get_by_role("button", name="Resume")).to_be_visible()
@@ -223,7 +223,7 @@ def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Pr
     page.goto("/analysis?new=workout")
     dialog.get_by_role("button", name="My library").click()
     dialog.get_by_role("radio", name="Round 7").check()
-    expect(dialog.get_by_role("status").filter(has_text="work")).to_have_text(
+    expect(dialog.get_by_role("status").filter(has_text="Processing takes")).to_have_text(
         "Processing takes less than a minute after it starts."
     )
     dialog.get_by_label("Exercise").select_option("squat")
@@ -260,7 +260,7 @@ def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Pr
     page.route(f"**{API}/results/*", lambda route: route.fulfill(status=500, json=error), times=1)
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("The result could not be loaded.")
-    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="Scores over time")).to_be_visible()
 
 
@@ -277,7 +277,7 @@ def test_the_list_says_what_failed_a_too_large_file_is_not_sent_and_an_upload_is
     page.goto("/analysis")
     note = page.get_by_role("alert")
     expect_texts(note, "Your analyses could not be loaded.", "request 7f3a")
-    note.get_by_role("button", name="Retry").click()
+    note.get_by_role("button", name="Try again").click()
     expect(row(page, session)).to_be_visible()
     expect(note).to_have_count(0)
     page.context.set_offline(True)
@@ -333,7 +333,7 @@ def test_work_is_paused_and_cancelled_has_failed_or_expired(open_page: OpenPage,
     expect(work.get_by_role("button", name="Pause")).to_be_visible()
     work.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", name="Analysis cancelled")).to_be_visible()
-    expect(page.get_by_text("The file that was sent for it has been deleted.")).to_be_visible()
+    expect(page.get_by_text("The uploaded file has been deleted.")).to_be_visible()
     assert backstage.status(job=job) == "cancelled"
     page.get_by_role("link", name="New analysis").click()
     expect(page.get_by_role("dialog", name="New analysis")).to_be_visible()
@@ -344,9 +344,9 @@ def test_work_is_paused_and_cancelled_has_failed_or_expired(open_page: OpenPage,
     backstage.fail(job=job, **ERROR)
     note = page.get_by_role("alert")
     expect_texts(
-        note, "This file has no video track.", "The file has no video track. Choose a file with video.", f"job {job}"
+        note, "This file has no picture.", "The file has no video track. Choose a file with video.", f"job {job}"
     )
-    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
     backstage.delete_analysis(session=session)
     expect(page.get_by_role("heading", name="This analysis no longer exists")).to_be_visible()
     expired, _ = make(backstage, "completed", hours=-1)
@@ -419,8 +419,8 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
         page.keyboard.press("s")
         expect(source).to_be_visible()
         page.keyboard.press("?")
-        dialog = page.get_by_role("dialog", name="Keys")
-        expect(dialog).to_contain_text("To the segment ")
+        dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+        expect(dialog).to_contain_text("Previous or next segment")
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
     lines = page.locator("[data-segments] tbody tr")
@@ -456,8 +456,8 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
 
     page.route(f"**{API}/upload", start)
     page.route(f"**/analysis/{analyses.SESSION}", lambda route: route.fulfill(body="<p>The new one</p>"))
-    page.get_by_role("button", name="Retry").click()
-    dialog = page.get_by_role("dialog", name="Retry")
+    page.get_by_role("button", name="Run again").click()
+    dialog = page.get_by_role("dialog", name="Run again")
     expect(dialog).to_contain_text("Round 7")
     expect(dialog.get_by_label("Minimum score")).to_have_value(str(analyses.LEAST))
     dialog.get_by_label("Minimum score").fill("0,3")
@@ -492,14 +492,14 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
         first = page.url
         page.get_by_role("button", name="Lower the minimum to 0.13").click()
         expect(page.get_by_text("minimum score 0.13")).to_be_visible()
-        page.locator("[data-short]").get_by_role("button", name="Retry").click()
+        page.locator("[data-short]").get_by_role("button", name="Run again").click()
         page.wait_for_url(lambda address: address != first)
         again = page.request.get(page.url.replace("/analysis/", f"{API}/status/")).json()
         assert again["params"] == analyses.PARAMS["highlights"] | {"min_score": 0.13}
     page = open_result(open_page, backstage, "highlights", video, own=False)
     with check("the file went with the analysis"):
         expect(page.get_by_role("link", name="Download reel")).to_be_visible()
-        for name in ("Keep", "Retry", "Source"):
+        for name in ("Keep", "Run again", "Source"):
             expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
     nothing = {"exercises": [], "total_repetitions": 0, "not_counted": [], "summary": "Nothing repeats itself."}
     page = open_result(open_page, backstage, "workout", video, data=found("workout", video) | nothing)
@@ -549,7 +549,7 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     fill(start, "soon", "Tab")
     expect(rows.nth(1)).to_contain_text("Enter a time such as 1:23.5.")
     fill(start, "3.5", "Tab")
-    expect(rows.nth(1)).to_contain_text("This moment overlaps moment 1 ends.")
+    expect(rows.nth(1)).to_contain_text("This moment overlaps moment 1.")
     editor.get_by_role("button", name="Create reel").click()
     expect(start).to_be_focused()
     fill(start, "0:07", "Tab")
@@ -559,7 +559,7 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     editor.get_by_role("button", name="Remove moment 1").click()
     expect(rows).to_have_count(1)
     lanes_of(page).press("End")
-    at = editor.get_by_role("button", name="Add around")
+    at = editor.get_by_role("button", name="Add at")
     expect(at).to_be_enabled()
     at.click()
     expect(rows).to_have_count(2)
@@ -581,7 +581,7 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     )
 
     page.get_by_role("button", name="Edit reel").click()
-    editor.get_by_role("button", name="As found").click()
+    editor.get_by_role("button", name="Reset to original").click()
     expect(editor.get_by_label("Start of moment 1")).to_have_value("0:02.000")
 
 

@@ -81,7 +81,7 @@ def test_a_moderator_makes_a_video_from_a_file_and_others_see_it_come(
     dialog.get_by_label("Category").fill("Matches")
     dialog.get_by_role("button", name="Next").click()
     expect(dialog.get_by_role("button", name="Upload")).to_have_attribute("aria-disabled", "true")
-    for file, words in ((notes, "is no video of a kind that is taken here"), (empty, "is empty.")):
+    for file, words in ((notes, "is not a supported video."), (empty, "is empty.")):
         with check(file.name):
             dialog.locator("#file-video").set_input_files(str(file))
             expect(dialog.get_by_role("alert")).to_contain_text(f"“{file.name}” {words}")
@@ -272,7 +272,7 @@ def test_an_upload_is_stopped(open_page: OpenPage, moderator: str, recordings: l
     upload = dialog.get_by_role("button", name="Upload", exact=True)
     dialog.locator("#file-video").set_input_files(str(recordings[0].path.parent / "notes.mp4"))
     upload.click()
-    expect(dialog.get_by_role("alert").filter(visible=True)).to_contain_text("none of MP4, WebM, OGG, AVI and MOV")
+    expect(dialog.get_by_role("alert").filter(visible=True)).to_contain_text("not MP4, WebM, OGG, AVI or MOV")
     expect(upload).to_have_attribute("aria-disabled", "false")
     shelf.throttle(page, 2**20)
     dialog.locator("#file-video").set_input_files(str(large))
@@ -302,7 +302,7 @@ def test_a_report_is_judged(open_page: OpenPage, put: Callable[..., str], modera
     dialog.get_by_label("Spam").check()
     dialog.get_by_label("Details for the moderators").fill("It sells watches.")
     dialog.get_by_role("button", name="Send report").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("A moderator will check it.")
+    expect(page.locator("[data-toasts]")).to_contain_text("A moderator will check the video.")
     assert backstage.reports(video=video) == [[ACCOUNT, "spam", "It sells watches."]]
     expect(page.get_by_role("button", name="More for One")).to_be_focused()
 
@@ -327,8 +327,8 @@ def test_a_report_is_judged(open_page: OpenPage, put: Callable[..., str], modera
     open_menu(page, "One")
     expect(page.get_by_role("menuitem", name="Delete…")).to_have_count(0)
     page.get_by_role("menuitem", name="Hide…").click()
-    page.get_by_role("alertdialog").get_by_label("Why").fill("Reported.")
-    page.get_by_role("button", name="Hide it").click()
+    page.get_by_role("alertdialog").get_by_label("Reason").fill("Reported.")
+    page.get_by_role("button", name="Hide", exact=True).click()
     expect(card(page, "One")).to_contain_text("Hidden")
     assert backstage.catalogue_row(video=video)["is_hidden"]
     assert backstage.last_audit(video=video) == ["video.change", "mod", "Reported."]
@@ -345,7 +345,7 @@ def test_admins_delete_videos(open_page: OpenPage, put: Callable[..., str], admi
     page = open_page("/catalogue", session=admin)
     open_menu(page, "One")
     page.get_by_role("menuitem", name="Delete…").click()
-    page.get_by_role("alertdialog").get_by_label("Why").fill("Nobody may show this.")
+    page.get_by_role("alertdialog").get_by_label("Reason").fill("Nobody may show this.")
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(card(page, "One")).to_have_count(0)
     expect(page.locator("[data-part=title]", has_text="Two")).to_be_focused()

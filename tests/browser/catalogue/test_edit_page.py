@@ -139,7 +139,7 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     expect(page.get_by_role("button", name="Remove one")).to_be_focused()
     field.fill("x" * 65)
     page.keyboard.press("Enter")
-    expect(page.locator("#tag-error")).to_have_text("A tag has 64 characters.")
+    expect(page.locator("#tag-error")).to_have_text("The tag is too long. Use at most 64 characters.")
     expect(field).to_have_value("x" * 65)
     wait_row(backstage, video, tags=["mma", "one"])
     page.reload()
@@ -176,16 +176,16 @@ def test_people_on_one_video_see_each_others_edits(edit: Callable[..., Page], ba
     expect(audience).to_have_text("Shown")
     expect(page.get_by_role("button", name="Delete…")).to_have_count(0)
     page.get_by_role("button", name="Hide…").click()
-    page.get_by_role("alertdialog").get_by_role("button", name="Hide it").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Hide").click()
     expect(audience).to_have_text("Hidden")
     expect(others).to_have_text("Hidden", timeout=AT_ONCE)
     admin.get_by_role("button", name="Show to everyone…").click()
-    admin.get_by_role("alertdialog").get_by_role("button", name="Show it").click()
+    admin.get_by_role("alertdialog").get_by_role("button", name="Show").click()
     expect(audience).to_have_text("Shown", timeout=AT_ONCE)
     assert not backstage.catalogue_row(video=video)["is_hidden"]
 
     admin.get_by_role("button", name="Delete…").click()
-    admin.get_by_role("alertdialog").get_by_label("Why").fill("Asked for by its owner.")
+    admin.get_by_role("alertdialog").get_by_label("Reason").fill("Asked for by its owner.")
     admin.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(others).to_have_text("Deleted")
     expect(page.get_by_role("alert").filter(has_text="This video has been deleted.")).to_be_visible(timeout=AT_ONCE)
@@ -226,9 +226,7 @@ def test_what_is_being_typed_is_never_written_over(edit: Callable[..., Page], ba
     page.keyboard.type(" and what I wri")
     backstage.edit_catalogue(by="mia", video=video, title="Something else", category="Finals")
     expect(page.locator("#category")).to_have_value("Finals", timeout=AT_ONCE)
-    expect(note).to_contain_text(
-        "Another person changed the title while you were typing. Choose which text to keep. Choose which text to keep."
-    )
+    expect(note).to_contain_text("Another person changed the title while you were typing. Choose which text to keep.")
     expect(note.locator("[data-theirs]")).to_have_text("Something else")
     expect(title).to_have_value("Round 7 and what I wri")
     expect(title).to_be_focused()
@@ -293,14 +291,14 @@ def test_what_could_not_be_sent_is_sent_later(
     expect(note).to_contain_text("You may not do that.")
     expect_saved(page, "1 change could not be sent")
     page.unroute("**/sync")
-    note.get_by_role("button", name="Retry").click()
+    note.get_by_role("button", name="Try again").click()
     expect_saved(page)
     expect(note).to_have_count(0)
     assert backstage.catalogue_row(video=video)["title"] == "Not taken yet"
 
     context, address = page.context, page.url
     context.set_offline(True)
-    expect(page.locator("[data-offline]")).to_contain_text("Go on writing")
+    expect(page.locator("[data-offline]")).to_contain_text("You can continue")
     page.locator("#category").fill("Finals")
     page.keyboard.press("Tab")
     page.locator("#tag-input").fill("offline")
@@ -344,7 +342,7 @@ def conflict(edit: Callable[..., Page], backstage: Backstage, video: str) -> Pag
     backstage.edit_catalogue(by="mia", video=video, is_featured=False)
     page.context.set_offline(False)
     for field in ("title", "is_featured"):
-        expect(note_of(page, field)).to_contain_text("neither of you had seen the other's", timeout=MERGED)
+        expect(note_of(page, field)).to_contain_text("Another person changed", timeout=MERGED)
     expect_saved(page)
     return page
 
@@ -505,7 +503,7 @@ def test_a_file_too_large_for_a_form_goes_in_pieces_and_on_after_a_cut(
         "No connection. The upload continues automatically when the network is back."
     )
     page.context.set_offline(False)
-    expect(page.locator("[data-toasts]")).to_contain_text("The file has arrived", timeout=shelf.TAKEN_IN)
+    expect(page.locator("[data-toasts]")).to_contain_text("File uploaded.", timeout=shelf.TAKEN_IN)
     expect(audience).to_have_text("Shown", timeout=shelf.TAKEN_IN)
     # The upload resumed at its offset.
     assert offsets.count(0) == 1
@@ -532,7 +530,7 @@ def test_keys_reach_everything_and_scroll_history(edit: Callable[..., Page], bac
     for _ in range(18):
         page.keyboard.press("Tab")
         seen.append(page.evaluate(focused))
-    for name in ("Title", "Description", "Category", "Remove mma", "Tags", "Featured", "Hide…", "Delete…", "Without"):
+    for name in ("Title", "Description", "Category", "Remove mma", "Tags", "Featured", "Hide…", "Delete…", "Editing"):
         assert name in "\n".join(seen), f"{name} is not reached: {seen}"
     history = page.get_by_role("list", name="Changes, newest first")
     expect(history.get_by_role("listitem")).to_have_count(16)
@@ -560,7 +558,7 @@ def test_axe_finds_nothing(edit: Callable[..., Page], backstage: Backstage, vide
     expect_saved(page, "1 change waits for the network")
     backstage.edit_catalogue(by="mia", video=video, title="another_very_long_" * 10)
     page.context.set_offline(False)
-    expect(note_of(page, "title")).to_contain_text("neither of you", timeout=MERGED)
+    expect(note_of(page, "title")).to_contain_text("Another person changed", timeout=MERGED)
     assert axe_findings(page) == []
     page.locator(".help > summary").click()
     page.get_by_role("button", name="Delete…").click()

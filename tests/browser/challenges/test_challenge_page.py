@@ -77,7 +77,7 @@ def wait_playing(page: Page, film: Film, number: int) -> None:
 
 def guess(page: Page, number: int) -> None:
     page.get_by_role("radio", name=re.compile(f"^{number}")).check(force=True)
-    page.get_by_role("button", name=f"Say that {number} is the lie").click()
+    page.get_by_role("button", name=f"Guess statement {number}").click()
 
 
 class Screen:
@@ -230,7 +230,7 @@ def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Ma
     page.keyboard.press("Space")
     wait_playing(page, one, 2)
     page.keyboard.press("m")
-    expect(page.get_by_role("button", name="Sound on")).to_be_visible()
+    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
     page.keyboard.press("f")
     page.wait_for_function("() => document.fullscreenElement?.matches('[data-stage]')")
     page.keyboard.press("f")
@@ -243,9 +243,14 @@ def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Ma
     page.keyboard.press("3")
     wait_playing(page, one, 3)
     page.keyboard.press("?")
-    dialog = page.get_by_role("dialog", name="Keys")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect_texts(
-        dialog, "Play that statement", "Play or pause", "To the statement before", "from its start", "Go to the guess"
+        dialog,
+        "Play the statement with this number",
+        "Play or pause",
+        "Previous or next statement",
+        "Replay the statement",
+        "Go to the guess",
     )
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
@@ -355,14 +360,14 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
     challenge = maker.of(films["30"], lie=1)
     page = visit(open_page, challenge, quiet=False)
     for button, words, said in (
-        ("Report this challenge", "It names my neighbour.", "A moderator will check it."),
-        ("Reported", "Again.", "You have reported it already"),
+        ("Report this challenge", "It names my neighbour.", "A moderator will review it."),
+        ("Reported", "Again.", "You have already reported this challenge."),
     ):
         page.get_by_role("button", name=button).click()
         dialog = page.get_by_role("dialog", name="Report this challenge")
         dialog.get_by_role("button", name="Send report").click()
         expect(dialog).to_contain_text("Describe in a few words what is wrong.")
-        dialog.get_by_label("Why do you report this video?").fill(words)
+        dialog.get_by_label("What is wrong with it?").fill(words)
         dialog.get_by_role("button", name="Send report").click()
         expect(page.locator("[data-toasts]")).to_contain_text(said)
         assert maker.row(challenge=challenge)["reports"] == [[ACCOUNT, "It names my neighbour."]]
@@ -384,8 +389,8 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
 
     page.route("**/guesses", lose, times=1)
     with page.expect_event("requestfailed"):
-        note.get_by_role("button", name="Retry").click()
-    note.get_by_role("button", name="Retry").click()
+        note.get_by_role("button", name="Try again").click()
+    note.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
     assert maker.row(challenge=challenge)["guesses"] == [[ACCOUNT, 1]]
 
@@ -405,7 +410,7 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
     expect(page.get_by_role("link", name="All challenges").last).to_be_visible()
     expect(page.locator("[data-stage]")).to_be_hidden()
     page.reload()
-    expect(page.get_by_role("heading", name="Video not found")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 @pytest.mark.services
@@ -421,7 +426,7 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker,
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_contain_text("A challenge needs a title.")
     dialog.get_by_label("Title").fill("Other things")
-    dialog.get_by_label("Statement 1, in words").fill("We walked.")
+    dialog.get_by_label("Text of statement 1").fill("We walked.")
     dialog.get_by_label("the lie is statement 1").check()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0)
@@ -441,8 +446,8 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker,
     expect(page.locator("[data-side] [data-status]")).to_have_text("Draft")
     # A challenge that was played keeps its lie, so that only its title can be changed.
     page.get_by_role("button", name="Edit").click()
-    expect(dialog).to_contain_text("It has been played already")
-    expect(dialog.get_by_label("Statement 1, in words")).to_be_disabled()
+    expect(dialog).to_contain_text("The challenge has been played")
+    expect(dialog.get_by_label("Text of statement 1")).to_be_disabled()
     dialog.get_by_label("Title").fill("Played things")
     dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Played things")).to_be_visible()
@@ -479,7 +484,7 @@ def test_guests_play_an_own_one_by_its_link_until_it_is_deleted(
     own.get_by_role("button", name="Delete").click()
     dialog = own.get_by_role("alertdialog", name=f"Delete “{TITLE}”?")
     expect(dialog).to_contain_text("1 guess will be deleted with it.")
-    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     own.keyboard.press("Escape")
     expect(own.get_by_role("button", name="Delete")).to_be_focused()
     own.get_by_role("button", name="Delete").click()
@@ -518,7 +523,7 @@ def test_on_a_phone_it_is_within_reach(open_page: OpenPage, maker: Maker, films:
         page.keyboard.press("Space")
         wait_playing(page, films["ten"], 10)
         page.locator(".option label").nth(9).tap()
-        page.get_by_role("button", name="Say that 10 is the lie").tap()
+        page.get_by_role("button", name="Guess statement 10").tap()
         expect(page.get_by_role("heading", name="Not this time.")).to_be_in_viewport()
 
 
@@ -528,7 +533,7 @@ def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, films: dict[str, F
     one = films["30"]
     page = visit(open_page, maker.of(one), size=size)
     page.get_by_role("radio").nth(1).check(force=True)
-    expect(page.get_by_role("button", name="Say that 2 is the lie")).not_to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_role("button", name="Guess statement 2")).not_to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Report this challenge").click()
     assert axe_findings(page) == []
     page.keyboard.press("Escape")

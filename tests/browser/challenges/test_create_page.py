@@ -180,7 +180,7 @@ def test_three_clips_become_a_published_challenge(open_page: OpenPage, program: 
     page.wait_for_function("(film) => film.paused && film.currentTime > 6.5", arg=film)
     # Without a stop it would play to 12 s. A busy machine stops it late.
     assert page.evaluate("(film) => film.currentTime", film) < 7.5
-    page.get_by_label("Text of statement 3 says").fill("The power went out at match point.")
+    page.get_by_label("Text of statement 3").fill("The power went out at match point.")
     challenge = publish(page, program)
 
     assert (challenge["status"], challenge["title"], challenge["lie_statement_index"]) == ("published", TITLE, LIE)
@@ -220,7 +220,7 @@ def test_a_recording_becomes_a_draft(chromium: Browser, program: Program, signed
         assert axe_findings(page) == []
         dialog.get_by_role("button", name="Record").click()
         expect(dialog).to_contain_text(SOME_SECONDS)
-        click(dialog, "Stop", "Use it")
+        click(dialog, "Stop", "Use recording")
         facts, name_and_length = slot(page, 2).locator(".facts"), r"recording [\d.]+ 0:0([2-9])"
         expect(facts).to_contain_text(re.compile(name_and_length))
         [long] = re.findall(name_and_length, " ".join(facts.inner_text().split()))
@@ -280,7 +280,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
     assert 2 < len(known) < 14
     page.reload()
     before = len(sent)
-    expect(page.get_by_role("heading", name="Sending 3 clips")).to_be_visible()
+    expect(page.get_by_role("heading", name="Uploading 3 clips")).to_be_visible()
     wait_sent(page, 70)
     assert sent[before:]
     assert not known & set(sent[before:])
@@ -300,7 +300,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
         assert digests_of(program, upload["session_id"]) == pieces
     let_go(page, "**/upload/*/complete", held)
     wait_made(page)
-    expect(page.get_by_label("Text of statement 1 says")).to_have_value(TEXTS[0])
+    expect(page.get_by_label("Text of statement 1")).to_have_value(TEXTS[0])
     expect(page.get_by_role("radio", name="The lie: statement 2")).to_be_checked()
 
 
@@ -342,9 +342,9 @@ def test_lost_answers_make_one_merge_and_challenge(open_page: OpenPage, program:
     make(page)
     expect(page.get_by_role("heading", name="The merge failed")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("The scanner is away.")
-    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("alert")).to_contain_text("The challenge was not saved.", timeout=shelf.TAKEN_IN)
-    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("button", name="Try again").click()
     wait_made(page)
     assert (len(lost), len(retried)) == (2, 1)
     assert len(merges(program)) == 1
@@ -362,14 +362,14 @@ def test_a_stopped_upload_leaves_nothing_behind(open_page: OpenPage, program: Pr
     page.get_by_role("button", name="Cancel").click()
     dialog = page.get_by_role("alertdialog", name="Stop uploading the clips?")
     assert axe_findings(page) == []
-    dialog.get_by_role("button", name="Go on").click()
-    expect(page.get_by_role("heading", name="Sending 3 clips")).to_be_visible()
+    dialog.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Uploading 3 clips")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     dialog.get_by_role("button", name="Stop").click()
     expect(slot(page, 3).locator("video")).to_be_visible()
     wait_until(lambda: not merges(program), 20, "the merge to be gone")
     page.get_by_role("button", name="Discard").click()
-    page.get_by_role("alertdialog").get_by_role("button", name="Throw away").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Discard").click()
     expect(page.locator(".slot video")).to_have_count(0)
     assert [key for key in page.evaluate(KEPT) if "/clip/" in key] == []
     choose(page, 1, clips[0])
@@ -394,7 +394,7 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
     field = page.get_by_label("Choose the clips again")
     field.set_input_files([str(clips[2]), str(clips[1])])
     expect(page.locator(".file").nth(1)).to_have_attribute("data-state", "arrived")
-    expect(page.get_by_role("alert")).to_contain_text("“my clip 3.mp4” has 1.3 MiB")
+    expect(page.get_by_role("alert")).to_contain_text("“my clip 3.mp4” (1.3 MiB) does not have")
     field.set_input_files(str(clips[0]))
     expect(page.get_by_role("heading", name="Watch the video, then publish it")).to_be_visible()
     expect(page.get_by_role("textbox", name="Title")).to_have_value(TITLE)
@@ -419,7 +419,7 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
     expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
     expect(slot(page, 3).get_by_role("radio")).to_be_checked()
     expect(page.get_by_role("button", name="Move statement 3 down")).to_be_focused()
-    expect(page.locator("[data-said]")).to_have_text("Moved. It is now statement 3 now.")
+    expect(page.locator("[data-said]")).to_have_text("Moved. It is now statement 3.")
     page.get_by_role("button", name="Add a statement").press("Enter")
     expect(page.get_by_label("Choose a clip for statement 4")).to_be_focused()
     for number in (4, 2):
@@ -448,7 +448,7 @@ def test_a_refused_clip_is_replaced(open_page: OpenPage, program: Program, clips
     cut = tmp_path / "cut short.mp4"
     RECIPES["truncated.mp4"](cut)
     fill(page, [clips[0], cut, clips[2]])
-    expect(slot(page, 2)).to_contain_text("This browser cannot show it")
+    expect(slot(page, 2)).to_contain_text("This browser cannot play the clip")
     make(page)
     expect(page.get_by_role("heading", name="Clip 2 cannot be used")).to_be_visible()
     advice = "Check that it plays and is complete, or record it again."
@@ -490,7 +490,7 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
             expect(slot(page, 1).get_by_role("button", name="Record")).to_be_focused()
     make(page)
     expect(page.get_by_label("Title")).to_be_focused()
-    expect(page.get_by_text("Give it a title")).to_be_visible()
+    expect(page.get_by_text("Enter a title.")).to_be_visible()
     expect(page.get_by_text("Choose a clip, record one, or remove this statement.")).to_have_count(3)
     expect(page.locator("#lie-problem")).to_have_text("Choose which statement is the lie.")
     notes, empty, large = tmp_path / "notes.mp4", tmp_path / "empty.mp4", tmp_path / "large.mp4"
@@ -505,7 +505,7 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
     choose(page, 1, *[clips[0]] * 11)
     expect(page.locator("[data-slot]")).to_have_count(10)
     toasts = page.locator("[data-toasts]")
-    expect(toasts).to_contain_text("A challenge can have at most 10 statements at most: one file was left out.")
+    expect(toasts).to_contain_text("A challenge can have at most 10 statements: 1 file was not added.")
     expect(page.get_by_role("button", name="Add a statement")).to_be_hidden()
     assert merges(program) == []
     with check("the length of a video that the browser cannot play is read from its file"):

@@ -102,7 +102,7 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
     word, panes = page.locator("[data-sync-word]"), page.locator("[data-pane]")
     # Nothing is in step that shows no picture.
     expect(word).to_have_text("1 video failed")
-    expect(panes.nth(1)).to_contain_text("A copy that this browser can show is processing.", timeout=30_000)
+    expect(panes.nth(1)).to_contain_text("A copy that this browser can show is being made.", timeout=30_000)
     expect(panes.nth(1).locator("[data-out-of-step]")).to_have_text("–")
     expect(panes.nth(1).locator("video")).to_have_attribute("src", COPY, timeout=120_000)
     expect(word).to_have_text("paused, in sync", timeout=60_000)

@@ -113,7 +113,7 @@ def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: P
     page.keyboard.press("c")
     type_text(page, "Why is nobody here?", "Enter")
     expect(rows(page)).to_contain_text("open")
-    reply = details(page).get_by_label("Reply")
+    reply = details(page).get_by_label("Reply", exact=True)
     fill(reply, "I was reloading.")
     expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
     details(page).get_by_role("button", name="Mark as done").click()
@@ -206,7 +206,7 @@ def test_a_drawing_is_shown_for_its_span(page: Page, open_page: OpenPage, addres
         return area["x"] + x * area["width"], area["y"] + y * area["height"]
 
     drag(page, at(0.25, 0.25), at(0.75, 0.5), steps=3)
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     shown = page.locator("[data-pane=A] .drawing path")
     expect(shown).to_have_count(2)
     [stroke] = events.one()["drawing"]["strokes"]
@@ -294,10 +294,10 @@ def test_the_program_finds_events_and_a_reel_of_one_kind_is_asked_for(page: Page
 
     events.make(vod_id="A", time=10.0)
     expect(rows(page)).to_have_count(len(found) + 1)
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export", exact=True).click()
     dialog = page.get_by_role("dialog", name="Export a video")
     expect(dialog.get_by_label("Seconds before each moment")).to_be_hidden()
-    dialog.get_by_label("Show").select_option(label="Only Kill (1)")
+    dialog.get_by_label("Show").select_option(label="Only Kill events (1)")
     dialog.get_by_label("Seconds before each moment").fill("1.5")
     with page.expect_request("**/export") as asked:
         dialog.get_by_role("button", name="Export", exact=True).click()
@@ -390,7 +390,7 @@ def test_words_are_sent_on_purpose_alone_and_kept_until_then(open_page: OpenPage
     assert events.one()["body"] == "Why is nobody here?"
 
     events.make(vod_id="A", time=14.0, label="Other")
-    details(page).get_by_label("Reply").fill("I was")
+    details(page).get_by_label("Reply", exact=True).fill("I was")
     rows(page).filter(has_text="Other").click()
     details(page).get_by_label("Note").fill("One line")
     page.keyboard.press("Shift+Enter")
@@ -400,8 +400,8 @@ def test_words_are_sent_on_purpose_alone_and_kept_until_then(open_page: OpenPage
     expect(rows(page).filter(has_text="Draft")).to_have_count(2)
     assert [event["body"] for event in events.all() if event["label"] == "Other"] == [""]
     rows(page).filter(has_text="Why").click()
-    expect(details(page).get_by_label("Reply")).to_have_value("I was")
-    details(page).get_by_label("Reply").press("Enter")
+    expect(details(page).get_by_label("Reply", exact=True)).to_have_value("I was")
+    details(page).get_by_label("Reply", exact=True).press("Enter")
     expect(details(page).locator(".thread li")).to_contain_text("I was")
     rows(page).filter(has_text="Other").click()
     click(details(page), "Save")
@@ -418,7 +418,7 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     for label in ("First", "Second"):
         events.make(vod_id="A", time=3.0, label=label)
     row = {label: rows(page).filter(has_text=label) for label in ("First", "Second", "Look")}
-    reply = details(page).get_by_label("Reply")
+    reply = details(page).get_by_label("Reply", exact=True)
 
     def send_and_hold(pattern: str) -> Route:
         held = hold(page, pattern, times=1)
@@ -448,6 +448,24 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     sent.continue_()
     expect(row["Look"]).to_have_count(1)
     expect(comment(page)).to_be_hidden()
+    # A second comment is typed while the first is sent, and a name is changed again while it is saved.
+    page.locator("[data-lanes]").press("c")
+    page.keyboard.type("Left")
+    sent = send_and_hold("**/events")
+    page.keyboard.press("c")
+    page.keyboard.type("Right")
+    expect(comment(page)).to_have_value("Right")
+    sent.continue_()
+    page.keyboard.press("Enter")
+    wait_until(lambda: {"Left", "Right"} <= {event["body"] for event in events.all()})
+    row["Second"].click()
+    name = details(page).get_by_label("Name", exact=True)
+    name.fill("Half")
+    sent = send_and_hold("**/events/*")
+    name.fill("Whole")
+    page.keyboard.press("Enter")
+    sent.continue_()
+    wait_until(lambda: "Whole" in [event["label"] for event in events.all()])
     # The answer is lost, another person replies, and the writer sends other words. The reply stays.
     page.locator("[data-lanes]").press("c")
     page.keyboard.type("Who")
@@ -482,11 +500,11 @@ def test_the_clock_waits_while_a_comment_is_written(
     page.keyboard.press("Enter")
     expect_clock("Pause")
     # The clock stays paused if another viewer moves it meanwhile.
-    details(page).get_by_label("Reply").fill("There")
+    details(page).get_by_label("Reply", exact=True).fill("There")
     expect_clock("Play")
     with there.expect_response("**/global-seek"):
         there.locator("[data-lanes]").press("PageUp")
-    details(page).get_by_label("Reply").press("Enter")
+    details(page).get_by_label("Reply", exact=True).press("Enter")
     expect(details(page).locator(".thread li")).to_contain_text("There")
-    expect(details(page).get_by_label("Reply")).to_have_value("")
+    expect(details(page).get_by_label("Reply", exact=True)).to_have_value("")
     expect_clock("Play")

@@ -24,7 +24,7 @@ STANDS_AT = """(T) =>
 def test_each_tenth_frame_is_what_the_page_shows(open_page: OpenPage, address: str, tmp_path: Path) -> None:
     page = open_page(address, quiet=False)
     wait_until_standing(page)
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Export", exact=True).click()
     dialog = page.get_by_role("dialog", name="Export a video")
     dialog.get_by_text("Wipe", exact=True).click()
     dialog.get_by_label("From", exact=True).fill(f"0:{START}")

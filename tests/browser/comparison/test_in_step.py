@@ -38,7 +38,7 @@ def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str,
     for _ in range(LOOKS):
         page.wait_for_function("n => window.__frames === undefined || performance.now() > window.__frames + n", arg=300)
         page.evaluate("window.__frames = performance.now()")
-        expect(page.locator("[data-sync-word]")).to_have_text("in step")
+        expect(page.locator("[data-sync-word]")).to_have_text("in sync")
 
         def moved_on(last: dict[str, int] = last) -> dict[str, int] | None:
             shown = frames_on_screen(page)
@@ -84,7 +84,7 @@ def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
     wait_until(lambda: spread(frames_on_screen(page), rates, starts) <= HALF_FRAMES, 5)
 
     page.get_by_role("button", name="Play").click()
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    expect(page.locator("[data-sync-word]")).to_have_text("in sync")
     spreads = look_while_playing(page, rates, starts)
     assert spreads[LOOKS // 2] <= HALF_FRAMES
     if os.getloadavg()[0] <= 2 * (os.cpu_count() or 1):  # a browser that gets no time cannot keep any
@@ -124,7 +124,7 @@ def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seek
     start_playing(page)
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= within(HALF_A_FRAME)
     press(page, "Home", "Shift+ArrowRight", "j")
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    expect(page.locator("[data-sync-word]")).to_have_text("in sync")
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= within(HALF_A_FRAME)
 
 
@@ -132,7 +132,7 @@ def start_playing(page: Page) -> None:
     """Play from where all of the videos have begun."""
     page.locator("[data-lanes]").press("Home")
     press(page, "Shift+ArrowRight", "k")
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    expect(page.locator("[data-sync-word]")).to_have_text("in sync")
 
 
 @pytest.mark.services
@@ -157,10 +157,10 @@ def test_steps_of_a_frame_and_a_shared_wait(page: Page, rates: dict[str, Fractio
         """() => Object.defineProperty(document.querySelector('[data-pane=B] video'), 'readyState',
             {configurable: true, get: () => HTMLMediaElement.HAVE_CURRENT_DATA})"""
     )
-    expect(page.locator("[data-pane=B] [data-note]")).to_contain_text("Waiting for B's data")
+    expect(page.locator("[data-pane=B] [data-note]")).to_contain_text("B is buffering")
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((v) => v.paused)")
     page.evaluate("() => { delete document.querySelector('[data-pane=B] video').readyState; }")
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    expect(page.locator("[data-sync-word]")).to_have_text("in sync")
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= HALF_FRAMES
 
 
@@ -199,7 +199,7 @@ def test_a_faster_clock_moves_a_video(page: Page, comparison: dict[str, Any], pr
     page.locator("[data-lanes]").press("Shift+ArrowRight")  # where all of them are on
     wait_until_standing(page)
     page.get_by_role("tab", name="Calibrate").click()
-    field = page.get_by_label("Clock drift of B , in ppm")
+    field = page.get_by_label("Clock drift of B, in ppm")
     fill(field, "1000")
     path = f"{BASE}/{comparison['session_id']}/offsets"
     wait_until(lambda: vod_b(program, comparison)["drift_ppm"] == 1000, 10, "the drift that was typed")

@@ -54,7 +54,7 @@ def test_one_is_renamed_copied_and_deleted(open_page: OpenPage, program: Program
     page.get_by_role("link", name="Show all").click()
     expect(row).to_be_visible()
 
-    for answer in ("Keep it", "Delete"):
+    for answer in ("Cancel", "Delete"):
         choose_action(page, session_id, "Delete")
         page.get_by_role("alertdialog").get_by_role("button", name=answer).click()
         expect(page.get_by_role("alertdialog")).to_have_count(0)
@@ -78,11 +78,11 @@ def test_it_is_archived_put_back_and_renamed(open_page: OpenPage, program: Progr
     page.keyboard.press("Escape")
     # Here alone it can still be played.
     watching.get_by_role("button", name="Play (K or Space)").click()
-    expect(watching.locator("[data-sync-word]")).to_have_text("in step")
+    expect(watching.locator("[data-sync-word]")).to_have_text("in sync")
     watching.get_by_role("button", name="Pause (K or Space)").click()
     expect(watching.locator("[data-toasts] .note")).to_have_count(0)
     assert session_of(program, comparison["session_id"])["global_playback_state"] == "paused"
-    watching.get_by_role("button", name="Put back").click()
+    watching.get_by_role("button", name="Restore").click()
     expect(note).to_be_hidden()
     page.reload()
     expect(page.get_by_text("Nothing is archived")).to_be_visible()
@@ -111,14 +111,14 @@ def test_several_are_archived_and_deleted(open_page: OpenPage, program: Program,
         program.call("POST", f"{BASE}/{session_id}/duplicate", {})
     page = open_page("/compare?search=Quarter")
     page.get_by_label("Select all of your comparisons").check()
-    page.get_by_label("Choose Quarter final", exact=True).uncheck()
-    expect(page.get_by_text("2 comparisons chosen")).to_be_visible()
+    page.get_by_label("Select Quarter final", exact=True).uncheck()
+    expect(page.get_by_text("2 comparisons selected")).to_be_visible()
     page.get_by_role("button", name="Archive", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.goto("/compare?search=Quarter&archived")
     page.get_by_label("Select all of your comparisons").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", name="No archived comparison has")).to_be_visible()
+    expect(page.get_by_role("heading", name="No archived comparison matches")).to_be_visible()
     left = program.call("GET", f"{BASE}/list?archived=all&search=Quarter")["sessions"]
     assert [row["session_id"] for row in left] == [session_id]

@@ -53,7 +53,7 @@ def test_offsets_layout_stay(page: Page, offsets: Offsets, program: Program, com
     page.keyboard.press("{")
     offsets.wait_for("B", before - 9 * FRAME)
     page.get_by_role("tab", name="History").click()
-    expect_texts(page.locator("[data-history] li").first, "by hand", "watcher")
+    expect_texts(page.locator("[data-history] li").first, "manual", "watcher")
     page.keyboard.press("Control+z")
     offsets.wait_for("B", before + FRAME)
     field = page.get_by_label("Offset of C in seconds")
@@ -101,7 +101,7 @@ def test_what_is_typed_stays_or_is_refused(open_page: OpenPage, comparison: dict
 def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]) -> None:
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until_standing(page)
-    pane(page, "B").get_by_role("button", name="Move B alone").click()
+    pane(page, "B").get_by_role("button", name="Unlink B").click()
     before = pane(page, "A").locator("[data-frame]").inner_text()
     for _ in range(3):
         frame = pane(page, "B").locator("[data-frame]").inner_text()
@@ -117,7 +117,7 @@ def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Progra
     program.call("PUT", f"{BASE}/{comparison['session_id']}/global-seek", {"timestamp": 20})
     page.goto(f"/compare/{comparison['session_id']}?alone=B")
     expect(page.locator("[data-sync-word]")).to_have_text("1 video unlinked")
-    expect(page.get_by_text("B moves alone")).to_be_visible()
+    expect(page.get_by_text("B is unlinked")).to_be_visible()
     old, frames = offsets.of("B"), frames_on_screen(page)
     page.get_by_role("button", name="B one frame forward").click()
     wait_until(lambda: frames_on_screen(page)["B"] == frames["B"] + 1)
@@ -152,7 +152,7 @@ def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Progra
     expect(rows.first).to_contain_text("+14.000")
     # The first row is the current place.
     expect(rows.first.get_by_role("button")).to_have_count(0)
-    rows.nth(1).get_by_role("button", name="Go back to +12.000").click()
+    rows.nth(1).get_by_role("button", name="Restore +12.000").click()
     offsets.wait_for("C", 12)
     expect(rows.first).to_contain_text("+12.000")
     page.keyboard.press("Control+z")
@@ -202,12 +202,12 @@ def test_sound_position_loop_and_pictures_obey_keys_and_buttons(page: Page) -> N
     for key, expected in (("2", [True, False, True]), ("0", [True, True, True])):
         page.keyboard.press(key)
         assert page.evaluate(muted) == expected
-    page.get_by_role("button", name="Sound on").click()
+    page.get_by_role("button", name="Unmute").click()
     assert page.evaluate(muted) == [True, False, True]
 
     slider = page.get_by_role("slider", name="Position of all videos")
     slider.press("Home")
-    expect(pane(page, "B").locator("[data-note]")).to_contain_text("B begins in")
+    expect(pane(page, "B").locator("[data-note]")).to_contain_text("B starts in")
     slider.press("PageUp")
     expect(slider).to_have_attribute("aria-valuetext", "00:00:10.000")
     slider.press("Control+ArrowLeft")
@@ -232,5 +232,5 @@ def test_sound_position_loop_and_pictures_obey_keys_and_buttons(page: Page) -> N
             window.__top = Math.max(was, T); return was > 5.9 && T < 5.6; }"""
     )
     assert page.evaluate("window.__top") < 6.5
-    page.get_by_role("button", name="No loop").click()
+    page.get_by_role("button", name="Clear loop").click()
     expect(page.locator("[data-loop]")).to_be_hidden()

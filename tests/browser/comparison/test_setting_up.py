@@ -28,7 +28,7 @@ def box_of(page: Page) -> dict[str, float]:
 
 def test_a_box_is_moved_by_keys_or_lacking(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
     page = open_page(f"/compare/{comparison['session_id']}?setup")
-    expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
+    expect(page.get_by_text("The whole picture is searched")).to_be_visible()
     page.get_by_role("button", name="Find offsets").press("Enter")
     expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
     # The focus is on the answer, so that the keyboard continues there.
@@ -67,8 +67,8 @@ def test_a_missing_timer_is_refused(open_page: OpenPage, program: Program, recor
     expect(page.locator("[data-draw-on] [value=B]")).to_have_attribute("aria-pressed", "true")
     # No step is done by that, and there is another way.
     expect(page.locator("[data-step=align]")).not_to_have_class(re.compile("done"))
-    refusal.get_by_role("button", name="Place B by hand").click()
-    expect(page.get_by_text("B moves alone")).to_be_visible()
+    refusal.get_by_role("button", name="Align B by hand").click()
+    expect(page.get_by_text("B is unlinked")).to_be_visible()
 
 
 def test_by_sound_both_can_be_seen_and_heard(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_by_sound_both_can_be_seen_and_heard(open_page: OpenPage, program: Progr
     page = open_page(f"/compare/{session['session_id']}?setup")
     page.get_by_role("button", name="Sound", exact=True).click()
     expect(page.get_by_role("button", name="Sound", exact=True)).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_text("looked for in the whole picture")).to_have_count(0)
+    expect(page.get_by_text("The whole picture is searched")).to_have_count(0)
     page.get_by_role("button", name="Find offsets").click()
     proposal = page.get_by_role("region", name="Proposal for B")
     expect(proposal).to_contain_text("+12.500", timeout=shelf.TAKEN_IN)

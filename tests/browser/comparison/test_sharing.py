@@ -38,15 +38,15 @@ def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: s
     click(host, "Share")
     dialog = host.get_by_role("dialog")
     dialog.get_by_label("User name").fill("guest")
-    dialog.get_by_label("May", exact=True).select_option(label="Watch and comment")
+    dialog.get_by_label("Rights", exact=True).select_option(label="Watch and comment")
     click(dialog, "Invite")
     expect(dialog.get_by_role("button", name="Remove guest")).to_be_visible()
     click(dialog, "Close")
     there = open_page("/compare", session=guest)
-    expect(there.locator("tbody tr")).to_contain_text("watcher, You can watch")
+    expect(there.locator("tbody tr")).to_contain_text("watcher, you can watch")
     there.get_by_role("link", name="Match 2041").click()
     wait_until_standing(there)
-    expect(there.get_by_text("you may comment")).to_be_visible()
+    expect(there.get_by_text("You can comment")).to_be_visible()
     for name in ("Share", "B one frame later", "Mark this moment (M)"):
         expect(there.get_by_role("button", name=name)).to_have_count(0)
     host.locator("[data-lanes]").press("PageUp")
@@ -91,7 +91,7 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     shares = f"{BASE}/{address.rsplit('/', 1)[1]}/shares"
     made = program.call("POST", shares, {"username": "guest", "role": "viewer"})["share"]
     there = open_page(address, session=guest, quiet=False)
-    expect(there.get_by_text("You can watch")).to_be_visible()
+    expect(there.get_by_text("You can watch", exact=True)).to_be_visible()
     there.keyboard.press("c")
     expect(there.get_by_text("You cannot change this comparison.")).to_be_visible()
     program.call("PATCH", f"{shares}/{made['share_id']}", {"role": "editor"})
@@ -106,7 +106,7 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     click(host, "Remove guest")
     expect_ended(there)
     there.reload()
-    expect(there.get_by_role("heading", name="Video not found")).to_be_visible()
+    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Program, guest: str, address: str) -> None:
@@ -116,7 +116,7 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
         wait_until_standing(page)
         expect(page.get_by_role("list", name="Connected people").get_by_role("listitem")).to_have_count(2)
     there.get_by_role("button", name="Following").click()
-    expect(host.get_by_text("guest, editor, moves alone")).to_be_attached()
+    expect(host.get_by_text("guest, editor, not following")).to_be_attached()
     host.locator("[data-lanes]").press("PageUp")
     wait_until_standing(host)
     assert frames_on_screen(host)["A"] == 600
@@ -142,7 +142,7 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     click(host, "Share")
     dialog = host.get_by_role("dialog")
     dialog.get_by_label("Visitors can").select_option(label="Watch and comment")
-    dialog.get_by_label("Password, if").fill("open sesame")
+    dialog.get_by_label("Password (optional)").fill("open sesame")
     click(dialog, "Create link")
     link = f"/r/{dialog.locator('[data-link-url]').inner_text().rsplit('/', 1)[1]}"
     expect(dialog.get_by_role("list", name="Links").get_by_role("listitem")).to_have_count(1)
@@ -169,7 +169,7 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     expect(host.locator("[data-event-list] .event-row")).to_contain_text("Seen from the train")
     # The address with the secret is told to nobody, not even to this program.
     assert not [headers for headers in asked if "/r/" in headers.get("referer", "")]
-    click(host, "Share", "Withdraw the link")
+    click(host, "Share", "Revoke the link")
     expect_ended(there)
     there.goto(link)
-    expect(there.get_by_role("heading", name="Video not found")).to_be_visible()
+    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()

@@ -101,15 +101,15 @@ def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, compari
     page.get_by_role("button", name="Sign out").tap(trial=True)
     page.locator(".top .menu > summary").tap()
     page.get_by_role("button", name="Mark this moment").tap()
-    page.get_by_role("button", name="Keep").tap(trial=True)
+    page.get_by_role("button", name="Save", exact=True).tap(trial=True)
     form = page.get_by_role("form", name="New event")
     form.get_by_role("button", name="Close").tap()
     expect(form).to_be_hidden()
     page.get_by_role("button", name="Close", exact=True).tap()
     expect(page.locator(".side")).to_be_hidden()
-    page.get_by_role("button", name="Draw paused, in sync").tap()
+    page.get_by_role("button", name="Draw on the frame").tap()
     tools = page.get_by_role("toolbar", name="Drawing on A")
-    for name in ("Pen", "Red", "Keep"):
+    for name in ("Pen", "Red", "Save"):
         tools.get_by_role("button", name=name).tap(trial=True)
     tools.get_by_role("button", name="Cancel").tap()
     expect(tools).to_have_count(0)

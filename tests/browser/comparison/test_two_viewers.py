@@ -78,7 +78,7 @@ def test_clock_and_offsets_are_shared_a_scrub_too_and_a_late_viewer_joins_where_
     program.call("PUT", f"{BASE}/{comparison['session_id']}/playback", {"state": "playing", "at": 8.0})
     late = open_page(f"/compare/{comparison['session_id']}")
     expect(late.get_by_role("button", name="Pause")).to_be_visible()
-    expect(late.locator("[data-sync-word]")).to_have_text("in step")
+    expect(late.locator("[data-sync-word]")).to_have_text("in sync")
     wait_in(late, lambda: abs(time_of(late) - session_of(program, comparison["session_id"])["global_time"]) < 0.5)
     assert time_of(late) > 8
 
@@ -122,11 +122,11 @@ def test_each_video_has_a_shared_clock_of_its_own_while_they_are_kept_one_by_one
     there.get_by_role("button", name="B one frame forward").click()
     wait_for_frame("B", before["B"] + 1)
     assert frames_on_screen(here)["A"] == before["A"]
-    there.get_by_role("button", name="Play B alone").click()
-    expect(here.get_by_role("button", name="Pause B alone")).to_be_visible()
+    there.get_by_role("button", name="Play only B").click()
+    expect(here.get_by_role("button", name="Pause only B")).to_be_visible()
     wait_until(lambda: frames_on_screen(here)["B"] > before["B"] + 15, what="B to play for the other viewer")
-    there.get_by_role("button", name="Pause B alone").click()
-    expect(here.get_by_role("button", name="Play B alone")).to_be_visible()
+    there.get_by_role("button", name="Pause only B").click()
+    expect(here.get_by_role("button", name="Play only B")).to_be_visible()
     wait_until(lambda: frames_on_screen(here)["B"] == frames_on_screen(there)["B"], what="B at one frame for both")
     assert frames_on_screen(here)["A"] == before["A"]
     there.get_by_role("button", name="Together").click()

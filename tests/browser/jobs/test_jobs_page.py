@@ -54,7 +54,7 @@ def test_jobs_come_move_end_and_are_deleted_while_one_watches(open_page: OpenPag
     expect(page.locator("[data-said]")).to_have_text("Align Match 2041: completed.")
     expect(page.get_by_role("link", name="Finished 1")).to_be_visible()
     expect(page.locator("[data-part=running]")).to_be_hidden()
-    expect(page.get_by_text("0 of your 2 places are taken")).to_be_visible()
+    expect(page.get_by_text("0 of at most 2 jobs running")).to_be_visible()
 
     # New jobs are offered instead of pushing the others down.
     place = row(page, first).bounding_box()
@@ -73,12 +73,12 @@ def test_jobs_come_move_end_and_are_deleted_while_one_watches(open_page: OpenPag
     expect(status(page, newest)).to_have_text("Cancelled")
     assert backstage.status(job=newest) == "cancelled"
     expect(row(page, newest).get_by_role("button", name="Retry")).to_be_focused()
-    row(page, failed).get_by_role("button", name="Delete").press("Enter")
+    row(page, failed).get_by_role("button", name=re.compile("^Delete")).press("Enter")
     dialog = page.get_by_role("alertdialog")
-    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    expect(row(page, failed).get_by_role("button", name="Delete")).to_be_focused()
+    expect(row(page, failed).get_by_role("button", name=re.compile("^Delete"))).to_be_focused()
     assert backstage.status(job=failed) == "failed"
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Delete").click()
@@ -131,7 +131,7 @@ def refuse_once(page: Page, pattern: str, seconds: int) -> list[float]:
         calls.append(time.monotonic())
         if len(calls) > 1:
             return route.fallback()
-        answer = {"ok": False, "error": "Too many attempts.", "code": 429, "type": "throttled", "request_id": "7f3a"}
+        answer = {"ok": False, "error": "Too many requests.", "code": 429, "type": "throttled", "request_id": "7f3a"}
         route.fulfill(status=429, json=answer, headers={"Retry-After": str(seconds)})
 
     page.route(pattern, handle)
@@ -162,7 +162,7 @@ def test_refusals_say_why_and_throttled_calls_are_sent_later(open_page: OpenPage
     retry = row(page, refused).get_by_role("button", name="Retry")
     retry.click()
     note = row(page, refused).get_by_role("alert")
-    expect(note).to_contain_text("It was not tried again.")
+    expect(note).to_contain_text("It was not retried.")
     expect(note).to_contain_text("Only failed and cancelled jobs whose inputs still exist can run again.")
     expect(retry).not_to_have_attribute("aria-disabled", "true")
 
@@ -226,7 +226,7 @@ def test_a_lost_connection_is_made_up_for_and_its_lack_said(open_page: OpenPage,
     expect_texts(note, "The list could not be loaded.", "request 7f3a")
     expect(row(page, stays)).to_be_visible()
     page.unroute("**/jobs?part=list*")
-    note.get_by_role("button", name="Retry").click()
+    note.get_by_role("button", name="Try again").click()
     expect(row(page, new)).to_be_visible()
     expect(note).to_have_count(0)
 
@@ -241,7 +241,7 @@ def test_an_ended_session_is_renewed_on_the_page(open_page: OpenPage, backstage:
     page.evaluate("window.stays = true")
     page.context.clear_cookies(name="sessionid")
     row(page, job).get_by_role("button", name="Cancel").click()
-    expect(banner).to_contain_text("Your session ended.")
+    expect(banner).to_contain_text("Your session has ended.")
     expect(status(page, job)).to_have_text("Processing")
     banner.get_by_role("button", name="Sign in").click()
     expect(dialog.get_by_label("User name")).to_have_value(ACCOUNT)

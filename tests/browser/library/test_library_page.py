@@ -130,7 +130,7 @@ def test_the_list_is_narrowed_and_the_address_keeps_it(open_page: OpenPage, back
         find.fill("ascent")
         expect_cards(page, 2)
         find.fill("ascnet")
-        expect(page.get_by_role("heading", name="No videos match “ascnet”")).to_be_visible()
+        expect(page.get_by_role("heading", name="Nothing matches “ascnet”")).to_be_visible()
         expect(page.locator("[data-said]")).to_have_text("Nothing found")
         elsewhere = page.get_by_role("link", name="Search the catalogue")
         expect(elsewhere).to_have_attribute("href", "/catalogue?search=ascnet")
@@ -314,7 +314,7 @@ def test_names_are_checked_and_a_deleted_video_is_restored(open_page: OpenPage, 
     expect(page.get_by_role("link", name="Keep me")).to_be_focused()
     expect(page.locator("[data-total]")).to_have_text("1 video")
     expect(page.get_by_role("progressbar", name="Storage used: 2.0 of 5 GiB")).to_be_visible()
-    expect(page.get_by_role("link", name="All mine 1")).to_be_visible()
+    expect(page.get_by_role("link", name="All 1")).to_be_visible()
 
     page.get_by_role("link", name="Bin 2").click()
     expect(page.locator(".card h2")).to_have_text(["Delete me", long])
@@ -386,7 +386,7 @@ def test_several_are_tagged_and_deleted_at_once(open_page: OpenPage, backstage: 
     page.keyboard.type("final, ascent")
     dialog.get_by_label("scrim 2 of 3").check()
     page.keyboard.press("Enter")
-    expect(page.locator("[data-toasts]")).to_contain_text("3 videos are changed.")
+    expect(page.locator("[data-toasts]")).to_contain_text("3 videos changed.")
     expect(dialog).to_have_count(0)
     expect(card(page, "Three")).to_contain_text("final, ascent")
     found = {name: shelf.get(program, video)["tags"] for name, video in ids.items()}
@@ -476,7 +476,7 @@ def test_the_list_is_loaded_again_after_each_failure(open_page: OpenPage, backst
     note = page.get_by_role("alert")
     expect_texts(note, "The list could not be loaded.", "request 7f3a")
     page.unroute("**/api/v1/library?*")
-    note.get_by_role("button", name="Retry").click()
+    note.get_by_role("button", name="Try again").click()
     expect(card(page, "There")).to_be_visible()
     expect(note).to_have_count(0)
 
@@ -531,7 +531,7 @@ def test_what_opens_is_accessible_and_keys_reach_everything(open_page: OpenPage,
         seen.append(page.evaluate(shelf.FOCUSED))
     cards = [f"{act}{name}" for name in ("Two", "One") for act in ("Select ", "", "More for ")]
     assert {"Grid", "List", "Upload", *cards} <= set(seen)
-    for name in ("All mine", "scrim"):
+    for name in ("All", "scrim"):
         assert any(one.startswith(name) for one in seen), f"{name} is not reached: {seen}"
     page.get_by_role("button", name="List").press("Enter")
     page.reload()

@@ -104,7 +104,7 @@ def make_segments(page: Page, *starts: float, length: float = 1) -> None:
 def process(page: Page) -> str:
     """Send the segments and wait for the result. Returns the id of the run."""
     page.locator("[data-process]").click()
-    expect(page.locator("[data-state-words]")).to_have_text("Ready", timeout=1000 * READY_SECONDS)
+    expect(page.locator("[data-state-words]")).to_have_text("Completed", timeout=1000 * READY_SECONDS)
     return page.url.partition("?job=")[2]
 
 
@@ -139,7 +139,7 @@ def test_a_video_is_dubbed_compared_and_kept(open_page: OpenPage, files: dict[st
     process = page.get_by_role("button", name="Process 1 segment")
     expect(process).to_have_attribute("aria-disabled", "false")
     process.click()
-    expect(page.locator("[data-job-state]")).to_contain_text("Ready", timeout=1000 * READY_SECONDS)
+    expect(page.locator("[data-job-state]")).to_contain_text("Completed", timeout=1000 * READY_SECONDS)
     (job,) = program.call("GET", f"{SYNC}/pro-jobs")["pro_jobs"]
     assert (job["status"], job["name"]) == ("completed", "trailer_take4")
     assert job["segments_data"][0]["label"] == "Welcome back"
@@ -178,21 +178,21 @@ def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPa
     type_into(page, "start", "3")
     expect_fine(page)
     type_into(page, "start", "3.6")
-    expect(page.locator("#says-start")).to_contain_text("Begins 0.4 s before segment 1 ends.")
+    expect(page.locator("#says-start")).to_contain_text("Starts 0.4 s before segment 1 ends.")
     expect(field(page, "start")).to_have_attribute("aria-invalid", "true")
     process = page.locator("[data-process]")
     expect(process).to_have_attribute("aria-disabled", "true")
-    expect(process).to_have_attribute("title", "1 to mend")
+    expect(process).to_have_attribute("title", "1 to fix")
     page.get_by_role("button", name="Move the start to 0:04.000").click()
     expect(process).to_have_attribute("aria-disabled", "false")
     type_into(page, "end", "9")
-    expect(page.locator("#says-start")).to_contain_text("A moment ends after the end of the video ( 0:08.000.")
+    expect(page.locator("#says-start")).to_contain_text("The video ends at 0:08.000.")
     page.get_by_role("button", name="Move the end to 0:08.000").click()
     type_into(page, "to", "3.5")
     expect(page.locator("#says-from")).to_contain_text("The sound ends at 0:01.000.")
     page.get_by_role("button", name="Use the complete sound").click()
     type_into(page, "start", "soon")
-    expect(page.locator("#says-start")).to_contain_text("A time such as 0:38.600")
+    expect(page.locator("#says-start")).to_contain_text("Enter a time such as 0:38.600")
 
     page = open_page("/account", size=PHONE)
     page.locator("#plan").get_by_role("link", name="Pro lip-sync").click()
@@ -211,7 +211,7 @@ def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPa
     type_into(page, "end", "0.5")
     segments(page).nth(1).click()
     page.locator("[data-process]").click(force=True)
-    expect(page.locator("[data-toasts]")).to_contain_text("1 to mend.")
+    expect(page.locator("[data-toasts]")).to_contain_text("1 to fix.")
     expect(page.locator("#says-start")).to_contain_text("The end must be after the start.")
     expect_fine(page)
 
@@ -295,7 +295,7 @@ def test_another_video_keeps_what_was_made(open_page: OpenPage, files: dict[str,
     expect(heading).to_have_text("pickup")
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(segments(page)).to_have_count(2)
-    expect(page.locator("[data-process]")).to_have_attribute("title", re.compile("to mend$"))
+    expect(page.locator("[data-process]")).to_have_attribute("title", re.compile("to fix$"))
     with check("a segment at the end of the video is looped"):
         page.locator("[data-delete-segment]").click()
         expect(segments(page)).to_have_count(1)
@@ -408,7 +408,7 @@ def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: P
     expect(page.locator("[data-download]")).to_be_visible()
     page.unroute("**/media/renditions/**")
     page.route("**/media/stream/**", lambda route: route.fulfill(body="no video", content_type="video/mp4"))
-    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("button", name="Try again").click()
     expect(note).to_contain_text("This browser cannot play the run's video.")
     expect(page.locator("[data-download]")).to_be_visible()
     page.unroute("**/media/stream/**")
@@ -463,14 +463,14 @@ def test_text_is_removed_in_an_area(open_page: OpenPage, files: dict[str, Path],
     page.get_by_label("Text from", exact=True).fill("2")
     fill(page.locator("#r-end"), "1", "Tab")
     expect(page.locator("#says-removal")).to_have_text("The end must be after the start.")
-    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
+    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to fix")
     fill(page.locator("#r-end"), "2.5", "Tab")
     assert axe_findings(page) == []
     asked = program.call("GET", f"{SYNC}/pro-job/{process(page)}/status")["options"]["remove_text"]
     assert (asked["start"], asked["end"]) == (2, 2.5)
     assert asked["regions"] == [pytest.approx({"x": 0.2, "y": 0.795, "width": 0.595, "height": 0.14})]
     page.reload()
-    expect(page.locator("[data-told]")).to_have_text(re.compile(r"No text was found\.|Text removed in \d+ place"))
+    expect(page.locator("[data-told]")).to_have_text(re.compile(r"No text was found\.|Text removed in \d+ area"))
     expect(page.locator("#r-start")).to_have_value("0:02.000")
     expect(page.locator("[data-places] li")).to_have_count(1)
     expect(page.locator(".roi-box")).to_have_count(0)
@@ -523,10 +523,10 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
     page.reload()
     with check("a run whose video was not read offers no place for another"):
         expect(words).to_have_text("It took longer than it may.")
-        expect(page.get_by_text("There is no picture")).to_be_visible()
+        expect(page.get_by_text("No picture: the video could not be read")).to_be_visible()
         expect(page.get_by_text("Choose a video")).to_be_hidden()
         assert min(segments(page).evaluate_all("(all) => all.map((one) => one.offsetWidth)")) > 100
-        expect(segment).to_have_text("not made")
+        expect(segment).to_have_text("not done")
         expect(page.locator("[data-meter]")).to_be_hidden()
         assert axe_findings(page) == []
     backstage.change_video(video=video, status="ready")

@@ -146,7 +146,7 @@ def test_dropped_folders_and_files(open_page: OpenPage, recordings: list[Recordi
     expect(page.locator(".file")).to_have_count(5)
     expect(page.locator(".file[data-state=sending]")).to_have_count(3)
     expect(page.locator(".file[data-state=waiting]")).to_have_count(2)
-    expect(page.locator("[data-summary]")).to_have_text("5 under way")
+    expect(page.locator("[data-summary]")).to_have_text("5 in progress")
     assert page.locator("[data-drop]").get_attribute("data-over") is None
     # An upload that is created after this would still be there for the next case.
     wait_until(lambda: page.evaluate("1") and len(held) == 3, 10, "all three created")
@@ -166,7 +166,7 @@ def test_interrupted_uploads_continue(open_page: OpenPage, backstage: Backstage,
 
     network = send_some(page, large, 5, 2 * MIB)
     choose(page, large)
-    expect(page.locator("[data-toasts]")).to_contain_text("is in the list already")
+    expect(page.locator("[data-toasts]")).to_contain_text("is already in the list")
     expect(page.locator(".file")).to_have_count(1)
     page.get_by_role("button", name="Pause match_2041").click()
     expect_texts(row(page, "match_2041"), "Paused", "Resume before tomorrow")
@@ -271,7 +271,7 @@ def test_lost_answers(open_page: OpenPage, backstage: Backstage, program: Progra
     choose(page, recordings[0].path)
     expect(row(page, "alpha")).to_contain_text("No connection")
     # Long enough that the button is not gone before it is pressed.
-    expect(row(page, "alpha")).to_contain_text(re.compile(r"Tries again in ([6-9]|\d\d) s"))
+    expect(row(page, "alpha")).to_contain_text(re.compile(r"Retries in ([6-9]|\d\d) s"))
     page.unroute(TUS)
     sent = listen(page)
     lost = lose_the_last(page, recordings[0].path.stat().st_size)
@@ -317,14 +317,14 @@ def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chose
     assert len(asked) == 2
     sent = listen(page)
     expect_texts(row(page, "match_2041"), "Unfinished", "Choose the file again to continue.")
-    expect(page.locator("[data-summary]")).to_have_text("1 needs you")
+    expect(page.locator("[data-summary]")).to_have_text("1 needs attention")
     wrong = tmp_path / "another.mp4"
     wrong.write_bytes(b"another")
     with page.expect_file_chooser() as chooser:
         page.evaluate("delete window.showOpenFilePicker")
         page.get_by_role("button", name="Choose the file, match_2041").click()
     chooser.value.set_files(str(wrong))
-    expect(row(page, "match_2041")).to_contain_text("“another.mp4”, 7 B.")
+    expect(row(page, "match_2041")).to_contain_text("“another.mp4” (7 B) is another file.")
     choose(page, large)
     shelf.is_sending(page, "match_2041", 40)
     pause(page, "match_2041")
@@ -386,14 +386,14 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     network = send_some(page, large, 8, MIB)
     cancel = page.get_by_role("button", name="Cancel match_2041")
     cancel.click()
-    expect(page.get_by_role("alertdialog")).to_contain_text("of it arrived and will be deleted")
+    expect(page.get_by_role("alertdialog")).to_contain_text("uploaded so far will be deleted")
     assert axe_findings(page) == []
-    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Continue uploading").click()
     expect(cancel).to_be_focused()
     page.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Cancel upload").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("is not deleted.")
+    expect(page.locator("[data-toasts]")).to_contain_text("was not cancelled.")
     expect(row(page, "match_2041")).to_contain_text("Paused")
     assert statuses(backstage) == ["uploading"]
     page.unroute(TUS)
@@ -428,7 +428,7 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     page.context.add_cookies([session])
     page.get_by_role("button", name="Resume, match_2041").click()
     expect(row(page, "match_2041")).to_contain_text("Cancelled elsewhere")
-    expect(page.locator("[data-toasts]")).to_contain_text("chief is signed in here now")
+    expect(page.locator("[data-toasts]")).to_contain_text("chief has signed in in this browser")
     row(page, "match_2041").get_by_role("button", name="Upload again").click()
     choose(page, recordings[0].path)
     expect(row(page, "alpha")).to_have_attribute("data-state", "waiting")
@@ -457,7 +457,7 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
     notes.write_text("These are notes, not a video.\n" * 200)
     choose(page, notes)
     expect_texts(row(page, "notes"), "Not a video", "Choose a video file.")
-    expect(page.locator("[data-summary]")).to_have_text("1 needs you")
+    expect(page.locator("[data-summary]")).to_have_text("1 needs attention")
     # The rest of a large one is not sent.
     many.write_bytes(b"These are notes.\n" * 2_000_000)
     sent = listen(page)
@@ -470,7 +470,7 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
     choose(page, recordings[0].path)
     expect_texts(row(page, "alpha"), "Your storage is full", "1000 B of 5 GiB are free.")
     backstage.no_videos()
-    row(page, "alpha").get_by_role("button", name="Retry").click()
+    row(page, "alpha").get_by_role("button", name="Try again").click()
     wait_ready(page, "alpha")
 
     cut = tmp_path / "cut_short.mp4"
@@ -478,7 +478,7 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
     cut.write_bytes(content[: len(content) // 2])
     choose(page, cut)
     expect(row(page, "cut_short")).to_have_attribute("data-state", "failed", timeout=shelf.TAKEN_IN)
-    expect(row(page, "cut_short")).to_contain_text("Cannot be used")
+    expect(row(page, "cut_short")).to_contain_text("This file cannot be used")
     row(page, "cut_short").get_by_role("link", name="Show details").click()
     page.wait_for_url("**/watch/*")
     expect(page.get_by_role("alert")).to_be_visible()
@@ -493,7 +493,7 @@ def test_other_tabs_pause_and_cancel_an_upload(open_page: OpenPage, backstage: B
     panel = other.get_by_role("region", name="Uploading")
     expect(panel).to_contain_text("match_2041.mp4")
     expect(panel).to_contain_text(re.compile(r"\d+ % · .*/s · .* left"))
-    expect(panel).to_contain_text("1 going")
+    expect(panel).to_contain_text("1 uploading")
     panel.get_by_role("button", name="Pause match_2041").click()
     expect(panel).to_contain_text("Paused")
     expect(row(page, "match_2041")).to_contain_text("Paused")
@@ -567,7 +567,7 @@ def test_an_unsent_upload_is_offered_in_the_library(open_page: OpenPage, backsta
     expect(panel).to_be_hidden(timeout=20_000)
     backstage.change_upload(upload=upload["id"], purpose="library")
     page.reload()
-    expect(panel.get_by_role("link", name="Go on with match_2041")).to_have_attribute("href", "/upload")
+    expect(panel.get_by_role("link", name="Continue match_2041")).to_have_attribute("href", "/upload")
     stop_and_delete(page, "match_2041")
     expect(panel).to_be_hidden()
     assert statuses(backstage) == ["cancelled"]

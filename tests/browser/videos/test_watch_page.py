@@ -108,7 +108,7 @@ def test_it_is_played_by_keys_and_continues_where_it_was_left(open_page: OpenPag
 
     page.keyboard.press("m")
     assert of_video(page, "muted") is True
-    page.get_by_role("button", name="Sound on (M)").click()
+    page.get_by_role("button", name="Unmute (M)").click()
     assert of_video(page, "muted") is False
     for _ in range(4):
         page.keyboard.press("ArrowDown")
@@ -142,8 +142,8 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
         seen.append(page.evaluate(shelf.FOCUSED).strip())
     for name in (
         "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume", "0.5",
-        "Original, 360p: quality and speed", "Keys (?)", "Full screen (F)", "0:04", "Compare with…",
-        "More: rename, download, delete", "ascent", "Tag",
+        "Quality and speed: Original, 360p", "Keyboard shortcuts (?)", "Full screen (F)", "0:04", "Compare with…",
+        "More actions", "ascent", "Add tag",
     ):  # fmt: skip
         assert name in seen, f"{name} is not reached: {seen}"
     page.evaluate("document.activeElement.blur()")
@@ -155,7 +155,7 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
     page.wait_for_function("() => document.fullscreenElement === null")
 
     page.keyboard.press("?")
-    dialog = page.get_by_role("dialog", name="Keys")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog).to_contain_text("Previous or next frame")
     assert axe_findings(page) == []
     dialog.get_by_label("Single-key shortcuts on this device").uncheck()
@@ -169,8 +169,8 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert of_video(page, "volume") == pytest.approx(0.5, abs=0.06)
     volume.press("Home")
-    expect(page.get_by_role("button", name="Sound on (M)")).to_be_visible()
-    page.get_by_role("button", name="Sound on (M)").focus()
+    expect(page.get_by_role("button", name="Unmute (M)")).to_be_visible()
+    page.get_by_role("button", name="Unmute (M)").focus()
     page.keyboard.press("ArrowUp")
     expect(volume).to_have_value("0.05")
     expect(page.get_by_role("button", name="Mute (M)")).to_be_visible()
@@ -187,7 +187,7 @@ def test_an_address_names_a_time(open_page: OpenPage, video: dict[str, Any]) -> 
     go_by_key(page, "5", 20)
     go_by_key(page, "Shift+ArrowRight", 21)
     choose_action(page, "Copy link at 0:21")
-    expect(page.locator("[data-toasts]")).to_contain_text("The link to 0:21 is copied.")
+    expect(page.locator("[data-toasts]")).to_contain_text("Link at 0:21 copied.")
     address = page.evaluate("navigator.clipboard.readText()")
     assert address.endswith(f"/watch/{video['id']}#t=21")
     page.goto("/compare")
@@ -386,7 +386,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     mine = shelf.taken_in(program, render_clip(tmp_path / "clip.mp4", seconds=20))
     page = watch(open_page, mine, quiet=False)
     page.keyboard.press("Space")
-    choose_action(page, "Rename")
+    choose_action(page, "Edit details…")
     page.get_by_label("Name", exact=True).fill("תחילת המשחק השני")
     page.get_by_label("Description", exact=True).fill("First line\nSecond line")
     page.get_by_label("Tags", exact=True).fill("ascent")
@@ -397,12 +397,12 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     expect(page.get_by_role("link", name="ascent")).to_be_visible()
     assert "תחילת המשחק השני" in page.title()
     assert is_playing(page)
-    page.get_by_role("button", name="Tag").click()
+    page.get_by_role("button", name="Add tag").click()
     expect(page.get_by_label("Tags", exact=True)).to_be_focused()
     page.keyboard.press("End")
     type_text(page, ", scrim", "Enter")
     expect(page.get_by_role("link", name="scrim")).to_be_visible()
-    expect(page.get_by_role("button", name="Tag")).to_be_focused()
+    expect(page.get_by_role("button", name="Add tag")).to_be_focused()
 
     address = "**/renditions"
     page.route(address, lambda route: route.fulfill(status=503, json={"error": "Busy.", "type": "unavailable"}))
@@ -410,7 +410,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     note = page.get_by_role("alert").filter(has_text="The copy could not be started.")
     expect(note).to_be_visible()
     page.unroute(address)
-    note.get_by_role("button", name="Retry").click()
+    note.get_by_role("button", name="Try again").click()
     expect(note).to_have_count(0)
     expect(page.locator("[data-details]")).to_contain_text("frame stepping", timeout=shelf.TAKEN_IN)
     page.locator("[data-act=qualities]").click()
@@ -436,14 +436,14 @@ def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
     backstage.change_video(video=mine, job=job)
     page = open_page(f"/watch/{mine}", quiet=False)
-    expect(page.locator("[data-state]")).to_contain_text("Being processed")
+    expect(page.locator("[data-state]")).to_contain_text("Processing")
     backstage.progress(job=job, percent=15, message="Reading the file")
     expect(page.locator("[data-state]")).to_contain_text("Reading the file, 15 %")
     expect(page.locator("[data-status]")).to_have_text("Processing")
     page.get_by_role("link", name="scrim").focus()
     backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
     backstage.progress(job=job, percent=62, message="Making pictures of it")
-    expect(page.locator("[data-status]")).to_have_text("Pictures processing, 62 %")
+    expect(page.locator("[data-status]")).to_have_text("Pictures being made, 62 %")
     expect(page.locator("[data-details]")).to_contain_text("1280 × 720")
     expect(page.locator("[data-state]")).to_be_empty()
     expect(page.get_by_role("link", name="scrim")).to_be_focused()
@@ -457,12 +457,12 @@ def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": gone})
     backstage.change_video(video=gone, job=job)
     page.goto(f"/watch/{gone}")
-    expect(page.locator("[data-state]")).to_contain_text("Being processed")
+    expect(page.locator("[data-state]")).to_contain_text("Processing")
     program.call("DELETE", f"{shelf.LIBRARY}/{gone}")
     expect(page.get_by_role("heading", name="Video not found")).to_be_focused()
     for address in ("/watch/00000000-0000-4000-8000-000000000000", "/watch/nothing"):
         page.goto(address)
-        expect(page.get_by_role("heading", name="Video not found")).to_be_visible()
+        expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     page.get_by_role("link", name="Go to the library").click()
     page.wait_for_url("**/library")
 
@@ -485,8 +485,8 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
     backstage.change_video(video=mine, job=job)
     page = open_page(f"/watch/{mine}", quiet=False)
     expect(page.get_by_role("alert")).to_contain_text("No picture.")
-    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
-    expect(page.get_by_role("alert")).to_contain_text("Check that the file plays on your own machine")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(page.get_by_role("alert")).to_contain_text("Check that the file plays on your computer")
     expect(page.locator("[data-status]")).to_have_text("Failed")
     expect_hidden(page.locator(".player"), page.get_by_role("link", name="Compare with…"))
     page.get_by_role("button", name="More").click()
@@ -497,8 +497,8 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
     job = backstage.make(owner=ACCOUNT, status="failed", kind="ingest", params={"video_id": mine}, error=error)
     backstage.change_video(video=mine, job=job)
     page.goto(f"/watch/{mine}")
-    expect_texts(page.get_by_role("alert"), "The storage did not answer.", "you do not need to upload it again")
-    page.get_by_role("button", name="Retry").click()
+    expect_texts(page.get_by_role("alert"), "The storage did not answer.", "you need not upload it again")
+    page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-state]")).to_contain_text("Waiting for a worker.")
     assert backstage.status(job=job) == "queued"
     backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
@@ -520,7 +520,7 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
     expect(page.get_by_role("link", name="ascent")).to_have_attribute("href", "/catalogue?search=ascent")
     expect(page.locator("[data-description]")).to_have_text("Both sides")
     expect(page.get_by_role("link", name="Compare with…")).to_be_hidden()
-    expect_absent(page.get_by_role("link", name="Edit"), page.get_by_role("button", name="Tag"))
+    expect_absent(page.get_by_role("link", name="Edit"), page.get_by_role("button", name="Add tag"))
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').currentTime > 0.3")
     page.keyboard.press("Space")

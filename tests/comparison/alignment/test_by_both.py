@@ -85,8 +85,8 @@ class TestBothPropose:
         (0.08, 0.80, 12.58, 0.99, 0.0005, "80 ms earlier"),
         (0.08, 0.83, 12.5, 0.83, 0.0805, "80 ms later than the picture"),
         # Beyond what a sound can lag behind its picture.
-        (3.0, 0.65, 15.5, 0.85, 0.0005, "The timer says +12.500 s with lower confidence ( 0.65"),
-        (3.0, 0.999, 12.5, 0.85, 0.02, "The sound says +15.500 s with lower confidence ( 0.99"),
+        (3.0, 0.65, 15.5, 0.85, 0.0005, "The timer gives +12.500 s with lower confidence (0.65"),
+        (3.0, 0.999, 12.5, 0.85, 0.02, "The sound gives +15.500 s with lower confidence (0.99"),
     ])  # fmt: skip
     def test_the_clearly_surer_one_wins_and_no_offset_has_the_others_confidence(
         self, gap: float, sure: float, offset: float, confidence: float, bound: float, says: str

@@ -55,7 +55,7 @@ class TestWhatIsMissing:
 
     def test_the_setting_and_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(importlib, "import_module", lambda name: FakePackage())
-        with pytest.raises(ReaderUnavailable, match=r"VOD_EASYOCR_MODELS does not say .* model hub"):
+        with pytest.raises(ReaderUnavailable, match=r"VOD_EASYOCR_MODELS does not name .* model hub"):
             EasyOcrReader(None)
         with pytest.raises(ReaderUnavailable, match=rf"{tmp_path}.* has no english_g2\.pth: .* model hub"):
             EasyOcrReader(tmp_path)

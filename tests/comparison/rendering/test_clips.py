@@ -18,7 +18,7 @@ from sessions_app.comparison.samples.rendering.clips import (
     render_demo,
     timer_pairs,
 )
-from sessions_app.comparison.samples.rendering.recording import offset
+from sessions_app.comparison.samples.rendering.specification import offset
 
 pytestmark = pytest.mark.pure
 

@@ -14,8 +14,8 @@ from sessions_app.comparison.samples.rendering.clips import NTSC, small_spec
 from sessions_app.comparison.samples.rendering.encode import render, timer_for
 from sessions_app.comparison.samples.rendering.hud import STYLES
 from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
-from sessions_app.comparison.samples.rendering.recording import RecordingSpec, presentation_times
 from sessions_app.comparison.samples.rendering.sound import RATE, Soundtrack
+from sessions_app.comparison.samples.rendering.specification import RecordingSpec, presentation_times
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]
 

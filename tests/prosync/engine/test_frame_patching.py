@@ -231,7 +231,7 @@ def test_what_cannot_be_copied_is_encoded_as_a_whole_and_says_so(raw: Path, tmp_
     result, told = patched(path, tmp_path, Run(2.6, 4.5, Square()))
     before, after = shown(path), shown(result)
     assert [one.time for one in after] == [one.time for one in before]
-    assert told.why_encoded == f"The video codec is {name}, not H.264."
+    assert told.why_encoded == f"The picture is {name}, not H.264."
     assert probe(result).codec == "h264"
     assert [is_green(one.bgr) for one in after] == [65 <= number < 113 for number in range(200)]
     assert all(psnr(a.planes, b.planes) > 38 for a, b in zip(before[:60], after[:60], strict=True))
@@ -378,7 +378,7 @@ def test_a_run_to_the_end_and_beyond(h264: Path, tmp_path: Path) -> None:
     assert told.placed[0].last == pytest.approx(7.96)
     assert told.placed[0].encoded_end == pytest.approx(8.0)
     assert len(shown(result)) == 200
-    with pytest.raises(ConversionFailed, match="None of the runs"):
+    with pytest.raises(ConversionFailed, match="None of the parts"):
         patched(h264, tmp_path, Run(8.0, 99.0, Square()))
     assert not list(tmp_path.iterdir())
 

@@ -275,7 +275,7 @@ class TestLeftAlone:
         with pytest.raises(FaceNotUsable, match="turned away"):
             drop_unusable_frames(Track(np.arange(20) / RATE, points), 0)
 
-    @pytest.mark.parametrize(("start", "end", "why"), [(50.0, 51.0, "no picture"), (1.0, 1.2, "too short")])
+    @pytest.mark.parametrize(("start", "end", "why"), [(50.0, 51.0, "no frame"), (1.0, 1.2, "too short")])
     def test_a_part_too_short(self, speaker: Source, faces: Faces, start: float, end: float, why: str) -> None:
         with pytest.raises(FaceNotUsable, match=why):
             mouth_painter(speaker, start, end, syllables(end - start), SOUND_RATE, faces=faces)

@@ -35,7 +35,6 @@ def add_token_arguments(parser: ArgumentParser) -> None:
 
 
 def make_account(options: dict[str, Any]) -> str:
-    """Create an account; return a JSON line with any generated password."""
     name = User.normalize_username(options["name"])
     if found := User.objects.filter(username_key=username_key(name)).first():
         raise CommandError(_already_there(found, options))
@@ -66,7 +65,10 @@ def _already_there(user: User, options: dict[str, Any]) -> str:
 
 
 def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
-    """Set an unsaved password and check the account. Return a generated ``password``."""
+    """Set the password of an unsaved account and validate the account.
+
+    Return a dictionary with the ``password`` if it was generated.
+    """
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
     user.set_password(password)
     validate_account(user)
@@ -78,7 +80,6 @@ def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
 
 
 def validate_account(user: User) -> None:
-    """Raise :class:`CommandError` if the account is invalid."""
     try:
         user.full_clean()
     except ValidationError as exc:
@@ -98,7 +99,10 @@ def make_token(user: User, scopes: str | None, *, name: str = "command line", da
 
 
 def account_of(name: str, *, is_active: bool = False) -> User:
-    """Return an account by name, or raise CommandError. is_active: True ignores disabled accounts."""
+    """Return an account by name. Raise CommandError if there is none.
+
+    is_active: True ignores disabled accounts.
+    """
     users = User.objects.filter(is_active=True) if is_active else User.objects.all()
     user = users.filter(username=name).first()
     if user is None:

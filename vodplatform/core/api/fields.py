@@ -1,4 +1,4 @@
-"""Strict serializer fields, and parts shared by many answers."""
+"""Serializer fields that accept only the right JSON type, and parts shared by many API answers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ T = TypeVar("T")
 
 
 class AnswerSerializer(serializers.Serializer[T]):
-    """An API answer whose fields document and compute it.
+    """An API answer. Its fields describe it for the OpenAPI document and compute the values.
 
-    A field's value is from :meth:`compute_many`, ``compute_<name>`` or the instance's attribute (``source``).
+    A field's value comes from :meth:`get_values`, from ``get_<name>``, or from the instance's attribute
+    (``source``).
     """
 
-    def compute_many(self, instance: T) -> Mapping[str, Any]:
-        """Return values of fields by name, if one query finds several."""
+    def get_values(self, instance: T) -> Mapping[str, Any]:
+        """Return the values of several fields, by name, for which one query suffices."""
         return {}
 
     def to_representation(self, instance: T) -> dict[str, Any]:
-        together = self.compute_many(instance)
+        together = self.get_values(instance)
         shown = {}
         for name, read, show in self._steps:
             value = together[name] if name in together else read(instance)
@@ -34,18 +35,23 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @functools.cached_property
     def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
-        """Return each field's name, reader and formatter; REST framework's own reading is slow."""
+        """Return each field's name, reader and formatter. REST framework's own way of reading is slower."""
         return [
-            (name, getattr(self, f"compute_{name}", None) or _reader(field), field.to_representation)
+            (name, self._method_of(name) or _reader(field), field.to_representation)
             for name, field in self.fields.items()
         ]
+
+    def _method_of(self, name: str) -> Callable[[T], Any] | None:
+        # Names such as ``get_value`` are REST framework's own methods.
+        method = f"get_{name}"
+        return None if hasattr(serializers.Serializer, method) else getattr(self, method, None)
 
     @classmethod
     def show(cls, instance: T) -> dict[str, Any]:
         return cls._shared().to_representation(instance)
 
     @classmethod
-    @functools.cache  # building the fields costs more than using them
+    @functools.cache
     def _shared(cls) -> Self:
         return cls()
 
@@ -125,7 +131,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class BoundedListField(serializers.ListField):
-    """A list whose length is checked before its parts."""
+    """A list whose length is checked before its elements are validated."""
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, **options)
@@ -139,7 +145,7 @@ class BoundedListField(serializers.ListField):
 
 
 class BoundedDictField(serializers.DictField):
-    """An object whose number of names is checked before its parts."""
+    """A JSON object whose number of names is checked before its values are validated."""
 
     default_error_messages = {"max_length": "Ensure this field has no more than {max_length} elements."}
 
@@ -155,7 +161,7 @@ class BoundedDictField(serializers.DictField):
 
 
 class ListQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """``limit`` (1–100, default 20) and ``offset`` of a list."""
+    """Query parameters of a list: ``limit`` (1–100, default 20) and ``offset``."""
 
     limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
     offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
@@ -177,7 +183,6 @@ class CauseSerializer(serializers.Serializer[dict[str, str]]):
 
 
 def validate_query(form: type[serializers.Serializer[Any]], given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the validated query parameters. Raises ``ValidationError``."""
     filled = form(data={name: value for name, value in given.items() if value})
     filled.is_valid(raise_exception=True)
     return dict(filled.validated_data)

@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: a repeated request gets the first answer, and takes effect once.
+"""``Idempotency-Key``: a repeated request takes effect once and gets the first answer.
 
 See docs/design/0007-requests.md.
 """
@@ -48,11 +48,12 @@ MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
 MAX_ANSWER_BYTES = 64 * 1024
-MAX_REFERRED_BYTES = 4 * 1024  # maximum bytes of a stored answer if the view has ``answer_again``
-MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum bytes of an account's stored answers
-# Headers that are not stored: each answer gets new ones.
+# maximum bytes of a stored answer if the view can build the answer again (``answer_again``)
+MAX_REFERRED_BYTES = 4 * 1024
+MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum bytes of all stored answers of an account
+# Headers that are not stored, because each repeated answer gets its own.
 NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
-# Key of the ASGI scope: files received before Django, ``{name: {"sha256": …, …}}``.
+# Key of the ASGI scope for files that were received before Django ran: ``{name: {"sha256": …, …}}``.
 RECEIVED = "vod.files"
 
 Handler = Callable[..., Response]
@@ -68,7 +69,7 @@ PARAMETER = OpenApiParameter(
 
 @dataclass(slots=True)
 class InProgress:
-    """The record of the current request, valid while the row has its ``token``."""
+    """The idempotency record of the current request. It stays valid while the database row has the same ``token``."""
 
     pk: int
     token: uuid.UUID
@@ -83,10 +84,11 @@ _current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None
 def idempotent(handler: Handler) -> Handler:
     """Make a REST view's ``post`` honour ``Idempotency-Key``.
 
-    Answers are stored for 24 h, except 429 and 5xx. Raises ``idempotency_mismatch`` for other content under the key,
-    ``idempotency_running`` during the first request, ``idempotency_answer_lost`` without a stored answer.
+    Answers are stored for 24 h, except 429 and 5xx. If an answer is too large to store, a repeated request gets the
+    result of the view's ``answer_again(made)`` (:func:`remember`).
 
-    If an answer is too large to store, the view's ``answer_again(made)`` replaces it (:func:`remember`).
+    Raises ``idempotency_mismatch`` if the key was used for other content, ``idempotency_running`` while the first
+    request runs, ``idempotency_answer_lost`` if there is no stored answer.
     """
 
     @wraps(handler)
@@ -102,7 +104,7 @@ def idempotent(handler: Handler) -> Handler:
         context = _current.set(found)
         try:
             response = handler(self, request, *args, **kwargs)
-        except Exception as exc:  # the error answer of the view is stored
+        except Exception as exc:
             response = self.handle_exception(exc)
         finally:
             _current.reset(context)
@@ -113,9 +115,9 @@ def idempotent(handler: Handler) -> Handler:
 
 
 def run_once(user_id: Any, route: str, key: str, content: Any, effect: Callable[[], Any]) -> tuple[Any, bool]:
-    """Run ``effect`` once under this key; return its result, and whether it had run before.
+    """Run ``effect`` once under this key. Return its result, and whether it had run before.
 
-    content: JSON value that identifies the request. Raises ``invalid`` and the errors of :func:`idempotent`.
+    content: JSON value that identifies the request. Raises ``invalid``, and the errors of :func:`idempotent`.
     """
     if not KEY.fullmatch(key):
         raise DomainError("invalid", errors={HEADER: [WRONG_KEY]})
@@ -138,13 +140,12 @@ def run_once(user_id: Any, route: str, key: str, content: Any, effect: Callable[
 
 
 def is_answered(user_id: Any, route: str, key: str) -> bool:
-    """Return whether the first request with this key has ended."""
     record = IdempotencyRecord.objects.filter(user_id=user_id, route=route, key=key).at_database_time().first()
     return record is not None and not record.stale and record.state == RecordState.DONE  # type: ignore[attr-defined]
 
 
 def bind_to_transaction() -> None:
-    """Tie the current transaction's effect to the request's record.
+    """Commit the request's idempotency record together with the current transaction.
 
     Raises ``idempotency_running`` if another request has taken the record over.
     """
@@ -159,7 +160,7 @@ def bind_to_transaction() -> None:
 
 
 def remember(**made: str) -> None:
-    """Record the ids of created objects for the view's ``answer_again``."""
+    """Record the ids of created objects; the view's ``answer_again`` gets them."""
     if current := _current.get():
         current.made = made
 
@@ -173,7 +174,6 @@ def route_of(request: Request) -> str:
 
 
 def route_at(method: str, path: str) -> str:
-    """Return method and path, which is hashed if too long."""
     path = path.rstrip("/") or "/"
     if len(path) > MAX_ROUTE or not path.isascii():
         path = "sha256:" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
@@ -181,7 +181,6 @@ def route_at(method: str, path: str) -> str:
 
 
 def fingerprint(request: Request) -> str:
-    """Return the SHA-256 of a request's query, content type, fields and files."""
     kind = (request.content_type or "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         fields, files = _multipart(request)
@@ -203,7 +202,7 @@ def _body(request: Request, kind: str) -> bytes:
     except RequestDataTooBig as exc:
         raise DomainError("too_large", limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE) from exc
     except RawPostDataException:
-        # The CSRF check has already read and parsed the body.
+        # The CSRF check has read the body, so only the parsed data is left.
         return _canonical(request.data)
     try:
         if kind == "application/x-www-form-urlencoded":
@@ -232,11 +231,10 @@ def _canonical(value: Any) -> bytes:
 
 
 def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | IdempotencyRecord:
-    """Insert an idempotency record, or return the existing one if it has an answer."""
     for _ in range(ATTEMPTS):
         token = uuid.uuid4()
         with transaction.atomic():
-            # A concurrent request waits for this short transaction and finds the row.
+            # A concurrent request with the same key waits for this short transaction and finds the row.
             IdempotencyRecord.objects.bulk_create(
                 [
                     IdempotencyRecord(
@@ -249,7 +247,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
             rows = IdempotencyRecord.objects.filter(user_id=user_id, route=route, key=key)
             record = rows.at_database_time().first()
         if record is None:
-            continue  # the record's request has just ended without an answer
+            continue
         if record.token == token:
             return InProgress(record.pk, token, user_id)
         same = IdempotencyRecord.objects.filter(pk=record.pk, token=record.token)
@@ -264,17 +262,16 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
             break
         if record.sealed:
             raise DomainError("idempotency_answer_lost")
-        # The row's request is dead or slow; its effect will find the token changed.
+        # The request that holds the record is dead or slow. If it continues, it finds another token and cannot commit.
         if same.filter(state=RecordState.IN_PROGRESS, sealed=False).update(token=token, locked_until=Now() + LOCK):
             return InProgress(record.pk, token, user_id)
     raise DomainError("idempotency_running", retry_after=RETRY_SECONDS)
 
 
 def _finish(current: InProgress, response: Response) -> None:
-    """Store the answer of an ``Idempotency-Key``, or free the key. Database errors are only logged."""
     try:
         if response.status_code == 429 or response.status_code >= 500:
-            # A committed effect must not be repeated.
+            # The effect is committed and must not be repeated, even if the answer is an error.
             if current.sealed:
                 _owned_record(current).filter(sealed=True).update(locked_until=Now())
             _owned_record(current).filter(sealed=False).delete()
@@ -284,7 +281,7 @@ def _finish(current: InProgress, response: Response) -> None:
         body = "" if response.data is None else JSONRenderer().render(response.data).decode()
         if not (is_kept := _has_room(current, len(body.encode()))):
             if _owned_record(current).filter(sealed=False).delete()[0]:
-                return  # without an effect, the request may run again
+                return
             body = json.dumps(current.made) if current.made else ""
         headers = {name: value for name, value in response.items() if name.lower() not in NOT_KEPT}
         _owned_record(current).update(
@@ -307,7 +304,6 @@ def _owned_record(current: InProgress) -> Any:
 
 
 def _replay(record: IdempotencyRecord, view: Any) -> Response:
-    """Return a stored answer; errors get the current request's id."""
     body = json.loads(record.body) if record.body else None
     if not record.is_kept:
         if body is None:

@@ -21,7 +21,7 @@ REFUSED_LETTER = re.compile("[\x00\ud800-\udfff]")
 
 
 class StrictJSONParser(BaseParser):
-    """UTF-8 JSON of at most 2 MiB, 64 levels, finite numbers, text without NUL or lone surrogates."""
+    """Parser of UTF-8 JSON: at most 2 MiB, 64 levels, finite numbers, text without NUL or lone surrogates."""
 
     media_type = "application/json"
     max_bytes = MAX_BODY_BYTES
@@ -47,12 +47,12 @@ class StrictJSONParser(BaseParser):
 
 
 def has_too_many_parts(raw: bytes, most: int = MAX_PARTS) -> bool:
-    """Return whether JSON would take too much memory; empty lists take fifty times their length."""
+    """Return whether parsing the JSON would take too much memory. Empty lists take fifty times their text's length."""
     return sum(raw.count(sign) for sign in (b"[", b"{", b",")) > most
 
 
 class SmallJSONParser(StrictJSONParser):
-    """The strict parser for requests before sign-in: 16 KiB."""
+    """The strict parser with a limit of 16 KiB, for requests before sign-in."""
 
     max_bytes = MAX_SMALL_BODY_BYTES
 

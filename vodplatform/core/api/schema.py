@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-# Requests and answers by operationId, checked by tests/contract/test_examples.py.
+# Example requests and answers by operationId, checked by tests/contract/test_examples.py.
 EXAMPLES = "docs/api-examples.json"
 ERROR_SCHEMA = {
     "type": "object",
@@ -55,7 +55,7 @@ def add_error_responses(result: dict[str, Any], generator: Any, request: Any, pu
 
 
 def allow_empty_parameters(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Document that an empty query parameter counts as omitted."""
+    """Describe an empty query parameter as omitted in the OpenAPI document."""
     for operations in result["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", []):
@@ -71,7 +71,7 @@ def add_examples(result: dict[str, Any], generator: Any, request: Any, public: b
         for operation in operations.values():
             example = found.get(operation["operationId"], {})
             if "request" in example:
-                # The document names no body for other services' notifications.
+                # Skip operations without a described body: notifications that other services send.
                 bodies = operation.get("requestBody", {}).get("content", {})
                 kind = next((kind for kind in ("application/json", "multipart/form-data") if kind in bodies), None)
                 if kind:

@@ -1,4 +1,4 @@
-"""CSV answers (RFC 4180) without cells that spreadsheets execute."""
+"""CSV answers (RFC 4180). Spreadsheets must not execute their cells as formulas."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# Spreadsheets may also split cells at semicolons, tabs and line ends.
+# Start of a cell. Spreadsheets may also split cells at semicolons, tabs and line ends.
 CELL_START = r"(?<![^;\t\r\n])"
-# Characters that begin a formula, and the mark itself, so that marked texts can be restored.
+# Characters that begin a formula, and the quotation mark that disarms formulas, so that it can be removed again.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)
 
 
 class AsTable(DefaultContentNegotiation):
-    """Content negotiation that ignores ``Accept``."""
-
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
@@ -33,7 +31,7 @@ class AsTable(DefaultContentNegotiation):
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Return CSV with a header. Formulas are marked; :func:`unmarked` removes the mark."""
+    """Return rows as CSV with a header. Cells that look like formulas get a mark, which :func:`unmarked` removes."""
     return "".join(csv_lines(columns, rows))
 
 

@@ -1,6 +1,6 @@
 """Free space on the disk with the data folder.
 
-On a full disk users cannot even delete anything, since SQLite needs space for it. A reserve file is deleted then.
+On a full disk users could not even delete anything, because SQLite needs space for it. A reserve file is deleted then.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vodplatform.core import logs
 
 NAME = "reserve"
 RESERVED_BYTES = 8 * 1024**2
-# Free bytes below which the reserve file is deleted.
+# Minimum free bytes; with less, the reserve file is deleted.
 LAST_BYTES = 1024**2
 logger = logging.getLogger("vodplatform.disk")
 little_left = logs.RateLimitedLogger(logger, "little room on the disk")
@@ -28,7 +28,7 @@ def free_bytes() -> int:
 
 
 def has_room() -> bool:
-    """Return whether enough space (``VOD_DISK_RESERVE_MB``) is free for new work."""
+    """Return whether the disk has enough free space (``VOD_DISK_RESERVE_MB``) for new work."""
     free = free_bytes()
     if free < settings.DISK_RESERVE_BYTES:
         little_left.warning(free=free, reserve=settings.DISK_RESERVE_BYTES)
@@ -37,7 +37,6 @@ def has_room() -> bool:
 
 
 def manage_reserve_file() -> None:
-    """Delete the reserve file if the disk is full, or create it again once space is free."""
     path, free = Path(settings.DATA_DIR) / NAME, free_bytes()
     if free < LAST_BYTES:
         with contextlib.suppress(FileNotFoundError):
@@ -51,7 +50,7 @@ def _take(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, RESERVED_BYTES)
-    except OSError:  # no space, or the file system cannot reserve any
+    except OSError:
         path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)

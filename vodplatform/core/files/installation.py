@@ -1,6 +1,7 @@
 """The check that database, file store and SECRET_KEY belong to one installation.
 
-Database and store hold the same id: a host with another store or a copied database could delete other hosts' files.
+Database and store hold the same id. Without it, a host with the wrong store or a copied database could delete other
+hosts' files.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ TAKE_OVER = (
 
 
 class WrongInstallation(Exception):
-    """Database, store and key do not belong together; nothing may be changed."""
+    """Database, store and SECRET_KEY do not belong together; no file or row may be changed."""
 
 
 def register_process() -> None:
-    """Check the installation; the first process creates row and mark.
+    """Check the installation. The first process creates the database row and the store's mark.
 
     Raises :class:`WrongInstallation`, ``StoreUnavailable``, ``DatabaseError``.
     """
@@ -52,13 +53,13 @@ def register_process() -> None:
             f"else. Give this host the same key, or name the former one in SECRET_KEY_FALLBACKS. {TAKE_OVER}"
         )
     check()
-    # The current key replaces a fallback key, which may then be removed.
+    # A matching fallback key is replaced by the current key, and may then be removed from the settings.
     key = _digest(settings.SECRET_KEY, row.pk)
     Installation.objects.filter(pk=row.pk).exclude(key=key).update(key=key)
 
 
 def check() -> None:
-    """Check database and store before files are swept or expired.
+    """Check that database and store belong together. Call it before old files are deleted.
 
     Raises :class:`WrongInstallation`, ``StoreUnavailable``, ``DatabaseError``.
     """
@@ -89,12 +90,12 @@ def check() -> None:
 
 
 def register_or_exit() -> None:
-    """Check the installation as a process starts; exit if it is wrong.
+    """Check the installation when a process starts; exit if it is wrong.
 
-    Without an answer the process continues, and :func:`check_or_stop` checks later.
+    If database or store do not answer, :func:`check_or_stop` checks later.
     """
     try:
-        # The web server imports this in its event loop, where Django refuses queries.
+        # A thread is needed: the web server imports this module in its event loop, where Django refuses queries.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(_register_and_disconnect).result()
     except WrongInstallation as exc:
@@ -112,14 +113,13 @@ def _register_and_disconnect() -> None:
 
 
 def check_or_stop() -> None:
-    """End this process after two failed checks in a row."""
     try:
         check()
     except WrongInstallation as exc:
         _refusals.append(str(exc))
         logger.critical("not ours", extra={"data": {"reason": str(exc)}})
     except (DatabaseError, StoreUnavailable):
-        return  # the database or the store did not answer
+        return
     else:
         _refusals.clear()
     if len(_refusals) >= REFUSALS:
@@ -127,7 +127,7 @@ def check_or_stop() -> None:
 
 
 def raise_if_wrong() -> None:
-    """Raise the :class:`WrongInstallation` of the last :func:`check_or_stop`, if any."""
+    """Raise :class:`WrongInstallation` if the last :func:`check_or_stop` found it."""
     if _refusals:
         raise WrongInstallation(_refusals[-1])
 
@@ -135,7 +135,7 @@ def raise_if_wrong() -> None:
 def adopt() -> Installation:
     """Make this database, store and key one installation with a new id.
 
-    Other hosts that use one of them then refuse. Raises ``StoreUnavailable``, ``StoreFull``.
+    Other hosts that use the same database or store then stop. Raises ``StoreUnavailable``, ``StoreFull``.
     """
     with transaction.atomic():
         Installation.objects.all().delete()
@@ -157,7 +157,7 @@ def _row() -> Installation:
 def _make_row() -> Installation:
     number = uuid.uuid4()
     columns = {"database": _database(), "store": _store(), "key": _digest(settings.SECRET_KEY, number)}
-    # Only one row can exist; a second process gets it too.
+    # Only one row can exist. A second process gets the first one's row.
     return Installation.objects.get_or_create(is_only=True, defaults={"pk": number, **columns})[0]
 
 
@@ -212,10 +212,13 @@ def _store() -> str:
 
 
 def _database() -> str:
-    """Return an id that a copy of the database does not share, or an empty text if the store would be copied too."""
+    """Return an id of the database that a copy does not share.
+
+    Empty if a copy of the database would include the store.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # A promoted replica has the same system identifier.
+            # A replica that became the primary keeps the system identifier.
             cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
             may_ask = cursor.fetchone()[0]
             server = "(SELECT system_identifier::text FROM pg_control_system())" if may_ask else "''"

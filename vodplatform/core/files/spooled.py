@@ -1,4 +1,4 @@
-"""Answers on the disk, so that slow clients hold no memory."""
+"""Answers stored on disk while they are sent, so that slow clients occupy no memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from django.conf import settings
 
 PIECE_BYTES = 64 * 1024
-MAX_BYTES = 512 * 1024 * 1024  # maximum size of all spooled answers of this process
+MAX_BYTES = 512 * 1024 * 1024  # maximum bytes of all answers that this process stores on disk
 
 
 class SpooledFile:
-    """A complete file without a name. size: bytes."""
+    """An answer in a file without a name. size: bytes."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
         folder = Path(settings.DATA_DIR) / "tmp"
@@ -30,11 +30,11 @@ class SpooledFile:
             descriptor = os.dup(file.fileno())
         self._descriptor = descriptor
         self._close = weakref.finalize(self, os.close, descriptor)
-        # A read must not hit another file that reuses the descriptor.
+        # The lock prevents a read from a closed descriptor whose number another file has taken.
         self._lock = threading.Lock()
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """Return bytes from ``start`` on. Raises :class:`ConnectionAbortedError` if closed."""
+        """Return bytes from position ``start``. Raises :class:`ConnectionAbortedError` if the file is closed."""
         with self._lock:
             if not self._close.alive:
                 raise ConnectionAbortedError("the answer was given up for newer ones")
@@ -46,7 +46,7 @@ class SpooledFile:
 
 
 class Outbox:
-    """The answers being sent; beyond :data:`MAX_BYTES` the oldest are closed."""
+    """The answers that are being sent. Above :data:`MAX_BYTES` in total, the oldest are closed."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[SpooledFile, None] = OrderedDict()

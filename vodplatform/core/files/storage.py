@@ -14,12 +14,12 @@ from vodplatform.core.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# After a timeout, calls fail at once for this long; otherwise the clean-up would wait for another timeout.
+# Seconds for which storage calls fail at once after a timeout. Otherwise the clean-up would wait for another timeout.
 SILENT_SECONDS = 1.0
 
 
 class StoreUnavailable(DomainError):
-    """The storage does not answer: 503, retry."""
+    """Error 503: the file storage does not answer; the client can retry."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__("unavailable", "The file storage does not answer. Try again in a moment.")
@@ -27,15 +27,13 @@ class StoreUnavailable(DomainError):
 
 
 class StoreFull(DomainError):
-    """The storage is full: 503 until an operator frees space."""
+    """Error 503: the file storage is full until an operator frees space."""
 
     def __init__(self) -> None:
         super().__init__("disk_full")
 
 
 class CircuitBreaker:
-    """A pause of storage calls after a timeout."""
-
     def __init__(self) -> None:
         self.until = 0.0
 
@@ -43,7 +41,6 @@ class CircuitBreaker:
         self.until = time.monotonic() + SILENT_SECONDS
 
     def check(self) -> None:
-        """Raise :class:`StoreUnavailable` shortly after a timeout."""
         if time.monotonic() < self.until:
             raise StoreUnavailable("It has just left another call unanswered.")
 
@@ -56,7 +53,7 @@ failures = metrics.counter(
 
 @contextlib.contextmanager
 def storage_errors(key: str = "") -> Iterator[None]:
-    """Turn storage errors into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
+    """Turn storage errors in the block into ``FileNotFoundError``, :class:`StoreFull` or :class:`StoreUnavailable`."""
     circuit_breaker.check()
     try:
         yield
@@ -65,7 +62,6 @@ def storage_errors(key: str = "") -> Iterator[None]:
     except OSError as exc:
         if exc.errno in FULL:
             raise _counted(StoreFull()) from exc
-        # The S3 client's timeouts are OSErrors too.
         if isinstance(exc, _timeouts()):
             circuit_breaker.note()
         raise _counted(StoreUnavailable(str(exc))) from exc

@@ -1,4 +1,4 @@
-"""Access to files made by a child, without following its links."""
+"""Access to files that a child process made, without following its symbolic links."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from vodplatform.core.files.storage import FULL, StoreFull
 
-LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # errors of opening a link with O_NOFOLLOW
+LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # errors of opening a symbolic link with O_NOFOLLOW
 MAX_BYTES = 64 * 1024**2
 
 
 def move_out(folder: Path, *names: str) -> Path:
-    """Move a file from a child's ``folder`` to a new folder next to it; return its path.
+    """Move a file from a child process's ``folder`` to a new folder next to it; return its path.
 
     names: folders below ``folder``, then the file. Raises ``FileNotFoundError`` unless it is a plain file,
     :class:`StoreFull`.
@@ -34,7 +34,7 @@ def move_out(folder: Path, *names: str) -> Path:
 
 
 def read(folder: Path, *names: str) -> bytes:
-    """Return the bytes of a file below ``folder``; parameters and errors as in :func:`move_out`."""
+    """Return the bytes of a file below a child process's ``folder``. Parameters and errors: see :func:`move_out`."""
     with _opened(folder, names) as (descriptor, name):
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
         try:

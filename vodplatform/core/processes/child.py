@@ -1,4 +1,7 @@
-"""The child's end of the JSON lines protocol. Standard library only: children start fast."""
+"""The side of the child process in the JSON lines protocol.
+
+Standard library only, so that child processes start fast.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 SHIM = Path(__file__).with_name("sandbox.py")
-MARK = "VOD_CHILD"  # environment variable that identifies a child's descendants
+MARK = "VOD_CHILD"  # environment variable by which the descendants of a child process are found
 REPORTS_A_SECOND = 4.0
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class BadRequest(Exception):
-    """The request is invalid; the message says why."""
+    pass
 
 
 class Reports:
-    """A writer of JSON lines; output of libraries goes to standard error."""
+    """A writer of JSON lines to the parent. Output of libraries goes to standard error."""
 
     def __init__(self) -> None:
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -32,7 +35,7 @@ class Reports:
         self._last = 0.0
 
     def progress(self, percent: float, message: str) -> None:
-        """Report progress, never decreasing; unchanged messages a few times a second."""
+        """Report progress, which never decreases. Reports with the same message are limited to a few per second."""
         now = time.monotonic()
         if message == self._message and now - self._last < 1 / REPORTS_A_SECOND:
             return
@@ -49,9 +52,10 @@ class Reports:
 
 
 def serve_request(serve: Callable[[Any, Reports], Any], fault: Callable[[Exception], dict[str, Any] | None]) -> None:
-    """Serve the request on standard input; unexpected errors crash the child.
+    """Serve the request on standard input. Unexpected errors end the process with a traceback.
 
-    serve: returns the result. fault: returns ``type`` and ``message`` of an error, or None if unknown.
+    serve: function that returns the result. fault: function that returns ``type`` and ``message`` of an expected error,
+    else None.
     """
     reports = Reports()
     try:
@@ -64,7 +68,7 @@ def serve_request(serve: Callable[[Any, Reports], Any], fault: Callable[[Excepti
 
 
 def answer_about_paths(look: Callable[[list[str]], Any]) -> None:
-    """Serve one request ``{"paths": […]}`` with the result of ``look``."""
+    """Serve one request ``{"paths": […]}``; its result is ``look(paths)``."""
     reports = Reports()
     try:
         paths = [str(path) for path in json.load(sys.stdin)["paths"]]

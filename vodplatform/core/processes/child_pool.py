@@ -1,4 +1,4 @@
-"""A pool of children for web requests, fair between callers."""
+"""A pool of child processes for web requests, fair between callers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
 
 WAIT_SECONDS = 20.0
-# Seconds after which a child is stopped if other requests wait.
+# Seconds after which a child process is stopped if other requests wait.
 GIVE_WAY_SECONDS = 8.0
 POLL_SECONDS = 0.25
-# Maximum waiting requests in all and per caller; each holds a web server thread.
+# Maximum waiting requests, in total and per caller. Each holds a thread of the web server.
 MAX_WAITING, MAX_WAITING_OF_ONE = 24, 6
-# Event set when the current request's client disconnects; None outside of requests.
+# Event that is set when the current request's client disconnects; None outside of requests.
 caller_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=None)
 
 
 class ChildPool:
-    """A pool of ``seats`` children, one at a time for each caller."""
+    """A pool of at most ``seats`` child processes. Each caller can run one at a time."""
 
     def __init__(self, seats: int) -> None:
         self._free = seats
@@ -37,10 +37,10 @@ class ChildPool:
         self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes, access: Access | None = None,
         ranged: RangeServer | None = None,
     ) -> Finished:  # fmt: skip
-        """Run a child once it is ``caller``'s turn and a seat is free.
+        """Run a child process once a seat is free and ``caller`` has no other running.
 
-        Raises :class:`ChildError`: ``BUSY`` if too many wait or 20 s have passed; ``STOPPED`` after 8 s if others wait,
-        or if the client has disconnected.
+        Raises :class:`ChildError`: ``BUSY`` if too many requests wait or 20 s have passed; ``STOPPED`` after 8 s if
+        others wait, or if the client has disconnected.
         """
         gone, deadline = caller_gone.get(), time.monotonic() + WAIT_SECONDS
 
@@ -57,9 +57,9 @@ class ChildPool:
 
     @contextlib.contextmanager
     def turn(self, caller: str) -> Iterator[None]:
-        """Hold ``caller``'s turn for preparations before :meth:`run_child` in this thread.
+        """Reserve ``caller``'s turn, so that this thread can prepare the input of :meth:`run_child`.
 
-        Raises ``unavailable`` in place of ``BUSY``.
+        Raises ``unavailable`` if too many requests wait.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -106,7 +106,7 @@ class ChildPool:
             if waiting > MAX_WAITING_OF_ONE:
                 raise ChildError(ChildError.BUSY, "Your other requests are still running.")
             self._callers[caller] = lock, waiting + 1
-        release_connection()  # no database connection is needed until the child has ended
+        release_connection()
         try:
             if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 raise ChildError(ChildError.BUSY, "Your other requests are still running.")

@@ -1,4 +1,4 @@
-"""Helpers of commands whose child makes a file."""
+"""Helpers of commands in which a child process makes a file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from vodplatform.core.processes.commands import sigterm_as_interrupt
 from vodplatform.core.processes.process import Access, ChildError, Limits, run_child
 
 USAGE_EXIT = 2
-REFUSED_EXIT = 3  # exit code: an input file is at fault
+REFUSED_EXIT = 3  # exit code if an input file cannot be used
 STOPPED_EXIT = 130
-# The time limit is practically unlimited: the user can stop the command.
+# Time limit of a child process: long, because the user can stop the command.
 DAY_SECONDS = 24 * 3600.0
 
 
@@ -29,10 +29,6 @@ def usage_error(message: str) -> NoReturn:
 
 
 def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
-    """Raise :class:`CommandError` if ``output`` cannot be written.
-
-    force: whether an existing file may be replaced.
-    """
     if output.is_dir() or not output.parent.is_dir():
         usage_error(f"{output} cannot be written: name a file in a folder that exists.")
     if output.exists():
@@ -46,9 +42,9 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
 
 @contextmanager
 def writing_output(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
-    """Handle signals and write errors of the block. what: name of the file.
+    """Turn signals and write errors in the block into messages for the user.
 
-    Raises :class:`CommandError`, and ``SystemExit`` after a signal.
+    what: name of the file, for messages. Raises :class:`CommandError`, and ``SystemExit`` after a signal.
     """
     try:
         with sigterm_as_interrupt():
@@ -64,10 +60,10 @@ def run_with_progress(
     argv: Sequence[str], request: dict[str, Any], *, limits: Limits, access: Access, name: str,
     refusals: Collection[str], verbosity: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run a child with a progress bar; return its result. Raises :class:`CommandError`.
+    """Run a child process with a progress bar; return its result. Raises :class:`CommandError`.
 
-    name: name of the work, such as ``The merge``. refusals: error types for which an input file is at fault. verbosity:
-    from 2 on, a failed child's standard error is shown.
+    name: name of the work, such as ``The merge``. refusals: error types that mean an unusable input file. verbosity:
+    from 2 on, a failed process's standard error is shown.
     """
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
@@ -101,7 +97,7 @@ def run_with_progress(
 
 
 def table(rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> list[str]:
-    """Return rows as aligned lines. numbers_from: first right-aligned column."""
+    """Return a table as aligned lines of text. numbers_from: index of the first right-aligned column."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
 
     def cell(text: str, column: int) -> str:

@@ -21,13 +21,13 @@ from django.db.migrations.executor import MigrationExecutor
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.version import version_text
 
-UP_LOCK = "up.lock"  # file in the data folder, locked while `up` runs
-SILENT_SECONDS = 1.0  # seconds until a command says that it waits
-TABLES_SECONDS = 120.0  # maximum seconds of `up`'s migrations
+UP_LOCK = "up.lock"  # name of a file in the data folder that `up` keeps locked while it runs
+SILENT_SECONDS = 1.0  # seconds until a waiting command prints that it waits
+TABLES_SECONDS = 120.0  # maximum seconds that a command waits for `up`'s migrations
 
 
 class Command(BaseCommand):
-    """Base of our commands; manage.py reads ``--data-dir`` before the settings."""
+    """Base class of the management commands. Before the settings load, manage.py reads ``--data-dir``."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
 
 class DatabaseCommand(Command):
-    """Base of commands that need tables; it waits while `up` creates them."""
+    """Base class of commands that need database tables. They wait while `up` creates the tables."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         wait_for_tables(lambda: self.stderr.write("waiting for the database …"))
@@ -49,7 +49,7 @@ class DatabaseCommand(Command):
 def wait_for_tables(say: Callable[[], object]) -> None:
     """Wait until `up` has applied all migrations. Raises :class:`CommandError` if no `up` runs.
 
-    say: called once after :data:`SILENT_SECONDS`.
+    say: called once if the wait takes more than :data:`SILENT_SECONDS`.
     """
     teller = threading.Timer(SILENT_SECONDS, say)
     teller.daemon = True
@@ -72,7 +72,7 @@ def _has_tables() -> bool:
         return not executor.migration_plan(executor.loader.graph.leaf_nodes())
     except OperationalError as exc:
         if connection.vendor == "sqlite" and "locked" in str(exc):
-            return False  # `up` creates them at this moment
+            return False  # `up` is creating the tables
         raise CommandError(f"The database cannot be used: {' '.join(str(exc).split())}") from exc
 
 
@@ -88,7 +88,7 @@ def _is_up_running() -> bool:
 
 
 def manage_argv(*words: str) -> list[str]:
-    """Return the command line of ``manage.py WORDS`` or the installed package."""
+    """Return a command line that runs ``manage.py WORDS``, or the installed package with the same arguments."""
     script = PROJECT_ROOT / "manage.py"
     program = [str(script)] if script.exists() else ["-P", "-m", "vodplatform"]
     return [sys.executable, *program, *words]

@@ -1,6 +1,6 @@
 """Child processes for heavy or untrusted work.
 
-A child reports by JSON lines. It is killed with its descendants when the caller asks, or at a limit.
+A child process reports by JSON lines. It is killed with its descendants if the caller wants or a limit is reached.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-MOVED_BYTES = 1024**2  # bytes that count as progress; reports of minutes have fewer
-FEW_FILES = ",nofile=512"  # data in sockets and pipes escapes the memory limit
-MAX_SAID_PARTS = 2_000_000  # maximum parts of a message, which take twenty times their length
-MAX_SAID_BYTES = 64 * 1024 * 1024  # maximum bytes of a message, and of all kept ones
+MOVED_BYTES = 1024**2  # input and output bytes that count as progress; minutes of progress reports are less
+FEW_FILES = ",nofile=512"  # limit of open files, because data in sockets and pipes escapes the memory limit
+# maximum number of JSON values in a message, since parsed values take twenty times their text's memory
+MAX_SAID_PARTS = 2_000_000
+MAX_SAID_BYTES = 64 * 1024 * 1024  # maximum bytes of one message from a child process, and of all kept messages
 SAID_TOO_MUCH = "The helper process wrote too much output."
 STDERR_LINES = 60
 PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
@@ -49,9 +50,9 @@ NAME_SERVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Resource limits of a child.
+    """Resource limits of a child process.
 
-    memory_bytes: resident bytes of the child and its descendants. data_bytes: RLIMIT_DATA of each process.
+    memory_bytes: maximum resident memory of the process and its descendants. data_bytes: RLIMIT_DATA of each process.
     """
 
     wall_seconds: float = 300.0
@@ -62,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Access of a child beyond the program's code and the system's libraries.
+    """Files and network that a child process may access, in addition to the program's code and the system's libraries.
 
     writes: folders; the first is ``TMPDIR``. connects_to: TCP port; None for no network.
     """
@@ -81,7 +82,7 @@ class Access:
 
 
 class ChildError(Exception):
-    """A child that failed. kind: a constant of this class."""
+    """Error: a child process failed. kind: one of this class's constants."""
 
     STOPPED = "stopped"
     TIMEOUT = "timeout"
@@ -115,7 +116,7 @@ def child_environment(threads: int) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": count,
-        # A second thread would spin for 0.1 s at each start; no matrix needs it.
+        # OpenBLAS gets one thread: others would spin for 0.1 s at each start, and the matrices are small.
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": count,
         "VOD_CHILD_THREADS": count,
@@ -135,13 +136,13 @@ def run_child(
     ranged: RangeServer | None = None,
     on_moved: Callable[[], None] | None = None,
 ) -> Finished:
-    """Run ``argv`` in a child and wait for its result. Raises :class:`ChildError`.
+    """Run ``argv`` in a child process and wait for its result. Raises :class:`ChildError`.
 
     The kernel kills the child if the calling thread ends.
 
     - on_message: called in this thread with each JSON object.
-    - keeps: whether a message is in the result.
-    - should_stop: called ten times a second; a sentence stops the child.
+    - keeps: function that returns whether a message is in the result.
+    - should_stop: called ten times a second; if it returns a sentence, the child is stopped.
     - on_moved: called after every ``MOVED_BYTES`` of input and output.
     - access: None for trusted code, which runs without a sandbox.
     """
@@ -184,7 +185,6 @@ def run_child(
 
     try:
         stderr = _pump(process, stdin, deliver, watch.check)
-        # A child may close its pipes and continue; the limits still apply.
         while process.poll() is None:
             watch.check()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -234,7 +234,7 @@ class _Watch:
         if self.on_moved is not None and now >= self.next_moved_check:
             self.next_moved_check = now + MOVED_CHECK_SECONDS
             moved = tree_moved_bytes(self.process.pid)
-            if moved < self.moved_bytes:  # a process of the tree has ended, with its count
+            if moved < self.moved_bytes:  # a descendant has ended, and its bytes are no longer counted
                 self.moved_bytes = moved
             elif moved >= self.moved_bytes + MOVED_BYTES:
                 self.moved_bytes = moved
@@ -294,10 +294,10 @@ def _pump(
             process.stdin.close()
         selector.register(process.stdout, selectors.EVENT_READ)
         selector.register(process.stderr, selectors.EVENT_READ)
-        # A grandchild may keep the pipes open.
+        # A grandchild may keep the pipes open after the child has ended.
         while selector.get_map():
             check()
-            # Polled before reading: if the child has ended, its last lines are already in the pipes.
+            # Poll before reading: if the child has ended now, its last lines are already in the pipes.
             has_ended = process.poll() is not None
             ready = selector.select(POLL_SECONDS)
             for key, _ in ready:
@@ -342,17 +342,15 @@ def new_mark() -> str:
 
 
 def kill_strays(mark: str) -> None:
-    """Kill a child's descendants in other sessions."""
     wanted = f"{MARK}={mark}".encode()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            with contextlib.suppress(OSError):  # the process has ended, or is another user's
+            with contextlib.suppress(OSError):
                 if wanted in (folder / "environ").read_bytes().split(b"\0"):
                     os.kill(int(folder.name), signal.SIGKILL)
 
 
 def kill_orphans() -> int:
-    """Kill descendants in other sessions of children whose parent was killed; return how many."""
     count = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -366,7 +364,7 @@ def kill_orphans() -> int:
 
 
 def _lives(pid: str, started: str) -> bool:
-    """Return whether the process of a child's mark still runs; its number may be reused."""
+    """Return whether the process that started a marked child still runs. Its process id may have been reused."""
     try:
         return str(_start_of(int(pid))) == started
     except FileNotFoundError:
@@ -374,7 +372,6 @@ def _lives(pid: str, started: str) -> bool:
 
 
 def _start_of(pid: int) -> int:
-    """Return a process's start in clock ticks since boot, field 22 of proc(5)."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[22 - 3])
 
 

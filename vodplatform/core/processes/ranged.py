@@ -1,6 +1,6 @@
-"""Files that a sandboxed child reads in parts through a thread of its parent.
+"""Files that a sandboxed child process reads in parts through a thread of its parent.
 
-Standard library only: children import this.
+Standard library only, because child processes import this module.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from types import TracebackType
 from typing import Self
 
 PREFIX = "ranged:"
-ASK = struct.Struct("<IQI")  # file index, first byte, number of bytes
-ANSWER = struct.Struct("<q")  # number of bytes that follow, or FAILED
+ASK = struct.Struct("<IQI")  # request of the child process: file index, first byte, number of bytes
+ANSWER = struct.Struct("<q")  # answer of the parent: number of bytes that follow, or FAILED
 FAILED = -1
 BLOCK_BYTES = 128 * 1024
-# Maximum blocks in one request; sequential reads grow up to it.
+# Maximum blocks in one request. Requests of sequential reads grow up to it.
 MOST_BLOCKS = 16
 KEPT_BLOCKS = 256
-# Multiple of the files' size after which a child is refused.
+# A child process may read at most this many times the files' total size.
 MOST_TIMES = 4
 Read = Callable[[int, int, int], bytes]
 
 
 class RangeServer:
-    """The parent's end: a thread that answers one child only.
+    """The parent's side: a thread that answers one child process.
 
-    paths: paths for the child. count: bytes sent. error: first error of ``read``.
+    paths: names by which the child opens the files. count: bytes sent. error: first error of ``read``.
     """
 
     def __init__(self, sizes: Sequence[int], read: Read) -> None:
-        """sizes: bytes of each file. read: called with file index, first byte, byte after the last."""
+        """sizes: bytes of each file. read: function of file index, first byte, byte after the last."""
         self._sizes, self._read = list(sizes), read
         self._ours, self._theirs = socket.socketpair()
         self.descriptor = self._theirs.fileno()
@@ -53,14 +53,13 @@ class RangeServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._theirs.close()
-        # A running read has its own limit.
+        # Do not interrupt a read in progress; it has its own time limit.
         self._ours.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._ours.close()
 
     def _serve(self) -> None:
         most = MOST_TIMES * sum(self._sizes) + BLOCK_BYTES * KEPT_BLOCKS
-        # A killed child may leave answers unread.
         with contextlib.suppress(OSError), self._ours.makefile("rb") as asked:
             while len(request := asked.read(ASK.size)) == ASK.size:
                 data = self._part(*ASK.unpack(request)) if self.count <= most else None
@@ -73,7 +72,7 @@ class RangeServer:
         stop = min(start + length, self._sizes[index])
         try:
             return self._read(index, start, stop) if start < stop else b""
-        except Exception as exc:  # stored for the thread that waits for the child process
+        except Exception as exc:  # kept for the thread that waits for the child process
             self.error = self.error or exc
             return None
 
@@ -83,10 +82,9 @@ _guard = threading.Lock()
 
 
 class RangedFile(io.RawIOBase):
-    """The child's end: a file read through the parent, with cached blocks."""
+    """The child's side: a file that is read through the parent. Blocks are cached."""
 
     def __init__(self, path: str) -> None:
-        """path: one of :attr:`RangeServer.paths`."""
         self._descriptor, self._index, self.size = (int(part) for part in path.removeprefix(PREFIX).split(":"))
         self._at = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()

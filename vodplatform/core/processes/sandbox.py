@@ -3,8 +3,8 @@
 Usage: ``python -S -I sandbox.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…``. PROGRAM dies with the parent's
 thread. A ``preexec_fn`` could deadlock in a threaded parent.
 
-SOFT_LIMITS is a list of ``name=value,…`` with names of the ``resource`` module in lower case. RLIMIT_DATA rather than
-RLIMIT_AS: decoders reserve gigabytes that they never touch.
+SOFT_LIMITS is a list of ``name=value,…`` with names of the ``resource`` module in lower case. RLIMIT_DATA is better
+than RLIMIT_AS, because decoders reserve gigabytes that they never touch.
 
 RULE is ``run=PATH``, ``read=PATH``, ``write=PATH``, ``list=PATH`` or ``connect=PORT``; run and write include read. With
 a rule, the program and its descendants
@@ -28,10 +28,10 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-CAPABILITIES, OF_FILES = 64, (1, 2)  # more capabilities than exist; those for reading any user's files
+CAPABILITIES, OF_FILES = 64, (1, 2)  # capabilities: a number above all of them, and those for reading any user's files
 libc = ctypes.CDLL(None, use_errno=True)
 
-# System call numbers of linux/landlock.h, equal on every architecture.
+# System call numbers of linux/landlock.h, equal on all architectures.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 GIVE_VERSION, PATH_BENEATH, NET_PORT = 1, 1, 2
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REFER, TRUNCATE, IOCTL_DEV = (1 << bit for bit in (0, 1, 2, 3, 13, 14, 15))
@@ -63,42 +63,42 @@ REFUSED = {
         140, 118, 119, 274, 30, 201, 45, 447,
     ),
 }  # fmt: skip
-# System calls judged by their arguments: clone, socket, socketpair, prlimit64, sendto, sendmsg, sendmmsg, prctl,
-# openat, open (-1 where missing).
+# System calls that are refused only with certain arguments: clone, socket, socketpair, prlimit64, sendto, sendmsg,
+# sendmmsg, prctl, openat, open (-1 if the architecture lacks it).
 CHECKED_CALLS = {
     "x86_64": (56, 41, 53, 302, 44, 46, 307, 157, 257, 2),
     "aarch64": (220, 198, 199, 261, 206, 211, 269, 167, 56, -1),
 }
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# The flags of clone3 and openat2 are in memory, which filters cannot read. The calls fail as missing, so that programs
+# clone3 and openat2 have their flags in memory, which filters cannot read. They fail as if missing, so that programs
 # use clone and openat.
 CLONE3, OPENAT2 = 435, 437
-NAMESPACES = 0x7E020000  # flags of clone that create namespaces
-INTERNET = (2, 10)  # AF_INET, AF_INET6
-PROTOCOLS = (0, 6, 17)  # default, TCP, UDP; MPTCP would bypass Landlock
-STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # SOCK_STREAM, SOCK_DGRAM, and the type's mask
-ACCESS_MODE, TRUNCATES = 0x3, 0x200  # O_ACCMODE, O_TRUNC
-OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN, which connects without connect
+NAMESPACES = 0x7E020000  # flags of clone that create a namespace
+INTERNET = (2, 10)  # socket families AF_INET and AF_INET6
+PROTOCOLS = (0, 6, 17)  # protocols default, TCP and UDP; MPTCP is refused because it bypasses Landlock
+STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # socket types SOCK_STREAM and SOCK_DGRAM, and the bit mask of the type
+ACCESS_MODE, TRUNCATES = 0x3, 0x200  # flags of open: O_ACCMODE, O_TRUNC
+OPENS_CONNECTION = 0x20000000  # flag MSG_FASTOPEN: sending connects without the system call connect
 LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
-ARGUMENTS = [16 + 8 * index for index in range(4)]  # offsets of the arguments' lower halves in struct seccomp_data
-ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # allow, fail with EPERM, fail with ENOSYS
-OTHER_TABLE = 0x40000000  # x86_64: first system call of the x32 ABI
+# offsets of the lower halves of the arguments in struct seccomp_data
+ARGUMENTS = [16 + 8 * index for index in range(4)]
+ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # filter results: allow, fail with EPERM, fail with ENOSYS
+OTHER_TABLE = 0x40000000  # first system call of the x32 ABI on x86_64
 
 
 def main(argv: list[str]) -> None:
-    """Apply the limits and rules of ``argv`` and exec the program, or exit 127."""
+    """Apply the limits and rules of ``argv`` and run the program in this process. On an error, exit with 127."""
     parent = int(argv[0])
     limits = argv[1]
     end = argv.index("--")
     rules, command = [rule.partition("=")[::2] for rule in argv[2:end]], argv[end + 1 :]
     try:  # noqa: SIM105 - contextlib would cost each child some milliseconds
         os.setsid()
-    except PermissionError:  # a process started by a sandboxed program keeps its group
+    except PermissionError:  # a program inside the sandbox started this process: it must stay in its process group
         pass
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # The parent may have died before prctl took effect.
     if os.getppid() != parent:
         os._exit(125)
     for item in filter(None, limits.split(",")):
@@ -120,21 +120,19 @@ def main(argv: list[str]) -> None:
 
 
 def drop_capabilities() -> None:
-    """Drop root's capabilities except those that Landlock restricts."""
     for number in range(CAPABILITIES):
         if number not in OF_FILES:
             libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
 
 
 def restrict_files(rules: list[tuple[str, str]]) -> None:
-    """Limit this process to the files of the rules, by Landlock."""
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), GIVE_VERSION)
     if version < 1:
         return
     handled = (1 << 13) - 1
     for since, right in ((2, REFER), (3, TRUNCATE), (5, IOCTL_DEV)):
         handled |= right if version >= since else 0
-    # Each Landlock version accepts only its own size of this structure.
+    # Each Landlock version accepts only its own size of the ruleset structure.
     attributes = struct.pack("=QQQ", handled, BIND_TCP | CONNECT_TCP, ABSTRACT_SOCKETS | SIGNALS)
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
@@ -150,7 +148,7 @@ def restrict_files(rules: list[tuple[str, str]]) -> None:
             continue
         try:
             place = os.open(value, os.O_PATH | os.O_CLOEXEC)
-        except OSError:  # a path that does not exist needs no rule
+        except OSError:
             continue
         is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
         rights = granted[name] if is_folder else granted[name] & OF_A_FILE & handled
@@ -161,12 +159,11 @@ def restrict_files(rules: list[tuple[str, str]]) -> None:
 
 
 def restrict_calls(*, has_network: bool) -> None:
-    """Refuse :data:`REFUSED` system calls, and :data:`CHECKED_CALLS` ones by their arguments."""
     machine = calls_of()
     if machine not in REFUSED:
         return
     clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = CHECKED_CALLS[machine]
-    # Each filter step: operation, operand, next block if true, if false; None for the next step.
+    # Each filter step: operation, operand, next block if true, next block if false. None means the next step.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [
             (LOAD, ARCHITECTURE, None, None),
@@ -197,7 +194,7 @@ def restrict_calls(*, has_network: bool) -> None:
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # A process that stops adopting orphans or dying with its parent would escape kills.
+        # A process could escape kills if it stopped adopting orphans or stopped dying with its parent.
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),
@@ -221,7 +218,6 @@ def restrict_calls(*, has_network: bool) -> None:
             (AND, KINDS, None, None),
             (EQUAL, STREAM, "allow", "refuse"),
         ],
-        # a process may change only its own limits
         "prlimit": [(LOAD, ARGUMENTS[0], None, None), (EQUAL, 0, "allow", "refuse")],
         "sendmsg": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, OPENS_CONNECTION, "refuse", "allow")],
         "send": [(LOAD, ARGUMENTS[3], None, None), (HAS_BIT, OPENS_CONNECTION, "refuse", "allow")],
@@ -242,7 +238,6 @@ def restrict_calls(*, has_network: bool) -> None:
 
 
 def calls_of() -> str:
-    """Return the machine architecture, or an empty text for 32-bit processes."""
     return os.uname().machine if sys.maxsize > 2**32 else ""
 
 

@@ -1,1 +1,1 @@
-"""Rules shared by the tables of several apps."""
+"""Helpers for database rows, shared by several apps."""

@@ -1,6 +1,6 @@
 """Tables whose rows are never changed, and the triggers that enforce this.
 
-A SQLite migration that alters such a table drops its trigger: end it with :func:`protect`.
+On SQLite, a migration that alters such a table drops the trigger. End that migration with :func:`protect`.
 """
 
 from __future__ import annotations

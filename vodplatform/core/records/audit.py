@@ -1,4 +1,4 @@
-"""The audit log of changes that users must account for."""
+"""The audit log of changes for which users are accountable."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def record(
 ) -> AuditEntry:
     """Write an audit entry in the caller's transaction.
 
-    action: ``thing.verb``, such as ``token.revoked``. actor: None if not signed in. data: details, never a secret;
+    action: ``thing.verb``, such as ``token.revoked``. actor: None if not signed in. data: details without secrets; long
     texts are cut.
     """
     someone = actor if actor is not None and actor.pk is not None else None

@@ -1,4 +1,4 @@
-"""The columns of a row, for code that must also cover columns added later."""
+"""The columns of a model, for code that must also handle columns added later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.db.models import Field, Model
 
 
 def columns_of(model: type[Model], but: Collection[str] = ()) -> list[Field[Any, Any]]:
-    """Return all columns except ``but``. Raises ValueError for an unknown name."""
     columns = list(model._meta.concrete_fields)
     if unknown := set(but) - {column.name for column in columns}:
         raise ValueError(f"{model.__name__} has no {', '.join(sorted(unknown))}")
@@ -21,5 +20,4 @@ def column_names(model: type[Model], but: Collection[str] = ()) -> list[str]:
 
 
 def column_values(row: Model, but: Collection[str] = ()) -> dict[str, Any]:
-    """Return a row's column values, without loading related rows."""
     return {column.attname: getattr(row, column.attname) for column in columns_of(type(row), but)}

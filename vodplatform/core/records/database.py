@@ -16,14 +16,14 @@ M = TypeVar("M", bound=Model)
 
 
 def release_connection() -> None:
-    """Return this thread's connection to PostgreSQL's pool before a long wait."""
+    """Return this thread's PostgreSQL connection to the pool. Call it before a long wait."""
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         connection.close()
 
 
 @contextmanager
 def short_write_timeout() -> Iterator[None]:
-    """Make SQLite give up locked writes after 50 ms (OperationalError) within the block."""
+    """Let writes that SQLite's lock blocks fail after 50 ms (OperationalError) within the block."""
     if connection.vendor != "sqlite":
         yield
         return
@@ -39,9 +39,9 @@ def short_write_timeout() -> Iterator[None]:
 
 @contextmanager
 def statement_timeout(seconds: float) -> Iterator[None]:
-    """Make PostgreSQL give up statements after ``seconds`` (OperationalError) within the block.
+    """Let PostgreSQL statements fail after ``seconds`` (OperationalError) within the block.
 
-    For reads only, which never wait on SQLite.
+    SQLite needs no timeout, because the block may only read.
     """
     if connection.vendor != "postgresql":
         yield
@@ -49,20 +49,19 @@ def statement_timeout(seconds: float) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
         yield
-        # In a test's outer transaction the setting would outlive the block.
+        # Reset the setting: in a test, an outer transaction would keep it after the block.
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
 
 
 def connect_outside_pool(django: BaseDatabaseWrapper, **parameters: Any) -> psycopg.Connection[Any]:
-    """Open a PostgreSQL connection outside Django's pool. Raises ``psycopg.Error``."""
     given = {**django.get_connection_params(), **parameters}
-    for name in ("cursor_factory", "context", "prepare_threshold"):  # options of Django's cursors
+    for name in ("cursor_factory", "context", "prepare_threshold"):
         given.pop(name, None)
     return psycopg.connect(**given)
 
 
 def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
-    """Yield rows in batches: PgBouncer would lose an open cursor."""
+    """Yield rows in batches. A database cursor would be lost behind PgBouncer."""
     left = rows.order_by("pk")
     while batch := list(left[:size]):
         yield from batch
@@ -72,7 +71,7 @@ def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
 
 
 def delete_in_batches(rows: QuerySet[M], size: int = 5000) -> int:
-    """Delete ``rows`` in small transactions, as SQLite blocks other writers; return how many."""
+    """Delete ``rows`` in small transactions, because SQLite blocks other writers meanwhile; return how many."""
     count = 0
     while deleted := rows.filter(pk__in=rows.order_by()[:size].values("pk")).delete()[0]:
         count += deleted

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-# All development versions have applied this migration; no release may reuse its name.
+# Every database of a development version has this migration. No release may reuse its name.
 FORMER_MIGRATION = ("base", "0002_protect_audit")
 REFUSAL = (
     "This database was made by a version before 1.0.0 and cannot be upgraded in place: make a backup with that "
@@ -11,5 +11,4 @@ REFUSAL = (
 
 
 def is_former(migrations: Iterable[tuple[str, str]]) -> bool:
-    """Return whether a development version has applied these migrations (app label, name)."""
     return FORMER_MIGRATION in migrations

@@ -15,14 +15,13 @@ from django.db.models.functions import Now
 from vodplatform.core.models import ProcessKind, RunningProcess
 
 BEAT_SECONDS = 10.0
-# After three missed beats a process counts as gone.
+# A process counts as ended after three missed reports.
 GONE_SECONDS = 30.0
 RETENTION = timedelta(days=1)  # how long the rows of ended processes are kept
 _own: tuple[int, uuid.UUID] | None = None
 
 
 def report_process(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs: int = 0, jobs: int = 0) -> None:
-    """Write this process's registry row. Raises ``DatabaseError``."""
     row = RunningProcess(
         id=own_id(), kind=kind, host=socket.gethostname(), pid=os.getpid(), version=settings.VERSION,
         commit=settings.COMMIT, queues=sorted(queues), max_jobs=max_jobs, jobs=jobs, started_at=Now(), seen_at=Now(),
@@ -32,12 +31,10 @@ def report_process(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs:
 
 
 def unregister_process() -> None:
-    """Delete this process's registry row as it ends. Raises ``DatabaseError``."""
     RunningProcess.objects.filter(pk=own_id()).delete()
 
 
 def own_id() -> uuid.UUID:
-    """Return this process's id; a forked process gets its own."""
     global _own
     if _own is None or _own[0] != os.getpid():
         _own = (os.getpid(), uuid.uuid4())
@@ -45,7 +42,7 @@ def own_id() -> uuid.UUID:
 
 
 def processes() -> QuerySet[RunningProcess]:
-    """Return the processes of the last day, with ``is_present``."""
+    """Return the processes of the last day. ``is_present``: whether the process still reports."""
     is_present = Case(When(_heard_of(), then=True), default=Value(False), output_field=BooleanField())
     return RunningProcess.objects.annotate(is_present=is_present)
 

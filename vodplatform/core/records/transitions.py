@@ -1,4 +1,4 @@
-"""State changes of rows, within a table of allowed transitions."""
+"""State changes of rows, checked against a table of allowed transitions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ Table = Mapping[str, frozenset[str]]
 
 
 class ImpossibleTransition(Exception):
-    """The table has no such transition: a fault of the program."""
+    """Error in the program: the transition table lacks this state or transition."""
 
 
 def create_in_state(model: type[ModelT], table: Table, state: str, *, field: str = "status", **values: Any) -> ModelT:
-    """Create a row in ``state``. Raises :class:`ImpossibleTransition` for an unknown state."""
     if state not in table:
         raise ImpossibleTransition(f"{state} is none of the table's states")
     return model._default_manager.create(**{field: state}, **values)

@@ -1,6 +1,6 @@
-"""Stored files without a row, deleted only if seen twice, a day apart.
+"""Stored files that no row references. They are deleted only if seen twice, a day apart.
 
-The row may not be committed yet, or the sweep may have a fault.
+The file's row may not be committed yet, or the search may have a fault.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ BATCH = 500
 
 
 def confirm_unreferenced(sweep: str, keys: Iterable[str]) -> set[str]:
-    """Return the keys that a sweep also saw ``VOD_UNREFERENCED_HOURS`` ago; note the others.
+    """Return the keys that were also unreferenced ``VOD_UNREFERENCED_HOURS`` ago; record the others for the next call.
 
-    keys: all keys that the sweep sees now.
+    keys: all keys that are unreferenced now.
     """
     now = set(keys)
     noted = Unreferenced.objects.filter(sweep=sweep)

@@ -1,1 +1,1 @@
-"""Requests, answers, sockets and calls to other servers."""
+"""Helpers for requests, answers, WebSockets and calls to other servers."""

@@ -1,4 +1,4 @@
-"""A limit on request bodies before Django stores them."""
+"""A size limit for request bodies, checked before Django stores them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[..., Awaitable[None]]  # servers and frameworks type ASGI differently
+App = Callable[..., Awaitable[None]]  # servers and frameworks define different types for ASGI
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ PROTECTIVE_HEADERS = [
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """Return headers by lower-case name; repeated ones are joined (RFC 9110)."""
+    """Return headers by lower-case name. Values of repeated headers are joined (RFC 9110)."""
     found: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -46,8 +46,6 @@ class _TooLarge(Exception):
 def with_body_limit(
     app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope], None] = lambda scope: None
 ) -> App:
-    """Wrap ``app`` to answer 413 to bodies above ``limit`` bytes."""
-
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")
@@ -97,12 +95,12 @@ def with_body_limit(
 
 
 async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple[Scope, Receive]:
-    """Add the body's length: REST framework ignores bodies without one."""
+    """Read the body and add its length to the headers, because REST framework ignores bodies without a length."""
     message = await receive()
     while message.get("more_body"):
         file.write(message.get("body", b""))
         message = await receive()
-    is_whole = message["type"] == "http.request"  # False if the client disconnected before the end of the body
+    is_whole = message["type"] == "http.request"
     file.write(message.get("body", b""))
     left = file.tell()
     if left and is_whole:
@@ -125,7 +123,6 @@ async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple
 
 
 def closing_error(type: str, message: str = "", /, **extra: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Return status, headers and body of an error that closes the connection."""
     body = error_body(type, message, **extra)
     content = json.dumps(body).encode()
     headers = [

@@ -20,8 +20,10 @@ THEMES = (
 class NavItem:
     """An entry of the main navigation.
 
-    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for its menu. home_of: prefix
-    of further addresses. is_public: whether anonymous users see it.
+    - at_desk: whether the top bar on wide screens shows it.
+    - on_phone: "bar" for the phone's tab bar, "more" for the phone's menu.
+    - home_of: prefix of other paths for which the entry counts as current.
+    - is_public: whether anonymous users see it.
     """
 
     label: str
@@ -69,9 +71,11 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest, at: str = "") -> list[NavItem]:
-    """Return the entries, with the current one marked. at: address that replaces the request's."""
+    """Return the navigation's entries, with the current one marked.
+
+    at: path that replaces the request's path.
+    """
     here = at or request.path.rstrip("/") or "/"
-    # A request that failed early has no user.
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         items = NAVIGATION

@@ -1,6 +1,6 @@
-"""The delayed shutdown of a web process behind a load balancer.
+"""The delayed shutdown of a web process.
 
-Once it has answered that it is not ready, no new requests meet a closed port.
+Before the port closes, the load balancer learns that the process is not ready, and sends no more requests.
 """
 
 from __future__ import annotations

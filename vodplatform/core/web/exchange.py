@@ -1,4 +1,4 @@
-"""Request context and errors of the ASGI apps before Django."""
+"""Log context and error answers of the ASGI apps that run before Django."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ logger = logging.getLogger("vodplatform.error")
 
 @contextmanager
 def request_context(scope: Scope, headers: Mapping[str, str]) -> Iterator[None]:
-    """Set the request's id, address and user in the logs."""
     given = headers.get("x-request-id", "")
     client = scope.get("client")
     tokens = [
@@ -37,7 +36,6 @@ def request_context(scope: Scope, headers: Mapping[str, str]) -> Iterator[None]:
 
 
 def error_of(exc: Exception) -> DomainError:
-    """Return the error to answer for an exception; log our faults."""
     if isinstance(exc, StoreUnavailable):
         logger.warning("storage", extra={"data": {"reason": exc.reason}})
     if isinstance(exc, DomainError):

@@ -1,4 +1,4 @@
-"""Django's ASGI handler with one thread change per request."""
+"""Django's ASGI handler, with one change of thread per request."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from vodplatform.core.files.spooled import outbox
 from vodplatform.core.processes.child_pool import caller_gone
 from vodplatform.core.records.database import release_connection
 
-MAX_IN_MEMORY = 256 * 1024  # maximum bytes of an answer in memory
+MAX_IN_MEMORY = 256 * 1024  # maximum bytes of an answer kept in memory; larger ones go to disk
 
 
 class OneThreadHandler(ASGIHandler):
     """A handler that runs synchronous middleware and the view together in one thread.
 
-    Django's own changes thread for each middleware, half of a small request's processor time. It also sets
-    :data:`caller_gone` (docs/design/0007-requests.md).
+    Django's own handler changes thread for each middleware, which takes half of a small request's processor time. This
+    handler also sets :data:`caller_gone` (docs/design/0007-requests.md).
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -47,14 +47,13 @@ class OneThreadHandler(ASGIHandler):
         return await sync_to_async(self._respond, thread_sensitive=True)(request)
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the response; it holds no database connection while being sent."""
         try:
             response = self.get_response(request)
         finally:
             release_connection()
         if isinstance(response, HttpResponse) and len(response.content) > MAX_IN_MEMORY:
             if not connection.in_atomic_block:
-                connection.close()  # SQLite's caches of an open connection take 3 MB
+                connection.close()  # an open SQLite connection keeps 3 MB of caches
             return _spooled(response)
         return response
 
@@ -67,7 +66,7 @@ def _spooled(response: HttpResponse) -> StreamingHttpResponse:
     made.cookies = response.cookies
     made._resource_closers, response._resource_closers = response._resource_closers, []  # type: ignore[attr-defined]
     made._handler_class = response._handler_class  # type: ignore[attr-defined]
-    # REST framework's reference cycles would keep the content until garbage collection.
+    # REST framework's reference cycles would keep the response's content until garbage collection.
     response.content = b""
     for name in ("data", "renderer_context"):
         vars(response).pop(name, None)

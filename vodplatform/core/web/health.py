@@ -39,10 +39,10 @@ from vodplatform.core.web.views import read_only
 
 logger = logging.getLogger("vodplatform.health")
 ANSWER_SECONDS = 1.5
-# Driver timeout of one check, so that a late check's thread ends.
+# Timeout in seconds of the database driver, so that a check without an answer frees its thread.
 DRIVER_SECONDS = 2
 PROBE = os.urandom(4096)
-# Timeout of the heartbeat write; and how long it may fail, as SQLite has other writers.
+# Timeout in seconds of a heartbeat write, and seconds for which writes may fail, because other writers lock SQLite.
 WRITE_SECONDS = 0.5
 LOCKED_SECONDS = 10.0
 BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
@@ -50,7 +50,7 @@ BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 
 
 class HealthCheck:
-    """A dependency. Concurrent checks of it share one answer."""
+    """The check of a dependency, such as the database. Concurrent requests share one result."""
 
     def __init__(self, name: str, ask: Callable[[], None]) -> None:
         self.name = name
@@ -58,7 +58,7 @@ class HealthCheck:
         self._lock = threading.Lock()
         self._asked: Future[bool] | None = None
         self._was_up = True
-        self.is_full = False  # whether the last check failed on a full disk
+        self.is_full = False
 
     def begin(self) -> Future[bool]:
         with self._lock:
@@ -69,7 +69,6 @@ class HealthCheck:
             return self._asked
 
     def is_up(self, asked: Future[bool], deadline: float) -> bool:
-        """Return whether the check succeeds before ``deadline`` (monotonic seconds)."""
         try:
             up = asked.result(max(0.0, deadline - time.monotonic()))
         except TooLate:
@@ -92,18 +91,17 @@ class HealthCheck:
 
 
 class HeartbeatWriter:
-    """The check that a row can be written; short locks are tolerated."""
+    """Writer of the database row that a health check updates. Short locks are not an error."""
 
     def __init__(self) -> None:
         self._fails_since: float | None = None
 
     def beat(self, write: Callable[[], object]) -> None:
-        """Call ``write``; raise its error once it has failed for :data:`LOCKED_SECONDS`."""
         try:
             write()
         except (sqlite3.Error, psycopg.Error) as exc:
             if isinstance(exc, psycopg.errors.UndefinedTable) or "no such table" in str(exc):
-                return  # the database's tables are being created
+                return
             if is_disk_full(exc) or isinstance(exc, psycopg.errors.DiskFull):
                 raise
             now = time.monotonic()
@@ -119,9 +117,9 @@ _is_current = False
 
 
 def check_database() -> None:
-    """Read and write a row over a new connection, since the pool may be exhausted."""
+    """Read and write a row over a new connection, because all pooled connections may be in use."""
     if connection.vendor == "postgresql":
-        # SET LOCAL, because PgBouncer may use another connection for the next transaction.
+        # SET LOCAL is needed, because PgBouncer may use another connection for the next transaction.
         limits = {"connect_timeout": DRIVER_SECONDS, "tcp_user_timeout": DRIVER_SECONDS * 1000}
         with connect_outside_pool(connection, **limits) as found:
             found.execute(f"SET LOCAL statement_timeout = {DRIVER_SECONDS * 1000}")
@@ -130,7 +128,7 @@ def check_database() -> None:
         return
     name = str(connection.settings_dict["NAME"])
     with closing(sqlite3.connect(_address(name, "ro"), uri=True, timeout=DRIVER_SECONDS)) as found:
-        # `SELECT 1` would not touch the file.
+        # Read a table, because `SELECT 1` would not access SQLite's file.
         found.execute("SELECT count(*) FROM sqlite_master").fetchone()
     writing = sqlite3.connect(_address(name, "rw"), uri=True, timeout=WRITE_SECONDS, isolation_level=None)
     with closing(writing):
@@ -150,9 +148,8 @@ def _address(name: str, mode: str) -> str:
 
 
 def ask_storage() -> None:
-    """Write and read an unnamed file, or list a bucket."""
     if not isinstance(default_storage, FileSystemStorage):
-        # A bucket without a file is no fault; a listing reveals a missing bucket.
+        # List the bucket: reading a file would not tell a missing file from a missing bucket.
         default_storage.listdir("health")
         return
     Path(default_storage.location).mkdir(parents=True, exist_ok=True)
@@ -216,7 +213,6 @@ def database_is_up() -> bool:
 
 @read_only
 def live(request: HttpRequest) -> HttpResponse:
-    """Answer that the process runs, without checks."""
     return JsonResponse({"status": "healthy"})
 
 
@@ -224,7 +220,7 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """Answer whether a load balancer may send requests to this process.
 
-    503 without a database, with missing migrations, and during shutdown.
+    503 if the database is unavailable, migrations are missing, or the process is shutting down.
     """
     if drain.is_shutting_down():
         return error_response("unavailable", "This process is shutting down.")
@@ -240,7 +236,6 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 @read_only
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer the version and the state of each dependency; 503 only without the database."""
     found = check_all()
     body: dict[str, Any] = {
         "status": "healthy" if all(found.values()) else "degraded",

@@ -11,14 +11,14 @@ from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 from vodplatform.core.redis_pool import channel_host
 
-# Maximum messages waiting for a slow client, which then reloads its state.
+# Maximum messages that wait for a slow client. Above it, the client has to load its state again.
 MAX_WAITING = 100
-# Decoded messages kept for sockets of the same process.
+# Number of decoded messages that are kept, because several sockets of a process receive the same message.
 KEPT_MESSAGES = 32
 
 
 class ShortQueue(asyncio.Queue[Any]):
-    """A queue that, when full, replaces all messages by ``overflow``."""
+    """A queue of messages. When it is full, ``overflow`` replaces all of them."""
 
     def __init__(self, overflow: bytes) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ShortLoopLayer(RedisPubSubLoopLayer):
 
 
 class ShortChannelLayer(RedisPubSubChannelLayer):
-    """A layer that sends ``watch.late`` to slow consumers.
+    """A channel layer that sends ``watch.late`` to consumers that are too slow.
 
     Consumers share decoded messages and must not change them.
     """

@@ -22,9 +22,9 @@ ADMIN_POLICY = (
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 FORM = "application/x-www-form-urlencoded"
-MAX_FORM_BYTES = 512 * 1024  # parsing needs 80 times as much memory
+MAX_FORM_BYTES = 512 * 1024  # maximum bytes of a form; parsing one needs 80 times as much memory
 KEEPS_SLASH = ("/admin/", "/static/")
-# An admin list takes conditions from its address; databases limit their number.
+# The query of an admin list becomes conditions in SQL, and databases limit their number.
 MAX_ADMIN_QUERY_BYTES = 4096
 
 
@@ -35,7 +35,7 @@ def without_trailing_slash(path: str) -> str:
 
 
 class HealthMiddleware:
-    """Middleware that answers load balancers before the Host check, as they use IP addresses."""
+    """Middleware that answers load balancers before Django's Host check, because they send an IP address as Host."""
 
     VIEWS = {"/health/live": health.live, "/health/ready": health.ready}
 
@@ -51,7 +51,7 @@ class HealthMiddleware:
 
 
 class RequestContextMiddleware:
-    """Middleware that sets ``X-Request-ID``, strips trailing slashes and refuses malformed requests."""
+    """Middleware that sets ``X-Request-ID``, removes trailing slashes and refuses malformed requests."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -70,7 +70,7 @@ class RequestContextMiddleware:
             if request.path.startswith("/admin"):
                 response.headers.setdefault("Content-Security-Policy", ADMIN_POLICY)
             if request.META.get("HTTP_AUTHORIZATION") or settings.SESSION_COOKIE_NAME in request.COOKIES:
-                # Proxies must not store the answers of signed-in users.
+                # Proxies must not store pages of signed-in users.
                 response.headers.setdefault("Cache-Control", "private, no-cache")
             response["X-Request-ID"] = number
             return response
@@ -80,17 +80,16 @@ class RequestContextMiddleware:
             logs.request_id.reset(token)
 
     def _drop_odd_session(self, request: HttpRequest) -> None:
-        """Drop malformed session cookies, which PostgreSQL may refuse."""
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         if key and not (key.isascii() and key.isalnum()):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
 
     def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
-        """Refuse malformed requests here, so that other middleware adds headers."""
+        """Refuse malformed requests. Done here so that other middleware still adds headers to the error."""
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-            # Django refuses to parse so many parameters, even for its error page.
+            # Django could not even render an error page, because it refuses to parse so many parameters.
             return error_response("bad_request", "The address has too many parameters.")
         if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
             return error_response("bad_request", "The address is too long.")
@@ -102,7 +101,6 @@ class RequestContextMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        """Answer 400 to malformed ids and dates in the admin."""
         if not request.path.startswith("/admin/"):
             return None
         if isinstance(exc, ValidationError) or (request.GET and isinstance(exc, ValueError | OverflowError)):

@@ -1,7 +1,8 @@
-"""Requests to addresses that third parties name, safe against server-side request forgery.
+"""Requests to URLs that third parties choose, protected against server-side request forgery.
 
-The connection goes to a checked address, without a second lookup (DNS rebinding). The environment's proxies, cookies
-and certificates are ignored. Messages name only the host, as the rest may hold keys. Free of Django.
+The connection goes to a checked IP address, without a second lookup of the name (DNS rebinding). Proxies, cookies and
+certificates of the environment are ignored. Error messages name only the host, because URLs may contain keys. The
+module needs no Django.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import certifi
 import httpcore
 
 if TYPE_CHECKING:
-    # httpx is imported where used: it takes a tenth of a process's start.
+    # httpx is imported only where it is used, because the import takes a tenth of a process's start.
     import httpx
 
 MAX_URL_LETTERS = 4096
@@ -34,7 +35,8 @@ HOST = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
 BLOCK = 64 * 1024
 AGENT = "vodplatform"
 REDIRECTS = (301, 302, 303, 307, 308)
-KEPT_ELSEWHERE = frozenset({"accept", "content-type", "user-agent"})  # headers that follow a redirect to another origin
+# headers that are still sent after a redirect to another origin
+KEPT_ELSEWHERE = frozenset({"accept", "content-type", "user-agent"})
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -44,11 +46,11 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(part) for part in text.split())
 
 
-# Private (RFC 1918, 4193), loopback, carrier-grade NAT (RFC 6598); opened by ``allow_private``.
+# Private networks (RFC 1918, 4193), loopback, carrier-grade NAT (RFC 6598). Allowed only with ``allow_private``.
 NEIGHBOURS = _networks("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 100.64.0.0/10 ::1/128 fc00::/7")
-# Metadata services of clouds that are not link-local; never permitted.
+# Metadata services of clouds, as far as they are not link-local. Never allowed.
 METADATA = _networks("100.100.100.200/32 168.63.129.16/32 fd00:ec2::/32 fd20:ce::254/128")
-# The rest of IANA's special-purpose registries. Of IPv6 only 2000::/3 is assigned to hosts.
+# Other networks in IANA's special-purpose registries. Of IPv6 only 2000::/3 is assigned to hosts.
 SPECIAL = _networks(
     "0.0.0.0/8 169.254.0.0/16 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24"
     " 224.0.0.0/4 240.0.0.0/4 2001::/23 2001:db8::/32 3fff::/20"
@@ -62,31 +64,33 @@ PRIVATE = "a private"
 
 
 class OutboundError(Exception):
-    """A request without an answer; the message names the host at most."""
+    """Error: a request got no usable answer. The message contains at most the host."""
 
 
 class Refused(OutboundError):
-    """The address or its answer is not allowed; retrying does not help."""
+    """Error: the URL or its answer is not allowed. Retrying does not help."""
 
 
 class Unreachable(OutboundError):
-    """The host is unknown, silent, or broke the connection."""
+    """Error: the host is unknown, does not answer, or broke the connection."""
 
 
 class TooSlow(OutboundError):
-    """The request exceeded its time limit."""
+    pass
 
 
 class TooBig(OutboundError):
-    """The answer is larger than allowed."""
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Limits of one request.
 
-    allow_private: whether private, loopback and carrier addresses are allowed. connect_seconds: time for each address.
-    max_bytes: size of the body, packed and unpacked. redirects: maximum number; with 0 a redirect is the answer.
+    - allow_private: whether private, loopback and carrier-grade NAT addresses are allowed.
+    - connect_seconds: maximum time to connect to each address.
+    - max_bytes: maximum size of the body, before and after decompression.
+    - redirects: maximum number; with 0, a redirect is returned as the answer.
     """
 
     allow_private: bool = False
@@ -98,7 +102,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer. body: unpacked; empty if written to a file."""
+    """An answer to a request. body: decompressed; empty if it was written to a file."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -116,7 +120,7 @@ def send(
 ) -> Answer:
     """Send one request and read its complete answer, whatever its status.
 
-    into: file for the body. Raises :class:`Refused`, :class:`Unreachable`, :class:`TooSlow`, :class:`TooBig`.
+    into: file that receives the body. Raises :class:`Refused`, :class:`Unreachable`, :class:`TooSlow`, :class:`TooBig`.
     """
     deadline = _Deadline(rules.seconds)
     target = check_url(url)
@@ -138,10 +142,10 @@ def send(
 
 
 def check_url(url: str) -> httpx.URL:
-    """Parse an http or https address without user and password. Raises :class:`Refused`."""
+    """Parse an http or https URL without user and password. Raises :class:`Refused`."""
     import httpx
 
-    # Such letters disguise the host, since parsers disagree about them.
+    # Control characters, spaces and backslashes can disguise the host, because parsers disagree about them.
     if len(url) > MAX_URL_LETTERS or any(letter <= " " or letter in "\\\x7f" for letter in url):
         raise Refused("This is not a valid address: it is too long or contains invalid characters.")
     try:
@@ -161,7 +165,6 @@ def check_url(url: str) -> httpx.URL:
 
 
 def why_refused(address: str, *, allow_private: bool = False) -> str | None:
-    """Return the kind of a forbidden IP address, or None if it is allowed."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
@@ -169,7 +172,8 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
     judged: list[Address] = [ip]
     if isinstance(ip, IPv6Address):
         inner, is_all = _embedded(ip)
-        # An IPv6 address that only rewrites an IPv4 address is judged as that; otherwise both are judged.
+        # An IPv6 address may contain an IPv4 address. If it is only another notation, the IPv4 address is checked,
+        # otherwise both.
         judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
     kinds = [_kind(found) for found in judged]
     refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]
@@ -187,9 +191,9 @@ def _kind(ip: Address) -> str | None:
 
 
 def _embedded(ip: IPv6Address) -> tuple[IPv4Address | None, bool]:
-    """Return the IPv4 address inside ``ip``, and whether ``ip`` only rewrites it.
+    """Return the IPv4 address inside ``ip``, and whether ``ip`` is only another notation of it.
 
-    Mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214).
+    Known notations: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214).
     """
     number = int(ip)
     if ip.ipv4_mapped is not None:
@@ -223,7 +227,7 @@ def _origin(url: httpx.URL) -> httpcore.Origin:
 def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Request:
     import httpx
 
-    # Compressed answers are not requested: they could unpack to an enormous size.
+    # Do not ask for compressed answers, because they could unpack to an enormous size.
     always = {"accept-encoding": "identity", "connection": "close"}
     try:
         merged = {"user-agent": AGENT, "accept": "*/*", **headers, **always}
@@ -234,7 +238,6 @@ def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content
 
 
 def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: BinaryIO | None) -> Answer:
-    """Send one request; the body of a followed redirect is not read."""
     import httpx
 
     host = request.url.host
@@ -266,7 +269,7 @@ def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: B
         failure = Unreachable(f"{host} did not answer in HTTP, or broke off.")
     except (httpcore.NetworkError, httpcore.TimeoutException):
         failure = Unreachable(f"The connection to {host} broke.")
-    raise failure  # outside the handler: the error must not reference the request
+    raise failure  # raised outside the except block, so that the error does not reference the request
 
 
 def _unwritable(host: str) -> Refused:
@@ -340,8 +343,6 @@ class _Deadline:
 
 
 class _Guarded(httpcore.NetworkBackend):
-    """A backend that connects only to checked addresses."""
-
     def __init__(self, host: str, rules: Rules, deadline: _Deadline) -> None:
         self._host = host
         self._rules = rules
@@ -356,7 +357,7 @@ class _Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         found = _looked_up(self._host, host, port, self._deadline)
-        # A mixture of allowed and forbidden addresses is an attack.
+        # Refuse a name with both allowed and forbidden addresses, because that is an attack.
         for _, address in found:
             kind = why_refused(address[0], allow_private=self._rules.allow_private)
             if kind is not None:
@@ -387,7 +388,7 @@ class _Guarded(httpcore.NetworkBackend):
 
 
 def _looked_up(shown: str, host: str, port: int, deadline: _Deadline) -> list[tuple[int, Any]]:
-    """Return (family, address) of each address of a name.
+    """Return (family, address) of each IP address of a host name.
 
     The system's lookup has no timeout, so it runs in a thread that may be abandoned.
     """
@@ -416,8 +417,6 @@ def _looked_up(shown: str, host: str, port: int, deadline: _Deadline) -> list[tu
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection that respects the deadline of the complete request."""
-
     def __init__(self, connection: socket.socket, host: str, deadline: _Deadline) -> None:
         self._socket = connection
         self._host = host

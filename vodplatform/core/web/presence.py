@@ -1,6 +1,6 @@
-"""People present at a place, such as a watched comparison, over all processes.
+"""People present, for example, in a watched comparison, over all web processes.
 
-Each process announces its own sockets. A process that stays silent is forgotten.
+Each process announces the people of its own sockets. If a process is silent for some minutes, its people are removed.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TELL_SECONDS = 0.25
-FORGET_SECONDS = 180.0  # each process announces its people every minute
+FORGET_SECONDS = 180.0  # seconds until a silent process's people are removed; each process announces them every minute
 MAX_PEOPLE = 200
 PROCESS = uuid.uuid4().hex
 
-Person = dict[str, Any]  # name and further fields; following: whether the person follows the others
+# dictionary with a person's name and other fields; following: whether the person's player follows the shared playback
+Person = dict[str, Any]
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @dataclass
 class _Room:
-    """A place: own sockets by id, other processes' announcements with their time, the next own announcement."""
+    """The people in one place, such as a comparison.
+
+    here: people by socket id of this process. elsewhere: time and people of other processes' announcements.
+    """
 
     here: dict[str, Person] = field(default_factory=dict)
     elsewhere: dict[str, tuple[float, list[Person]]] = field(default_factory=dict)
     due: asyncio.TimerHandle | None = None
-    asks: bool = True  # whether the next announcement asks other processes for theirs
+    asks: bool = True
 
 
 _rooms: dict[str, _Room] = {}
@@ -36,7 +40,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def add_socket(place: str, socket_id: str, person: Person, tell: Tell) -> None:
-    """Record a watching socket and its person. tell: function that sends a message to all watchers."""
+    """Record a socket and its person. tell: function that sends a message to the sockets of all processes."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person
@@ -53,7 +57,6 @@ def remove_socket(place: str, socket_id: str, tell: Tell) -> None:
 
 
 def announce_soon(place: str, tell: Tell) -> None:
-    """Announce the people of this process to the other processes soon."""
     room = _rooms.get(place)
     if room is None or (room.due and not room.due.cancelled() and room.due.when() > asyncio.get_running_loop().time()):
         return
@@ -69,7 +72,6 @@ def announce_soon(place: str, tell: Tell) -> None:
 
 
 def receive_announcement(place: str, message: dict[str, Any], tell: Tell) -> list[Person]:
-    """Record an announcement; return the people present, by name."""
     room = _rooms.get(place)
     if room is None:
         return []
@@ -89,7 +91,7 @@ def _people(room: _Room) -> list[Person]:
     found: dict[str, Person] = {}
     for person in [*room.here.values(), *(one for _, people in room.elsewhere.values() for one in people)]:
         known = found.get(person["name"])
-        # A person with several pages follows if one of the pages does.
+        # A person with several open pages counts as following if one of the pages follows.
         follows = person.get("following") or bool(known and known.get("following"))
         found[person["name"]] = {**person, "following": follows} if "following" in person else person
     return sorted(found.values(), key=lambda person: str(person["name"]))[:MAX_PEOPLE]

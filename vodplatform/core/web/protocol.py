@@ -1,4 +1,4 @@
-"""uvicorn's HTTP and WebSocket protocols with limits for clients."""
+"""uvicorn's HTTP and WebSocket protocols, with limits for clients."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
-# Maximum number of small pieces of a chunked body.
+# Maximum number of small pieces in a chunked body, and maximum bytes of a small piece.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
-# Messages and control frames of a socket: at once, and per second.
+# Limits of messages and control frames on one socket: at once, and per second.
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 10
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
-# Minimum bytes that a client must read between two checks.
+# Minimum bytes that a client must read between two checks; slower clients are disconnected.
 LEAST_READ_BYTES = 8192
 MEDIA = "/api/v1/media/"
 SPARE_DESCRIPTORS = 128
@@ -36,7 +36,7 @@ def _crowded() -> Any:
 
 
 def raise_limit() -> int:
-    """Raise this process's limit of open files, up to 65 536; return it."""
+    """Raise this process's limit of open files, to at most 65 536; return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -56,20 +56,21 @@ async def answer_unavailable(scope: Any, receive: Any, send: Any) -> None:
 
 
 class _Misuse(Exception):
-    """An exception that stops the parser from inside its callbacks."""
+    pass
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol, which ends connections of abusive clients.
+    """uvicorn's HTTP/1.1 protocol. It ends connections of abusive clients.
 
-    A header may have 64 KiB and take 20 s; a body may pause for 60 s; an answer, except media, must be read at 8 KiB in
-    30 s. Tiny body pieces, trailers and pipelined requests are limited.
+    - A request's header may have 64 KiB and take 20 s.
+    - A body may pause for 60 s. Tiny pieces, trailers and pipelined requests are limited.
+    - Clients must read 8 KiB of an answer in 30 s, except media.
 
-    With more than half of the possible connections open, requests get 503, except ``/health``: each may need a
-    descriptor for a file.
+    If more than half of the possible connections are open, requests except ``/health`` get 503, because each request
+    may need a descriptor for a file.
     """
 
-    _head = 0  # bytes of the current header, without its first piece
+    _head = 0  # bytes of the current request's header, not counting the first piece received
     _heads = 0
     _in_head = _in_body = False
     _pieces = _body_bytes = _trailer_bytes = 0
@@ -80,7 +81,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # Writing pauses once the kernel's buffer is full, so that a stalled client holds one piece in memory.
+        # Pause writing once the kernel's buffer is full. A stalled client then holds only one piece in memory.
         transport.set_write_buffer_limits(high=0)
         if len(self.connections) > self.most_connections - SPARE_DESCRIPTORS:
             _crowded().warning(connections=len(self.connections))
@@ -136,7 +137,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._late = None if seconds is None else self.loop.call_later(seconds, self._on_timeout, seconds)
 
     def _on_timeout(self, seconds: float) -> None:
-        if self.flow.read_paused:  # the server itself has paused reading
+        if self.flow.read_paused:
             self._wait(seconds)
         elif self.transport.is_closing():
             pass
@@ -155,7 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and not self.transport.is_closing():
             self._wait(self.body_seconds)
-        # A piece in which a header begins may also end another request.
+        # Do not count the piece in which the header begins: it may also contain the end of another request.
         if self._in_head and heads == self._heads:
             self._head += len(data)
             if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -173,7 +174,6 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_head:
             super().on_header(name, value)
             return
-        # A trailer, which is ignored.
         self._trailer_bytes += len(name) + len(value) + 4
         if self._trailer_bytes > MAX_HEAD_BYTES:
             raise _Misuse
@@ -199,7 +199,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._turn_away("bad_request", "The request is not valid HTTP.")
 
     def _turn_away(self, type: str, message: str = "", **extra: Any) -> None:
-        # Imported late: the server loads this class before Django's settings.
+        # Imported late, because the server loads this module before Django's settings.
         from vodplatform.core.web.bodies import closing_error
         from vodplatform.core.web.request_log import log_request
 
@@ -212,17 +212,18 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, which ends connections that read nothing for 20 s or flood the server.
+    """uvicorn's WebSocket protocol. It ends connections that read nothing for 20 s or send too much.
 
-    uvicorn itself would wait forever for unsent data.
+    uvicorn's own protocol would wait forever for a client to read.
     """
 
     unread_seconds = 20.0
     _unread: asyncio.TimerHandle | None = None
-    _frames, _counted = float(FRAMES_AT_ONCE), 0.0  # frames left; loop time of the last count
+    # frames that the client may still send; time of the event loop when they were last counted
+    _frames, _counted = float(FRAMES_AT_ONCE), 0.0
 
     def data_received(self, data: bytes) -> None:
-        # A read may hold thousands of empty frames, which small slices count in time.
+        # Thousands of empty frames may arrive in one read. Small slices let the frame limit act before all are parsed.
         for start in range(0, len(data), FRAME_SLICE_BYTES):
             if self.transport.is_closing():
                 return

@@ -1,6 +1,6 @@
-"""Realtime messages to watchers, sent after commit; they may get lost.
+"""Realtime messages to watchers, sent after commit. Messages may get lost.
 
-With Redis, one thread per process sends them in order, so requests do not wait.
+With Redis, one thread per process sends them in order, so that requests do not wait.
 """
 
 from __future__ import annotations
@@ -34,18 +34,20 @@ def publish_on_commit(groups: str | Iterable[str], message: dict[str, Any]) -> N
 
 
 def publish(groups: Iterable[str], message: dict[str, Any]) -> None:
-    """Send ``message`` (JSON types, with ``type`` and ``revision``) to groups; failures are only counted and logged."""
+    """Send ``message`` to groups of sockets; failures are only counted and logged.
+
+    message: JSON types, with ``type`` and ``revision``.
+    """
     for group in groups:
         _send(group, {"type": "watch.message", "message": message})
 
 
 def publish_gone_on_commit(group: str) -> None:
-    """Tell a group on commit that its object was deleted."""
     transaction.on_commit(lambda: _send(group, {"type": "watch.gone"}), robust=True)
 
 
 def publish_recheck_on_commit(group: str) -> None:
-    """Check again on commit whether a group's watchers have access."""
+    """Let a group's sockets check on commit whether their viewers still have access."""
     transaction.on_commit(lambda: _send(group, {"type": "watch.recheck"}), robust=True)
 
 
@@ -56,7 +58,7 @@ def _send(group: str, event: dict[str, Any]) -> None:
         return
     try:
         async_to_sync(layer.group_send)(group, event)
-    except Exception as exc:  # a broker error must not fail a committed write
+    except Exception as exc:  # a broker error must not fail a write that is already committed
         _count_failure(group, exc)
 
 
@@ -73,8 +75,6 @@ def failures() -> int:
 
 
 class Sender:
-    """A thread that sends all messages of this process in order."""
-
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
@@ -86,11 +86,10 @@ class Sender:
         atexit.register(self.flush)
 
     def is_running(self) -> bool:
-        """Return whether the thread runs in this process, not its parent."""
+        """Return whether the thread runs in this process. A forked process has only the object."""
         return self.pid == os.getpid() and self._thread.is_alive()
 
     def send(self, group: str, event: dict[str, Any]) -> None:
-        """Queue a message, or drop and count it if too many wait."""
         with self._idle:
             if self._pending >= MAX_PENDING:
                 is_full = True
@@ -103,7 +102,6 @@ class Sender:
         self._loop.call_soon_threadsafe(self._queue.put_nowait, (group, event))
 
     def flush(self, seconds: float = LAST_WORD_SECONDS) -> bool:
-        """Wait up to ``seconds`` until all is sent; return whether it is."""
         with self._idle:
             return self._idle.wait_for(lambda: self._pending == 0, seconds)
 
@@ -116,7 +114,7 @@ class Sender:
             group, event = await self._queue.get()
             try:
                 await self._deliver(group, event)
-            except Exception as exc:  # no error may stop the sending thread
+            except Exception as exc:
                 _count_failure(group, exc)
             with self._idle:
                 self._pending -= 1
@@ -128,7 +126,7 @@ class Sender:
             await asyncio.wait_for(layer.group_send(group, event), SEND_SECONDS)
         except TimeoutError:
             raise
-        except Exception:  # the broker had closed the connection; the second try reconnects
+        except Exception:  # the broker has closed the connection; the second try reconnects
             await asyncio.wait_for(layer.group_send(group, event), SEND_SECONDS)
 
 
@@ -136,7 +134,6 @@ _sender: Sender | None = None
 
 
 def flush() -> None:
-    """Send the waiting messages before a process ends without exit handlers."""
     if _sender is not None and _sender.is_running():
         _sender.flush()
 

@@ -1,4 +1,4 @@
-"""The log line and the metrics of each request, by route."""
+"""The log line and the metrics of each request."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from vodplatform.core.web.bodies import App, Message, Receive, Scope, Send
 
 
 def log_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count and log a request. route: template that matched. seconds: until the answer began."""
+    """Count and log a request.
+
+    route: URL pattern that matched. seconds: time until the answer began.
+    """
     metrics.observe_request(method, route, status, seconds)
     logs.event("request", method=method[:20], route=route, status=status, ms=round(seconds * 1000, 1))
 
 
 class AccessMiddleware:
-    """Middleware that logs Django's answers within the request's context."""
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = time.perf_counter()
         response = self.get_response(request)
-        # A page's user, if already loaded; API calls set theirs.
+        # Log the user of a page if the view has loaded them. API views set the user themselves.
         user = getattr(request, "_cached_user", None)
         if user is not None and user.is_authenticated and not logs.user_id.get():
             logs.user_id.set(str(user.pk))
@@ -37,7 +38,7 @@ class AccessMiddleware:
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the route, such as ``api/v1/jobs/<uuid:job_id>``."""
+    """Return the URL pattern that matched, such as ``api/v1/jobs/<uuid:job_id>``."""
     match = request.resolver_match
     if match is None:
         return "static" if request.path_info.startswith(settings.STATIC_URL) else "none"
@@ -45,14 +46,11 @@ def route_of(request: HttpRequest) -> str:
 
 
 def with_request_log(app: App, route_of: Callable[[Scope], str | None]) -> App:
-    """Wrap an ASGI app to log its answers."""
-
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
 
         async def noting_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # Logged here because the app's own request id is still set.
                 log_request(scope["method"], route_of(scope) or "none", message["status"], time.perf_counter() - begun)
             await send(message)
 

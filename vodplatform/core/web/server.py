@@ -16,12 +16,12 @@ from vodplatform.core.web.protocol import HttpProtocol, SocketProtocol
 
 APPLICATION = "vodplatform.asgi:application"
 LARGEST_FRAME_BYTES = 65_536
-# Seconds to finish running requests after the port is closed.
+# Seconds for running requests to finish after the port is closed.
 LAST_REQUESTS_SECONDS = 2
 
 
 class Server(uvicorn.Server):
-    """A server that keeps serving for ``drain_seconds`` after the first SIGTERM."""
+    """A server that continues to serve for ``drain_seconds`` after the first SIGTERM."""
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float = 0.0) -> None:
         super().__init__(config)
@@ -33,7 +33,6 @@ class Server(uvicorn.Server):
             notify_systemd("READY=1")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down: after ``drain_seconds`` on the first SIGTERM, at once on the second."""
         if sig == signal.SIGTERM and self.drain_seconds and not drain.is_shutting_down():
             drain.begin_shutdown()
             timer = threading.Timer(self.drain_seconds, os.kill, (os.getpid(), signal.SIGTERM))
@@ -42,20 +41,24 @@ class Server(uvicorn.Server):
             return
         notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
-        # Otherwise uvicorn would end the process by the signal before cancelled uploads have saved their data.
+        # Otherwise uvicorn would repeat the signal and end the process before cancelled uploads have saved their data.
         self._captured_signals.clear()
 
 
 def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: float = 0.0) -> Server:
-    """Return the program's server. trusted_proxies: addresses whose ``X-Forwarded-For`` is believed, or ``*``."""
+    """Return the program's web server.
+
+    trusted_proxies: addresses whose ``X-Forwarded-For`` is believed, or ``*``.
+    """
     return Server(
         uvicorn.Config(
             APPLICATION, host=host, port=port, loop="uvloop", http=HttpProtocol, ws=SocketProtocol,
             ws_max_size=LARGEST_FRAME_BYTES,
-            ws_per_message_deflate=False,  # each socket would compress the same message again
+            # compression is off, because each socket would compress the same message again
+            ws_per_message_deflate=False,
             lifespan="off", timeout_graceful_shutdown=LAST_REQUESTS_SECONDS, log_config=None, access_log=False,
             server_header=False, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies or None,
-            # The watchdog is notified every second, even if the clock is set back.
+            # Notify systemd's watchdog every second, even if the clock is set back.
             callback_notify=_still_alive, timeout_notify=float("-inf"),  # type: ignore[arg-type] # it is compared
         ),
         drain_seconds,
@@ -71,6 +74,5 @@ def notify_systemd(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    # If nothing listens, systemd notices by its own timeouts.
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.sendto(state.encode(), f"\0{address[1:]}" if address.startswith("@") else address)

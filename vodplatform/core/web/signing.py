@@ -1,6 +1,6 @@
-"""Signed addresses, each for one purpose on one file until it expires.
+"""Signed URLs. Each is valid for one purpose and one file until it expires.
 
-Each day of expiry has its own key, derived from ``SECRET_KEY`` or a fallback.
+Each day of expiry has its own key, derived from ``SECRET_KEY`` or a fallback key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.conf import settings
 
 ROUND_SECONDS, MIN_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
-# Longer numbers are not ours; Python refuses to format very long ones.
+# Longer expiry times cannot come from this program, and Python refuses to format very long numbers.
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
 
@@ -23,18 +23,18 @@ _TOKEN = re.compile(r"[0-9a-f]{1,12}\.[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 
 
 class BadSignature(Exception):
-    """The signature is not ours, or is for another file or purpose."""
+    """Error: the signature is wrong, or is for another file or purpose."""
 
 
 class ExpiredSignature(BadSignature):
-    """The signature was ours and has expired."""
+    """Error: the signature is right but has expired."""
 
 
 def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | None = None) -> str:
     """Return a token that allows ``purpose`` on ``name`` for about ``seconds``.
 
-    The expiry is rounded up by at most 5 minutes (a tenth of shorter lifetimes), so that pages repeat addresses and
-    caches work.
+    The expiry is rounded up, by at most 5 minutes or a tenth of ``seconds``. Pages then repeat the same URLs, which
+    browsers have cached.
     """
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds
     moment = time.time() if now is None else now
@@ -65,7 +65,7 @@ def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> 
 
 
 def daily_pseudonym(text: str, *, now: float | None = None) -> str:
-    """Return a pseudonym of ``text`` for one day (UTC), reversible only with the secret."""
+    """Return a pseudonym of ``text`` for one day (UTC). It can be computed only with the secret key."""
     moment = time.time() if now is None else now
     day = f"pseudonym-v1:{int(moment // KEY_SECONDS)}"
     key = hmac.new(settings.SECRET_KEY.encode(), day.encode(), hashlib.sha256).digest()
@@ -73,7 +73,6 @@ def daily_pseudonym(text: str, *, now: float | None = None) -> str:
 
 
 def expiry_of(token: str) -> int:
-    """Return when a token expires (epoch seconds), without verifying it."""
     return int(token.partition(".")[0], 16)
 
 

@@ -1,4 +1,4 @@
-"""Rate limits: sliding windows in Redis, or in this process without Redis."""
+"""Rate limits with sliding windows, counted in Redis, or in this process without Redis."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from vodplatform.core.redis_pool import connection_pool
 from vodplatform.core.text import normalize
 
 if TYPE_CHECKING:
-    from rest_framework.views import APIView  # REST framework's views import this module by the settings
+    from rest_framework.views import APIView
 
 logger = logging.getLogger("vodplatform.throttles")
 
-REDIS_SECONDS = 0.5  # seconds that a request waits for Redis
-APART_SECONDS = 5.0  # seconds without requests to Redis after an error
+REDIS_SECONDS = 0.5
+APART_SECONDS = 5.0  # seconds for which Redis is not used after an error
 LOG_SECONDS = 60.0
-# Limits of settings.THROTTLES whose window is not a minute.
+# Entries of settings.THROTTLES whose limit is per hour or per day, not per minute.
 WINDOWS = {
     "sign_up": RateLimitItemPerHour,
     "lost_password": RateLimitItemPerHour,
     "sign_up_email": RateLimitItemPerDay,
 }
-MAX_NAME = 254  # maximum characters of names and e-mail addresses
-COUNTED_SCOPE_KEY = "vod.counted"  # key of the ASGI scope: the request was counted as a write before Django
+MAX_NAME = 254
+COUNTED_SCOPE_KEY = "vod.counted"  # key of the ASGI scope for requests that were counted as a write before Django ran
 Counter = SlidingWindowCounterRateLimiter
 
 
@@ -56,7 +56,6 @@ class _Counters:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hit(self, limit: RateLimitItem, *identifiers: str) -> int:
-        """Count a request. Return 0 if it is allowed, else whole seconds to wait."""
         if self.shared is not None and time.monotonic() >= self.apart_until:
             try:
                 return _hit(self.shared, limit, *identifiers)
@@ -87,9 +86,9 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    A sliding window counts the current window's requests and the overlapping part of the previous window's: another is
-    allowed once ``before · rest / window + now < limit``. counted: requests in the previous window, seconds until they
-    expire, and the same for the current window, which expires a full window after its end.
+    In a sliding window, a request is allowed once ``before · rest / window + now < limit``. counted: requests in the
+    previous window, seconds until they expire, and the same for the current window, which expires a full window after
+    its end.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now
@@ -102,14 +101,13 @@ def _counters(storage: str, url: str) -> _Counters:
     if storage == "memory":
         return _Counters(None)
     timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-    # A restart of Redis closes pooled connections: one retry opens a new one.
+    # When Redis restarts, it closes pooled connections; one retry opens a new connection.
     retry = Retry(NoBackoff(), 1)
     pool = connection_pool(url, retry=retry, **timeouts)
     return _Counters(Counter(RedisStorage("redis://", connection_pool=pool, key_prefix="vod:throttle")))
 
 
 def reset_counters() -> None:
-    """Reset the counters of this process and read the settings again."""
     _counters.cache_clear()
 
 
@@ -127,7 +125,7 @@ def count_request(name: str, *identifiers: str) -> int:
 def check_sign_in(name: str, address: str) -> None:
     """Count an attempt to sign in. Raises ``throttled`` with ``retry_after`` (seconds).
 
-    The address is counted first, so that a blocked address cannot use up a name's attempts.
+    The client's address is counted first, so that a blocked client cannot use up the attempts for a user name.
     """
     wait = count_request("sign_in_address", network_of(address)) or count_request("sign_in_name", digest_of(name))
     if wait:
@@ -135,24 +133,22 @@ def check_sign_in(name: str, address: str) -> None:
 
 
 def check_sign_up(address: str) -> None:
-    """Count an account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
     if wait := count_request("sign_up", network_of(address)):
         raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
 
 
 def count_email(email: str) -> bool:
-    """Count an e-mail to ``email``; return whether it is within the daily limit."""
     return not count_request("sign_up_email", digest_of(email))
 
 
 def digest_of(name: str) -> str:
-    """Return a key for a user name, equal for all spellings, that hides the name in Redis."""
+    """Return a key for all spellings of a user name, which does not reveal the name in Redis."""
     folded = normalize("NFKC", name[:MAX_NAME]).strip().casefold()
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def network_of(address: str) -> str:
-    """Return the network that counts as one client: a whole /64 for IPv6."""
+    """Return the network that counts as one client: a /64 for IPv6."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -168,8 +164,8 @@ BY_METHOD = ""
 class RequestThrottle(BaseThrottle):
     """Request limit per user, or per address for anonymous clients.
 
-    A view's ``throttle_scope`` names a row of ``settings.THROTTLES``; None means no limit. By default safe methods
-    count as ``read``, others as ``write``.
+    A view's ``throttle_scope`` names an entry of ``settings.THROTTLES``; None means no limit. By default, methods that
+    only read count as ``read`` and others as ``write``.
     """
 
     _wait = 0

@@ -15,10 +15,9 @@ RETRY_SECONDS = 2
 
 
 class Turn:
-    """A lock that is held until :meth:`end` or garbage collection."""
+    """A lock held by a request until :meth:`end` or until the object is garbage collected."""
 
     def __init__(self, lock: threading.Lock, seconds: float = 2.0) -> None:
-        """Wait for the lock. Raises ``unavailable`` (503) after ``seconds``."""
         self._lock: threading.Lock | None = None
         release_connection()
         if not lock.acquire(timeout=seconds):
@@ -42,14 +41,14 @@ class Turn:
 
 
 class Locks:
-    """Locks by key. A lock exists while it is in use."""
+    """Locks by key. A lock exists only while it is in use."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
         self._guard = threading.Lock()
 
     def of(self, key: Hashable) -> threading.Lock:
-        """Return the lock of ``key``. Keep a reference to it while it is held."""
+        """Return the lock of ``key``. The caller must reference the lock while holding it."""
         with self._guard:
             lock = self._locks.get(key)
             if lock is None:

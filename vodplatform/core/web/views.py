@@ -20,13 +20,13 @@ from vodplatform.core.web.context_processors import theme_of
 logger = logging.getLogger("vodplatform.error")
 
 
-# Prefixes of paths that only programs request.
+# Prefixes of paths that only programs, not browsers, request.
 API_PREFIXES = ("/api", "/functions/v1/", "/videos", "/sync")
 UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def wants_html(request: HttpRequest) -> bool:
-    """Return whether a browser asks: ``text/html`` is in Accept, while programs send ``*/*``."""
+    """Return whether the client is a browser: its Accept header has ``text/html``, a program's has ``*/*``."""
     return "text/html" in request.headers.get("Accept", "") and not request.path.startswith(API_PREFIXES)
 
 
@@ -39,39 +39,35 @@ def _answer(request: HttpRequest, template: str, type: str, message: str = "") -
 
 @csrf_exempt
 def unknown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """Answer 404 to any unknown address and method."""
     return _answer(request, "404.html", "not_found")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404 (Django's handler404)."""
     return _answer(request, "404.html", "not_found")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400 (Django's handler400)."""
     return error_response("bad_request")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 403 (Django's handler403)."""
     return _answer(request, "403.html", "forbidden")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Log the traceback and answer 500, or 503 if the database is unavailable (handler500)."""
+    """Log the traceback and answer 500, or 503 if the database is unavailable (Django's handler500)."""
     exc = sys.exc_info()[1]
     logger.error("error", exc_info=exc)
     refusal = exc if isinstance(exc, DomainError) and exc.type.status == UNAVAILABLE else database_refusal(exc)
     try:
         return _unavailable(request, refusal) if refusal else _answer(request, "500.html", "server_error")
-    except Exception:  # the error page may need the broken part
+    except Exception:
         logger.exception("the error page could not be rendered")
         return error_response("server_error")
 
 
 def _unavailable(request: HttpRequest, refusal: DomainError) -> HttpResponse:
-    """Answer 503 on a page without the user, since reading the session needs the database."""
+    """Answer 503 with a page that does not show the user, because reading the session needs the database."""
     if not wants_html(request):
         return error_response(refusal.type.name, refusal.message)
     body = error_body(refusal.type.name, refusal.message)
@@ -80,13 +76,10 @@ def _unavailable(request: HttpRequest, refusal: DomainError) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer 403 to a failed CSRF check (CSRF_FAILURE_VIEW)."""
     return _answer(request, "403.html", "csrf_failed")
 
 
 def read_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Limit a view to GET and HEAD; other methods get 405."""
-
     @csrf_exempt
     @wraps(view)
     def wrapped(request: HttpRequest) -> HttpResponse:

@@ -1,5 +1,3 @@
-"""The command ``highlights``, which needs no server."""
-
 from __future__ import annotations
 
 from argparse import ArgumentParser

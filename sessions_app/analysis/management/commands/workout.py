@@ -1,5 +1,3 @@
-"""The command ``workout``, which needs no server."""
-
 from __future__ import annotations
 
 from collections.abc import Iterator

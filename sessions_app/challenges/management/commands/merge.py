@@ -1,5 +1,3 @@
-"""The command ``merge``, which needs no server."""
-
 from __future__ import annotations
 
 import json

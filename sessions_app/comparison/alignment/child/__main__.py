@@ -22,7 +22,6 @@ from vodplatform.core.processes.child import BadRequest, Reports
 
 
 def serve(request: Any, progress: Callable[[float, str], None]) -> dict[str, Any]:
-    """Answer one request. Raises :class:`BadRequest`, MediaError, ReaderUnavailable."""
     if not isinstance(request, dict):
         raise BadRequest("The request is not an object.")
     try:
@@ -57,9 +56,9 @@ def _roi(value: Any) -> Roi | None:
 
 
 def main() -> None:
-    """Read ``{"op": "align" | "preview", …}``; write progress lines, then ``result`` or ``error``.
+    """Read one request ``{"op": "align" | "preview", …}``; write progress lines, then ``result`` or ``error``.
 
-    Expected errors are an ``{"error": {"type", "message"}}`` line and exit code 0; other exceptions are crashes.
+    An expected error is a line ``{"error": {"type", "message"}}`` with exit code 0.
     """
     reports = Reports()
     try:

@@ -18,7 +18,10 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class ShownReading:
-    """A timer reading or sound measurement. time: seconds of the video; value: seconds, None if unreadable."""
+    """A timer reading or sound measurement, shown to the user.
+
+    value: shown time or offset, seconds; None if unreadable.
+    """
 
     time: float
     text: str
@@ -28,10 +31,7 @@ class ShownReading:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A saved evidence file.
-
-    kind: "frame", "outline" (picture of both waveforms) or "sample" (sound: reference on the left, video on the right).
-    """
+    """A picture or sound file by which the user can check an offset."""
 
     file: str
     vod_id: str
@@ -42,7 +42,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one method: an offset as in Proposal, or a reason as in Refusal."""
+    """The result of one method (timer or sound): an offset, or the reason of a refusal."""
 
     method: str
     offset: float | None = None
@@ -56,10 +56,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A video's offset, drift and anchor on the reference's timeline, as in :class:`Placement`.
+    """A proposed placement of a video on the reference video's timeline.
 
-    error_bound: maximum error, seconds, if the offset is right at all. agreeing: readings that support the offset, of
-    ``samples``. drift_ppm: None if not measured.
+    error_bound: maximum error in seconds, if the offset is right at all.
     """
 
     vod_id: str
@@ -81,7 +80,6 @@ class Proposal:
         return Placement(self.offset, self.drift_ppm or 0.0, self.drift_anchor)
 
     def placed(self, placement: Placement) -> Proposal:
-        """Return a copy with another placement; an unmeasured drift stays None if the placement has none."""
         drift = placement.drift_ppm if self.drift_ppm is not None or placement.drift_ppm else None
         return dataclasses.replace(self, offset=placement.offset, drift_ppm=drift, drift_anchor=placement.anchor)
 
@@ -92,7 +90,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A video without an offset. reason: stable code; message: sentence with counts and what to try."""
+    """A video for which no offset is proposed."""
 
     vod_id: str
     reason: str
@@ -104,7 +102,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AlignmentResult:
-    """Proposals and refusals. reference: id of the reference video, None if no video was usable."""
+    """The result for all videos."""
 
     reference: str | None
     proposals: tuple[Proposal, ...]
@@ -114,13 +112,14 @@ class AlignmentResult:
         return dataclasses.asdict(self)
 
 
-INDIRECT_NOTE_PREFIX = "Aligned through"  # start of the note of a video that was not compared with the reference itself
-THIRD_SIDE_SECONDS = 60.0  # minimum common part of two videos that are compared as a check
-UNCONFIRMED_FACTOR = 0.8  # factor on a proposal's confidence if that check finds no offset
+# start of a proposal's note if the video was compared with another video than the reference
+INDIRECT_NOTE_PREFIX = "Aligned through"
+THIRD_SIDE_SECONDS = 60.0  # minimum overlap for comparing the second and third video as a check, seconds
+UNCONFIRMED_FACTOR = 0.8  # factor on the confidence of a proposal if this check finds no offset
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
-    """Return the second and third video if both were compared with the first, else None."""
+    """Return the proposals of the second and third video; None if one was not compared with the first."""
     if len(proposals) < 2 or any(item.note.startswith(INDIRECT_NOTE_PREFIX) for item in proposals.values()):
         return None
     b, c = proposals.values()
@@ -130,10 +129,9 @@ def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] |
 def check_third_side(
     proposals: dict[str, Proposal], refused: dict[str, Refusal], gap: float | None, tolerance: float
 ) -> None:
-    """Lower or refuse two proposals whose videos, compared with each other, do not confirm them.
+    """Check two proposals by a direct comparison of their videos; lower their confidence or refuse them.
 
-    gap: seconds between that comparison's offset and the implied one, None without an offset. If the three offsets
-    contradict each other, the wrong one is unknown, so both proposals are refused.
+    If the three offsets contradict each other, the wrong one is unknown, so both proposals are refused.
     """
     b, c = proposals.values()
     if gap is None:
@@ -156,7 +154,7 @@ def check_third_side(
 
 
 class Progress:
-    """Percentage over all videos that never falls; thread-safe."""
+    """Progress of all videos in percent, which never falls; thread-safe."""
 
     def __init__(self, report: OnProgress | None) -> None:
         self._report = report
@@ -165,9 +163,9 @@ class Progress:
         self._shown = 0.0
 
     def update(self, part: str, share: float, message: str, stage: tuple[float, float, int]) -> None:
-        """Report that ``part`` has done ``share`` (0 to 1) of a stage.
+        """Report progress. share: 0 to 1, done of ``part``.
 
-        stage: (percent at its start, at its end, number of parts).
+        stage: (total percent at the stage's start, at its end, number of its parts).
         """
         start, end, parts = stage
         if self._report is None:
@@ -181,7 +179,7 @@ class Progress:
 
 
 def safe_name(vod_id: str) -> str:
-    """Return ``vod_id`` as part of a file name; a hash keeps altered ids distinct."""
+    """Return a file name for ``vod_id``. If characters were replaced, a hash keeps names of different ids distinct."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", vod_id)[:64]
     return plain if plain == vod_id else f"{plain}-{hashlib.sha256(vod_id.encode()).hexdigest()[:8]}"
 

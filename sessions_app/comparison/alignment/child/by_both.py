@@ -1,5 +1,3 @@
-"""Alignment of videos by timer and sound together."""
-
 from __future__ import annotations
 
 import dataclasses
@@ -25,15 +23,18 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.formatting import hundredths
 
-AGREE_SECONDS = 0.25  # maximum delay between captured sound and picture
-ALONE_CAP = 0.95  # maximum confidence of a method without independent confirmation
-DOUBTED_CAP = 0.85  # maximum confidence if the other method was usable but does not confirm it
-MIN_WINNER_PROBABILITY = 0.8  # minimum probability of the winner if the methods disagree
+# maximum seconds between the offsets by timer and by sound: recorders capture sound and picture with a delay
+AGREE_SECONDS = 0.25
+ALONE_CAP = 0.95  # maximum confidence of an offset by one method if the other method could not be used
+# maximum confidence of an offset by one method if the other was usable, but found another offset or none
+DOUBTED_CAP = 0.85
+# minimum probability of the likelier offset if the methods disagree; below it, both are refused
+MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
-# Refusals by sound that contradict a timer's offset.
+# Reasons for a refusal by sound that cast doubt on an offset by timer.
 BROKEN = {"not_one_recording", "speed_differs"}
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
-# Refusals by timer that contradict a sound's offset, because both timers were readable.
+# Reasons for a refusal by timer that cast doubt on an offset by sound, because both timers were readable.
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 
 
@@ -54,7 +55,7 @@ def align_by_both(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # waits; `hearing.result` raises its exception
+            hearing.exception()  # waits for the thread; `hearing.result` then raises its exception
         timer = align_by_timer(
             paths,
             roi,
@@ -68,8 +69,6 @@ def align_by_both(
 
 
 class _SharedProgress:
-    """Mean percentage of two parallel methods."""
-
     def __init__(self, report: OnProgress | None) -> None:
         self._report = report
         self._lock = threading.Lock()
@@ -89,7 +88,6 @@ class _SharedProgress:
 
 
 def combine_results(order: Sequence[str], timer: AlignmentResult, sound: AlignmentResult) -> AlignmentResult:
-    """Combine the results of both methods for the videos ``order``."""
     placed = [vod_id for vod_id in order if vod_id in _members(timer) or vod_id in _members(sound)]
     reference = placed[0] if placed else sound.reference or timer.reference
     read = _proposals_relative_to(reference, order, timer, sound)
@@ -117,11 +115,9 @@ def _members(result: AlignmentResult) -> dict[str, Placement]:
 def _proposals_relative_to(
     reference: str | None, order: Sequence[str], result: AlignmentResult, other: AlignmentResult
 ) -> dict[str, Proposal]:
-    """Return a method's proposals relative to ``reference``, if necessary through a video that both methods placed."""
     own, proposals = _members(result), {item.vod_id: item for item in result.proposals}
     if not own or reference in own:
         return proposals
-    # Two pairs of three videos always share a video.
     base = next(vod_id for vod_id in order if vod_id in own and vod_id in _members(other))
     through = next(item for item in other.proposals if item.vod_id == base)
     found = {}
@@ -166,9 +162,10 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # The drift, which only the sound measures, may move the offset by this much.
+    # Only sound measures a drift, by which the offset at time 0 may differ from that at the anchor.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # Users compare pictures, so the picture's offset may win; the drift is always the sound's.
+    # Users compare pictures, so the timer's offset is used if it is the more exact; the drift is always taken from the
+    # sound.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen
@@ -202,16 +199,13 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
 
 
 def probability_against(confidence: float, other: float) -> float:
-    """Return the probability that an answer with ``confidence`` is right if at most one of two answers is.
-
-    other: confidence of the contradicting, independent answer.
-    """
+    """Return the probability that an answer is right if an independent answer contradicts it."""
     return confidence * (1 - other) / (1 - confidence * other)
 
 
 def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    """Combine two answers that differ by less than sound may lag behind its picture."""
-    # Sound rules out a different match, the only doubt behind ONE_CLOCK_CAP.
+    # A timer alone cannot exclude that the matches differ, which limits its confidence to ONE_CLOCK_CAP; the sound
+    # does.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"

@@ -1,5 +1,3 @@
-"""Alignment of videos by their sound."""
-
 from __future__ import annotations
 
 import os
@@ -46,7 +44,7 @@ from sessions_app.comparison.timeline import Placement
 METHOD = "audio"
 READINGS_SHOWN = 12
 REFUSE_BELOW = 0.5
-SURE_DRIFT = 3.0  # minimum ratio of a reported drift to its error
+SURE_DRIFT = 3.0  # minimum ratio of a drift to its error, below which no drift is reported
 LEAST_DRIFT_PPM = 1.0
 ADVICE = "Align by the timer instead, or set the offset by hand."
 
@@ -58,11 +56,7 @@ def align_by_sound(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> AlignmentResult:
-    """Align the videos ``paths`` (id, path) by sound; the first one with sound is the reference, offset 0.
-
-    on_progress: receives a rising percentage and a sentence, also from other threads. A file is refused with the code
-    of its :class:`media_app.av.container.MediaError`, or ``no_sound``.
-    """
+    """Align videos by their sound. The first video with sound is the reference, with offset 0."""
     progress = Progress(on_progress)
     folder = Path(evidence_dir) if evidence_dir else None
     refused: dict[str, Refusal] = {}
@@ -78,14 +72,14 @@ def align_by_sound(
             try:
                 recording = stack.enter_context(future.result())
                 if not recordings:
-                    recording.read_all()  # reads the reference, unless already done
+                    recording.read_all()
                 recordings[vod_id] = recording
             except (MediaError, NoSound) as exc:
                 refused[vod_id] = _unheard(vod_id, exc)
         reference = next(iter(recordings), None)
         for number, (vod_id, recording) in enumerate(list(recordings.items())[1:]):
             progress.update("pair", number / len(recordings), f"Comparing the sound of {vod_id}", (60, 98, 1))
-            # A video unrelated to the reference may match another video.
+            # If the reference does not match, try the other aligned videos.
             for via in [str(reference), *proposals]:
                 try:
                     answer = align_sounds(recordings[via], recording)
@@ -166,7 +160,7 @@ def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | Non
     notes = [
         f"Sound track {r.track.number} of {r.track.count} of {r.vod_id} was used." for r in (a, b) if r.track.count > 1
     ]
-    drift = -found.drift_ppm  # opposite signs: the offset grows if the video's clock is slow
+    drift = -found.drift_ppm  # sign changed: a positive drift is a fast recording, whose offset decreases
     if abs(drift) < max(SURE_DRIFT * found.drift_error_ppm, LEAST_DRIFT_PPM):
         drift = 0.0
     if drift:

@@ -1,4 +1,7 @@
-"""Alignment of videos by their in-game timers: locate, sample, fit, vote, refine."""
+"""Alignment of videos by their in-game timers.
+
+Steps: locate the timer, read samples, fit running segments, vote for offsets, refine the best to the frame.
+"""
 
 from __future__ import annotations
 
@@ -42,19 +45,19 @@ FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
-MIN_EXPLAINED_SHARE = 0.5  # minimum share of readings on segments; below it, more are read
-MIN_READABLE_SHARE = 0.4  # minimum share of samples that look like a time
+MIN_EXPLAINED_SHARE = 0.5  # minimum share of timer readings that fit the clock; below it, more readings are taken
+MIN_READABLE_SHARE = 0.4  # minimum share of readings that look like a time; below it, no timer was found
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
-EVIDENCE_SHARE = 0.25  # minimum side of an evidence picture, as a share of the frame
-EVIDENCE_ROOM = 2.0  # minimum side of an evidence picture, in multiples of the timer
+EVIDENCE_SHARE = 0.25  # minimum width and height of an evidence picture, as a share of the frame
+EVIDENCE_ROOM = 2.0  # minimum width and height of an evidence picture, in multiples of the timer
 READINGS_SHOWN = 12
 ADVICE = "Draw the box tightly around the match timer at a moment when it runs, or set the offset by hand."
 
 
 @dataclass(frozen=True, slots=True)
 class Roi:
-    """The timer's box that the user drew on the frame of ``vod_id`` at ``time`` seconds."""
+    """The box that the user drew around the timer."""
 
     vod_id: str
     time: float
@@ -71,10 +74,9 @@ def align_by_timer(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> AlignmentResult:
-    """Align the videos ``paths`` (id, path); the first one with a readable timer is the reference, offset 0.
+    """Align videos by their timers. The first video with a readable timer is the reference, with offset 0.
 
-    on_progress: receives a rising percentage and a sentence, also from other threads. An unreadable file is refused
-    with the code of its :class:`media_app.av.container.MediaError`.
+    on_progress: receives an increasing percentage and a sentence, from several threads.
     """
     aligner = _Aligner(paths, roi, game, reader, Progress(on_progress))
     aligner.threads = max(1, min(threads, len(paths)))
@@ -84,7 +86,7 @@ def align_by_timer(
 
 @dataclass(slots=True)
 class TimerSearch:
-    """The search for one video's timer. best: samples of the likeliest place, if no timer runs; texts: other texts."""
+    """The search for one video's timer."""
 
     clock: TimerTrack
     best: list[Sample] = field(default_factory=list)
@@ -131,7 +133,7 @@ class _Aligner:
             reference = next(iter(clocks), None)
             for number, vod_id in enumerate(list(clocks)[1:]):
                 self._progress.update("pair", number / len(clocks), f"Comparing {vod_id}", (80, 98, 1))
-                # A video unrelated to the reference may match another video.
+                # If the reference does not match, try the other aligned videos.
                 for via in [str(reference), *proposals]:
                     answer = compare(clocks[via], clocks[vod_id], pool)
                     if isinstance(answer, Verdict):
@@ -170,8 +172,6 @@ class _Aligner:
             gap, bound = found.offset - apart, found.error_bound
         frame = max(first.frame, second.frame)
         check_third_side(proposals, refused, gap, b.error_bound + c.error_bound + bound + frame)
-
-    # Reading one video
 
     def _find_timer(self, source: Source) -> TimerSearch:
         name, parts = source.vod_id, len(self._paths)
@@ -215,7 +215,7 @@ class _Aligner:
                 bare.append(candidate)
             elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-        # Bare numbers are mostly health, money or scores, but a timer's colon may be unreadable.
+        # A number without a colon is mostly health, money or a score, but may be a timer whose colon is unreadable.
         for candidate in ranked(bare)[:CANDIDATES]:
             if clock.runs or runs(candidate):
                 break
@@ -224,7 +224,6 @@ class _Aligner:
         return look
 
     def _candidates(self, source: Source, locator: Locator) -> Iterator[Candidate]:
-        """Yield places to try, cheapest first: in the hint, at the edges, on whole frames, in tiles."""
         if self._roi is not None:
             looks = source.looks(FIRST_LOOK)
             if self._roi.vod_id == source.vod_id:
@@ -232,7 +231,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, looks)
                 looks = source.looks(SECOND_LOOK)
             yield from locator.near(self._roi.box, looks)
-        # The first picture usually shows a running clock; further pictures cost as much.
+        # Search the first picture alone: it usually shows a running clock, and each further picture costs as much.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.find_at_edges(first)
@@ -267,8 +266,6 @@ class _Aligner:
             readings=_shown(b.samples, READINGS_SHOWN),
             evidence=self._evidence(a, b, _evidence_times(clocks, a, b, answer.offset), answer.offset),
         )
-
-    # Evidence
 
     def _evidence(self, a: Source, b: Source, times: Sequence[float], offset: float) -> tuple[Evidence, ...]:
         if self.evidence_dir is None:
@@ -317,13 +314,11 @@ def _no_timer(look: TimerSearch) -> Refusal:
 
 
 def _runs_the_other_way(look: TimerSearch) -> str:
-    """Return "up" or "down" if the timer counts against the game's direction, else ""."""
     others = [slope for slope in (-1, 1) if slope not in look.clock.slopes]
     return next(("up" if s.slope > 0 else "down" for s in fit_segments(look.best, others) if s.runs), "")
 
 
 def save_picture(path: Path, picture: Picture, box: Box | None) -> None:
-    """Write a frame as JPEG, cropped around ``box`` with enough of the game to recognise it."""
     image = picture.scaled(EVIDENCE_WIDTH) if box is None else picture.crop(surroundings(box))
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
     if done:

@@ -18,24 +18,25 @@ from sessions_app.comparison.alignment.child.fit import MIN_AGREEING_FLIPS, Refi
 from sessions_app.comparison.alignment.child.timer_text import format_timer
 from sessions_app.comparison.alignment.child.vote import Hypothesis, count_support, find_offsets
 
-MAX_RESAMPLINGS = 2  # maximum times that sampling gaps are halved while the vote is weak
+# maximum rounds of additional timer readings (halfway between the others) while no offset is clearly best
+MAX_RESAMPLINGS = 2
 ENOUGH_SCORE = 18.0
 CLEAR_RUNNER_UP = 0.3
 MIN_AGREEING = 5
 MIN_VALUES = 3
-MAX_PAIRS = 4  # maximum pairs of timer runs refined per offset
+MAX_PAIRS = 4  # maximum pairs of timer runs, one from each video, that are refined per offset
 SURE = 0.95
-WELL_READ = 0.8  # minimum mean confidence of readings with exact flips
+WELL_READ = 0.8  # minimum mean confidence of a run's readings; below it, a change of digit may be read one frame late
 RIVALS_EXAMINED = 3
-REFINED_CLASH = 3  # contradictions counted per pair of runs whose flips disagree
-RULE_STEP = 5.0  # seconds; time-outs last multiples of it
+REFINED_CLASH = 3  # contradicting readings that a pair of runs counts for if its refined offset differs
+RULE_STEP = 5.0  # seconds; games often use multiples of it as the length of a time-out
 
 
 @dataclass(slots=True)
 class TimerTrack:
-    """The timer of one video: its readings, and functions that read more.
+    """The timer of one video.
 
-    frame: seconds of a frame. refine: returns a segment's constant to the frame, from a number of agreeing flips.
+    refine: returns the exact clock constant (shown value minus time) of a segment, from a number of digit changes.
     """
 
     vod_id: str
@@ -64,16 +65,15 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Refine these segments' constants to the frame: the first from several flips, the others from one."""
+        """Find the exact clock constants of segments: the first from several digit changes, the others from one."""
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
-                # A single flip of another run is enough to confirm the first run.
                 self.refined[number] = self.refine(
                     self.segments[number], MIN_AGREEING_FLIPS if number == numbers[0] else 1
                 )
 
     def refine_again(self, numbers: Sequence[int]) -> None:
-        """Refine segments known from one flip again; discard those without a second flip."""
+        """Refine segments again that rest on one digit change; discard those for which no second one agrees."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -81,7 +81,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return the extra error of a segment's flips, seconds: one frame if its digits are hard to read."""
+        """Return the possible delay of a segment's digit changes, seconds: one frame if its digits are hard to read."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -92,7 +92,7 @@ class TimerTrack:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An accepted offset, seconds: a moment at t in A is at t − offset in B."""
+    """An accepted offset in seconds: a moment at time t in video A is at t − offset in video B."""
 
     offset: float
     confidence: float
@@ -104,14 +104,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A refusal. reason: stable code; message: a sentence with counts."""
+    """A refusal to state an offset."""
 
     reason: str
     message: str
 
 
 def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreement:
-    """Return the offset between two running clocks, or a refusal. pool: reads both videos in parallel."""
     hypotheses = find_offsets(a.segments, b.segments)
     for _ in range(MAX_RESAMPLINGS):
         if hypotheses and hypotheses[0].score >= ENOUGH_SCORE and _runner_up_ratio(hypotheses) < CLEAR_RUNNER_UP:
@@ -127,7 +126,7 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
     runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
-    # Each further pair of runs costs two flips, so stop once the answer is sure.
+    # Each further pair of runs costs a search in both videos, so stop as soon as the answer is sure.
     for count in range(2, MAX_PAIRS + 1):
         examined = _examine(a, b, best, count, pool)
         answer = _decide(a, b, examined, runner_up, len(hypotheses))
@@ -140,7 +139,10 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
 def _choose(
     a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
 ) -> Verdict | Disagreement:
-    """Choose between rival offsets by refining them: rounds rarely repeat to within a frame."""
+    """Choose between offsets that fit about equally well, by refining each to the frame.
+
+    Rounds rarely repeat to within a frame, so wrong offsets contradict themselves.
+    """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
         if len(standing) == 1 and len(standing[0].agreed) > 1:
@@ -163,8 +165,7 @@ def _sample_more(clock: TimerTrack) -> None:
 class Examined:
     """An offset refined to the frame.
 
-    low, high: bounds, seconds. agreed: pairs of runs that support the offset; clashes: number of pairs that contradict
-    it. late: possible error by late flips, seconds.
+    late: possible error by digit changes shown late, seconds.
     """
 
     hypothesis: Hypothesis
@@ -177,9 +178,9 @@ class Examined:
 
 
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
-    """Refine an offset on ``count`` pairs of runs: the best supported pair, and pairs far from it.
+    """Refine an offset on ``count`` pairs of timer runs: the best supported pair, and pairs far from it.
 
-    Game rules tie neighbouring runs together, so these agree under wrong offsets too.
+    Game rules (such as a fixed pause) link neighbouring runs, so these agree under wrong offsets too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -189,14 +190,14 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # A single flip may be late, so check it before it counts as a contradiction.
+    # A single digit change may be shown late, so search a second one before counting a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Pairs that share a run share its flip, which may be wrong.
+    # Pairs with a common run rest on one digit change, so they do not confirm each other.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -245,7 +246,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # Without agreeing flips, any reading may show an outdated digit.
+    # If digit changes do not agree, the video may have shown outdated digits; the bound grows by a second.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -264,7 +265,7 @@ def _common(
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
     if high - low < frame:
-        # Frame times are exact to half a frame of each video; narrower bounds are coincidence.
+        # The frame times of each video are exact to half a frame, so narrower bounds would be a coincidence.
         low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 
@@ -272,10 +273,10 @@ def _common(
 def _links(
     a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """Return the numbers of (jumps, pauses) between matched runs that chance does not explain.
+    """Return the numbers of (jumps, pauses) between matched runs that unrelated matches would rarely share.
 
-    A reset or pause makes the clock's constant jump. Game rules use whole seconds, so only a jump by a fraction of a
-    second indicates the same match. A pause counts for its value, and for its length if no rule fixes it.
+    A reset or pause changes the clock constant (shown value minus time). Game rules use whole seconds, so only a change
+    by a fraction of a second counts.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HALF_AT = 3.0  # agreeing readings that halve the doubt
-ONE_CLOCK_CAP = 0.85  # maximum confidence without a common reset or pause: any two clocks can be aligned
-COARSE = 1.0  # seconds
-IRREGULAR_SPREAD = 20.0  # seconds over which resets and pauses of unrelated matches scatter
+HALF_AT = 3.0  # agreeing readings that halve the remaining doubt
+# maximum confidence if the videos share no reset or pause of the clock, since any two clocks can be aligned
+ONE_CLOCK_CAP = 0.85
+COARSE = 1.0  # tolerance for comparing the values or lengths of pauses, seconds
+IRREGULAR_SPREAD = 20.0  # seconds over which the resets and pauses of unrelated matches vary
 REFUSE_BELOW = 0.5
 RUNNER_UP_LIMIT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Evidence for an alignment.
+    """Evidence for an alignment by timer.
 
-    agreeing, contradicting: number of readings. runner_up: score of the second-best offset over the best, 0 to 1.
-    jumps: common resets or pauses that game rules do not force, within ``tolerance`` seconds. pauses: agreements to a
-    second in pauses' values or lengths. tried: number of offsets compared. flips_agree: whether two flips of each video
-    agree.
+    runner_up: score of the second-best offset divided by the best. jumps: resets or pauses that agree within
+    ``tolerance`` seconds and that no game rule forces. pauses: pauses whose value or length agrees to a second.
+    flips_agree: whether two digit changes of each video agree.
     """
 
     agreeing: int
@@ -35,8 +35,8 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    The chance term is a number of false alarms (a contrario: Desolneux, Moisan, Morel): how many of ``tried`` offsets
-    would match so many pauses or resets by accident.
+    It falls with the number of offsets that would match as many pauses and resets by accident (number of false alarms,
+    a contrario method: Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

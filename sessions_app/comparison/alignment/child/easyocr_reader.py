@@ -19,32 +19,29 @@ from media_app.av.frames import Image
 from sessions_app.comparison.alignment.child.reader import ReaderUnavailable, Reading, reading_of
 from sessions_app.comparison.alignment.child.timer_text import PROFILES, GameProfile
 
-FOLDER = Path(sys.prefix) / "easyocr"  # installation folder of `make easyocr`
-WEIGHTS = "english_g2.pth"  # recogniser only; TextFinder finds the text boxes
+FOLDER = Path(sys.prefix) / "easyocr"
+WEIGHTS = "english_g2.pth"
 HOW_TO_GET_WEIGHTS = (
     f"download english_g2 from the model hub on EasyOCR's website, unpack {WEIGHTS} into a folder and set its path in "
     "VOD_EASYOCR_MODELS, or set VOD_TIMER_READER=rapidocr."
 )
-# EasyOCR imports these for features unused here (detection, picture files, right-to-left text). PyPI's torchvision is
-# built for CUDA and cannot be imported with a PyTorch for CPUs.
+# Modules that EasyOCR imports only for features unused here. They are not installed: PyPI's torchvision is built for
+# CUDA and does not load with a PyTorch for CPUs.
 UNUSED = (
     "torchvision", "torchvision.models", "torchvision.transforms", "skimage", "skimage.io", "scipy", "scipy.ndimage",
     "bidi",
 )  # fmt: skip
-LINE_HEIGHT = 64  # pixels; height of the recogniser's training images
+LINE_HEIGHT = 64  # height of the recogniser's training images, pixels
 MIN_WIDTH, MAX_WIDTH = 32, 1280
 
-# Calibration by `python -m bench readers`, seeds 11 to 15 (bench/results.md). The recogniser often reads a colon as a
-# point, so a colon's odds are multiplied.
+# Factor on the odds of a colon, which the recogniser often reads as a point. Calibrated by `python -m bench readers`
+# with seeds 11 to 15 (bench/results.md).
 COLON_ODDS = 100_000.0
-# logit(chance that a time is right) = SLOPE · logit(probability of its least certain character) + SHIFT. Fitted slopes
-# were 0.4 to 1.05, shifts 1.8 to 2.5. With these values, answers at 0.9 to 0.97 were right in 93 to 97 %.
+# logit(probability that a time is right) = SLOPE · logit(probability of its least certain character) + SHIFT.
 SLOPE, SHIFT = 0.8, 2.0
 
 
 class EasyOcrReader:
-    """EasyOCR's recogniser, on crops at their own width. models: folder with :data:`WEIGHTS`."""
-
     name = "easyocr"
 
     def __init__(self, models: Path | None, threads: int = 1) -> None:
@@ -62,7 +59,7 @@ class EasyOcrReader:
                 ["en"], gpu=False, detector=False, download_enabled=False, verbose=False, quantize=False,
                 model_storage_directory=str(models), user_network_directory=str(models),
             )  # fmt: skip
-        except FileNotFoundError as exc:  # raised for a wrong checksum
+        except FileNotFoundError as exc:  # EasyOCR raises this for a damaged file of weights
             raise ReaderUnavailable(
                 f"{models / WEIGHTS} is damaged, or not the file that EasyOCR knows by this name: {HOW_TO_GET_WEIGHTS}"
             ) from exc
@@ -77,7 +74,6 @@ class EasyOcrReader:
         return readings
 
     def chances(self, crop: Image) -> NDArray[np.float32]:
-        """Return each character's probability at each step from left to right, shape (steps, characters)."""
         line = self._torch.from_numpy(network_input(crop))
         with self._torch.inference_mode():
             chances: NDArray[np.float32] = self._network(line, None)[0].softmax(1).numpy()
@@ -95,10 +91,7 @@ def network_input(crop: Image) -> NDArray[np.float32]:
 def decode(
     chances: NDArray[np.float32], characters: Sequence[str], colon_odds: float = COLON_ODDS
 ) -> tuple[str, float]:
-    """Return the text by greedy CTC decoding, and the probability of its least certain character.
-
-    chances: shape (steps, characters); the first character is the CTC blank.
-    """
+    """Return the text by greedy CTC decoding, and the probability of its least certain character."""
     colon, point = characters.index(":"), characters.index(".")
     chances = chances.copy()
     either = chances[:, colon] + chances[:, point]
@@ -112,7 +105,7 @@ def decode(
 
 
 def calibrated(least: float) -> float:
-    """Return the chance that a time is right (Platt scaling). least: probability of its least certain character."""
+    """Return the probability that a time is right (Platt scaling)."""
     return 1.0 / (1.0 + math.exp(-(SLOPE * logit(least) + SHIFT)))
 
 
@@ -122,13 +115,12 @@ def logit(chance: float) -> float:
 
 
 def load_package() -> Any:
-    """Import EasyOCR. Raises :class:`ReaderUnavailable` if it is not installed."""
     if str(FOLDER) not in sys.path:
         sys.path.append(str(FOLDER))
     try:
         importlib.import_module("torch")
         with stand_ins():
-            # imported now: Reader imports it later, when the empty modules are gone
+            # import this module now: Reader would import it later, when the empty replacement modules are removed
             importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:
@@ -139,7 +131,7 @@ def load_package() -> Any:
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Replace the modules :data:`UNUSED` by empty ones within the block."""
+    """Replace the modules :data:`UNUSED` by empty ones inside the ``with`` block."""
     before = {name: sys.modules.get(name) for name in UNUSED}
     sys.modules.update({name: types.ModuleType(name) for name in UNUSED})
     sys.modules["bidi"].get_display = None  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Fit of one video's timer readings by segments of a running or paused clock."""
+"""Fit of straight segments to one video's timer readings: a segment is a clock that runs or pauses."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import dataclass, field, replace
 
 from sessions_app.comparison.alignment.child.reader import Reading
 
-MIN_USABLE_CONFIDENCE = 0.4  # minimum confidence of a usable reading
-TOUCH = 0.03  # seconds of overlap below which a reading neither supports nor contradicts a segment
-# readings by slope: a running segment needs three, a pause two
+MIN_USABLE_CONFIDENCE = 0.4
+# minimum overlap or gap in seconds; a smaller one neither supports nor contradicts a segment
+TOUCH = 0.03
+# Cost of a segment in readings, by slope: a running segment (-1 or 1) needs three readings, a pause (0) two.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # maximum seconds from the timer's drawing to its frame
-MISSED_IN_A_ROW = 2.5  # summed confidence of consecutive misses that ends a segment
-MIN_ALTERNATIVE_CONFIDENCE = 0.05  # minimum confidence of an alternative reading
+DRAWN_BEFORE = 1 / 30  # maximum seconds between the moment that a timer shows and its frame's time
+MISSED_IN_A_ROW = 2.5  # summed confidence of consecutive contradicting readings that ends a segment
+MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
-MIN_AGREEING_FLIPS = 3  # agreeing flips needed: equal delays of three are improbable
+MIN_AGREEING_FLIPS = 3  # number of digit changes that must agree on the clock; equal delays of three are improbable
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A timer reading at ``time`` seconds of its video."""
-
     time: float
     reading: Reading
 
@@ -44,13 +43,13 @@ class Sample:
         ]
 
     def constant(self, slope: int) -> tuple[float, float]:
-        """Return bounds of the constant c in value = c + slope × time: a truncated value leaves it inexact."""
+        """Return bounds of the constant c in value = c + slope × time; timers truncate the value."""
         return _constant(self.time, self.reading, slope)
 
 
 def _constant(time: float, reading: Reading, slope: int) -> tuple[float, float]:
     assert reading.value is not None
-    # Games draw the timer up to one frame before the frame's time.
+    # A game may draw the timer up to one frame earlier than the frame's time.
     slack = max(0.0, DRAWN_BEFORE - reading.resolution) / 2
     low = reading.value - slope * time
     return low - slack, low + reading.resolution + slack
@@ -58,10 +57,7 @@ def _constant(time: float, reading: Reading, slope: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of an even clock: value = c + slope × time, with ``low`` ≤ c ≤ ``high``.
-
-    start, end: first and last supporting sample, seconds. slope: −1, 0 or 1.
-    """
+    """A period in which the timer runs evenly or pauses: value = c + slope × time, with ``low`` ≤ c ≤ ``high``."""
 
     start: float
     end: float
@@ -87,10 +83,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Refined:
-    """A segment's constant, exact to the frame.
+    """The constant c of a segment (value = c + slope × time), exact to the frame.
 
-    low, high: bounds, seconds. flips, disagreeing: number of supporting and of other flips (changes of the last digit).
-    late: maximum delay of the supporting flips, seconds.
+    late: maximum delay of the agreeing digit changes, seconds.
     """
 
     low: float
@@ -105,14 +100,14 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether as many flips contradict as support the constant: two rounds on almost one line."""
+        """Return whether as many digit changes contradict as support the constant, as if two rounds were joined."""
         return self.disagreeing >= self.flips
 
 
 def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> list[Segment]:
-    """Return the segments, in time order, that explain most readings at the least cost.
+    """Return the segments, in order of time, that explain most readings at the least cost.
 
-    slopes: directions of a running clock; pauses are always allowed. Method: dynamic programming over the samples.
+    Method: dynamic programming.
     """
     usable = sorted((s for s in samples if s.possible_readings), key=lambda s: s.time)
     count = len(usable)
@@ -155,7 +150,7 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # If all keyframes share one phase, a clock off by a second has touching bounds.
+                # Bounds that only touch are no evidence: the bounds of a clock off by a second may touch, too.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)
@@ -186,7 +181,7 @@ def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
 def _build_segment(samples: Sequence[Sample], slope: int) -> Segment | None:
     low, high = shared_bounds([(*s.constant(slope), s.reading.confidence) for s in samples])
     if high - low < TOUCH:
-        # Frame times are slightly late, so exact bounds would exclude valid readings.
+        # Widen very narrow bounds, which would exclude right readings, because frame times are slightly late.
         low, high = (low + high - TOUCH) / 2, (low + high + TOUCH) / 2
     inside = [s for s in samples if _overlap(s.constant(slope), (low, high)) >= 0.49 * TOUCH]
     if len(inside) < 2 or (slope and len({s.value for s in inside}) < DISTINCT_VALUES):
@@ -199,7 +194,7 @@ def _overlap(first: tuple[float, float], second: tuple[float, float]) -> float:
 
 
 def shared_bounds(bounds: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
-    """Return the interval with the greatest total weight of the intervals (low, high, weight)."""
+    """Return the interval covered by the greatest total weight."""
     edges = sorted([(low, 0, weight) for low, _, weight in bounds] + [(high, 1, weight) for _, high, weight in bounds])
     total = best = 0.0
     found = (edges[0][0], edges[0][0])

@@ -1,7 +1,7 @@
-"""Probabilities of times (minutes and seconds) in the output of a CTC text recogniser (Graves et al., 2006).
+"""Probabilities of timer values in the output of a CTC text recogniser (Graves et al., 2006).
 
-Greedy decoding misreads digits 10 pixels high (1:13 as 1:18). With probabilities of all times, readings of other frames
-can decide.
+The most probable text misreads digits 10 pixels high (1:13 as 1:18). With probabilities of all times, other frames can
+decide.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from sessions_app.comparison.alignment.child.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # column of all separators
-CLOSED = (9, 7, 10)  # columns of 8, 6 and 9, often read for a dotted or slashed zero
-AS_ZERO = 0.5  # weight of the 8, 6 and 9 columns in the probability of a zero
-UNSEPARATED = 0.3  # weight of a time without its colon
-LONGEST = 130  # first number of minutes that is not searched
+SEPARATOR = 11  # index of the column that sums all separators
+CLOSED = (9, 7, 10)  # indices of the columns of 8, 6 and 9, as which dotted or slashed zeros are often read
+AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to zero
+UNSEPARATED = 0.3  # factor on the probability of a time whose colon is missing
+LONGEST = 130  # number of minutes at which the search for times ends
 LEAST = 0.03
 MOST_TIMES = 6
-SURE_BLANK = 0.999  # minimum probability of a blank step
+SURE_BLANK = 0.999  # minimum probability of the CTC blank in a step that counts as blank
 
 
 def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, float]]:
-    """Return the most probable times as (seconds, probability), best first.
+    """Return the most probable times as (seconds, probability), most probable first.
 
-    scores: probabilities, shape (steps, characters). characters: character of each column, "" for the blank.
+    characters: character of each column; "" for the CTC blank.
     """
     steps = collapse(scores, characters)
-    # The first of consecutive blanks is enough to separate equal digits.
+    # Keep only the first of consecutive blank steps; it is enough to separate equal digits.
     blank = steps[:, 0] >= SURE_BLANK
     steps = steps[~(blank & np.concatenate([[False], blank[:-1]]))]
     if not len(steps) or steps[:, 1:SEPARATOR].max() < LEAST:
@@ -42,13 +42,13 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
     first, minutes = _minutes(steps)
     chances = np.zeros((LONGEST, 60))
     np.maximum.at(chances, minutes, first.T @ _seconds(steps))
-    chances[60:] *= REPAIRED  # few timers show more than 59 minutes
+    chances[60:] *= REPAIRED  # lower the probability of more than 59 minutes, which few timers show
     best = np.argsort(-chances, axis=None)[:MOST_TIMES]
     return [(float(n), float(chances.flat[n])) for n in best if chances.flat[n] >= LEAST]
 
 
 def collapse(scores: Array, characters: Sequence[str]) -> Array:
-    """Sum the columns into 12: blank and unused characters, ten digits, separators."""
+    """Sum the characters' columns into 12: one for blank and unused characters, ten digits, one for separators."""
     steps = scores @ _columns(tuple(characters))
     steps[:, 1] += AS_ZERO * steps[:, CLOSED].sum(axis=1)
     return np.asarray(steps)
@@ -66,7 +66,6 @@ def _columns(characters: tuple[str, ...]) -> Array:
 
 
 def _minutes(steps: Array) -> tuple[Array, list[int]]:
-    """Return each minutes text's probability in the first t steps, shape (steps, texts), and its minutes."""
     shown = [*(str(m) for m in range(LONGEST)), *(f"0{m}" for m in range(10))]
     parts = [[text for text in shown if len(text) == length] for length in (1, 2, 3)]
     done = np.hstack([_forward(steps, _labels(part))[0][:-1] for part in parts])
@@ -74,7 +73,6 @@ def _minutes(steps: Array) -> tuple[Array, list[int]]:
 
 
 def _seconds(steps: Array) -> Array:
-    """Return the probability of seconds whose text starts at step t, shape (steps, 60)."""
     digits = _labels([f"{s:02d}" for s in range(60)])[:, ::-1]
     marked = np.hstack([digits, np.full((60, 1), SEPARATOR)])
     backward = steps[::-1]
@@ -87,14 +85,9 @@ def _labels(texts: Sequence[str]) -> Array:
 
 
 def _forward(steps: Array, labels: Array) -> tuple[Array, Array]:
-    """Return the CTC forward probabilities of texts of equal length after each number of steps.
-
-    Two arrays of shape (steps + 1, texts): the text is complete; it was completed in the last step.
-    """
     count, length = labels.shape
     states = np.zeros((count, 2 * length + 1), np.int64)
     states[:, 1::2] = labels
-    # Different characters may follow each other without a blank.
     direct = np.zeros(states.shape, bool)
     direct[:, 3::2] = labels[:, 1:] != labels[:, :-1]
     now = np.zeros(states.shape)

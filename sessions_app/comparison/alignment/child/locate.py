@@ -1,4 +1,4 @@
-"""Search for the timer's box in a video's pictures, near the user's box (the hint) or anywhere."""
+"""Search for the box of the timer in a video's pictures, near the user's box (the hint) or anywhere."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from media_app.av.frames import WHOLE, Box, Image, Picture
 from sessions_app.comparison.alignment.child.reader import DETECTOR_STRIDE, Reading, TextFinder, TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
-HINT_GROWTH = (0.6, 1.2)  # shares of its size: users draw loosely, and HUD sizes differ
-HINT_HEIGHT = 160  # detector input height, pixels: takes 12 ms; a whole frame takes 670 MB
+# growth of the user's box before the search, as shares of its width and height: users draw loosely, and HUD sizes
+# differ
+HINT_GROWTH = (0.6, 1.2)
+# height to which the hint is scaled for text detection, pixels: takes 12 ms; a complete frame would take 670 MB
+HINT_HEIGHT = 160
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # share of the frame's height
-COARSE_WIDTH = 736  # detector input width for a frame, pixels: finds text of 12 pixels
-EDGE = 0.25  # share of the frame's height at top and bottom, where most timers are
+LARGE_HINT = 0.12  # height of a hint, as a share of the frame, above which it is also searched at a higher resolution
+COARSE_WIDTH = 736  # width to which a frame is scaled for text detection, pixels: finds text 12 pixels high
+EDGE = 0.25  # height of the searched strips at the top and bottom, where most timers are, as a share of the frame
 TILE = (640, 384)
 TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
-SAME_PLACE = 0.6  # maximum vertical distance of two boxes of one text, in heights
-LEAST = 0.3  # minimum confidence of a candidate's reading
-LEAST_IN_HINT = 0.1  # minimum confidence inside the hint
-MARGIN = 0.12  # margin around a detected text, in heights
+SAME_PLACE = 0.6  # maximum vertical distance between two boxes of the same text, as a share of the box height
+LEAST = 0.3  # minimum confidence of a reading that makes a box a candidate
+LEAST_IN_HINT = 0.1  # the same minimum for a reading inside the user's box
+MARGIN = 0.12  # margin around a detected text, as a share of its height
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A place that may be the timer, with its readings. box: union of all boxes seen there."""
+    """A box that may contain the timer. box: union of all text boxes found at this position."""
 
     box: Box
     readings: list[Reading] = field(default_factory=list)
@@ -60,8 +63,6 @@ class Candidate:
 
 
 class Locator:
-    """Search for one video's timer."""
-
     def __init__(self, finder: TextFinder, reader: TimerReader, profile: GameProfile) -> None:
         self._finder = finder
         self._reader = reader
@@ -69,10 +70,8 @@ class Locator:
         self.seen: list[str] = []
 
     def near(self, hint: Box, pictures: Sequence[Picture]) -> list[Candidate]:
-        """Return candidates inside the enlarged ``hint``, best first."""
         region = hint.grown(*HINT_GROWTH)
         found: list[Candidate] = []
-        # A hint much larger than its text needs more resolution.
         for scale in HINT_SCALES if hint.height > LARGE_HINT else HINT_SCALES[:1]:
             for picture in pictures:
                 self._look(picture.crop(region), region, HINT_HEIGHT * scale, found, least=LEAST_IN_HINT)
@@ -83,7 +82,7 @@ class Locator:
     def find_at_edges(self, picture: Picture) -> list[Candidate]:
         found: list[Candidate] = []
         frame = picture.scaled(COARSE_WIDTH)
-        # A multiple of the stride avoids scaling, which would blur text.
+        # Cut to a multiple of the detector's stride; otherwise the picture would be scaled, which blurs text.
         height = DETECTOR_STRIDE * max(1, round(EDGE * len(frame) / DETECTOR_STRIDE))
         for top in (0, len(frame) - height):
             place = Box(0.0, top / len(frame), 1.0, height / len(frame))
@@ -91,7 +90,7 @@ class Locator:
         return ranked(found)
 
     def find_anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:
-        """Return candidates anywhere, best first. fine: search in tiles, at higher resolution."""
+        """Return candidates in the complete frame, best first. fine: whether to search enlarged tiles."""
         found: list[Candidate] = []
         frame = picture.scaled(FINE_WIDTH if fine else COARSE_WIDTH)
         height, width = frame.shape[:2]
@@ -112,10 +111,6 @@ class Locator:
         *,
         least: float = LEAST,
     ) -> None:
-        """Read the text boxes of ``image``, which shows ``place`` of a frame, and add times to ``found``.
-
-        fine: full-resolution frame, if ``image`` was scaled down. least: minimum confidence of an added reading.
-        """
         shown_height, shown_width = image.shape[:2]
         boxes = []
         crops = []
@@ -152,7 +147,6 @@ def ranked(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def fallback(hint: Box | None) -> Box:
-    """Return the box to read without a detection: the hint, else the whole frame."""
     return hint.clipped() if hint is not None else WHOLE
 
 

@@ -33,10 +33,10 @@ def preview_timers(
     crop_dir: str | os.PathLike[str] | None,
     threads: int = 2,
 ) -> list[dict[str, Any]]:
-    """Return one entry per moment: ``vod_id, time, text, value, confidence, crop``.
+    """Return one reading per moment and video: ``vod_id, time, text, value, confidence, crop``.
 
-    crop: file name in ``crop_dir``, or None. times: positions by video, seconds, at most :data:`MOMENTS` each; by
-    default spread keyframes. Raises MediaError.
+    times: moments by video, seconds, at most :data:`MOMENTS` each; by default, evenly spread keyframes. Raises
+    :class:`media_app.av.container.MediaError`.
     """
     cv2.setNumThreads(1)
     finder = TextFinder()

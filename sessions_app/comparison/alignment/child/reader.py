@@ -1,4 +1,4 @@
-"""Text recogniser and detector for timers, with the models of the rapidocr wheel; uses no network."""
+"""Text detector and recogniser for timers, with the models of the package rapidocr; uses no network."""
 
 from __future__ import annotations
 
@@ -27,27 +27,26 @@ from sessions_app.comparison.alignment.child.timer_text import (
 
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 DETECTOR = "PP-OCRv6_det_small.onnx"
-LINE_HEIGHT = 48  # pixels; height of the recogniser's training images
-WIDTH_STEP = 8  # pixels; the recogniser's stride
+LINE_HEIGHT = 48  # height of the recogniser's training images, pixels
+WIDTH_STEP = 8  # picture widths are multiples of it, pixels: the recogniser's stride
 MIN_WIDTH, MAX_WIDTH = 32, 960
-BATCH = 2  # crops; 8 would take 90 MB for a tenth more speed
+BATCH = 2  # number of crops read at once: 8 would take 90 MB more for a tenth more speed
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
-SURE = 0.9  # minimum confidence of a reading that gets no alternatives
-UNCLIP = 1.6  # enlarges the detector's shrunken boxes (DB, arXiv:1911.08947)
+SURE = 0.9  # minimum confidence of a reading for which no alternatives are computed
+UNCLIP = 1.6  # enlargement of text boxes, which the detector returns shrunken (DB, arXiv:1911.08947)
 
 
 class ReaderUnavailable(Exception):
-    """Error of a timer reader that cannot run here. The message says what is missing and what to do."""
+    """Error if a timer reader cannot be used on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Text of a crop, and its timer value.
+    """The text in a picture, and the time that it shows.
 
-    value: seconds, or None. confidence: 0 to 1, of the least certain character. resolution: seconds of the last digit,
-    0 without a value. others: alternatives, likeliest first, each with its own confidence.
+    confidence: 0 to 1, of the least certain character. others: alternative readings, likeliest first.
     """
 
     text: str
@@ -67,13 +66,13 @@ class TimerReader(Protocol):
     name: str
 
     def read(self, crops: Sequence[Image], profile: GameProfile = ...) -> list[Reading]:
-        """Return one reading per crop. crops: one line of text each, BGR, uint8, shape (h, w, 3)."""
+        """Return one reading per picture. crops: pictures of one line of text, BGR, uint8, shape (h, w, 3)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TextBox:
-    """A box around text, pixels of the image. score: mean detector output inside, 0 to 1."""
+    """A box around detected text, in pixels of the picture."""
 
     x0: float
     y0: float
@@ -85,10 +84,7 @@ class TextBox:
 def reading_of(
     text: str, confidence: float, profile: GameProfile, times: Sequence[tuple[float, float]] = ()
 ) -> Reading:
-    """Return the reading of raw text; repairs lower its confidence.
-
-    times: alternatives as (seconds, probability), likeliest first.
-    """
+    """Return the reading of a recognised text. Repairs, such as a letter read as a digit, lower its confidence."""
     found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in possible_times(text, profile)]
     known = {reading.value for reading in found}
     found += [Reading(format_timer(v), v, p, 1.0) for v, p in times if v not in known and v <= profile.longest]
@@ -99,7 +95,7 @@ def reading_of(
 
 
 class RapidReader:
-    """RapidOCR's recogniser, on crops at their own width instead of padded to 320 pixels."""
+    """RapidOCR's recogniser. Pictures keep their width, instead of being padded to 320 pixels."""
 
     name = "rapidocr"
 
@@ -136,15 +132,15 @@ class RapidReader:
 
 
 class TextFinder:
-    """RapidOCR's text detector; its memory grows with the picture's area."""
+    """RapidOCR's text detector. Its memory use grows with the picture's area."""
 
     def __init__(self, threads: int = 1) -> None:
         self._session = open_model(DETECTOR, threads)
-        # Parallel runs would double the peak memory.
+        # Run only one detection at a time, since parallel ones would double the peak memory.
         self._alone = threading.Lock()
 
     def find(self, image: Image, height: int, max_width: int = 1280) -> list[TextBox]:
-        """Return text boxes in pixels of ``image``. height: pixels to which it is scaled for the search."""
+        """Return text boxes in pixels of ``image``. height: pixels to which the image is scaled for detection."""
         shown_height, shown_width = image.shape[:2]
         scale = min(height / shown_height, max_width / shown_width)
         size = tuple(
@@ -186,7 +182,7 @@ def network_input(images: NDArray[Any]) -> NDArray[np.float32]:
 
 def open_model(name: str, threads: int) -> Any:
     """Return an onnxruntime session for a rapidocr model. Raises :class:`ReaderUnavailable`."""
-    # Importing the package would take 0.5 s and add its own pre-processing.
+    # Load the model file directly: importing rapidocr would take 0.5 s and add its own pre-processing.
     package = find_spec("rapidocr")
     path = Path(package.origin).parent / "models" / name if package and package.origin else None
     if path is None or not path.is_file():

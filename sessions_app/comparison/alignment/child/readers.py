@@ -9,10 +9,7 @@ from sessions_app.comparison.alignment.child.reader import RapidReader, ReaderUn
 
 
 def load_reader(name: str, *, models: Path | None = None, threads: int = 1) -> TimerReader:
-    """Return the reader ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`.
-
-    models: folder with the weights for ``easyocr``; ``rapidocr`` contains its own.
-    """
+    """Return a timer reader. name: ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`."""
     if name == "rapidocr":
         return RapidReader(threads)
     if name == "easyocr":

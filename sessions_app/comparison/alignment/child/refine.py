@@ -1,4 +1,4 @@
-"""Search for the exact frames at which a running timer changes its last digit (flips)."""
+"""Search for the exact frames at which a running timer changes its last digit. Such a change is called a flip."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from sessions_app.comparison.alignment.child.reader import Reading
 from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 8  # maximum number of searched flips
-MAX_PIXEL_GAP_FRAMES = 4  # maximum frames between readable crops for locating the change by pixels
-NEAR_VALUES = 2  # maximum timer steps from the expected value
-CLEARER = 2.0  # minimum ratio of the best value's probability to the second's
-UNREADABLE = 0.05  # minimum confidence of a crop's value
-LATE_FRAMES = 1.25  # maximum frames between agreeing flips: recorders repeat and drop frames
-CHANGED_LEVEL = 24.0  # minimum difference (of 255) of pixels of the changed digit
+MAX_FLIPS = 8  # maximum number of digit changes searched per segment of the clock
+# maximum frames between two readable crops for finding the digit change between them by pixels
+MAX_PIXEL_GAP_FRAMES = 4
+NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
+# minimum ratio between the probabilities of a crop's best and second value; below it, the crop is unreadable
+CLEARER = 2.0
+UNREADABLE = 0.05  # minimum confidence of a crop's value; below it, the crop is unreadable
+LATE_FRAMES = 1.25  # maximum difference of agreeing digit changes, in frames: recorders repeat and drop frames
+CHANGED_LEVEL = 24.0  # minimum difference of a pixel's value (0 to 255) before and after a digit change
 MAX_FRAMES_KEPT = 400
-CHECK_SECONDS = 0.25  # seconds of decoding between checks for the flip
-TRIES = 6  # maximum crops read to find a readable one
-FAR_IS_WORTH = 2.0  # extra seconds of decoding accepted for a flip at the segment's other end
+CHECK_SECONDS = 0.25  # seconds of decoded video between two checks whether the digit has changed
+TRIES = 6  # maximum crops that are read until one is readable
+# extra seconds of decoding accepted for a digit change at the other end of the segment
+FAR_IS_WORTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
     """A change of the timer's last digit.
 
-    before, after: last frame with the old value and first with the new, seconds. low, high: bounds of the segment's
-    constant if the change was not delayed.
+    low, high: bounds of the clock constant (value minus slope × time) if the change was shown without delay.
     """
 
     before: float
@@ -43,10 +45,9 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A planned search for a flip.
+    """A planned search for a digit change.
 
-    keyframe: start of decoding, seconds. begin, end: range of the flip, seconds. values: possible timer values,
-    seconds; the middle one is at the flip.
+    values: timer values that may be read; the middle one is shown at the change.
     """
 
     keyframe: float
@@ -56,11 +57,10 @@ class Plan:
 
 
 def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
-    """Return the constant of a running ``segment`` from its flips; None without a flip.
+    """Return the clock constant of a running ``segment`` from its digit changes (flips); None without one.
 
-    wanted: number of flips that must agree. At low bitrates an encoder may keep an old digit for seconds, but never
-    shows a new digit too early, so the earliest flip counts. Flips after different keyframes that agree to within a
-    frame were shown without delay.
+    At low bitrates an encoder may keep an old digit for seconds, but never shows a new one too early, so the earliest
+    flip counts. Flips after different keyframes that agree to within a frame were shown without delay.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -90,17 +90,15 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
     group = next(g for count in range(wanted, 0, -1) for g in groups if len(g) >= count)
     low, high = max(f.low for f in group), min(f.high for f in group)
     if low > high:
-        # The flips differ by part of a frame: take one frame around their meeting point.
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # Fewer flips than wanted may all be late; the readings limit the delay.
+    # If too few flips agree, all of them may be late; the bounds by the readings limit the delay.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
 
 def _lateness(flip: Flip, slope: int) -> float:
-    """Return a number that grows with the flip's delay, comparable within a segment."""
     return flip.high if slope < 0 else -flip.low
 
 
@@ -109,7 +107,6 @@ def _agreeing(first: Flip, flips: Sequence[Flip], frame: float) -> list[Flip]:
 
 
 def _finer_than_frames(source: Source, segment: Segment) -> bool:
-    """Return whether the last digit changes every frame, so that each reading is as exact as a flip."""
     return max(s.reading.resolution for s in segment.samples) <= source.frame
 
 
@@ -124,7 +121,6 @@ def _plan(
             continue
         resolution = min(segment.samples, key=lambda s: abs(s.time - time)).reading.resolution
         begin, end, mark = _flip_window(segment.slope, time + source.frame, resolution, bounds)
-        # If keyframes are rare, search several flips after each.
         for step in range(max(1, min(MAX_FLIPS, int((following - time) / max(1.0, resolution))))):
             later = step * resolution
             value = round(mark + segment.slope * later, 6)
@@ -141,7 +137,7 @@ def _plan(
 def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float, float]:
     low, high = bounds
     middle = (low + high) / 2
-    # The clock flips where c + slope × t is a multiple of the resolution.
+    # The last digit changes when c + slope × t is a multiple of the timer's resolution.
     steps = (middle + slope * time) / resolution
     mark = (np.floor(steps) + 1 if slope > 0 else np.ceil(steps) - 1) * resolution
     flip = float((mark - middle) * slope)
@@ -150,10 +146,6 @@ def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float
 
 
 def _find_flip(source: Source, segment: Segment, plan: Plan) -> Flip | None:
-    """Decode from the planned keyframe, and bisect the crops around the expected flip.
-
-    Without a flip, extend the search by one timer step towards it.
-    """
     found = _walked(source, segment, plan)
     flip = found.flip(segment.slope)
     if flip is not None:
@@ -209,7 +201,7 @@ class _Crops:
         return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
 
     def flip(self, slope: int) -> Flip | None:
-        """Return the first change, if it is one timer step in the right direction."""
+        """Return the first digit change; None if it is not one step in the segment's direction."""
         count = len(self._times)
         left = self._first_readable(range(count))
         right = self._first_readable(range(count - 1, -1, -1))
@@ -217,7 +209,6 @@ class _Crops:
             return None
         guess = self._locate_change(left, right)[0]
         while right - left > 1:
-            # Start where pixels change; reading both sides confirms it.
             wish = next((n for n in (guess, guess + 1) if left < n < right), (left + right) // 2)
             middle = self._first_readable(_outward(wish, left + 1, right - 1))
             if middle is None:
@@ -228,7 +219,8 @@ class _Crops:
                 right = middle
         if not self._is_step(left, right, slope):
             return None
-        # A countdown changes when the clock falls below the old value.
+        # When counting down, the digit changes as the clock falls below the old value, so the old value marks the
+        # change.
         mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > MAX_PIXEL_GAP_FRAMES:
             return None
@@ -243,7 +235,6 @@ class _Crops:
         return value is not None and (value >= mark if slope > 0 else value < mark)
 
     def _reading(self, number: int) -> Reading | None:
-        """Return the likeliest value of a crop; None if a second value is nearly as likely."""
         if number not in self._readings:
             reading = self._source.read_crops([self._times[number]], [self._crops[number]])[0].reading
             found = [r for r in (reading, *reading.others) if r.value is not None and self._can_be(r.value)]
@@ -271,7 +262,6 @@ class _Crops:
             float(np.abs(crop[digit] - old).mean() - np.abs(crop[digit] - new).mean())
             for crop in self._crops[left + 1 : right]
         ]
-        # Choose the cut with the fewest new pixels before it and old ones after it.
         costs = np.cumsum([0.0, *closer_to_old])
         cut = left + int(np.argmin(costs))
         return cut, cut + 1

@@ -1,4 +1,4 @@
-"""Samples of a video's timer, mostly at keyframes because these decode alone."""
+"""Timer readings of a video, mostly at keyframes, because a keyframe can be decoded without other frames."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from sessions_app.comparison.alignment.child.fit import Sample
 from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
-SPACING = 15.0  # seconds between samples of a long video
-LEAST = 40  # samples of a short video: 12 were too few, 20 gave little confidence
+SPACING = 15.0  # seconds between two timer readings of a long video
+LEAST = 40  # minimum number of timer readings of a video: 12 were too few, 20 gave little confidence
 MAX_AT_FIRST = 240
 BATCH = 8
-WALK_PIXELS = 4000 * 1920 * 1080  # maximum pixels decoded between keyframes: about 11 s of one core
-STEP_SECONDS = 2.0  # seconds between pictures after a keyframe, if keyframes are rare
+WALK_PIXELS = 4000 * 1920 * 1080  # maximum pixels decoded to read frames that are no keyframes: about 11 s of one core
+STEP_SECONDS = 2.0  # seconds between read frames after a keyframe, if keyframes are rare
 CLOSE = 1e-4
 
 Report = Callable[[int, int], None]
 
 
 class Source:
-    """A video, its timer's box and the samples read so far; for one thread at a time.
+    """A video, its timer's box, and the readings taken so far; for one thread at a time.
 
-    vod_id: the caller's id. box: None while unknown. Raises :class:`media_app.av.container.MediaError` if the file
-    cannot be opened.
+    Raises :class:`media_app.av.container.MediaError` if the file cannot be opened.
     """
 
     def __init__(self, vod_id: str, path: str | os.PathLike[str], reader: TimerReader, profile: GameProfile) -> None:
@@ -60,7 +59,6 @@ class Source:
         return 1.0 / self.file.fps
 
     def set_box(self, box: Box) -> None:
-        """Set the box to read, and discard the previous box's samples."""
         self.box = box
         self._samples.clear()
         self._tried.clear()
@@ -82,7 +80,6 @@ class Source:
         return picture.crop(self.box)
 
     def read_crops(self, times: Sequence[float], crops: Sequence[Image]) -> list[Sample]:
-        """Read crops without storing the samples."""
         readings = self._reader.read(crops, self._profile)
         return [Sample(t, r) for t, r in zip(times, readings, strict=True)]
 
@@ -101,7 +98,7 @@ class Source:
         return self.nearest(np.linspace(0, self.file.duration, 2 * count + 1)[1::2])
 
     def looks(self, count: int) -> list[Picture]:
-        """Return about ``count`` pictures: spread keyframes and, if too few, frames after them."""
+        """Return about ``count`` pictures: evenly spread keyframes and, if there are too few, frames after them."""
         keyframes = self.spread(count)
         missing = count - len(keyframes)
         if missing <= 0 or not keyframes:
@@ -123,7 +120,6 @@ class Source:
         return [float(keyframes[k]) for k in np.unique(choice)]
 
     def even_times(self) -> list[float]:
-        """Return a moment per :data:`SPACING` seconds, at least :data:`LEAST`."""
         count = max(LEAST, min(MAX_AT_FIRST, round(self.file.duration / SPACING)))
         return [float(t) for t in np.linspace(0, self.file.duration, 2 * count + 1)[1::2]]
 
@@ -138,7 +134,6 @@ class Source:
         self.sample_near([float(t) for t in middles[gaps > 0.5 * np.median(gaps)]], report)
 
     def sample_near(self, times: Sequence[float], report: Report) -> None:
-        """Read keyframes near ``times``, and other frames where keyframes are rare."""
         self._read_keyframes(times, report)
         spacing = (max(times) - min(times)) / max(1, len(times) - 1) if len(times) > 1 else SPACING
         self._sample_between([t for t in times if self._has_no_sample_near(t, 0.75 * spacing)])
@@ -165,7 +160,7 @@ class Source:
         for time in sorted(times):
             place = int(np.searchsorted(keyframes, time, "right")) - 1
             groups.setdefault(float(keyframes[max(0, place)]), []).append(time)
-        # Cheapest pictures first, so that a small decoding budget yields the most.
+        # Read the frames nearest after a keyframe first, which cost least of the budget.
         for start, wanted in sorted(groups.items(), key=lambda item: item[1][0] - item[0]):
             reachable = [time for time in wanted if round((time - start) * self.file.fps) < self._walk_budget]
             if reachable:

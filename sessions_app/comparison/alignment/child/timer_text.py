@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# Letters that recognisers return for digits; no other character is replaced.
+# Digits for letters that recognisers return instead of them (O for 0). No other letter is replaced.
 DIGITS = str.maketrans("OoDQlIiL|!B", "00001111118")
 SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
 CLEAN, REPAIRED = 1.0, 0.6
@@ -16,9 +16,9 @@ MAX_HOURS = 100
 
 @dataclass(frozen=True, slots=True)
 class TimerValue:
-    """A timer's value. resolution: seconds of its last digit; trust: 1 if clean, 0.6 if repaired.
+    """A timer's time. resolution: seconds of the last digit's place. trust: 1; 0.6 if the text was repaired.
 
-    Timers truncate, so the clock was within [seconds, seconds + resolution).
+    The clock was within [seconds, seconds + resolution), because timers truncate.
     """
 
     seconds: float
@@ -28,7 +28,7 @@ class TimerValue:
 
 @dataclass(frozen=True, slots=True)
 class GameProfile:
-    """A game's timer. slopes: possible directions; longest: maximum value, seconds."""
+    """A game's timer. slopes: directions in which it may count."""
 
     slopes: tuple[int, ...]
     longest: float
@@ -43,8 +43,8 @@ PROFILES = {
 }
 
 _FORMS = (
-    # (pattern, trust), most exact first. A lone point is a decimal point or a misread colon; after two digits, a
-    # decimal point is likelier. Minutes above 59 are often a dotted zero misread as 8, 6 or 9.
+    # Patterns of times with the trust in them, most exact first. A lone point is a decimal point or a misread colon;
+    # after two digits, rather a decimal point. More than 59 minutes are often a dotted zero misread as 8, 6 or 9.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),
@@ -59,12 +59,12 @@ _FORMS = (
 _BARE = (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED)
 _BEFORE_ZERO = re.compile(r"[-–−](?P<time>\d[\d:.]*\d)")
 _STOPPAGE = re.compile(r"\+\d{1,2}$")  # stoppage time in football, "90:00+3"
-# A single letter beside digits is a misread digit; two or more are a label.
+# A single letter beside digits is a misread digit; two or more letters are a label of the timer.
 _LABELLED = re.compile(r"(?:[^\W\d_]{2,}[:.]?)?(?P<time>\d[\d:.]*\d)(?:[^\W\d_]{2,})?")
 
 
 def normalise(text: str) -> str:
-    """Normalise separators to ``:`` and ``.``, merge repeated ones, and remove spaces around them."""
+    """Replace all kinds of separators by ``:`` and ``.``."""
     text = text.strip().translate(SEPARATORS)
     text = re.sub(r"\s*([:.])\s*", r"\1", text)
     text = re.sub(r"(:[0-5]) (\d)$", r"\1\2", text)
@@ -78,9 +78,8 @@ def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | No
 def possible_times(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
     """Return the possible times in ``text``, likeliest first: ``13.07`` is 13.07 seconds, or 13 minutes 7.
 
-    ``text`` may contain other words; with two different times the list is empty. Letters read as digits, a word that
-    touches the time, and a missing separator lower the trust. Letters count as digits only beside a separator and a
-    digit. Digits without a separator must be the complete text.
+    The text may contain other words, but only one time. A letter read as a digit, a word that touches the time, and a
+    missing separator lower the trust.
     """
     text = normalise(text)
     if text.isascii() and text.isdigit():
@@ -91,14 +90,14 @@ def possible_times(text: str, profile: GameProfile = PROFILES["auto"]) -> list[T
 
 
 def is_separated(text: str) -> bool:
-    """Return whether a colon or point is beside a digit, unlike in health, money and scores."""
+    """Return whether a colon or point is next to a digit, unlike in health, money and scores."""
     return re.search(r"\d[:.]|[:.]\d", normalise(text).translate(DIGITS)) is not None
 
 
 def _meanings_of_chunk(chunk: str, profile: GameProfile) -> list[TimerValue]:
     before = _BEFORE_ZERO.fullmatch(chunk)
     if before is not None:
-        # Before zero, timers truncate towards zero: -0:45 is shown from -45.99 to -45 s.
+        # Before zero, timers truncate towards zero: a clock from -45.99 to -45 s is shown as -0:45.
         values = _meanings_of_token(before["time"], profile, _FORMS)
         return [replace(value, seconds=-value.seconds - value.resolution) for value in values]
     chunk = _STOPPAGE.sub("", chunk.strip('()[]{}<>-–—_*"').rstrip(".:"))
@@ -135,7 +134,6 @@ def _meanings_of_token(
 
 
 def format_timer(seconds: float) -> str:
-    """Format seconds as a timer: 75.0 becomes ``1:15``."""
     if seconds < 0:
         return f"-{format_timer(math.ceil(-seconds) - 1)}"
     hours, rest = divmod(int(seconds + 1e-6), 3600)

@@ -1,4 +1,4 @@
-"""Offsets allowed by two fitted clocks, ranked by how well they fit all readings."""
+"""Possible offsets between two videos with fitted timers, ranked by how well they fit all readings."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-AGREE = 0.2  # maximum seconds between an agreeing reading and the bounds of a precise offset
-KNOWN_WELL = 0.2  # half-width in seconds of a precise offset; for others, touching bounds do not agree
-CONTRADICT = 1.1  # minimum seconds between a contradicting reading and the bounds
+# maximum seconds between a reading and the other video's timer that still agree, if the offset is precise
+AGREE = 0.2
+# maximum half-width of a precise offset's bounds, seconds; with wider bounds, a reading must lie inside them to agree
+KNOWN_WELL = 0.2
+CONTRADICT = 1.1  # minimum seconds between a reading and the other video's timer that contradict each other
 CONTRADICTION_COST = 2.0
-APART = 1.5  # minimum seconds between two different offsets
+APART = 1.5  # minimum difference of two separate offsets, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A possible offset: a moment at t in video A is at t − offset in video B.
+    """A possible offset: a moment at time t in video A is at t − offset in video B.
 
-    low, high: bounds, seconds. agreeing, contradicting: number of readings that the other video's clock predicts
-    rightly, or wrongly. pairs: agreeing readings by (segment of A, segment of B). values: number of different agreeing
-    values.
+    pairs: agreeing readings by (segment of A, segment of B).
     """
 
     low: float
@@ -45,10 +45,7 @@ class Hypothesis:
 
 
 def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
-    """Return the offsets that align a running segment of A with one of B, best score first.
-
-    Of offsets closer than :data:`APART` only the best is kept.
-    """
+    """Return the offsets that align a running segment of video A with one of video B, best score first."""
     judged = []
     for first in a:
         for second in b:
@@ -77,7 +74,6 @@ def _narrowed(hypothesis: Hypothesis, a: Sequence[Segment], b: Sequence[Segment]
 
 
 def count_support(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
-    """Count the readings of both videos that support or contradict an offset within [low, high]."""
     offset, slop = (low + high) / 2, (high - low) / 2
     pairs: dict[tuple[int, int], int] = {}
     values: set[tuple[int, float]] = set()
@@ -103,10 +99,6 @@ def count_support(low: float, high: float, a: Sequence[Segment], b: Sequence[Seg
 
 
 def _distance(sample: Sample, time: float, other: Sequence[Segment], slop: float) -> tuple[int | None, float]:
-    """Return the other video's segment at ``time``, or None, and the seconds between its value and the sample's.
-
-    The distance is negative if their bounds overlap.
-    """
     for number, segment in enumerate(other):
         if segment.covers(time):
             low, high = segment.value_at(time)

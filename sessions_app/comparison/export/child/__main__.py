@@ -1,13 +1,12 @@
-"""The export child, which has no access to sessions or keys.
+"""The child process that renders an export of a comparison; it has no access to sessions or keys.
 
 ``python -m sessions_app.comparison.export.child`` reads a JSON request from standard input, times in seconds:
-``{"videos": [{"path", "offset", "drift_ppm", "drift_anchor", "duration"}, …], "panes": [video indices], "sounds":
-[indices], "layout", "start", "end", "parts": [[start, end], …] of a reel, "fps": [n, d], "height", "captions":
-[{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}], "has_clock", "target": path, "folder": path of
-temporary files, "threads": n}``. Unused videos need no path.
-
-It writes JSON lines: ``{"progress": 0 to 100, "message"}``, then ``{"result": {"width", "height", "duration"}}`` or
-``{"error": {"type", "message"}}``.
+``{"videos": [{"path", "offset", "drift_ppm", "drift_anchor", "duration"}, …], "panes": [shown videos' indices],
+"sounds": [audible videos' indices], "layout", "start", "end", "parts": [[start, end], …] of a reel, "fps": [n, d],
+"height", "captions": [{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}], "has_clock", "target":
+path, "folder": path of temporary files, "threads": n}``. Unused videos need no path. It writes JSON lines:
+``{"progress": 0 to 100, "message"}``, then ``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type",
+"message"}}``.
 """
 
 from __future__ import annotations
@@ -38,9 +37,10 @@ from sessions_app.comparison.export.child.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
-INDEXED, WRITTEN = 5.0, 15.0  # percent of progress after indexing and after writing the captions
-ROUNDED_SECONDS = 0.05  # maximum seconds of sound after the end of the picture
-FONT_PIXELS = 20  # size for loading the scalable font, pixels
+INDEXED, WRITTEN = 5.0, 15.0  # job progress in percent after indexing the videos, and after writing the captions
+# maximum seconds, besides one frame, by which the export's duration may differ from the requested one
+ROUNDED_SECONDS = 0.05
+FONT_PIXELS = 20
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Texts and drawings of an export as a transparent video."""
+"""The captions of an export: texts and drawings as a transparent video."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from sessions_app.comparison.export.child.layouts import Arrangement, Box
 from sessions_app.comparison.export.child.plan import Caption, Clock
 
 Picture = NDArray[np.uint8]
-TEXT_HEIGHT = 1 / 26  # text height, as a share of the video's height
-SMALLEST = 14  # minimum text height in pixels
+TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the exported picture's height
+SMALLEST = 14
 BACKGROUND = 150  # opacity of the background behind text, 0 to 255
-BELOW = 3 / 1000  # additional width of a stroke's border, as a share of the frame's width
-ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # length of an arrow's head in stroke widths; radians
+BELOW = 3 / 1000  # how much wider a stroke's dark border is than the stroke, as a share of the frame's width
+ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # length of an arrow's head in stroke widths; angle of its sides in radians
 WEIGHT = 500
-MAX_LINES = 4  # maximum lines on one video
-NARROWEST = 0.2  # width of the narrowest letter, in font sizes
-SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0  # time limit in seconds: minimum, per gigapixel of the export
-UNITS = 1000  # units of stroke width per frame width
-DEPTH = 4  # fractional bits of coordinates
+MAX_LINES = 4
+NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size; limits how much text is measured
+# time limit for drawing: minimum seconds, and seconds per gigapixel of the export's frames
+SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0
+UNITS = 1000  # stroke width that equals the frame's width
+DEPTH = 4  # fractional bits of the coordinates given to OpenCV
 
 
 class TooManyStrokes(Exception):
-    """Raised if drawing takes too long; its text is a sentence for the owner."""
+    """Error if drawing the captions takes too long. The message is a sentence for the job's owner."""
 
 
 def write_captions(
     path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
-    """Write a video in which each picture lasts until the next, with premultiplied colours.
+    """Write the captions as a video with premultiplied colours; each of its pictures is shown until the next one.
 
-    frames: box of each video's picture. Raises :class:`TooManyStrokes`.
+    frames: position of each video's picture in the export. Raises :class:`TooManyStrokes`.
     """
     gigapixels = arrangement.width * arrangement.height * clock.frames / 1e9
     deadline = time.monotonic() + SECONDS_AT_LEAST + SECONDS_PER_GIGAPIXEL * gigapixels
@@ -144,7 +145,7 @@ def _fitting(text: str, font: Any, size: int, width: int) -> str:
 
 
 def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]) -> None:
-    """Draw users' strokes. Widths are thousandths of the frame's width."""
+    """Draw the strokes of users' drawings. A stroke's width is in thousandths of the frame's width."""
     for stroke in strokes:
         color = tuple(int(stroke["color"][at : at + 2], 16) for at in (5, 3, 1))
         points = [(frame.x + x * frame.width, frame.y + y * frame.height) for x, y in stroke["points"]]
@@ -152,7 +153,7 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
         if stroke["tool"] == "text":
             size = max(4, round(width))
             at = (round(points[0][0]), round(points[0][1]))
-            # Cut text outside the picture: OpenCV would draw it at full cost.
+            # Draw only the visible part of a text, because OpenCV takes as long for the invisible part.
             text = stroke["text"][: 1 + int(max(0, picture.shape[1] - at[0]) / (NARROWEST * size))]
             for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
                 shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))

@@ -1,4 +1,4 @@
-"""The ffmpeg filter graph of an export."""
+"""The ffmpeg filter graph that renders an export."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ SOUND = {"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE}
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
 GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
-SEEK_BEFORE = 1.0  # seconds before the wanted time, to decode its keyframe in time
-SEEKABLE = frozenset({"mov", "matroska"})  # formats with a keyframe index
-RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz; pairs of these rates give nearly any ratio
-LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4  # maximum seconds of an export; maximum seconds of its sound's error
-ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5  # packets to inspect; maximum error of exact timestamps, seconds
-NEAR_FRAME = 5e-4  # maximum seconds between a time and its frame
-CLOCK_LETTERS = 1 / 22  # height of the clock's text, share of the picture's height
+SEEK_BEFORE = 1.0  # seconds by which a seek goes further back than wanted, so that it reaches an earlier keyframe
+SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
+# sample rates in Hz to choose from; the ratio of two changes the sound's speed by nearly any factor
+RATES = range(SOUND_RATE, 8 * SOUND_RATE)
+# maximum seconds of an export; maximum error of its sound's timing at the end, seconds
+LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
+# packets read to measure how exact timestamps are; maximum error of exact ones, seconds
+ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
+NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame for copying packets
+CLOCK_LETTERS = 1 / 22  # height of the displayed clock's text, as a share of the picture's height
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The description of an export.
+    """The description of an export. sounds: audible videos. captions: transparent video to overlay.
 
-    sounds: audible videos, mixed if several. captions: transparent overlay video. clock_font: font file, or None.
+    clock_font: font file for the displayed clock; None for no clock.
     """
 
     layout: str
@@ -65,7 +68,7 @@ def render_export(
     target: Path, export: Export, program: Ffmpeg, on_progress: Progress | None = None, *,
     sound: Mapping[str, Any] = SOUND,
 ) -> None:  # fmt: skip
-    """Write ``target``, an MP4. Raises the errors of :meth:`media_app.av.ffmpeg.Ffmpeg.make`."""
+    """Render ``target``, an MP4. Raises the errors of :meth:`media_app.av.ffmpeg.Ffmpeg.make`."""
     inputs = _Inputs(program.threads)
     outputs = [_picture(export, inputs)]
     if export.sounds:
@@ -85,9 +88,9 @@ def render_export(
 
 
 def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
-    """Write several parts into one MP4. Raises the errors of :func:`render_export`.
+    """Render several parts and join them in one MP4. Raises the errors of :func:`render_export`.
 
-    Parts have PCM sound, because AAC would start late in each; their pictures are copied.
+    The pictures of the parts are copied. Their sound is PCM, because AAC would start late in each part.
     """
     seconds = [part.clock.seconds for part in parts]
     lines = ["ffconcat version 1.0"]
@@ -109,9 +112,9 @@ def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progres
 
 
 def copied_part(export: Export) -> tuple[float, float] | None:
-    """Return (start, end) seconds of the source part that equals the export, or None.
+    """Return (start, end) of the part of the source that equals the export, seconds; None if it must be rendered.
 
-    Its packets are copied. It must start with a frame, because the sound starts there, too.
+    The part's packets are copied. It must start at a frame, because its sound starts there, too.
     """
     pane, clock = export.panes[0], export.clock
     facts, span = pane.source.facts, pane.span
@@ -128,9 +131,9 @@ def copied_part(export: Export) -> tuple[float, float] | None:
 
 
 def indexed(source: Source, path: Path, program: Ffmpeg) -> Source:
-    """Copy a file without a keyframe index to ``path``, to avoid reading it from its start for each part.
+    """Copy a source without a keyframe index to ``path``; otherwise each part reads it from its start.
 
-    Other files are returned unchanged.
+    Other sources are returned unchanged.
     """
     if _is_seekable(source):
         return source
@@ -156,7 +159,7 @@ class _Inputs:
         if key not in self._nodes:
             reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
             if _is_seekable(source) and time > SEEK_BEFORE:
-                # A frame starts before the times that show it.
+                # Do not cut exactly at this time, since the frame shown then has started earlier.
                 reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
             self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)
         return self._nodes[key]
@@ -179,7 +182,6 @@ def _picture(export: Export, inputs: _Inputs) -> Any:
 
 
 def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
-    """Return a video in its box, black before and after, with the export's number of frames."""
     clock, span = export.clock, pane.span
     if span is None:
         return ffmpeg.input(
@@ -202,7 +204,7 @@ def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
 
 
 def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
-    """Return the latest started source frame for each export frame."""
+    """Return a filter that selects, for each frame of the export, the latest source frame that has started."""
     near = 1.0 + MICROSECONDS * _uncertainty(source)
     zero = (float(source.origin) + span.time) * MICROSECONDS
     return (
@@ -215,7 +217,10 @@ def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
 
 
 def _uncertainty(source: Source) -> float:
-    """Return the maximum rounding error of timestamps in seconds: half a tick, or more after rounding to ms."""
+    """Return the maximum rounding error of a source's timestamps in seconds.
+
+    Half a tick of the time base, or more if they were rounded to milliseconds before.
+    """
     fps = source.facts.fps
     with open_media(source.path) as container:
         video = first_video(container)
@@ -281,9 +286,9 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 
 
 def rates_of(rate: float) -> list[tuple[int, int]]:
-    """Return pairs of sample rates that together speed sound up by ``rate``.
+    """Return pairs of sample rates whose ratios together speed sound up by ``rate``.
 
-    Rates too close to 1 need two pairs.
+    A rate very close to 1 needs two pairs.
     """
     if rate == 1.0:
         return []

@@ -1,4 +1,4 @@
-"""Layouts of an export; standard library only, because the web process imports them."""
+"""Layouts of an export. Uses only the standard library, because the web process imports this module."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 SIDE_BY_SIDE, STACK, MAIN_AND_SIDE = "side_by_side", "stack", "main_and_side"
 SINGLE, WIPE, OVERLAY, DIFFERENCE = "single", "wipe", "overlay", "difference"
 LAYOUTS = (SIDE_BY_SIDE, STACK, MAIN_AND_SIDE, SINGLE, WIPE, OVERLAY, DIFFERENCE)
-SHARED_BOX_LAYOUTS = frozenset({WIPE, OVERLAY, DIFFERENCE})  # layouts that show two videos in one box
-MAX_SIDE = 8192  # pixels; limit of most H.264 players
+SHARED_BOX_LAYOUTS = frozenset({WIPE, OVERLAY, DIFFERENCE})  # layouts in which two videos share one box
+MAX_SIDE = 8192  # maximum width and height in pixels that most H.264 players support
 
 
 def even(side: float) -> int:
-    """Round down to an even number, at least 2, for 4:2:0."""
+    """Round a size down to an even number, at least 2, as the pixel format 4:2:0 requires."""
     return max(2, int(side) // 2 * 2)
 
 
@@ -25,7 +25,7 @@ class Box:
     height: int
 
     def fitted(self, shape: tuple[int, int]) -> Box:
-        """Return the centred part of the box with the aspect ratio of ``shape``."""
+        """Return the largest centred part of the box with the aspect ratio of ``shape`` (width, height)."""
         scale = min(self.width / shape[0], self.height / shape[1])
         width, height = (min(even(round(side * scale)), whole) for side, whole in zip(shape, self.size, strict=True))
         return Box(self.x + (self.width - width) // 4 * 2, self.y + (self.height - height) // 4 * 2, width, height)
@@ -47,9 +47,9 @@ def videos_of(layout: str) -> int | None:
 
 
 def arrange(layout: str, shapes: Sequence[tuple[int, int]], height: int) -> Arrangement:
-    """Arrange videos of these (width, height) in a picture of ``height`` pixels, the main video first.
+    """Arrange videos in a picture that is ``height`` pixels high. Raises ``ValueError`` above :data:`MAX_SIDE`.
 
-    Raises ``ValueError`` above :data:`MAX_SIDE`.
+    shapes: (width, height) of each, the main video first.
     """
     height = even(height)
     aspects = [width / tall for width, tall in shapes]

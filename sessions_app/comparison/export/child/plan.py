@@ -1,4 +1,4 @@
-"""The plan of an export in frames."""
+"""The plan of an export: which frames show which part of each video and which caption."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from sessions_app.comparison.timeline import Placement
 
-NEAR = 1e-6  # frames of tolerance against rounding
+NEAR = 1e-6  # tolerance in frames against rounding errors
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Export frames ``first`` to ``stop`` (exclusive) that show one video.
+    """The export frames ``first`` to ``stop`` (exclusive) that show one video.
 
-    time: the video's own time at ``first``, seconds. rate: its seconds per second.
+    time: the video's own time at ``first``, seconds. rate: seconds of the video per second of the export.
     """
 
     first: int
@@ -27,7 +27,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text or a drawing on frames ``first`` to ``stop`` (exclusive). pane: index of its video."""
+    """A text or a drawing on the frames ``first`` to ``stop`` (exclusive). pane: index of its video."""
 
     pane: int
     first: int
@@ -35,7 +35,7 @@ class Caption:
     text: str = ""
     strokes: tuple[dict[str, Any], ...] = ()
     is_name: bool = False
-    is_notice: bool = False  # whether the text is centred
+    is_notice: bool = False  # a notice is a centred text instead of a video's picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,11 @@ class Clock:
         return self.frames / float(self.fps)
 
     def frame_at(self, global_time: float) -> int:
-        """Return the first frame at or after a time of the shared clock."""
         number = math.ceil((global_time - self.start) * float(self.fps) - NEAR)
         return min(max(number, 0), self.frames)
 
     def span_of(self, placement: Placement, duration: float) -> Span | None:
-        """Return the frames that show a video of ``duration`` seconds, or None."""
+        """Return the frames that show a video of ``duration`` seconds; None if the export shows none of it."""
         first = self.frame_at(placement.global_time(0.0))
         stop = self.frame_at(placement.global_time(duration))
         if stop <= first:

@@ -28,7 +28,7 @@ METHODS = {"timer_ocr": "by the timer", "audio": "by the sound"}
 
 
 def box(text: str) -> dict[str, Any]:
-    """Parse ``x,y,w,h[@t]``: fractions of the first video's frame at second t."""
+    """Parse a timer box ``x,y,w,h[@t]``: fractions of the first video's frame at second t."""
     numbers, _, moment = text.partition("@")
     try:
         x, y, width, height = (float(part) for part in numbers.split(","))

@@ -1,7 +1,8 @@
-"""A frame number as black and white blocks, readable from any screenshot.
+"""A frame number drawn as black and white cells, readable from any screenshot.
 
-A strip along the bottom 1/20 of the height has 28 equal cells, from left to right: white, black; 20 bits of the number,
-most significant first, 1 is white; 4 bits of checksum: 5 plus the number's five 4-bit digits, modulo 16; black, white.
+A strip covers the bottom 1/20 of the picture. Its 28 equal cells, from left to right: white, black; 20 bits of the
+number, most significant first, 1 is white; 4 bits of checksum: 5 plus the number's five 4-bit digits, modulo 16; black,
+white.
 """
 
 import numpy as np
@@ -34,9 +35,9 @@ def draw_barcode(frame: NDArray[np.uint8], number: int) -> None:
 
 
 def decode_barcode(image: NDArray[np.uint8]) -> int:
-    """Return the frame number in a picture at any scale, (h, w) or (h, w, 3 or 4).
+    """Return the frame number drawn in a picture of any size, (h, w) or (h, w, 3 or 4).
 
-    Raises ValueError if the strip is missing or wrong.
+    Raises ValueError if there is no strip or its checksum is wrong.
     """
     grey = image.astype(np.float64) if image.ndim == 2 else image[:, :, :3].mean(axis=2)
     height, width = grey.shape

@@ -1,4 +1,4 @@
-"""Synthetic recordings for the demo, tests and benchmarks, with true offsets."""
+"""Synthetic recordings with known offsets, for the demo, tests and benchmarks."""
 
 import json
 import multiprocessing
@@ -21,7 +21,7 @@ from sessions_app.comparison.samples.rendering.match import (
     round_match,
     still_match,
 )
-from sessions_app.comparison.samples.rendering.recording import VERSION, RecordingSpec, offset
+from sessions_app.comparison.samples.rendering.specification import VERSION, RecordingSpec, offset
 
 NTSC = Fraction(30_000, 1001)
 
@@ -34,7 +34,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two recordings. offset: b's offset relative to a in seconds, or None if every answer is wrong."""
+    """A pair of recordings. offset: offset of b relative to a, seconds; None if an aligner must refuse the pair."""
 
     name: str
     a: Clip
@@ -42,7 +42,7 @@ class Pair:
     offset: float | None
 
 
-DEMO_DRIFT_PPM = 80.0  # drift of the third recording
+DEMO_DRIFT_PPM = 80.0
 
 
 def demo_specs(seed: int) -> list[Clip]:
@@ -82,7 +82,6 @@ def sample_specs() -> list[Clip]:
 
 
 def bench_pair_specs(seed: int) -> Pair:
-    """Return the benchmark's pair: 600 s, 1080p60 and 720p30, without sound."""
     rng = np.random.default_rng([seed, 42])
     match = round_match(seed, 700.0)
     fast: dict[str, Any] = {"preset": "ultrafast", "audio": False, "loop": 1.0, "bframes": 0}
@@ -98,7 +97,7 @@ def bench_pair_specs(seed: int) -> Pair:
 
 
 def small_spec(name: str, start: float, seed: int = 0, **changes: Any) -> RecordingSpec:
-    """Return a cheap recording for tests: 640x360, 30 fps, 50 s, no sound. changes: other fields."""
+    """Return a recording for tests that is cheap to render: 640x360, 30 fps, 50 s, no sound."""
     base = RecordingSpec(
         name, 640, 360, Fraction(30), start, 50.0, "tactical", seed, preset="ultrafast", crf=27, audio=False,
         bframes=0, threads=1,
@@ -107,7 +106,6 @@ def small_spec(name: str, start: float, seed: int = 0, **changes: Any) -> Record
 
 
 def _pair(name: str, match: Match, a: dict[str, Any], b: dict[str, Any], other: Match | None = None) -> Pair:
-    """Return recordings of `match`, or of `match` and `other`, which alignment must refuse."""
     rng = np.random.default_rng([match.seed, 43])
     starts = 10 + rng.uniform(0, 8), 10 + rng.uniform(8, 24)
     first = small_spec(f"{name}_a", **({"start": float(starts[0]), "seed": match.seed * 2 + 1} | a))
@@ -117,7 +115,7 @@ def _pair(name: str, match: Match, a: dict[str, Any], b: dict[str, Any], other: 
 
 
 def timer_pairs(seed: int) -> list[Pair]:
-    """Return pairs that timer alignment must solve."""
+    """Return pairs of recordings that timer alignment must align."""
     fast, pal = Fraction(60), Fraction(25)
     small, large = {"width": 854, "height": 480}, {"width": 1280, "height": 720}
     plain, yellow, arcade, green, purple, glass, minimal, led = (
@@ -148,7 +146,7 @@ def timer_pairs(seed: int) -> list[Pair]:
 
 
 def refusal_pairs(seed: int) -> list[Pair]:
-    """Return pairs without a single answer, which timer alignment must refuse."""
+    """Return pairs of recordings that timer alignment must refuse, because several offsets fit."""
     rounds = round_match(seed, 120)
     same = round_match(seed + 1, 120, buy=4.0, length=11.0, identical=True)
     pairs = [
@@ -165,7 +163,7 @@ def refusal_pairs(seed: int) -> list[Pair]:
 
 
 def unrelated_pair(seed: int) -> Pair:
-    """Return two matches with equal clocks, which only sound distinguishes."""
+    """Return recordings of two matches with equal clocks, which only the sound can distinguish."""
     a, b = {"audio": True}, {"audio": True, "style": "broadcast"}
     return _pair("unrelated", round_match(seed, 120), a, b, round_match(seed + 1, 120))
 
@@ -211,7 +209,6 @@ def _render_counted(spec: RecordingSpec, match: Match, path: Path, count: "Synch
 
 
 def truth(clips: Sequence[Clip], seed: int) -> dict[str, Any]:
-    """Return the true data of `clips` for JSON: times in seconds, boxes in pixels."""
     recordings = []
     for clip in clips:
         spec, timer = clip.spec, timer_for(clip.spec, clip.match)
@@ -232,9 +229,9 @@ def truth(clips: Sequence[Clip], seed: int) -> dict[str, Any]:
 
 
 def render_demo(folder: Path, truth_file: Path, seed: int) -> list[Path]:
-    """Render the demo into `folder`, unless already there, and write the truth file.
+    """Render the demo's recordings into `folder`, unless they exist, and write the file with their true offsets.
 
-    Raises ValueError if the truth file is inside `folder`, where the worker could read it.
+    Raises ValueError if that file would be inside `folder`, where the worker could read it.
     """
     if truth_file.resolve().is_relative_to(folder.resolve()):
         raise ValueError("the truth file must lie outside the recordings' folder")

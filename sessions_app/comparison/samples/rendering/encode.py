@@ -1,4 +1,4 @@
-"""Encoder of synthetic recordings, exact to match time."""
+"""Encoder of synthetic recordings whose frames show exactly the match time of their timestamps."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ from av.video.stream import VideoStream
 from sessions_app.comparison.samples.rendering.barcode import draw_barcode
 from sessions_app.comparison.samples.rendering.hud import STYLES, Timer
 from sessions_app.comparison.samples.rendering.match import Match
-from sessions_app.comparison.samples.rendering.recording import RecordingSpec, presentation_times
 from sessions_app.comparison.samples.rendering.scene import Scene
 from sessions_app.comparison.samples.rendering.sound import RATE, Soundtrack
+from sessions_app.comparison.samples.rendering.specification import RecordingSpec, presentation_times
 from sessions_app.comparison.samples.rendering.sprite import Image
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
@@ -38,31 +38,30 @@ def timer_for(spec: RecordingSpec, match: Match) -> Timer | None:
 
 @contextmanager
 def usual_priority() -> Iterator[None]:
-    """Restore the thread's scheduling after the block.
+    """Restore the thread's scheduling policy after the ``with`` block.
 
-    As root, the AV1 encoder makes the thread real-time, which its children would inherit.
+    If run by root, the AV1 encoder gives the thread a real-time policy, which its child processes would inherit.
     """
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
         yield
     finally:
-        # The condition avoids a call that a sandboxed child may not make.
         if (os.sched_getscheduler(0), os.sched_getparam(0)) != (policy, parameters):
             os.sched_setscheduler(0, policy, parameters)
 
 
 @usual_priority()
 def render(spec: RecordingSpec, match: Match, path: Path, on_progress: Progress | None = None) -> None:
-    """Write a recording of `match` to `path` (MP4). Frame n shows the clock at spec.match_time(pts(n)).
+    """Write a recording of `match` to `path` (MP4). Frame n shows the match at spec.match_time(pts(n)).
 
-    The file gets its name when complete. on_progress: called with (encoded frames, all frames). Raises ValueError if
+    The file gets its name when it is complete. on_progress: receives (encoded frames, all frames). Raises ValueError if
     the match is too short.
     """
     if spec.start < 0 or spec.match_time(spec.duration) > match.duration:
         raise ValueError(f"{spec.name} is not all within the match of {match.duration} s")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
     cv2.setNumThreads(1)
-    os.environ.setdefault("SVT_LOG", "1")  # keeps the AV1 encoder's settings off stderr
+    os.environ.setdefault("SVT_LOG", "1")  # prevents the AV1 encoder from writing its settings to stderr
     try:
         with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             _write(container, spec, match, on_progress or (lambda done, total: None))

@@ -1,4 +1,4 @@
-"""Timer styles: appearance and screen position of a clock's text."""
+"""Timer styles of synthetic recordings: how the clock looks and where it is on the screen."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -63,7 +63,7 @@ _BARS = {"0": "abcdef", "1": "bc", "2": "abged", "3": "abgcd", "4": "fgbc",
 
 
 class Timer:
-    """A timer on pictures of `width` x `height` pixels. longest: widest text to show."""
+    """A timer drawn on pictures of `width` x `height` pixels. longest: widest text that it must fit."""
 
     def __init__(self, style: TimerStyle, width: int, height: int, longest: str) -> None:
         self.style = style
@@ -93,7 +93,6 @@ class Timer:
         )
 
     def draw(self, frame: Image, text: str, phase: str) -> None:
-        """Draw `text` (and `phase`, in styles that show it) into `frame`, BGR uint8."""
         self.sprite(text, phase).blend(frame, self.x, self.y)
 
     def sprite(self, text: str, phase: str) -> Sprite:

@@ -15,7 +15,7 @@ UNITS: dict[ClockFormat, int] = {"m:ss": 1, "mm:ss": 1, "h:mm:ss": 1, "m:ss.t": 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of the clock: from `start` (match seconds) on, it reads `clock` + `rate` * (t - start)."""
+    """A part of a match's clock: at match time t, from `start` on, the clock is at `clock` + `rate` * (t - start)."""
 
     start: float
     clock: float
@@ -25,7 +25,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Event:
-    """A visible and audible event at `time` (match seconds). place: 0..1 around the map. gain: 0..1."""
+    """A visible and audible event at `time` (match seconds). place: 0..1 around the map. gain: loudness, 0..1."""
 
     time: float
     kind: EventKind
@@ -73,7 +73,7 @@ class Match:
         return times, ticks
 
     def clock_text(self, match_time: float) -> str:
-        """Return the clock's text at `match_time`; before the match, its first text."""
+        """Return the text that the clock shows at `match_time`; before the match starts, its first text."""
         return self._texts[max(0, bisect_right(self._times, match_time) - 1)]
 
     def flips(self, begin: float, end: float) -> list[tuple[float, str]]:
@@ -90,7 +90,7 @@ class Match:
 
 
 def format_clock(ticks: int, clock_format: ClockFormat) -> str:
-    """Format a number of seconds, tenths or hundredths."""
+    """Format a clock's value. ticks: number of seconds, tenths or hundredths, according to the format."""
     unit = UNITS[clock_format]
     seconds, part = divmod(ticks, unit)
     minutes, second = divmod(seconds, 60)
@@ -117,9 +117,10 @@ def round_match(
     length: float = 100.0,
     identical: bool = False,
 ) -> Match:
-    """Return rounds whose clock counts down: `buy` seconds, up to `length`, then 7 s.
+    """Return a match of rounds, each with a countdown of `buy` seconds, one of up to `length`, and 7 s after it.
 
-    identical: equal rounds, ambiguous for alignment by clock. pauses: number of stops of 5 to 15 s.
+    identical: whether all rounds are equal, so that several offsets fit the clock. pauses: number of stops of 5 to 15
+    s.
     """
     rng = np.random.default_rng([seed, 1])
     segments: list[Segment] = []
@@ -139,7 +140,7 @@ def round_match(
 def count_up_match(
     seed: int, duration: float, clock_format: ClockFormat = "m:ss", pauses: int = 0, clock: float | None = None
 ) -> Match:
-    """Return a match whose clock counts up from `clock` seconds, random if None."""
+    """Return a match whose clock counts up from `clock` seconds; from a random value if it is None."""
     rng = np.random.default_rng([seed, 2])
     first = float(rng.uniform(20, 2400)) if clock is None else clock
     segments = [Segment(0.0, first, 1, "MATCH")]
@@ -147,7 +148,6 @@ def count_up_match(
 
 
 def jumping_match(seed: int, duration: float, clock_format: ClockFormat = "m:ss") -> Match:
-    """Return a match whose clock jumps at random."""
     rng = np.random.default_rng([seed, 3])
     times = np.cumsum(rng.uniform(0.4, 1.2, int(duration / 0.4) + 2))
     segments = [Segment(float(t), float(rng.uniform(1, 3000)), int(rng.integers(-1, 2))) for t in times]
@@ -159,7 +159,6 @@ def still_match(seed: int, duration: float, clock_format: ClockFormat = "m:ss") 
 
 
 def with_pauses(segments: list[Segment], duration: float, pauses: int, rng: np.random.Generator) -> list[Segment]:
-    """Insert `pauses` stops of 5 to 15 s and shift later segments."""
     result = list(segments)
     for number in range(pauses):
         at = duration * (number + float(rng.uniform(0.3, 0.8))) / pauses

@@ -9,7 +9,7 @@ from pathlib import Path
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 from sessions_app.comparison.samples.rendering.clips import render_demo, render_pair
 from sessions_app.comparison.samples.rendering.encode import render
-from sessions_app.comparison.samples.rendering.recording import RecordingSpec
+from sessions_app.comparison.samples.rendering.specification import RecordingSpec
 
 __all__ = ["RecordingSpec", "decode_barcode", "main", "render", "render_demo", "render_pair"]
 

@@ -11,7 +11,7 @@ from sessions_app.comparison.samples.rendering.match import Event, Match
 from sessions_app.comparison.samples.rendering.sprite import Canvas, Color, Image, Sprite, advance, write
 
 _NAMES = ("Kestrel", "m0th", "Juno", "brickz", "Sable", "Vanta", "ohm", "Tarn", "Pixel", "Rook")
-# BGR colours of sky top, haze and buildings; key: whether the scene is bright
+# BGR colours of the upper sky, the haze and the buildings. key: whether the scene is bright.
 _PALETTES: dict[bool, tuple[tuple[Color, Color, Color], ...]] = {
     False: (
         ((70, 42, 26), (128, 96, 70), (66, 54, 44)),
@@ -38,9 +38,9 @@ class _Actor:
 
 
 class Scene:
-    """The scene of `match` in `width` x `height` pixels. seed: selects view and palette.
+    """The scene of `match` in `width` x `height` pixels.
 
-    timer_anchor: corner or edge that the HUD leaves free.
+    seed: selects the camera's view and the palette. timer_anchor: corner or edge to keep free for the timer.
     """
 
     def __init__(
@@ -381,7 +381,6 @@ def _smoke(side: int, rng: np.random.Generator, color: Color) -> Sprite:
 
 
 def _figure(tall: int, team: Color, step: float, bright: bool, name: str) -> Sprite:
-    """Return a soldier, `tall` pixels high. step: phase of the walk, 0..1."""
     canvas = Canvas(300, 440)
     skin: Color = (96, 128, 168)
     dark: Color = (58, 56, 60) if bright else (40, 38, 44)

@@ -1,4 +1,4 @@
-"""The sound of a match in one recording, exact to the sample."""
+"""The sound of a match in a synthetic recording, exact to the sample."""
 
 from functools import lru_cache
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.comparison.samples.rendering.match import EventKind, Match
-from sessions_app.comparison.samples.rendering.recording import RecordingSpec
+from sessions_app.comparison.samples.rendering.specification import RecordingSpec
 
 RATE = 48_000
 Samples = NDArray[np.float32]
@@ -45,7 +45,7 @@ def _template(kind: EventKind, variant: int) -> NDArray[np.float64]:
 
 
 class Soundtrack:
-    """Filtered stereo sound at 48 kHz. Sample i is the match at spec.match_time(i / 48000)."""
+    """The stereo sound of a recording at 48 kHz. Sample i is the match's sound at spec.match_time(i / 48000)."""
 
     def __init__(self, match: Match, spec: RecordingSpec) -> None:
         self.match = match
@@ -66,7 +66,7 @@ class Soundtrack:
         return self._heard[key]
 
     def samples(self, first: int, count: int) -> Samples:
-        """Return samples from `first` on, float32 of shape (2, count) within -1..1."""
+        """Return `count` samples from sample `first` on, float32 of shape (2, count) within -1..1."""
         rng = np.random.default_rng([self.spec.seed, 22, first])
         mixed = rng.standard_normal((2, count), dtype=np.float32) * np.float32(0.004)
         begin, end = (self.spec.match_time(sample / RATE) for sample in (first, first + count))

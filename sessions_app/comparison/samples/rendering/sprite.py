@@ -1,4 +1,4 @@
-"""Transparent small pictures and text, blended into BGR frames."""
+"""Sprites: small transparent pictures and texts that are blended into BGR frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sprite:
-    """A picture ready to blend, uint8. color: BGR times alpha. keep: 255 - alpha on three channels."""
+    """A picture prepared for blending, uint8. color: BGR times alpha. keep: 255 - alpha, repeated for each channel."""
 
     color: Image
     keep: Image
@@ -31,7 +31,6 @@ class Sprite:
         return cls(np.asarray(cv2.multiply(bgr, wide, scale=1 / 255), np.uint8), 255 - wide)
 
     def blend(self, frame: Image, x: int, y: int) -> None:
-        """Blend into `frame` (BGR uint8) with the upper left corner at (x, y)."""
         height, width = self.color.shape[:2]
         left, top = max(0, x), max(0, y)
         right, bottom = min(frame.shape[1], x + width), min(frame.shape[0], y + height)
@@ -58,7 +57,7 @@ class Canvas:
         cv2.fillPoly(self.alpha, [corners], (round(255 * opacity),), cv2.LINE_AA, 4)
 
     def paint(self, mask: Image, color: Color, opacity: float = 1.0) -> None:
-        """Paint `color` with `mask` (uint8, h x w) as opacity."""
+        """Paint `color` over the picture. mask: opacity of each pixel, uint8, h x w."""
         weight = mask.astype(np.float32)[:, :, None] * (opacity / 255)
         old = self.alpha.astype(np.float32)[:, :, None] / 255
         total = weight + old * (1 - weight)
@@ -82,7 +81,6 @@ def _face(name: str) -> Any:
 
 @lru_cache(maxsize=512)
 def advance(text: str, font: str, size: int, weight: int) -> int:
-    """Return the width of `text` in pixels. font: "sans", "italic" or "uni"."""
     return int(cv2.getTextSize((1, 1), text, (0, 0), _face(font), size, weight)[2])
 
 

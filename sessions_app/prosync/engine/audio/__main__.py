@@ -5,14 +5,14 @@
     {"source": path, "target": path, "folder": path for intermediate files,
      "lines": [{"start": seconds, "end": seconds, "sound": path,
                 "from": seconds of the sound or null, "to": the same, "mode"}, …],
-     "mouths": true to move the mouths in the segments with the sound,
+     "mouths": true to move the mouths in the segments,
      "remove_text": null, or the argument of :func:`sessions_app.prosync.engine.audio.repainting.repaint`,
      "threads": number, "ffmpeg": path}
 
 It writes JSON lines: ``{"progress": 0 to 100, "message"}``, then ``{"result": …}`` with the fields of
 :class:`sessions_app.prosync.engine.audio.outcome.Dubbed` and
 :class:`sessions_app.prosync.engine.audio.repainting.Repainted`, or ``{"error": {"type", "message", "line": index of the
-faulty segment}}``. Without ``lines`` and found text, no target is written.
+faulty segment}}``. If ``lines`` is empty and no text is found, no target is written.
 """
 
 from __future__ import annotations

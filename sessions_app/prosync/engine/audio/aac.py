@@ -19,22 +19,22 @@ from numpy.typing import NDArray
 
 from media_app.av.audio_splice import BLOCK, LAYOUTS, Samples
 
-ONLY_LONG, LONG_START, EIGHT_SHORT, LONG_STOP = range(4)  # window_sequence (table 4.2)
-SINE = 0  # window_shape; 1 is Kaiser-Bessel derived
+ONLY_LONG, LONG_START, EIGHT_SHORT, LONG_STOP = range(4)  # values of window_sequence (ISO/IEC 14496-3, table 4.2)
+SINE = 0  # value of window_shape; 1 is Kaiser-Bessel derived
 LONG_BEGIN, LONG_END = (ONLY_LONG, LONG_START), (ONLY_LONG, LONG_STOP)
-SINGLE, PAIR, FILL = 0, 1, 6  # id_syn_ele (table 4.71)
-SIGHT = 64  # maximum bytes before a packet's first channel element
-ADTS_HEADER, ADTS_CHECKED = 7, 9  # bytes of an ADTS header, without and with checksum (ISO/IEC 13818-7, 6.2)
-# Encoder options: full bandwidth, no noise substitution, no intensity stereo. In speech the "fast" coder's error is −62
-# dB instead of −50 dB.
+SINGLE, PAIR, FILL = 0, 1, 6  # values of id_syn_ele (ISO/IEC 14496-3, table 4.71)
+SIGHT = 64  # number of first bytes in which a packet's channel element is searched
+ADTS_HEADER, ADTS_CHECKED = 7, 9  # length of an ADTS header in bytes, without and with checksum (ISO/IEC 13818-7, 6.2)
+# Encoder options: full bandwidth, no noise substitution, no intensity stereo. In speech the error of the "fast" coder
+# is −62 dB, that of the default coder −50 dB.
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
 MAX_WIDTH = 20_000
 KAISER_ALPHA = 4.0
-# AudioSpecificConfig (ISO/IEC 14496-3, 1.6)
+# Values in an AudioSpecificConfig (ISO/IEC 14496-3, 1.6).
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 LOW_COMPLEXITY = 2
-WITHOUT_SBR = bytes.fromhex("56e500")  # end of a plain AAC-LC config by some encoders
-MIN_PLAIN_RATE = 32_000  # Hz; lower rates may imply undeclared SBR
+WITHOUT_SBR = bytes.fromhex("56e500")  # bytes that some encoders append to the config of plain AAC-LC
+MIN_PLAIN_RATE = 32_000  # minimum sampling rate in Hz; lower rates may imply undeclared SBR
 
 
 class Damaged(Exception):
@@ -52,7 +52,7 @@ class Windows(NamedTuple):
 
 
 def windows_of(packet: bytes) -> Windows | None:
-    """Return the windows of the packet's first channel; None if it starts otherwise."""
+    """Return the windows of the packet's first channel; None if the packet does not start with a channel."""
     content = packet[:SIGHT]
     value, left = int.from_bytes(content), 8 * len(content)
     total = left
@@ -71,7 +71,7 @@ def windows_of(packet: bytes) -> Windows | None:
         return None
     take(4)
     if kind == SINGLE or not take(1):
-        take(8)  # skip the global gain of unshared windows
+        take(8)  # skip the global gain, which is here only if the channels share no windows
     take(1)
     sequence, place = take(2), total - left
     shape = take(1)
@@ -97,9 +97,9 @@ RISING = _rising()
 
 
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """Adapt the block that our first packet shares with the original's packet before it.
+    """Adapt the block of samples that our first packet shares with the original packet before it.
 
-    theirs, ours: window shapes. The result is the nearest block with the right alias (Princen and Bradley 1986).
+    The result is the nearest block whose alias the original packet cancels (Princen and Bradley 1986).
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples
@@ -107,7 +107,7 @@ def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
 
 
 def behind_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """Adapt the block shared by our last packet and the next original packet."""
+    """Adapt the block of samples that our last packet shares with the original packet after it."""
     there, here = RISING[theirs][::-1], RISING[ours][::-1]
     wanted = there * samples - here * samples
     return np.asarray(samples + here * (wanted + wanted[:, ::-1]), np.float32)
@@ -136,9 +136,9 @@ def without_adts(packet: bytes) -> tuple[bytes, bytes]:
 
 
 def decoded(packets: Sequence[bytes], config: bytes, channels: int) -> Samples:
-    """Return one block per packet, its first half, shape (channels, n). Damaged packets become silence.
+    """Decode packets; return the first block of each, shape (channels, n).
 
-    Raise :class:`Damaged` for other formats than AAC-LC.
+    Damaged packets become silence. Raise :class:`Damaged` for other formats than AAC-LC.
     """
     decoder: Any = CodecContext.create("aac", "r")
     decoder.extradata = config

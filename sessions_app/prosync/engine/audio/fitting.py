@@ -29,7 +29,10 @@ USUAL_STRETCH = (0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sound for one segment. start, end: seconds in the video. crop: used seconds of the sound; None for all."""
+    """A sound for one segment. start, end: seconds in the video.
+
+    crop: start and end of the used part of the sound, in seconds; None to use all.
+    """
 
     start: float
     end: float
@@ -40,7 +43,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted sound. material: used samples. count: samples of the segment. stretch: factor."""
+    """A sound fitted to its segment.
+
+    material: used samples of the sound. stretch: factor by which the sound was stretched.
+    """
 
     material: SampleFile
     mode: Mode
@@ -61,7 +67,7 @@ class Fitted:
         return 0 if self.mode in ("loop", "bounce") else max(0, self.count - self.own)
 
     def samples(self, first: int, count: int) -> Samples:
-        """Return ``count`` samples from ``first`` on, also after the segment's end."""
+        """Return ``count`` samples from number ``first`` on; they may lie after the segment's end."""
         seam = max(1, min(round(SEAM_SECONDS * self.rate), self.own // 2))
         if self.mode not in ("loop", "bounce"):
             found = self.material.piece(first, count)
@@ -91,10 +97,7 @@ class SampleCount(NamedTuple):
 def fit(
     lines: Sequence[Line], rooms: Sequence[SampleCount], rate: int, channels: int, folder: Path
 ) -> Iterator[Fitted]:
-    """Yield each line's sound, fitted to its entry of ``rooms``. Raise :class:`SoundFailed` and OSError.
-
-    folder: directory for temporary files.
-    """
+    """Yield each line's sound, fitted to the length in ``rooms``. Raise :class:`SoundFailed` and OSError."""
     materials: dict[int, SampleFile] = {}
     for sound in dict.fromkeys(line.sound for line in lines):
         spans = {

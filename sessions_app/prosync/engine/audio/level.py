@@ -1,4 +1,4 @@
-"""Loudness of new sounds: that of the replaced sound (EBU R128)."""
+"""Adjustment of new sounds to the loudness of the sounds that they replace (EBU R128)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from media_app.av.meter import Meter
 
 MAX_GAIN = 12.0
 MAX_PEAK = -1.0
-MIN_SECONDS = 0.5  # minimum seconds, because the gate uses blocks of 0.4 s
-AROUND_SECONDS = 3.0  # minimum seconds: the short-term window of EBU Tech 3341
+MIN_SECONDS = 0.5  # minimum seconds of a sound whose loudness is measured, because the gate uses blocks of 0.4 s
+# minimum seconds over which the original's loudness is measured: the short-term window of EBU Tech 3341
+AROUND_SECONDS = 3.0
 
 
 def loudness(runs: Iterable[Samples], rate: int, channels: int) -> tuple[float | None, float]:

@@ -1,5 +1,3 @@
-"""Mixing of new sounds into the original."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,9 +15,10 @@ FADE_SECONDS = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The position of a line in samples after ``currentTime`` 0. fade: samples of the fade at each end.
+    """The position of a new sound, in samples after ``currentTime`` 0. fade: samples of the fade at each end.
 
-    tail: samples of the fade into an adjacent next line. follows: True if it adjoins the previous line.
+    tail: samples of the crossfade into the next sound if that follows directly. follows: True if the sound follows the
+    previous one directly.
     """
 
     first: int
@@ -54,7 +53,7 @@ class Voice:
 
 
 def mixed(voices: Sequence[Voice], first: int, original: Samples) -> Samples:
-    """Mix new sounds into ``original``, which starts at sample ``first``. Fades have equal power."""
+    """Mix new sounds into ``original``, which starts at sample ``first``. Fades keep the power constant."""
     count = original.shape[1]
     near = [
         voice for voice in voices if voice.place.first < first + count and voice.place.end + voice.place.tail > first

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SoundFailed(Exception):
-    """A given sound cannot be used. type: error code. line: segment index."""
+    """An uploaded sound cannot be used. type: error code. line: index of its segment."""
 
     UNSUPPORTED, UNREADABLE, TOO_LONG, EMPTY = "sound_unsupported", "sound_unreadable", "sound_too_long", "sound_empty"
 
@@ -21,8 +21,8 @@ class SoundFailed(Exception):
 class Outcome:
     """The changes to one segment.
 
-    used: heard seconds of the sound. gain: dB. silence: seconds after the sound. original, given: loudness in LUFS,
-    None for silence. joints: errors in dBFS before and after. note: sentence for the owner.
+    used: seconds of the new sound that are heard. original, given: loudness of the replaced and of the new sound in
+    LUFS, None for silence. joints: errors in dBFS at the joints before and after the segment.
     """
 
     mode: str
@@ -39,9 +39,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Dubbed:
-    """The result of a dub. sound: ``spliced`` (other packets copied) or ``encoded``, for the reason why_sound.
+    """The result of a dub.
 
-    picture: ``copied`` or ``encoded``, for the reason why_picture.
+    sound: ``spliced`` if packets outside the segments were copied, else ``encoded``.
     """
 
     segments: Sequence[Outcome]

@@ -1,5 +1,3 @@
-"""The picture packets of a dubbed video."""
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -44,7 +42,10 @@ def encode(source: Source, target: Path, program: Ffmpeg, on_progress: Progress)
 
 
 class Pictures:
-    """A file's picture packets. origin: file time in seconds of ``currentTime`` 0. base: seconds per tick."""
+    """A file's picture packets. base: seconds per tick.
+
+    origin: the file's timestamp, in seconds, at which ``currentTime`` is 0.
+    """
 
     def __init__(self, path: Path, track: int, origin: Fraction) -> None:
         self.path = path
@@ -59,16 +60,16 @@ class Pictures:
     def add_to(self, out: OutputContainer) -> VideoStream:
         with open_media(self.path) as container:
             own: Any = container.streams[self.track]
-            # FFmpeg has no encoder for some codecs, so the copy is opaque.
+            # The copy is opaque (has no encoder), because FFmpeg cannot encode some codecs.
             stream = out.add_stream_from_template(own, opaque=True)
             assert isinstance(stream, VideoStream)
             stream.time_base = self.base
             if own.codec_context.codec.canonical_name == "hevc" and own.codec_tag != "hev1":
-                stream.codec_tag = "hvc1"  # Apple's players require this tag.
+                stream.codec_tag = "hvc1"  # Apple's players require this tag for HEVC.
         return stream
 
     def packets(self, stream: VideoStream) -> Iterator[tuple[float, Packet[Any]]]:
-        """Yield (decoding time in seconds, packet). Raise :class:`ConversionFailed`."""
+        """Yield each packet with its decoding time: (seconds, packet). Raise :class:`ConversionFailed`."""
         shift = round(self.origin / self.base)
         for packet, decoded in self._decoded():
             packet.stream = stream
@@ -78,7 +79,10 @@ class Pictures:
             yield float(packet.dts * self.base), packet
 
     def _decoded(self) -> Iterator[tuple[Packet[Any], int]]:
-        """Yield packets with decoding times. Matroska lacks the first ones, so they are counted back."""
+        """Yield packets with decoding times.
+
+        Matroska stores no decoding time for the first packets, so their times are counted back from the next packet's.
+        """
         waiting: list[Packet[Any]] = []
         last: int | None = None
         for packet in self._read():
@@ -100,7 +104,7 @@ class Pictures:
         with open_media(self.path) as container:
             for other in container.streams:
                 if other.index != self.track:
-                    other.discard = Discard.all  # skips the other tracks of an MP4
+                    other.discard = Discard.all
             try:
                 for packet in demux(container, container.streams[self.track]):
                     if packet.size:

@@ -30,15 +30,12 @@ from sessions_app.prosync.engine.text_removal.painter import TextPainter
 HEARD_RATE = 16_000
 LABEL = "basic"
 NAME = "painted.mp4"
-FOUND, SURVEYED = 0.25, 0.45  # progress after each of the two searches
+FOUND, SURVEYED = 0.25, 0.45  # progress (0 to 1) after the search for text and after the search for faces
 
 
 @dataclass(slots=True)
 class Repainted:
-    """The changes to the pictures. source: file with the result. mouths: report per line.
-
-    text: None without request. patched: None without changes.
-    """
+    """The changes to the pictures. source: file with the changed pictures."""
 
     source: Source
     mouths: list[dict[str, Any]]
@@ -64,10 +61,10 @@ def repaint(
     program: Ffmpeg,
     tell: Progress,
 ) -> Repainted:
-    """Repaint the pictures as requested and possible.
+    """Remove text and move mouths in the pictures, as requested and as far as possible.
 
     removal: optional ``regions`` (boxes as shares of the displayed picture), ``start``, ``end`` (seconds); None for no
-    removal. folder: directory of the result. Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed`,
+    removal. Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed`,
     :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.container.MediaError` and OSError.
     """
     made = _Repainting(source, lines, folder, program, tell)

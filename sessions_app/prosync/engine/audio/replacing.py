@@ -37,7 +37,7 @@ from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_t
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
-# progress after each step
+# Progress (0 to 1) after each step.
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 
@@ -47,9 +47,9 @@ def replace_sound(
 ) -> Dubbed:  # fmt: skip
     """Write ``source`` with the sounds of ``lines`` to ``target``, an MP4, atomically.
 
-    pictures: source of pictures on the same clock. program: encoder for pictures that MP4 cannot hold. folder:
-    directory for temporary files. Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed` (``line``: index
-    into ``lines``), :class:`ConversionFailed`, :class:`media_app.av.container.MediaError` and OSError.
+    pictures: file with changed pictures on the same clock, or None. program: encoder for pictures that MP4 cannot hold.
+    Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed` (``line``: index into ``lines``),
+    :class:`ConversionFailed`, :class:`media_app.av.container.MediaError` and OSError.
     """
     tell = on_progress or (lambda share: None)
     own = Path(tempfile.mkdtemp(prefix=".dub-", dir=folder))
@@ -172,7 +172,6 @@ class _Dub:
         return voices
 
     def _loudness(self, line: Line, channels: int) -> float | None:
-        """Return the loudness (LUFS) of the replaced sound and, if short, its surroundings."""
         around = max(0.0, AROUND_SECONDS - (line.end - line.start)) / 2
         begin = max(0.0, line.start - around)
         count = round((line.end + around - begin) * SOUND_RATE)

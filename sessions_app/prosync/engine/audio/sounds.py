@@ -78,7 +78,7 @@ def probe_sound(path: str | os.PathLike[str], peaks: Path | None = None) -> Soun
 
 
 def read(path: Path, rate: int, channels: int) -> Iterator[Samples]:
-    """Yield float32 runs, shape (channels, n). Raise :class:`SoundFailed`."""
+    """Yield the sound in float32 arrays of shape (channels, n). Raise :class:`SoundFailed`."""
     _, container = _opened(path)
     with container:
         yield from _decoded(container, _track(container), rate, channels)

@@ -1,7 +1,7 @@
 """Inaudible insertion of new packets into an AAC-LC track.
 
-New packets start and end as close to a segment as the original's windows allow. Candidate joints are decoded and
-measured; the quietest wins.
+New packets start and end as close to a segment as the original's windows allow. Possible joints are decoded and
+measured; the one with the smallest error is used.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from sessions_app.prosync.engine.audio import aac
 from sessions_app.prosync.engine.audio.mixing import Voice, mixed
 from sessions_app.prosync.engine.audio.track import OwnSound
 
-LEADS = 8  # maximum extra blocks on each side of a segment
-DB_PER_EXTRA_BLOCK = 3.0  # dB of error that justify one more encoded block
+LEADS = 8  # maximum blocks encoded additionally before and after a segment to find a good joint
+DB_PER_EXTRA_BLOCK = 3.0  # reduction of a joint's error, in dB, that justifies one more encoded block
 # Acceptable error of a joint: dB relative to the block's level, and dBFS.
 FAINT, INAUDIBLE = -35.0, -75.0
 WARM_UP = 4  # blocks encoded before the first used packet
 BEHIND = 3  # blocks encoded after the last used packet
-NEAR = 4  # minimum blocks between separate runs
+NEAR = 4  # minimum original blocks between two runs of new packets; closer runs are joined
 
 
 @dataclass(frozen=True, slots=True)
 class _Joint:
-    """A joint between new and original packets. block: shared block. changed: samples to encode there.
+    """A joint between new and original packets.
 
-    error: dBFS after decoding; None without a shared block.
+    block: number of the block that both share. changed: samples to encode in this block. error: dBFS after decoding;
+    None if no block is shared.
     """
 
     block: int
@@ -40,7 +41,7 @@ class _Joint:
     error: float | None = None
 
     def better(self, other: _Joint | None) -> _Joint:
-        """Return the quieter joint, on a tie ``other``."""
+        """Return the joint with the smaller error; each additional block must reduce the error enough."""
         if other is None or self.error is None or other.error is None:
             return self
         return self if self.error + DB_PER_EXTRA_BLOCK * abs(self.block - other.block) < other.error else other
@@ -48,9 +49,9 @@ class _Joint:
 
 @dataclass(slots=True)
 class Run:
-    """Consecutive new packets. voices: segment indexes. first: first replaced packet.
+    """A run of consecutive new packets.
 
-    end: next copied packet. before, behind: joint errors in dBFS, or None.
+    first: number of the first replaced packet. end: number of the next copied packet.
     """
 
     voices: list[int]
@@ -63,7 +64,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Spliced:
-    """A spliced track. first, end: packet range, possibly beyond the original's."""
+    """A spliced sound track.
+
+    first, end: range of its packet numbers, which may exceed the original's.
+    """
 
     own: OwnSound
     first: int
@@ -71,7 +75,7 @@ class Spliced:
     runs: Sequence[Run]
 
     def packets(self) -> Iterator[tuple[int, bytes, int]]:
-        """Yield (first sample after ``currentTime`` 0, packet, audible samples)."""
+        """Yield (first sample after ``currentTime`` 0, packet, number of audible samples) for each packet."""
         new = {run.first + at: packet for run in self.runs for at, packet in enumerate(run.packets)}
         theirs = self.own.packets()
         for number in range(self.first, self.end):
@@ -146,7 +150,6 @@ class _Splicer:
         return Run(group, head.block, tail.block, error_before, error_behind, made)
 
     def _begin(self, begin: int, most: int) -> _Joint:
-        """Return the joint before block ``begin``, at most ``most`` blocks earlier."""
         found = None
         for first in range(begin - 1, max(self.low, begin - 1 - most), -1):
             made = self._encoded(first, first + 2, {}, early=1)
@@ -161,7 +164,6 @@ class _Splicer:
         return found if found and self.low < begin - 1 - most else _Joint(self.low)
 
     def _end(self, end: int, most: int) -> _Joint:
-        """Return the joint after block ``end``, at most ``most`` blocks later."""
         found = None
         for last in range(end, min(self.own.count, end + most)):
             made = self._encoded(last - 3, last, {})

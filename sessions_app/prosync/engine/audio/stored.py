@@ -28,7 +28,7 @@ class SampleFile:
         return cls(path, channels)
 
     def piece(self, first: int, count: int) -> Samples:
-        """Return ``count`` samples; silence outside the file."""
+        """Return ``count`` samples from number ``first`` on; silence outside the file."""
         begin, end = max(0, first), min(self.count, first + count)
         if end - begin == count:
             return self._between(begin, end)

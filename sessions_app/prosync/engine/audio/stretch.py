@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from media_app.av.audio_splice import Samples
 from sessions_app.prosync.engine.audio.stored import SampleFile
 
-HOP_SECONDS = 0.012  # seconds between windows
-# maximum seconds of a piece's offset
+HOP_SECONDS = 0.012
+# Maximum seconds by which a piece of sound is moved to fit the previous piece.
 SEARCH_SECONDS = 0.007
 COARSE = 4
 FAR = 0.1
@@ -29,7 +29,10 @@ class _Lengths(NamedTuple):
 
 
 def stretched(sound: SampleFile, count: int, rate: int) -> Iterator[Samples]:
-    """Yield ``count`` samples, in pieces from within :data:`SEARCH_SECONDS` of their position in ``sound``."""
+    """Stretch ``sound`` to ``count`` samples, yielded in pieces.
+
+    Each piece is taken from within :data:`SEARCH_SECONDS` of its proportional position in ``sound``.
+    """
     lengths = _Lengths(round(HOP_SECONDS * rate), round(SEARCH_SECONDS * rate) // COARSE * COARSE)
     hop = lengths.hop
     window = np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(2 * hop) / hop), np.float32)
@@ -60,7 +63,7 @@ def _shift(likely: Samples, around: Samples, lengths: _Lengths) -> int:
 
 @lru_cache
 def _farness(lengths: _Lengths) -> NDArray[np.float64]:
-    """Return a penalty for offsets, because pure tones match at every period."""
+    """Return a penalty that increases with the offset, because pure tones match at every period."""
     places = np.arange(-lengths.search, lengths.search + 1, COARSE) / lengths.search
     return np.asarray(FAR * np.square(places), np.float64)
 

@@ -1,5 +1,3 @@
-"""The AAC packets of a video's own sound."""
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -29,18 +27,19 @@ from sessions_app.prosync.engine.audio.aac import (
 
 MARGIN = 20
 BEGIN = 64
-WARM_UP = 2  # packets decoded before the wanted blocks
+WARM_UP = 2  # number of packets decoded before the wanted blocks, to fill the decoder
 
 
 class NotSpliced(Exception):
-    """The packets cannot be copied, so the sound must be encoded. The message tells why."""
+    """The packets cannot be copied, so the sound must be encoded."""
 
 
 @dataclass(slots=True)
 class OwnSound:
-    """An AAC-LC track without gaps. rate: Hz. config: AudioSpecificConfig. count: number of packets.
+    """An AAC-LC track without gaps. config: bytes of its AudioSpecificConfig.
 
-    head: first sample of block 0 after ``currentTime`` 0, usually −1024. last: audible samples of the last packet.
+    head: position of block 0 in samples after ``currentTime`` 0, usually −1024. last: number of audible samples in the
+    last packet.
     """
 
     source: Source
@@ -57,11 +56,11 @@ class OwnSound:
         return (sample - self.head) // BLOCK
 
     def packet(self, number: int) -> bytes | None:
-        """Return a packet; silence outside the track."""
+        """Return a stored packet; for numbers outside the track, a silent packet."""
         return self.kept.get(number) if 0 <= number < self.count else self.silent
 
     def samples(self, first: int, end: int) -> Samples:
-        """Decode blocks. Their packets and :data:`WARM_UP` packets before must be kept."""
+        """Return the samples of blocks; their packets and :data:`WARM_UP` packets before them must be stored."""
         packets = [self.packet(number) or self.silent for number in range(first - WARM_UP, end)]
         return decoded(packets, self.config, self.channels)[:, WARM_UP * BLOCK :]
 
@@ -73,7 +72,7 @@ class OwnSound:
 
 
 def read_track(source: Source, edges: Sequence[float]) -> OwnSound:
-    """Read all packets; keep those near ``edges`` (seconds). Raise :class:`NotSpliced`."""
+    """Read all packets; store those near ``edges`` (seconds). Raise :class:`NotSpliced`."""
     sound = source.sound
     if sound is None:
         raise NotSpliced("The video has no sound.")
@@ -84,11 +83,11 @@ def read_track(source: Source, edges: Sequence[float]) -> OwnSound:
     try:
         with open_media(source.path) as container:
             found = _survey(container, source, edges)
-        # A new decoder assumes a preceding sine window.
+        # The silent packet has a sine window, because a new decoder assumes one before its first packet.
         found.silent = with_shape(silent_packet(found.rate, found.channels), SINE)
         decoded([packet for _, packet in sorted(found.kept.items())[:8]], found.config, found.channels)
     except (Damaged, Unusual, av.error.FFmpegError) as exc:
-        raise NotSpliced("The sound is not AAC-LC as every player takes it.") from exc
+        raise NotSpliced("The sound is not standard AAC-LC.") from exc
     return found
 
 
@@ -113,7 +112,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     def place(row: _Row) -> float:
         return row.stamp * step - shift
 
-    # With rounded times, players align sound by its first audible packet.
+    # If times are rounded, players align the sound by its first audible packet.
     heard = next((number for number, row in enumerate(begin) if place(row) > -BLOCK / 2), 0)
     found.head = round(place(begin[heard])) - heard * BLOCK
     blocks = [found.block(round(edge * rate)) for edge in edges]
@@ -125,16 +124,16 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
             raise NotSpliced("The sound's format changes.")
         if number in wanted:
             found.kept[number] = row.content
-        # Matroska rounds the last packet's length, but not its hidden samples.
+        # Matroska rounds the length of the last packet, but stores its hidden samples exactly.
         found.count, found.last = number + 1, BLOCK - row.hidden if row.hidden else round(row.length * step)
     found.last = min(BLOCK, found.last) if found.last > 0 else BLOCK
     return found
 
 
 class _Row(NamedTuple):
-    """A packet. stamp, length: ticks. hidden: inaudible samples at its end. config: from its header.
+    """A packet of sound. stamp, length: ticks. hidden: number of inaudible samples at its end.
 
-    is_other: True if the format changes here.
+    config: decoder configuration from its ADTS header. is_other: True if the format changes at this packet.
     """
 
     stamp: int
@@ -148,7 +147,7 @@ class _Row(NamedTuple):
 def _rows(container: InputContainer, stream: Stream) -> Iterator[_Row]:
     for other in container.streams:
         if other.index != stream.index:
-            other.discard = Discard.all  # skips the other tracks of an MP4
+            other.discard = Discard.all
     try:
         for packet in demux(container, stream):
             if not packet.size:

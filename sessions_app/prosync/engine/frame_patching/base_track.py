@@ -1,5 +1,3 @@
-"""The video track to patch: the source's, or a converted copy."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,9 +17,10 @@ COPYABLE = ("yuv420p", "yuvj420p")
 
 @dataclass(frozen=True, slots=True)
 class BaseTrack:
-    """A track to patch. base: seconds per output tick. shown: display ticks, ascending; negative if hidden.
+    """The video track to patch. base: seconds per tick of the output.
 
-    end: tick after the last frame. why_encoded: reason for encoding it, or None.
+    shown: display times of the frames in ticks, ascending; negative for hidden frames. end: end of the last frame in
+    ticks.
     """
 
     source: Source

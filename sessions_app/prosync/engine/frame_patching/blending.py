@@ -20,13 +20,13 @@ SHARES = {
     9: (0.2627, 0.0593), 10: (0.2627, 0.0593),
 }  # fmt: skip
 BT709, BT601 = 1, 6
-HD_LINES = 720  # minimum lines of undeclared BT.709, as in Chromium
+HD_LINES = 720  # minimum height in lines at which undeclared colours count as BT.709, as in Chromium
 SQUARE_ENOUGH = Fraction(1, 50)
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 Plane: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom: even stored pixels
+Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in stored pixels; all even
 STRIP = 64
 
 
@@ -34,7 +34,7 @@ STRIP = 64
 class View:
     """The display geometry of stored pictures.
 
-    width, height: stored pixels. rotation: clockwise degrees. ratio: pixel width by height.
+    width, height: stored pixels. rotation: clockwise degrees. ratio: width of a pixel divided by its height.
     """
 
     width: int
@@ -81,9 +81,9 @@ class View:
 
 
 class Blender:
-    """Conversion of frames to BGR and of patches into planes.
+    """Conversion of frames to BGR, and of patches to the frames' Y, Cb and Cr.
 
-    matrix: number in ITU-T H.273. full: True if black is 0 and white 255.
+    matrix: number of the colour matrix in ITU-T H.273. full: True if black is 0 and white 255.
     """
 
     def __init__(self, view: View, matrix: int, *, full: bool) -> None:
@@ -91,7 +91,7 @@ class Blender:
         known = matrix if matrix in SHARES else BT709 if view.height >= HD_LINES else BT601
         self._to_planes = _coefficients(*SHARES[known], full=full)
         inverse = np.linalg.inv(self._to_planes[:, :3])
-        # swscale is faster, but visibly darkens luma by one.
+        # FFmpeg's swscale would be faster, but darkens luma visibly, by one level.
         self._to_bgr = np.hstack([inverse, -inverse @ self._to_planes[:, 3:]])
 
     def stored(self, frame: VideoFrame) -> Image:
@@ -101,7 +101,7 @@ class Blender:
         return np.asarray(cv2.transform(planes, self._to_bgr), np.uint8)
 
     def blend(self, frame: VideoFrame, stored: Image, patches: Sequence[Patch]) -> Image:
-        """Blend patches into ``frame``; return its new BGR image. stored: its BGR image before.
+        """Blend patches into ``frame``; return its BGR image afterwards. stored: its BGR image before.
 
         Raise ValueError if a patch's image and alpha differ in size.
         """

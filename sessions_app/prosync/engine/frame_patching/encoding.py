@@ -92,7 +92,7 @@ class Encoder:
             if blender is None:
                 blender = Blender(self._view, int(frame.colorspace), full=frame.format.name == FULL_RANGE)
             self._paint(number, frame, blender)
-            # Clear the type, or the encoder makes a keyframe of each source keyframe.
+            # Clear the picture's type, or the encoder makes a keyframe of each of the source's keyframes.
             frame.pict_type = PictureType.NONE
             yield from self._numbered(encoder.encode(frame))
         if blender is not None:

@@ -1,5 +1,3 @@
-"""Interface of painters."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]  # BGR, shape (height, width, 3)
+Image = NDArray[np.uint8]  # picture in BGR, shape (height, width, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Patch:
 
 
 class Painter(Protocol):
-    """A painter of a run. It is called once per frame, in display order."""
+    """A painter of a run of frames. It is called once per frame, in display order."""
 
     def paint(self, image: Image, seconds: float) -> Sequence[Patch]:
         """Return a frame's patches; later ones cover earlier ones.
@@ -40,8 +38,8 @@ class Painter(Protocol):
 class Run:
     """Frames from ``start`` to before ``end``, seconds on the scale of ``currentTime``.
 
-    whole: paint all of them, even if earlier frames must be encoded again. Otherwise earlier frames stay bit-exact, so
-    the run starts after frames that they refer to, and may end earlier to avoid encoding.
+    whole: True to paint all these frames, even if frames before them must be encoded again. False to keep earlier
+    frames unchanged: the run then starts after all frames that they refer to, and may end early to avoid encoding.
     """
 
     start: float
@@ -52,10 +50,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The report on a run. Times are seconds of ``currentTime``.
+    """The report on a run; times are seconds of ``currentTime``.
 
-    first, last: times of changed frames; changed: their number. late: unpainted frames at the start, which earlier
-    frames refer to. encoded_start, encoded_end: range encoded again.
+    late: number of frames at the run's start that are unpainted, because earlier frames refer to them. encoded_start,
+    encoded_end: part that was encoded again.
     """
 
     run: int
@@ -69,10 +67,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """The report on a file. encoded: number of frames encoded again.
-
-    why_encoded: reason for encoding all pictures, or None.
-    """
+    """The report on a file. encoded: number of frames encoded again."""
 
     placed: list[Placed]
     frames: int

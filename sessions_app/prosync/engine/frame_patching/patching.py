@@ -41,9 +41,8 @@ def patch(
 ) -> Patched:
     """Write ``source`` with the changes of ``runs`` to ``target``, an MP4.
 
-    Tags and other tracks are dropped. folder: directory for temporary files. Raise :class:`ConversionFailed` for faulty
-    media or empty runs, OSError, :class:`media_app.av.ffmpeg.ProgramMissing`,
-    :class:`media_app.av.container.MediaError`, and painters' exceptions.
+    Tags and other tracks are dropped. Raise :class:`ConversionFailed` for faulty media or empty runs, OSError,
+    :class:`media_app.av.ffmpeg.ProgramMissing`, :class:`media_app.av.container.MediaError`, and painters' exceptions.
     """
     tell = on_progress or (lambda share: None)
     own = Path(tempfile.mkdtemp(prefix=".patch-", dir=folder))
@@ -123,7 +122,7 @@ class _Writer:
         return stream
 
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
-        """Return a fine movie time scale for late track starts; milliseconds are too coarse."""
+        """Return options for a fine movie time scale if a track starts late; milliseconds are too coarse."""
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:
             if stream.time_base and stream.start_time is not None:
@@ -170,4 +169,4 @@ def _copied(carrier: BaseTrack, container: InputContainer) -> Iterator[Packet[An
                 left -= 1
                 yield packet
     except av.error.FFmpegError:
-        return  # truncated file
+        return  # the file is truncated

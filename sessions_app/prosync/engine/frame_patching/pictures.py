@@ -1,7 +1,4 @@
-"""Index of a file's picture packets.
-
-Packets count in decoding order, frames in display order, from zero.
-"""
+"""Index of a file's picture packets. Packets are numbered in decoding order, frames in display order."""
 
 from __future__ import annotations
 
@@ -21,16 +18,16 @@ from media_app.av.ffmpeg import ConversionFailed
 from media_app.av.smart_cut import IDR, PPS, SPS
 
 USUAL_SECONDS = Fraction(1, 30)
-NUMBERS = 32  # maximum parameter sets per kind (ITU-T H.264, 7.4.2.1.1)
+NUMBERS = 32  # maximum number of parameter sets of each kind (ITU-T H.264, 7.4.2.1.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """The index of a track. base: seconds per tick. record: decoder configuration.
+    """The index of a video track.
 
-    decoded: display ticks in decoding order. shown: the same, sorted. hidden: initial frames that are not shown. end:
-    tick after the last frame. entries: packets where decoding may start. joints: packets before which the track may be
-    split, because all earlier packets are shown earlier. why_not: reason against copying.
+    decoded: display times in ticks, in decoding order. shown: the same times, sorted. hidden: number of initial frames
+    that are not shown. entries: packets where decoding may start. joints: packets before which the track may be split,
+    because all earlier packets are shown earlier.
     """
 
     path: Path
@@ -56,7 +53,7 @@ class Pictures:
                     if packet.size:
                         found.add(packet)
             except av.error.FFmpegError:
-                pass  # truncated file
+                pass  # the file is truncated
             return found.pictures(path)
 
 

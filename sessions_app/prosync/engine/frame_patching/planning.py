@@ -1,5 +1,3 @@
-"""The plan of frames to paint and to encode again."""
-
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
@@ -9,13 +7,13 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-MAX_EARLY_END = 0.15  # maximum seconds by which a run ends early to spare encoding
+MAX_EARLY_END = 0.15  # maximum seconds by which a run may end early to avoid encoding
 NEAR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames to encode again, from ``first`` to before ``behind``, both joints."""
+    """Frames to encode again, from ``first`` to before ``behind``. The track may be split at both."""
 
     first: int
     behind: int
@@ -23,7 +21,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Painted frames of a run, from ``first`` to before ``behind``. late: unpainted frames before ``first``."""
+    """Painted frames of a run, from ``first`` to before ``behind``.
+
+    late: number of the run's frames before ``first`` that stay unpainted.
+    """
 
     run: int
     first: int
@@ -37,7 +38,7 @@ def holds(seconds: Sequence[float], run: Run) -> bool:
 
 
 def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> tuple[list[Piece], list[Stretch]]:
-    """Return sorted pieces, and a stretch per run."""
+    """Return the sorted pieces to encode again, and the painted stretch of each run."""
     pieces: list[Piece] = []
     painted: dict[int, tuple[int, int, int]] = {}
     for number, run in sorted(enumerate(runs), key=lambda one: one[1].start):
@@ -75,7 +76,6 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _earlier_end(pictures: Pictures, seconds: Sequence[float], begin: int, behind: int, least: float) -> int:
-    """Return an earlier end of a run if that spares encoding, else ``behind``."""
     at = bisect_left(pictures.entries, behind)
     if not at or _next_entry(pictures, behind) == behind:
         return behind

@@ -38,7 +38,7 @@ def _copied(source: Source, stream: AudioStream, out: OutputContainer) -> Timed:
 
 
 def ticks_of(stream: AudioStream) -> Fraction:
-    """Return seconds per tick of the copy; one sample instead of coarser ticks."""
+    """Return seconds per tick of a copied sound track: one sample if the source's ticks are coarser."""
     context = stream.codec_context
     base = Fraction(stream.time_base or 1)
     if context.frame_size and context.sample_rate and base > Fraction(1, context.sample_rate):
@@ -65,7 +65,7 @@ def _packets(source: Source, track: int, made: Any) -> Timed:
                 packet.duration = length
                 yield float(at * clock.ticks), packet
         except av.error.FFmpegError:
-            return  # truncated file
+            return  # the file is truncated
 
 
 class _Clock:

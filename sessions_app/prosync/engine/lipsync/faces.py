@@ -18,15 +18,15 @@ from media_app.av.mediapipe import solution
 
 POINTS = 478
 MIN_DETECTED, MIN_FOLLOWED = 0.5, 0.6
-CLOSE, FAR = 0, 1  # models for distances below 2 m and 5 m
+CLOSE, FAR = 0, 1  # face detectors for distances up to 2 m and up to 5 m
 
 
 class FacesUnavailable(Exception):
-    """The face model cannot be loaded. The message tells why."""
+    """The face model cannot be loaded."""
 
 
 class Faces:
-    """The loaded models, a context manager."""
+    """The loaded face models, as a context manager."""
 
     def __init__(self) -> None:
         try:

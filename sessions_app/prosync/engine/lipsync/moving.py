@@ -1,5 +1,3 @@
-"""Lip-sync of one face in a part of a video."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,16 +19,17 @@ FADE_FRAMES = 4
 SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
-SHOWS_INSIDE = 0.06  # minimum opening in face units
-ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2  # openings in face units: inside fully visible; too wide for speech
+SHOWS_INSIDE = 0.06  # opening of the lips, in face units, from which the mouth's inside is visible
+# openings of the lips in face units: inside fully visible, and too wide for speech
+ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The work of a painter. moved: number of repainted frames.
+    """The result of a mouth painter. moved: number of repainted frames.
 
-    own_inside: True if the mouth's inside is the person's, not drawn.
+    own_inside: True if the mouth's inside is copied from the person, False if it is drawn.
     """
 
     frames: int
@@ -86,7 +85,7 @@ def mouth_painter(
 
 
 class _BestInside:
-    """Selection of the best view into the mouth: open as in speech, and dark in the middle."""
+    """Selection of the frame with the best view into the mouth: open as in speech, and dark in the middle."""
 
     def __init__(self) -> None:
         self.best = 0.0

@@ -1,5 +1,3 @@
-"""Repainting of a mouth in a new shape."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -17,35 +15,38 @@ Floats = NDArray[np.float64]
 Colour = NDArray[np.float64]
 Corners = tuple[int, int, int, int]
 
-REACH_ASIDE, REACH_DOWN = 0.78, 0.45  # face units painted beside the mouth and below the chin
-JAW_HALF = 0.5  # face units beside the chin where cheeks move along
+# maximum distance of painted pixels in face units: beside the mouth, and below the chin
+REACH_ASIDE, REACH_DOWN = 0.78, 0.45
+JAW_HALF = 0.5
 JAW_SHARE = 0.85  # the chin's movement, as a share of the lower lip's
 LIP_DEPTH = 0.7  # share of the way from lip to chin after which skin moves with the jaw only
-BELOW_CHIN = 0.35  # minimum fade below the chin, as a share of the way from lip to chin
-MIN_FALL = 2.0  # minimum fade as a multiple of the chin's movement
+BELOW_CHIN = 0.35
+MIN_FALL = 2.0
 COARSE = 64
-NOTICED = 0.25  # pixels of the smallest painted movement
+NOTICED = 0.25  # smallest movement of a pixel that is painted, in pixels
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-LIP_MARGIN = 0.09  # share of a closing gap cut from each lip, because mesh points often lie on teeth
+LIP_MARGIN = 0.09  # share of the closing gap removed from each lip's edge, because mesh points often lie on teeth
 NEAR_CORNERS = 0.005
 LIP = 0.09
-FULLER, MAX_FULLER = 2.2, 0.42  # growth of a lip per face unit of closing gap, and maximum
+FULLER, MAX_FULLER = 2.2, 0.42  # growth of a lip per face unit by which the mouth closes, and maximum growth
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's
-# face units of shadow between closed lips, and its strength (BGR)
+# Shadow between closed lips: its size in face units, and its strength (BGR).
 SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)
-LIT = 0.085  # face units of opening at which the inside is fully lit
+LIT = 0.085  # opening of the mouth, in face units, from which its inside is fully lit
 MIN_LIGHT = 0.35
-DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)  # BGR
+# BGR colours of a drawn mouth's inside, and usual colour of skin
+DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """The inside of an open mouth. image: BGR; mouth: shape in it; skin: BGR colour around.
+    """The inside of an open mouth. image: BGR. mouth: the mouth's shape in the image.
 
-    is_drawn: True if the person never opened the mouth.
+    skin: BGR colour of the skin around the mouth. is_drawn: True if the inside is drawn, because the person never
+    opened the mouth.
     """
 
     image: Image
@@ -90,7 +91,7 @@ def skin_colour(image: Image, mouth: Mouth) -> Colour:
 
 
 def repaint(image: Image, mouth: Mouth, wanted: Mouth, inside: Inside, weight: float) -> Patch | None:
-    """Return a patch that changes ``mouth`` into ``wanted``, or None. weight: the inside's opacity."""
+    """Return a patch that changes ``mouth`` into ``wanted``, or None. weight: opacity of the mouth's inside."""
     size = (image.shape[1], image.shape[0])
     across = AROUND * max(mouth.half, wanted.half)
     high, low = min(float(wanted.upper.min()), 0.0) - 0.05, max(float(wanted.lower.max()), 0.0) + 0.05
@@ -149,10 +150,10 @@ def _curve(values: NDArray[np.float64], along: Field) -> Field:
 
 
 class _Skin:
-    """The warp of skin and lips: source positions of new positions, in the mouth's frame."""
+    """The warp of skin and lips: the source position of each new position, relative to the mouth."""
 
     def __init__(self, mouth: Mouth, wanted: Mouth, above: Floats, below: Floats) -> None:
-        """above, below: face units by which teeth cover each lip, at :data:`NODES`."""
+        """Set up the warp. above, below: how far teeth extend beyond each lip's edge, face units at :data:`NODES`."""
         self.mouth, self.wanted = mouth, wanted
         closing = (mouth.lower - mouth.upper) - (wanted.lower - wanted.upper)
         far = np.clip(closing / 0.02, 0, 1)
@@ -165,7 +166,7 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """Return the source x. The mouth's change of width fades out towards the cheeks."""
+        """Return the source's x; the mouth's change of width fades out towards the cheeks."""
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 
@@ -196,7 +197,7 @@ class _Skin:
         return np.asarray(_curve(self.fullness, along) * away * np.exp(-((away / LIP) ** 2)), np.float32)
 
     def sources(self, whole: Corners, lips: Corners) -> tuple[Corners, Field, Field]:
-        """Return the changed box, including ``lips``, and its source columns and rows.
+        """Return the changed box, including ``lips``, and the columns and rows of its source pixels.
 
         The warp is smooth, so it is interpolated from a coarse grid.
         """
@@ -219,7 +220,7 @@ class _Skin:
 
 
 def _teeth(image: Image, mouth: Mouth, edge: Floats, side: int) -> Floats:
-    """Return how far teeth cover a lip, face units at :data:`NODES`. side: 1 down, -1 up."""
+    """Return how far teeth extend beyond a lip's edge, face units at :data:`NODES`. side: 1 down, -1 up."""
     steps = np.linspace(0, TEETH_REACH, TEETH_STEPS)
     x = np.repeat((NODES * mouth.half)[:, None], TEETH_STEPS, axis=1).astype(np.float32)
     y = (edge[:, None] + side * steps).astype(np.float32)

@@ -28,26 +28,26 @@ from sessions_app.prosync.engine.lipsync.survey import (
 Floats = NDArray[np.float64]
 
 NODES = np.linspace(-1.0, 1.0, 33)
-HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # seconds of smoothing
+HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # seconds over which the movements of head and lips are smoothed
 TREMBLING = 0.008
 MIN_UNIT = 10.0
 UPPER_SHARE = 0.2  # share of an opening made by the upper lip
-REST_SHARE = 0.25  # position of the closed lips between upper (0) and lower lip (1)
-MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of the widest opening, face units
+REST_SHARE = 0.25  # height of the closed lips between the open upper (0) and lower lip (1)
+MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of a person's widest opening of the mouth, in face units
 OWN_PERCENTILE = 96
-# changes of width at full spread and full opening, as shares
+# Relative change of the mouth's width when it is fully spread, and when it is fully open.
 WIDER, OPEN_NARROWER = 0.09, 0.05
 MAX_STRETCHED = 0.16
-KEPT_WIDTH = 0.35  # kept share of a deviation from the usual width, so that smiles remain
+KEPT_WIDTH = 0.35  # kept share of the mouth's deviation from its usual width, so that smiles remain
 
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """A mouth in a frame.
+    """The shape of a mouth in a frame. origin: its position in pixels, shape (2,).
 
-    origin: pixels, shape (2,). axes: pixels per face unit along and across it, columns of shape (2, 2). half: half
-    width. upper, lower: y of inner lip edges at :data:`NODES`. nose, chin: y of the nose's bottom and the chin's tip.
-    These lengths are in face units. trust: 0 to 1.
+    axes: pixels per face unit along and across the mouth, columns of shape (2, 2). half: half width. upper, lower: y of
+    the inner lip edges at :data:`NODES`. nose, chin: y of the nose's bottom and of the chin's tip. half, upper, lower,
+    nose and chin are in face units. trust: 0 to 1.
     """
 
     origin: Floats
@@ -66,14 +66,17 @@ class Mouth:
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A person's usual mouth. half: half width at rest; open: widest opening; face units."""
+    """A person's usual mouth. half: half width at rest. open: widest opening. Both are in face units."""
 
     half: float
     open: float
 
 
 def mouths(track: Track, fade_frames: int) -> list[Mouth | None]:
-    """Return the mouth per frame, or None. fade_frames: frames of growing trust."""
+    """Return the mouth in each frame, None if it is unusable.
+
+    fade_frames: frames over which trust grows at a shot's start and falls at its end.
+    """
     found: list[Mouth | None] = [None] * len(track.times)
     for run in shots(track):
         if run.stop - run.start > 2 * fade_frames:
@@ -88,7 +91,7 @@ def habit(found: Sequence[Mouth | None]) -> Habit:
 
 
 def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: float) -> Mouth:
-    """Return the target mouth. opening: 0 to 1; spread: -1 to 1; weight: share of the change."""
+    """Return ``mouth`` with the shape for a sound. opening: 0 to 1; spread: -1 to 1; weight: share of the change."""
     gap = mouth.lower - mouth.upper
     rest = mouth.upper + REST_SHARE * gap
     profile = (1 - NODES**2) ** (0.8 - 0.2 * min(0.0, spread)) * opening * own.open
@@ -141,7 +144,6 @@ def _of_shot(track: Track, run: slice, fade_frames: int) -> list[Mouth | None]:
 
 
 def _axes(part: Track) -> Floats:
-    """Return pixels per face unit, right and down, shape (n, 2, 2)."""
     steady = part.of(*STEADY).astype(float)
     eyes = part.of(LEFT_EYE, RIGHT_EYE).astype(float)
     across = eyes[:, 1] - eyes[:, 0]
@@ -154,7 +156,6 @@ def _axes(part: Track) -> Floats:
 
 
 def _edge(points: Floats) -> Floats:
-    """Return y of a lip's edge at :data:`NODES`, relative to its corners, shape (n, 33)."""
     found = []
     for line in points:
         left, right = line[0], line[-1]

@@ -16,22 +16,23 @@ Curve = NDArray[np.float64]
 STEP = 0.01
 WINDOW = 0.032
 BLOCK = 1024
-HUM, VOWELS, HISS = (90, 300), (300, 3000), (4000, 7500)  # Hz
-FIRST_FORMANT, SECOND_FORMANT = (250, 1000), (900, 3000)  # search ranges, Hz
-HELD, DROPPED = 380.0, 620.0  # Hz of the first formant, jaw up and down
-ROUNDED, SPREAD = 1250.0, 2000.0  # Hz of the second formant, lips rounded and spread
-RANGE = 24.0  # dB below the loudest vowels at which the mouth is closed
-ABOVE_NOISE = 9.0  # dB above the quietest parts at which the mouth is closed
+HUM, VOWELS, HISS = (90, 300), (300, 3000), (4000, 7500)  # frequency bands in Hz
+# frequency ranges in Hz in which the two formants are searched
+FIRST_FORMANT, SECOND_FORMANT = (250, 1000), (900, 3000)
+HELD, DROPPED = 380.0, 620.0  # first formant in Hz of a raised and of a dropped jaw
+ROUNDED, SPREAD = 1250.0, 2000.0  # second formant in Hz of rounded and of spread lips
+RANGE = 24.0  # dB from the loudest vowels down to the level at which the mouth is closed
+ABOVE_NOISE = 9.0  # dB from the quietest parts up to the level at which the mouth is closed
 LOUDEST, QUIETEST = 95, 5
 FAINT = -60.0
-ATTACK, RELEASE = 0.035, 0.06  # time constants in seconds
+ATTACK, RELEASE = 0.035, 0.06  # time constants in seconds of the mouth's opening and closing
 LEAD = 0.03  # seconds by which lips precede sound (Schwartz and Savariaux, 2014)
 HISS_OPENING = 0.22
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """Mouth movements per :data:`STEP`. opening: 0 to 1; spread: -1 (rounded) to 1 (wide)."""
+    """Mouth movements, one value per :data:`STEP`. opening: 0 to 1; spread: -1 (rounded) to 1 (wide)."""
 
     opening: Curve
     spread: Curve
@@ -60,7 +61,6 @@ def drive(samples: NDArray[np.float32], rate: int) -> Drive:
 
 
 def _bands(samples: NDArray[np.float32], rate: int) -> dict[str, Curve]:
-    """Return levels (dB of full scale) and formants (Hz) per :data:`STEP`."""
     length, hop = max(16, round(WINDOW * rate)), rate * STEP
     count = max(1, int(len(samples) / hop))
     padded = np.pad(samples, (length // 2, length + int(hop)))

@@ -1,5 +1,3 @@
-"""Tracking of the one face in a part of a video."""
-
 from __future__ import annotations
 
 import os
@@ -17,7 +15,7 @@ Points = NDArray[np.float32]
 
 # Mesh points that speech does not move.
 STEADY = (33, 133, 362, 263, 168, 6, 197, 195, 127, 356, 162, 389, 193, 417)
-# Inner lip edges, left to right in the picture.
+# Mesh points of the inner lip edges, left to right in the picture.
 UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 OUTER = (61, 291)
@@ -27,19 +25,19 @@ BRIDGE, TEMPLES = 195, (127, 356)
 KEPT = (*STEADY, *UPPER, *LOWER, *OUTER, BELOW_NOSE, CHIN)
 
 DETECTED_WIDTH = 640
-AGAIN = 1.0  # seconds between detections
+AGAIN = 1.0  # seconds between two detections of faces
 MARGIN = 1.2
 ENOUGH_PIXELS = 400
 MIN_MOUTH = 24.0
-MUCH_LARGER = 1.8  # minimum ratio of areas of the speaker's face and the next
-MAX_TURNED = 0.23  # minimum distance of nose and temple, as a share of the temples' distance
-JUMP = 0.5  # movement that means a new shot, in eye distances
+MUCH_LARGER = 1.8  # minimum ratio of the speaker's face's area to the next largest face's
+MAX_TURNED = 0.23  # minimum distance from nose to temple, as a share of the temples' distance; less is a turned face
+JUMP = 0.5  # movement between two frames that means a new shot, in eye distances
 MIN_FOLLOWED = 0.5
 MAX_FRAMES = 20_000
 
 
 class FaceNotUsable(Exception):
-    """The mouth cannot be moved. The message tells why."""
+    """The mouth cannot be moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,9 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A face in the frames of a part. times: seconds, shape (n,).
+    """The mesh points of a face in each frame of a part. times: seconds, shape (n,).
 
-    points: displayed pixels of mesh points :data:`KEPT`, shape (n, len(KEPT), 2), NaN if unusable.
+    points: mesh points :data:`KEPT` in displayed pixels, shape (n, len(KEPT), 2), NaN in unusable frames.
     """
 
     times: NDArray[np.float64]
@@ -70,10 +68,7 @@ def follow(
     path: str | os.PathLike[str], start: float, end: float, faces: Faces, *, threads: int = 1,
     on_face: Callable[[Face], None] | None = None,
 ) -> Track:  # fmt: skip
-    """Follow the face from ``start`` to ``end`` (seconds). Raise :class:`FaceNotUsable`.
-
-    on_face: called per frame with a face.
-    """
+    """Follow the face from ``start`` to ``end`` (seconds). Raise :class:`FaceNotUsable`."""
     times: list[float] = []
     points: list[Points] = []
     crowded = 0
@@ -128,7 +123,7 @@ class _Follower:
         if self.box is None:
             return None
         image = picture.crop(self.box)
-        # The mesh reduces its input to 192 pixels.
+        # Reduce the image first, because the mesh model reduces it to 192 pixels anyway.
         step = max(1, max(image.shape[:2]) // ENOUGH_PIXELS)
         points = self.faces.points(np.ascontiguousarray(image[::step, ::step]))
         if points is None:
@@ -143,7 +138,7 @@ class _Follower:
 
 
 def aligned(corners: tuple[int, int, int, int], size: tuple[int, int]) -> Box:
-    """Return a box slightly inside these pixel edges, so that rounding restores them."""
+    """Return a box of fractions slightly inside these pixel edges, so that rounding restores the edges."""
     (left, top, right, bottom), (width, height) = corners, size
     x, y = (left + 0.2) / width, (top + 0.2) / height
     return Box(x, y, (right - 0.2) / width - x, (bottom - 0.2) / height - y)
@@ -159,7 +154,7 @@ def _holds(box: Box, face: Box) -> bool:
 def drop_unusable_frames(track: Track, crowded: int) -> Track:
     """Return the track without unusable frames. Raise :class:`FaceNotUsable`.
 
-    crowded: frames with several similar faces.
+    crowded: number of frames with several faces of similar size.
     """
     count = len(track.times)
     seen = ~np.isnan(track.points[:, 0, 0])

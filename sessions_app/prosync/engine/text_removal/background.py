@@ -19,7 +19,7 @@ from media_app.av.frames import Image
 
 MIN_SIDE = 96
 HALF = 0.5
-TOLERANCE = 7.0  # RMS difference in levels that reduces a frame's weight to an eighth
+TOLERANCE = 7.0  # RMS difference in grey levels at which another frame's weight falls to an eighth
 MIN_SHARE = 0.05
 ENOUGH = 0.5
 MIN_WEIGHT = 0.08
@@ -78,7 +78,7 @@ class Background:
 
     @property
     def open(self) -> NDArray[np.bool_]:
-        """Return a mask of hidden pixels that need more frames."""
+        """Return a mask of the pixels under text that need more frames."""
         left = np.zeros(self.now.hidden.shape, bool)
         left[self._at] = self._weight < ENOUGH
         return left
@@ -88,7 +88,7 @@ class Background:
         return bool(np.count_nonzero(self._weight < ENOUGH) <= (1 - KNOWN_SHARE) * len(self._weight))
 
     def add(self, other: View, guess: Flow | None = None) -> None:
-        """Add the pixels that another frame shows. guess: estimated motion."""
+        """Add the hidden pixels that another frame shows. guess: estimated motion."""
         flow = motion(self.now, other, guess)
         trust, offset = self._compared(other, flow)
         height, width = self.now.hidden.shape
@@ -111,13 +111,12 @@ class Background:
             known = np.ones(self.now.hidden.shape, np.float32)
             known[rows[~seen], columns[~seen]] = 0
             whole = _spread(picture, known)
-            # The filling's window edges would be visible.
+            # Blur filled pixels, because the edges of the filling's windows would be visible.
             soft = cv2.GaussianBlur(whole, (0, 0), SOFT)
             picture = np.clip(np.rint(np.where(known[..., None] > 0, whole, soft)), 0, 255).astype(np.uint8)
         return picture
 
     def _compared(self, other: View, flow: Flow) -> tuple[Plane, NDArray[np.float32]]:
-        """Return another view's weight, 0 to 1, and difference in brightness."""
         height, width = flow.shape[:2]
         columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         x, y = columns + flow[..., 0], rows + flow[..., 1]
@@ -143,10 +142,10 @@ class Background:
 
 
 def motion(now: View, other: View, guess: Flow | None = None) -> Flow:
-    """Return the background's motion to ``other``, half-size pixels, shape (h, w, 2)."""
+    """Return the background's motion to ``other``, in pixels of the half-size picture, shape (h, w, 2)."""
     estimate: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     height, width = now.plain.shape
-    # OpenCV 5.0 reads out of bounds for smaller pictures.
+    # OpenCV 5.0 reads out of bounds for smaller pictures, so they are enlarged.
     down, right = (max(0, MIN_SIDE - side) for side in (height, width))
     pictures = (cv2.copyMakeBorder(view.plain, 0, down, 0, right, cv2.BORDER_REPLICATE) for view in (now, other))
     begin = None if guess is None else np.pad(guess, ((0, down), (0, right), (0, 0)), mode="edge")
@@ -155,7 +154,7 @@ def motion(now: View, other: View, guess: Flow | None = None) -> Flow:
 
 def _sampled(image: NDArray[Any], x: Plane, y: Plane, border: int) -> NDArray[Any]:
     count, across = len(x), 1024
-    # OpenCV's limit is 32 767 pixels per row.
+    # OpenCV can remap at most 32 767 pixels per row.
     x, y = (np.pad(places, (0, -count % across)).reshape(-1, across) for places in (x, y))
     values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border, borderValue=0)
     return values.reshape(-1, *image.shape[2:])[:count]

@@ -1,5 +1,3 @@
-"""Offline detection of text lines."""
-
 from __future__ import annotations
 
 import importlib
@@ -14,10 +12,10 @@ from media_app.av.frames import Image
 from sessions_app.prosync.engine.text_removal.region import Region
 
 MODEL = "PP-OCRv6_det_small.onnx"
-STRIDE = 32  # The network needs multiples of this many pixels.
-MAX_PIXELS = 960 * 544  # memory limit: a 1080p frame needs 670 MB
-TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # minimum scores of a pixel, and of a line on average
-UNCLIP = 1.6  # The network is trained on shrunken boxes (arXiv:1911.08947).
+STRIDE = 32  # Width and height of the network's input are multiples of this, in pixels.
+MAX_PIXELS = 960 * 544  # maximum pixels of the network's input, to limit memory: a 1080p frame needs 670 MB
+TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # minimum score of a text pixel, and minimum mean score of a line
+UNCLIP = 1.6  # factor that enlarges detected boxes; the network is trained on shrunken ones (arXiv:1911.08947)
 MIN_SIDE = 3
 
 
@@ -27,7 +25,7 @@ class DetectorMissing(Exception):
 
 class TextDetector:
     def __init__(self, threads: int = 1) -> None:
-        # Importing rapidocr takes 0.5 s.
+        # Imported here, because rapidocr takes 0.5 s to import.
         package = find_spec("rapidocr")
         path = Path(package.origin).parent / "models" / MODEL if package and package.origin else None
         if path is None or not path.is_file():

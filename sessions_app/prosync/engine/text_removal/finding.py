@@ -1,7 +1,7 @@
 """Frame-accurate search for lines of text in a video.
 
 Every half second, if the picture changed, the detector searches a frame. New lines are followed forwards, and backwards
-to the previous search. Text shown for less may be missed.
+to the previous search. Text shown for less than half a second may be missed.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from media_app.av.frames import WHOLE, Box, Image, Picture, VideoFile
 from media_app.av.source import Progress, Source
 from sessions_app.prosync.engine.text_removal.detector import TextDetector
 from sessions_app.prosync.engine.text_removal.region import Region, merged
+from sessions_app.prosync.engine.text_removal.sightings import MIN_FRAMES, Pattern, Sighting, Text, Track
 from sessions_app.prosync.engine.text_removal.strokes import stroke_mask
-from sessions_app.prosync.engine.text_removal.track import MIN_FRAMES, Pattern, Sighting, Text, Track
 
 LOOK_EVERY = 0.5
 HELD = 64
 FOLLOW_PIXELS = 960 * 544
-# changed grey levels, and number of pixels, that trigger a search
+# Minimum change of a pixel in grey levels, and minimum number of changed pixels, for a new search.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
-COVERED = 0.5  # minimum share of a line covered by followed lines
-LONGER = 1.5  # growth in line heights of a line scrolling in
-LARGE, LONG = 0.12, 3.0  # maximum share of the picture's height, or minimum length by height, of a line
+COVERED = 0.5  # minimum share of a found line that followed lines cover; a less covered line is new
+LONGER = 1.5
+# A line's height is at most this share of the picture's, or its length at least this multiple of its height.
+LARGE, LONG = 0.12, 3.0
 MAX_LINES = 48
-MARGIN = 0.4  # background around a line, in line heights
+MARGIN = 0.4  # width of the background examined around a line, in line heights
 LOOSE = 0.05
 SOUGHT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Results of a search. width, height: displayed pixels. within: changeable regions.
+    """Results of a search for text.
 
-    start, end: searched seconds.
+    within: regions in which pixels may change.
     """
 
     texts: tuple[Text, ...]
@@ -53,7 +54,7 @@ class Found:
 
     @property
     def spans(self) -> list[tuple[float, float]]:
-        """Return times with text in seconds, sorted and disjoint."""
+        """Parts of the video with text: (start, end) in seconds, sorted and disjoint."""
         joined: list[tuple[float, float]] = []
         for text in sorted(self.texts, key=lambda one: one.start):
             if joined and text.start <= joined[-1][1]:
@@ -99,7 +100,7 @@ def find_text(
                 finding.take(picture)
                 tell(min(1.0, (picture.time - start) / max(1e-3, last - start)))
         except av.error.FFmpegError:
-            pass  # truncated file
+            pass  # the file is truncated
         texts = finding.finish(last if end is not None else np.inf)
         tell(1.0)
         return Found(
@@ -115,9 +116,9 @@ class _Held:
 
 
 class _Finding:
-    """A search through a video. within: searched displayed pixels.
+    """A search for text through a video. within: searched regions in displayed pixels.
 
-    In ``boxes`` all text counts. Elsewhere signs in the scene are ignored.
+    If ``boxes`` are given, all text in them counts; if not, text on objects in the scene is ignored.
     """
 
     def __init__(self, video: VideoFile, boxes: Sequence[Box], detector: TextDetector) -> None:
@@ -191,7 +192,6 @@ class _Finding:
         return [part for part in parts if not part.is_empty]
 
     def _fresh(self, lines: Sequence[Region]) -> list[Region]:
-        """Return new lines, and stop following parts of lines that have grown."""
         fresh = []
         for line in lines:
             area, height = _area(line), min(line.width, line.height)

@@ -23,20 +23,20 @@ from sessions_app.prosync.engine.frame_patching.painting import Patch, Run
 from sessions_app.prosync.engine.text_removal.background import HALF, Background, Flow, View, motion
 from sessions_app.prosync.engine.text_removal.finding import Found
 from sessions_app.prosync.engine.text_removal.region import Region, merged
-from sessions_app.prosync.engine.text_removal.track import Text
+from sessions_app.prosync.engine.text_removal.sightings import Text
 
 AHEAD = 20
 WINDOW_BYTES = 192 * 1024 * 1024
 KEPT_PIXELS = 24_000_000
-LINGER = 3.5  # frames before and after a line in which it may fade
-AROUND = 0.75  # background around a line, in line heights
+LINGER = 3.5  # frames before and after a line's time in which the line may still fade
+AROUND = 0.75
 MIN_AROUND, MAX_AROUND = 24, 64
-SLOW = 0.04  # pixels per frame; slower backgrounds uncover nothing in time
+SLOW = 0.04  # minimum motion of the background in pixels per frame; a slower one uncovers nothing in time
 FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0
 MAX_VIEWS = 4
-# distances to other frames; at 1 the background has moved by a stroke's width
+# Distances to the other frames that are used; at 1, the background has moved by a stroke's width.
 STEPS = (1.0, 1.6, 0.6)
 
 
@@ -80,11 +80,9 @@ class TextPainter:
 
     @property
     def runs(self) -> list[Run]:
-        """Return runs with text."""
         return [Run(start, end, self, whole=True) for start, end in self._found.spans]
 
     def paint(self, image: NDArray[np.uint8], seconds: float) -> Sequence[Patch]:
-        """See :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`."""
         texts = [text for text in self._found.texts if text.start - 1e-4 <= seconds < text.end - 1e-4]
         if not texts:
             return []
@@ -123,14 +121,13 @@ class TextPainter:
                     break
             clean = _recoloured(ground.picture(), own, shown)
         alpha = cv2.GaussianBlur(hidden.astype(np.float32) / 255, (0, 0), FEATHER)
-        # The old picture must not shine through strokes.
+        # The patch is opaque inside strokes, so that the text does not shine through.
         alpha = np.where(cv2.erode(hidden, np.ones((3, 3), np.uint8)) > 0, 1.0, alpha) * (allowed > 0)
         return Patch(region.x, region.y, clean, np.asarray(alpha, np.float32))
 
     def _others(
         self, ground: Background, region: Region, seconds: float, texts: Sequence[Text]
     ) -> Iterator[tuple[View, Flow | None]]:
-        """Yield views of other frames, best first, with estimated motion."""
         number = next((n for n, frame in enumerate(self._frames) if abs(frame.picture.time - seconds) < 1e-4), None)
         pace = None if number is None else self._pace(ground.now, region, number)
         steps = [] if number is None or pace is None else self._steps(ground, pace, region, number, texts)
@@ -219,7 +216,7 @@ class TextPainter:
                 if picture.time >= start:
                     yield picture
         except av.error.FFmpegError:
-            return  # truncated file
+            return  # the file is truncated
 
     def _frame_at(self, seconds: float) -> _Frame | None:
         nearest = min(self._frames, key=lambda frame: abs(frame.picture.time - seconds), default=None)
@@ -280,9 +277,10 @@ def _margin(height: int) -> int:
 
 
 def _recoloured(clean: Image, own: View, shown: Image) -> Image:
-    """Return ``shown`` with its text replaced from ``clean``, in its own colours.
+    """Return ``shown`` with its text replaced by ``clean``, in the colours of ``shown``.
 
-    Frames read here use another conversion to BGR. Both are linear, so an affine map relates them.
+    The painter and the caller convert frames to BGR differently. Both conversions are linear, so an affine map relates
+    them.
     """
     seen, hidden = np.flatnonzero(own.hidden == 0), own.hidden > 0
     picture = shown.copy()
@@ -293,7 +291,7 @@ def _recoloured(clean: Image, own: View, shown: Image) -> Image:
     mine = own.image.reshape(-1, 3)[chosen].astype(np.float32)
     shift = shown.reshape(-1, 3)[chosen].astype(np.float32) - mine
     centre, apart = mine.mean(axis=0), shift.mean(axis=0)
-    # Ridge regression: with few colours the difference stays small.
+    # Ridge regression keeps the colour difference small if there are few colours.
     spread = mine - centre
     slope = np.linalg.solve(spread.T @ spread + RIDGE * np.eye(3, dtype=np.float32), spread.T @ (shift - apart))
     values = clean[hidden].astype(np.float32)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from media_app.av.frames import Image
 
 BINS = 16
-LIKELY = 0.62  # minimum share of a colour's frequency that is inside the line's box
-FREQUENT = 0.007  # minimum share of the line's pixels with a stroke's colour
-MIN_RING = 0.1  # minimum background, as a share of the box's pixels
-SPECK = 0.015  # maximum area of specks, in squared line heights
-SURE = 0.9  # minimum share of a colour inside the box at which a speck is kept
+LIKELY = 0.62  # minimum share of a text colour's frequency that lies inside the line's box
+FREQUENT = 0.007  # minimum share of a line's pixels that have the colour of its strokes
+MIN_RING = 0.1  # minimum background around a line, as a share of its box's pixels
+SPECK = 0.015  # maximum area of removed specks, in squared line heights
+SURE = 0.9  # minimum certainty (0 to 1) that a speck is text, for keeping the speck
 FRINGE = 0.03
 
 
@@ -54,7 +54,6 @@ def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDAr
 def _likelihood(
     picture: Image, line: NDArray[np.bool_], ground: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return each colour's share inside the line, with and without rare colours."""
     levels = (picture // (256 // BINS)).astype(np.intp)
     colours = (levels[..., 0] * BINS + levels[..., 1]) * BINS + levels[..., 2]
     inside, around = _frequency(colours[line]), _frequency(colours[ground])

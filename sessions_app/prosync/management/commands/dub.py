@@ -1,5 +1,3 @@
-"""The command ``dub``: replace speech in a local video."""
-
 from __future__ import annotations
 
 import json

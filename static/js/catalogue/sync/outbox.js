@@ -1,34 +1,37 @@
-// The outbox: one user's operations on one video that the server has not returned yet, stored before they are sent.
+// The outbox: a user's operations on one video that the server has not confirmed yet. They are stored in a log before
+// they are sent.
 //
-// A replica is the name under which a page counts its operations. Only the holder of its lock uses its counters. A page
-// takes the first free replica, and also sends the logs of closed pages' replicas. Without Web Locks (plain HTTP)
-// closed pages cannot be detected: each page is a new replica, and sends the other logs once. Sending twice is
-// harmless.
+// A replica is the name under which a page numbers its operations; only the page that holds the replica's lock uses its
+// numbers. A page takes the first free replica, and also sends the logs of closed pages. Over plain HTTP there are no
+// locks (Web Locks): each page is a new replica and sends all other logs once, which does no harm.
 //
-// A page may end between any two steps, so each step leaves every operation in a log.
+// A page may close between any two steps, so each step leaves every operation in some log.
 
 import { counterOf } from "../crdt.js";
 import { SyncError, dot } from "./protocol.js";
 
 /** @typedef {import("../crdt.js").Operation} Operation */
 /** @typedef {import("../../base/stores.js").Store} Store */
-/** @typedef {(actor: string) => number} Known returns the actor's last counter that the server has returned */
+/**
+ * Returns the last counter of an actor that the server has confirmed.
+ * @typedef {(actor: string) => number} Known
+ */
 
 export class Outbox {
-  /** @type {Operation[]} of this replica, in order */ own = [];
-  /** @type {Operation[]} of closed pages */ adopted = [];
-  counter = 0; // last used counter
+  /** Unconfirmed operations of this replica. @type {Operation[]} */ own = [];
+  /** Unconfirmed operations of closed pages. @type {Operation[]} */ adopted = [];
+  counter = 0; // counter of this replica's last operation
   #replica = "";
-  /** @type {Map<string, () => void>} functions that release the locks, by replica */ #locks = new Map();
+  /** Functions that release the locks. @type {Map<string, () => void>} */ #locks = new Map();
   /** @type {Promise<unknown>} */ #writing = Promise.resolve();
   #isClosed = false;
-  /** @type {Set<Operation>} stored operations of `own` */ #kept = new Set();
-  /** True after a failed write of `own`: its operations last as long as the page. */ isRefused = false;
+  /** @type {Set<Operation>} */ #kept = new Set();
+  /** True if `own` could not be stored and will be lost with the page. */ isRefused = false;
 
   /**
    * @param {Store} store
-   * @param {any} locks Web Locks, `null` if unavailable
-   * @param {string} person user id
+   * @param {any} locks
+   * @param {string} person
    * @param {string} videoId
    */
   constructor(store, locks, person, videoId) {
@@ -39,7 +42,6 @@ export class Outbox {
     this.logs = `log/${person}/${videoId}/`;
   }
 
-  /** This replica's name in clocks. */
   get actor() {
     return `${this.person}:${this.#replica}`;
   }
@@ -48,17 +50,15 @@ export class Outbox {
     return this.#replica !== "";
   }
 
-  /** Pending operations, in sending order. */
   get waiting() {
     return [...this.adopted, ...this.own];
   }
 
-  /** True if the store has all operations of `own`. */
   get isKept() {
     return this.own.every((one) => this.#kept.has(one));
   }
 
-  /** Release the locks after the last write, so that the next holder finds the last counter. */
+  /** Release the locks after the last write, so that the next page reads the last counter. */
   async close() {
     this.#isClosed = true;
     await this.#writing;
@@ -66,17 +66,12 @@ export class Outbox {
     this.#locks.clear();
   }
 
-  /** Throw if closed. Call after each await: another page may hold the replica by then. */
+  /** Throw if the outbox is closed. Call this after each `await`: another page may have taken the replica. */
   mustBeOpen() {
     if (this.#isClosed) throw new SyncError("Syncing has stopped. Reload the page.", { type: "closed" });
   }
 
-  // Replicas
-
-  /**
-   * Take the first free replica of this browser profile with its log, or a new one.
-   * @param {Known} known
-   */
+  /** Take the first free replica with its log, or create a new one. @param {Known} known */
   async claim(known) {
     if (this.locks) {
       for (const replica of (await this.store.read(this.list)) ?? []) if (await this.#take(replica, known)) return;
@@ -85,10 +80,10 @@ export class Outbox {
       one.toString(16).padStart(2, "0"),
     ).join("");
     if (!(await this.#take(fresh, known))) {
-      this.locks = null; // the browser has Web Locks but grants none
+      this.locks = null; // the browser refuses even a new lock
       await this.#take(fresh, known);
     }
-    // A replica without a lock cannot be taken again, so it is not listed.
+    // Without a lock, no other page can take the replica, so do not list it.
     if (this.locks) await this.#keep(this.list, (kept) => [...(kept ?? []), fresh]);
   }
 
@@ -108,9 +103,9 @@ export class Outbox {
   }
 
   /**
-   * Hold a replica's lock until it is released or the page ends.
+   * Lock a replica until it is released; return whether it was free.
    * @param {string} replica
-   * @returns {Promise<boolean>} whether it was free
+   * @returns {Promise<boolean>}
    */
   async #lock(replica) {
     const isHeld = await new Promise((resolve) => {
@@ -135,20 +130,17 @@ export class Outbox {
     this.#locks.delete(replica);
   }
 
-  /**
-   * Take over the logs of closed pages.
-   * @returns {Promise<Operation[]>}
-   */
+  /** Take over the logs of closed pages, and return their operations. @returns {Promise<Operation[]>} */
   async adopt() {
     /** @type {Operation[]} */ const found = [];
     for (const key of await this.store.keys(this.logs)) {
       this.mustBeOpen();
       const replica = key.slice(this.logs.length);
       if (replica === this.#replica || this.#locks.has(replica)) continue;
-      // A replica with an empty log stays free for other pages.
+      // Skip a replica with an empty log, so that another page can take it.
       if (!(await this.store.read(key))?.log.length) continue;
       if (this.locks && !(await this.#lock(replica))) continue;
-      // Read again: its page may have written until it released the lock.
+      // Read the log again: its page may have written before it released the lock.
       const log = (await this.store.read(key))?.log ?? [];
       this.mustBeOpen();
       this.adopted.push(...log);
@@ -158,12 +150,7 @@ export class Outbox {
     return found;
   }
 
-  // Log
-
-  /**
-   * Return an unused counter. A copy of this replica may have used higher ones.
-   * @param {Known} known
-   */
+  /** Return an unused counter. A copy of this replica may have used higher ones. @param {Known} known */
   count(known) {
     this.counter = Math.max(this.counter, known(this.actor)) + 1;
     return this.counter;
@@ -174,7 +161,7 @@ export class Outbox {
     const state = { counter: this.counter, log: [...this.own] };
     try {
       await this.#update(this.logs + this.#replica, (kept) => {
-        // A replica without a lock is never used again, so its counter need not be kept.
+        // Without a lock, the replica is never used again, so drop its counter.
         if (!this.locks && !state.log.length) return undefined;
         return { ...state, counter: Math.max(state.counter, kept?.counter ?? 0) };
       });
@@ -190,9 +177,9 @@ export class Outbox {
   }
 
   /**
-   * Remove operations that the server has returned.
+   * Remove confirmed operations from the logs; return their number.
    * @param {(one: Operation) => boolean} isNews
-   * @returns {Promise<number>} number of removed operations
+   * @returns {Promise<number>}
    */
   async strike(isNews) {
     const [own, adopted] = [this.own, this.adopted];
@@ -210,10 +197,7 @@ export class Outbox {
     return count;
   }
 
-  /**
-   * Remove an operation that the server rejects for good.
-   * @param {Operation} operation
-   */
+  /** Remove an operation that the server has rejected permanently. @param {Operation} operation */
   async drop(operation) {
     const isOther = (/** @type {Operation} */ one) => dot(one) !== dot(operation);
     this.own = this.own.filter(isOther);
@@ -225,15 +209,16 @@ export class Outbox {
   }
 
   /**
-   * Move operations from a replica with reused counters to an unused replica.
+   * Move operations to an unused replica, because a copy of the browser profile has used their counters. `ghosts` are
+   * operations that the log may lack.
    * @param {string} actor
-   * @param {Operation[]} ghosts operations with reused counters; the log may lack them
+   * @param {Operation[]} ghosts
    * @param {(one: Operation) => boolean} isTold
    * @param {Known} known
    */
   async rename(actor, ghosts, isTold, known) {
     const isOther = (/** @type {Operation} */ one) => one.actor !== actor;
-    // Keep the arrays, not copies: operations written during the await belong to the old log too.
+    // Use the arrays, not copies, so that operations added during the `await` move too.
     const parts = [this.adopted, this.own, ghosts];
     const old = this.#replicaOf(actor);
     const isOwn = actor === this.actor;
@@ -252,7 +237,7 @@ export class Outbox {
       if (!seen) delete clock[actor];
       this.own.push({ ...one, actor: this.actor, clock: { ...clock, [this.actor]: this.count(known) } });
     }
-    // Delete the old log last, and only if the new one is stored: a page that ends earlier leaves duplicates, not gaps.
+    // Delete the old log last: a page that closes earlier leaves duplicates, but loses nothing.
     if (!(await this.#tryKeep())) return;
     const isElsewhere = (/** @type {Operation} */ one) => !moved.has(dot(one));
     await this.#keep(this.logs + old, (kept) =>
@@ -265,9 +250,7 @@ export class Outbox {
     return actor.slice(this.person.length + 1);
   }
 
-  // Storage
-
-  /** @returns {Promise<boolean>} whether this replica's log was stored */
+  /** @returns {Promise<boolean>} */
   async #tryKeep() {
     const isKept = await this.keep().then(
       () => true,
@@ -278,7 +261,7 @@ export class Outbox {
   }
 
   /**
-   * Store recoverable data: a full or broken store does not stop syncing.
+   * Store recoverable data; a full or broken store does not stop syncing.
    * @param {string} key
    * @param {(kept: any) => any} change
    */

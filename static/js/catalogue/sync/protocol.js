@@ -1,10 +1,10 @@
-// The messages of the /sync endpoint, and its errors.
+// Messages and errors of the server's /sync endpoint.
 
 import { counterOf } from "../crdt.js";
 
 /** @typedef {import("../crdt.js").Operation} Operation */
 
-/** A failed sync. */
+/** A failed exchange with the /sync endpoint. */
 export class SyncError extends Error {
   /**
    * @param {string} sentence
@@ -16,15 +16,14 @@ export class SyncError extends Error {
     this.status = status;
     this.type = type;
     this.body = body;
-    this.retryAfter = retryAfter; // seconds
+    this.retryAfter = retryAfter; // seconds to wait before a retry
   }
 
-  /** Message for the user. */
   get sentence() {
     return this.message;
   }
 
-  /** True if the same request may succeed later. */
+  /** True if a retry may succeed. */
   get passes() {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
@@ -33,15 +32,12 @@ export class SyncError extends Error {
 /** @param {Operation} one */
 export const dot = (one) => `${counterOf(one)} ${one.actor}`;
 
-/**
- * Return an operation without time and author.
- * @param {Operation|undefined} one
- */
+/** @param {Operation|undefined} one */
 export const content = (one) => one && [one.type, one.value];
 
 /**
- * Return whether two operations are the same. The server may have normalized the value, or pages may have corrected the
- * time.
+ * Return whether an operation from the server is a sent one, although the server may have normalized its value or a
+ * page corrected its time.
  * @param {Operation} told
  * @param {Operation} sent
  */
@@ -55,10 +51,7 @@ export const isRepetition = (told, sent) =>
  */
 export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-/**
- * Collapse spaces and control characters, as the server does.
- * @param {string} value
- */
+/** Collapse spaces and control characters, as the server does. @param {string} value */
 export const line = (value) =>
   text(value)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Zs}]+/gu, " ")
@@ -93,8 +86,9 @@ export const fromWire = (told) => ({
 });
 
 /**
- * @param {number} microseconds since 1970
- * @returns {string} ISO 8601 with six decimals
+ * Convert microseconds since 1970 to ISO 8601 with six decimals.
+ * @param {number} microseconds
+ * @returns {string}
  */
 export function isoOf(microseconds) {
   const whole = Math.floor(microseconds / 1e6);
@@ -103,8 +97,9 @@ export function isoOf(microseconds) {
 }
 
 /**
+ * Convert ISO 8601 to microseconds since 1970.
  * @param {string} iso
- * @returns {number} microseconds since 1970
+ * @returns {number}
  */
 export function microsecondsOf(iso) {
   const [, whole, fraction = "", zone] = /** @type {string[]} */ (/^([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)$/.exec(iso));

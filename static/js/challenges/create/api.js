@@ -3,26 +3,29 @@
 import { call, get } from "../../base/api.js";
 
 /**
- * @typedef {object} UploadState one clip's upload in the status of a merge
- * @property {number} video_index from 0
+ * @typedef {object} UploadState The upload of one clip in a merge.
+ * @property {number} video_index Index of the clip.
  * @property {string} session_id
  * @property {string} filename
  * @property {"initiated"|"uploading"|"completed"|"failed"|"cancelled"|"expired"} status
  * @property {number[]} remaining_chunks
  * @property {number} total_chunks
- * @property {number} chunk_size bytes
- * @property {number} size bytes
+ * @property {number} chunk_size Chunk size in bytes.
+ * @property {number} size Clip size in bytes.
  * @property {string} upload_url
  * @property {{type: string, message: string}|null} error
  *
- * @typedef {{statement_index: number, start_time: number, end_time: number, duration: number}} Segment seconds
- * @typedef {{video_file_id: string, merged_video_url: string, poster_url: string|null, segments: Segment[], total_duration: number, file_size: number, compression_applied: boolean}} Merged
+ * @typedef {{statement_index: number, start_time: number, end_time: number, duration: number}} Segment A statement's
+ *   part of the merged video; times in seconds.
+ *
+ * @typedef {{video_file_id: string, merged_video_url: string, poster_url: string|null, segments: Segment[],
+ *   total_duration: number, file_size: number, compression_applied: boolean}} Merged
  *
  * @typedef {object} Merge
  * @property {string} merge_session_id
  * @property {string} title
  * @property {"initiated"|"uploading"|"queued"|"processing"|"completed"|"failed"|"cancelled"|"expired"} overall_status
- * @property {number} progress percent; uploads count up to 50, the merge from 50
+ * @property {number} progress Progress in percent; uploads end at 50.
  * @property {string} message
  * @property {UploadState[]} uploads
  * @property {string|null} job_id
@@ -33,8 +36,11 @@ import { call, get } from "../../base/api.js";
  * @property {boolean} retry_available
  * @property {string|null} challenge_id
  *
- * @typedef {{video_index: number, session_id: string, filename: string, upload_url: string, chunk_size: number, total_chunks: number}} Begun
+ * @typedef {{video_index: number, session_id: string, filename: string, upload_url: string, chunk_size: number,
+ *   total_chunks: number}} Begun
+ *
  * @typedef {{merge_session_id: string, upload_sessions: Begun[], estimated_merge_time_seconds: number}} Initiated
+ *
  * @typedef {{id: string, status: string}} Challenge
  */
 
@@ -57,9 +63,13 @@ export const cancelMerge = (id) => call("POST", mergeAt(id, "/cancel"), {});
 /** @param {string} id */
 export const deleteMerge = (id) => call("DELETE", mergeAt(id));
 
-/** @param {string} id upload id */
+/** @param {string} id */
 export const chunkAddress = (id) => uploadAt(id, "chunk");
-/** Return the missing chunks; fails if the upload accepts none. @param {string} id @returns {Promise<{remaining_chunks: number[]}>} */
+/**
+ * Return the chunks that the server lacks; fails if the upload has ended.
+ * @param {string} id
+ * @returns {Promise<{remaining_chunks: number[]}>}
+ */
 export const resumeUpload = (id) => call("POST", uploadAt(id, "resume"), {});
 /** @param {string} id */
 export const completeUpload = (id) => call("POST", uploadAt(id, "complete"), {});

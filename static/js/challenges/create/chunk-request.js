@@ -1,4 +1,5 @@
-// The upload of one chunk: a form with number, SHA-256 and bytes. XMLHttpRequest: fetch reports no upload progress.
+// The upload of one chunk: a form with number, SHA-256 and bytes. Fetch reports no upload progress, so it uses
+// XMLHttpRequest.
 
 import { ApiError, cookie } from "../../base/api.js";
 import { chunkAddress } from "./api.js";
@@ -7,13 +8,14 @@ import { chunkAddress } from "./api.js";
 const STALLED = 30_000;
 
 /**
- * @param {string} upload upload id
- * @param {number} number from 0
+ * Upload a chunk and return the upload's new state.
+ * @param {string} upload Upload id.
+ * @param {number} number
  * @param {Blob} bytes
- * @param {(sent: number) => void} onSent receives the bytes sent so far
+ * @param {(sent: number) => void} onSent Called with the bytes sent so far.
  * @param {AbortSignal} signal
- * @returns {Promise<any>} the upload's state
- * @throws {ApiError} status 0 without an answer or after an abort
+ * @returns {Promise<any>}
+ * @throws {ApiError} With status 0 without an answer or after an abort.
  */
 export async function sendChunk(upload, number, bytes, onSent, signal) {
   const form = new FormData();
@@ -33,7 +35,7 @@ export async function sendChunk(upload, number, bytes, onSent, signal) {
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.open("POST", chunkAddress(upload));
     request.setRequestHeader("Accept", "application/json");
-    // Read the CSRF token for each request: signing in changes it.
+    // Read the CSRF token for each request, because signing in changes it.
     request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
     request.upload.onprogress = (event) => {
       alive();
@@ -49,9 +51,10 @@ export async function sendChunk(upload, number, bytes, onSent, signal) {
 }
 
 /**
+ * Return the SHA-256 as hexadecimal; empty over plain http, where browsers compute none.
  * @param {Blob} bytes
- * @returns {Promise<string>} hexadecimal; empty over plain http, where browsers offer no SHA-256
- * @throws {ApiError} type `clip_lost` if the clip is unreadable
+ * @returns {Promise<string>}
+ * @throws {ApiError} Of type `clip_lost` if the clip is unreadable.
  */
 async function sha256(bytes) {
   /** @type {ArrayBuffer} */ let content;
@@ -65,7 +68,11 @@ async function sha256(bytes) {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** @param {XMLHttpRequest} request @returns {any} null if not JSON, such as a proxy's page */
+/**
+ * Return the JSON of a response; null for other content, such as a proxy's error page.
+ * @param {XMLHttpRequest} request
+ * @returns {any}
+ */
 function bodyOf(request) {
   try {
     return JSON.parse(request.responseText);

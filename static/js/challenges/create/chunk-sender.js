@@ -1,4 +1,4 @@
-// The uploader of a merge's clips: sends chunks of all clips in parallel, with retries. Fires "change".
+// The uploader of a merge's clips. It sends chunks of all clips in parallel, with retries, and fires "change".
 
 import { ApiError } from "../../base/api.js";
 import { Speed } from "../../uploads/transfer-speed.js";
@@ -8,10 +8,10 @@ import { network, noteSpeed } from "./network-speed.js";
 import { Patience, Stopped } from "./retry.js";
 
 const AT_ONCE = 3;
-/** Error types of an upload that no longer exists; the merge has the reason. */
+/** Error types of an upload that no longer exists; the merge's status has the reason. */
 const OVER = new Set(["upload_not_found", "upload_finished", "upload_expired", "upload_lost", "not_found", "gone"]);
 
-/** A stopwatch that runs while at least one task runs. */
+/** A stopwatch that runs while at least one of its tasks runs. */
 class Stopwatch {
   #count = 0;
   #since = 0;
@@ -32,21 +32,20 @@ class Stopwatch {
   }
 }
 
-/** The upload of one clip. */
 export class Part {
-  /** @type {Map<number, number>} bytes sent of each chunk in progress */ flying = new Map();
-  /** @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} missing: this browser does not have the clip */ state;
+  /** @type {Map<number, number>} */ flying = new Map();
+  /** State of the clip's upload; a "missing" clip must be chosen again. @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} */ state;
   /** @type {ApiError|null} */ error = null;
-  /** Bytes sent by this page; `watch` has their time. */ went = 0;
+  /** Bytes sent by this page; `watch` measures their time. */ went = 0;
   watch = new Stopwatch();
 
   /**
    * @param {object} about
-   * @param {number} about.index from 0
-   * @param {string} about.upload upload id
-   * @param {number} about.size bytes
-   * @param {number} about.chunkSize bytes
-   * @param {number[]} about.missing chunks that the server does not have
+   * @param {number} about.index
+   * @param {string} about.upload Upload id.
+   * @param {number} about.size
+   * @param {number} about.chunkSize Chunk size in bytes.
+   * @param {number[]} about.missing Chunks that the server lacks.
    * @param {boolean} about.isComplete
    * @param {Blob|null} about.blob
    */
@@ -65,7 +64,7 @@ export class Part {
     return Math.min(this.chunkSize, this.size - number * this.chunkSize);
   }
 
-  /** Bytes sent, including chunks in progress. */
+  /** Bytes sent, including unfinished chunks. */
   get sent() {
     if (this.state === "arrived") return this.size;
     const without = (/** @type {Iterable<number>} */ numbers) =>
@@ -90,10 +89,10 @@ export class Sender extends EventTarget {
   /**
    * @param {Part[]} parts
    * @param {object} hears
-   * @param {() => void} hears.onArrived all clips are complete
-   * @param {(part: Part) => void} hears.onRefused the server refused the clip (see `error`); sending stops
-   * @param {() => void} hears.onOver an upload ended elsewhere; sending stops
-   * @param {Set<string>} hears.told uploads whose speed was reported
+   * @param {() => void} hears.onArrived Called when all clips are complete.
+   * @param {(part: Part) => void} hears.onRefused Called when the server refused a clip and sending stopped.
+   * @param {() => void} hears.onOver Called when an upload ended elsewhere and sending stopped.
+   * @param {Set<string>} hears.told Uploads whose speed was already reported.
    */
   constructor(parts, { onArrived, onRefused, onOver, told }) {
     super();
@@ -101,7 +100,7 @@ export class Sender extends EventTarget {
     this.hears = { onArrived, onRefused, onOver };
     this.told = told;
     this.patience.addEventListener("change", () => {
-      // Without an abort, requests would wait 30 s for their timeout.
+      // Abort the requests, which would otherwise wait 30 s for their timeout.
       if (this.patience.paused || !navigator.onLine) this.#land();
       this.#tell();
     });
@@ -115,24 +114,23 @@ export class Sender extends EventTarget {
     return this.parts.reduce((sum, part) => sum + part.sent, 0);
   }
 
-  /** Upload speed, bytes per second. */
+  /** Upload speed in bytes per second. */
   get speed() {
     return this.#lanes && !this.patience.paused && !this.patience.lack ? this.#speed.value : 0;
   }
 
-  /** True if leaving the page would stop the upload. */
+  /** True if leaving the page would interrupt the upload. */
   get isGoing() {
     return (
       !this.#stopped && this.parts.some((part) => part.blob && part.state !== "arrived" && part.state !== "refused")
     );
   }
 
-  /** True if the user must choose clips again. */
   get lacksClips() {
     return this.parts.some((part) => part.state === "missing");
   }
 
-  /** @param {boolean} again whether to ask the server first for the missing chunks */
+  /** @param {boolean} again True to ask the server first which chunks it lacks. */
   async start(again = false) {
     try {
       if (again)
@@ -161,9 +159,9 @@ export class Sender extends EventTarget {
   }
 
   /**
-   * Assign files to missing clips of the same size.
+   * Assign files to missing clips of the same size; return the files that fit no clip.
    * @param {File[]} files
-   * @returns {File[]} files that fit no clip
+   * @returns {File[]}
    */
   give(files) {
     const others = files.filter((file) => {
@@ -205,7 +203,7 @@ export class Sender extends EventTarget {
     }
   }
 
-  /** Return the next clip to send, first those not started: the server may refuse them. */
+  /** Return the next clip to send. Clips not started come first, because the server may refuse them. */
   #next() {
     const ready = this.parts.filter(
       ({ state, blob, missing, flying }) =>
@@ -237,12 +235,15 @@ export class Sender extends EventTarget {
     );
     part.went += bytes.size;
     part.flying.delete(number);
-    // The clip may be ready to complete now.
     this.#fill();
     this.#tell();
   }
 
-  /** @param {Part} part @param {number} number @param {number} sent bytes */
+  /**
+   * @param {Part} part
+   * @param {number} number
+   * @param {number} sent Bytes sent of the chunk.
+   */
   #moved(part, number, sent) {
     part.flying.set(number, sent);
     this.#speed.note(this.sent);
@@ -279,7 +280,7 @@ export class Sender extends EventTarget {
     this.hears.onArrived();
   }
 
-  /** Report the upload speed once per clip. @param {Part} part */
+  /** Report a clip's upload speed to the server once. @param {Part} part */
   #tellFigures(part) {
     if (!part.went || this.told.has(part.upload)) return;
     this.told.add(part.upload);
@@ -309,7 +310,6 @@ export class Sender extends EventTarget {
     } else this.hears.onOver();
   }
 
-  /** Abort requests in progress; retries send them again. */
   #land() {
     this.#flights.abort();
     this.#flights = new AbortController();

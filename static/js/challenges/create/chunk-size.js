@@ -3,25 +3,26 @@
 const KIB = 1024;
 const LEAST = 256 * KIB;
 const MOST = 4096 * KIB;
-/** Target duration of a chunk: longer ones lose more when interrupted, shorter ones add pauses. */
+/** Target duration of a chunk in seconds: longer chunks lose more when interrupted, shorter ones add pauses. */
 const SECONDS = 2;
-/** Maximum number of chunks. The server allows 25 000; the margin covers rounded sizes. */
+/** Maximum number of chunks. The server allows 25 000; the margin is for rounded sizes. */
 const PIECES = 20_000;
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
 
 /**
  * @typedef {object} Network
- * @property {number} speed bytes per second of the last upload; 0 if unknown
- * @property {string} kind the browser's `effectiveType`: `4g`, `3g`, `2g`, `slow-2g`; empty if unknown
- * @property {number} downlink the browser's estimate, Mbit/s; 0 if unknown
+ * @property {number} speed Speed of the latest upload in bytes per second; 0 if unknown.
+ * @property {string} kind The browser's `effectiveType`, such as `4g`; empty if unknown.
+ * @property {number} downlink The browser's estimate in Mbit/s; 0 if unknown.
  */
 
 /**
+ * Return the chunk size in bytes: a power of two, unless a server limit applies.
  * @param {Network} network
- * @param {number} largest size of the largest file, bytes
- * @param {{least: number, most: number}} allowed server limits, bytes
- * @returns {number} chunk size in bytes: a power of two, unless limited by the server
+ * @param {number} largest Size of the largest file in bytes.
+ * @param {{least: number, most: number}} allowed The server's limits in bytes.
+ * @returns {number}
  */
 export function chunkSize({ speed, kind, downlink }, largest, { least, most }) {
   const wanted = speed > 0 ? 2 ** Math.floor(Math.log2(speed * SECONDS)) : byKind(kind, downlink);
@@ -42,10 +43,11 @@ function byKind(kind, downlink) {
 }
 
 /**
- * @param {number} tries failures in a row
- * @param {number|null} [retryAfter] seconds requested by the server
- * @param {number} [chance] random number from 0 to 1
- * @returns {number} milliseconds until the next try
+ * Return the milliseconds to wait before a retry.
+ * @param {number} tries Number of consecutive failures.
+ * @param {number|null} [retryAfter] Seconds requested by the server.
+ * @param {number} [chance] Random number, 0 to 1.
+ * @returns {number}
  */
 export function waitLength(tries, retryAfter = null, chance = Math.random()) {
   const wait = retryAfter ? retryAfter * 1000 : Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.max(0, tries - 1));

@@ -1,21 +1,20 @@
-// Checks of a clip before its upload: file type, duration and picture size, by the browser's player or from the file.
+// Checks of a clip before upload: file type, duration and picture size, read by the browser's player or from the file.
 
 import { tooLarge } from "../../uploads/transfer.js";
 
 /**
  * @typedef {object} Facts
- * @property {number} duration seconds; 0 if unknown
- * @property {number} width pixels
- * @property {number} height pixels
- * @property {boolean} plays whether this browser can play it
+ * @property {number} duration Duration in seconds; 0 if unknown.
+ * @property {number} width
+ * @property {number} height
+ * @property {boolean} plays True if this browser can play the clip.
  */
 
-const PATIENCE = 10_000; // ms to wait for a media event
-/** A time after the end of every clip, seconds. */
+const PATIENCE = 10_000; // maximum ms to wait for an event of the video element
+/** A position in seconds that is after the end of every clip. */
 const BEYOND = 1e7;
 const HEAD = 4096;
 
-/** The error of an unusable clip: reason and advice. */
 export class Refused extends Error {
   /** @param {string} title @param {string} text */
   constructor(title, text) {
@@ -26,8 +25,8 @@ export class Refused extends Error {
 
 /**
  * @param {Blob} blob
- * @param {number} limit bytes
- * @param {number} [knownDuration] length of a recording made here, seconds
+ * @param {number} limit Maximum size in bytes.
+ * @param {number} [knownDuration] Duration in seconds of a clip recorded on this page; 0 for a file.
  * @returns {Promise<Facts>}
  * @throws {Refused}
  */
@@ -53,8 +52,9 @@ export async function look(blob, limit, knownDuration = 0) {
 }
 
 /**
+ * Return a clip's facts from the browser's player; null if it cannot play the clip.
  * @param {Blob} blob
- * @returns {Promise<Facts|null>} null if the browser cannot play it
+ * @returns {Promise<Facts|null>}
  */
 async function asked(blob) {
   const video = document.createElement("video");
@@ -75,8 +75,8 @@ async function asked(blob) {
 }
 
 /**
- * Seek a browser's recording to its end: its duration is unknown before that.
- * @param {HTMLVideoElement} video video with metadata
+ * Seek to the end of a browser's recording, which reveals its duration.
+ * @param {HTMLVideoElement} video
  */
 async function findEnd(video) {
   if (Number.isFinite(video.duration)) return;
@@ -84,11 +84,11 @@ async function findEnd(video) {
   await once(video, "seeked");
 }
 
-/** Make the player's controls show the duration of a recording too. @param {HTMLVideoElement} video */
+/** Make the controls of a video show the duration even of a browser's recording. @param {HTMLVideoElement} video */
 export function showLength(video) {
   video.addEventListener("loadedmetadata", async () => {
     if (Number.isFinite(video.duration)) return;
-    // Phones reload the first picture after the seek only with this setting.
+    // Without this setting, phones do not reload the first picture after the seek.
     video.preload = "auto";
     await findEnd(video).catch(() => {});
     video.currentTime = 0;
@@ -116,7 +116,7 @@ function once(video, event) {
   });
 }
 
-/** @type {[number, string][]} offset and signature of each video container */
+/** Offset and signature that identify each video container. @type {[number, string][]} */
 const MARKS = [
   [4, "ftyp"],
   [4, "moov"],
@@ -132,7 +132,7 @@ const MARKS = [
   [0, "\0\0\x01\xb3"],
 ];
 
-/** @param {Uint8Array} head @returns {boolean} whether the file may contain video */
+/** @param {Uint8Array} head @returns {boolean} */
 function isContainer(head) {
   const text = String.fromCharCode(...head);
   return (
@@ -143,9 +143,9 @@ function isContainer(head) {
 }
 
 /**
- * Read the duration from the `mvhd` box of an MP4 or MOV (ISO 14496-12, 8.2.2).
+ * Return the duration in seconds from the `mvhd` box of an MP4 or MOV (ISO 14496-12, 8.2.2); 0 without one.
  * @param {Blob} blob
- * @returns {Promise<number>} seconds; 0 if there is none
+ * @returns {Promise<number>}
  */
 export async function mp4Duration(blob) {
   let [from, end] = [0, blob.size];
@@ -157,14 +157,18 @@ export async function mp4Duration(blob) {
     const header = isLong ? 16 : 8;
     if (size < header) return 0;
     if (type === "mvhd") return readMvhd(box, header);
-    // `mvhd` is inside `moov`.
     if (type === "moov") [from, end] = [from + header, Math.min(end, from + size)];
     else from += size;
   }
   return 0;
 }
 
-/** @param {DataView} box @param {number} at offset of the box's content @returns {number} seconds */
+/**
+ * Return the duration in a `mvhd` box, in seconds.
+ * @param {DataView} box
+ * @param {number} at Offset of the box's content.
+ * @returns {number}
+ */
 function readMvhd(box, at) {
   const isLong = box.byteLength > at && box.getUint8(at) === 1;
   if (box.byteLength < at + (isLong ? 32 : 20)) return 0;

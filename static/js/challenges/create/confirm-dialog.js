@@ -4,13 +4,14 @@ import { show } from "../../base/dialog.js";
 import { h, icon } from "../../base/dom.js";
 
 /**
+ * Ask for confirmation; return whether the user confirmed.
  * @param {object} about
  * @param {string} about.title
  * @param {string} about.text
- * @param {string} about.keep label of the cancelling button
- * @param {string} about.act label of the confirming button
- * @param {string} [about.mark] icon of the confirming button
- * @returns {Promise<boolean>} whether the user confirmed
+ * @param {string} about.keep Label of the cancelling button.
+ * @param {string} about.act Label of the confirming button.
+ * @param {string} [about.mark]
+ * @returns {Promise<boolean>}
  */
 export function askFirst({ title, text, keep, act, mark = "trash" }) {
   return new Promise((resolve) => {

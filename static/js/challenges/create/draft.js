@@ -1,4 +1,4 @@
-// The draft of a challenge, stored in this browser with every change. The lie is sent to the server only with the
+// The draft of a challenge, saved in this browser after every change. The server receives the lie only with the
 // finished challenge.
 
 import { idempotencyKey } from "../../base/api.js";
@@ -8,21 +8,23 @@ import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft
 /**
  * @typedef {object} Clip
  * @property {string} id
- * @property {string} name file name
- * @property {string} type MIME type
- * @property {number} size bytes
- * @property {number} duration seconds; 0 if unknown
- * @property {boolean} plays whether this browser can play it
- * @property {boolean} isRecorded whether it was recorded here: there is no other copy
- * @property {Blob|null} blob null if not stored in this browser
+ * @property {string} name
+ * @property {string} type
+ * @property {number} size Size in bytes.
+ * @property {number} duration Duration in seconds; 0 if unknown.
+ * @property {boolean} plays True if this browser can play the clip.
+ * @property {boolean} isRecorded True if recorded on this page, so that no other copy exists.
+ * @property {Blob|null} blob Content of the clip; null if not stored in this browser.
  *
- * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement problem: reason to replace the clip
- * @typedef {{key: string, body: any}} Asked request with its idempotency key
+ * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement A statement; `problem` is the
+ *   reason to replace its clip.
+ *
+ * @typedef {{key: string, body: any}} Asked A request and its idempotency key.
  */
 
 const FIRST_STATEMENTS = 3;
 const SAVE_PAUSE = 250;
-const GUESSED_RATE = 625_000; // bytes per second of a typical clip
+const GUESSED_RATE = 625_000; // bytes per second assumed for a clip of unknown duration
 const newId = idempotencyKey;
 
 export class Draft {
@@ -30,22 +32,22 @@ export class Draft {
   level = false;
   /** @type {Statement[]} */ statements = [];
   /** Id of the statement that is the lie; empty until chosen. */ lie = "";
-  /** @type {Asked|null} request that started the merge */ begun = null;
+  /** Request that started the merge. @type {Asked|null} */ begun = null;
   mergeId = "";
-  /** @type {string[]} uploads whose speed was reported */ told = [];
-  /** @type {Asked|null} request that created the challenge */ made = null;
+  /** Ids of uploads whose speed was reported to the server. @type {string[]} */ told = [];
+  /** Request that created the challenge. @type {Asked|null} */ made = null;
   challengeId = "";
-  /** False once something could not be stored, so that a reload would lose it. */ isKept = true;
-  /** False for another device's draft if this browser stores its own. */
+  /** False if the browser could not store the draft, so that a reload would lose it. */ isKept = true;
+  /** False if saving would overwrite another draft in this browser. */
   mayKeep = true;
   #save = debounce(() => this.saveNow(), SAVE_PAUSE);
 
-  /** @param {number} [count] initial number of statements */
+  /** @param {number} [count] Initial number of statements. */
   constructor(count = FIRST_STATEMENTS) {
     for (let n = 0; n < count; n += 1) this.add();
   }
 
-  /** @returns {Promise<Draft|null>} the draft stored in this browser */
+  /** @returns {Promise<Draft|null>} */
   static async load() {
     const kept = await readDraft();
     if (!kept) return null;
@@ -71,22 +73,19 @@ export class Draft {
     return this.statements.flatMap(({ clip }) => clip ?? []);
   }
 
-  /** True if nothing in the draft could be lost. */
   get isEmpty() {
     return !this.title && !this.mergeId && this.statements.every(({ text, clip }) => !text && !clip);
   }
 
-  /** Total length of the clips, seconds. */
   get duration() {
     return this.clips.reduce((sum, clip) => sum + clip.duration, 0);
   }
 
-  /** Total size of the clips, bytes. */
   get size() {
     return this.clips.reduce((sum, clip) => sum + clip.size, 0);
   }
 
-  /** Index of the lie, or -1. */
+  /** Index of the lie, or -1 until chosen. */
   get lieIndex() {
     return this.statements.findIndex(({ id }) => id === this.lie);
   }
@@ -105,7 +104,10 @@ export class Draft {
     this.#saveAndDrop(statement.clip);
   }
 
-  /** Save before deleting a clip: a stored draft must not refer to a deleted clip. @param {Clip|null} clip */
+  /**
+   * Save the draft before deleting the clip, so that no stored draft refers to a deleted clip.
+   * @param {Clip|null} clip
+   */
   async #saveAndDrop(clip) {
     await this.saveNow();
     if (clip) await dropClip(clip.id);
@@ -120,7 +122,6 @@ export class Draft {
   }
 
   /**
-   * Set or replace a statement's clip.
    * @param {Statement} statement
    * @param {Omit<Clip, "id">} about
    */
@@ -136,7 +137,6 @@ export class Draft {
     this.#save();
   }
 
-  /** Save the draft now; resolves once stored. */
   async saveNow() {
     this.#save.cancel();
     if (!this.mayKeep) return;
@@ -151,13 +151,11 @@ export class Draft {
       this.isKept = false;
   }
 
-  /** Detach the merge; clips and texts stay. */
   leaveMerge() {
     Object.assign(this, { begun: null, mergeId: "", told: [], made: null, challengeId: "" });
     return this.saveNow();
   }
 
-  /** Delete the draft from this browser. */
   async forget() {
     this.#save.cancel();
     const kept = this.mayKeep;
@@ -166,8 +164,8 @@ export class Draft {
   }
 
   /**
-   * Return the request that starts a merge. Its file names are numbers, since names may reveal the lie.
-   * @param {number} chunkSize bytes
+   * Return the request that starts a merge. Files are named by number, because their names could reveal the lie.
+   * @param {number} chunkSize Chunk size in bytes.
    */
   mergeBody(chunkSize) {
     const { clips } = this;
@@ -175,7 +173,7 @@ export class Draft {
       video_count: clips.length,
       video_filenames: clips.map((clip, index) => `statement-${index + 1}${suffixOf(clip)}`),
       video_file_sizes: clips.map((clip) => clip.size),
-      // Without a duration, guess it from the size: it only serves to estimate the merge time.
+      // The server only estimates the merge time from durations, so a guess by size is enough.
       video_durations: clips.map(
         (clip) => Math.round((clip.duration || Math.max(1, clip.size / GUESSED_RATE)) * 1000) / 1000,
       ),
@@ -189,7 +187,6 @@ export class Draft {
   }
 
   /**
-   * Return the request that creates the challenge.
    * @param {import("./api.js").Merge} merge
    */
   challengeBody({ merged_video, uploads }) {
@@ -209,7 +206,7 @@ export class Draft {
     };
   }
 
-  /** Return the fields that can change after the challenge was created. */
+  /** Return the fields that can change after the challenge is created. */
   challengeFields() {
     return {
       title: this.title.trim(),
@@ -219,7 +216,7 @@ export class Draft {
   }
 }
 
-/** @param {Clip} clip @returns {string} extension such as `.mp4` */
+/** Return the extension of a clip's file, such as `.mp4`. @param {Clip} clip @returns {string} */
 function suffixOf({ name, type }) {
   const own = /\.[a-z0-9]{2,4}$/i.exec(name)?.[0].toLowerCase();
   return own ?? `.${/webm|mp4|quicktime|ogg/.exec(type)?.[0].replace("quicktime", "mov") ?? "mp4"}`;

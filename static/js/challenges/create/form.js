@@ -17,7 +17,7 @@ import { Slot } from "./statement-field.js";
 
 export class Form {
   /** @type {Map<Statement, Slot>} */ #slots = new Map();
-  /** @type {Set<Statement>} statements whose file is being checked */ #busy = new Set();
+  /** Statements whose file is being checked. @type {Set<Statement>} */ #busy = new Set();
   #isWaiting = false;
 
   /**
@@ -25,9 +25,9 @@ export class Form {
    * @param {Draft} draft
    * @param {Facts} facts
    * @param {object} hears
-   * @param {() => void} hears.onMake the form is complete
-   * @param {() => void} hears.onThrowAway the user confirmed
-   * @param {(text: string) => void} hears.say announce to screen readers
+   * @param {() => void} hears.onMake
+   * @param {() => void} hears.onThrowAway Called when the user confirmed to discard the draft.
+   * @param {(text: string) => void} hears.say Announce to screen readers.
    */
   constructor(root, draft, facts, { onMake, onThrowAway, say }) {
     this.root = root;
@@ -71,7 +71,7 @@ export class Form {
     this.draw();
   }
 
-  /** @param {boolean} isWaiting whether a request is running */
+  /** @param {boolean} isWaiting */
   wait(isWaiting) {
     this.#isWaiting = isWaiting;
     this.#drawSend();
@@ -99,7 +99,7 @@ export class Form {
     this.#drawSend();
   }
 
-  /** Reorder the cards and keep the focus. @param {HTMLElement[]} elements */
+  /** @param {HTMLElement[]} elements */
   #order(elements) {
     const focused = /** @type {HTMLElement|null} */ (document.activeElement);
     elements.forEach((element, at) => {
@@ -181,7 +181,7 @@ export class Form {
 
   /** @param {Statement} statement @param {number} at */
   async #remove(statement, at) {
-    // A file can be chosen again; a recording exists only here.
+    // A file can be chosen again, but a recording has no other copy.
     if (
       statement.clip?.isRecorded &&
       !(await askFirst({
@@ -212,7 +212,7 @@ export class Form {
   // Clips
 
   /**
-   * Assign the first file to `first`, and the others to statements without a clip.
+   * Assign the first file to `first`, and the other files to statements without a clip.
    * @param {File[]} files
    * @param {Statement|null} [first]
    */
@@ -238,7 +238,7 @@ export class Form {
    * @param {Statement} statement
    * @param {Blob} blob
    * @param {string} name
-   * @param {number} [seconds] length of a recording made here
+   * @param {number} [seconds] Duration of a recording made on this page.
    */
   async #set(statement, blob, name, seconds = 0) {
     if (this.#busy.has(statement)) return;
@@ -262,7 +262,7 @@ export class Form {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
-      // The old clip stays usable.
+      // The previous clip stays usable.
       if (statement.clip?.blob && !before) toast(`${said} The previous clip stays.`, "bad");
       else statement.problem = said;
       if (statement.problem) this.hears.say(said);
@@ -315,7 +315,10 @@ export class Form {
   }
 }
 
-/** @param {HTMLInputElement} input @param {string} sentence error message; empty removes it */
+/**
+ * @param {HTMLInputElement} input
+ * @param {string} sentence Error message; empty removes the error.
+ */
 function tell(input, sentence) {
   const problem = need(`#${input.id}-problem`);
   problem.hidden = !sentence;
@@ -324,7 +327,7 @@ function tell(input, sentence) {
   else input.removeAttribute("aria-invalid");
 }
 
-/** @param {Date} date @returns {string} for example `14.06.09` */
+/** Format a time like `14.06.09`. @param {Date} date @returns {string} */
 function clockWords(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(".");
 }

@@ -1,11 +1,11 @@
-// A follower of one merge: subscribes to its job's messages and polls its status.
+// Observer of one merge: it listens to messages of the merge's job and polls the status.
 
 import { ApiError } from "../../base/api.js";
 import { LiveChannel } from "../../base/live-channel.js";
 import { readMerge } from "./api.js";
 
-const ASK = 2000; // ms between two polls without a socket
-const ASK_WHILE_LIVE = 15_000; // ms between two polls with a socket
+const ASK = 2000; // ms between two polls while the socket is closed
+const ASK_WHILE_LIVE = 15_000; // ms between two polls while the socket is open
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 
 /** @typedef {import("./api.js").Merge} Merge */
@@ -21,9 +21,9 @@ export class Follower {
   /**
    * @param {string} id
    * @param {object} hears
-   * @param {(merge: Merge) => void} hears.onStatus called after each poll
-   * @param {(percent: number, message: string) => void} hears.onProgress progress of the merge's job
-   * @param {(error: ApiError) => void} hears.onGone no such merge of this user
+   * @param {(merge: Merge) => void} hears.onStatus
+   * @param {(percent: number, message: string) => void} hears.onProgress
+   * @param {(error: ApiError) => void} hears.onGone Called if the user has no such merge.
    */
   constructor(id, { onStatus, onProgress, onGone }) {
     this.id = id;
@@ -51,7 +51,7 @@ export class Follower {
       if (merge.job_id && merge.job_id !== this.#job) this.#watch(merge.job_id);
       this.hears.onStatus(merge);
     } catch (error) {
-      // Banners report a missing network or session; the next poll retries.
+      // Banners report a lost network or session, and the next poll retries.
       if (!this.#ended && error instanceof ApiError && error.status === 404) this.hears.onGone(error);
     } finally {
       this.#isReading = false;

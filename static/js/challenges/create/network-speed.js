@@ -1,7 +1,7 @@
-// The network's speed: the browser's estimate and the measured speed of the last upload.
+// The network's speed: the browser's estimate, and the speed of the latest upload.
 
 const KEY = "vod-upload-speed";
-const HOLDS = 24 * 3600 * 1000; // ms for which a measured speed is used
+const HOLDS = 24 * 3600 * 1000; // ms for which a measured speed stays valid
 
 /** @returns {import("./chunk-size.js").Network} */
 export function network() {
@@ -13,7 +13,7 @@ export function network() {
   };
 }
 
-/** @returns {number} bytes per second; 0 if unknown or outdated */
+/** @returns {number} */
 function keptSpeed() {
   try {
     const { speed, at } = JSON.parse(localStorage.getItem(KEY) ?? "{}");
@@ -23,11 +23,9 @@ function keptSpeed() {
   }
 }
 
-/** @param {number} speed bytes per second */
+/** @param {number} speed Speed in bytes per second. */
 export function noteSpeed(speed) {
   try {
     if (speed > 0) localStorage.setItem(KEY, JSON.stringify({ speed: Math.round(speed), at: Date.now() }));
-  } catch {
-    // Storage is unavailable; the next upload measures again.
-  }
+  } catch {}
 }

@@ -37,11 +37,11 @@ import { Work } from "./progress-view.js";
  */
 
 const TITLE = document.title;
-/** Index of each step in the list above the page. */
+/** Index of each step in the list of steps above the page. */
 const STEPS = { form: 0, sending: 1, merging: 2, review: 3 };
 const DRAW = 100; // ms between two redraws
 const REFUSED = new Set([400, 403, 404, 409, 410, 413, 422]);
-/** Statuses during the upload of clips. */
+/** Statuses of a merge whose clips are being uploaded. */
 const LIVE = new Set(["initiated", "uploading"]);
 
 const facts = pageData("facts");
@@ -55,10 +55,10 @@ const steps = [...document.querySelectorAll("[data-steps] li")];
 let draft = new Draft();
 /** @type {Sender|null} */ let sender = null;
 /** @type {Follower|null} */ let follower = null;
-/** @type {Patience|null} retries of requests other than chunks */ let patience = null;
-/** @type {Merge|null} last known status */ let merge = null;
-/** @type {string} id of the statement that receives dropped files */ let aimedAt = "";
-/** The challenge's fields as last saved on the server, as JSON. */ let savedAs = "";
+/** Retries of all requests except chunks. @type {Patience|null} */ let patience = null;
+/** Last known status of the merge. @type {Merge|null} */ let merge = null;
+/** Id of the statement that receives dropped files. @type {string} */ let aimedAt = "";
+/** JSON of the challenge's fields as last saved on the server. */ let savedAs = "";
 
 const form = new Form(stages.form, draft, facts, { onMake: begin, onThrowAway: throwAway, say });
 const work = new Work(stages.work, { onAct: act, onFiles: giveClips, say });
@@ -69,7 +69,7 @@ const review = new Review(stages.review, facts, {
   renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
 });
 
-/** Announce to screen readers. @param {string} text */
+/** @param {string} text */
 function say(text) {
   setText(said, text);
 }
@@ -90,12 +90,12 @@ function show(stage, step = "form") {
   return moved;
 }
 
-/** @param {string} id merge in the address; empty for none */
+/** @param {string} id Id of the merge to put into the address; empty for none. */
 function leadTo(id) {
   history.replaceState(null, "", id ? `?merge=${encodeURIComponent(id)}` : location.pathname);
 }
 
-/** Stop all work of this page, but not the server's. */
+/** Stop this page's uploads and polls; the server continues. */
 function stopWork() {
   sender?.stop();
   follower?.end();
@@ -129,7 +129,7 @@ async function begin() {
   notes.replaceChildren();
   const largest = Math.max(...draft.clips.map((clip) => clip.size));
   const body = draft.mergeBody(chunkSize(network(), largest, { least: facts.least_chunk, most: facts.most_chunk }));
-  // An unchanged form starts the same merge again, even at another measured speed.
+  // If the form is unchanged, reuse the stored request, which returns the same merge. Its chunk size may differ.
   const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
   if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: idempotencyKey(), body };
   await draft.saveNow();
@@ -211,7 +211,7 @@ function refusedToBegin(error) {
   /** @type {HTMLElement} */ (notes.firstElementChild).focus();
 }
 
-/** @param {any} errors errors by API field @returns {string[]} sentences */
+/** @param {any} errors @returns {string[]} */
 function fieldWords(errors) {
   if (!errors) return [];
   return Object.values(errors).flatMap((one) => (typeof one === "string" ? [one] : fieldWords(one)));
@@ -237,7 +237,7 @@ function showWork(step, stand) {
   if (moved || stand.phase === "failed") work.focus();
 }
 
-/** @param {Part[]} parts @param {boolean} [again] whether to ask the server for the missing chunks */
+/** @param {Part[]} parts @param {boolean} [again] True to ask the server first which chunks it lacks. */
 function send(parts, again = false) {
   const told = new Set(draft.told);
   const its = new Sender(parts, {
@@ -266,7 +266,7 @@ function send(parts, again = false) {
   its.addEventListener("change", () => {
     if (drawing) return;
     drawing = true;
-    // Use a timer: progress events are frequent, and hidden pages get no animation frames.
+    // A timer limits redraws: progress events are frequent, and hidden pages get no animation frames.
     setTimeout(() => {
       drawing = false;
       if (sender === its && (its.isGoing || its.lacksClips)) drawSending();
@@ -283,17 +283,17 @@ function drawSending() {
   document.title = its.size ? `${Math.floor((its.sent / its.size) * 100)} % · ${TITLE}` : TITLE;
 }
 
-/** @param {Set<string>} told uploads whose speed was reported */
+/** @param {Set<string>} told */
 function keepTold(told) {
   draft.told = [...told];
   draft.changed();
 }
 
-/** Remove the clip's name, which the page shows already. @param {string} text */
+/** Remove the clip's name from an error, because the page shows it already. @param {string} text */
 const withoutName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
 
 /**
- * Return the text for a refused clip.
+ * Return the text shown for a clip that the server refused.
  * @param {string} type
  * @param {string} message
  */
@@ -311,7 +311,10 @@ function refusalWords(type, message) {
   return `${withoutName(message)} ${steps[type] ?? "Choose another clip, or record it again."}`.trim();
 }
 
-/** @param {File[]} files @returns {string} message about files that fit no missing clip */
+/**
+ * @param {File[]} files
+ * @returns {string}
+ */
 function giveClips(files) {
   const others = sender?.give(files) ?? [];
   const words = others.map(
@@ -343,10 +346,10 @@ function stands(now) {
   merge = now;
   const { overall_status: status, uploads, challenge_id } = now;
   if (challenge_id && challenge_id !== draft.challengeId) return void leave(challenge_id);
-  // The merge is the second half of the progress.
+  // The server's progress includes uploading as its first half.
   if (status === "processing")
     return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
-  // The clips have arrived, but the merge has not started: continue polling.
+  // All clips are uploaded, but the merge has not started: continue polling.
   if (status === "queued" || (LIVE.has(status) && (sender || uploads.every((one) => one.status === "completed"))))
     return drawMerging({ percent: 0, message: "", isQueued: true });
   if (LIVE.has(status)) {
@@ -376,9 +379,9 @@ function partOf(upload) {
 
 /** @param {Merge} failed @returns {Trouble} */
 function troubleOf({ uploads, error_message, retry_available }) {
-  // If one clip is refused, the others fail as `merge_failed`.
+  // If one clip is refused, the other uploads fail with `merge_failed`.
   const refused = uploads.find((one) => one.error && one.error.type !== "merge_failed");
-  // The merge's message begins with the number of an unreadable clip.
+  // If a clip is unreadable, the merge's error begins with the clip's number.
   const named = /^Clip (\d+)\b/.exec(error_message ?? "");
   const clip = refused ? refused.video_index : named ? Number(named[1]) - 1 : -1;
   return {
@@ -397,7 +400,7 @@ function fail(trouble) {
   document.title = TITLE;
 }
 
-/** Leave a merge that no longer exists; its clips may still be here. @param {string} status */
+/** Leave a merge that no longer exists. The clips may still be in this browser. @param {string} status */
 function gone(status) {
   stopWork();
   leadTo("");
@@ -472,7 +475,7 @@ async function cancel() {
   stopWork();
   try {
     if (id) await cancelMerge(id);
-    // Without an answer the merge's id is unknown: the same request again returns it.
+    // If the answer was lost, repeating the same request returns the merge's id.
     else if (begun)
       initiate(begun.body, begun.key)
         .then((answer) => cancelMerge(answer.merge_session_id))
@@ -480,7 +483,7 @@ async function cancel() {
   } catch (error) {
     const over = error instanceof ApiError && [404, 409, 410].includes(error.status);
     if (!over) {
-      // The merge was not cancelled and still runs.
+      // Cancelling failed, so the merge still runs.
       follow();
       return notes.replaceChildren(errorNote("The merge was not stopped.", error, cancel));
     }
@@ -488,7 +491,6 @@ async function cancel() {
   await backToForm();
 }
 
-/** Delete the merge and return to the form with its clips. */
 async function backToForm() {
   stopWork();
   if (draft.mergeId) deleteMerge(draft.mergeId).catch(() => {});
@@ -517,7 +519,7 @@ async function replace({ clip, text }) {
 
 // Review
 
-/** @param {Merge} merge a completed merge */
+/** @param {Merge} merge A completed merge. */
 async function showReview(merge) {
   merge.uploads.forEach((_, at) => draft.statements[at] ?? draft.add());
   show("review", "review");
@@ -528,7 +530,7 @@ async function showReview(merge) {
   else if (draft.title.trim() && draft.lie) await save();
 }
 
-/** Create or update the draft on the server. @returns {Promise<boolean>} whether it is saved */
+/** Create or update the draft on the server; return whether it was saved. @returns {Promise<boolean>} */
 async function save() {
   const now = /** @type {Merge} */ (merge);
   review.wait(true, "Saving");
@@ -546,7 +548,7 @@ async function save() {
         texts: body.statements.map((/** @type {any} */ one) => one.text ?? ""),
         lie_statement_index: body.lie_statement_index,
       });
-      // The server has the challenge: the stored draft is obsolete.
+      // The challenge is now on the server, so delete the stored draft.
       await draft.forget();
     }
     const fields = draft.challengeFields();
@@ -562,7 +564,7 @@ async function save() {
       leave(/** @type {ApiError} */ (error).body.challenge_id);
       return false;
     }
-    // The server repeats a refusal for the same key, so use a new one; keep it after a lost answer.
+    // The server repeats its refusal for the same key, so use a new key. After a lost answer, keep the key.
     if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId)
       draft.made = null;
     review.drawSaved(Boolean(draft.challengeId));
@@ -589,7 +591,7 @@ async function finish(publish) {
   leave(draft.challengeId);
 }
 
-/** @param {string} challenge challenge id */
+/** @param {string} challenge */
 async function leave(challenge) {
   stopWork();
   await draft.forget();
@@ -611,7 +613,6 @@ async function askToThrowAway() {
 async function throwAway() {
   const { mergeId, challengeId } = draft;
   try {
-    // Deleting the challenge also deletes its merge.
     if (challengeId) await deleteChallenge(challengeId);
     else if (mergeId) await deleteMerge(mergeId);
   } catch (error) {
@@ -628,7 +629,7 @@ async function throwAway() {
 
 // Start
 
-/** @param {boolean} take whether to take over from another tab */
+/** @param {boolean} take True to take over from another tab. */
 async function start(take = false) {
   const alone = await holdAlone(`vod-challenge-${document.body.dataset.user}`, takenElsewhere, take);
   if (!alone) return elsewhere("A challenge is being created in another tab");
@@ -638,14 +639,14 @@ async function start(take = false) {
   if (kept && (!asked || asked === kept.mergeId)) draft = kept;
   else if (asked) {
     draft = new Draft(0);
-    // Do not overwrite another draft stored in this browser.
+    // The browser may store a draft of another challenge, which must not be overwritten.
     draft.mayKeep = !kept || kept.isEmpty;
   }
   if (asked && !draft.mergeId) draft.mergeId = asked;
   if (draft.mergeId) return goOn();
   form.show(draft);
   show("form");
-  // The last answer was lost: the same request returns the same merge.
+  // The answer to the request was lost; repeating the request returns the same merge.
   if (draft.begun && draft.clips.length === draft.begun.body.video_count && draft.clips.every((clip) => clip.blob))
     initiateMerge();
 }
@@ -677,7 +678,7 @@ function takenElsewhere() {
 
 /** @param {string} title */
 function elsewhere(title) {
-  // Do not overwrite the other tab's draft.
+  // The other tab stores the draft now.
   draft.mayKeep = false;
   showOther(
     "copy",
@@ -721,7 +722,6 @@ for (const out of document.querySelectorAll('form[action="/logout"]')) {
     /** @type {HTMLFormElement} */ (out).submit();
   });
 }
-// Update the countdown to the next try.
 setInterval(() => (sender?.patience ?? patience)?.lack?.at && work.draw(), 1000);
 
 start();

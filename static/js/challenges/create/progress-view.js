@@ -1,4 +1,4 @@
-// The progress view of a new challenge: upload, merge, problems, and actions.
+// The view of a new challenge's progress: upload, merge, problems, and actions.
 
 import { h, icon, need, setText } from "../../base/dom.js";
 import { counted, duration } from "../../base/format.js";
@@ -9,32 +9,36 @@ import { bytes, bytesOf } from "../../videos/api.js";
 
 /**
  * @typedef {import("./chunk-sender.js").Part} Part
+ *
  * @typedef {import("./chunk-sender.js").Sender} Sender
+ *
  * @typedef {import("./draft.js").Clip} Clip
+ *
  * @typedef {"pause"|"resume"|"now"|"cancel"|"retry"|"replace"|"back"} WorkAct
  *
  * @typedef {object} Line
- * @property {string} title the statement's text, or `Statement 2`
- * @property {string} name file name; empty if unknown
+ * @property {string} title Text of the statement, or `Statement 2`.
+ * @property {string} name File name; empty if unknown.
  * @property {Clip|null} clip
  *
  * @typedef {object} Trouble
  * @property {string} title
  * @property {string} text
- * @property {number} clip index of the faulty clip, or -1
+ * @property {number} clip Index of the faulty clip, or -1.
  * @property {boolean} mayRetry
  *
  * @typedef {object} Stand
  * @property {"beginning"|"sending"|"merging"|"failed"} phase
  * @property {Sender|null} sender
  * @property {import("./retry.js").Patience|null} patience
- * @property {{percent: number, message: string, isQueued: boolean, estimate: number}|null} merge estimate: seconds
+ * @property {{percent: number, message: string, isQueued: boolean, estimate: number}|null} merge Progress of the merge;
+ *   `estimate` is in seconds.
  * @property {Trouble|null} trouble
  */
 
 export class Work {
   #shown = "";
-  /** Message about chosen files that fit no clip. */ #misfits = "";
+  /** Message about chosen files that fit no missing clip. */ #misfits = "";
   /** @type {HTMLElement[]} */ #rows = [];
   /** @type {Line[]} */ #lines = [];
   /** @type {Stand} */ #stand = { phase: "beginning", sender: null, patience: null, merge: null, trouble: null };
@@ -43,8 +47,9 @@ export class Work {
    * @param {HTMLElement} root
    * @param {object} hears
    * @param {(act: WorkAct) => void} hears.onAct
-   * @param {(files: File[]) => string} hears.onFiles receives missing clips, returns a message about misfits
-   * @param {(text: string) => void} hears.say announce to screen readers
+   * @param {(files: File[]) => string} hears.onFiles Receives missing clips; returns a message about files that fit
+   *   none.
+   * @param {(text: string) => void} hears.say Announce to screen readers.
    */
   constructor(root, { onAct, onFiles, say }) {
     this.root = root;
@@ -123,7 +128,7 @@ export class Work {
     return this.#stand.patience?.lack ?? null;
   }
 
-  // Redrawn when the state changes
+  // Parts redrawn when the state changes
 
   #drawAll() {
     const { phase, sender, trouble } = this.#stand;
@@ -150,7 +155,7 @@ export class Work {
     this.hears.say(phase === "failed" ? "" : [heading, word].join(": "));
   }
 
-  /** @returns {[string, string, string]} tone, icon, word */
+  /** Return tone, icon and word for the current status. @returns {[string, string, string]} */
   #status() {
     const { phase, sender, merge } = this.#stand;
     const lack = this.#lack;
@@ -228,7 +233,7 @@ export class Work {
     if (had) /** @type {HTMLElement} */ (this.note.querySelector("input") ?? this.heading).focus();
   }
 
-  /** Build the request for missing clips. */
+  /** Build the request to choose missing clips again. */
   #missing() {
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
@@ -349,7 +354,7 @@ export class Work {
     return this.#stand.sender?.parts.find((part) => part.index === at);
   }
 
-  // Redrawn with every byte count
+  // Parts redrawn with every byte count
 
   #move() {
     const { phase, sender, merge } = this.#stand;

@@ -1,15 +1,15 @@
-// The dialog that records a statement with the camera: preview, countdown, recording, playback.
+// The dialog that records a statement with the camera: preview, countdown, recording and playback.
 
 import { show } from "../../base/dialog.js";
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
 import { showLength } from "./clip-info.js";
 
-/** Maximum length of a recording, seconds. */
+/** Maximum duration of a recording, in seconds. */
 const LONGEST = 60;
 const COUNT = 3;
-const BITS = 2_500_000; // bits per second of the video
-/** First the formats that the server merges without re-encoding. */
+const BITS = 2_500_000; // video bits per second of a recording
+/** Recording formats by preference; the server merges the first ones without re-encoding. */
 const TYPES = [
   "video/mp4;codecs=avc1.42E01F,mp4a.40.2",
   "video/mp4;codecs=avc1,mp4a.40.2",
@@ -22,12 +22,11 @@ const TYPES = [
 
 /** @typedef {"asking"|"refused"|"ready"|"counting"|"recording"|"taken"} State */
 
-/** @returns {string} empty if the browser cannot record */
+/** Return the recording format; empty if the browser cannot record. @returns {string} */
 const recordingType = () =>
   globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "";
 
 /**
- * Return title and advice for a camera error.
  * @param {string} name
  * @returns {[string, string]}
  */
@@ -67,8 +66,8 @@ export class Recorder {
   };
 
   /**
-   * @param {number} number statement number, from 1
-   * @param {string} text the statement; may be empty
+   * @param {number} number
+   * @param {string} text
    * @param {(blob: Blob, seconds: number) => void} onTaken
    */
   constructor(number, text, onTaken) {
@@ -76,7 +75,7 @@ export class Recorder {
     this.video = /** @type {HTMLVideoElement} */ (
       h("video", { playsinline: true, "aria-label": "The camera's picture" })
     );
-    // Live video has no duration to search for.
+    // Live video has no duration, so the controls must not search for one.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
     showLength(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });
@@ -142,7 +141,7 @@ export class Recorder {
     this.#to("ready");
   }
 
-  /** Open the devices; without a microphone only the camera. @param {any} video @param {any} audio */
+  /** Open the chosen devices; if there is no microphone, only the camera. @param {any} video @param {any} audio */
   async #opened(video, audio) {
     try {
       return await navigator.mediaDevices.getUserMedia({ video, audio });
@@ -204,7 +203,7 @@ export class Recorder {
     this.choices.hidden = this.choices.children.length === 0;
   }
 
-  /** @param {string} name error name */
+  /** @param {string} name Name of the error. */
   #refuse(name) {
     const [title, text] = cameraTrouble(name);
     const again = name !== "insecure" && name !== "unsupported";
@@ -230,7 +229,6 @@ export class Recorder {
     this.#to("refused");
   }
 
-  /** Handle a camera that was unplugged or blocked. */
   #lost() {
     if (!this.#stream) return;
     if (this.#state === "recording") return this.#stop();
@@ -378,7 +376,7 @@ export class Recorder {
     if (take) this.onTaken(take, length);
   }
 
-  /** Stop a recording; discard a finished one only on the second Escape. @param {Event} event */
+  /** Escape stops a recording; a finished recording is discarded only by a second Escape. @param {Event} event */
   #escape(event) {
     if (this.#state === "recording") {
       event.preventDefault();

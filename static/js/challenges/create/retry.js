@@ -1,18 +1,19 @@
-// Retries of requests that failed temporarily. A restored network, a new session or the user ends a wait.
+// Retries of requests that failed temporarily. A wait ends early when the network returns or the user signs in or
+// retries.
 
 import { ApiError } from "../../base/api.js";
 import { waitLength } from "./chunk-size.js";
 
 /** @typedef {"network"|"server"|"session"} Lack */
 
-/** Error types that a retry resolves. */
+/** Types of errors that a retry can resolve. */
 const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_locked"]);
-/** The error thrown by requests after `stop`. */
+/** The error of requests that `stop` ended. */
 export class Stopped extends Error {}
 
 export class Patience extends EventTarget {
-  /** @type {Set<() => void>} functions that end each wait */ #waiting = new Set();
-  /** @type {Map<object, {lack: Lack, at: number}>} reason and end of each wait */ #lacks = new Map();
+  /** Functions that end the current waits for a retry. @type {Set<() => void>} */ #waiting = new Set();
+  /** Reason and end time of each wait for a retry. @type {Map<object, {lack: Lack, at: number}>} */ #lacks = new Map();
   #paused = false;
   #stopped = false;
   #ends = new AbortController();
@@ -25,7 +26,7 @@ export class Patience extends EventTarget {
     window.addEventListener("signedin", () => this.now(), { signal });
   }
 
-  /** Reason and end of the wait (as Date.now(); 0: until an event), or null. */
+  /** Reason and end time of the next retry, or null. The time is as of Date.now(); 0 waits for an event. */
   get lack() {
     if (!this.#paused && !navigator.onLine) return { lack: /** @type {Lack} */ ("network"), at: 0 };
     const all = [...this.#lacks.values()];
@@ -47,13 +48,13 @@ export class Patience extends EventTarget {
     this.#tell();
   }
 
-  /** End all waits now. */
+  /** Retry all waiting requests now. */
   now() {
     for (const wake of [...this.#waiting]) wake();
     this.#tell();
   }
 
-  /** Stop for good: all requests throw `Stopped`. */
+  /** Stop for good; all requests then throw `Stopped`. */
   stop() {
     this.#stopped = true;
     this.#ends.abort();
@@ -61,11 +62,12 @@ export class Patience extends EventTarget {
   }
 
   /**
+   * Run a request with retries.
    * @template T
    * @param {() => Promise<T>} ask
-   * @param {() => boolean} [isWanted] checked after each wait; false throws `Stopped`
+   * @param {() => boolean} [isWanted] Checked before each try; false throws `Stopped`.
    * @returns {Promise<T>}
-   * @throws {ApiError} if a retry would not help
+   * @throws {ApiError} If a retry would not help.
    */
   async ask(ask, isWanted = () => true) {
     const who = {};
@@ -96,7 +98,7 @@ export class Patience extends EventTarget {
     if (this.#stopped) throw new Stopped();
   }
 
-  /** @param {number} length milliseconds; 0 waits for an event @returns {Promise<void>} */
+  /** @param {number} length Time to wait in milliseconds; 0 waits for an event. @returns {Promise<void>} */
   #wait(length) {
     return new Promise((resolve) => {
       if (this.#stopped) return resolve();
@@ -120,7 +122,11 @@ export class Patience extends EventTarget {
   }
 }
 
-/** @param {unknown} error @returns {Lack|null} null if a retry would not help */
+/**
+ * Return the reason to retry after an error; null if a retry would not help.
+ * @param {unknown} error
+ * @returns {Lack|null}
+ */
 function lackOf(error) {
   if (!(error instanceof ApiError)) return null;
   if (error.status === 0) return "network";

@@ -1,4 +1,4 @@
-// The review of a merged challenge before it is published: video, statements, lie.
+// The review of a merged challenge before publication: video, statements and lie.
 
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
@@ -11,7 +11,7 @@ import { duration } from "../../base/format.js";
 
 export class Review {
   /** @type {Segment[]} */ #segments = [];
-  /** End of the segment being played, seconds; 0 for the complete video. */ #until = 0;
+  /** Second at which the played segment ends; 0 if the complete video plays. */ #until = 0;
   #address = "";
   #isWaiting = false;
   #hasRenewed = false;
@@ -20,10 +20,10 @@ export class Review {
    * @param {HTMLElement} root
    * @param {{max_text: number, max_title: number}} facts
    * @param {object} hears
-   * @param {(publish: boolean) => void} hears.onDone title and lie are set
+   * @param {(publish: boolean) => void} hears.onDone Called when title and lie are set.
    * @param {() => void} hears.onChange
    * @param {() => void} hears.onThrowAway
-   * @param {() => Promise<string>} hears.renew returns a new video address when a signed one has expired
+   * @param {() => Promise<string>} hears.renew Returns a new video address after a signed address expired.
    */
   constructor(root, facts, hears) {
     this.root = root;
@@ -118,7 +118,7 @@ export class Review {
     );
   }
 
-  /** @param {Draft} draft @param {Merge} merge a completed merge */
+  /** @param {Draft} draft @param {Merge} merge A completed merge. */
   show(draft, merge) {
     this.draft = draft;
     this.root.replaceChildren(this.element);
@@ -192,13 +192,12 @@ export class Review {
     this.heading.focus();
   }
 
-  /** Leave the review. */
   end() {
     this.video.pause();
     this.root.replaceChildren();
   }
 
-  /** @param {boolean} isWaiting whether a request is running @param {string} [word] status text */
+  /** @param {boolean} isWaiting @param {string} [word] */
   wait(isWaiting, word = "") {
     this.#isWaiting = isWaiting;
     for (const button of [this.publish, this.keep]) {
@@ -208,7 +207,7 @@ export class Review {
     if (word) this.saved.replaceChildren(icon("run", "spin"), word);
   }
 
-  /** @param {boolean} isDraft whether the server has the draft */
+  /** @param {boolean} isDraft True if the server has the draft. */
   drawSaved(isDraft) {
     this.saved.replaceChildren(...(isDraft ? [icon("check"), "Saved as a draft. Only you can see it."] : []));
   }
@@ -216,7 +215,7 @@ export class Review {
   /** @param {HTMLElement|null} note */
   tellProblem(note) {
     this.problem.replaceChildren(...(note ? [note] : []));
-    // On a phone the note may be below the visible area.
+    // On phones the note may be below the visible area.
     note?.scrollIntoView({ block: "nearest" });
   }
 
@@ -246,13 +245,12 @@ export class Review {
 
   /** @param {Segment} segment */
   #play({ start_time, end_time }) {
-    // A frame's exact time may be rounded into the previous frame.
+    // Rounding of a frame's exact start time may show the previous frame.
     this.video.currentTime = start_time + 0.001;
     this.#until = end_time;
     this.video.play().catch(() => {});
   }
 
-  /** Pause at the end of a segment. */
   #frames() {
     const { video } = this;
     if (video.paused) return;
@@ -301,7 +299,7 @@ export class Review {
   }
 }
 
-/** Build the error message of a field. @param {string} id */
+/** @param {string} id */
 function problem(id) {
   return h("p", { class: "field-error", id, role: "alert", hidden: true }, icon("alert"), h("span", {}));
 }

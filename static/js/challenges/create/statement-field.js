@@ -1,4 +1,4 @@
-// The fields of one statement: clip, text, and whether it is the lie.
+// The fields of one statement: clip, text, and the choice of the lie.
 
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
@@ -8,10 +8,11 @@ import { showLength } from "./clip-info.js";
 
 /**
  * @typedef {import("./draft.js").Statement} Statement
+ *
  * @typedef {"up"|"down"|"remove"|"record"} SlotAct
  *
  * @typedef {object} SlotHears
- * @property {(files: File[]) => void} onFiles at least one
+ * @property {(files: File[]) => void} onFiles Called with at least one file.
  * @property {(act: SlotAct) => void} onAct
  * @property {() => void} onText
  * @property {() => void} onLie
@@ -21,7 +22,11 @@ export class Slot {
   #shown = "";
   #address = "";
 
-  /** @param {Statement} statement @param {number} longest maximum text length @param {SlotHears} hears */
+  /**
+   * @param {Statement} statement
+   * @param {number} longest
+   * @param {SlotHears} hears
+   */
   constructor(statement, longest, hears) {
     this.statement = statement;
     this.hears = hears;
@@ -104,17 +109,17 @@ export class Slot {
     );
   }
 
-  /** Focus the text, or the file field if it needs a clip. */
+  /** Focus the text, or the file field if the statement needs a clip. */
   focus() {
     (this.statement.clip && !this.statement.problem ? this.text : this.file).focus();
   }
 
   /**
-   * @param {number} at index
-   * @param {number} count number of statements
-   * @param {number} least minimum number of statements
+   * @param {number} at
+   * @param {number} count
+   * @param {number} least Minimum number of statements.
    * @param {boolean} isLie
-   * @param {boolean} isBusy whether a file is being checked
+   * @param {boolean} isBusy True while a file is being checked.
    */
   draw(at, count, least, isLie, isBusy) {
     const { statement, element } = this;
@@ -235,7 +240,7 @@ export class Slot {
     );
     showLength(video);
     video.src = this.#address;
-    // Only one clip plays at a time.
+    // Pause other clips, so that only one plays.
     video.addEventListener("play", () =>
       document
         .querySelectorAll(".slot video")
@@ -259,7 +264,7 @@ export class Slot {
  * @param {HTMLElement} button
  * @param {string} label
  * @param {boolean} may
- * @param {string} why title of a disabled button
+ * @param {string} why Reason shown while the button is disabled.
  */
 function mark(button, label, may, why) {
   button.setAttribute("aria-label", label);

@@ -1,4 +1,4 @@
-// The browser's storage of a draft: texts, lie and clips. Keys begin with the user's id.
+// Storage of a draft's texts, lie and clips in this browser. Keys begin with the user's id.
 
 import { IndexedDbStore } from "../../base/stores.js";
 
@@ -8,9 +8,10 @@ const draftKey = () => `${mine()}draft`;
 const clipKey = (/** @type {string} */ id) => `${mine()}clip/${id}`;
 
 /**
+ * Use the storage; return null if the browser cannot store.
  * @template T
  * @param {() => Promise<T>} act
- * @returns {Promise<T|null>} null if the browser cannot store it
+ * @returns {Promise<T|null>}
  */
 async function tried(act) {
   try {
@@ -20,10 +21,14 @@ async function tried(act) {
   }
 }
 
-/** @param {string} key @param {any} value @returns {Promise<boolean>} whether it is stored */
+/**
+ * @param {string} key
+ * @param {any} value
+ * @returns {Promise<boolean>}
+ */
 const put = async (key, value) => (await tried(() => store.update(key, () => value))) !== null;
 
-/** @returns {Promise<any>} the value given to `keepDraft`; null or undefined if there is none */
+/** Return the draft given to `keepDraft`; null or undefined if there is none. @returns {Promise<any>} */
 export const readDraft = () => tried(() => store.read(draftKey()));
 /** @param {any} draft */
 export const keepDraft = (draft) => put(draftKey(), draft);
@@ -34,21 +39,22 @@ export const readClip = (id) => tried(() => store.read(clipKey(id)));
 /** @param {string} id */
 export const dropClip = (id) => put(clipKey(id), undefined);
 
-/** Delete the user's draft. */
 export async function forget() {
   await tried(async () => {
     for (const key of await store.keys(mine())) await put(key, undefined);
   });
 }
 
-/** Delete other users' drafts. */
 export async function forgetOthers() {
   await tried(async () => {
     for (const key of await store.keys("")) if (!key.startsWith(mine())) await put(key, undefined);
   });
 }
 
-/** Delete unused clips, left by a page that closed too early. @param {Set<string>} ids clips in use */
+/**
+ * Delete stored clips that no draft uses, left by a page that closed too early.
+ * @param {Set<string>} ids Clips in use.
+ */
 export async function forgetClips(ids) {
   await tried(async () => {
     const prefix = clipKey("");

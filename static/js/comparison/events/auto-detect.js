@@ -1,4 +1,4 @@
-// The search for events in the videos: dialog and progress.
+// The dialog that starts the automatic detection of events.
 
 import { showNamed } from "../../base/dialog.js";
 import { h } from "../../base/dom.js";
@@ -6,7 +6,7 @@ import { counted } from "../../base/format.js";
 import { JobProgress, reasonOf } from "../../base/job-progress.js";
 import { errorNote, toast } from "../../base/notice.js";
 
-/** Name in the API, label and description. */
+/** The detectable kinds of events: name in the API, label, description. */
 const FINDABLE = [
   ["highlights", "Highlights", "Moments that stand out in sound and motion"],
   ["sound_peaks", "Sound peaks", "Moments far louder than their surroundings"],
@@ -15,7 +15,7 @@ const FINDABLE = [
 
 export class Finding {
   /**
-   * @param {HTMLElement} holder element for the progress
+   * @param {HTMLElement} holder
    * @param {object} parts
    * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} parts.api
    * @param {any[]} parts.vods
@@ -95,7 +95,6 @@ export class Finding {
 }
 
 /**
- * Create a checkbox, checked at first.
  * @param {string} name
  * @param {string} value
  * @param {string} label

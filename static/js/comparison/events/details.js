@@ -1,4 +1,4 @@
-// The details of the selected event. Changes by other people do not overwrite drafts.
+// The details of the selected event. Changes by other users do not overwrite unsaved text.
 
 import { h, icon } from "../../base/dom.js";
 import { sends } from "../../base/drafts.js";
@@ -10,18 +10,19 @@ import { marked } from "./mentions.js";
 /** @typedef {import("./store.js").Shown} Shown */
 /**
  * @typedef {object} DetailActs
- * @property {(one: Shown, values: any) => Promise<boolean>} change change all events of a group; false if refused
- * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move seconds of the shared clock;
- *   false if refused
+ * @property {(one: Shown, values: any) => Promise<boolean>} change Change all events of a group; false if refused.
+ * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move Move an event to times
+ *   in seconds on the shared clock; false if refused.
  * @property {(one: Shown) => void} remove
- * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply draft: key of its draft
+ * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply Send a reply; `draft` is the key of
+ *   its stored draft.
  * @property {(one: Shown, replyId: string) => void} removeReply
  * @property {(one: Shown) => void} draw
  * @property {() => void} close
- * @property {() => number} now shared clock, seconds
- * @property {(written: {created_by: string|null}) => boolean} canChange written: an event or a reply
+ * @property {() => number} now Current time on the shared clock, in seconds.
+ * @property {(written: {created_by: string|null}) => boolean} canChange
  * @property {() => boolean} canReply
- * @property {() => void} written called after text was sent or discarded
+ * @property {() => void} written Called after text was sent or discarded.
  */
 
 const LONGEST = { label: 200, body: 10_000 };
@@ -32,6 +33,7 @@ export class EventDetails {
   /** @type {Shown|null} */ #one = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
   #isSaving = false;
+  #isSaveRequested = false;
 
   /**
    * @param {HTMLElement} holder
@@ -50,7 +52,7 @@ export class EventDetails {
       if (event.key !== "Escape") return;
       event.stopPropagation();
       const field = /** @type {HTMLElement} */ (event.target).closest("input, textarea");
-      // In a field, Escape keeps the text; a second Escape closes the details.
+      // Escape in a field moves the focus to the panel and keeps the text; a second Escape closes the details.
       if (field) this.holder.focus();
       else act.close();
     });
@@ -167,7 +169,6 @@ export class EventDetails {
     for (const name of ["body", "reply"]) if (this.#fields[name]) this.offers.attach(this.#fields[name]);
   }
 
-  /** Build the row with Save and Discard. */
   #unsaved() {
     this.meanwhile = h("p", { class: "faint text-small anywhere", dir: "auto" });
     this.unsaved = h(
@@ -187,7 +188,7 @@ export class EventDetails {
   }
 
   /**
-   * Return the key of a field's draft; in a group, that of the event with a draft.
+   * Return the key of a field's draft. In a group of events, only one event has a draft.
    * @param {string} name
    */
   #draft(name) {
@@ -195,7 +196,6 @@ export class EventDetails {
     return `${ids.find((id) => this.drafts.get(`${id}/${name}`)) ?? this.#id}/${name}`;
   }
 
-  /** The fields whose drafts differ from the saved values. */
   get #changed() {
     return TYPED.filter((name) => {
       const text = this.drafts.get(this.#draft(name))?.text;
@@ -321,13 +321,13 @@ export class EventDetails {
       .join("")}`;
   }
 
-  /** @param {string} name @param {string} value the saved value */
+  /** @param {string} name @param {string} value */
   #set(name, value) {
     const field = this.#fields[name];
     if (!field) return;
     field.dataset.saved = value;
     const text = this.drafts.get(this.#draft(name))?.text;
-    // The store shows a change before the server accepts it, so the draft is kept while saving.
+    // While saving, the draft is kept: the store shows a value before the server accepts it.
     if (text === value && !this.#isSaving) this.drafts.set(this.#draft(name), undefined);
     const shown = text ?? value;
     if (field.value === shown) return;
@@ -335,10 +335,17 @@ export class EventDetails {
     field.removeAttribute("aria-invalid");
   }
 
-  /** Save all drafts; a refused value stays a draft. */
+  /**
+   * Save all drafts; a refused value stays a draft. A call during a save repeats the save afterwards.
+   * @returns {Promise<void>}
+   */
   async #save() {
     const one = this.#one;
-    if (!one || this.#isSaving) return;
+    if (!one) return;
+    if (this.#isSaving) {
+      this.#isSaveRequested = true;
+      return;
+    }
     const fields = this.#fields;
     const names = this.#changed;
     const wrong = names.find((name) => !isValid(name, fields[name].value));
@@ -353,14 +360,19 @@ export class EventDetails {
     }
     this.#isSaving = false;
     if (this.#one) this.#fill(this.#one);
+    if (this.#isSaveRequested) {
+      this.#isSaveRequested = false;
+      return this.#save();
+    }
     if (!this.#changed.length) this.act.written();
   }
 
   /**
+   * Save one field; false if the server refused.
    * @param {Shown} one
    * @param {typeof TYPED[number]} name
    * @param {string} text
-   * @returns {Promise<boolean>} false if refused
+   * @returns {Promise<boolean>}
    */
   #send(one, name, text) {
     if (name === "at" || name === "until") return this.act.move(one, { [name]: text ? parseOffset(text) : null });
@@ -451,16 +463,21 @@ export class EventDetails {
   }
 }
 
-/** @param {typeof TYPED[number]} name @param {string} text @returns {boolean} */
+/**
+ * a span without an end becomes a moment
+ * @param {typeof TYPED[number]} name
+ * @param {string} text
+ * @returns {boolean}
+ */
 function isValid(name, text) {
   if (name === "kind") return kindOf(text) !== "";
-  if (name === "until" && !text.trim()) return true; // an event without an end is a moment
+  if (name === "until" && !text.trim()) return true; // an empty end is valid: the event is a moment
   return (name !== "at" && name !== "until") || parseOffset(text) !== null;
 }
 
 /**
  * @param {import("./store.js").SessionEvent} event
- * @param {(at: Date) => string} [time] formatter
+ * @param {(at: Date) => string} [time] Formatter of the creation time.
  * @returns {string}
  */
 export function whoAndWhen(event, time = relative) {

@@ -1,11 +1,11 @@
-// Drawings on video frames, and their editor. Positions are relative to the frame, so that they follow zoom and size.
+// Drawings on video frames, and their editor. Positions are fractions of the frame, so drawings follow zoom and size.
 
 import { h, icon } from "../../base/dom.js";
 import { toast } from "../../base/notice.js";
 import { fitted } from "../../base/timer-box.js";
 import { begun, extended, fits, isVisible, picture } from "./strokes.js";
 
-export const SHOWN_SECONDS = 3; // display time of a drawing without an end
+export const SHOWN_SECONDS = 3; // seconds for which a drawing without an end is shown
 const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
   ["pen", "pencil", "Pen"],
   ["line", "minus", "Line"],
@@ -20,9 +20,9 @@ const LETTERS = 8; // letter height as a multiple of the line width
 const MAX_TEXT = 200;
 
 /**
- * Create an element that covers the frame in a pane.
+ * Create an element that covers the displayed frame in a pane.
  * @param {import("../panes.js").Pane} pane
- * @param {string} name class
+ * @param {string} name
  */
 function areaOn(pane, name) {
   const area = h("div", { class: name });
@@ -53,7 +53,6 @@ function aspectOf(video) {
   return video.videoWidth ? video.videoWidth / video.videoHeight : 16 / 9;
 }
 
-/** The drawings that a pane shows at its current time. */
 export class DrawingLayer {
   /** @type {import("./store.js").SessionEvent[]} */ #drawn = [];
   #shown = "";
@@ -64,15 +63,15 @@ export class DrawingLayer {
     this.place = areaOn(pane, "drawing");
   }
 
-  /** @param {import("./store.js").SessionEvent[]} drawn events with drawings for this pane */
+  /** @param {import("./store.js").SessionEvent[]} drawn Events with drawings for this pane. */
   show(drawn) {
     this.#drawn = drawn;
     this.#shown = "?";
   }
 
   /**
-   * @param {number} T shared clock, seconds
-   * @param {string} hidden id of the event whose drawing is being edited
+   * @param {number} T Seconds on the shared clock.
+   * @param {string} hidden Id of the event whose drawing is being edited.
    */
   update(T, hidden) {
     const { track } = this.pane;
@@ -100,20 +99,19 @@ export class DrawingLayer {
   }
 }
 
-/** The editor of a drawing on a pane's frame. */
 export class Sketch {
   /** @type {import("./strokes.js").Stroke[]} */ #strokes;
   /** @type {import("./strokes.js").Tool} */ #tool = "pen";
   #color = COLORS.Yellow;
   #width = WIDTHS.Medium;
   #isFinishing = false;
-  /** Number of strokes before editing. */ #begun = 0;
+  #begun = 0;
 
   /**
    * @param {import("../panes.js").Pane} pane
-   * @param {import("./strokes.js").Stroke[]} strokes existing strokes
-   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done strokes: null if cancelled. Returns
-   *   false if saving failed; the editor then stays open
+   * @param {import("./strokes.js").Stroke[]} strokes
+   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done Save the strokes, or null to
+   *   cancel; if it returns false, the editor stays open.
    */
   constructor(pane, strokes, done) {
     this.pane = pane;
@@ -129,7 +127,7 @@ export class Sketch {
     window.addEventListener(
       "keydown",
       (event) => {
-        // Escape must not discard new strokes.
+        // Escape cancels only if no stroke was added, so it cannot discard work.
         if (event.key === "Escape" && !event.defaultPrevented && this.#strokes.length === this.#begun)
           this.#finish(null);
       },
@@ -236,7 +234,7 @@ export class Sketch {
     );
   }
 
-  /** @param {import("./strokes.js").Stroke|null} stroke unfinished stroke */
+  /** @param {import("./strokes.js").Stroke|null} stroke Stroke that is still being drawn. */
   #draw(stroke) {
     const all = stroke ? [...this.#strokes, stroke] : this.#strokes;
     this.place.area.querySelector("svg")?.remove();
@@ -283,7 +281,7 @@ export class Sketch {
       "pointerup",
       (e) => {
         end.abort();
-        // A mouse always reports 0.5. A stroke has one width, so a pen's mean pressure counts.
+        // A stroke has one width, set by the pen's mean pressure. Mice always report 0.5.
         const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
         this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
       },
@@ -300,7 +298,7 @@ export class Sketch {
     this.#draw(stroke);
   }
 
-  /** Show a text field at a position on the frame, 0 to 1. @param {number} x @param {number} y */
+  /** Show a text field at fractions of the frame's width and height. @param {number} x @param {number} y */
   #write(x, y) {
     const size = this.#width * LETTERS;
     const stroke = begun("text", this.#color, size, x, y);

@@ -1,4 +1,4 @@
-// The list of events. It follows the clock unless the user is reading in it, and builds only visible rows.
+// The list of events. It scrolls with the clock unless the user is reading in it, and builds only visible rows.
 
 import { h } from "../../base/dom.js";
 import { duration, hundredths, tenths } from "../../base/format.js";
@@ -6,8 +6,8 @@ import { lastBegun } from "./filters.js";
 import { NOTE, lookOf } from "./kinds.js";
 import { colors, glyph, looks } from "./lanes.js";
 
-const AHEAD = 8; // extra rows before and after the visible ones
-const SAME = 0.0005; // seconds; an event this close to the clock has begun
+const AHEAD = 8; // rows built before and after the visible ones
+const SAME = 0.0005; // maximum seconds between the clock and the start of an event that already counts as begun
 
 /** @typedef {import("./store.js").Shown} Shown */
 
@@ -22,9 +22,9 @@ export class EventList {
    * @param {HTMLElement} scroller
    * @param {object} options
    * @param {(id: string) => string} options.letterOf
-   * @param {(one: Shown) => boolean} options.isDraft whether the event has unsent text
+   * @param {(one: Shown) => boolean} options.isDraft True if the event has unsent text.
    * @param {(one: Shown) => void} options.open
-   * @param {() => void} options.enter focus the details of the open event
+   * @param {() => void} options.enter
    */
   constructor(scroller, { letterOf, isDraft, open, enter }) {
     this.scroller = scroller;
@@ -41,7 +41,7 @@ export class EventList {
     new ResizeObserver(() => this.#draw()).observe(scroller);
   }
 
-  /** @param {Shown[]} shown by time @param {string} selected id */
+  /** @param {Shown[]} shown Groups of events, ordered by time. @param {string} selected */
   show(shown, selected) {
     this.#shown = shown;
     this.#selected = selected;
@@ -50,18 +50,18 @@ export class EventList {
     this.#draw();
   }
 
-  /** Mark the latest event at a time and scroll to it. @param {number} T */
+  /** Mark the latest event that has begun at a time, and scroll to it. @param {number} T */
   update(T) {
     const current = lastBegun(this.#shown, T + SAME);
     if (current === this.#current) return;
     this.#current = current;
-    // The user is reading if the pointer or keyboard focus is in the list; focus after a click does not count.
+    // Do not scroll while the pointer or keyboard focus is in the list; focus after a click does not count.
     if (!this.#isRead && !this.scroller.querySelector(":focus-visible")) this.#reveal(current);
     this.#drawn = "";
     this.#draw();
   }
 
-  /** Scroll to an event. @param {string} id */
+  /** @param {string} id */
   reveal(id) {
     const index = this.#shown.findIndex((one) => one.id === id);
     if (index >= 0) this.#reveal(index);
@@ -99,7 +99,7 @@ export class EventList {
       ? /** @type {HTMLElement} */ (document.activeElement).dataset.event
       : undefined;
     const indexes = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
-    // The focused row stays even outside the visible part: arrow keys continue from it.
+    // Keep the focused row even outside the visible part, because arrow keys continue from it.
     const kept = focused ? this.#shown.findIndex((one) => one.id === focused) : -1;
     if (kept >= 0 && !indexes.includes(kept)) indexes.push(kept);
     const stop = this.#tabStop(kept, first, last);
@@ -108,7 +108,7 @@ export class EventList {
   }
 
   /**
-   * Return the index of the row that Tab reaches; arrow keys reach the others.
+   * Return the index of the only row that Tab reaches; arrow keys reach the other rows.
    * @param {number} focused
    * @param {number} first
    * @param {number} last
@@ -182,10 +182,10 @@ export class EventList {
   }
 }
 
-/** @param {number} T seconds @returns {string} `14:31.4` */
+/** Format seconds as `14:31.4`. @param {number} T @returns {string} */
 function clockOf(T) {
   const whole = Math.floor(Math.abs(T) * 10 + 1e-6) / 10;
-  const sign = T < 0 && whole ? "\u2212" : ""; // minus sign for times before 0
+  const sign = T < 0 && whole ? "\u2212" : "";
   return `${sign}${duration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
 }
 
@@ -195,7 +195,7 @@ function titleOf({ event, at, until }) {
   return until === null || event.label || event.body ? name : `${name}, ${tenths(until - at)}`;
 }
 
-/** @param {Shown} one @returns {string} state in one word */
+/** @param {Shown} one @returns {string} */
 function stateOf({ event }) {
   if (event.confidence !== null) return hundredths(event.confidence);
   if (event.origin !== "manual" && event.origin !== "import") return "detected";

@@ -1,11 +1,9 @@
-// Filters of the event list and lanes: kind, video, person and origin.
-
 /**
  * @typedef {object} Filters
  * @property {Set<string>} hiddenKinds
- * @property {string} vodId empty for all
- * @property {string} person user name; empty for all
- * @property {string} origin `made` (by people), `found` (by detection), or empty
+ * @property {string} vodId Video id; empty for all videos.
+ * @property {string} person User name; empty for all users.
+ * @property {string} origin `made` for events by people, `found` for detected events; empty for both.
  */
 
 /** @returns {Filters} */
@@ -29,13 +27,15 @@ export function filtered(shown, { hiddenKinds, vodId, person, origin }) {
   );
 }
 
-/** Return whether a person created the event or replied to it. @param {import("./store.js").SessionEvent} event @param {string} person */
+/**
+ * @param {import("./store.js").SessionEvent} event
+ * @param {string} person
+ */
 function isFrom(event, person) {
   return event.created_by_name === person || event.replies.some((reply) => reply.created_by_name === person);
 }
 
 /**
- * Count the events of each kind, the most frequent first.
  * @param {import("./store.js").Shown[]} shown
  * @returns {[string, number][]}
  */
@@ -45,7 +45,10 @@ export function kindsOf(shown) {
   return [...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
 }
 
-/** @param {import("./store.js").Shown[]} shown @returns {string[]} authors of events and replies */
+/**
+ * @param {import("./store.js").Shown[]} shown
+ * @returns {string[]}
+ */
 export function peopleOf(shown) {
   const names = shown.flatMap(({ event }) => [
     event.created_by_name,
@@ -55,10 +58,10 @@ export function peopleOf(shown) {
 }
 
 /**
- * Find the last entry at or before a time.
- * @param {{at: number}[]} list by time
- * @param {number} T seconds
- * @returns {number} index, or -1
+ * Return the index of the last entry at or before a time, or -1.
+ * @param {{at: number}[]} list Entries ordered by time.
+ * @param {number} T
+ * @returns {number}
  */
 export function lastBegun(list, T) {
   let low = 0;

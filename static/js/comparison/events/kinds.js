@@ -1,8 +1,11 @@
-// The look of each kind of event. The colour is never the only sign.
+// Letter, colour and shape of each kind of event. Colour is never the only difference.
 
 /** @typedef {{name: string, letter: string, tone: string, shape: "square"|"round"|"drop"}} Look */
 
-/** Squares: the match. Circles: a person. Drops: sound and comments. @type {Record<string, Look>} */
+/**
+ * Shapes: squares for events of the match, circles for events of a person, drops for sounds and comments.
+ * @type {Record<string, Look>}
+ */
 const KNOWN = {
   mark: { name: "Mark", letter: "M", tone: "accent", shape: "square" },
   comment: { name: "Comment", letter: "…", tone: "accent", shape: "drop" },
@@ -14,14 +17,15 @@ const KNOWN = {
   shot: { name: "Shot", letter: "T", tone: "grey", shape: "square" },
   sound_peak: { name: "Sound peak", letter: "S", tone: "d", shape: "drop" },
 };
-/** Kinds offered for a new event, in this order; users can type others. */
+/** Kinds offered for a new event; users can type other kinds. */
 export const OFFERED = ["mark", "kill", "death", "round", "goal", "comment"];
 export const NOTE = "comment";
 const OTHER_TONES = ["a", "b", "c", "d", "e"];
 
 /**
+ * Return a kind's look. Unknown kinds get their first letter, and a colour derived from their name.
  * @param {string} kind
- * @returns {Look} unknown kinds get their first letter and a colour derived from their name
+ * @returns {Look}
  */
 export function lookOf(kind) {
   if (Object.hasOwn(KNOWN, kind)) return KNOWN[kind];
@@ -36,9 +40,9 @@ export function lookOf(kind) {
 }
 
 /**
- * Convert typed text to a kind in the API's format.
+ * Convert typed text to a kind in the API's format; empty if no character is valid.
  * @param {string} text
- * @returns {string} empty if no character is valid
+ * @returns {string}
  */
 export function kindOf(text) {
   const plain = text.normalize("NFKD").toLowerCase();

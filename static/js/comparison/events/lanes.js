@@ -1,39 +1,42 @@
-// Events on the timeline, in a lane of shared events and one for each video. Overlapping events become one marker with
-// their number.
+// Events on the timeline: a lane for events shared by several videos, and one for each video. Overlapping events become
+// one marker with their number.
 
 import { h, need } from "../../base/dom.js";
 import { counted, position } from "../../base/format.js";
 import { lookOf } from "./kinds.js";
 import { nameOf } from "./store.js";
 
-const APART = 18; // minimum px between markers
+const APART = 18; // minimum px between two markers
 const APART_WITH_NUMBER = 34;
-const DRAGGED = 4; // px of movement that turn a press into a drag
-const DRAGGED_BY_TOUCH = 12; // px; a finger is never still
-const WITH_EDGES = 30; // minimum px of a span with draggable edges
+const DRAGGED = 4; // px of pointer movement that turn a press into a drag
+const DRAGGED_BY_TOUCH = 12; // px of a finger's movement that turn a press into a drag
+const WITH_EDGES = 30; // minimum px of a span whose ends can be dragged
 
 /**
  * @typedef {import("./store.js").Shown} Shown
+ *
  * @typedef {"move"|"start"|"end"} Hold
- * @typedef {object} Marker events at one place of a lane
+ *
+ * @typedef {object} Marker Events at one position of a lane.
  * @property {Shown[]} shown
- * @property {string|null} vodId null in the lane of shared events
+ * @property {string|null} vodId Video of the lane; null in the lane of shared events.
  * @property {number} at
  * @property {number|null} until
  */
 
 export class EventLanes {
-  /** True while a marker is pressed: a redraw would end the drag. */ #isHeld = false;
+  /** True while a marker is pressed; a redraw would end the drag. */ #isHeld = false;
   #isDue = false;
   /** @type {Shown[]} */ #shown = [];
   #selected = "";
 
   /**
-   * @param {HTMLElement} layer element over the lanes
+   * @param {HTMLElement} layer
    * @param {import("../timeline-view.js").TimelineView} timeline
    * @param {object} act
    * @param {(one: Shown) => void} act.open
-   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag by: seconds
+   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag Move the event, or an end of its
+   *   span, by seconds.
    * @param {(marker: Marker|null, element?: HTMLElement, at?: number) => void} act.hover
    * @param {(one: Shown) => boolean} act.canChange
    */
@@ -44,7 +47,7 @@ export class EventLanes {
     timeline.addEventListener("layout", () => this.#draw());
   }
 
-  /** @param {Shown[]} shown filtered events @param {string} selected id */
+  /** @param {Shown[]} shown @param {string} selected */
   show(shown, selected) {
     this.#shown = shown;
     this.#selected = selected;
@@ -147,7 +150,6 @@ export class EventLanes {
   }
 
   /**
-   * Handle a click or a drag.
    * @param {PointerEvent} event
    * @param {Marker} marker
    * @param {Hold} hold
@@ -205,13 +207,13 @@ export class EventLanes {
   }
 }
 
-/** Return the number of videos that show the event; 1 in a video's own lane. @param {Marker} marker */
+/** Return the number of videos that show a marker's event; always 1 in a video's lane. @param {Marker} marker */
 function seenBy({ shown: [one], vodId }) {
   return vodId === null ? one.sources.length : 1;
 }
 
 /**
- * Return the marker of a group of events in a lane, or null.
+ * Return the marker of a group of events in a lane, or null if the group is not in the lane.
  * @param {Shown} one
  * @param {string|null} vodId
  * @returns {Marker|null}
@@ -225,7 +227,10 @@ function placed(one, vodId) {
   return source ? { shown: [one], vodId, at: source.at, until: source.until } : null;
 }
 
-/** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} data attributes */
+/**
+ * @param {import("./store.js").SessionEvent} event
+ * @returns {Record<string, string>}
+ */
 export function looks(event) {
   const { tone, shape } = lookOf(event.kind);
   return { tone, shape };
@@ -236,14 +241,13 @@ export function colors(event) {
   return event.color ? { "--kind": event.color } : {};
 }
 
-/** Create the icon of an event's kind. @param {import("./store.js").SessionEvent} event */
+/** @param {import("./store.js").SessionEvent} event */
 export function glyph(event) {
   return h("i", { class: "glyph", "aria-hidden": "true" }, lookOf(event.kind).letter);
 }
 
 const HOVER_PAUSE = 120;
 
-/** The card of a hovered marker: time, name and frame. */
 export class HoverCard {
   #timer = 0;
   /** @type {Map<string, HTMLVideoElement>} */ #videos = new Map();
@@ -259,7 +263,7 @@ export class HoverCard {
     this.words = need("[data-hover-words]", element);
   }
 
-  /** Unload the videos: the user may no longer see the comparison. */
+  /** Unload the videos, because the user may no longer see the comparison. */
   close() {
     this.hide();
     for (const video of this.#videos.values()) {
@@ -277,7 +281,7 @@ export class HoverCard {
   /**
    * @param {Marker} marker
    * @param {HTMLElement} beside
-   * @param {number} at shared clock, seconds
+   * @param {number} at Seconds on the shared clock.
    */
   show(marker, beside, at) {
     const [one] = marker.shown;

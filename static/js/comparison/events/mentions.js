@@ -1,10 +1,10 @@
-// Mentions with `@`: suggestions while the user types a name, and highlighting of names. The server finds the mentioned
-// users (sessions_app/comparison/events/mentions.py).
+// Mentions of users with `@`: suggestions and highlighting. The server finds the mentioned users in
+// sessions_app/comparison/events/mentions.py.
 
 import { h } from "../../base/dom.js";
 
 const OFFERED = 6;
-// Matches an @ that begins a word, and the letters after it.
+// Characters of a user name. TYPED matches an unfinished name after an at sign.
 const LETTER = "\\p{L}\\p{N}_.@+\\-";
 const TYPED = new RegExp(`(?<![${LETTER}])@([${LETTER}]*)$`, "u");
 const NAMED = new RegExp(`(?<![${LETTER}])@[${LETTER}]*[\\p{L}\\p{N}_]`, "gu");
@@ -12,7 +12,11 @@ const LIST = "name-offers";
 
 /** @typedef {HTMLInputElement|HTMLTextAreaElement} Field */
 
-/** @param {string} text @returns {{text: string, isName: boolean}[]} parts in order */
+/**
+ * Split a text into mentions and the parts between them.
+ * @param {string} text
+ * @returns {{text: string, isName: boolean}[]}
+ */
 export function parted(text) {
   const parts = [];
   let from = 0;
@@ -23,29 +27,33 @@ export function parted(text) {
   return [...parts, { text: text.slice(from), isName: false }].filter((part) => part.text);
 }
 
-/** @param {string} text @returns {(string|HTMLElement)[]} text with highlighted names */
+/** @param {string} text @returns {(string|HTMLElement)[]} */
 export function marked(text) {
   return parted(text).map((part) => (part.isName ? h("b", { class: "mention" }, part.text) : part.text));
 }
 
-/** @param {string} before text before the caret @returns {string|null} name being typed */
+/**
+ * Return the name that the user is typing after an at sign, or null.
+ * @param {string} before
+ * @returns {string|null}
+ */
 export function typedName(before) {
   return before.match(TYPED)?.[1] ?? null;
 }
 
-/** Suggestions while the user types a name. All fields share one list. */
+/** The suggestions of user names after an at sign. All text fields share one list. */
 export class NameOffers {
   /** @type {Promise<string[]>|null} */ #known = null;
   /** @type {Field|null} */ #field = null;
   #chosen = 0;
 
-  /** @param {() => Promise<string[]>} people called at the first @ */
+  /** @param {() => Promise<string[]>} people Loads the user names; called when the user first types an at sign. */
   constructor(people) {
     this.people = people;
     this.list = h("ul", { class: "name-offers", role: "listbox", id: LIST, "aria-label": "People you can mention" });
     this.list.hidden = true;
     document.body.append(this.list);
-    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the field
+    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the text field
     this.list.addEventListener("click", (event) => {
       const option = /** @type {HTMLElement} */ (event.target).closest("li");
       if (option) this.#take(option.dataset.name ?? "");
@@ -55,10 +63,10 @@ export class NameOffers {
 
   /**
    * @param {Field} field
-   * @param {() => boolean} [isWanted] whether the text may contain mentions
+   * @param {() => boolean} [isWanted]
    */
   attach(field, isWanted = () => true) {
-    this.#known = null; // load again: people may have been invited since
+    this.#known = null; // reload the names: users may have been invited since
     field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", LIST);
     if (field instanceof HTMLInputElement) {
@@ -67,7 +75,7 @@ export class NameOffers {
     }
     field.addEventListener("input", () => isWanted() && this.#offer(field));
     field.addEventListener("blur", () => this.close());
-    // Captured, to run before the field's own handling of Enter and Escape.
+    // Capture the key event, to handle Enter and Escape before the field does.
     field.addEventListener("keydown", (event) => this.#key(/** @type {KeyboardEvent} */ (event)), { capture: true });
   }
 
@@ -77,7 +85,7 @@ export class NameOffers {
     if (now === null) return this.close();
     this.#known ??= this.people();
     const known = await this.#known.catch(() => {
-      this.#known = null; // load again at the next letter
+      this.#known = null;
       return /** @type {string[]} */ ([]);
     });
     if (typed(field) !== now || document.activeElement !== field) return;

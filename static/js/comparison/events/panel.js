@@ -1,5 +1,4 @@
-// The events of the comparison page: all views share one store and one set of filters. Holds the actions on events, for
-// buttons, keys and the timeline.
+// The events of the comparison page. List, timeline and details share one store and one set of filters.
 
 import { idempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
@@ -20,31 +19,33 @@ import { EventList } from "./event-list.js";
 import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
-const SHORTEST = 0.05; // minimum length of a span, seconds
-const SAME_MOMENT = 2; // seconds; a new event this close to a draft of its kind continues that draft
-const NEW = "new/"; // prefix of the keys of drafts of new events
-const REACHED = 0.02; // seconds; an event this close to the clock is the current one
+const SHORTEST = 0.05; // minimum duration of a span, in seconds
+const SAME_MOMENT = 2; // maximum seconds between a new event and the draft of the same kind that it continues
+const NEW = "new/";
+const REACHED = 0.02; // an event within these seconds of the clock is the current event
 
 /**
  * @typedef {import("./store.js").Shown} Shown
- * @typedef {object} NewDraft unsent new event
+ *
+ * @typedef {object} NewDraft An unsent new event.
  * @property {string} kind
  * @property {string} vodId
- * @property {number} at shared clock, seconds
- * @property {number} time seconds of its video
+ * @property {number} at Seconds on the shared clock.
+ * @property {number} time Position in the event's video, in seconds.
  * @property {boolean} isOfAll
  * @property {string} text
- * @property {boolean} isOpen whether its form was open
+ * @property {boolean} isOpen
  */
 
 export class EventsPanel {
   #filters = noFilters();
-  /** @type {Shown[]} events that match the filters */ #shown = [];
+  /** Events that match the filters. @type {Shown[]} */ #shown = [];
   #selected = "";
   #kind = "mark";
   #rightsDrawn = "";
-  /** @type {Set<string>} ids of events with drafts */ #withDraft = new Set();
-  /** @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} draft: key of its draft */ #marked =
+  /** Ids of events with unsent text. @type {Set<string>} */ #withDraft = new Set();
+  /** @type {Set<string>} */ #sentDrafts = new Set();
+  /** Moment and draft key of the open form for a new event. @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} */ #marked =
     null;
   /** @type {{sketch: Sketch, eventId: string}|null} */ #sketch = null;
   #isSketching = false;
@@ -58,11 +59,11 @@ export class EventsPanel {
    * @param {import("../layout.js").View} parts.view
    * @param {import("../timeline-view.js").TimelineView} parts.timeline
    * @param {(id: string) => string} parts.letterOf
-   * @param {() => void} parts.reveal show the events tab
-   * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights current user's rights
+   * @param {() => void} parts.reveal
+   * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights
    * @param {{username: string, user_id: string}} parts.person
    * @param {string} parts.sessionId
-   * @param {() => Promise<string[]>} parts.nameable user names that can be mentioned
+   * @param {() => Promise<string[]>} parts.nameable Loads the names of users that can be mentioned.
    */
   constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights, person, sessionId, nameable }) {
     this.api = api;
@@ -132,17 +133,20 @@ export class EventsPanel {
     this.#drawEdits();
   }
 
-  /** @param {{by: string, named?: Record<string, string[]>}} message change by any user */
+  /**
+   * Apply a change of events by any user.
+   * @param {{by: string, named?: Record<string, string[]>}} message
+   */
   receive(message) {
     this.store.receive(/** @type {any} */ (message));
     const mine = Object.entries(message.named ?? {}).filter(([, users]) => users.includes(this.username));
-    // The open event was marked as read when it was drawn.
+    // A mention in the open event needs no notice: drawing marked it as read.
     if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded)) toast(`${message.by} mentions you.`);
   }
 
   // Display
 
-  /** Called once per animation frame. @param {number} T shared clock, seconds */
+  /** Called once per animation frame. @param {number} T Time on the shared clock, in seconds. */
   update(T) {
     this.list.update(T);
     for (const layer of this.layers.values()) layer.update(T, this.#sketch?.eventId ?? "");
@@ -170,7 +174,7 @@ export class EventsPanel {
       layer.show(drawn.filter(({ vod_id: vod }) => vod === id || (vod === null && id === this.view.state.main)));
   }
 
-  /** Redraw after a draft changed, here or in another tab. */
+  /** Redraw after a draft changed in this or another tab. */
   #drawDrafts() {
     const name = need("[data-naming-name]");
     if (this.#marked && name.value.trim()) {
@@ -182,7 +186,6 @@ export class EventsPanel {
     this.#draw();
   }
 
-  /** Show the drafts of new and of deleted events. */
   #drawDraftRows() {
     const { store } = this;
     const isListed = (/** @type {string} */ key) =>
@@ -227,14 +230,14 @@ export class EventsPanel {
     );
   }
 
-  /** Continue the draft of a new event. @param {string} key @param {NewDraft} draft */
+  /** @param {string} key @param {NewDraft} draft */
   #continue(key, draft) {
     this.actions.seek(draft.at);
     this.#openNaming(this.#markedBy(key, draft), draft);
     need("[data-naming-name]").focus();
   }
 
-  /** Continue the draft of a deleted event as a comment. @param {string} key @param {string} text */
+  /** Continue text written for a deleted event as a new comment. @param {string} key @param {string} text */
   #rescue(key, text) {
     this.#closeNaming();
     this.mark(NOTE);
@@ -251,7 +254,7 @@ export class EventsPanel {
     return { pane, at, time, draft: key };
   }
 
-  /** Mark mentions in the open event as read; show the number of unread ones. @param {Shown} [selected] */
+  /** Mark mentions in the open event as read, and show the number of unread mentions. @param {Shown} [selected] */
   drawMentions(selected = this.store.withEvent(this.#selected)) {
     const { unseen } = this.store;
     const isLookedAt = document.visibilityState === "visible" && !need("#panel-events").hidden;
@@ -265,13 +268,12 @@ export class EventsPanel {
     button.setAttribute("aria-label", `@ ${count} ${words}: show the next`);
   }
 
-  /** Open the first event with an unread mention. */
   #showMention() {
     const { unseen } = this.store;
     const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
     if (!one) return;
     this.open(one);
-    need("[data-event-details]").focus(); // the button is hidden after the last mention
+    need("[data-event-details]").focus(); // the button hides after the last unread mention
   }
 
   /** @param {number} total */
@@ -365,7 +367,7 @@ export class EventsPanel {
     this.#draw();
   }
 
-  /** Show the controls that the user may use. */
+  /** Show only the controls that the user may use. */
   drawRights() {
     const { canEdit, canComment } = this.rights();
     const said = `${canEdit} ${canComment}`;
@@ -380,7 +382,10 @@ export class EventsPanel {
     this.#draw();
   }
 
-  /** @param {{created_by: string|null}} written an event or a reply */
+  /**
+   * Return whether the user may change an event or a reply.
+   * @param {{created_by: string|null}} written
+   */
   #canChange(written) {
     const { canEdit, canComment, userId } = this.rights();
     return canEdit || (canComment && written.created_by === userId);
@@ -388,25 +393,25 @@ export class EventsPanel {
 
   // Actions
 
-  /** @param {string} id empty for none */
+  /** Select an event. @param {string} id Event id; empty deselects. */
   select(id) {
     this.#selected = id;
     this.#draw();
     if (id) this.list.reveal(id);
   }
 
-  /** Select an event and seek to it. @param {Shown} one */
+  /** @param {Shown} one */
   open(one) {
     this.reveal();
     this.select(one.id);
     this.actions.seek(one.at);
   }
 
-  /** Open the next or previous of the shown events. @param {number} by 1 or -1 */
+  /** Open the next or previous visible event. @param {number} by 1 for next, -1 for previous. */
   step(by) {
     const T = this.actions.controller.time;
     const chosen = this.#shown.findIndex(({ id }) => id === this.#selected);
-    // Step from the selected event if the clock is on it: several events may share a moment.
+    // Several events may share a moment, so step from the selected event if the clock is on it.
     const isThere =
       chosen >= 0 && Math.abs(Math.max(this.actions.controller.start, this.#shown[chosen].at) - T) < REACHED;
     const byTime = by > 0 ? lastBegun(this.#shown, T + REACHED) + 1 : lastBegun(this.#shown, T - REACHED);
@@ -417,7 +422,6 @@ export class EventsPanel {
   }
 
   /**
-   * Open the form of a new event at the current time.
    * @param {string} [kind]
    */
   mark(kind = this.#kind) {
@@ -455,13 +459,13 @@ export class EventsPanel {
     need("[data-naming-name]").focus();
   }
 
-  /** Drafts of new events, the newest first. @returns {[string, NewDraft][]} */
+  /** Keys and drafts of new events, from the newest. @returns {[string, NewDraft][]} */
   get #newDrafts() {
     return this.drafts.all.filter(([key]) => key.startsWith(NEW)).map(([key, { value }]) => [key, value]);
   }
 
   /**
-   * Show the form of a new event. A draft in the form is kept.
+   * Show the form for a new event. Text of an open form is kept as a draft.
    * @param {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}} marked
    * @param {NewDraft} draft
    */
@@ -478,10 +482,11 @@ export class EventsPanel {
     const name = /** @type {HTMLInputElement} */ (need("[data-naming-name]"));
     name.value = text;
     name.placeholder = kind === NOTE ? "Write a comment" : "What happens here";
+    this.#showBusy();
     this.#drawDraftRows();
   }
 
-  /** Store the form of a new event as a draft. */
+  /** Store the text in the form for a new event as a draft. */
   #keepNaming(isOpen = true) {
     const marked = this.#marked;
     if (!marked) return;
@@ -500,8 +505,7 @@ export class EventsPanel {
 
   async #saveMark() {
     const marked = this.#marked;
-    const form = need("[data-naming]");
-    if (!marked || form.getAttribute("aria-busy") === "true") return;
+    if (!marked || this.#sentDrafts.has(marked.draft)) return;
     const kind = kindOf(need("[data-naming-kind]").value) || this.#kind;
     const text = need("[data-naming-name]").value.trim();
     if (kind === NOTE && !text) return need("[data-naming-name]").focus();
@@ -511,7 +515,8 @@ export class EventsPanel {
       ? { global_time: rounded(marked.at) }
       : { vod_id: marked.pane.id, time: rounded(marked.time) };
     const values = { ...place, kind, [kind === NOTE ? "body" : "label"]: text };
-    this.#setBusy(true);
+    this.#sentDrafts.add(marked.draft);
+    this.#showBusy();
     const isSent = await this.#attempt(async () => {
       const event = await this.drafts.send(
         marked.draft,
@@ -523,19 +528,21 @@ export class EventsPanel {
       if (!need("[data-event-details]").contains(document.activeElement)) this.select(event.event_id);
       this.actions.playAfterWriting();
     });
-    this.#setBusy(false);
+    this.#sentDrafts.delete(marked.draft);
+    this.#showBusy();
     if (!isSent && this.#marked === marked) need("[data-naming-name]").focus();
   }
 
-  /** @param {boolean} isBusy */
-  #setBusy(isBusy) {
+  /** Lock the form for a new event while its draft is being sent. A form for another draft stays open. */
+  #showBusy() {
     const form = need("[data-naming]");
+    const isBusy = this.#marked !== null && this.#sentDrafts.has(this.#marked.draft);
     form.setAttribute("aria-busy", String(isBusy));
     need("[data-naming-name]").readOnly = isBusy;
-    if (isBusy) leaveFocus(form); // single-key shortcuts work again
+    if (isBusy) leaveFocus(form); // keys pressed now are single-key shortcuts, not text
   }
 
-  /** Close the form of a new event; its text stays a draft. */
+  /** Close the form for a new event; its text is kept as a draft. */
   #closeNaming() {
     this.#keepNaming(false);
     this.#hideNaming();
@@ -586,7 +593,7 @@ export class EventsPanel {
   }
 
   /**
-   * Draw on the frame of an event, or on the current frame.
+   * Edit a drawing on the frame of the given event, or on the current frame.
    * @param {Shown} [one]
    */
   async draw(one) {
@@ -621,10 +628,11 @@ export class EventsPanel {
   }
 
   /**
-   * @param {import("./store.js").SessionEvent|undefined} source event with the drawing, if it exists
-   * @param {{vod_id: string, time: number}} place place of a new event
+   * @param {import("./store.js").SessionEvent|undefined} source Event that has the drawing; undefined to create an
+   *   event.
+   * @param {{vod_id: string, time: number}} place Video and position of the event to create.
    * @param {import("./strokes.js").Stroke[]} strokes
-   * @param {number} duration length of the video, seconds
+   * @param {number} duration
    */
   #keepDrawing(source, place, strokes, duration) {
     const drawing = strokes.length ? { strokes } : null;
@@ -645,7 +653,7 @@ export class EventsPanel {
 
   /** @param {Shown} one @param {any} values */
   #change(one, values) {
-    // Name, kind and colour apply to the whole group; a note or a drawing belongs to one event.
+    // Name, kind and colour apply to all events of a group; a note or drawing applies to the first.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
     const changes = sources.map(({ event }) => ({ id: event.event_id, values }));
@@ -655,7 +663,7 @@ export class EventsPanel {
   /**
    * Move a group of events, or the end of its span, on the shared clock.
    * @param {Shown} one
-   * @param {{at?: number, until?: number|null}} to seconds
+   * @param {{at?: number, until?: number|null}} to New times in seconds.
    */
   #move(one, { at, until }) {
     if (at !== undefined) return this.#shift(one, one.sources, "move", at - one.at);
@@ -676,10 +684,11 @@ export class EventsPanel {
   }
 
   /**
+   * Shift events, or one end of their spans.
    * @param {Shown} one
    * @param {import("./store.js").Source[]} sources
-   * @param {import("./lanes.js").Hold} hold the event, or an end of its span
-   * @param {number} by seconds
+   * @param {import("./lanes.js").Hold} hold "move" for the event; "start" or "end" for that end of its span.
+   * @param {number} by Seconds to shift.
    */
   #shift(one, sources, hold, by) {
     const changes = sources.map(({ event, at, until }) => {
@@ -707,7 +716,7 @@ export class EventsPanel {
     return this.#attempt(() => this.store.change(changes, `moved ${nameOf(one.event)}`));
   }
 
-  /** @param {() => Promise<unknown>} change @returns {Promise<boolean>} false if refused */
+  /** Make a change; false if the server refused. @param {() => Promise<unknown>} change @returns {Promise<boolean>} */
   async #attempt(change) {
     try {
       await change();
@@ -748,7 +757,7 @@ export class EventsPanel {
     });
   }
 
-  /** Pause the clock while the user writes. @param {HTMLElement} panel */
+  /** Pause playback while the user writes in the panel. @param {HTMLElement} panel */
   #listenToWriting(panel) {
     const isWords = (/** @type {Event} */ { target }) => "words" in /** @type {HTMLElement} */ (target).dataset;
     panel.addEventListener("input", (event) => isWords(event) && this.actions.pauseToWrite());
@@ -812,7 +821,7 @@ export class EventsPanel {
   }
 }
 
-/** @param {number} seconds @returns {number} in the server's precision, 1 µs */
+/** Round to 1 µs, the server's precision. @param {number} seconds @returns {number} */
 function rounded(seconds) {
   return Math.round(seconds * 1e6) / 1e6;
 }

@@ -1,4 +1,5 @@
-// The page's copy of the comparison's events: loaded once, updated by messages, changed through the API with undo.
+// The page's copy of the comparison's events, updated by messages from the server and changed through the API with
+// undo.
 
 import { ApiError } from "../../base/api.js";
 import { globalTime, placementOf } from "../../base/timeline.js";
@@ -6,7 +7,7 @@ import { Edits } from "./undo.js";
 import { join } from "./grouping.js";
 
 /**
- * @typedef {object} SessionEvent event in the API's format
+ * @typedef {object} SessionEvent An event in the API's format.
  * @property {string} event_id
  * @property {string} kind
  * @property {string} label
@@ -14,7 +15,7 @@ import { join } from "./grouping.js";
  * @property {string} color
  * @property {any} drawing
  * @property {string|null} vod_id
- * @property {number} time seconds of its video, or of the shared clock
+ * @property {number} time Position in the event's video in seconds; without a video, time on the shared clock.
  * @property {number|null} end
  * @property {string} origin
  * @property {number|null} confidence
@@ -24,17 +25,17 @@ import { join } from "./grouping.js";
  * @property {string} created_by_name
  * @property {number} created_at
  *
- * @typedef {object} Source event of a group, with its times on the shared clock
+ * @typedef {object} Source An event of a group, with its times on the shared clock.
  * @property {SessionEvent} event
- * @property {number} at seconds
- * @property {number|null} until end of a span
+ * @property {number} at Start in seconds.
+ * @property {number|null} until End in seconds; null for a moment.
  *
- * @typedef {object} Shown group of events that are shown as one
- * @property {string} id id of the first event
- * @property {SessionEvent} event first event
+ * @typedef {object} Shown A group of events shown as one.
+ * @property {string} id Id of the first event.
+ * @property {SessionEvent} event First event of the group.
  * @property {Source[]} sources
- * @property {number} at median, seconds of the shared clock
- * @property {number|null} until end of a span
+ * @property {number} at Median start in seconds on the shared clock.
+ * @property {number|null} until
  */
 
 const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawing", "vod_id", "time", "end"]);
@@ -42,21 +43,21 @@ const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawin
 export class EventStore extends EventTarget {
   edits = new Edits();
   isLoaded = false;
-  /** @type {Set<string>} ids of unread events that mention the user */ unseen = new Set();
+  /** Ids of unread events that mention the user. @type {Set<string>} */ unseen = new Set();
   /** Error of the last attempt to load the events. @type {unknown} */ failure = null;
-  /** @type {Map<string, SessionEvent>} in order of creation */ #events = new Map();
-  /** @type {Map<string, number>} number of changes received, by event */ #told = new Map();
-  /** @type {Map<string, string>} new id of a recreated event, by its previous id */ #renamed = new Map();
+  /** Events by id, in order of creation. @type {Map<string, SessionEvent>} */ #events = new Map();
+  /** Number of messages received about an event, by its id. @type {Map<string, number>} */ #told = new Map();
+  /** New ids of events recreated by undo, by previous id. @type {Map<string, string>} */ #renamed = new Map();
   #revision = -1;
   #wanted = -1;
   #loading = false;
-  /** @type {any[]} messages received while the list is loading */ #waiting = [];
+  /** Messages received while the list is loading. @type {any[]} */ #waiting = [];
   /** @type {Shown[]|null} */ #shown = null;
 
   /**
    * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} api
    * @param {any[]} vods
-   * @param {string} username current user
+   * @param {string} username
    */
   constructor(api, vods, username = "") {
     super();
@@ -65,7 +66,7 @@ export class EventStore extends EventTarget {
     this.vods = new Map(vods.map((vod) => [vod.vod_id, vod]));
   }
 
-  /** All events, grouped, by time. @returns {Shown[]} */
+  /** All events in groups, ordered by time. @returns {Shown[]} */
   get shown() {
     this.#shown ??= this.#join();
     return this.#shown;
@@ -81,7 +82,7 @@ export class EventStore extends EventTarget {
     return this.#events.get(this.#idOf(id));
   }
 
-  /** Return the group that contains an event. @param {string} id @returns {Shown|undefined} */
+  /** @param {string} id @returns {Shown|undefined} */
   withEvent(id) {
     const now = this.#idOf(id);
     return this.shown.find((one) => one.sources.some(({ event }) => event.event_id === now));
@@ -90,14 +91,18 @@ export class EventStore extends EventTarget {
   /**
    * Return an event's time on the shared clock.
    * @param {SessionEvent} event
-   * @param {number} [time] seconds of the video
+   * @param {number} [time] Position in the video, in seconds.
    */
   globalTime(event, time = event.time) {
     const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
     return vod ? globalTime(time, vod.placement ?? placementOf(vod)) : time;
   }
 
-  /** Move a video on the shared clock. @param {string} vodId @param {import("../../base/timeline.js").Placement} placement */
+  /**
+   * Set a video's placement on the shared clock, which moves its events.
+   * @param {string} vodId
+   * @param {import("../../base/timeline.js").Placement} placement
+   */
   place(vodId, placement) {
     const vod = this.vods.get(vodId);
     const before = vod.placement ?? placementOf(vod);
@@ -107,7 +112,7 @@ export class EventStore extends EventTarget {
     this.#changed();
   }
 
-  /** Load the events if they changed at a newer revision. @param {number} revision */
+  /** Reload the events if the server has a newer revision. @param {number} revision */
   knows(revision) {
     this.#wanted = Math.max(this.#wanted, revision);
     if (this.#wanted > this.#revision || !this.isLoaded) this.load();
@@ -120,7 +125,6 @@ export class EventStore extends EventTarget {
     try {
       const { events, unseen } = await this.api.list();
       this.unseen = new Set(unseen);
-      // Order of creation, as on the server.
       events.sort((/** @type {any} */ a, /** @type {any} */ b) => a.created_at - b.created_at);
       this.#events = new Map(events.map((/** @type {SessionEvent} */ event) => [event.event_id, event]));
       this.#revision = Math.max(this.#revision, wanted);
@@ -137,8 +141,8 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * @param {{revision: number, changed: SessionEvent[], deleted: string[], complete: boolean,
-   *   named?: Record<string, string[]>}} message named: newly mentioned users, by event
+   * @param {{revision: number, changed: SessionEvent[], deleted: string[], complete: boolean, named?: Record<string,
+   *   string[]>}} message Changed and deleted events; `named` has the newly mentioned users by event id.
    */
   receive(message) {
     if (this.#loading) {
@@ -161,7 +165,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Mark an event as unread if it mentions the user, and as read once the mention is removed.
+   * Mark an event as unread if it newly mentions the user, and as read if it no longer does.
    * @param {SessionEvent} event
    * @param {string[]} named
    */
@@ -174,9 +178,8 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Create an event.
    * @param {any} values
-   * @param {string} [key] idempotency key
+   * @param {string} [key] Idempotency key.
    * @returns {Promise<SessionEvent>}
    */
   create(values, key) {
@@ -201,7 +204,7 @@ export class EventStore extends EventTarget {
   /**
    * Change events as one undo step.
    * @param {{id: string, values: any}[]} changes
-   * @param {string} label description for undo, such as “moved Kill”
+   * @param {string} label Description such as “moved Kill”.
    */
   change(changes, label) {
     return this.edits.inTurn(async () => {
@@ -219,7 +222,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Delete events as one undo step. Undo does not restore replies.
+   * Delete events as one undo step. Undo does not restore their replies.
    * @param {SessionEvent[]} events
    */
   remove(events) {
@@ -242,24 +245,28 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /** Delete an event created by a lost request, unless it has replies. Adds no undo step. @param {string} id */
+  /**
+   * Delete an event whose creation was confirmed too late, unless it has replies. Adds no undo step.
+   * @param {string} id
+   */
   takeBack(id) {
     return this.edits.inTurn(async () => {
-      await this.load(); // a repeated request gets the first answer, without replies
+      await this.load(); // reload, because a repeated request returns the event as created, without replies
       if (!this.get(id)?.replies.length) await this.#remove(id);
     });
   }
 
   /**
+   * Send a reply and return its id.
    * @param {string} id
    * @param {string} body
-   * @param {string} key idempotency key
-   * @returns {Promise<string|undefined>} id of the reply
+   * @param {string} key Idempotency key.
+   * @returns {Promise<string|undefined>}
    */
   async reply(id, body, key) {
     const known = this.get(id)?.replies.length ?? 0;
     const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
-    // A repeated request gets the first answer, without newer replies.
+    // A repeated request returns the event as it was then, without newer replies.
     if (replies.length <= known) await this.load();
     const own = replies.filter((reply) => reply.body === body && reply.created_by_name === this.username);
     return own.at(-1)?.reply_id;
@@ -270,14 +277,22 @@ export class EventStore extends EventTarget {
     await this.#take(id, (now) => this.api.removeReply(now, replyId));
   }
 
-  /** @param {string} id @returns {string} current id; undoing a deletion assigns a new one */
+  /**
+   * Return an event's current id. Undoing a deletion recreates the event with a new id.
+   * @param {string} id
+   * @returns {string}
+   */
   #idOf(id) {
     let now = id;
     for (let next = this.#renamed.get(now); next; next = this.#renamed.get(now)) now = next;
     return now;
   }
 
-  /** @param {any} values @param {{again?: string, key?: string}} about again: previous id of the event */
+  /**
+   * @param {any} values
+   * @param {{again?: string, key?: string}} about `again` is the previous id of an event that undo recreates; `key` is
+   *   an idempotency key.
+   */
   async #create(values, { again, key }) {
     const { event } = await this.api.create(values, key);
     if (again) this.#renamed.set(this.#idOf(again), event.event_id);
@@ -287,7 +302,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Change fields, and show the change before the server answers.
+   * Change fields of an event; the page shows the change before the server responds.
    * @param {string} id
    * @param {any} values
    */
@@ -312,7 +327,7 @@ export class EventStore extends EventTarget {
     try {
       await this.api.remove(now);
     } catch (error) {
-      // Another user has already deleted the event.
+      // A 404 means that another user has already deleted the event.
       if (!(error instanceof ApiError && error.status === 404)) throw error;
     }
     this.#told.set(now, (this.#told.get(now) ?? 0) + 1);
@@ -321,7 +336,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Store the event in a call's answer, unless a newer message arrived first.
+   * Store the event that the server returned, unless a newer message about it has arrived.
    * @param {string} id
    * @param {(now: string) => Promise<{event: SessionEvent}>} call
    */
@@ -374,7 +389,7 @@ export class EventStore extends EventTarget {
   }
 }
 
-/** @param {SessionEvent} event @returns {any} values that create an equal event */
+/** @param {SessionEvent} event @returns {any} */
 function valuesOf(event) {
   const values = Object.fromEntries(WRITTEN.map((name) => [name, event[name]]));
   if (event.vod_id !== null) return values;
@@ -382,7 +397,7 @@ function valuesOf(event) {
   return { ...rest, global_time: time };
 }
 
-/** @param {SessionEvent} event @returns {string} name for use in a sentence */
+/** @param {SessionEvent} event @returns {string} */
 export function nameOf(event) {
   return event.label ? `“${event.label}”` : event.body ? `“${event.body.slice(0, 40)}”` : event.kind;
 }

@@ -1,29 +1,30 @@
-// The strokes of a drawing: shapes and size limits. Points are fractions of the displayed frame; widths and letter
-// heights are thousandths of its width.
+// Shapes and size limits of the strokes in a drawing. Points are fractions of the frame; line widths and letter heights
+// are thousandths of its width.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDE = 1000; // units across the frame
-const NEAREST = 0.002; // minimum distance between points, fraction of the frame
-const MAX_POINTS = 1500; // maximum number of points in a stroke
-const HEAD = 5; // length of an arrowhead, in line widths
-const MAX_BYTES = 60_000; // the server's limit is 64 KB
+const WIDE = 1000;
+const NEAREST = 0.002; // minimum distance between two points, as a fraction of the frame
+const MAX_POINTS = 1500;
+const HEAD = 5; // length of an arrowhead as a multiple of the line width
+const MAX_BYTES = 60_000; // maximum bytes of a drawing; the server's limit is 64 KB
 
 /**
  * @typedef {"pen"|"line"|"arrow"|"box"|"ellipse"|"text"} Tool
  * @typedef {{tool: Tool, color: string, width: number, points: number[][], text?: string}} Stroke
  */
 
-/** @param {number} value @returns {number} clamped to the frame, rounded to 0.0001 */
+/** Limit a coordinate to the frame, and round it to 0.0001. @param {number} value @returns {number} */
 function kept(value) {
   return Math.round(Math.min(Math.max(value, 0), 1) * 10_000) / 10_000;
 }
 
 /**
- * Return the stroke with another point; two-point tools replace the second point.
+ * Return the stroke with an added point, or unchanged if the point is too near. Tools with two points replace the
+ * second.
  * @param {Stroke} stroke
  * @param {number} x
  * @param {number} y
- * @returns {Stroke} the same stroke if the point is too near
+ * @returns {Stroke}
  */
 export function extended(stroke, x, y) {
   const point = [kept(x), kept(y)];
@@ -43,15 +44,15 @@ export function isVisible({ tool, points, text }) {
   return tool === "pen" || (tool === "text" ? Boolean(text) : points.length > 1);
 }
 
-/** @param {Stroke[]} strokes @returns {boolean} whether the server accepts their size */
+/** Return whether the server accepts the size of these strokes. @param {Stroke[]} strokes @returns {boolean} */
 export function fits(strokes) {
   return JSON.stringify({ strokes }).length <= MAX_BYTES;
 }
 
 /**
  * Return the outline of a stroke as an SVG path.
- * @param {Stroke} stroke any tool except text
- * @param {number} high height of the viewBox
+ * @param {Stroke} stroke Stroke of any tool except text.
+ * @param {number} high
  * @returns {string}
  */
 export function outlineOf({ tool, width, points }, high) {
@@ -78,14 +79,14 @@ export function outlineOf({ tool, width, points }, high) {
     const side = (/** @type {number} */ by) => [x1 - length * Math.cos(angle + by), y1 - length * Math.sin(angle + by)];
     return path([[x0, y0], [x1, y1], side(0.5), [x1, y1], side(-0.5)]);
   }
-  // A dot is a line to its own start.
   return path(all.length > 1 ? all : [all[0], all[0]]);
 }
 
 /**
+ * Return a picture of strokes that fills its container.
  * @param {Stroke[]} strokes
- * @param {number} aspect width of the frame divided by its height
- * @returns {SVGElement} fills its container
+ * @param {number} aspect Width of the frame divided by its height.
+ * @returns {SVGElement}
  */
 export function picture(strokes, aspect) {
   const high = WIDE / aspect;
@@ -111,7 +112,7 @@ export function picture(strokes, aspect) {
       continue;
     }
     const d = outlineOf(stroke, high);
-    // A dark outline keeps the stroke visible on a picture of the same colour.
+    // A dark outline keeps a stroke visible on video of the same colour.
     svg.append(
       element("path", { d, class: "below", "stroke-width": width + 3 }),
       element("path", { d, stroke: color, "stroke-width": width }),

@@ -4,7 +4,7 @@ const KEPT = 100;
 
 /**
  * @typedef {object} Edit
- * @property {string} label description, such as “moved Kill”
+ * @property {string} label Description such as “moved Kill”.
  * @property {() => Promise<unknown>} undo
  * @property {() => Promise<unknown>} redo
  */
@@ -12,9 +12,9 @@ const KEPT = 100;
 export class Edits extends EventTarget {
   /** @type {Edit[]} */ #done = [];
   /** @type {Edit[]} */ #undone = [];
-  /** Serialises edits: two presses undo two edits. @type {Promise<unknown>} */ #turn = Promise.resolve();
+  /** Queue of edits: two quick presses of undo revert two edits. @type {Promise<unknown>} */ #turn = Promise.resolve();
 
-  /** Descriptions of the next undo and redo. @returns {{undo: string|null, redo: string|null}} */
+  /** Descriptions of the edits that undo and redo would run. @returns {{undo: string|null, redo: string|null}} */
   get labels() {
     return { undo: this.#done.at(-1)?.label ?? null, redo: this.#undone.at(-1)?.label ?? null };
   }
@@ -27,18 +27,18 @@ export class Edits extends EventTarget {
     this.#changed();
   }
 
-  /** @returns {Promise<string|null>} description of the undone edit */
+  /** @returns {Promise<string|null>} */
   undo() {
     return this.inTurn(() => this.#move("undo"));
   }
 
-  /** @returns {Promise<string|null>} description of the redone edit */
+  /** @returns {Promise<string|null>} */
   redo() {
     return this.inTurn(() => this.#move("redo"));
   }
 
   /**
-   * Run edits in sequence, so that undo reverts the latest one.
+   * Run an edit after the previous one, so that undo reverts the latest.
    * @template T
    * @param {() => Promise<T>} move
    * @returns {Promise<T>}
@@ -50,8 +50,9 @@ export class Edits extends EventTarget {
   }
 
   /**
+   * Move an edit between the undo and redo lists.
    * @param {"undo"|"redo"} way
-   * @throws the edit's error; the edit is dropped, because its event has changed, unless a retry may succeed
+   * @throws Error of the edit, which is dropped unless a retry may succeed.
    */
   async #move(way) {
     const from = way === "undo" ? this.#done : this.#undone;
@@ -74,7 +75,7 @@ export class Edits extends EventTarget {
   }
 }
 
-/** @param {unknown} error @returns {boolean} whether a retry may succeed */
+/** @param {unknown} error @returns {boolean} */
 function isPassing(error) {
   const status = /** @type {{status?: number}} */ (error).status ?? 400;
   return status === 0 || status === 429 || status >= 500;

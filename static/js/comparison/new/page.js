@@ -1,4 +1,4 @@
-// The page for a new comparison: choosing, uploading and ordering recordings. The comparison opens once all are ready.
+// The page for a new comparison. Users choose, upload and order recordings; the comparison opens once all are ready.
 
 import { createSession, libraryFiles } from "../../base/api.js";
 import { h, icon, need, setText } from "../../base/dom.js";
@@ -15,13 +15,13 @@ import { Tray } from "./selection-tray.js";
 
 /** @typedef {import("../../videos/api.js").Video} Video */
 
-const RENEW_PAUSE = 2000; // ms between two refreshes
-const PICTURE_SECONDS = 300; // age of a video after which its picture is not awaited
-const RENEWED = 6; // maximum number of listed videos in one refresh
+const RENEW_PAUSE = 2000; // ms between two refreshes of videos that are being prepared
+const PICTURE_SECONDS = 300; // maximum age in seconds of a video whose missing picture may still arrive
+const RENEWED = 6; // maximum number of unselected videos that one refresh reloads
 const LIBRARY = "";
 const CATALOGUE = "catalogue";
 const FOLDERS = "folders";
-/** @type {Record<string, string>} placeholder of the search field, by source */
+/** @type {Record<string, string>} */
 const SEARCHED = {
   [LIBRARY]: "Name, tag or description",
   [CATALOGUE]: "Title, category, tag or description",
@@ -34,10 +34,10 @@ const nameField = /** @type {HTMLInputElement} */ (need("#name"));
 const createButton = need("[data-create]");
 const hint = need("[data-hint]");
 const said = need("[data-said]");
-/** "waiting": the comparison is created once all recordings are ready. @type {"choosing"|"waiting"|"making"} */ let state =
+/** Step of the page; "waiting" lasts until all recordings are ready. @type {"choosing"|"waiting"|"making"} */ let state =
   "choosing";
 
-/** True once the videos in the address are loaded. */ let hasRead = false;
+/** True once the page has loaded the videos named in its address. */ let hasRead = false;
 const choice = new Choice();
 const tray = new Tray(need("[data-tray]"), choice, {
   remove,
@@ -72,7 +72,10 @@ const tray = new Tray(need("[data-tray]"), choice, {
   drawFilters,
 });
 
-/** @param {string} name source in the address @returns {string} an existing source */
+/**
+ * @param {string} name
+ * @returns {string}
+ */
 function placeOf(name) {
   return places.querySelector(`button[value="${CSS.escape(name)}"]`) ? name : LIBRARY;
 }
@@ -108,7 +111,7 @@ function showUnusable(names) {
   setText(note, `The names of these files are not UTF-8, so they cannot be used. Rename them: ${names.join(", ")}`);
 }
 
-/** Return whether the list is unfiltered, so that a new video belongs at its top. @param {any} query */
+/** Return whether the list is unfiltered, so that a new video appears at its top. @param {any} query */
 function isWhole({ from, search, tag, order }) {
   return from === LIBRARY && !search && !tag && !order;
 }
@@ -188,7 +191,7 @@ function pick(id, chosen) {
 /** @param {Recording} recording */
 function remove(recording) {
   choice.remove(recording.key);
-  // An unfinished upload is cancelled; a finished video stays in the library.
+  // Removing a recording cancels its unfinished upload; a finished video stays in the library.
   if (recording.transfer && !recording.video)
     recording.transfer
       .cancel()
@@ -202,11 +205,11 @@ function mark() {
   for (const card of list.cards.values()) card.mark(choice.letterOf(card.id), choice.isFull);
 }
 
-/** Keep the chosen videos in the address, for reloads and the Back button. */
+/** Store the chosen videos in the address, for reloads and the Back button. */
 function keepInAddress() {
   const address = new URL(location.href);
   const ids = choice.recordings.flatMap(({ video }) => video?.id ?? []);
-  // The address is not changed before its own videos are loaded.
+  // Before the videos in the address are loaded, writing would lose them.
   if (!hasRead || ids.join() === address.searchParams.getAll("video").join()) return;
   address.searchParams.delete("video");
   for (const id of ids) address.searchParams.append("video", id);
@@ -219,7 +222,6 @@ choice.addEventListener("change", () => {
   drawFoot();
 });
 
-/** Add the videos in the address (`?new&video=…`), in their order. */
 async function addFromAddress() {
   const ids = new URL(location.href).searchParams.getAll("video").slice(0, MOST);
   const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
@@ -278,7 +280,7 @@ window.addEventListener("beforeunload", (event) => transfers().some((one) => one
 
 // Refresh of videos that are being prepared
 
-/** A picture may follow shortly after a video is ready. @param {Video} video */
+/** Return whether a ready video may still get its picture. @param {Video} video */
 const awaitsPicture = (video) =>
   !video.poster_url && Date.now() - Date.parse(video.created_at) < PICTURE_SECONDS * 1000;
 /** @param {Video} video */
@@ -301,7 +303,7 @@ async function renew() {
   }
 }
 
-/** Refresh in sequence: a slow network must not get two refreshes at once. */
+/** Start each refresh after the previous one, because a slow network must not get two at once. */
 async function keepRenewing() {
   await renew();
   setTimeout(keepRenewing, RENEW_PAUSE);

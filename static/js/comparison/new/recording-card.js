@@ -1,4 +1,4 @@
-// A selectable recording: a video with its picture, or a folder's file as a line.
+// The card of a selectable recording: a library video with its picture, or a folder's file.
 
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
@@ -39,7 +39,7 @@ export class ChoiceCard {
     if (hadFocus) this.title.focus();
   }
 
-  /** @param {string} letter empty if not chosen @param {boolean} isFull */
+  /** @param {string} letter @param {boolean} isFull */
   mark(letter, isFull) {
     const { element, title } = this;
     element.toggleAttribute("data-sel", letter !== "");

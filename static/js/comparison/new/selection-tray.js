@@ -1,4 +1,4 @@
-// The slots A, B and C with the chosen recordings; dragging or arrow keys change their order.
+// The slots A, B and C of the chosen recordings. Dragging or arrow keys reorder them.
 
 import { h, icon, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
@@ -12,15 +12,15 @@ const VACANT = ["Reference recording", "Second recording", "Third recording (opt
 /** @type {Record<string, number>} */ const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
 export class Tray {
-  /** True while a slot is dragged: a redraw would end the drag. */ #isHeld = false;
+  /** True while a slot is dragged; a redraw would end the drag. */ #isHeld = false;
 
   /**
    * @param {HTMLElement} list
    * @param {import("./selection.js").Choice} choice
    * @param {object} act
    * @param {(recording: Recording) => void} act.remove
-   * @param {(recording: Recording) => void} act.tryAgain retry a failed or paused upload
-   * @param {(words: string) => void} act.say announce to screen readers
+   * @param {(recording: Recording) => void} act.tryAgain
+   * @param {(words: string) => void} act.say Announce to screen readers.
    */
   constructor(list, choice, act) {
     this.list = list;
@@ -49,7 +49,7 @@ export class Tray {
     /** @type {HTMLElement|null} */ (place || this.list.querySelector(`[data-part=${part}]`))?.focus();
   }
 
-  /** Show an upload's progress without redrawing its slot. @param {Recording} recording */
+  /** @param {Recording} recording */
   progress(recording) {
     const slot = this.list.querySelector(`[data-key="${CSS.escape(recording.key)}"]`);
     const words = slot?.querySelector("[data-words]");
@@ -59,7 +59,7 @@ export class Tray {
     if (bar) bar.value = shareOf(recording);
   }
 
-  /** @param {Recording} recording @param {number} at slot index */
+  /** @param {Recording} recording @param {number} at */
   #slot(recording, at) {
     const { name, video, failure } = recording;
     const letter = LETTERS[at];
@@ -129,11 +129,11 @@ export class Tray {
   }
 
   /**
-   * Follow the pointer; on release, move the recording to the nearest slot.
+   * Drag a recording; on release, move it to the nearest slot.
    * @param {PointerEvent} event
    * @param {HTMLElement} slot
    * @param {Recording} recording
-   * @param {number} at slot index
+   * @param {number} at
    */
   #drag(event, slot, recording, at) {
     if (event.button !== 0) return;
@@ -188,12 +188,16 @@ export class Tray {
   }
 }
 
-/** @param {Recording} recording @returns {number} uploaded share, 0 to 1 */
+/** Return the uploaded share of a recording, 0 to 1. @param {Recording} recording @returns {number} */
 function shareOf({ transfer }) {
   return transfer?.size ? transfer.sent / transfer.size : 1;
 }
 
-/** @param {Recording} recording @param {number} [at] slot index @returns {string} */
+/**
+ * @param {Recording} recording
+ * @param {number} [at]
+ * @returns {string}
+ */
 function wordsOf(recording, at) {
   const { transfer, video, isReady } = recording;
   if (isReady) {

@@ -1,4 +1,4 @@
-// The selection for a new comparison, in the order A, B, C.
+// The recordings selected for a new comparison, in the order A, B, C.
 
 import { LETTERS } from "../../videos/api.js";
 
@@ -11,12 +11,14 @@ import { LETTERS } from "../../videos/api.js";
 const FEWEST = 2;
 export const MOST = LETTERS.length;
 
-/** A video, a folder's file, or an upload that becomes a video. */
+/** A video, a file of a folder, or an upload that becomes a video. */
 export class Recording {
   static #uploads = 0;
   #id;
 
-  /** @param {{video?: Video, file?: FolderFile, transfer?: Transfer}} source exactly one of the fields */
+  /**
+   * @param {{video?: Video, file?: FolderFile, transfer?: Transfer}} source
+   */
   constructor({ video, file, transfer }) {
     this.video = video ?? null;
     this.file = file ?? null;
@@ -24,7 +26,7 @@ export class Recording {
     this.#id = transfer ? `upload-${++Recording.#uploads}` : "";
   }
 
-  /** Video id, file path or upload number. */
+  /** Video id, file path or number of the upload. */
   get key() {
     return this.video?.id ?? this.file?.path ?? this.#id;
   }
@@ -37,7 +39,7 @@ export class Recording {
     return this.file !== null || this.video?.status === "ready";
   }
 
-  /** Reason why the recording cannot be used, or empty. */
+  /** Reason why the recording cannot be used; empty if it can. */
   get failure() {
     if (this.video?.status === "failed") return this.video.error?.message || "The video could not be read.";
     const { transfer } = this;
@@ -46,14 +48,14 @@ export class Recording {
       : "";
   }
 
-  /** Return the recording as a VOD of the API's new session. @param {string} letter */
+  /** @param {string} letter */
   asVod(letter) {
     const source = this.video ? { video_id: this.video.id } : { path: this.file?.path };
     return { vod_id: letter, name: this.name.slice(0, 255), ...source };
   }
 }
 
-/** The chosen recordings. Fires "change" when the selection, its order or a recording's state changes. */
+/** The chosen recordings. Fires "change" when the choice, its order or a recording's state changes. */
 export class Choice extends EventTarget {
   /** @type {Recording[]} */ recordings = [];
 
@@ -69,12 +71,12 @@ export class Choice extends EventTarget {
     return this.recordings.filter((one) => !one.isReady);
   }
 
-  /** @param {string} key @returns {string} empty if not chosen */
+  /** Return the letter of a chosen recording; empty if not chosen. @param {string} key @returns {string} */
   letterOf(key) {
     return LETTERS[this.recordings.findIndex((one) => one.key === key)] ?? "";
   }
 
-  /** @param {Recording} recording @returns {boolean} whether it was added */
+  /** @param {Recording} recording @returns {boolean} */
   add(recording) {
     if (this.isFull || this.letterOf(recording.key)) return false;
     this.#set([...this.recordings, recording]);
@@ -86,7 +88,7 @@ export class Choice extends EventTarget {
     this.#set(this.recordings.filter((one) => one.key !== key));
   }
 
-  /** @param {string} key @param {number} to index */
+  /** @param {string} key @param {number} to New index. */
   move(key, to) {
     const moved = this.recordings.find((one) => one.key === key);
     if (!moved || to < 0 || to >= this.recordings.length || this.recordings[to] === moved) return;
@@ -102,7 +104,6 @@ export class Choice extends EventTarget {
     this.touch();
   }
 
-  /** Fire "change" after the state of a recording changed. */
   touch() {
     this.#set(this.recordings);
   }

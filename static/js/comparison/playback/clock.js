@@ -1,4 +1,4 @@
-// The group's clock: global time T at the group's speed, corrected by the leading video.
+// The group's clock: global time at the group's speed, corrected by the leading video.
 
 export class GroupClock {
   #T = 0;
@@ -15,29 +15,30 @@ export class GroupClock {
   }
 
   /**
-   * @param {number} now milliseconds, as performance.now()
-   * @returns {number} global time, seconds
+   * Return the global time in seconds.
+   * @param {number} now
+   * @returns {number}
    */
   at(now) {
     return this.#running ? this.#T + ((now - this.#since) / 1000) * this.#rate : this.#T;
   }
 
   /**
-   * @param {number} T seconds
-   * @param {number} now milliseconds
+   * @param {number} T Global time in seconds.
+   * @param {number} now
    */
   set(T, now) {
     this.#T = T;
     this.#since = now;
   }
 
-  /** @param {number} now milliseconds */
+  /** @param {number} now */
   start(now) {
     this.#since = now;
     this.#running = true;
   }
 
-  /** @param {number} now milliseconds */
+  /** @param {number} now */
   stop(now) {
     this.#T = this.at(now);
     this.#running = false;
@@ -45,7 +46,7 @@ export class GroupClock {
 
   /**
    * @param {number} rate
-   * @param {number} now milliseconds
+   * @param {number} now
    */
   setRate(rate, now) {
     this.#T = this.at(now);

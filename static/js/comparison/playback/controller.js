@@ -1,5 +1,5 @@
-// Synchronised playback of two or three videos. Gate: to start or seek, all videos stop, seek to the middle of their
-// frames, and start together. Leader: the audible or main video sets the clock and is never corrected; the others are
+// Synchronised playback of two or three videos. To start or seek, all videos stop, seek to the middle of their frames,
+// and then start together. The audible or main video sets the clock and is never corrected. The other videos are
 // corrected by speed, or by a seek if far off.
 
 import { GroupClock } from "./clock.js";
@@ -34,7 +34,7 @@ export class SyncController extends EventTarget {
   #waitingFor = /** @type {Track|null} */ (null);
   seeks = new policy.SeekTimes();
 
-  /** @param {Track[]} tracks the first is the main video until `setMain` */
+  /** @param {Track[]} tracks */
   constructor(tracks) {
     super();
     this.tracks = tracks;
@@ -44,7 +44,7 @@ export class SyncController extends EventTarget {
     document.addEventListener("visibilitychange", this.#onVisible);
   }
 
-  /** Global time, seconds. */
+  /** Time on the shared clock, in seconds. */
   get time() {
     return this.#gate ? this.#target : this.#clock.at(performance.now());
   }
@@ -53,7 +53,7 @@ export class SyncController extends EventTarget {
     return this.#status;
   }
 
-  /** Requested state, even while videos are still loading. */
+  /** State requested by the user, even while videos are still loading. */
   get wanted() {
     return this.#wanted;
   }
@@ -74,7 +74,7 @@ export class SyncController extends EventTarget {
     return extent(this.tracks).end;
   }
 
-  /** Video that the others wait for. */
+  /** Video that lacks data, so that the other videos wait. */
   get waitingFor() {
     return this.#waitingFor;
   }
@@ -99,8 +99,9 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * @param {number} [at] global time; by default the current time, or the start if at the end
-   * @returns {Promise<void>} resolves when playing, or when replaced by a newer request
+   * Play; resolves when playing, or when replaced by a newer request.
+   * @param {number} [at] Global start time; by default the current time, or the start if at the end.
+   * @returns {Promise<void>}
    */
   async play(at) {
     if (this.#wanted === "playing" && at === undefined) return;
@@ -108,7 +109,7 @@ export class SyncController extends EventTarget {
     await this.seek(at ?? (this.time >= this.end - 0.05 ? this.start : this.time));
   }
 
-  /** @param {number} [at] global time; by default the leader's frame */
+  /** @param {number} [at] Global time; by default that of the leader's frame. */
   pause(at) {
     if (this.#wanted === "paused" && at === undefined) return;
     this.#wanted = "paused";
@@ -118,9 +119,9 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Go to T; if playing, continue from there. A newer target replaces an older one.
-   * @param {number} T seconds
-   * @returns {Promise<void>} resolves when the latest target is on screen
+   * Seek to a global time, then continue playing if requested. Resolves when the latest requested time is on screen.
+   * @param {number} T Time in seconds.
+   * @returns {Promise<void>}
    */
   seek(T) {
     this.#target = Math.min(Math.max(T, this.start), this.end);
@@ -129,7 +130,7 @@ export class SyncController extends EventTarget {
     return this.#gate;
   }
 
-  /** @param {number} rate 0.1–4 */
+  /** @param {number} rate Speed from 0.1 to 4. */
   setRate(rate) {
     this.#rate = rate;
     this.#applyRate();
@@ -137,7 +138,6 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Move one video on the shared timeline.
    * @param {string} id
    * @param {import("../../base/timeline.js").Placement} placement
    */
@@ -152,8 +152,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Set how often drift is checked and how much is tolerated.
-   * @param {{interval: number, tolerance: number}} said milliseconds
+   * Set how often sync errors are checked and which are tolerated.
+   * @param {{interval: number, tolerance: number}} said Interval and tolerance, in ms.
    */
   keepStep(said) {
     this.#keeping = policy.stepKeeping(said);
@@ -165,7 +165,7 @@ export class SyncController extends EventTarget {
     this.#emit("change");
   }
 
-  /** @param {string|null} id null mutes all */
+  /** @param {string|null} id Id of the only audible video; null mutes all. */
   setAudible(id) {
     this.audibleId = id;
     for (const track of this.tracks) track.video.muted = track.id !== id;
@@ -173,8 +173,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Step by frames of one video; the others follow. With a variable frame rate, continue until the frame changes.
-   * @param {number} by frames
+   * Step by frames of one video; the other videos follow. With a variable frame rate, continue until the frame changes.
+   * @param {number} by
    * @param {string} id
    */
   async step(by, id) {
@@ -190,7 +190,6 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Unlink a video from the group, or link it again.
    * @param {string} id
    * @param {boolean} free
    */
@@ -203,8 +202,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Follow another clock, or lead if it is null.
-   * @param {(() => number)|null} clock current global time, seconds
+   * Follow the session's clock; with null, stop following.
+   * @param {(() => number)|null} clock Returns the session's global time in seconds.
    */
   follow(clock) {
     this.#follower.clock = clock;
@@ -270,7 +269,7 @@ export class SyncController extends EventTarget {
     this.#waitingFor = null;
   }
 
-  /** After a pause, move the clock and the other videos to the leader's frame. */
+  /** After a pause, seek the clock and the other videos to the leader's frame. */
   #settle() {
     const now = performance.now();
     const leader = this.leader;
@@ -330,8 +329,9 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Stop all videos if one lacks data for too long, except during its cool-down after a seek.
-   * @param {number} now @param {number} T
+   * Stop all videos if one lacks data for too long. Videos that sought just before are exempt.
+   * @param {number} now
+   * @param {number} T
    */
   #starved(now, T) {
     for (const track of this.tracks) {
@@ -353,7 +353,7 @@ export class SyncController extends EventTarget {
     this.seek(this.#clock.at(performance.now()));
   }
 
-  /** Schedule the start of videos that begin within the next moment. @param {number} T */
+  /** @param {number} T */
   #beginOthers(T) {
     for (const track of this.tracks) {
       if (track.free || track.failed || !track.video.paused || track.video.ended || this.#begins.has(track)) continue;
@@ -385,8 +385,9 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Return a paused video's distance from the middle of its frame at T, seconds; null outside the video.
-   * @param {Track} track @param {number} T
+   * Return the seconds by which a paused video differs from its position at a global time; null outside the video.
+   * @param {Track} track
+   * @param {number} T
    */
   #standing(track, T) {
     return track.runsAt(T) ? Math.round((track.time - track.placeAt(T)) * 1e6) / 1e6 : null;

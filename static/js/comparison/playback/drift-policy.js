@@ -1,27 +1,27 @@
-// Corrections for a video that is ahead or behind: none, a change of speed, or a seek. The constants were measured with
-// three videos (60, 29.97 and 30 fps), a blocked thread, starvation and seeks.
+// Corrections for a video that is ahead or behind. The constants were measured with three videos (60, 29.97 and 30
+// fps), a blocked thread, missing data and seeks.
 
 export const LOOK = 60; // ms between two checks for starts, ends and missing data
-export const TICK = 250; // ms between two checks of the sync error
-/** Default settings of a session, ms; they select the measured TICK and DEAD_BAND. */
+export const TICK = 250; // ms between two checks of sync errors
+/** Default sync settings of a session, in ms. They select the measured constants TICK and DEAD_BAND. */
 const UNCHANGED = { interval: 500, tolerance: 100 };
-const DEAD_BAND = 0.002; // seconds; smaller errors are never corrected
-export const SETTLED = 0.001; // seconds; error at which a correction ends, below the dead band's edge
-const RECOVERY = 0.8; // seconds within which an error is corrected
-const GENTLE = 0.05; // maximum change of speed for small errors
-const FIRM = 0.1; // maximum change of speed for larger errors
-const FIRM_FROM = 0.05; // seconds; smallest error that uses FIRM
+const DEAD_BAND = 0.002; // seconds; smaller sync errors are never corrected
+export const SETTLED = 0.001; // seconds; sync error at which a correction ends
+const RECOVERY = 0.8; // seconds in which a change of speed would remove an error
+const GENTLE = 0.05; // maximum relative change of speed for small errors
+const FIRM = 0.1; // maximum relative change of speed for large errors
+const FIRM_FROM = 0.05; // seconds; smallest large error
 const RATE_STEP = 0.002;
-const SEEK_FROM = 0.3; // seconds; a limit of 0.1 causes repeated seeks under load
-export const FIRST_LEAD = 0.08; // initial estimate of the duration of a seek during play, seconds
+const SEEK_FROM = 0.3; // seconds; larger errors need a seek. A limit of 0.1 causes repeated seeks under load
+export const FIRST_LEAD = 0.08; // initial estimate of the duration of a seek during play, in seconds
 export const COOL_DOWN = 1500; // minimum ms between two seeks of a video
-export const STARVED = 120; // ms without data before all videos wait
-export const REBASE = 0.01; // seconds between clock and leader that reset the clock
+export const STARVED = 120; // ms for which a video may lack data before all videos wait
+export const REBASE = 0.01; // seconds between clock and leader at which the clock is reset to the leader
 const FOLLOW_DEAD_BAND = 0.04; // seconds; smaller errors against the session's clock are ignored
-const FOLLOW_REACH = 0.02; // maximum change of speed while following
-const FOLLOW_SEEK = 1; // seconds; larger errors need a seek
-export const FOLLOW_COOL_DOWN = 5000; // minimum ms between two seeks while following
-const SLOW_SEEK = 500; // ms; a seek in a quick copy takes under 200
+const FOLLOW_REACH = 0.02; // maximum relative change of speed while following the session's clock
+const FOLLOW_SEEK = 1; // seconds; larger errors against the session's clock need a seek
+export const FOLLOW_COOL_DOWN = 5000; // minimum ms between two seeks while following the session's clock
+const SLOW_SEEK = 500; // ms; longer seeks count as slow. Seeks in a quick copy take under 200
 const [SEEKS_KEPT, SLOW_SEEKS] = [6, 4];
 
 /**
@@ -30,7 +30,7 @@ const [SEEKS_KEPT, SLOW_SEEKS] = [6, 4];
 
 /**
  * Return the check interval (ms) and the tolerated error (seconds) for a session's settings.
- * @param {{interval: number, tolerance: number}} said ms
+ * @param {{interval: number, tolerance: number}} said
  * @returns {{tick: number, deadBand: number}}
  */
 export function stepKeeping({ interval, tolerance }) {
@@ -41,10 +41,11 @@ export function stepKeeping({ interval, tolerance }) {
 }
 
 /**
- * @param {number} error seconds; positive is ahead of the leader
- * @param {{maySeek: boolean, correcting: boolean, deadBand?: number}} state maySeek: false during the cool-down;
- *   deadBand: tolerated error, seconds
- * @returns {Correction} `factor` multiplies the group's speed
+ * Return the correction of a video: a seek, or a factor of the group's speed.
+ * @param {number} error Sync error in seconds; positive if ahead of the leader.
+ * @param {{maySeek: boolean, correcting: boolean, deadBand?: number}} state `maySeek` is false shortly after a seek;
+ *   `deadBand` is the tolerated error in seconds.
+ * @returns {Correction}
  */
 export function correction(error, { maySeek, correcting, deadBand = DEAD_BAND }) {
   const size = Math.abs(error);
@@ -55,8 +56,8 @@ export function correction(error, { maySeek, correcting, deadBand = DEAD_BAND })
 }
 
 /**
- * Return the correction towards the session's clock.
- * @param {number} error seconds; positive is ahead of the session
+ * Return the correction of the group towards the session's clock.
+ * @param {number} error Error in seconds; positive if ahead.
  * @returns {Correction}
  */
 export function followCorrection(error) {
@@ -67,18 +68,19 @@ export function followCorrection(error) {
 }
 
 /**
- * Return the new estimate of a seek's duration.
- * @param {number} lead seconds used for the latest seek
- * @param {number} error remaining seconds; positive if the lead was too long
- * @returns {number} seconds
+ * Return a new estimate of a seek's duration, in seconds.
+ * @param {number} lead Estimate used for the latest seek.
+ * @param {number} error Error after that seek; positive if the estimate was too long.
+ * @returns {number}
  */
 export function learnLead(lead, error) {
   return Math.min(1.5, Math.max(0.01, lead - 0.5 * error));
 }
 
 /**
+ * Return the median; NaN without values.
  * @param {number[]} values
- * @returns {number} NaN if empty
+ * @returns {number}
  */
 export function median(values) {
   if (!values.length) return NaN;
@@ -97,7 +99,6 @@ function quantise(factor) {
   return Math.round(factor / RATE_STEP) * RATE_STEP;
 }
 
-/** Durations of the group's latest seeks. */
 export class SeekTimes {
   /** @type {number[]} */ #last = [];
 
@@ -106,7 +107,7 @@ export class SeekTimes {
     this.#last = [...this.#last, ms].slice(-SEEKS_KEPT);
   }
 
-  /** True if most seeks were too slow for scrubbing. */
+  /** True if most latest seeks were too slow for scrubbing. */
   get areSlow() {
     return this.#last.filter((ms) => ms > SLOW_SEEK).length >= SLOW_SEEKS;
   }

@@ -1,19 +1,20 @@
-// Correction of a viewer's group towards the session's clock: by speed, or by a seek if far off.
+// Correction of a viewer's group towards the session's clock, by speed, or by a seek if far off.
 
 import { FOLLOW_COOL_DOWN, followCorrection } from "./drift-policy.js";
 
 export class Follower {
-  /** @type {(() => number)|null} current session time, seconds; null while this viewer leads */
+  /** Returns the session's time in seconds; null while this viewer leads. @type {(() => number)|null} */
   clock = null;
-  /** Multiplier of the group's speed. */
+  /** Factor that the group's speed is multiplied by to correct its error. */
   factor = 1;
   #coolUntil = 0;
 
   /**
-   * @param {number} T group time, seconds
-   * @param {number} now milliseconds, as performance.now()
-   * @param {number} lead session seconds that pass during a seek
-   * @returns {{seek: number} | {factor: number} | null} null: no change
+   * Return the correction needed now, or null.
+   * @param {number} T The group's time, in seconds.
+   * @param {number} now
+   * @param {number} lead Expected duration of a seek, in session seconds.
+   * @returns {{seek: number} | {factor: number} | null}
    */
   look(T, now, lead) {
     if (!this.clock) return this.#to(1);

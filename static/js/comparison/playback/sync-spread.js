@@ -1,14 +1,14 @@
-// The largest difference between the running videos, now and within ten seconds.
+// The spread: largest time difference between running videos, now and in the last ten seconds.
 
-const MEMORY = 10_000; // ms
+const MEMORY = 10_000; // ms for which measurements are kept
 
 export class Spread {
   /** @type {{at: number, spread: number}[]} */
   #seen = [];
 
   /**
-   * @param {number} now milliseconds, as performance.now()
-   * @param {number[]} errors seconds relative to the leader, including its own 0
+   * @param {number} now
+   * @param {number[]} errors Seconds by which each video is ahead of the leader.
    */
   note(now, errors) {
     this.#seen = this.#seen.filter((s) => now - s.at < MEMORY);
@@ -19,12 +19,12 @@ export class Spread {
     this.#seen = [];
   }
 
-  /** Seconds at the latest measurement; null before the first. */
+  /** Latest spread in seconds; null before the first measurement. */
   get now() {
     return this.#seen.at(-1)?.spread ?? null;
   }
 
-  /** Seconds; null before the first measurement. */
+  /** Largest spread in memory, in seconds; null before the first measurement. */
   get worst() {
     return this.#seen.length ? Math.max(...this.#seen.map((s) => s.spread)) : null;
   }

@@ -1,4 +1,4 @@
-// A video of the group: its element, placement, measured position and seeks.
+// A video of the group: element, placement, measured position and seeks.
 
 import { VARIABLE_GRID, frameOf, snap } from "../../base/frames.js";
 import { FIRST_LEAD, learnLead, median } from "./drift-policy.js";
@@ -14,9 +14,9 @@ const FRAME_PATIENCE = 250;
  * @property {string} id
  * @property {HTMLVideoElement} video
  * @property {import("../../base/timeline.js").Placement} placement
- * @property {number} duration seconds
+ * @property {number} duration Duration in seconds.
  * @property {number} fps
- * @property {boolean} [variable] variable frame rate; fps is the mean
+ * @property {boolean} [variable] True for a variable frame rate; `fps` is then the mean.
  */
 
 export class Track {
@@ -32,15 +32,15 @@ export class Track {
     this.duration = duration;
     this.fps = fps;
     this.variable = variable;
-    /** Seek positions per second: the frame rate, or a fixed grid for variable frame rates. */
+    /** Seek positions per second: the frame rate, or a fixed grid if the frame rate varies. */
     this.grid = variable ? VARIABLE_GRID : fps;
-    /** True if unlinked from the group. */
+    /** True if the video is unlinked from the group's clock. */
     this.free = false;
-    /** True if the video cannot be played; the others continue without it. */
+    /** True if the browser cannot play the video; the other videos continue. */
     this.failed = video.error !== null || showsNothing(video);
-    /** Seconds ahead of the leader; null if unknown. */
+    /** Seconds by which the video is ahead of the leader; null if unknown. */
     this.outOfStep = /** @type {number|null} */ (null);
-    /** Multiplier of the speed while catching up. */
+    /** Factor of the speed while a sync error is corrected. */
     this.factor = 1;
     this.lead = FIRST_LEAD;
     this.coolUntil = 0;
@@ -55,7 +55,7 @@ export class Track {
     this.#watch();
   }
 
-  /** Position in the video, seconds. */
+  /** Current position in the video, in seconds. */
   get time() {
     return this.video.currentTime;
   }
@@ -64,7 +64,7 @@ export class Track {
     return this.placement.offset;
   }
 
-  /** Global time of the video's start. */
+  /** Global time of the video's first frame. */
   get begin() {
     return globalTime(0, this.placement);
   }
@@ -73,12 +73,12 @@ export class Track {
     return globalTime(this.duration, this.placement);
   }
 
-  /** Convert a time of the video to global time. @param {number} time */
+  /** @param {number} time */
   globalTime(time) {
     return globalTime(time, this.placement);
   }
 
-  /** Convert global time to a time of the video, which may lie outside it. @param {number} T */
+  /** Convert global time to a position, which may lie outside the video. @param {number} T */
   timeAt(T) {
     return timeAt(T, this.placement);
   }
@@ -97,7 +97,7 @@ export class Track {
   }
 
   /**
-   * Return the position to show at T; outside the video, its first or last frame.
+   * Return the position to show at a global time; before and after the video, its first or last frame.
    * @param {number} T
    */
   placeAt(T) {
@@ -105,9 +105,9 @@ export class Track {
   }
 
   /**
-   * Go to a time and wait until its frame is on screen. A later seek replaces an earlier one.
-   * @param {number} time seconds
-   * @returns {Promise<boolean>} false if replaced, failed or timed out
+   * Seek and wait until the frame is on screen. Return false if replaced by a later seek, failed or timed out.
+   * @param {number} time Position in seconds.
+   * @returns {Promise<boolean>}
    */
   async seek(time) {
     const token = ++this.#seekToken;
@@ -127,8 +127,8 @@ export class Track {
   }
 
   /**
-   * Seek during play: aim ahead by the expected duration of the seek, and learn that duration.
-   * @param {() => number} target correct position now, seconds
+   * Seek during play. Aims ahead by the seek's expected duration, and measures the duration.
+   * @param {() => number} target Returns the correct position now, in seconds.
    * @param {number} speed
    */
   async jump(target, speed) {
@@ -145,7 +145,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group speed of the clock, without the video's drift */
+  /** @param {number} group Speed of the shared clock, without the video's drift. */
   setSpeed(group) {
     const speed = group * rateOf(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
@@ -154,10 +154,10 @@ export class Track {
   }
 
   /**
-   * Return the position now: median of the latest frames' times, each extrapolated to now. Without frames (a hidden tab
-   * or pane), return the element's currentTime.
-   * @param {number} now milliseconds, as performance.now()
-   * @returns {number} seconds
+   * Return the position now in seconds: the median of recent frame times, each extrapolated to now. A hidden tab or
+   * pane reports no frames; then return currentTime.
+   * @param {number} now
+   * @returns {number}
    */
   measure(now) {
     const fresh = this.#samples.filter((s) => now - s.at < SAMPLE_AGE);
@@ -166,7 +166,6 @@ export class Track {
   }
 
   /**
-   * Load the video from another address after a failure.
    * @param {string} url
    */
   reload(url) {
@@ -208,10 +207,10 @@ function wait(ms) {
 }
 
 /**
- * Resolve at the first of some events, or after a timeout.
+ * Resolve at the first of several events, or after a timeout.
  * @param {EventTarget} target
  * @param {string[]} names
- * @param {number} patience ms
+ * @param {number} patience Timeout in ms.
  */
 function once(target, names, patience) {
   return new Promise((resolve) => {
@@ -226,7 +225,7 @@ function once(target, names, patience) {
   });
 }
 
-/** Return whether the browser plays only the sound because it cannot decode the picture. @param {HTMLVideoElement} video */
+/** Return whether the browser cannot decode the picture and plays only the sound. @param {HTMLVideoElement} video */
 function showsNothing(video) {
   return video.readyState >= HTMLMediaElement.HAVE_METADATA && video.videoWidth === 0;
 }

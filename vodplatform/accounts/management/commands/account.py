@@ -19,7 +19,7 @@ from vodplatform.core.processes.cli_progress import table
 from vodplatform.core.processes.commands import DatabaseCommand
 from vodplatform.core.records import audit
 
-AUDIT_ACTOR = "command"  # name of an operator in the audit log
+AUDIT_ACTOR = "command"  # name in the audit log for changes made by a command
 
 
 class Command(DatabaseCommand):
@@ -109,7 +109,6 @@ def show(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def account_facts(user: User) -> dict[str, Any]:
-    """Return an account's facts, as commands print them."""
     plan = plan_of(user)
     until = plan["valid_until"]
     tokens = ApiToken.objects.valid().filter(user=user)

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         recordings = settings.DATA_DIR / "demo" / "recordings"
-        # Outside the data folder and library folders, so that no worker reads the true offsets.
+        # The file with the true offsets is outside the data and library folders, so that no worker can read it.
         truth_file = CACHE_DIR / "demo" / f"truth-{options['seed']}.json"
         render(recordings, truth_file, options["seed"])
         truth = json.loads(truth_file.read_text())["recordings"]
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             alignment = align(client, base, console)
             if alignment["proposals"]:
                 session = client.send("POST", f"{base}/alignments/{alignment['job_id']}/apply", {})["session"]
-            # A moment that all three recordings show.
+            # Start the comparison at a moment that all three recordings show.
             begin = max(vod["offset"] for vod in session["vods"]) + START_DELAY_SECONDS
             client.send("PUT", f"{base}/global-seek", {"timestamp": max(begin, 0.0)})
             good = report(console, session, alignment, truth)
@@ -113,7 +113,6 @@ def demo_account(password: str) -> User:
 
 @contextlib.contextmanager
 def running_program(recordings: Path, port: int) -> Any:
-    """Run ``manage.py up`` during the block. Yield its process and address."""
     environment = {
         **os.environ,
         "VOD_DATA_DIR": str(settings.DATA_DIR),
@@ -122,7 +121,7 @@ def running_program(recordings: Path, port: int) -> Any:
     }
     log = settings.DATA_DIR / "logs" / "up.log"
     log.parent.mkdir(exist_ok=True)
-    # The shim gives the child its own session (Ctrl-C reaches it once) and kills it with this process.
+    # The shim kills the child together with this process. Its new session lets Ctrl-C reach the child only once.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(
@@ -142,7 +141,7 @@ def running_program(recordings: Path, port: int) -> Any:
 
 
 def wait_until_ready(process: subprocess.Popen[str], output: IO[str], log: Path) -> str:
-    """Return the address that `up` prints when ready. Raise ``CommandError`` if it ends first."""
+    """Return the URL that `up` prints when ready. Raise ``CommandError`` if `up` ends first."""
     for line in output:
         if line.startswith("ready "):
             return line.split()[1]
@@ -157,7 +156,6 @@ class Client:
         self.key = key
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the JSON response. Raise CommandError with the server's message."""
         request = urllib.request.Request(
             self.address + path,
             method=method,
@@ -195,7 +193,6 @@ def align(client: Client, base: str, console: Console) -> dict[str, Any]:
 
 
 def report(console: Console, session: dict[str, Any], alignment: dict[str, Any], truth: list[dict[str, Any]]) -> bool:
-    """Print found and true offsets. Return whether all are within one frame at both ends."""
     proposals = {found["vod_id"]: found for found in alignment["proposals"]}
     table = Table("VOD", "found, s", "true, s", "off, ms", "frames", "confidence")
     by_method = Table("VOD", "timer off, ms", "sound off, ms", "drift, ppm", "true, ppm")
@@ -227,11 +224,9 @@ def report(console: Console, session: dict[str, Any], alignment: dict[str, Any],
 
 
 def offset_at(placement: Placement, global_time: float) -> float:
-    """Return the offset at ``global_time``, in seconds."""
     return global_time - placement.time_at(global_time)
 
 
 def largest_error(found: Placement, right: Placement, duration: float) -> float:
-    """Return the larger error of ``found`` at the recording's start and end, in seconds."""
     moments = [right.global_time(time) for time in (0.0, duration)]
     return max((right.time_at(moment) - found.time_at(moment) for moment in moments), key=abs)

@@ -34,9 +34,9 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_accessible_to_oth
 from vodplatform.site.management.commands.up import check_database, check_disk_space, library_folders
 from vodplatform.version import version_text
 
-# Key of a file that need not exist, because CORS preflights do not read it; timeout in seconds.
+# Key of an object that need not exist, because CORS preflights do not read it; and their timeout in seconds.
 NAMELESS, CORS_SECONDS = "doctor", 10
-# Tolerated seconds between two clocks; a database query takes less than one.
+# Maximum seconds between the clocks of host and database. The query itself takes less than one.
 CLOCK_SECONDS = 5.0
 
 
@@ -150,7 +150,10 @@ def database() -> str | None:
 
 
 def idle_limit() -> str | None:
-    """Return a problem if PostgreSQL keeps idle transactions; `migrate` limits them per role and database."""
+    """Return a problem if PostgreSQL does not limit idle transactions.
+
+    `migrate` sets the limit per role and database.
+    """
     if connection.vendor != "postgresql":
         return None
     with connect_outside_pool(connection) as fresh:
@@ -163,9 +166,12 @@ def idle_limit() -> str | None:
 
 
 def clock() -> str | None:
-    """Return a problem if this host's clock (signs URLs) differs from the database's (times jobs)."""
+    """Return a problem if this host's clock differs from the database's.
+
+    Hosts sign URLs by their own clock, and jobs use the database's.
+    """
     if connection.vendor != "postgresql":
-        return None  # the database is on this machine
+        return None
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         [there] = cursor.fetchone()
@@ -194,7 +200,6 @@ def append_only() -> str | None:
 
 
 def broker() -> tuple[str | None, str]:
-    """Return (problem or None, name of the broker program)."""
     try:
         if settings.REDIS_IS_PRIVATE:
             return None, f"up starts {find_redis_server()}"
@@ -211,7 +216,7 @@ def broker() -> tuple[str | None, str]:
 def converter(path: str = "") -> str | None:
     code = (
         "import sys, json\nfrom media_app.av.ffmpeg import Ffmpeg, ProgramMissing\n"
-        "try:\n    print(json.dumps({'lacks': Ffmpeg.default(sys.argv[1]).lacks()}))\n"
+        "try:\n    print(json.dumps({'lacks': Ffmpeg.default(sys.argv[1]).missing_features()}))\n"
         "except ProgramMissing as exc:\n    print(json.dumps({'problem': exc.strerror}))"
     )
     try:
@@ -234,7 +239,6 @@ def helper() -> str | None:
 
 
 def confinement() -> str | None:
-    """Return a problem if a child process can read other files or use the network."""
     code = (
         "import json, socket, sys\ncan = []\n"
         "for what, act in (('read', lambda: open(sys.argv[1])), ('network', lambda: socket.socket(socket.AF_INET))):\n"
@@ -262,7 +266,7 @@ def reader() -> str | None:
         "except ReaderUnavailable as exc:\n    print(json.dumps({'problem': str(exc)}))"
     )
     models = settings.EASYOCR_MODELS
-    access = Access(reads=[models] if models else [])  # same access as the aligner's child
+    access = Access(reads=[models] if models else [])
     command = [sys.executable, "-c", code, settings.TIMER_READER, str(models or "")]
     try:
         messages = run_child(command, access=access).messages
@@ -295,14 +299,13 @@ def jobs() -> str | None:
 def storage() -> str | None:
     try:
         ask_storage()
-    except Exception as exc:  # storage drivers raise many types
+    except Exception as exc:
         where = "check AWS_STORAGE_BUCKET_NAME and the other S3 settings" if not is_local() else "check VOD_DATA_DIR"
         return f"files cannot be stored ({exc}); {where}."
     return None
 
 
 def pages_at_the_bucket() -> str | None:
-    """Return a problem if the bucket rejects the pages' CORS preflights although AWS_S3_CORS is 1."""
     if not settings.S3_CORS:
         return None
     if not settings.PUBLIC_URL:
@@ -314,10 +317,10 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Pages upload to the bucket and download from any CDN.
+            # Origins that pages contact: they upload to the bucket and download from the CDN, if there is one.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
-                # CloudFront refuses unsigned requests of any method.
+                # CloudFront refuses unsigned requests, whatever the method.
                 address = cdn.signed_url(NAMELESS, int(time.time()) + CORS_SECONDS)
             answer = httpx.options(address, headers=asking, timeout=CORS_SECONDS)
         except (httpx.HTTPError, StoreUnavailable) as exc:
@@ -371,5 +374,5 @@ def leftovers() -> str | None:
     )
 
 
-# Checks skipped without a migrated database.
+# Checks that need a migrated database; skipped without one.
 DATABASE_CHECKS = (idle_limit, clock, check_installation, append_only, jobs, files, leftovers)

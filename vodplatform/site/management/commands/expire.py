@@ -26,7 +26,7 @@ from vodplatform.site import host_metrics
 
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
-EMPTY_SECONDS = 3600  # minimum age in seconds; newer empty folders may be in use
+EMPTY_SECONDS = 3600  # minimum age in seconds of a deleted empty folder; a newer one may be in use
 
 
 class Command(BaseCommand):
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         audit.purge()
         services.purge()
         links.delete_expired_links()
-        if away is not None:  # the store may belong to another installation
+        if away is not None:  # do not delete files: the store could belong to another installation
             event("cleanup.left", reason=away.reason)
             raise CommandError(away.message) from away
         ended = cleanup.expire_uploads()
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         removed = host_metrics.delete_unused_scratch()
         restore_files_of_dead_jobs()
         try:
-            # Last, because the storage may be unavailable.
+            # Delete stored files last, because the storage may be unavailable.
             files = (
                 exports.delete_expired() + outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
             )
@@ -87,7 +87,6 @@ def _abort_unfinished() -> int:
 
 
 def sweep_previews() -> int:
-    """Delete old images of timer previews; return their number."""
     over = datetime.now(UTC) - timedelta(seconds=PREVIEW_SECONDS)
     old = [file.key for file in store.files(f"{PREVIEWS}/") if file.modified < over]
     for key in old:

@@ -45,7 +45,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        assert metrics.COLLECTORS  # the module's import registers definitions
+        assert metrics.COLLECTORS
         rows = []
         for definition in sorted(DEFINITIONS.values(), key=lambda found: found.name):
             labels = ", ".join(f"`{label}`" for label in definition.labels)

@@ -1,4 +1,4 @@
-"""Django's ``migrate`` under a lock, because hosts that start together would create the same tables."""
+"""Django's ``migrate`` under a lock. Hosts that start together would otherwise create the same tables."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.records.former import REFUSAL, is_former
 
 LOCK = zlib.crc32(b"vodplatform.migrate")
-# Idle time until PostgreSQL ends a transaction, so that a stopped process does not keep locks.
+# Idle time after which PostgreSQL ends a transaction. Otherwise a stopped process would keep its locks.
 IDLE_TRANSACTION_TIMEOUT = "15s"
 POLL_SECONDS = 0.2
 
 
 class Command(Migrate):
-    """Migration by one process at a time, refused for databases of development versions."""
+    """Migration command that only one process runs at a time. It refuses databases of development versions."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
-            # Django's check mistakes a locked database for one without JSON support.
+            # Django's check takes a locked database for one without JSON support.
             connection.features.supports_json_field = True
         return super().execute(*args, **options)
 
@@ -44,7 +44,7 @@ class Command(Migrate):
             if connection.vendor == "postgresql" and not (options["plan"] or options["check_unapplied"]):
                 try:
                     set_limits(connection)
-                except DatabaseError as exc:  # the role may not change itself
+                except DatabaseError as exc:  # this database role may not change its own settings
                     self.stderr.write(
                         "Idle transactions will not be ended, because the role's timeout could not be set: "
                         f"{' '.join(str(exc).split())}"
@@ -53,25 +53,25 @@ class Command(Migrate):
 
 @contextmanager
 def migration_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Hold a database's migration lock for the block. It ends with the process."""
+    """Hold a database's migration lock during the block. The lock also ends with the process."""
     if connection.vendor != "postgresql":
         with open(settings.DATA_DIR / "migrate.lock", "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return
-    # Through PgBouncer, a session lock would outlive this process.
+    # Not a session lock, because PgBouncer would keep it after this process has ended.
     with connect_outside_pool(connection) as own:
         own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        # Polled, because waiting would block `CREATE INDEX CONCURRENTLY` in the lock's holder.
+        # Poll: a waiting lock query would block `CREATE INDEX CONCURRENTLY` in the process that holds the lock.
         while own.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [LOCK]).fetchone() == (True,):
             time.sleep(POLL_SECONDS)
         yield
 
 
 def set_limits(connection: BaseDatabaseWrapper) -> None:
-    """Set the idle timeout of this role's new connections to this database.
+    """Set the idle timeout for new connections of this role to this database.
 
-    PostgreSQL stores it, because PgBouncer drops clients' connection settings.
+    PostgreSQL stores the timeout, because PgBouncer drops settings of client connections.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_database()")

@@ -71,7 +71,7 @@ class Command(BaseCommand):
             "PYTHONUNBUFFERED": "1",
             "VOD_LOG_LEVEL": log_level(is_verbose=options["verbose"]),
             VARIABLE: str(metrics_folder(settings.DATA_DIR)),
-            # Lets children import the program from any working directory.
+            # Child processes can then import the program from any working directory.
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")))),
         }
         supervisor = Supervisor(children, environment)
@@ -92,12 +92,10 @@ class Command(BaseCommand):
 
 
 def log_level(*, is_verbose: bool) -> str:
-    """Return VOD_LOG_LEVEL if set, else a level for a quiet terminal."""
     return os.environ.get("VOD_LOG_LEVEL") or ("INFO" if is_verbose else "WARNING")
 
 
 def warnings() -> list[str]:
-    """Return sentences about problems that do not prevent the start."""
     return [problem for check in (library_folders, check_disk_space) if (problem := check())]
 
 
@@ -123,12 +121,12 @@ def library_folders() -> str | None:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a network disk that is unavailable
+    except OSError:
         return False
 
 
 def lock_data_dir(data_dir: Path) -> IO[str]:
-    """Lock the data folder while the returned file is open. Raise CommandError if it is locked."""
+    """Lock the data folder while the returned file is open. Raise CommandError if another process has locked it."""
     file = open(data_dir / UP_LOCK, "a+")  # noqa: SIM115 (it stays open as long as the program runs)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,7 +143,6 @@ def lock_data_dir(data_dir: Path) -> IO[str]:
 
 
 def metrics_folder(data_dir: Path) -> Path:
-    """Return the emptied folder of the children's metrics."""
     folder = data_dir / "run" / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,7 +150,6 @@ def metrics_folder(data_dir: Path) -> Path:
 
 
 def check_services() -> None:
-    """Raise CommandError if the database or broker does not answer."""
     check_database()
     if not settings.REDIS_IS_PRIVATE:
         try:
@@ -163,13 +159,12 @@ def check_services() -> None:
 
 
 def check_database() -> None:
-    """Raise CommandError if PostgreSQL does not answer."""
     if connection.vendor != "postgresql":
         return
     import psycopg
 
     try:
-        # Django's pool would retry for 20 s and log each attempt.
+        # Connect outside the pool, which would retry for 20 s and log each attempt.
         given = connection.get_connection_params()
         connect_outside_pool(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
     except psycopg.Error as exc:
@@ -177,7 +172,6 @@ def check_database() -> None:
 
 
 def free_port(host: str, port: int) -> int:
-    """Return ``port`` if it is free, or any free port for 0."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -189,7 +183,7 @@ def free_port(host: str, port: int) -> int:
 
 
 def redis_child(data_dir: Path) -> Child:
-    """Return a Redis without persistence on a Unix socket of this user."""
+    """Return the child process for a Redis on a Unix socket, accessible to this user only, without persistence."""
     path = private_redis_socket(data_dir)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.parent.stat()
@@ -226,14 +220,14 @@ def open_log(data_dir: Path, name: str) -> IO[bytes]:
 
 
 def web_child(host: str, port: int) -> Child:
-    # No trusted proxies, whatever FORWARDED_ALLOW_IPS says.
+    # Trust no proxies, whatever FORWARDED_ALLOW_IPS says.
     argv = manage_argv("web", "--host", host, "--port", str(port), "--trusted-proxies", "")
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
     def is_ready() -> bool:
         client = http.client.HTTPConnection(connect_to, port, timeout=2)
         try:
-            # ALLOWED_HOSTS has this host by default; 400 also proves that the server runs.
+            # This Host is in ALLOWED_HOSTS by default. If it is not, the answer 400 also proves that the server runs.
             client.request("GET", "/health/live", headers={"Host": "127.0.0.1"})
             return client.getresponse().status in (200, 400)
         except OSError:
@@ -245,5 +239,4 @@ def web_child(host: str, port: int) -> Child:
 
 
 def worker_child(processes: int) -> Child:
-    """Return the Dramatiq master, which stops its own workers on SIGTERM."""
     return Child("worker", dramatiq_argv(processes), lambda: True, stop_seconds=20)

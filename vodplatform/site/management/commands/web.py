@@ -12,7 +12,7 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 class Command(BaseCommand):
     help = "Serve HTTP, WebSockets and media on one port until SIGTERM."
-    requires_system_checks = ()  # the deployment runs them
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -27,11 +27,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Imported here, because `--help` needs no server.
         from vodplatform.core.web.server import make_server
 
         server = make_server(options["host"], options["port"], options["trusted_proxies"], settings.DRAIN_SECONDS)
-        # Loaded before the server handles signals: until then SIGTERM ends the process at once.
+        # Load the application before the server handles signals: until then SIGTERM ends the process at once.
         server.config.load_app()
         with contextlib.suppress(KeyboardInterrupt):
             server.run()

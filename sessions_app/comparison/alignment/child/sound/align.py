@@ -1,4 +1,4 @@
-"""Offset and drift between two recordings of one event by sound, or a refusal."""
+"""Offset and drift between the sounds of two recordings of one event, or a refusal."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from sessions_app.comparison.alignment.child.sound.recording import Recording
 from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak, find_peaks, find_stretch
 
 CANDIDATES = 12
-SCAN_WINDOWS = 4  # windows measured per candidate to compare them
-MAX_MEASURED_PLACES = 3  # maximum candidates measured with all windows
-RIVAL_SHARE = 0.6  # minimum sharpness of a rival, as a share of the best place's
-REPEATED_RATIO = 1.25  # best lag's score over the second's, below which the sound repeats
-CLEAR_RATIO = 1.5  # best lag's score over the second's, from which probes suffice
+SCAN_WINDOWS = 4  # number of windows (short pieces of sound) measured per candidate lag to compare the candidates
+MAX_MEASURED_PLACES = 3  # maximum candidate lags that are measured with all windows
+RIVAL_SHARE = 0.6  # minimum sharpness of a competing lag for a refusal, as a share of the best lag's sharpness
+REPEATED_RATIO = 1.25  # ratio of the best lag's score to the second's; below it, the sound is considered repetitive
+CLEAR_RATIO = 1.5  # the same ratio; from it on, a few probes of the second recording suffice
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # best lag's score over the second's, from which others are ignored
+PLAIN_RATIO = 3.0  # the same ratio; from it on, other lags are not measured
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-STRETCHED_RATIO = 1.3  # score at another speed over that at the same speed, from which speeds differ
+# minimum ratio of the score at a changed speed to that at equal speed; above it, the speeds differ
+STRETCHED_RATIO = 1.3
 STRETCH_SECONDS = 20.0
 
-WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0  # usual seconds of a window, and minimum for short overlaps
+# usual and minimum length of a window in seconds; short overlaps use shorter windows
+WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0
 FEWEST_WINDOWS, WINDOWS = 8, 16
-LONG_SECONDS = 1800.0  # overlap above which more windows are measured
+LONG_SECONDS = 1800.0  # minimum overlap of the recordings, in seconds, for measuring more windows
 MOST_WINDOWS = 48
-SEARCH_SECONDS = 0.5  # seconds searched on each side of the expected place
-SHARP = 7.0  # minimum sharpness of a measurement
+SEARCH_SECONDS = 0.5  # seconds searched before and after the expected offset of a window
+SHARP = 7.0  # minimum sharpness of a window's correlation peak; below it, the window is not used
 MIN_AGREEING = 3
-MIN_SHARE = 0.5  # minimum share of windows that must agree
+MIN_SHARE = 0.5  # minimum share of windows that must agree on an offset
 JUMP_SECONDS = 0.01
-LEAST_APART, PART_APART = 4, 0.25  # consecutive disagreeing windows that cause a refusal: number, share of all
-LEAST_BOUND = 2e-4  # minimum error bound, seconds
+# minimum consecutive disagreeing windows for a refusal: their number, and their share of all windows
+LEAST_APART, PART_APART = 4, 0.25
+LEAST_BOUND = 2e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A measurement on one piece of both recordings. time: seconds of the first; offset: seconds."""
+    """The offset measured on one window, a short piece of both recordings."""
 
     time: float
     offset: float
@@ -61,9 +64,8 @@ class Window:
 class SoundMatch:
     """A found offset: ``first_time = second_time + offset``, seconds.
 
-    offset: value at ``anchor``, the overlap's middle in the first recording. drift_ppm: growth of the offset with the
-    first recording's time. agreeing: windows on the line, of ``samples`` with sound in both. ratio: best lag's score
-    over the second's.
+    anchor: time of the first recording at which the offset is exact, the middle of the overlap. drift_ppm: growth of
+    the offset with time. ratio: best lag's score divided by the second's.
     """
 
     offset: float
@@ -81,9 +83,9 @@ class SoundMatch:
 
 @dataclass(frozen=True, slots=True)
 class SoundRefusal:
-    """A refusal of an offset.
+    """A refusal to state an offset.
 
-    reason: stable code. message: a sentence without video names. doubted: the best place's offset, if measured.
+    doubted: the offset that was measured but not trusted, if any.
     """
 
     reason: str
@@ -114,15 +116,12 @@ class _Place:
 
 @dataclass(slots=True)
 class _Pair:
-    """Two recordings. whole: complete flux of the first; heard: flux of the second so far."""
-
     first: Recording
     second: Recording
     whole: KnownFlux
     heard: KnownFlux
 
     def overlap(self, lag: float) -> tuple[float, float]:
-        """Return the start and end of the overlap, seconds of the first recording. lag: seconds."""
         return max(0.0, lag), min(self.first.duration, self.second.duration + lag)
 
 
@@ -156,10 +155,6 @@ def _is_clear(peaks: Sequence[Peak]) -> bool:
 
 
 def _measure_place(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] = (0.0, math.inf)) -> _Place:
-    """Measure the offset in about ``windows`` windows, spread over the overlap.
-
-    within: limits in seconds of the first recording.
-    """
     begin, end = pair.overlap(peak.lag)
     begin, end = max(begin, within[0]), min(end, within[1])
     place = _Place(peak, [])
@@ -168,7 +163,7 @@ def _measure_place(pair: _Pair, peak: Peak, windows: int, within: tuple[float, f
     count = windows if length <= LONG_SECONDS else min(MOST_WINDOWS, round(windows * length / LONG_SECONDS))
     count = min(count, int(length / seconds))
     starts = [_busiest(pair.whole, begin + length * n / count, length / count, seconds) for n in range(count)]
-    # Measure from the middle outwards, to know the drift before it has grown.
+    # Measure from the middle outwards, so that the drift is known for the outer windows.
     middle = begin + length / 2
     for start in sorted(starts, key=lambda start: abs(start - middle)):
         expected = place.line.at(start) if place.line is not None and len(place.line.on) > 2 else peak.lag
@@ -257,7 +252,6 @@ def _longest_run_apart(place: _Place) -> list[Window]:
 
 
 def _find_other_places(pair: _Pair, place: _Place) -> list[_Place]:
-    """Search the first recording for the part of the second that disagrees at ``place``."""
     apart = _longest_run_apart(place)
     if len(apart) < 2 or place.line is None:
         return []
@@ -273,7 +267,6 @@ def _find_other_places(pair: _Pair, place: _Place) -> list[_Place]:
 
 
 def _is_rival(place: _Place, best: _Place) -> bool:
-    """Return whether another place fits about as well, as in a music loop."""
     is_other = abs(place.peak.lag - best.peak.lag) > 2 * SEARCH_SECONDS
     return is_other and len(place.on) >= MIN_AGREEING and place.sharpness >= RIVAL_SHARE * best.sharpness
 
@@ -298,7 +291,6 @@ def _match(pair: _Pair, place: _Place, line: Line, ratio: float) -> SoundMatch:
 
 
 def _find_jump(places: Sequence[_Place]) -> tuple[float, float, float] | None:
-    """Return (offset before, offset after, seconds of the first) if the offset jumps, else None."""
     sides: list[list[Window]] = []
     for place in places:
         if place.line is None or len(place.on) < 2:

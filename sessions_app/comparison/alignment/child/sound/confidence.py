@@ -1,7 +1,4 @@
-"""Confidence of an alignment by sound: a logistic curve fitted by ``python -m bench sound``.
-
-It is fitted to half of the bench's generated pairs; bench/results.md has its accuracy on other pairs.
-"""
+"""Confidence of an alignment by sound: a logistic curve fitted by ``python -m bench sound``."""
 
 from __future__ import annotations
 
@@ -9,14 +6,14 @@ import math
 
 from sessions_app.comparison.alignment.child.sound.align import SoundMatch
 
-# Coefficients: constant, share of agreeing windows, logarithm of the best lag's score over the second's.
+# Coefficients of the curve: constant, share of agreeing windows, logarithm of (best lag's score / second-best lag's
+# score).
 CONSTANT, SHARE, RATIO = -2.70, 0.51, 6.94
 HIGHEST = 0.99
 MOST_RATIO = 10.0
 
 
 def confidence_of(match: SoundMatch) -> float:
-    """Return the probability, 0 to 1, that the offset is right."""
     x = CONSTANT + sum(weight * value for weight, value in zip((SHARE, RATIO), features(match), strict=True))
     return round(min(HIGHEST, 1 / (1 + math.exp(-x))), 4)
 

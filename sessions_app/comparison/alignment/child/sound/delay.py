@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
 
 BAND_HZ = (100.0, 3700.0)
-WHITENING = 0.85  # 1 is the phase transform; less reduces the weight of weak frequencies
+WHITENING = 0.85  # exponent of the whitening: 1 is the phase transform; less reduces the weight of weak frequencies
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The delay of the second piece, seconds.
+    """The delay of the second piece of sound, seconds.
 
-    sharpness: peak height in standard deviations of the noise. rival: the second peak's height as a share of it.
+    sharpness: height of the correlation peak in standard deviations of the noise. rival: height of the second peak, as
+    a share of the highest.
     """
 
     seconds: float
@@ -31,7 +32,7 @@ class Delay:
 
 
 def measure_delay(first: Samples, second: Samples) -> Delay:
-    """Return the position of ``second``, shape (m,), in the longer ``first``, shape (n,).
+    """Return the delay at which ``second``, shape (m,), fits best into the longer ``first``, shape (n,).
 
     Both have 8 000 samples per second.
     """
@@ -65,6 +66,7 @@ def _parabola(values: NDArray[np.float64]) -> float:
     return 0.0 if bend >= 0 else min(0.5, max(-0.5, 0.5 * (left - right) / bend))
 
 
-# A band-limited signal's correlation peak is a sinc; this table maps a parabola's vertex to the true position.
+# The correlation peak of a band-limited signal is a sinc. This table converts the vertex of a parabola through three
+# values to the peak's true position.
 PLACES = np.linspace(-0.5, 0.5, 101)
 PARABOLAS = np.array([_parabola(np.sinc(2 * BAND_HZ[1] / RATE * (np.arange(-1, 2) - place))) for place in PLACES])

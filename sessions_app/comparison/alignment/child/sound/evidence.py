@@ -14,16 +14,13 @@ from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
 WIDTH, HEIGHT = 960, 270
 SHOWN_SECONDS = 1.5
 LISTEN_SECONDS = 10.0
-# BGR colours of the first two videos on dark pages.
+# BGR colours of the waveforms of the first and second video, visible on dark pages.
 GROUND, AXIS = (24, 20, 18), (70, 64, 60)
 COLORS = ((255, 161, 78), (65, 165, 247))
 
 
 def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
-    """Write a PNG with the first waveform above the middle line and the second below.
-
-    Both have shape (n,) and show the same moments.
-    """
+    """Write a PNG with the first waveform above the middle line and the second below."""
     picture = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
     middle = HEIGHT // 2
     for samples, color, direction in ((first, COLORS[0], -1), (second, COLORS[1], 1)):
@@ -31,7 +28,7 @@ def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
         for x, height in enumerate(heights):
             y, end = sorted((middle + direction, middle + direction * (1 + int(height))))
             picture[y : end + 1, x] = color
-    for x in range(0, WIDTH, WIDTH // 15):  # a line every tenth of a second
+    for x in range(0, WIDTH, WIDTH // 15):
         picture[:, x] = np.maximum(picture[:, x], AXIS)
     picture[middle] = (255, 255, 255)
     done, data = cv2.imencode(".png", picture)
@@ -40,7 +37,7 @@ def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
 
 
 def write_listening_sample(first: Samples, second: Samples, path: Path) -> None:
-    """Write a WAV of both, equally loud, the first on the left channel."""
+    """Write a WAV with both sounds at equal loudness: the first on the left channel, the second on the right."""
     both = np.stack([_levelled(first), _levelled(second)], axis=1)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)

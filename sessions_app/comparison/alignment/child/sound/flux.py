@@ -1,7 +1,6 @@
-"""Onsets of sound by band, alike for loud and quiet copies of one sound.
+"""Spectral flux of sound: how much each frequency band's level rises (Dixon, Onset Detection Revisited, DAFx 2006).
 
-Spectral flux as in Dixon (Onset Detection Revisited, DAFx 2006), normalised by each value's neighbourhood against gain,
-compression and equalisers.
+Each value is normalised by its neighbourhood, so that gain, compression and equalisers do not matter.
 """
 
 from __future__ import annotations
@@ -9,42 +8,45 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy import fft  # np.fft loads lazily, which fails in two threads at once
+from numpy import fft  # import now: numpy loads np.fft lazily, which fails if two threads do it at once
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.track import RATE, Run, Samples
 
 Flux = NDArray[np.float32]
-HOP = 128  # samples: 16 ms
+HOP = 128  # distance between two flux values in samples: 16 ms
 HOP_SECONDS = HOP / RATE
-WINDOW = 512  # samples
+WINDOW = 512  # length of the analysed window in samples
 EDGES_HZ = (120, 240, 400, 620, 920, 1330, 1900, 2650, 3650)
 BANDS = len(EDGES_HZ) - 1
-FLOOR = 1e-7  # band energy of silence, relative to a full-scale window
-LAG = 2  # distance in windows of the two levels whose difference is the flux
-AROUND_SECONDS = 2.0  # seconds of neighbourhood on each side of a value
-QUIET = 0.15  # added to the spread, so that tiny changes are not amplified
+FLOOR = 1e-7  # band energy that counts as silence, relative to a window of full-scale sound
+LAG = 2  # distance, in flux values, of the two levels whose difference is the flux
+AROUND_SECONDS = 2.0  # seconds before and after a flux value whose spread normalises it
+QUIET = 0.15  # added to the spread before division, so that tiny changes are not amplified
 HIGHEST = 4.0
-BLOCK = 1 << 12  # windows per FFT call
+BLOCK = 1 << 12
 
 
 class FluxMeter:
-    """Flux of consecutive runs of samples, per 16 ms. Memory grows by 2 KB per second of sound."""
+    """Computation of the flux of consecutive pieces of sound: one value per band and 16 ms.
+
+    Memory grows by 2 KB per second of sound.
+    """
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
         self._bins = np.searchsorted(fft.rfftfreq(WINDOW, 1 / RATE), EDGES_HZ)
         self._scale = 1.0 / float(np.sum(self._window)) ** 2
-        self._parts: list[tuple[int, NDArray[np.float32]]] = []  # (first hop, levels of shape (windows, BANDS))
+        # (number of the first hop of 16 ms, band levels with shape (windows, BANDS))
+        self._parts: list[tuple[int, NDArray[np.float32]]] = []
         self._rest = np.zeros(0, np.float32)
-        self._at = 0  # number of the first sample in ``_rest``
+        self._at = 0  # number of the first sample in ``_rest``, counted from the recording's start
         self._begun = False
-        self.loudest = 0.0  # highest absolute sample
+        self.loudest = 0.0
 
     def put(self, run: Run) -> None:
         at = round(run.start * RATE)
         if not self._begun or abs(at - (self._at + len(self._rest))) > HOP:
-            # Windows start at whole hops of the recording's clock, so that files are divided alike.
             first = -(-at // HOP) * HOP
             self._rest, self._at, self._begun = run.samples[max(0, first - at) :], first, True
         else:
@@ -57,7 +59,10 @@ class FluxMeter:
             self._take((len(self._rest) - WINDOW) // HOP + 1)
 
     def end(self) -> tuple[Flux, NDArray[np.bool_]]:
-        """Return the flux from 0 s on, shape (BANDS, hops), and a mask of hops with samples, shape (hops,)."""
+        """Return the flux from 0 s on, shape (BANDS, hops), and a mask of the hops with sound, shape (hops,).
+
+        A hop is a step of 16 ms.
+        """
         if len(self._rest) >= WINDOW:
             self._take((len(self._rest) - WINDOW) // HOP + 1)
         hops = max((first + len(levels) for first, levels in self._parts), default=0)

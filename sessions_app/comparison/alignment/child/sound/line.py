@@ -1,5 +1,3 @@
-"""Straight line through most of a few measured offsets."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,16 +10,16 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM
 
 Values = NDArray[np.float64]
 
-TOLERANCE = 0.002  # maximum seconds from measurement to line
-LEAST_ERROR = 2e-5  # minimum error of one measurement, seconds; a sixth of a sample
+TOLERANCE = 0.002  # maximum distance of a measurement from the line that it supports, seconds
+LEAST_ERROR = 2e-5  # minimum error of one measured offset in seconds: a sixth of a sample
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An offset that changes linearly with the first recording's time.
+    """An offset that changes linearly with the time of the first recording.
 
-    offset, error: offset and its standard error at ``center`` seconds. drift_ppm, drift_error_ppm: slope and its
-    standard error. on: indices of the measurements on the line.
+    offset, error: offset at ``center`` seconds and its standard error, seconds. on: indices of the measurements on the
+    line.
     """
 
     center: float
@@ -36,7 +34,7 @@ class Line:
 
 
 def fit_line(times: Sequence[float], offsets: Sequence[float]) -> Line | None:
-    """Return the line of at most 1 000 ppm through most measurements, seconds; None for fewer than two."""
+    """Return the line that most measurements support; None for fewer than two measurements."""
     t, o = np.asarray(times, float), np.asarray(offsets, float)
     if len(t) < 2:
         return None

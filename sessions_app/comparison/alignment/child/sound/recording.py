@@ -1,4 +1,4 @@
-"""A recording's sound as the aligner reads it: a few probes, then all of it if needed."""
+"""The sound of a recording, read in parts: first a few probes, then all of it if they do not suffice."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound, Samples
 
 PROBES = 3
 PROBE_SECONDS = 30.0
-SHORT_SECONDS = 2 * PROBES * PROBE_SECONDS  # maximum duration that is read completely at once
+# maximum length of a recording that is read completely instead of in probes, seconds
+SHORT_SECONDS = 2 * PROBES * PROBE_SECONDS
 MIN_SECONDS = 1.0
-QUIET = 10 ** (-66 / 20)  # loudest sample of a silent recording
+QUIET = 10 ** (-66 / 20)  # maximum sample value (full scale is 1) of a recording that counts as silent
 
 OnShare = Callable[[float], None]
 
 
 class Recording:
-    """The sound of ``path``, for one thread at a time; a context manager.
+    """The sound of the file ``path``, for one thread at a time; a context manager.
 
-    Raises :class:`media_app.av.container.MediaError` and :class:`NoSound` as :class:`SoundTrack` does.
+    Raises :class:`media_app.av.container.MediaError` if the file is unreadable, and :class:`NoSound`.
     """
 
     def __init__(self, vod_id: str, path: str | os.PathLike[str]) -> None:
@@ -44,7 +45,7 @@ class Recording:
 
     @property
     def duration(self) -> float:
-        """Return the seconds of sound if all of it was read, else the file's duration."""
+        """Return the length of the sound in seconds; before all of it is read, the file's duration."""
         return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
 
     def read_all(self, on_share: OnShare | None = None) -> KnownFlux:
@@ -64,10 +65,7 @@ class Recording:
         return self._whole
 
     def read_probes(self) -> KnownFlux:
-        """Return the flux of three parts of 30 s, or of all sound if the file is short or the parts are silent.
-
-        Raises :class:`NoSound` as :meth:`read_all` does.
-        """
+        """Return the flux of three parts of 30 s; of all sound if the file is short or the parts are silent."""
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
             return self.read_all()
         if self._probes is None:
@@ -77,7 +75,7 @@ class Recording:
                 for run in self.track.runs(start, start + PROBE_SECONDS):
                     meter.put(run)
             if meter.loudest < QUIET:
-                return self.read_all()  # tells a pause from a silent recording
+                return self.read_all()
             flux, mask = meter.end()
             hops = max(len(mask), int(self.track.duration / HOP_SECONDS))
             padded = np.zeros((BANDS, hops), np.float32)

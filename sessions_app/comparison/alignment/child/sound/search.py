@@ -1,6 +1,6 @@
-"""Search for the lags between two recordings, by normalised cross-correlation of their flux.
+"""Search for the lag between two recordings, by normalised cross-correlation of their spectral flux.
 
-A lag counts hops: hop n of the second recording matches hop n + lag of the first.
+A lag of n hops (16 ms each): hop k of the second recording matches hop k + n of the first.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECONDS, Flux
 
-APART_SECONDS = 0.5  # minimum distance of two peaks
+APART_SECONDS = 0.5  # minimum distance of two separate correlation peaks, seconds
 MIN_OVERLAP_SECONDS = 5.0
-BLOCK_SECONDS = 600.0  # parts correlated separately: clock drift blurs longer ones
-MAX_DRIFT = 1e-3  # maximum speed difference of two clocks
-SPREAD_HOPS = 1  # hops by which a peak is widened on each side
+# length in seconds of parts that are correlated separately; clock drift would blur the peak of longer parts
+BLOCK_SECONDS = 600.0
+MAX_DRIFT = 1e-3  # maximum relative speed difference between the clocks of two recordings
+SPREAD_HOPS = 1  # hops by which each part's peak is widened before the parts are added
 STRETCHES = tuple(round(1 + sign * permille / 1000, 4) for permille in range(4, 62, 2) for sign in (1, -1))
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A possible lag, seconds. score: standard deviations of unrelated sound."""
+    """A possible lag in seconds. score: agreement, in standard deviations of the agreement of unrelated sounds."""
 
     lag: float
     score: float
@@ -32,7 +33,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class KnownFlux:
-    """A recording's flux, shape (BANDS, hops), and a mask of the hops read so far, shape (hops,)."""
+    """The flux of a recording, shape (BANDS, hops), and a mask of the hops read so far, shape (hops,)."""
 
     flux: Flux
     mask: NDArray[np.bool_]
@@ -42,7 +43,6 @@ class KnownFlux:
         return float(np.count_nonzero(self.mask)) * HOP_SECONDS
 
     def part(self, start: float, seconds: float) -> KnownFlux:
-        """Return a copy with only ``seconds`` from ``start`` on in its mask."""
         first, last = round(start / HOP_SECONDS), round((start + seconds) / HOP_SECONDS)
         mask = np.zeros_like(self.mask)
         mask[first:last] = self.mask[first:last]
@@ -61,19 +61,19 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
         if not part.mask.any():
             continue
         found, base = correlate(first, part)
-        # In long recordings, drift moves the outer parts' peaks by more than their width.
+        # Drift moves the peaks of the outer parts of a long recording, so widen them.
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
-    # Drift splits one lag into several peaks.
+    # Drift splits the peak of one lag into several, so peaks must be further apart.
     apart = APART_SECONDS + (length / 2 * MAX_DRIFT if blocks > 1 else 0.0)
     return [] if scores is None else _peaks(np.sqrt(scores), base, count, apart)
 
 
 def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32], int]:
-    """Return the agreement at each lag, in standard deviations of unrelated sound, and the index of lag 0.
+    """Return the agreement of the recordings at each lag, and the index of lag 0.
 
-    Values are 0 for overlaps shorter than :data:`MIN_OVERLAP_SECONDS`.
+    The unit is the standard deviation for unrelated sounds.
     """
     n, m = len(first.mask), len(second.mask)
     size = _fast(n + m)
@@ -90,13 +90,13 @@ def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32],
     shared *= _lags(heard_first * np.conj(fft.rfft(energy_second, size)), size, n, m)
     enough = overlap * HOP_SECONDS >= MIN_OVERLAP_SECONDS
     agreement = _lags(product, size, n, m) / np.sqrt(np.maximum(shared, 1.0))
-    # Hops share windows, and bands share noise: about a quarter of the values are independent.
+    # Neighbouring values share samples and noise, so only about a quarter of them are independent.
     scores = np.where(enough, agreement * np.sqrt(np.maximum(overlap, 0.0) * BANDS / 4), 0.0)
     return scores.astype(np.float32), m - 1
 
 
 def find_stretch(first: KnownFlux, second: KnownFlux, start: float, seconds: float) -> tuple[float, Peak]:
-    """Return the relative speed at which a part of the second recording fits best, and its peak."""
+    """Return the relative speed at which a part of the second recording fits the first best, and its lag."""
     begin, count = round(start / HOP_SECONDS), round(seconds / HOP_SECONDS)
     piece = second.flux[:, begin : begin + count]
     best = (1.0, Peak(0.0, 0.0))
@@ -140,6 +140,5 @@ def _lags(spectrum: NDArray[np.complexfloating[Any, Any]], size: int, n: int, m:
 
 
 def _fast(count: int) -> int:
-    """Return the next size with a fast FFT: a power of two times 1, 1.25 or 1.5."""
     power = 1 << max(3, (count - 1).bit_length() - 1)
     return next(size for size in (power, power * 5 // 4, power * 3 // 2, power * 2) if size >= count)

@@ -1,4 +1,4 @@
-"""The sound of one file: 8 000 samples per second in one channel, timed like ``currentTime``."""
+"""The sound of a file: one channel, 8 000 samples per second, with times as in the browser's ``currentTime``."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from numpy.typing import NDArray
 from media_app.av.container import MICROSECONDS, MediaError, demux, open_media, presentation_origin
 
 Samples = NDArray[np.float32]
-RATE = 8000  # samples per second: exact to 0.1 ms; few codecs keep more than 4 kHz
-GATHERED = 1 << 15  # samples per resampling call, whose cost is constant
-HOLE_SECONDS = 0.02  # minimum gap between frames; smaller gaps are rounding
-RUN_IN_SECONDS = 0.25  # seconds decoded in advance: a codec's first frames after a seek are wrong
-MAX_SECONDS = 13 * 3600.0  # maximum seconds read, whatever the timestamps claim
-MAX_TRACKS = 16  # maximum tracks compared by loudness
-LOUDNESS_PLACES = 4  # places measured per track
+RATE = 8000  # samples per second: exact to 0.1 ms, and few codecs keep frequencies above 4 kHz
+GATHERED = 1 << 15  # samples collected before each call of the resampler, because each call has a fixed cost
+HOLE_SECONDS = 0.02  # minimum gap in seconds that counts as missing sound; smaller gaps come from rounded timestamps
+RUN_IN_SECONDS = 0.25  # seconds decoded before the wanted time, since a codec's first frames after a seek are wrong
+MAX_SECONDS = 13 * 3600.0  # maximum seconds of sound read from a file, whatever its timestamps claim
+MAX_TRACKS = 16
+LOUDNESS_PLACES = 4
 LISTEN_SECONDS = 0.5
-CANCELLED = 0.1  # power of the channels' mean over their own, below which they cancel each other
+# ratio of the power of the channels' mean to the channels' own power; below it, the channels cancel each other
+CANCELLED = 0.1
 
 
 class NoSound(Exception):
-    """Error for a file without decodable sound. The message is a sentence."""
+    """Error if a file has no sound that can be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive samples without a hole. start: seconds; samples: shape (n,), -1 to 1."""
+    """Consecutive samples of sound."""
 
     start: float
     samples: Samples
@@ -45,8 +46,7 @@ class Run:
 class SoundTrack:
     """The loudest sound track of a file, for one thread at a time; a context manager.
 
-    number: index among the file's ``count`` sound tracks, from 1. Raises :class:`MediaError` if the file cannot be
-    opened, :class:`NoSound` if no track can be decoded.
+    Raises :class:`MediaError` for an unreadable file, :class:`NoSound` if no track can be decoded.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -74,9 +74,9 @@ class SoundTrack:
         self._container.close()
 
     def runs(self, start: float = 0.0, end: float = MAX_SECONDS) -> Iterator[Run]:
-        """Yield the sound between ``start`` and ``end`` seconds, without holes.
+        """Yield the sound between ``start`` and ``end`` seconds, in pieces of consecutive samples.
 
-        A damaged packet leaves a hole; a read error ends the iteration.
+        A damaged packet causes a gap between two pieces; a read error ends the iteration.
         """
         self._seek(start - RUN_IN_SECONDS)
         for run in self._decoded(self._stream, end):
@@ -86,9 +86,9 @@ class SoundTrack:
                 yield Run(run.start + first / RATE, run.samples[first:last])
 
     def samples(self, start: float, seconds: float) -> tuple[Samples, float]:
-        """Return ``seconds`` of sound from ``start`` on, with silence in holes, and the share without holes.
+        """Return ``seconds`` of sound from ``start`` on, and the share of it that the file contains.
 
-        The first sample's time is exact to half a sample.
+        Gaps are filled with silence. The first sample's time is exact to half a sample.
         """
         count = round(seconds * RATE)
         found = np.zeros(count, np.float32)
@@ -137,7 +137,7 @@ class SoundTrack:
             try:
                 yield from stream.decode(packet)
             except av.error.InvalidDataError:
-                continue  # a damaged packet; the next may be intact
+                continue  # skip a damaged packet; the next one may be intact
             except av.error.FFmpegError:
                 return
 
@@ -163,7 +163,6 @@ class SoundTrack:
         return float(np.mean(squares)) if squares else 0.0
 
     def _clearest_channel(self) -> int | None:
-        """Return the louder of two channels that cancel each other (one is inverted), else None."""
         if self._stream.codec_context.channels != 2:
             return None
         powers = []
@@ -177,17 +176,16 @@ class SoundTrack:
 
 
 class _Mixer:
-    """Resampler to 8 000 samples per second: mean of all channels, or one ``channel`` of two."""
-
     def __init__(self, channel: int | None = None) -> None:
         self._channel = channel
         self._fifo: AudioFifo | None = None
         self._resampler: AudioResampler | None = None
-        self._rate = 1  # samples per second in the file
-        self._start = 0.0  # start of the current run, seconds
-        self._taken = self._mixed = 0  # samples received, and resampled, at the file's rate
-        self._given = 0  # resampled samples of the run already yielded
-        self._late = 0.0  # accumulated gap between frames and their expected times, seconds
+        self._rate = 1
+        self._start = 0.0  # time of the first of the current consecutive samples, seconds
+        self._taken = self._mixed = 0  # numbers of samples received and resampled, both counted at the file's rate
+        self._given = 0  # number of resampled samples yielded since ``_start``
+        # sum of the differences between timestamps and the times expected from samples, seconds
+        self._late = 0.0
         self._counted = 0
 
     def put(self, at: float, frame: AudioFrame) -> Iterator[Run]:
@@ -199,11 +197,11 @@ class _Mixer:
         frame.pts = None
         try:
             self._fifo.write(frame)  # type: ignore[union-attr]
-        except ValueError:  # the format has changed
+        except ValueError:  # the sample format has changed within the track
             yield from self._begin(at, rate)
             behind = 0.0
             self._fifo.write(frame)  # type: ignore[union-attr]
-        # Containers round frame times (Matroska to a millisecond); their mean is closer.
+        # Containers round timestamps (Matroska to a millisecond), so the mean difference is more exact than one.
         self._late += behind
         self._counted += 1
         self._taken += frame.samples

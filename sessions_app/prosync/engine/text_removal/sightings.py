@@ -18,20 +18,20 @@ from media_app.av.frames import Image
 from sessions_app.prosync.engine.text_removal.region import Region
 
 Grey = NDArray[np.uint8]
-PRESENT = 0.35  # minimum correlation of visible strokes; absent ones reach 0.2
-OTHER = 0.55  # share of the usual correlation below which another line appeared
-STRAY = 0.85  # share of the usual correlation below which the search is widened
+PRESENT = 0.35  # minimum correlation at which a line is visible; an absent line reaches 0.2
+OTHER = 0.55  # share of a line's usual correlation below which another line has replaced it
+STRAY = 0.85  # share of a line's usual correlation below which the line is searched farther away
 NEAR, FAR = 1, 10
 STEADY = 0.75
 FAINT = 2.5
-STRAIGHT = 1.25  # maximum pixels off a straight path
+STRAIGHT = 1.25  # maximum deviation of overlaid text from an even movement, in pixels
 MIN_FRAMES = 3
 KEPT = 6
 
 
 @dataclass(slots=True)
 class Sighting:
-    """A line and its surroundings. ground: pixels without text, bool, shape (h, w)."""
+    """A picture of a line and its surroundings. ground: pixels without text, bool, shape (h, w)."""
 
     image: Image
     line: NDArray[np.bool_]
@@ -40,11 +40,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """A line of text. start, end: seconds of its first frame, and of the first frame without it.
+    """A line of text. start: seconds of its first frame. end: seconds of the first frame without it.
 
-    region: first bounds of the strokes, displayed pixels. mask: PNG, 255 on strokes. times, shifts: seconds of moves,
-    and pixels right of and below ``region`` from then on. appears, vanishes: True if adjacent frames without it were
-    seen.
+    region: bounds of its strokes at the start, in displayed pixels. mask: PNG of the region, 255 on strokes. times:
+    seconds at which the line moves. shifts: its pixels right of and below ``region`` from these times on. appears,
+    vanishes: True if the frame before or after the line was seen without it.
     """
 
     start: float
@@ -125,7 +125,7 @@ class Pattern:
 
 @dataclass(slots=True)
 class Track:
-    """A followed line. places: (seconds, pixels right of and below the first position)."""
+    """A line that is followed. places: (seconds, pixels right of and below its first position)."""
 
     pattern: Pattern
     places: list[tuple[float, float, float]]
@@ -139,7 +139,7 @@ class Track:
         self._usual = self.pattern.likeness
 
     def follow(self, grey: Grey, seconds: float, *, backward: bool = False) -> bool:
-        """Search the next frame, or the frame before the first; return whether the line is there."""
+        """Search the line in the next frame, or in the previous one if ``backward``; return whether it is there."""
         x, y = self._expected(backward)
         score, right, down = self.pattern.find(grey, x, y, NEAR)
         if score < STRAY * self._usual:
@@ -164,7 +164,7 @@ class Track:
 
     @property
     def is_overlay(self) -> bool:
-        """Return whether the line is still or moves evenly, unlike text in the scene."""
+        """Return whether the line is still or moves evenly. Text on objects in the scene does not."""
         if len(self.places) < MIN_FRAMES:
             return False
         times, x, y = np.array(self.places).T

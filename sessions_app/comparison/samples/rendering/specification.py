@@ -1,4 +1,4 @@
-"""Specification of a synthetic recording: picture, rate, sound and start."""
+"""Specification of a synthetic recording: picture, frame rate, sound, and start in the match."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -6,22 +6,22 @@ from typing import Literal
 
 import numpy as np
 
-# Increase if equal specifications give different files.
+# Version of the rendering; increase it if the same specification renders a different file.
 VERSION = 3
 VFR_TIME_BASE = Fraction(1, 90_000)
 
 
 @dataclass(frozen=True)
 class RecordingSpec:
-    """A recording: displayed size in pixels, times in seconds, bitrate in bit/s, GOP in frames.
+    """A recording to render: size in displayed pixels, times in seconds, bitrate in bit/s, GOP in frames.
 
-    - start: match time at presentation time 0
+    - start: match time of the recording's time 0
     - style: timer style, or None for no timer
     - bitrate: takes precedence over `crf`
-    - rotate: clockwise degrees for the player, 0, 90, 180 or 270
+    - rotate: rotation by the player, clockwise degrees: 0, 90, 180 or 270
     - loop: seconds of scene drawn once and repeated, for long files
-    - vfr: whether frames are dropped and shifted; `fps` is the maximum rate
-    - drift_ppm: speed excess of the recorder's clock, in millionths
+    - vfr: whether frames are dropped and shifted; `fps` is then the maximum rate
+    - drift_ppm: how much too fast the recorder's clock runs, in millionths
     """
 
     name: str
@@ -54,7 +54,6 @@ class RecordingSpec:
         return 1 + self.drift_ppm * 1e-6
 
     def match_time(self, time: float) -> float:
-        """Return the match time shown at `time`, both in seconds."""
         return self.start + time / self.rate
 
     def __post_init__(self) -> None:
@@ -63,12 +62,11 @@ class RecordingSpec:
 
 
 def offset(spec: RecordingSpec, reference: RecordingSpec) -> float:
-    """Return the true offset from `reference` in seconds: vod_time = (T - offset) * rate."""
+    """Return the true offset relative to `reference` in seconds: vod_time = (T - offset) * rate."""
     return spec.start - reference.start
 
 
 def presentation_times(spec: RecordingSpec) -> tuple[list[int], Fraction]:
-    """Return the frames' presentation timestamps and their time base in seconds."""
     count = round(spec.duration * spec.fps)
     if not spec.vfr:
         return list(range(count)), 1 / spec.fps
