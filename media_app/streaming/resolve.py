@@ -182,7 +182,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         saved = failed or request.wants("download")
         disposition = names.attachment(video.title, video.location) if saved else ""
         cache = _kept(until) if signed and not signed.grant else KEPT_UNTIL_ASKED
-        if video.recording and not saved:
+        if video.needs_copy and not saved:
             found = _copy(request, video, cache, until)
         elif video.source == VideoSource.REFERENCE or store.is_local():
             found = Found(_original(video, not request.grant), content_type, cache, disposition)

@@ -270,6 +270,11 @@ class Video(models.Model):
                 kwargs["update_fields"] = {*fields, "search_text"}
         super().save(*args, **kwargs)
 
+    @property
+    def needs_copy(self) -> bool:
+        """Return whether players get a normalised copy instead of the file. Other faults are only reported."""
+        return bool(self.recording.get("reasons"))
+
     def can_change(self, user: User) -> bool:
         """Return whether a user may edit the video: its owner, admins; in the catalogue, moderators."""
         if self.place == VideoScope.CATALOGUE:

@@ -119,7 +119,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             known[file], _ = Video.objects.get_or_create(
                 owner=user, location=str(file.path), file_size=file.size, modified_ns=file.modified_ns, defaults=values
             )
-            if known[file].recording:
+            if known[file].needs_copy:
                 request_copy(known[file])
         for video in known.values():
             if video.purge_at is not None:  # restore it, since its owner uses it again
@@ -196,7 +196,7 @@ def normalized_copy(video: Video) -> Rendition | None:
 
     Raise :class:`CopyPending` while it is being made, :class:`jobs_app.context.JobFailed`.
     """
-    if not video.recording.get("reasons"):
+    if not video.needs_copy:
         return None
     if row := video.renditions.filter(kind=RenditionKind.NORMALIZED, name=copy_name(video)).first():
         return row
@@ -316,7 +316,7 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
     if kind == RenditionKind.NORMALIZED:
-        if not video.recording:
+        if not video.needs_copy:
             raise DomainError("invalid", errors={"kind": ["This video needs no copy: its own file can be played."]})
         made = video.renditions.filter(kind=kind, name=copy_name(video)).first()
         return (made, None) if made else (None, request_copy(video))

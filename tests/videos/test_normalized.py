@@ -192,9 +192,16 @@ def test_what_people_are_told(found: dict[str, Any], sentences: list[str]) -> No
     assert notes_of(recording(**found)) == sentences
 
 
-def test_a_track_that_ends_early_is_kept_of_a_file_that_needs_no_copy(tmp_path: Path) -> None:
+def test_a_track_that_ends_early_is_kept_of_a_file_that_needs_no_copy(
+    library: Library, owner: User, tmp_path: Path
+) -> None:
     clip = statement(tmp_path, 1, seconds=4.0)
-    silent = convert(clip.path, tmp_path / "odd.mp4", "-c:v", "copy", "-af", "atrim=0:2")
+    silent = convert(clip.path, library.crew / "odd.mp4", "-c:v", "copy", "-af", "atrim=0:2")
+    [video] = reference_videos(owner, [str(silent)])
+    assert played(video)[1] == silent.read_bytes()
+    assert not Job.objects.exists()
+    with pytest.raises(DomainError, match="not valid"):
+        request_rendition(video, "normalized")
     columns, plain = (services.columns_of(probe(path).as_json()) for path in (silent, clip.path))
     assert (notes_of(Video(**columns)), plain["recording"]) == (["The sound ends at 0:02; the picture continues."], {})
 
