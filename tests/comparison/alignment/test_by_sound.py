@@ -203,7 +203,7 @@ class TestTrack:
             convert(None, path, *inputs, *maps, "-c", "copy")
             with SoundTrack(path) as track:
                 assert (track.number, track.count) == (2, len(tracks))
-        assert "Track 2 of 3 of b" in aligned(sounds[1], tmp_path / "3.mkv").proposals[0].note
+        assert "track 2 of 3 of b" in aligned(sounds[1], tmp_path / "3.mkv").proposals[0].note
 
     def test_a_hole_keeps_what_comes_after_it_in_place(self, game: Sound, tmp_path: Path) -> None:
         path = tmp_path / "hole.mkv"
