@@ -376,4 +376,6 @@ def test_killed_in_the_middle_it_leaves_nothing_half_and_goes_on(clips: Path, tm
     assert done.returncode == 0, done.stderr
     assert len(rows()) == 3
     assert len(list((data / "media").rglob("*.mp4"))) == 3
-    assert manage(*argv[2:], "--data-dir", str(data), environment={}).stdout.startswith("0 imported, 3 already in the library")
+    assert manage(*argv[2:], "--data-dir", str(data), environment={}).stdout.startswith(
+        "0 imported, 3 already in the library"
+    )
