@@ -97,7 +97,7 @@ def test_others_see_each_change_of_an_event(page: Page, open_page: OpenPage, add
     fill(end, "1:00:00")
     wait_until(lambda: events.one()["end"] is not None)
     expect(rows(page)).to_contain_text("New")
-    details(there).get_by_role("button", name="Delete").click()
+    details(there).get_by_role("button", name="Delete", exact=True).click()
     for each in (page, there):
         expect(rows(each)).to_have_count(0)
     assert events.all() == []
@@ -118,7 +118,7 @@ def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: P
     expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
     details(page).get_by_role("button", name="Mark as done").click()
     wait_until(lambda: events.one()["resolved"])
-    details(page).get_by_role("button", name="Delete").click()
+    details(page).get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(rows(page)).to_have_count(0)
 

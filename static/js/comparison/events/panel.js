@@ -435,7 +435,8 @@ export class EventsPanel {
     const at = controller.time;
     const isNote = kind === NOTE;
     const begun = this.#newDrafts.find(
-      ([, draft]) => (draft.kind === NOTE) === isNote && Math.abs(draft.at - at) < SAME_MOMENT,
+      ([key, draft]) =>
+        !this.#sentDrafts.has(key) && (draft.kind === NOTE) === isNote && Math.abs(draft.at - at) < SAME_MOMENT,
     );
     const touched = this.actions.touched;
     const pane =
