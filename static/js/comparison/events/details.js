@@ -33,7 +33,6 @@ export class EventDetails {
   /** @type {Shown|null} */ #one = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
   #isSaving = false;
-  #isSaveRequested = false;
 
   /**
    * @param {HTMLElement} holder
@@ -335,17 +334,10 @@ export class EventDetails {
     field.removeAttribute("aria-invalid");
   }
 
-  /**
-   * Save all drafts; a refused value stays a draft. A call during a save repeats the save afterwards.
-   * @returns {Promise<void>}
-   */
+  /** Save all drafts. A value that the server refuses stays a draft. */
   async #save() {
     const one = this.#one;
-    if (!one) return;
-    if (this.#isSaving) {
-      this.#isSaveRequested = true;
-      return;
-    }
+    if (!one || this.#isSaving) return;
     const fields = this.#fields;
     const names = this.#changed;
     const wrong = names.find((name) => !isValid(name, fields[name].value));
@@ -360,10 +352,6 @@ export class EventDetails {
     }
     this.#isSaving = false;
     if (this.#one) this.#fill(this.#one);
-    if (this.#isSaveRequested) {
-      this.#isSaveRequested = false;
-      return this.#save();
-    }
     if (!this.#changed.length) this.act.written();
   }
 
