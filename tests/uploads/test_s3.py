@@ -168,14 +168,14 @@ class TestTus:
 
             monkeypatch.setattr(store, name, noted)
 
-        for name in ("put_stream", "read", "begin_multipart", "put_part", "abort_multipart", "delete_folder", "delete"):
+        for name in ("put_stream", "read_chunks", "begin_multipart", "put_part", "abort_multipart", "delete_folder", "delete"):
             noting(name)
         address = await client.created(SIZE)
         for start, stop in ((0, 1000), (1000, PART + 2000), (PART + 2000, PART + 3000)):
             assert (await client.patch(address, start, VIDEO[start:stop])).status == 204
         assert (await client.delete(address)).status == 204
         assert {name for name, _ in held} == {
-            "put_stream", "read", "begin_multipart", "put_part", "abort_multipart", "delete_folder", "delete",
+            "put_stream", "read_chunks", "begin_multipart", "put_part", "abort_multipart", "delete_folder", "delete",
         }  # fmt: skip
         assert [name for name, is_held in held if is_held] == []
 

@@ -282,7 +282,7 @@ def test_names_are_checked_and_a_deleted_video_is_restored(open_page: OpenPage, 
         expect(page.locator(".card h2").first).to_have_attribute("title", long)
         meter = page.get_by_role("progressbar", name="Storage used: 2.0 of 5 GiB")
         assert meter.evaluate("(bar) => bar.value / bar.max") == pytest.approx(0.4)
-        expect(page.get_by_text("Free plan, 512 MiB per file")).to_be_visible()
+        expect(page.get_by_text("Free plan, up to 512 MiB per file")).to_be_visible()
     with check("what cannot be saved"):
         open_menu(page, "Keep me")
         page.get_by_role("menuitem", name="Rename").click()

@@ -321,7 +321,7 @@ function drawFoot() {
   createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
   setText(
     need("[data-create-words]"),
-    { choosing: `Compare ${Math.max(2, recordings.length)} recordings`, waiting: "Stop waiting", making: "Opening…" }[
+    { choosing: `Compare ${Math.max(2, recordings.length)}`, waiting: "Stop waiting", making: "Opening…" }[
       state
     ],
   );
