@@ -458,6 +458,17 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     sent.continue_()
     page.keyboard.press("Enter")
     wait_until(lambda: {"Left", "Right"} <= {event["body"] for event in events.all()})
+    # A name is changed again while it is saved.
+    expect(details(page).get_by_label("Note")).to_have_value("Right")
+    row["Second"].click()
+    name = details(page).get_by_label("Name", exact=True)
+    name.fill("Half")
+    sent = send_and_hold("**/events/*")
+    name.fill("Whole")
+    page.keyboard.press("Enter")
+    sent.continue_()
+    # The browser is asked too: Playwright answers intercepted requests only then.
+    wait_until(lambda: page.evaluate("true") and "Whole" in [event["label"] for event in events.all()])
     # The answer is lost, another person replies, and the writer sends other words. The reply stays.
     page.locator("[data-lanes]").press("c")
     page.keyboard.type("Who")

@@ -33,6 +33,7 @@ export class EventDetails {
   /** @type {Shown|null} */ #one = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
   #isSaving = false;
+  /** Id of the event whose save was requested again during a save. */ #requestedId = "";
 
   /**
    * @param {HTMLElement} holder
@@ -334,10 +335,17 @@ export class EventDetails {
     field.removeAttribute("aria-invalid");
   }
 
-  /** Save all drafts. A value that the server refuses stays a draft. */
+  /**
+   * Save all drafts. A value that the server refuses stays a draft. A call during a save repeats the save afterwards.
+   * @returns {Promise<void>}
+   */
   async #save() {
     const one = this.#one;
-    if (!one || this.#isSaving) return;
+    if (!one) return;
+    if (this.#isSaving) {
+      this.#requestedId = one.id;
+      return;
+    }
     const fields = this.#fields;
     const names = this.#changed;
     const wrong = names.find((name) => !isValid(name, fields[name].value));
@@ -352,6 +360,9 @@ export class EventDetails {
     }
     this.#isSaving = false;
     if (this.#one) this.#fill(this.#one);
+    const requestedId = this.#requestedId;
+    this.#requestedId = "";
+    if (requestedId && requestedId === this.#id) return this.#save();
     if (!this.#changed.length) this.act.written();
   }
 
