@@ -118,7 +118,7 @@ export class Actions extends EventTarget {
       remote.follow(true);
       remote.onMover();
     }
-    if (paused !== "shared" || controller.wanted === "playing" || !(remote.leading || remote.isApart)) return;
+    if (paused !== "shared" || controller.wanted === "playing" || !remote.mayResume) return;
     controller.play();
     remote.played();
   }

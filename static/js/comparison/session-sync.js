@@ -20,6 +20,8 @@ export class Remote {
   /** False if the user left the shared clock: changes of it are neither applied nor sent. */
   following = true;
   /** Name of the viewer who moved the clock last; empty if unknown. */ mover = "";
+  /** True if another viewer moved the clock after this tab did. */ #isMovedByOther = false;
+  /** Number of connected viewers. */ #viewers = 1;
   /** True until the first message, which has the current state and is no move by a viewer. */ #isFirst = true;
   /** Latest message about the session or its clock. @type {any} */ #latest = null;
   #clock = new ServerClock();
@@ -90,6 +92,14 @@ export class Remote {
     return this.isReadOnly || !this.following;
   }
 
+  /**
+   * True if this tab may resume playback that it paused. If the viewer was alone and offline, the server has paused the
+   * clock; that is no move by another viewer.
+   */
+  get mayResume() {
+    return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);
+  }
+
   get serverNow() {
     return this.#clock.now();
   }
@@ -147,6 +157,7 @@ export class Remote {
 
   #lead() {
     this.leading = true;
+    this.#isMovedByOther = false;
     this.controller.follow(null);
   }
 
@@ -156,6 +167,7 @@ export class Remote {
     const isFirst = this.#isFirst || !this.#latest;
     this.#isFirst = false;
     if (isFirst || message.session.sync_mode === "independent" || !this.#differs(this.#latest, message)) return;
+    if (message.by && message.revision > this.#mine) this.#isMovedByOther = true;
     if (this.mover === (message.by ?? "")) return;
     this.mover = message.by ?? "";
     this.onMover();
@@ -202,7 +214,10 @@ export class Remote {
   #receive(message) {
     if (message.type === "events") return this.onEvents(message);
     if (message.type === "access") return this.onAccess(message);
-    if (message.type === "presence") return this.onPeople(message.people);
+    if (message.type === "presence") {
+      this.#viewers = message.people.length;
+      return this.onPeople(message.people);
+    }
     if (message.access) this.onAccess(message.access);
     this.#noteMover(message);
     this.#latest = message;

@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode
-from tests.browser.conftest import PHONE, OpenPage, Recording
+from tests.browser.conftest import PHONE, OpenPage, Recording, session_of
 from tests.browser.expecting import click, drag, expect_fits, fill, hold, press, type_text
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
@@ -511,3 +511,43 @@ def test_the_clock_waits_while_a_comment_is_written(
     expect(details(page).locator(".thread li")).to_contain_text("There")
     expect(details(page).get_by_label("Reply", exact=True)).to_have_value("")
     expect_clock("Play")
+
+
+@pytest.mark.services
+def test_the_clock_goes_on_after_a_comment_that_was_written_offline(
+    open_page: OpenPage, address: str, comparison: dict[str, Any], program: Program
+) -> None:
+    """The server pauses the clock when its only viewer is cut off; that viewer's own pause is still the last word."""
+    page = open_page(address, quiet=False)
+    wait_until_standing(page)
+    sockets: list[WebSocketRoute] = []
+    is_online = True
+
+    def connect(socket: WebSocketRoute) -> None:
+        if not is_online:
+            return socket.close(code=1012)
+        sockets.extend((socket, socket.connect_to_server()))
+
+    page.route_web_socket("**/ws/sessions/**", connect)
+    page.reload()
+    page.locator("[data-lanes]").press("k")
+    expect(page.get_by_role("button", name="Pause (")).to_be_visible()
+    wait_until(lambda: session_of(program, comparison["session_id"])["global_playback_state"] == "playing")
+    is_online = False
+    page.context.set_offline(True)
+    sockets.pop().close()  # the server's end
+    sockets.pop().close(code=1012)
+    page.keyboard.press("c")
+    page.keyboard.type("Look")
+    wait_until(
+        lambda: (
+            page.evaluate("true") and session_of(program, comparison["session_id"])["global_playback_state"] == "paused"
+        )
+    )
+    is_online = True
+    page.context.set_offline(False)
+    wait_until(lambda: page.evaluate("true") and sockets)
+    expect(page.locator("[data-offline]")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(rows(page).filter(has_text="Look")).to_have_count(1)
+    expect(page.get_by_role("button", name="Pause (")).to_be_visible()
