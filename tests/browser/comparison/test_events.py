@@ -422,6 +422,7 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
 
     def send_and_hold(pattern: str) -> Route:
         held = hold(page, pattern, times=1)
+        expect(page.locator("input:focus")).not_to_have_value("")
         page.keyboard.press("Enter")
         wait_until(lambda: page.evaluate("true") and held)
         return held[0]
