@@ -168,7 +168,15 @@ class TestTus:
 
             monkeypatch.setattr(store, name, noted)
 
-        for name in ("put_stream", "read_chunks", "begin_multipart", "put_part", "abort_multipart", "delete_folder", "delete"):
+        for name in (
+            "put_stream",
+            "read_chunks",
+            "begin_multipart",
+            "put_part",
+            "abort_multipart",
+            "delete_folder",
+            "delete",
+        ):
             noting(name)
         address = await client.created(SIZE)
         for start, stop in ((0, 1000), (1000, PART + 2000), (PART + 2000, PART + 3000)):
