@@ -1,4 +1,4 @@
-"""Build steps that pyproject.toml cannot express: files outside the packages, and the commit."""
+"""Build steps that pyproject.toml cannot express: copy files from outside the packages, and record the commit."""
 
 import shutil
 import sys

@@ -17,10 +17,10 @@ from bench.recordings import kept_seed
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A measurement of this command. module: has ``measure(seed) -> list[Table]``.
+    """A measurement that this command can run. module: name of the module whose ``measure(seed)`` returns the tables.
 
-    always: whether it runs by default. renders_long: whether it renders videos for minutes; such measurements keep one
-    seed.
+    always: whether the measurement runs by default. renders_long: whether rendering the videos takes minutes, so that
+    later runs reuse the seed and the videos by default.
     """
 
     module: str

@@ -20,7 +20,7 @@ RECORDINGS, SECONDS, EVENTS = 3, 300.0, 8
 BUDGET = 1.25
 COVERED = 0.5  # minimum share of an event's seconds that the reel must show, so that the event counts as shown
 MOST, MIN_SCORE = 50, 0.2
-PIECE = 8.0  # length of the pieces that the baselines (uniform, random) choose, seconds
+PIECE = 8.0  # seconds of each piece of video that the baseline methods (uniform, random) choose
 Spans = list[tuple[float, float]]
 
 
@@ -50,7 +50,7 @@ def random_pieces(budget: float, random: np.random.Generator) -> Spans:
 
 
 def measure(seed: int) -> list[Table]:
-    """Measure on newly rendered recordings. Seeds 1000 to 1007 and 3215 were used for tuning."""
+    """Measure on newly rendered recordings. Avoid seeds 1000 to 1007 and 3215, which were used for tuning."""
     random = np.random.default_rng([seed, 1])
     table = Table("", ("method", "recall", "share of the reel that is event", "goal"))
     scores: dict[str, list[tuple[int, float]]] = {}

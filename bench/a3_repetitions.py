@@ -24,8 +24,8 @@ PARAMS = {"exercise": "auto", "min_repetitions": 2}
 class Clip:
     """An exercise clip.
 
-    least, most: limits of a person's count; they differ if a repetition is cut off. source: repository and path.
-    is_held_out: whether the clip was not used for tuning.
+    least, most: a person's count without and with repetitions that the clip cuts off. source: the clip's repository
+    and path. is_held_out: whether the clip was not used for tuning.
     """
 
     name: str
@@ -83,7 +83,7 @@ CLIPS = (
 class Measured:
     """The counted repetitions of a clip.
 
-    sure: lowest confidence of an exercise set found in it. seconds: duration of the analysis with its preview.
+    sure: confidence of the clip's least certain exercise set. seconds: duration of the analysis with its preview.
     """
 
     clip: Clip

@@ -1,7 +1,7 @@
 """Measurement A4: alignment by timer, by sound and by both.
 
-Pairs are cut from clips of real games, or drawn with digits that an encoder keeps too long. ``BENCH_CLIPS`` names the
-folder of :data:`CLIPS`.
+Pairs are cut from clips of real games, or drawn and then encoded so that old digits of the timer stay visible too long.
+The environment variable ``BENCH_CLIPS`` names the folder of :data:`CLIPS`.
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ WAYS = {
     "as hardware does": ("scale=854:480", HARDWARE),
     "VP9": ("null", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k -g 240"),
 }  # fmt: skip
-# Ways to encode the second recording of each drawn pair, in sizes and bitrates of streams.
+# Ways to encode the recordings of each drawn pair, with sizes and bitrates that are usual for live streams.
 STALE = {
     f"{height}p, {rate}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
     for height, rate in ((360, "500k"), (480, "1M"), (720, "2M"))
     for name, encoder in (("x264, 250 frames", X264), ("hardware", HARDWARE))
 }
 STALE_PAIRS = 4  # number of drawn pairs per way of encoding
-STARTS = 2.0, 10.0  # minimum and maximum start of the second recording in the clip, seconds
+STARTS = 2.0, 10.0  # earliest and latest second of the clip at which the second recording starts
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An alignment to run. offset: true offset, seconds. box: timer box given by the user for the first recording."""
+    """An alignment to run. offset: true offset, seconds. box: the user's timer box in the first recording, if any."""
 
     kind: str
     paths: tuple[Path, Path]

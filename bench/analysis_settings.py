@@ -1,4 +1,4 @@
-"""Django settings of a measured program that also serves the bare baseline view, and allows more jobs at once."""
+"""Django settings for measurements: add the bare baseline view and allow each account more jobs at once."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import TIER_LIMITS

@@ -24,7 +24,7 @@ NOT_READY = [
     ("processing", "queued"), ("failed", "failed"), ("failed", "failed"), ("failed", ""), ("processing", "failed"),
     ("processing", "cancelled"), ("processing", ""), ("uploading", ""), ("uploading", ""), ("uploading", ""),
 ]  # fmt: skip
-# Measured lists: (query string, user who sends it). Two of a thousand videos have the rare word.
+# Measured lists: (query string, user who sends it). Two of a thousand videos match the search for a rare word.
 ANYBODY, MODERATOR, ADMIN = "", "moderator", "admin"
 LISTS = {
     "first page": ("", ANYBODY),
@@ -63,7 +63,7 @@ def main() -> None:
     keys = {ANYBODY: "", MODERATOR: ApiToken.issue(moderator)[1], ADMIN: ApiToken.issue(admin)[1]}
     fill(moderator, count, random.Random(seed))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # PostgreSQL would update its statistics automatically within a minute
+        cursor.execute("ANALYZE")  # update the statistics now; PostgreSQL does so only within a minute
     print("filled", flush=True)
     for line in sys.stdin:
         query, who = LISTS[line.strip()]
@@ -114,7 +114,7 @@ def cost(url: str, key: str) -> tuple[int, list[float]]:
         assert answer.json()["videos"], url
     with CaptureQueriesContext(connection) as seen:
         client.get(url)
-    queries = len(seen)  # the query log is emptied by the next request
+    queries = len(seen)  # count the queries now, because the next request empties the query log
     took = []
     for _ in range(CALLS):
         started = time.perf_counter()

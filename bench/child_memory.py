@@ -1,4 +1,4 @@
-"""Peak memory of the alignment child on the pair of 600 s, and the duration of a call that changes an offset."""
+"""Peak memory of the child process that aligns two recordings of 600 s, and duration of a call that sets an offset."""
 
 from __future__ import annotations
 

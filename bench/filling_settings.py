@@ -1,4 +1,4 @@
-"""Django settings used while measurement R8 creates its rows: without Redis, and without protection against a crash."""
+"""Django settings for creating the rows of measurement R8 fast: without Redis, and without flushing writes to disk."""
 
 from bench.small_requests_settings import *  # noqa: F403
 from bench.small_requests_settings import CHANNEL_LAYERS, DATABASES

@@ -12,7 +12,7 @@ BODY_BYTES = 1_900_000  # size of the largest JSON body, just below the server's
 LONG_TEXT = 200_000  # length of a text whose schema sets no limit, in characters
 MANY_ITEMS = 10_000  # number of items of a list whose schema sets no limit
 MAX_DEPTH = 4  # maximum nesting of generated objects and lists
-LIGATURE = "\ufdfa"  # Unicode compatibility normalisation turns this character into eighteen
+LIGATURE = "\ufdfa"  # a character that Unicode compatibility normalisation expands to eighteen characters
 MARK = "\u0327"  # a combining mark; Unicode normalisation sorts a long run of them slowly
 
 
@@ -27,7 +27,7 @@ def resolved(schema: Schema, document: Schema) -> Schema:
 
 
 def heaviest(schema: Schema, document: Schema, sign: str = "a", depth: int = 0, budget: int = BODY_BYTES) -> Any:
-    """Return the largest value that a schema allows, at most ``budget`` bytes. sign: character of all texts."""
+    """Return the largest value that a schema allows, at most ``budget`` bytes. sign: character that fills all texts."""
     schema = resolved(schema, document)
     if "enum" in schema:
         return schema["enum"][-1]

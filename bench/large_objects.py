@@ -56,7 +56,7 @@ def main() -> None:
     for number in range(LIBRARY_FILES):
         (folder / "library" / f"recording {number:05}.mp4").touch()
     with transaction.atomic():
-        # The users get no passwords, because hashing one takes longer than creating a thousand rows.
+        # The users get no passwords, because hashing a password takes longer than creating a thousand rows.
         owner, other, moderator, admin = (
             User.objects.create(username=name, role=role)
             for name, role in ((OWNER, "user"), ("other", "user"), ("moderator", "moderator"), ("admin", "admin"))
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
-    """Create the rows. Return the ids that addresses contain, by kind of object (see :func:`ids_of`)."""
+    """Create the rows. Return the ids to put into API paths, by kind of object (see :func:`ids_of`)."""
     session = large_session(owner, rng)
     _surround(session, owner, moderator)
     _library(owner, rng)
@@ -93,7 +93,7 @@ def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
 
 
 def ids_of(path: str) -> str:
-    """Return the kind of large object that an API path addresses, as :func:`fill` names it; "" if none."""
+    """Return the kind of large object that an API path addresses, as named by :func:`fill`; "" for other paths."""
     if "{" not in path:
         return ""
     beginnings = {

@@ -19,7 +19,7 @@ SAMPLE_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of a program run. cpu, wall: seconds. peak: resident bytes of the program and its children."""
+    """The cost of a program run. cpu: CPU seconds. wall: elapsed seconds. peak: peak resident bytes with children."""
 
     cpu: float
     wall: float
@@ -57,7 +57,7 @@ def run(argv: Sequence[str], stdin: bytes = b"", extra_env: dict[str, str] | Non
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the nearest-rank percentile. share: 0 to 1."""
+    """Return the nearest-rank percentile at ``share`` (0 to 1)."""
     ordered = sorted(values)
     return ordered[max(0, min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1))]
 

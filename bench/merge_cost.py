@@ -16,7 +16,7 @@ from media_app.catalogue.crdt import Document, Operation, OperationType
 
 COUNTS = (10, 1_000, 100_000)
 ROUNDS = 5
-# Minimum operations merged per round; small documents are merged repeatedly.
+# Minimum operations merged per round; with a small document, the merge is repeated until this number is reached.
 LEAST = 20_000
 WRITERS = [f"writer-{number}" for number in range(8)]
 TAGS = [f"tag-{number}" for number in range(30)]

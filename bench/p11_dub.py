@@ -30,7 +30,7 @@ SPEECH = "anoisesrc=c=pink:r=48000:seed={seed},bandpass=f=900:w=1200,tremolo=f={
 
 
 class Segment(NamedTuple):
-    """A part of the video to dub. start, end: seconds of the video. sound: file that replaces its sound."""
+    """A part of the video to dub. start, end: seconds of the video. sound: file with the part's new sound."""
 
     start: float
     end: float

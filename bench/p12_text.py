@@ -39,7 +39,8 @@ AROUND = 4  # margin of the removed area around the drawn text, pixels
 class Scene:
     """A part of a clip, and the text to draw on it.
 
-    start: seconds of the clip. draw: function of (frame, frame number, number of frames) that draws the text.
+    start: second of the clip at which the part starts. draw: function that draws the text, called with (frame, frame
+    number, number of frames).
     """
 
     name: str
@@ -50,7 +51,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Score:
-    """Sums over all frames with text. error: squared errors. values: number of pixel values. cpu: seconds."""
+    """Sums over all frames with text. error: squared error. values: number of pixel values. cpu: CPU seconds."""
 
     error: float = 0.0
     values: int = 0

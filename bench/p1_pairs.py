@@ -31,7 +31,7 @@ from sessions_app.comparison.samples.rendering.clips import (
 from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
 from sessions_app.comparison.samples.rendering.specification import offset
 
-# number of alignable pairs, of sets of seven pairs to refuse, and of pairs from different matches
+# Numbers of pairs that can be aligned, of sets with seven pairs to refuse each, and of pairs from different matches.
 RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8
 BINS = ((0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 STYLES = ("tactical", "broadcast", "arcade", "speedrun", "esports", "glass", "minimal", "led")
@@ -43,8 +43,8 @@ SIZES = ((640, 360), (640, 360), (854, 480), (1280, 720))
 class Outcome:
     """The aligner's answer to a pair of recordings.
 
-    truth: true offset in seconds; None if the pair must be refused. answered: offset in seconds; None if refused.
-    bound: maximum error of a right offset, seconds.
+    truth: true offset in seconds; None if the pair must be refused. answered: the aligner's offset in seconds; None if
+    it refused. bound: maximum error of a right offset, seconds.
     """
 
     name: str

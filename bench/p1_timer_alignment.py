@@ -1,4 +1,4 @@
-"""Measurement P1: timer alignment of the pair of 600 s, against decoding and reading one exact frame per second."""
+"""Measurement P1: timer alignment of two recordings of 600 s, against reading the timer in one frame per second."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def align(a: Path, b: Path, evidence: Path | None = None) -> tuple[Cost, dict[st
 
 
 def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]:
-    """Return the error of each refined clock constant by VOD, in frames of the VOD.
+    """Return the errors of each video's refined clock constants, in frames of the video.
 
-    A clock constant is the shown value minus the video's time. Runs the refinement in this process, because the
-    aligner's answer has only the pair's offset.
+    A clock constant is the timer's value minus the video's time. The function runs the refinement in this process,
+    because the aligner's answer has only the pair's offset.
     """
     from sessions_app.comparison.alignment.child import by_timer as aligner
     from sessions_app.comparison.alignment.child.readers import load_reader

@@ -98,7 +98,7 @@ class Pane:
 
 
 def panes(minutes: float) -> list[Pane]:
-    """Lengthen the browser tests' recordings by repetition, without sound. The last one's clock drifts."""
+    """Lengthen the browser tests' recordings by repetition, without sound. The clock of the last recording drifts."""
     source = kept("recordings", render_all)
     folder = cache(f"in-step-{VERSION}-from-0-{minutes:g}")
     found = []
@@ -124,7 +124,7 @@ def spread_of(videos: Sequence[Pane], positions: Sequence[float]) -> float:
 
 
 def spread_on_screen(videos: Sequence[Pane], frames: dict[str, int], near: float) -> float:
-    """Return the minimum difference, in seconds, between the moments that the videos show on screen.
+    """Return by how many seconds the videos on screen differ at least, given the frame that each video shows.
 
     near: approximate time on the shared clock.
     """
@@ -216,10 +216,10 @@ class Rule(Comparison):
 
 @dataclass(slots=True)
 class Played:
-    """Results of playing the videos. A spread is the greatest difference between two videos' shared times.
+    """Results of playing the videos. A spread is the greatest difference between two videos' shared times, in ms.
 
-    steady: spreads by position, except soon after a fault, ms. screens: spreads by screenshots, ms. frames: frames per
-    second shown by each video. dropped: share of its decoded frames that each video did not show.
+    steady: spreads by the elements' positions, except soon after a fault. screens: spreads by screenshots. frames:
+    frames per second that each video showed. dropped: share of decoded frames that each video did not show.
     """
 
     steady: list[float]

@@ -56,8 +56,8 @@ class Sent:
     """The cost of one upload.
 
     door: CPU seconds of the web process. rest: CPU seconds of the worker until the bytes were hashed. wall: duration,
-    seconds. last: seconds from the last byte to the answer. bare: seconds of a read-only request just before. memory:
-    growth of the web process, bytes.
+    seconds. last: seconds from the last byte to the answer. bare: seconds of a read-only request just before the
+    upload. memory: growth of the web process, bytes.
     """
 
     door: float

@@ -58,7 +58,7 @@ server {{
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that sends the file. processes: all of its processes. program: our web process among them."""
+    """A server that sends the file. processes: all processes of the server. program: our web process, or None."""
 
     name: str
     port: int
@@ -96,8 +96,8 @@ def measure(seed: int) -> list[Table]:
             waits[door.name] = first_bytes(door, rng)
             spent[door.name] = (door.cpu() - before) / FIRST_BYTES
         held = {door.name: slow_readers(door) for door in (static, accel, own)}
-    # Use means instead of medians: nginx needs a third of the CPU if the reader is slow, so its downloads form two
-    # groups.
+    # Use means instead of medians, because downloads from nginx form two groups: with a slow reader, nginx needs only a
+    # third of the CPU.
     means = {name: statistics.mean(values) for name, values in costs.items()}
     table = Table("", ("what", "CPU s per GiB", "of it the program", "of nginx", "goal", "met"))
     for door, goal in ((static, None), (accel, 1.1), (own, 1.7)):
@@ -200,7 +200,7 @@ def first_bytes(door: Server, rng: random.Random) -> list[float]:
 
 
 def slow_readers(door: Server) -> int:
-    """Return the server's memory in bytes while readers that requested the complete file read nothing."""
+    """Return the server's memory in bytes while clients that have requested the complete file do not read it."""
     request = f"GET {door.address} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
     def stand_still(count: int) -> list[socket.socket]:

@@ -1,4 +1,4 @@
-"""Measurements P8 and P10b: an analysis's status under load, the answer to an upload, and the cost of waiting jobs."""
+"""Measurements P8 and P10b: response times of status requests and uploads during an analysis, cost of waiting jobs."""
 
 from __future__ import annotations
 

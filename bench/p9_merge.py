@@ -22,7 +22,7 @@ from bench.p6_ingest import CHILD_ENVIRONMENT, cpu, shown, wall, yes
 from bench.planted import media
 from bench.report import Table
 
-COPIES, ENCODES = 9, 3  # runs of a merge without encoding, and of one with encoding
+COPIES, ENCODES = 9, 3  # number of measured merges without encoding, and with encoding
 THREADS = 2
 MERGE = [sys.executable, "-m", "media_app.av.merge"]
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

@@ -33,7 +33,7 @@ from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 POLL_SECONDS = 0.1
-# seconds from an outage's start to the measured requests; the program has detected the outage by then
+# Seconds from an outage's start to the measured requests, so that the program has already detected the outage.
 ASKED_SECONDS = 10.0
 AWAY_SECONDS = 15.0  # minimum duration of an outage, seconds
 HEALS_SECONDS = 90.0

@@ -1,4 +1,4 @@
-"""Share of two recordings in a bucket that an alignment reads, and the CPU cost of reading them in ranges."""
+"""Share of the bytes that an alignment reads of two recordings in a bucket, and the duration of reading in ranges."""
 
 from __future__ import annotations
 

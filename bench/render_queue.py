@@ -1,4 +1,4 @@
-"""Waiting times of short exports behind a long one, of the same account and of another."""
+"""Waiting times of short exports behind one account's long export: for the same account, and for another account."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 OWNER, OTHER = "bench", "other"
 LONG_SECONDS, SHORT_SECONDS, SHORT_EXPORTS = 150, 3, 10
-ENDS_SECONDS = 1_800.0  # maximum seconds for all exports of a round
+ENDS_SECONDS = 1_800.0  # timeout for all exports of a round, in seconds
 DONE = {"completed", "failed", "cancelled"}
 
 

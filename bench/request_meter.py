@@ -22,18 +22,18 @@ from tests.support.waiting import wait_until
 
 ANSWER_SECONDS = 180.0
 KEPT_BYTES = 20_000  # maximum bytes of an answer that are kept, to show an error
-# goals: maximum ratio of the other account's p95 with and without the request; maximum growth of the web process in
-# bytes
+# Goals: maximum factor by which the request may raise the other account's p95 response time, and maximum growth of the
+# web process in bytes.
 MAX_RATIO, MAX_GROWTH = 3.0, 100e6
 # Minimum CPU seconds of a request for measuring its effect on the other account; the effect of cheaper requests is lost
 # in noise.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # minimum share of a goal for printing a result at once
+WORTH_TELLING = 0.3  # share of a goal from which a result is printed at once
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-LONG_CPU = 1.0  # minimum CPU seconds of a request that is measured in only one window
-# seconds of a measurement without load; number of requests between two such measurements
+LONG_CPU = 1.0  # CPU seconds from which a request that misses a goal is not measured again
+# Duration in seconds of a measurement without load, and number of requests between two measurements without load.
 QUIET_SECONDS, QUIET_EVERY = 0.8, 20
 
 
@@ -63,8 +63,9 @@ class Request:
 class Result:
     """The measured cost of one request.
 
-    cpu, wall: seconds. growth: additional memory of the web process, bytes. stored: bytes added to the database. p95:
-    duration of the other account's simultaneous requests, seconds. ratio: p95 divided by the p95 without the request.
+    cpu: CPU seconds. wall: elapsed seconds. growth: additional memory of the web process, bytes. stored: bytes added to
+    the database. p95: 95th percentile of the other account's simultaneous response times, seconds. ratio: p95 divided
+    by the p95 without the request.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Result:
 
     @property
     def worst_goal_share(self) -> float:
-        """Return the worst measured value as a share of its goal; above 1 the goal is missed."""
+        """Return the largest ratio of a measured value to its goal. Above 1, a goal is missed."""
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
 
@@ -99,7 +100,7 @@ def ask(address: str, request: Request) -> Answer:
         if request.body or request.is_write:
             connection.putheader("Content-Length", str(len(request.body)))
         connection.endheaders()
-        # the server may answer before it has read the body; its answer gives the reason
+        # Ignore send errors: the server may answer, for example with an error, before it has read the body.
         with contextlib.suppress(OSError):
             connection.send(request.body)
         response = connection.getresponse()
@@ -130,7 +131,7 @@ class Neighbour:
             self._samples.append((float(sent), float(seconds)))
 
     def measure_during(self, work: Callable[[], object]) -> list[float]:
-        """Run ``work``, and return the seconds of each request of the other account that overlapped with it."""
+        """Run ``work``. Return the response times, in seconds, of the other account's requests during ``work``."""
         self._say("on")
         time.sleep(0.03)
         begun = time.monotonic()
@@ -161,7 +162,7 @@ class Meter:
     def run(self, name: str, variant: str, make: Callable[[], Send], *, is_write: bool) -> Answer:
         """Measure a request alone and, unless it is cheap, together with requests of the other account.
 
-        make: function called before each sending, to create the rows that the request needs.
+        make: function that creates the rows for one request, and returns a function that sends the request.
         """
         if len(self.results) % QUIET_EVERY == 0:
             self._listen_in_quiet()
@@ -202,7 +203,7 @@ class Meter:
     def _window(self, alone: Result, make: Callable[[], Send], is_write: bool) -> list[float]:
         rate = WRITES_A_SECOND if is_write else READS_A_SECOND
         pause = 1 / rate
-        # Send a request only once if its answer takes longer than the measured window.
+        # Prepare only one request if its answer takes longer than the measured window.
         sends = [make() for _ in range(1 if alone.wall > WINDOW_SECONDS else int(WINDOW_SECONDS * rate) + 1)]
 
         def work() -> None:

@@ -34,7 +34,7 @@ FORM_FIELDS = {"name": "a.mp4", "title": "A title", "analysis_type": "highlights
 # A pattern and a title for which a backtracking regex engine doubles its work with each letter of the title.
 PATTERN, PATTERN_TITLE = "(a+)+$", "a" * 25 + "!"
 MANY_WORDS = 2_000
-IMPORTS = 40  # number of imports of 17 events of 75 kB each; together they would add 50 MB to one comparison
+IMPORTS = 40  # number of attempted imports into one comparison, with 17 events of 75 kB each: 50 MB in total
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class People:
 
 
 class Walk:
-    """The sender of all requests. ids: ids of large objects, as :func:`bench.large_objects.fill` returns them."""
+    """The sender of all requests. ids: ids of large objects, as returned by :func:`bench.large_objects.fill`."""
 
     def __init__(self, meter: Meter, people: People, ids: Mapping[str, dict[str, str]]) -> None:
         self.meter, self.people, self.ids = meter, people, ids
@@ -428,7 +428,7 @@ def parameter(one: Mapping[str, Any], words: str, offset: int) -> Any:
         return offset // 100 if name == "page" and offset else offset or None
     if name == "search":
         return words[: schema.get("maxLength", 200)]
-    # Omit filters, because they reduce the work of a list.
+    # Omit filters, because a filtered list is less work for the server.
     return schema.get("maximum") if name == "limit" else {"joined": "true", "archived": "all"}.get(name)
 
 

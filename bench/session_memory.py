@@ -22,8 +22,8 @@ from tests.support.waiting import wait_until
 
 SESSIONS = 200
 CLIP_SECONDS = 6.0
-WARM = 40  # number of first analyses, after which all modules are imported and all pools are full
-TAIL = 20  # number of analyses whose median memory is compared, at the start and at the end
+WARM = 40  # number of analyses after which all modules are imported and all pools are full
+TAIL = 20  # number of analyses in each of the two groups, early and last, whose median memory is compared
 MAX_GROWTH = 1.05
 ENDS_SECONDS = 120.0
 

@@ -1,4 +1,4 @@
-"""Django settings of measurement R8: no request throttles, because the sender keeps the rates, and no jobs."""
+"""Django settings of measurement R8. Jobs do not run. Requests are not throttled, because the sender limits itself."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import JOB_LANES, TIER_LIMITS

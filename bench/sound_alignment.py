@@ -32,11 +32,12 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound
 from sessions_app.comparison.samples.rendering.clips import render_pair, unrelated_pair
 
 RELATED_OF_A_KIND, MISLEADING_OF_A_KIND, HARD_OF_A_KIND, REAL_OF_A_KIND = 11, 18, 80, 8
-PICTURES = 8  # number of pairs that show different matches with similar timers
-RIGHT_SECONDS = 1 / 60  # maximum error of a right offset, seconds: half a frame at 30 frames per second
+PICTURES = 8  # number of rendered pairs in which different matches show similar timers
+RIGHT_SECONDS = 1 / 60  # largest error in seconds at which an offset counts as right: half a frame at 30 fps
 SURE = 0.9
 BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.95), (0.95, 1.01))
-# Strength of the regularisation towards 0. Without it, the fit becomes a step if right and wrong pairs separate easily.
+# Strength of the regularisation towards 0. Without regularisation, the fitted curve becomes a step if right and wrong
+# pairs separate easily.
 PRIOR = 0.2
 
 
@@ -53,9 +54,11 @@ class Job:
 class Outcome:
     """The aligner's answer to a pair.
 
-    reason: code of a refusal; empty for an offset. right: whether the offset, proposed or doubted, is right. features:
-    inputs of the confidence curve; None if nothing was measured. by_both: highest confidence of `auto` for the same
-    sounds under similar timers of different matches.
+    - reason: error code if the aligner refused the pair, else empty.
+    - right: whether the offset, proposed or doubted, is right.
+    - features: inputs of the confidence curve; None if nothing was measured.
+    - by_both: highest confidence of the method `auto` if the same sounds belong to pictures of different matches with
+      similar timers.
     """
 
     job: Job
@@ -125,9 +128,9 @@ def outcomes(seed: int) -> list[Outcome]:
 
 
 def fit(values: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the constant and weights of the logistic curve that fits best (Newton's method, :data:`PRIOR`).
+    """Fit a logistic curve by Newton's method; return its constant and weights, shape (features + 1,).
 
-    values: shape (n, features). right: shape (n,), 0 or 1. Result: shape (features + 1,).
+    values: features of each pair, shape (n, features). right: 1 for right and 0 for wrong pairs, shape (n,).
     """
     design = np.column_stack([np.ones(len(values)), values])
     held = PRIOR * np.eye(design.shape[1])

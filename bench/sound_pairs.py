@@ -1,4 +1,4 @@
-"""Generated pairs of recordings that alignment by sound must solve or refuse; kind and number determine each pair."""
+"""Generated pairs of recordings for alignment by sound. The same kind and number always give the same pair."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RELATED = (
     "level_control", "echo", "muffled", "drift", "late", "short_overlap", "inside", "same_file", "lossy", "long",
 )  # fmt: skip
 MISLEADING = ("unrelated", "unrelated_music", "lobby", "faster", "jump", "restart", "only_loop", "silent_one")
-# Kinds that are harder than we support; without them, the confidence curve would see only clear cases.
+# Kinds of pairs that are harder than we support. Without hard pairs, the confidence curve would see only clear cases.
 HARD = ("hard", "hard_unrelated")
 # Kinds of pairs that are also generated from real clips.
 REAL = ("plain", "talk", "noise", "surround", "telephone", "echo", "muffled", "lossy", "drift", "unrelated", "lobby")
@@ -25,10 +25,10 @@ REAL = ("plain", "talk", "noise", "surround", "telephone", "echo", "muffled", "l
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two recordings. offset: true offset of the second; None if the pair must be refused.
+    """Two recordings. offset: true offset of the second recording in seconds; None if the pair must be refused.
 
-    drift_ppm: growth of the offset with the first recording's time. clips: folder of real clips to take sounds from;
-    None for synthetic sound.
+    drift_ppm: growth of the offset, in µs per second of the first recording. clips: folder of real clips to take sounds
+    from; None for synthetic sound.
     """
 
     kind: str

@@ -32,7 +32,7 @@ ODDS = (1.0, 100.0, 10_000.0, 100_000.0, 1_000_000.0)
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A picture cropped as the aligner does it.
+    """A picture of a timer or other text, cropped in the same way as the aligner's pictures.
 
     kind: style of the timer, or ``words`` for other text. seconds: shown time; None for other text.
     """

@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * Renew a JSON Web Token
-         * @description Exchange a refresh token, once, for a new pair.
+         * @description Exchange a refresh token, which works once, for a new pair of tokens.
          */
         post: operations["auth_jwt_refresh"];
         delete?: never;
@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * List your API tokens
-         * @description List the caller's tokens, newest first, with expired ones and without keys.
+         * @description List the caller's tokens, including expired ones, newest first. Their keys are not shown.
          */
         get: operations["auth_tokens_list"];
         put?: never;
@@ -140,7 +140,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API token
-         * @description Revoke a token. It no longer signs in.
+         * @description Revoke a token, which then no longer works.
          */
         delete: operations["auth_tokens_revoke"];
         options?: never;
@@ -179,7 +179,7 @@ export interface paths {
          * List the files you can compare
          * @description List the files in the caller's library folders, sorted by name; ``search`` filters by words.
          *
-         *     ``unusable`` lists files and folders whose names are not UTF-8. Rename them.
+         *     ``unusable`` lists files and folders that must be renamed, because their names are not UTF-8.
          */
         get: operations["comparison_library_files"];
         put?: never;
@@ -309,7 +309,7 @@ export interface paths {
         put?: never;
         /**
          * Archive a comparison
-         * @description Remove a comparison from the list. It cannot be changed until it is restored.
+         * @description Archive a comparison: it disappears from the list, and cannot be changed until it is restored.
          */
         post: operations["comparison_archive"];
         delete?: never;
@@ -353,7 +353,7 @@ export interface paths {
         put?: never;
         /**
          * Create an event
-         * @description Mark a moment or a span of one VOD or of all. Without edit permission, only comments are allowed.
+         * @description Mark a moment or a span in one VOD or in all VODs. Without edit permission, only comments are allowed.
          */
         post: operations["events_create"];
         delete?: never;
@@ -371,7 +371,7 @@ export interface paths {
         };
         /**
          * Download events as CSV
-         * @description Download a table: VOD, time, end, kind and label.
+         * @description Download events as a table: VOD, time, end, kind, label.
          */
         get: operations["events_csv"];
         put?: never;
@@ -414,14 +414,14 @@ export interface paths {
         post?: never;
         /**
          * Delete an event
-         * @description Delete an event and its replies. Allowed for its author and for editors.
+         * @description Delete an event and its replies. Only the event's author and editors may do so.
          */
         delete: operations["events_delete"];
         options?: never;
         head?: never;
         /**
          * Change an event
-         * @description Change an event; omitted fields keep their values. Allowed for its author and for editors.
+         * @description Change an event; omitted fields keep their values. Only the event's author and editors may do so.
          */
         patch: operations["events_change"];
         trace?: never;
@@ -458,7 +458,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a reply
-         * @description Delete a reply. Allowed for its author and for editors.
+         * @description Delete a reply. Only the reply's author and editors may do so.
          */
         delete: operations["events_delete_reply"];
         options?: never;
@@ -497,7 +497,7 @@ export interface paths {
         put?: never;
         /**
          * Find events in the videos
-         * @description Detect events in a background job. Earlier results are replaced unless a user changed or answered them.
+         * @description Detect events in a background job. Replace earlier detected events, except changed or answered ones.
          */
         post: operations["events_detect"];
         delete?: never;
@@ -517,7 +517,9 @@ export interface paths {
         put?: never;
         /**
          * Import events
-         * @description Add the events of a list or a file, all or none; errors name the line.
+         * @description Add the events of a list or a file. If one is invalid, none is added. Errors name the line.
+         *
+         *     A JSON body may also be the list itself.
          */
         post: operations["events_import"];
         delete?: never;
@@ -537,7 +539,7 @@ export interface paths {
         put?: never;
         /**
          * Export a comparison as a video
-         * @description Render an MP4 in a background job. Its result has ``url, duration, width, height`` and ``size``.
+         * @description Render an MP4 in a background job. The job's result has ``url, duration, width, height`` and ``size``.
          */
         post: operations["comparison_export"];
         delete?: never;
@@ -556,7 +558,7 @@ export interface paths {
         get?: never;
         /**
          * Seek all VODs
-         * @description Move all VODs to one time of the shared clock.
+         * @description Move all VODs to the same time of the shared clock.
          */
         put: operations["comparison_global_seek"];
         post?: never;
@@ -640,7 +642,7 @@ export interface paths {
         get?: never;
         /**
          * Set the offsets
-         * @description Set offsets and drifts, all or none.
+         * @description Set offsets and drifts. If one is invalid, none is set.
          */
         put: operations["comparison_offsets"];
         post?: never;
@@ -659,7 +661,7 @@ export interface paths {
         };
         /**
          * List the people who can see a comparison
-         * @description List the accounts that can be mentioned with `@`. For accounts that may comment.
+         * @description List the accounts that can be mentioned with `@`. Requires permission to comment.
          */
         get: operations["comparison_people"];
         put?: never;
@@ -733,7 +735,7 @@ export interface paths {
         head?: never;
         /**
          * Change a share
-         * @description Change the role of an invited account.
+         * @description Change the role of an invited account, or whether it can comment.
          */
         patch: operations["shares_change"];
         trace?: never;
@@ -769,7 +771,7 @@ export interface paths {
         put?: never;
         /**
          * Preview what the timer box reads
-         * @description Read the timer box at some moments of each VOD, without starting a job.
+         * @description Read the timer at some moments of each VOD, without starting a job.
          */
         post: operations["comparison_timer_preview"];
         delete?: never;
@@ -828,7 +830,7 @@ export interface paths {
         get?: never;
         /**
          * Seek one VOD
-         * @description Move one VOD to one of its own times.
+         * @description Move one VOD to a time on its own timeline.
          */
         put: operations["comparison_vod_seek"];
         post?: never;
@@ -847,7 +849,7 @@ export interface paths {
         };
         /**
          * List comparisons
-         * @description List the sessions the caller may see, newest first; ``created_by`` takes a user's id or name.
+         * @description List the sessions that the caller may see, newest first. ``created_by`` is a user's id or name.
          */
         get: operations["comparison_list"];
         put?: never;
@@ -929,7 +931,7 @@ export interface paths {
         put?: never;
         /**
          * Retry a failed merge
-         * @description Retry a merge that failed for a temporary reason, with high priority.
+         * @description Retry a merge with high priority, if it failed for a temporary reason.
          */
         post: operations["merges_retry"];
         delete?: never;
@@ -967,7 +969,7 @@ export interface paths {
         };
         /**
          * List your merges
-         * @description List the caller's merges, newest first. The status of each has the chunk numbers.
+         * @description List the caller's merges, newest first, without chunk numbers.
          */
         get: operations["merges_list"];
         put?: never;
@@ -1219,7 +1221,7 @@ export interface paths {
         };
         /**
          * List the segments of a challenge
-         * @description List where each statement starts and ends in the video, seconds.
+         * @description List the start and end of each statement in the video, in seconds.
          */
         get: operations["challenges_segments"];
         put?: never;
@@ -1241,7 +1243,7 @@ export interface paths {
         put?: never;
         /**
          * Unpublish a challenge
-         * @description Make a challenge a draft again. After a moderator did so, the owner cannot publish it.
+         * @description Unpublish a challenge. If a moderator unpublishes it, its owner cannot publish it again.
          */
         post: operations["challenges_unpublish"];
         delete?: never;
@@ -1306,7 +1308,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a job
-         * @description Delete a job that has ended, and what it made.
+         * @description Delete a job that has ended, and its outputs.
          */
         delete: operations["jobs_delete"];
         options?: never;
@@ -1325,7 +1327,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a job
-         * @description Cancel a job. Repeating the call gives the same answer; a job that has ended otherwise is a conflict.
+         * @description Cancel a job. Cancelling again gives the same answer. Returns 409 if the job has ended in another way.
          */
         post: operations["jobs_cancel"];
         delete?: never;
@@ -1345,7 +1347,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a job
-         * @description Stop a job at its last checkpoint and free its place. Jobs without checkpoints are a conflict.
+         * @description Stop a job at its last checkpoint and free its place. Returns 409 if the job saves no checkpoints.
          */
         post: operations["jobs_pause"];
         delete?: never;
@@ -1434,17 +1436,17 @@ export interface paths {
         post?: never;
         /**
          * Delete a video of your library
-         * @description Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
+         * @description Move a video to the bin, where it can be restored until ``purge_at``, or delete it for good (``purge``).
          *
-         *     If your comparisons show a library video, the answer is a conflict (409) that names the comparisons, unless
-         *     ``leave_gaps`` is true.
+         *     If your comparisons show a library video, the answer is a conflict (409) that names them, unless ``leave_gaps``
+         *     is true.
          */
         delete: operations["library_delete"];
         options?: never;
         head?: never;
         /**
          * Change a video of your library
-         * @description Change the title, description or tags.
+         * @description Change a video's title, description or tags.
          */
         patch: operations["library_change"];
         trace?: never;
@@ -1530,7 +1532,7 @@ export interface paths {
         head?: never;
         /**
          * Change your account
-         * @description Change the name or the picture. A ``picture`` is stored here and sets ``avatar_url``.
+         * @description Change the name or the picture. A ``picture`` is stored on the server and sets ``avatar_url``.
          */
         patch: operations["me_update"];
         trace?: never;
@@ -1544,7 +1546,7 @@ export interface paths {
         };
         /**
          * Get the best address to play a video from
-         * @description Return the address from which a device plays a video best.
+         * @description Return the best URL for a device to play a video.
          */
         get: operations["media_optimized"];
         put?: never;
@@ -1584,7 +1586,7 @@ export interface paths {
         };
         /**
          * Get the state of a pro job
-         * @description The state of a pro job, segment by segment.
+         * @description Return the state of a pro job and of each of its segments.
          */
         get: operations["pro_sync_status"];
         put?: never;
@@ -1604,7 +1606,7 @@ export interface paths {
         };
         /**
          * List your pro jobs
-         * @description The caller's own pro jobs, newest first.
+         * @description List the caller's own pro jobs, newest first.
          */
         get: operations["pro_sync_list"];
         put?: never;
@@ -1626,7 +1628,7 @@ export interface paths {
         put?: never;
         /**
          * Start a pro job
-         * @description Start a pro job: a video, its segments, and a sound for each segment.
+         * @description Start a pro job from a video, its segments, and a sound for each segment.
          */
         post: operations["pro_sync_process"];
         delete?: never;
@@ -1646,7 +1648,7 @@ export interface paths {
         put?: never;
         /**
          * Receive a notice from sync.so
-         * @description Receive sync.so's notice that a generation has ended. Verify the signature and wake the job to poll.
+         * @description Receive sync.so's signed notice that a generation has ended, and wake the job that waits for it.
          */
         post: operations["pro_sync_webhook"];
         delete?: never;
@@ -1940,7 +1942,7 @@ export interface paths {
         put?: never;
         /**
          * Cut a new reel from chosen moments
-         * @description Cut a new reel from these moments. The old reel is shown until it is ready.
+         * @description Cut a new reel from the given moments. The old reel is shown until the new one is ready.
          */
         post: operations["analysis_reel"];
         delete?: never;
@@ -2139,7 +2141,7 @@ export interface paths {
         get: operations["videos_processing_report"];
         /**
          * Mark a catalogue video as ready
-         * @description Make a video watchable now. Otherwise it becomes watchable automatically once processed.
+         * @description Make a video watchable now, before its processing is complete.
          */
         put: operations["videos_ready"];
         post?: never;
@@ -2251,19 +2253,52 @@ export interface components {
             reference: string | null;
             proposals: components["schemas"]["Proposal"][];
             refused: components["schemas"]["Refusal"] | null;
-            error: {
-                [key: string]: unknown;
-            } | null;
+            error: components["schemas"]["Cause"] | null;
         };
+        /** @description The result of an alignment job. Offsets are relative to the VOD ``reference``, not to the shared clock. */
+        AlignmentResult: {
+            reference: string | null;
+            proposals: components["schemas"]["ProposedOffset"][];
+            refused: components["schemas"]["RefusedVod"][];
+        };
+        AnalysisData: components["schemas"]["HighlightsData"] | components["schemas"]["WorkoutData"];
         AnalysisList: {
-            sessions: components["schemas"]["Status"][];
+            sessions: components["schemas"]["AnalysisStatus"][];
             pagination: components["schemas"]["ListPage"];
         };
-        /** @description Moments of a new reel: at least 0.5 s each, not overlapping, at most 600 s in total. */
+        /** @description The parameters of an analysis. The first four are for highlights, the others for workouts. */
+        AnalysisParameters: {
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            segment_length?: number;
+            /**
+             * Format: double
+             * @description Maximum length of the reel in seconds.
+             */
+            target_duration?: number;
+            max_highlights?: number;
+            /**
+             * Format: double
+             * @description Minimum score of a highlight, from 0 to 1.
+             */
+            min_score?: number;
+            /** @description `auto` or the name of an exercise. */
+            exercise?: string;
+            min_repetitions?: number;
+        };
+        /** @description Moments of a new reel: each at least 0.5 s, together at most 600 s, without overlaps. */
         AnalysisReelRequest: {
             moments: components["schemas"]["MomentRequest"][];
         };
-        /** @description Addresses of the analysed video; ``video_id`` is null outside the library. */
+        /** @description The result of a job that analysed a video or cut a reel. */
+        AnalysisResult: {
+            /** Format: uuid */
+            session_id: string;
+            summary: string;
+        };
+        /** @description URLs of the analysed video; ``video_id`` is null outside the library. */
         AnalysisSource: {
             /** Format: double */
             duration: number;
@@ -2275,6 +2310,50 @@ export interface components {
             /** Format: uuid */
             video_id: string | null;
         };
+        /** @description The state of an analysis. ``progress`` is in percent. */
+        AnalysisStatus: {
+            /** Format: uuid */
+            sessionId: string;
+            status: components["schemas"]["AnalysisStatusEnum"];
+            /** Format: double */
+            progress: number;
+            message: string;
+            analysis_type: components["schemas"]["AnalysisTypeEnum"];
+            name: string;
+            params: components["schemas"]["AnalysisParameters"];
+            warnings: string[];
+            error: components["schemas"]["Cause"] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: date-time
+             * @description When the analysis is deleted; null if it is kept as long as its video.
+             */
+            expires_at: string | null;
+            /** Format: uuid */
+            job_id: string | null;
+            job_status: string | null;
+            /**
+             * Format: uuid
+             * @description The job that cuts a new reel; null if none is running.
+             */
+            reel_job_id: string | null;
+            /** Format: double */
+            eta_seconds: number | null;
+            source: components["schemas"]["AnalysisSource"] | null;
+        };
+        /**
+         * @description * `queued` - Queued
+         *     * `processing` - Processing
+         *     * `completed` - Completed
+         *     * `failed` - Failed
+         *     * `cancelled` - Cancelled
+         *     * `expired` - Expired
+         * @enum {string}
+         */
+        AnalysisStatusEnum: "queued" | "processing" | "completed" | "failed" | "cancelled" | "expired";
         /**
          * @description * `highlights` - Highlights
          *     * `workout` - Workout
@@ -2296,8 +2375,44 @@ export interface components {
             /** Format: date-time */
             revoked_at?: string | null;
         };
+        /** @description The alignment whose proposals were applied last; offsets, drifts and confidences by VOD. */
+        AppliedAlignment: {
+            /** Format: uuid */
+            job_id: string;
+            method: string;
+            reference: string | null;
+            /** @description Seconds on the shared clock. */
+            offsets: {
+                [key: string]: number;
+            };
+            /** @description ppm. */
+            drifts: {
+                [key: string]: number;
+            };
+            confidences: {
+                [key: string]: number;
+            };
+            /** @description VODs without a proposal. */
+            refused: string[];
+            /** @description User name. */
+            applied_by: string;
+        };
         ApplyRequest: {
             vod_ids?: string[] | null;
+        };
+        /** @description A sound and, if only a part of it is used, the part's start and end in seconds. */
+        AudioInput: {
+            refId: string;
+            /** Format: double */
+            startTime?: number;
+            /** Format: double */
+            endTime?: number;
+        };
+        AudioTrack: {
+            codec: string;
+            /** @description Hz. */
+            sample_rate: number;
+            channels: number;
         };
         Base: {
             title: string;
@@ -2307,7 +2422,7 @@ export interface components {
             is_featured: boolean;
             tags: string[];
         };
-        /** @description A new merge and its upload addresses. */
+        /** @description A new merge and its upload URLs. */
         BegunMerge: {
             /** Format: uuid */
             merge_session_id: string;
@@ -2350,6 +2465,21 @@ export interface components {
             upload_url: string;
             chunk_size: number;
             direct: boolean;
+        };
+        /** @description A moment of an analysed video. Times in seconds. */
+        BestMoment: {
+            /** Format: double */
+            start_time: number;
+            /** Format: double */
+            end_time: number;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            score: number;
+            description: string;
+            /** @description Index of the segment with the moment's highest score. */
+            segment: number;
         };
         BurnRequest: {
             /**
@@ -2412,17 +2542,30 @@ export interface components {
              */
             thumbnail?: string;
         };
-        /** @description Page of the catalogue, newest first; search results by relevance. */
+        /** @description Page of the catalogue, newest first; up to 1 000 search results are sorted by relevance. */
         CataloguePage: {
             videos: components["schemas"]["Video"][];
             pagination: components["schemas"]["Pagination"];
         };
-        /** @description The reason of a failure; docs/reference/errors.md lists each ``type``. */
+        /** @description Sync request: the client's vector clock and version, and at most 1 000 operations. */
+        CatalogueSyncRequest: {
+            /**
+             * Format: uuid
+             * @description Required for `POST /sync`; optional if the URL has the id.
+             */
+            video_id?: string | null;
+            client_vector_clock?: {
+                [key: string]: number;
+            } | null;
+            client_version?: number | null;
+            operations?: components["schemas"]["NewOperationRequest"][] | null;
+        };
+        /** @description The reason of a failure; /api/docs/errors lists each ``type``. */
         Cause: {
             type: string;
             message: string;
         };
-        /** @description A challenge. lie_statement_index and results are null until the user has guessed, except for the owner. */
+        /** @description A challenge. ``lie_statement_index`` and ``results`` are null for other users than the owner until they guess. */
         Challenge: {
             /** Format: uuid */
             id: string;
@@ -2464,7 +2607,7 @@ export interface components {
             report_id: string;
             message: string;
         };
-        /** @description Number of correct guesses, and of guesses per statement. */
+        /** @description The numbers of correct guesses, and of guesses per statement. */
         ChallengeResults: {
             correct: number;
             by_statement: number[];
@@ -2476,7 +2619,26 @@ export interface components {
          * @enum {string}
          */
         ChallengeStatusEnum: "draft" | "published" | "withheld";
-        /** @description Address to which a chunk is sent by PUT, without extra headers. size: exact bytes. */
+        /** @description A highlight that the program chose before the user cut another reel. */
+        ChosenMoment: {
+            /** Format: double */
+            start_time: number;
+            /** Format: double */
+            end_time: number;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            score: number;
+            description: string;
+            /** @description Index of the segment with the moment's highest score. */
+            segment: number;
+            /** Format: double */
+            reel_start: number | null;
+            /** Format: double */
+            reel_end: number | null;
+        };
+        /** @description URL to which a chunk is sent by PUT, without extra headers. size: exact number of bytes. */
         ChunkAddress: {
             chunk_number: number;
             size: number;
@@ -2498,7 +2660,7 @@ export interface components {
             /** @description SHA-256 of the chunk. */
             checksum?: string;
         };
-        /** @description A clip's upload with its chunk numbers. */
+        /** @description The upload of a clip, with chunk numbers. */
         Clip: {
             /** Format: uuid */
             session_id: string;
@@ -2517,7 +2679,7 @@ export interface components {
             uploaded_chunks: number[];
             remaining_chunks: number[];
         };
-        /** @description State of an upload: its chunks by number. */
+        /** @description State of an upload, with its chunks by number. */
         CompletedUpload: {
             /** Format: uuid */
             session_id: string;
@@ -2542,7 +2704,7 @@ export interface components {
             /** @description `write` includes `read`, `admin` includes both. */
             scopes?: components["schemas"]["ScopesEnum"][];
         };
-        /** @description Time at which a video was deleted, and time at which it is deleted for good. */
+        /** @description Time at which a video was moved to the bin or deleted, and time at which it is deleted for good. */
         Deleted: {
             ok: boolean;
             /** Format: date-time */
@@ -2567,11 +2729,24 @@ export interface components {
             /** @description By default all VODs. */
             vod_ids?: string[];
         };
+        /** @description The result of a job that found events: the number of new events by their origin. */
+        DetectionResult: {
+            session_id: string;
+            found: {
+                [key: string]: number;
+            };
+        };
         /** @description Disk of the data folder. */
         Disk: {
             total_bytes: number;
             used_bytes: number;
             free_bytes: number;
+        };
+        Drawing: {
+            strokes: components["schemas"]["Stroke"][];
+        };
+        DrawingRequest: {
+            strokes: components["schemas"]["StrokeRequest"][];
         };
         DuplicateRequest: {
             /** @default  */
@@ -2583,7 +2758,7 @@ export interface components {
          * @enum {string}
          */
         EngineEnum: "local" | "syncso";
-        /** @description An event. time, end: in the VOD's own time. global_time, end_global_time: the same on the shared clock. */
+        /** @description An event. time, end: seconds of the VOD's own time. global_time, end_global_time: seconds of the shared clock. */
         Event: {
             /** Format: uuid */
             event_id: string;
@@ -2592,9 +2767,7 @@ export interface components {
             body: string;
             /** @description `#rrggbb`, or empty to use the kind's colour. */
             color: string;
-            drawing: {
-                [key: string]: unknown;
-            } | null;
+            drawing: components["schemas"]["Drawing"] | null;
             vod_id: string | null;
             /** Format: double */
             time: number;
@@ -2653,6 +2826,57 @@ export interface components {
          * @enum {string}
          */
         EventOriginEnum: "manual" | "highlights" | "shots" | "sound_peaks" | "import";
+        /** @description Events to import. */
+        EventRowsRequest: {
+            events: components["schemas"]["NewEventRequest"][];
+        };
+        /** @description A picture or a sound by which the user can check an offset. */
+        Evidence: {
+            vod_id: string;
+            /**
+             * Format: double
+             * @description Seconds of the VOD.
+             */
+            time: number;
+            text: string;
+            /** @description `frame` for a picture, `sound` for a sound. */
+            kind: string;
+            /** @description Signed; expires. */
+            url: string;
+        };
+        /** @description A series of repetitions. Times in seconds. */
+        Exercise: {
+            name: string;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            name_confidence: number;
+            /** Format: double */
+            start_time: number;
+            /** Format: double */
+            end_time: number;
+            repetitions: number;
+            rep_times: components["schemas"]["Repetition"][];
+            tempo: components["schemas"]["Tempo"];
+            /**
+             * Format: double
+             * @description Certainty of the count, from 0 to 1.
+             */
+            confidence: number;
+            /** @description The measured movement. */
+            signal: string;
+            curve: components["schemas"]["ExerciseCurve"];
+            feedback: string[];
+        };
+        /** @description The measured movement: one value for each ``step`` of seconds, from ``start`` on. */
+        ExerciseCurve: {
+            /** Format: double */
+            step: number;
+            /** Format: double */
+            start: number;
+            values: number[];
+        };
         ExportRequest: {
             layout: components["schemas"]["LayoutEnum"];
             /**
@@ -2676,13 +2900,30 @@ export interface components {
             burn?: components["schemas"]["BurnRequest"];
             reel?: components["schemas"]["ReelRequest"];
         };
-        /** @description ffmpeg on this machine. version: null if ffmpeg does not start. */
+        /** @description The result of an export job. */
+        ExportResult: {
+            session_id: string;
+            /** @description The file. Signed; null after it has expired. */
+            url: string | null;
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            duration: number;
+            /** @description Pixels. */
+            width: number;
+            /** @description Pixels. */
+            height: number;
+            /** @description Bytes. */
+            size: number;
+        };
+        /** @description ffmpeg on this machine. ``version`` is null if ffmpeg does not start. */
         Ffmpeg: {
             available: boolean;
             version: string | null;
             resource_usage: components["schemas"]["FfmpegUse"];
         };
-        /** @description Resource use of all ffmpeg processes. cpu_percent: 100 is one processor. */
+        /** @description Resource use of all ffmpeg processes. A ``cpu_percent`` of 100 is one processor. */
         FfmpegUse: {
             processes: number;
             /** Format: double */
@@ -2750,7 +2991,78 @@ export interface components {
             correct: boolean;
             lie_statement_index: number;
         };
-        /** @description A video to find highlights in, with the parameters as fields. */
+        /** @description A moment in the reel. Its position in the reel is null if the reel does not contain it. */
+        Highlight: {
+            /** Format: double */
+            start_time: number;
+            /** Format: double */
+            end_time: number;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            score: number;
+            description: string;
+            /** @description Index of the segment with the moment's highest score. */
+            segment: number;
+            /** Format: double */
+            reel_start: number | null;
+            /** Format: double */
+            reel_end: number | null;
+            /** @description Signed; expires. */
+            thumbnail_url: string | null;
+            /**
+             * @description In a reel of moments that the user chose.
+             *
+             *     * `highlights` - highlights
+             *     * `manual` - manual
+             */
+            origin?: components["schemas"]["HighlightOriginEnum"];
+        };
+        /** @description Values from 0 to 1 for each ``step`` of seconds. */
+        HighlightCurves: {
+            /** Format: double */
+            step: number;
+            score: number[];
+            sound: number[];
+            motion: number[];
+        };
+        /**
+         * @description * `highlights` - highlights
+         *     * `manual` - manual
+         * @enum {string}
+         */
+        HighlightOriginEnum: "highlights" | "manual";
+        /** @description The results of an analysis for highlights. */
+        HighlightsData: {
+            summary: string;
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            duration: number;
+            warnings: string[];
+            method: components["schemas"]["HighlightsDataMethodEnum"];
+            segments: components["schemas"]["ScoredSegment"][];
+            /** @description In the order of the video. */
+            highlights: components["schemas"]["Highlight"][];
+            /** @description The best moments if none reaches `min_score`; otherwise empty. */
+            below_minimum: components["schemas"]["BestMoment"][];
+            /** @description After the user cut another reel: the highlights of the analysis. */
+            found?: components["schemas"]["ChosenMoment"][];
+            curves: components["schemas"]["HighlightCurves"];
+            edges: components["schemas"]["ShotEdge"][];
+            /** @description The reel. Signed; expires. */
+            highlight_video_url: string | null;
+            thumbnails: string[];
+        };
+        /**
+         * @description * `signals` - signals
+         *     * `vision` - vision
+         * @enum {string}
+         */
+        HighlightsDataMethodEnum: "signals" | "vision";
+        /** @description A video to find highlights in, and the parameters of the analysis. */
         HighlightsFormRequest: {
             /** Format: binary */
             video?: string;
@@ -2764,10 +3076,15 @@ export interface components {
             /** Format: double */
             min_score?: number;
         };
-        History: {
-            ok: boolean;
-            history: components["schemas"]["OffsetChange"][];
-            total: number;
+        /** @description The result of a job that imported a video. */
+        ImportResult: {
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            duration: number;
+            sha256: string;
+            left_out: components["schemas"]["OmittedRendition"][];
         };
         Imported: {
             ok: boolean;
@@ -2807,15 +3124,15 @@ export interface components {
              * @description Time at which a waiting job continues.
              */
             run_at: string | null;
-            result: unknown;
-            /** @description `{type, message}` of a failed job. */
-            error: unknown;
+            result: components["schemas"]["JobResult"] | null;
+            error: components["schemas"]["Cause"] | null;
         };
         /** @description A page of jobs, newest first. */
         JobList: {
             jobs: components["schemas"]["Job"][];
             total: number;
         };
+        JobResult: components["schemas"]["ExportResult"] | components["schemas"]["ImportResult"] | components["schemas"]["AlignmentResult"] | components["schemas"]["MergeResult"] | components["schemas"]["DetectionResult"] | components["schemas"]["AnalysisResult"] | components["schemas"]["ProResult"] | components["schemas"]["PlayableCopyResult"] | components["schemas"]["RenditionsResult"] | components["schemas"]["SampleResult"];
         JobStarted: {
             ok: boolean;
             /** Format: uuid */
@@ -2861,11 +3178,15 @@ export interface components {
          * @enum {string}
          */
         LayoutEnum: "side_by_side" | "stack" | "main_and_side" | "single" | "wipe" | "overlay" | "difference";
+        LibraryFile: {
+            path: string;
+            name: string;
+            /** @description Bytes. */
+            size: number;
+        };
         LibraryFiles: {
             ok: boolean;
-            files: {
-                [key: string]: unknown;
-            }[];
+            files: components["schemas"]["LibraryFile"][];
             total: number;
             /** @description Files and folders whose names are not UTF-8; at most 20. */
             unusable: string[];
@@ -2874,7 +3195,7 @@ export interface components {
             videos: components["schemas"]["Video"][];
             pagination: components["schemas"]["Pagination"];
         };
-        /** @description Limits of the tier. max_video_gigapixels: width × height × frames / 10⁹ of a processed video. */
+        /** @description Limits of the tier. ``max_video_gigapixels`` limits width × height × frames / 10⁹ of a processed video. */
         Limits: {
             max_segments: number;
             max_upload_bytes: number;
@@ -2910,7 +3231,7 @@ export interface components {
             offset: number;
             total: number;
         };
-        /** @description A clip's upload. size: bytes, as announced. */
+        /** @description The upload of a clip. ``size`` is in bytes. */
         ListedClip: {
             /** Format: uuid */
             session_id: string;
@@ -2927,7 +3248,7 @@ export interface components {
             chunk_size: number | null;
             error: components["schemas"]["Cause"] | null;
         };
-        /** @description The state of a merge; progress in percent, uploads are the first half. */
+        /** @description The state of a merge. ``progress`` is in percent; the uploads make up the first 50. */
         ListedMerge: {
             /** Format: uuid */
             merge_session_id: string;
@@ -3016,6 +3337,10 @@ export interface components {
             readonly limits: components["schemas"]["Limits"];
             readonly usage: components["schemas"]["Usage"];
         };
+        MentionablePeople: {
+            ok: boolean;
+            people: components["schemas"]["Person"][];
+        };
         /** @description The state of a merge, with chunk numbers. */
         Merge: {
             /** Format: uuid */
@@ -3047,6 +3372,20 @@ export interface components {
             merge_sessions: components["schemas"]["ListedMerge"][];
             pagination: components["schemas"]["ListPage"];
         };
+        /** @description The result of a job that merged clips. */
+        MergeResult: {
+            /** Format: uuid */
+            merge_session_id: string;
+            segments: components["schemas"]["MergedPart"][];
+            /** @description False if nothing was encoded again. */
+            compression_applied: boolean;
+        };
+        /** @description Each statement's start and end in the video. */
+        MergeSegments: {
+            /** Format: uuid */
+            video_file_id: string | null;
+            segments: components["schemas"]["Segment"][];
+        };
         /**
          * @description * `initiated` - Initiated
          *     * `uploading` - Uploading
@@ -3059,7 +3398,14 @@ export interface components {
          * @enum {string}
          */
         MergeStatusEnum: "initiated" | "uploading" | "queued" | "processing" | "completed" | "failed" | "cancelled" | "expired";
-        /** @description The merged video. total_duration: seconds. file_size: bytes. */
+        /** @description Start and end of a statement in the merged video, in seconds. */
+        MergedPart: {
+            /** Format: double */
+            start: number;
+            /** Format: double */
+            end: number;
+        };
+        /** @description The merged video. ``total_duration`` is in seconds, ``file_size`` in bytes. */
         MergedVideo: {
             /** Format: uuid */
             video_file_id: string;
@@ -3104,7 +3450,7 @@ export interface components {
         NewChallengeReportRequest: {
             reason: string;
         };
-        /** @description A challenge from a completed merge, with its clips as statements. */
+        /** @description A new challenge from a completed merge. Each clip is a statement. */
         NewChallengeRequest: {
             title: string;
             statements: components["schemas"]["NewStatementRequest"][];
@@ -3113,7 +3459,7 @@ export interface components {
             is_merged_video: boolean;
             merged_video_metadata?: components["schemas"]["SaidMergeRequest"];
         };
-        /** @description The upload address of one clip. chunk_size: bytes. */
+        /** @description The upload URL of a clip. ``chunk_size`` is in bytes. */
         NewClipUpload: {
             video_index: number;
             /** Format: uuid */
@@ -3123,7 +3469,7 @@ export interface components {
             chunk_size: number | null;
             total_chunks: number;
         };
-        /** @description An event at a time of its VOD or, without ``vod_id``, at a time of the shared clock. */
+        /** @description A new event. With ``vod_id``, ``time`` is in the VOD's own time; otherwise ``global_time`` is required. */
         NewEvent: {
             /** Format: double */
             end?: number | null;
@@ -3131,7 +3477,7 @@ export interface components {
             label?: string;
             color?: string;
             body?: string;
-            drawing?: unknown;
+            drawing?: components["schemas"]["Drawing"] | null;
             vod_id?: string | null;
             /** Format: double */
             time?: number;
@@ -3141,7 +3487,7 @@ export interface components {
              */
             global_time?: number;
         };
-        /** @description An event at a time of its VOD or, without ``vod_id``, at a time of the shared clock. */
+        /** @description A new event. With ``vod_id``, ``time`` is in the VOD's own time; otherwise ``global_time`` is required. */
         NewEventRequest: {
             /** Format: double */
             end?: number | null;
@@ -3149,7 +3495,7 @@ export interface components {
             label?: string;
             color?: string;
             body?: string;
-            drawing?: unknown;
+            drawing?: components["schemas"]["DrawingRequest"] | null;
             vod_id?: string | null;
             /** Format: double */
             time?: number;
@@ -3174,9 +3520,9 @@ export interface components {
             can_comment: boolean;
         };
         /**
-         * @description A new merge: bytes and seconds as claimed by the client.
+         * @description A new merge. Sizes (bytes) and durations (seconds) are the client's claims.
          *
-         *     ``media_file_ids`` replaces the four lists for clips uploaded before.
+         *     For uploaded clips, ``media_file_ids`` replaces the four lists.
          */
         NewMergeRequest: {
             video_count: number;
@@ -3196,6 +3542,24 @@ export interface components {
             /** @default normal */
             priority: components["schemas"]["PriorityEnum"];
         };
+        /** @description Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too. */
+        NewOperationRequest: {
+            /** @description Your own id of the operation. */
+            id?: string;
+            operation_type: components["schemas"]["OperationTypeEnum"];
+            operation_data: components["schemas"]["OperationDataRequest"];
+            /**
+             * Format: date-time
+             * @description ISO 8601, or seconds since 1970.
+             */
+            timestamp: string;
+            /** @description Counters of all operations that you had seen, and of this one. */
+            vector_clock: {
+                [key: string]: number;
+            };
+            /** @description {user id} or {user id}:{replica}. */
+            actor_id?: string;
+        };
         /** @description A video, sounds, and the segment that each sound replaces. */
         NewProJobRequest: {
             /** Format: binary */
@@ -3209,6 +3573,27 @@ export interface components {
             /** @description A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; `remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as shares of the displayed picture from 0 to 1, times in seconds of the video. */
             options?: string;
             name?: string;
+        };
+        /**
+         * @description * `proxy` - proxy
+         *     * `silent` - silent
+         *     * `poster` - poster
+         *     * `normalized` - normalized
+         * @enum {string}
+         */
+        NewRenditionKindEnum: "proxy" | "silent" | "poster" | "normalized";
+        /**
+         * @description Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
+         *
+         *     ``normalized`` is a copy for files that programs read differently. It is also made automatically.
+         */
+        NewRenditionRequest: {
+            kind: components["schemas"]["NewRenditionKindEnum"];
+            /**
+             * Format: double
+             * @description Time of the frame in seconds; required for `poster` only.
+             */
+            time?: number;
         };
         NewReportRequest: {
             reason: components["schemas"]["ReasonEnum"];
@@ -3231,7 +3616,7 @@ export interface components {
              */
             can_comment: boolean;
         };
-        /** @description A statement and its clip; the real duration is measured. */
+        /** @description A statement and its clip. ``duration_seconds`` is ignored, because it is measured. */
         NewStatementRequest: {
             /** Format: uuid */
             media_file_id: string;
@@ -3259,6 +3644,16 @@ export interface components {
             label: string;
             /** @description WebVTT or SubRip (SRT). */
             content: string;
+        };
+        /** @description User name, password and settings of the new token. ``expires_in`` is in seconds. */
+        NewTokenRequest: {
+            /** @default token */
+            name: string;
+            expires_in?: number | null;
+            /** @description `write` includes `read`, `admin` includes both. */
+            scopes?: components["schemas"]["ScopesEnum"][];
+            username: string;
+            password: string;
         };
         /** @description A file to send in chunks. size, chunk_size: bytes. */
         NewUploadRequest: {
@@ -3336,6 +3731,11 @@ export interface components {
             changed_by: string;
             changed_by_name: string;
         };
+        OffsetHistory: {
+            ok: boolean;
+            history: components["schemas"]["OffsetChange"][];
+            total: number;
+        };
         /**
          * @description * `manual` - Manual
          *     * `timer_ocr` - Timer Ocr
@@ -3346,7 +3746,7 @@ export interface components {
         /**
          * @description New offsets, drifts and drift anchors by VOD id. Either ``offsets`` or ``drifts`` is required.
          *
-         *     Omitted values keep their values.
+         *     Omitted VODs and fields keep their values.
          */
         OffsetsRequest: {
             offsets?: {
@@ -3369,6 +3769,12 @@ export interface components {
         };
         Ok: {
             ok: boolean;
+        };
+        /** @description A rendition that could not be made, with the reason. */
+        OmittedRendition: {
+            kind: string;
+            name: string;
+            reason: string;
         };
         /** @description Stored operation. created_at: time at which the server received it. */
         Operation: {
@@ -3402,24 +3808,6 @@ export interface components {
             /** @description Edit state of a description, for clients that merge it by characters. */
             state?: string;
         };
-        /** @description Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too. */
-        OperationRequestRequest: {
-            /** @description Your own id of the operation. */
-            id?: string;
-            operation_type: components["schemas"]["OperationTypeEnum"];
-            operation_data: components["schemas"]["OperationDataRequest"];
-            /**
-             * Format: date-time
-             * @description ISO 8601, or seconds since 1970.
-             */
-            timestamp: string;
-            /** @description Counters of all operations that you had seen, and of this one. */
-            vector_clock: {
-                [key: string]: number;
-            };
-            /** @description {user id} or {user id}:{replica}. */
-            actor_id?: string;
-        };
         /**
          * @description * `update_title` - update_title
          *     * `update_description` - update_description
@@ -3431,7 +3819,7 @@ export interface components {
          * @enum {string}
          */
         OperationTypeEnum: "update_title" | "update_description" | "update_category" | "update_featured" | "add_tag" | "remove_tag" | "set_tags";
-        /** @description Address to play a video from. expires_at: null if the address works only for signed-in users. */
+        /** @description URL to play a video from. expires_at: null if the URL works only for signed-in users. */
         Optimized: {
             streaming_url: string;
             delivery_type: components["schemas"]["DeliveryTypeEnum"];
@@ -3448,7 +3836,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description A new token with scopes. Its key is shown only here. */
+        /** @description A new token with scopes. Its key is shown only in this answer. */
         OwnTokenCreated: {
             /** Format: uuid */
             id: string;
@@ -3485,7 +3873,7 @@ export interface components {
             /** @description Reason for hiding or showing the video, for the audit log. */
             reason?: string;
         };
-        /** @description Changes of a draft. texts: all statements, in order. */
+        /** @description Changes of a challenge. ``texts`` has all statements, in order. */
         PatchedChallengeChangesRequest: {
             title?: string;
             texts?: string[];
@@ -3498,29 +3886,19 @@ export interface components {
          *
          *     time: new start in the VOD's own time. global_time: new start on the shared clock; the end moves by the same amount.
          */
-        PatchedEventPatchRequest: {
+        PatchedEventChangeRequest: {
             /** Format: double */
             end?: number | null;
             kind?: string;
             label?: string;
             color?: string;
             body?: string;
-            drawing?: unknown;
+            drawing?: components["schemas"]["DrawingRequest"] | null;
             /** Format: double */
             time?: number;
             /** Format: double */
             global_time?: number;
             resolved?: boolean;
-        };
-        /** @description Changes of a session. Omitted fields keep their values. */
-        PatchedPatchRequest: {
-            name?: string;
-            description?: string;
-            sync_mode?: components["schemas"]["SyncModeEnum"];
-            sync_config?: components["schemas"]["SyncConfigRequest"];
-            ui_state?: {
-                [key: string]: unknown;
-            };
         };
         /** @description The profile fields that users can change. */
         PatchedProfileRequest: {
@@ -3530,25 +3908,45 @@ export interface components {
             /** @description A JPEG, PNG or WebP file in base64, stored here and shown to other users; null for none. */
             picture?: string | null;
         };
+        /** @description Changes of a session. Omitted fields keep their values. */
+        PatchedSessionChangeRequest: {
+            name?: string;
+            description?: string;
+            sync_mode?: components["schemas"]["SyncModeEnum"];
+            sync_config?: components["schemas"]["SyncConfigRequest"];
+            ui_state?: {
+                [key: string]: unknown;
+            };
+        };
         /** @description Changes of a share; omitted fields keep their values. */
-        PatchedSharePatchRequest: {
+        PatchedShareChangeRequest: {
             role?: components["schemas"]["SharedRoleEnum"];
             /** @description Whether a viewer can comment; editors always can. */
             can_comment?: boolean;
         };
-        /** @description Changed fields of a private video, at least one. */
+        /** @description Changed fields of a private video. At least one field is required. */
         PatchedVideoChangeRequest: {
             title?: string;
             description?: string;
             tags?: string[];
         };
-        People: {
-            ok: boolean;
-            people: components["schemas"]["Person"][];
+        Pause: {
+            /** Format: double */
+            start: number;
+            /** Format: double */
+            end: number;
         };
         /** @description A user with access to a session. */
         Person: {
             username: string;
+        };
+        /** @description The result of a job that made a playable copy. */
+        PlayableCopyResult: {
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            duration: number;
         };
         PlaybackRequest: {
             state: components["schemas"]["PlaybackStateEnum"];
@@ -3576,7 +3974,9 @@ export interface components {
         PreviewRequest: {
             roi: components["schemas"]["RoiRequest"];
             /** @description At most 8 positions in seconds on each VOD's own time, or an object of such lists by vod_id. */
-            times?: unknown;
+            times?: (number[] | {
+                [key: string]: number[];
+            }) | null;
         };
         /**
          * @description * `low` - low
@@ -3593,20 +3993,14 @@ export interface components {
             progress: number;
             message: string;
             is_pro_job: boolean;
-            segments_data: {
-                [key: string]: unknown;
-            }[];
+            segments_data: components["schemas"]["ProSegment"][];
             engine: components["schemas"]["EngineEnum"];
             generation_id?: string | null;
             result_url: string | null;
             error: components["schemas"]["Cause"] | null;
             name: string;
-            options: {
-                [key: string]: unknown;
-            };
-            outcome: {
-                [key: string]: unknown;
-            } | null;
+            options: components["schemas"]["ProOptions"];
+            outcome: components["schemas"]["ProOutcome"] | null;
             audio_refs: {
                 [key: string]: string;
             };
@@ -3618,6 +4012,42 @@ export interface components {
         ProJobList: {
             pro_jobs: components["schemas"]["ProJob"][];
             pagination: components["schemas"]["ListPage"];
+        };
+        ProOptions: {
+            sync_mode: string;
+            model: string | null;
+            remove_text: unknown;
+        };
+        /** @description The changes of a pro job to the sound and the picture of the video. */
+        ProOutcome: {
+            engine: string;
+            model?: string | null;
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            duration?: number;
+            sound?: string;
+            why_sound?: string | null;
+            picture?: string;
+            why_picture?: string | null;
+            segments: components["schemas"]["SegmentOutcome"][];
+        };
+        /** @description The result of the job of a pro job: the number of its segments. */
+        ProResult: {
+            /** Format: uuid */
+            job_id: string;
+            segments: number;
+        };
+        /** @description A segment whose speech is replaced. Times in seconds of the video. */
+        ProSegment: {
+            /** Format: double */
+            startTime: number;
+            /** Format: double */
+            endTime: number;
+            audioInput: components["schemas"]["AudioInput"];
+            label?: string;
+            status: components["schemas"]["JobStatusEnum"];
         };
         ProSound: {
             refId: string;
@@ -3685,13 +4115,40 @@ export interface components {
             drift_anchor: number;
             /** @description With `auto`: the separate results of the timer and of the sound. */
             findings: components["schemas"]["Finding"][];
-            readings: {
-                [key: string]: unknown;
-            }[];
+            readings: components["schemas"]["ShownReading"][];
             evidence_urls: string[];
-            evidence: {
-                [key: string]: unknown;
-            }[];
+            evidence: components["schemas"]["Evidence"][];
+        };
+        ProposedOffset: {
+            vod_id: string;
+            /** Format: double */
+            offset: number;
+            /** Format: double */
+            confidence: number;
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            error_bound: number;
+            agreeing: number;
+            samples: number;
+            /** @description A caution about the proposal; may be empty. */
+            note: string;
+            /** @description Method that found the offset: `timer_ocr` or `audio`. */
+            method: string;
+            /**
+             * Format: double
+             * @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster; null if not measured.
+             */
+            drift_ppm: number | null;
+            /**
+             * Format: double
+             * @description The global time at which the offset is exact.
+             */
+            drift_anchor: number;
+            /** @description With `auto`: the separate results of the timer and of the sound. */
+            findings: components["schemas"]["Finding"][];
+            readings: components["schemas"]["ShownReading"][];
         };
         /** @description Number of jobs of all kinds: queued, running, and failed in the last hour. */
         Queue: {
@@ -3713,7 +4170,7 @@ export interface components {
             confidence: number;
             crop_url: string | null;
         };
-        /** @description Request to make a video watchable before its file is completely processed. duration: seconds. */
+        /** @description Request to make a video watchable before its processing is complete. duration: the video's seconds. */
         ReadyRequest: {
             /**
              * Format: uuid
@@ -3758,11 +4215,26 @@ export interface components {
             reason: string;
             message: string;
             vod_ids: string[];
-            details: {
-                [key: string]: unknown;
-            }[];
+            details: components["schemas"]["RefusedVodDetails"][];
         };
-        /** @description Playable rendition of a video. bit_rate: bits per second. */
+        /** @description A VOD for which no offset is proposed. */
+        RefusedVod: {
+            vod_id: string;
+            reason: string;
+            message: string;
+            readings?: components["schemas"]["ShownReading"][];
+            findings?: components["schemas"]["Finding"][];
+        };
+        /** @description A VOD for which no offset is proposed. */
+        RefusedVodDetails: {
+            vod_id: string;
+            reason: string;
+            message: string;
+            readings?: components["schemas"]["ShownReading"][];
+            findings?: components["schemas"]["Finding"][];
+            evidence: components["schemas"]["Evidence"][];
+        };
+        /** @description Playable rendition of a video. bit_rate: peak bits per second. */
         Rendition: {
             kind: string;
             name: string;
@@ -3771,33 +4243,25 @@ export interface components {
             bit_rate: number;
             url: string;
         };
-        /** @description Job that makes the rendition, or the finished rendition. */
+        /** @description Answer to a request for a rendition: the job that makes the rendition, or the finished rendition. */
         RenditionAnswer: {
             ok: boolean;
             /** Format: uuid */
             job_id: string | null;
             rendition: components["schemas"]["Rendition"] | null;
         };
-        /**
-         * @description * `proxy` - proxy
-         *     * `silent` - silent
-         *     * `poster` - poster
-         *     * `normalized` - normalized
-         * @enum {string}
-         */
-        RenditionRequestKindEnum: "proxy" | "silent" | "poster" | "normalized";
-        /**
-         * @description Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
-         *
-         *     ``normalized`` (a copy of a file that programs read differently) is also made automatically.
-         */
-        RenditionRequestRequest: {
-            kind: components["schemas"]["RenditionRequestKindEnum"];
-            /**
-             * Format: double
-             * @description Time of the frame in seconds; required for `poster` only.
-             */
-            time?: number;
+        /** @description The result of a job that made renditions. */
+        RenditionsResult: {
+            left_out: components["schemas"]["OmittedRendition"][];
+        };
+        /** @description Start, turning point and end of a repetition, in seconds. */
+        Repetition: {
+            /** Format: double */
+            start: number;
+            /** Format: double */
+            turn: number;
+            /** Format: double */
+            end: number;
         };
         /** @description A reply to an event. */
         Reply: {
@@ -3827,16 +4291,14 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description The results of an analysis; docs/guides/analysis.md lists the fields of ``data``. */
+        /** @description The results of an analysis. ``analysis_type`` says which form ``data`` has. */
         Results: {
             /** Format: uuid */
             sessionId: string;
             status: components["schemas"]["ResultsStatusEnum"];
             analysis_type: components["schemas"]["AnalysisTypeEnum"];
             name: string;
-            data: {
-                [key: string]: unknown;
-            };
+            data: components["schemas"]["AnalysisData"];
         };
         /**
          * @description * `completed` - completed
@@ -3864,7 +4326,7 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "admin" | "moderator" | "user";
-        /** @description The merged video as the client knows it, for comparison. */
+        /** @description The merged video as the client knows it. A wrong id, duration or segment is rejected. */
         SaidMergeRequest: {
             /** Format: uuid */
             video_file_id?: string;
@@ -3882,6 +4344,10 @@ export interface components {
             /** Format: double */
             duration?: number;
         };
+        /** @description The result of a job that made the sample comparison. */
+        SampleResult: {
+            session_id: string;
+        };
         /**
          * @description * `read` - Read
          *     * `write` - Write
@@ -3889,16 +4355,31 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "read" | "write" | "admin";
-        /** @description The caller's number of guesses and of lies found. */
+        /** @description The caller's number of guesses, and the number of correct ones. */
         Score: {
             guesses: number;
             correct: number;
+        };
+        /** @description A segment of an analysed video. Times in seconds. */
+        ScoredSegment: {
+            index: number;
+            /** Format: double */
+            start_time: number;
+            /** Format: double */
+            end_time: number;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            score: number;
+            description: string;
+            signals: components["schemas"]["SegmentSignals"];
         };
         SeekRequest: {
             /** Format: double */
             timestamp: number;
         };
-        /** @description A statement's start and end in the video, seconds. */
+        /** @description A statement's start, end and duration in the video, in seconds. */
         Segment: {
             statement_index: number;
             /** Format: double */
@@ -3908,11 +4389,39 @@ export interface components {
             /** Format: double */
             duration: number;
         };
-        /** @description Each statement's start and end in the video. */
-        Segments: {
-            /** Format: uuid */
-            video_file_id: string | null;
-            segments: components["schemas"]["Segment"][];
+        /**
+         * @description The changes to one segment; empty if the provider does not tell them.
+         *
+         *     used: seconds of the new sound that are heard. original, given: loudness in LUFS of the replaced and of the new
+         *     sound, null for silence. joints: errors in dBFS at the joints before and after the segment.
+         */
+        SegmentOutcome: {
+            mode?: string;
+            /** Format: double */
+            used?: number;
+            /** Format: double */
+            repeats?: number;
+            /** Format: double */
+            stretch?: number;
+            /** Format: double */
+            gain?: number;
+            /** Format: double */
+            silence?: number;
+            /** Format: double */
+            original?: number | null;
+            /** Format: double */
+            given?: number | null;
+            joints?: (number | null)[];
+            note?: string | null;
+        };
+        /** @description What a score is computed from, each from 0 to 1. */
+        SegmentSignals: {
+            /** Format: double */
+            sound: number;
+            /** Format: double */
+            motion: number;
+            /** Format: double */
+            cuts: number;
         };
         /** @description A session's present state; global_time in seconds of the shared clock. */
         Session: {
@@ -3943,9 +4452,7 @@ export interface components {
                 [key: string]: unknown;
             };
             sync_config: components["schemas"]["SyncConfig"];
-            auto_sync_result: {
-                [key: string]: unknown;
-            } | null;
+            auto_sync_result: components["schemas"]["AppliedAlignment"] | null;
             revision: number;
             /** @description The revision of the last change of an event. */
             events_revision: number;
@@ -3994,6 +4501,37 @@ export interface components {
          * @enum {string}
          */
         SharedRoleEnum: "viewer" | "editor";
+        /** @description A change from one shot to the next. Times in seconds. */
+        ShotEdge: {
+            kind: components["schemas"]["ShotEdgeKindEnum"];
+            /** Format: double */
+            start: number;
+            /** Format: double */
+            end: number;
+        };
+        /**
+         * @description * `cut` - cut
+         *     * `dissolve` - dissolve
+         *     * `fade` - fade
+         * @enum {string}
+         */
+        ShotEdgeKindEnum: "cut" | "dissolve" | "fade";
+        /** @description A timer reading or a sound measurement that supports an offset. */
+        ShownReading: {
+            /**
+             * Format: double
+             * @description Seconds of the VOD.
+             */
+            time: number;
+            text: string;
+            /**
+             * Format: double
+             * @description The timer's time or the offset by sound, in seconds.
+             */
+            value: number | null;
+            /** Format: double */
+            confidence: number;
+        };
         /** @description The start and end of an event in the VOD's own time. */
         Source: {
             /** Format: uuid */
@@ -4018,7 +4556,7 @@ export interface components {
          * @enum {string}
          */
         StartedStatusEnum: "queued";
-        /** @description A statement; duration_seconds is measured. */
+        /** @description A statement. ``duration_seconds`` is measured. */
         Statement: {
             index: number;
             /** Format: uuid */
@@ -4027,57 +4565,35 @@ export interface components {
             /** Format: double */
             duration_seconds: number;
         };
-        /** @description The state of an analysis; progress in percent. */
-        Status: {
-            /** Format: uuid */
-            sessionId: string;
-            status: components["schemas"]["StatusStatusEnum"];
-            /** Format: double */
-            progress: number;
-            message: string;
-            analysis_type: components["schemas"]["AnalysisTypeEnum"];
-            name: string;
-            params: {
-                [key: string]: unknown;
-            };
-            warnings: string[];
-            error: components["schemas"]["Cause"] | null;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            /**
-             * Format: date-time
-             * @description When the analysis is deleted; null if it is kept as long as its video.
-             */
-            expires_at: string | null;
-            /** Format: uuid */
-            job_id: string | null;
-            job_status: string | null;
-            /**
-             * Format: uuid
-             * @description The job that cuts a new reel; null if none is running.
-             */
-            reel_job_id: string | null;
-            /** Format: double */
-            eta_seconds: number | null;
-            source: components["schemas"]["AnalysisSource"] | null;
-        };
-        /**
-         * @description * `queued` - Queued
-         *     * `processing` - Processing
-         *     * `completed` - Completed
-         *     * `failed` - Failed
-         *     * `cancelled` - Cancelled
-         *     * `expired` - Expired
-         * @enum {string}
-         */
-        StatusStatusEnum: "queued" | "processing" | "completed" | "failed" | "cancelled" | "expired";
-        /** @description File storage. null: not configured. */
+        /** @description State of the file storage. Null means not configured. */
         Storage: {
             s3_accessible: boolean | null;
             cdn_accessible: boolean | null;
             disk_space: components["schemas"]["Disk"];
+        };
+        /** @description A stroke of a drawing. ``width``: thousandths of the frame's width. */
+        Stroke: {
+            tool: components["schemas"]["ToolEnum"];
+            /** @description #rrggbb. */
+            color: string;
+            /** Format: double */
+            width: number;
+            /** @description Pairs [x, y], as fractions of the displayed frame. */
+            points: number[][];
+            /** @description With the tool `text` only. */
+            text?: string;
+        };
+        /** @description A stroke of a drawing. ``width``: thousandths of the frame's width. */
+        StrokeRequest: {
+            tool: components["schemas"]["ToolEnum"];
+            /** @description #rrggbb. */
+            color: string;
+            /** Format: double */
+            width: number;
+            /** @description Pairs [x, y], as fractions of the displayed frame. */
+            points: number[][];
+            /** @description With the tool `text` only. */
+            text?: string;
         };
         /** @description Result of a sync: relation of the client's clock to the server's, action taken, merged video. */
         SyncAnswer: {
@@ -4106,24 +4622,11 @@ export interface components {
          * @enum {string}
          */
         SyncModeEnum: "global" | "independent";
-        /** @description A client's clock and version, and at most 1 000 of its operations. */
-        SyncRequestRequest: {
-            /**
-             * Format: uuid
-             * @description Required for `POST /sync`; optional if the URL has the id.
-             */
-            video_id?: string | null;
-            client_vector_clock?: {
-                [key: string]: number;
-            } | null;
-            client_version?: number | null;
-            operations?: components["schemas"]["OperationRequestRequest"][] | null;
-        };
         /**
          * @description Current state of a video. base, operations: only for moderators.
          *
-         *     server_time: value of ``since`` for the next request. next_since: value of ``since`` for a request to send now, if
-         *     operations were left out; otherwise null.
+         *     server_time: value of ``since`` for the next request. next_since: if operations were left out, value of ``since`` to
+         *     request them at once; else null.
          */
         SyncState: {
             /** Format: uuid */
@@ -4148,6 +4651,18 @@ export interface components {
          * @enum {string}
          */
         SyncTypeEnum: "equal" | "before" | "after" | "concurrent";
+        /** @description The usual length of a repetition and of its two halves, in seconds. */
+        Tempo: {
+            /** Format: double */
+            seconds: number;
+            /** Format: double */
+            down: number;
+            /** Format: double */
+            up: number;
+            /** Format: double */
+            per_minute: number;
+            pauses: components["schemas"]["Pause"][];
+        };
         /** @description Captions or chapters of a video. url: URL of the WebVTT file. */
         TextTrack: {
             /** Format: uuid */
@@ -4187,14 +4702,14 @@ export interface components {
              */
             end: number;
         };
-        /** @description A new token. Its key is shown only here. */
+        /** @description A new token. Its key is shown only in this answer. */
         TokenCreated: {
             token: string;
             /** Format: date-time */
             expiry: string | null;
             user: components["schemas"]["User"];
         };
-        /** @description Settings of a new token. ``expires_in``: seconds. */
+        /** @description Settings of a new token. ``expires_in`` is in seconds. */
         TokenFieldsRequest: {
             /** @default token */
             name: string;
@@ -4202,23 +4717,31 @@ export interface components {
             /** @description `write` includes `read`, `admin` includes both. */
             scopes?: components["schemas"]["ScopesEnum"][];
         };
-        /** @description User name, password and settings of the new token. ``expires_in``: seconds. */
-        TokenRequestRequest: {
-            /** @default token */
-            name: string;
-            expires_in?: number | null;
-            /** @description `write` includes `read`, `admin` includes both. */
-            scopes?: components["schemas"]["ScopesEnum"][];
-            username: string;
-            password: string;
-        };
+        /**
+         * @description * `pen` - pen
+         *     * `line` - line
+         *     * `arrow` - arrow
+         *     * `box` - box
+         *     * `ellipse` - ellipse
+         *     * `text` - text
+         * @enum {string}
+         */
+        ToolEnum: "pen" | "line" | "arrow" | "box" | "ellipse" | "text";
         /**
          * @description * `captions` - Captions
          *     * `chapters` - Chapters
          * @enum {string}
          */
         TrackKindEnum: "captions" | "chapters";
-        /** @description An upload. size, offset, chunk_size: bytes; offset: durable bytes. */
+        /** @description A part of a workout whose movements were not counted. Times in seconds. */
+        UncountedPart: {
+            /** Format: double */
+            start_time: number;
+            /** Format: double */
+            end_time: number;
+            reason: string;
+        };
+        /** @description An upload. size, chunk_size: bytes. offset: number of durable bytes. */
         Upload: {
             /** Format: uuid */
             id: string;
@@ -4262,7 +4785,7 @@ export interface components {
             uploads: components["schemas"]["Upload"][];
             total: number;
         };
-        /** @description State of an upload: its chunks by number. */
+        /** @description State of an upload, with its chunks by number. */
         UploadState: {
             /** Format: uuid */
             session_id: string;
@@ -4291,7 +4814,7 @@ export interface components {
             jobs_active: number;
             uploads_today: number;
         };
-        /** @description Comparison or analysis that uses a video. url: its page. */
+        /** @description Comparison or analysis that uses a video. url: page of the comparison or analysis. */
         Use: {
             kind: components["schemas"]["UseKindEnum"];
             name: string;
@@ -4314,11 +4837,6 @@ export interface components {
             readonly role: components["schemas"]["RoleEnum"];
             readonly tier: components["schemas"]["TierEnum"];
             readonly limits: components["schemas"]["Limits"];
-        };
-        /** @description Comparisons and analyses that use the requested videos, as far as the caller may see them. */
-        Uses: {
-            uses: components["schemas"]["Use"][];
-            total: number;
         };
         /** @description Video with signed URLs. duration: whole seconds. fps: frames per second. */
         Video: {
@@ -4390,6 +4908,11 @@ export interface components {
          * @enum {string}
          */
         VideoStatusEnum: "uploading" | "processing" | "ready" | "failed";
+        /** @description Comparisons and analyses that use the requested videos. Only those that the caller may see are listed. */
+        VideoUses: {
+            uses: components["schemas"]["Use"][];
+            total: number;
+        };
         /** @description A VOD of a session. offset, duration and current_time are in seconds. */
         Vod: {
             vod_id: string;
@@ -4408,9 +4931,7 @@ export interface components {
             /** @description Displayed size in pixels, for example `1920x1080`. */
             resolution: string;
             codec: string;
-            audio_tracks: {
-                [key: string]: unknown;
-            }[];
+            audio_tracks: components["schemas"]["AudioTrack"][];
             /** @description Sentences about lost or changed parts of the recording; usually empty. */
             notes: string[];
             /** Format: double */
@@ -4441,7 +4962,7 @@ export interface components {
             /** @description The first 50 events by the VOD's own time; `events` lists all. */
             events: components["schemas"]["VodEvent"][];
         };
-        /** @description An event of a VOD with fewer fields; time and end in seconds of the VOD's own time. */
+        /** @description A shortened event of a VOD. time, end: seconds of the VOD's own time. */
         VodEvent: {
             /** Format: uuid */
             event_id: string;
@@ -4469,7 +4990,30 @@ export interface components {
         WantedChunksRequest: {
             chunk_numbers: number[];
         };
-        /** @description A workout video, with the parameters as fields. */
+        /** @description The results of an analysis of a workout. */
+        WorkoutData: {
+            summary: string;
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            duration: number;
+            warnings: string[];
+            method: components["schemas"]["WorkoutDataMethodEnum"];
+            exercises: components["schemas"]["Exercise"][];
+            total_repetitions: number;
+            not_counted: components["schemas"]["UncountedPart"][];
+            /** @description Signed; expires. */
+            preview_url: string | null;
+        };
+        /**
+         * @description * `poses` - poses
+         *     * `movement` - movement
+         *     * `poses and movement` - poses and movement
+         * @enum {string}
+         */
+        WorkoutDataMethodEnum: "poses" | "movement" | "poses and movement";
+        /** @description A workout video, and the parameters of its analysis. */
         WorkoutFormRequest: {
             /** Format: binary */
             video?: string;
@@ -4491,10 +5035,10 @@ export interface components {
             error: string;
             /** @description The HTTP status. */
             code: number;
-            /** @description A stable name; docs/reference/errors.md lists all. */
+            /** @description A stable name; /api/docs/errors lists all. */
             type: string;
             request_id: string;
-            /** @description Errors by field. */
+            /** @description Sentences about each field: a list, or for parts of a field an object of lists. */
             errors?: {
                 [key: string]: unknown;
             };
@@ -4521,28 +5065,40 @@ export type ActionEnum = components['schemas']['ActionEnum'];
 export type AlignMethodEnum = components['schemas']['AlignMethodEnum'];
 export type AlignRequest = components['schemas']['AlignRequest'];
 export type Alignment = components['schemas']['Alignment'];
+export type AlignmentResult = components['schemas']['AlignmentResult'];
+export type AnalysisData = components['schemas']['AnalysisData'];
 export type AnalysisList = components['schemas']['AnalysisList'];
+export type AnalysisParameters = components['schemas']['AnalysisParameters'];
 export type AnalysisReelRequest = components['schemas']['AnalysisReelRequest'];
+export type AnalysisResult = components['schemas']['AnalysisResult'];
 export type AnalysisSource = components['schemas']['AnalysisSource'];
+export type AnalysisStatus = components['schemas']['AnalysisStatus'];
+export type AnalysisStatusEnum = components['schemas']['AnalysisStatusEnum'];
 export type AnalysisTypeEnum = components['schemas']['AnalysisTypeEnum'];
 export type ApiToken = components['schemas']['ApiToken'];
+export type AppliedAlignment = components['schemas']['AppliedAlignment'];
 export type ApplyRequest = components['schemas']['ApplyRequest'];
+export type AudioInput = components['schemas']['AudioInput'];
+export type AudioTrack = components['schemas']['AudioTrack'];
 export type Base = components['schemas']['Base'];
 export type BegunMerge = components['schemas']['BegunMerge'];
 export type BegunProJob = components['schemas']['BegunProJob'];
 export type BegunUpload = components['schemas']['BegunUpload'];
+export type BestMoment = components['schemas']['BestMoment'];
 export type BurnRequest = components['schemas']['BurnRequest'];
 export type Cancelled = components['schemas']['Cancelled'];
 export type CancelledStatusEnum = components['schemas']['CancelledStatusEnum'];
 export type CatalogueChangeRequest = components['schemas']['CatalogueChangeRequest'];
 export type CatalogueFileRequest = components['schemas']['CatalogueFileRequest'];
 export type CataloguePage = components['schemas']['CataloguePage'];
+export type CatalogueSyncRequest = components['schemas']['CatalogueSyncRequest'];
 export type Cause = components['schemas']['Cause'];
 export type Challenge = components['schemas']['Challenge'];
 export type ChallengeList = components['schemas']['ChallengeList'];
 export type ChallengeReport = components['schemas']['ChallengeReport'];
 export type ChallengeResults = components['schemas']['ChallengeResults'];
 export type ChallengeStatusEnum = components['schemas']['ChallengeStatusEnum'];
+export type ChosenMoment = components['schemas']['ChosenMoment'];
 export type ChunkAddress = components['schemas']['ChunkAddress'];
 export type ChunkAddresses = components['schemas']['ChunkAddresses'];
 export type ChunkRequest = components['schemas']['ChunkRequest'];
@@ -4552,7 +5108,10 @@ export type CredentialsRequest = components['schemas']['CredentialsRequest'];
 export type Deleted = components['schemas']['Deleted'];
 export type DeliveryTypeEnum = components['schemas']['DeliveryTypeEnum'];
 export type DetectRequest = components['schemas']['DetectRequest'];
+export type DetectionResult = components['schemas']['DetectionResult'];
 export type Disk = components['schemas']['Disk'];
+export type Drawing = components['schemas']['Drawing'];
+export type DrawingRequest = components['schemas']['DrawingRequest'];
 export type DuplicateRequest = components['schemas']['DuplicateRequest'];
 export type EngineEnum = components['schemas']['EngineEnum'];
 export type Event = components['schemas']['Event'];
@@ -4560,7 +5119,12 @@ export type EventAnswer = components['schemas']['EventAnswer'];
 export type EventFileRequest = components['schemas']['EventFileRequest'];
 export type EventList = components['schemas']['EventList'];
 export type EventOriginEnum = components['schemas']['EventOriginEnum'];
+export type EventRowsRequest = components['schemas']['EventRowsRequest'];
+export type Evidence = components['schemas']['Evidence'];
+export type Exercise = components['schemas']['Exercise'];
+export type ExerciseCurve = components['schemas']['ExerciseCurve'];
 export type ExportRequest = components['schemas']['ExportRequest'];
+export type ExportResult = components['schemas']['ExportResult'];
 export type Ffmpeg = components['schemas']['Ffmpeg'];
 export type FfmpegUse = components['schemas']['FfmpegUse'];
 export type Finding = components['schemas']['Finding'];
@@ -4570,17 +5134,24 @@ export type FrontEnum = components['schemas']['FrontEnum'];
 export type GameEnum = components['schemas']['GameEnum'];
 export type GlobalSeekRequest = components['schemas']['GlobalSeekRequest'];
 export type Guess = components['schemas']['Guess'];
+export type Highlight = components['schemas']['Highlight'];
+export type HighlightCurves = components['schemas']['HighlightCurves'];
+export type HighlightOriginEnum = components['schemas']['HighlightOriginEnum'];
+export type HighlightsData = components['schemas']['HighlightsData'];
+export type HighlightsDataMethodEnum = components['schemas']['HighlightsDataMethodEnum'];
 export type HighlightsFormRequest = components['schemas']['HighlightsFormRequest'];
-export type History = components['schemas']['History'];
+export type ImportResult = components['schemas']['ImportResult'];
 export type Imported = components['schemas']['Imported'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
+export type JobResult = components['schemas']['JobResult'];
 export type JobStarted = components['schemas']['JobStarted'];
 export type JobStatusEnum = components['schemas']['JobStatusEnum'];
 export type JwtPair = components['schemas']['JwtPair'];
 export type JwtRefreshRequest = components['schemas']['JwtRefreshRequest'];
 export type KeepRequest = components['schemas']['KeepRequest'];
 export type LayoutEnum = components['schemas']['LayoutEnum'];
+export type LibraryFile = components['schemas']['LibraryFile'];
 export type LibraryFiles = components['schemas']['LibraryFiles'];
 export type LibraryPage = components['schemas']['LibraryPage'];
 export type Limits = components['schemas']['Limits'];
@@ -4593,9 +5164,13 @@ export type ListedSession = components['schemas']['ListedSession'];
 export type MadeLink = components['schemas']['MadeLink'];
 export type MadeLinkAnswer = components['schemas']['MadeLinkAnswer'];
 export type Me = components['schemas']['Me'];
+export type MentionablePeople = components['schemas']['MentionablePeople'];
 export type Merge = components['schemas']['Merge'];
 export type MergeList = components['schemas']['MergeList'];
+export type MergeResult = components['schemas']['MergeResult'];
+export type MergeSegments = components['schemas']['MergeSegments'];
 export type MergeStatusEnum = components['schemas']['MergeStatusEnum'];
+export type MergedPart = components['schemas']['MergedPart'];
 export type MergedVideo = components['schemas']['MergedVideo'];
 export type Message = components['schemas']['Message'];
 export type MomentRequest = components['schemas']['MomentRequest'];
@@ -4609,25 +5184,30 @@ export type NewEventRequest = components['schemas']['NewEventRequest'];
 export type NewGuessRequest = components['schemas']['NewGuessRequest'];
 export type NewLinkRequest = components['schemas']['NewLinkRequest'];
 export type NewMergeRequest = components['schemas']['NewMergeRequest'];
+export type NewOperationRequest = components['schemas']['NewOperationRequest'];
 export type NewProJobRequest = components['schemas']['NewProJobRequest'];
+export type NewRenditionKindEnum = components['schemas']['NewRenditionKindEnum'];
+export type NewRenditionRequest = components['schemas']['NewRenditionRequest'];
 export type NewReportRequest = components['schemas']['NewReportRequest'];
 export type NewSessionRequest = components['schemas']['NewSessionRequest'];
 export type NewShareRequest = components['schemas']['NewShareRequest'];
 export type NewStatementRequest = components['schemas']['NewStatementRequest'];
 export type NewTextTrackRequest = components['schemas']['NewTextTrackRequest'];
+export type NewTokenRequest = components['schemas']['NewTokenRequest'];
 export type NewUploadRequest = components['schemas']['NewUploadRequest'];
 export type NewVideoRequest = components['schemas']['NewVideoRequest'];
 export type NewVodRequest = components['schemas']['NewVodRequest'];
 export type Noted = components['schemas']['Noted'];
 export type Noticed = components['schemas']['Noticed'];
 export type OffsetChange = components['schemas']['OffsetChange'];
+export type OffsetHistory = components['schemas']['OffsetHistory'];
 export type OffsetSourceEnum = components['schemas']['OffsetSourceEnum'];
 export type OffsetsRequest = components['schemas']['OffsetsRequest'];
 export type Ok = components['schemas']['Ok'];
+export type OmittedRendition = components['schemas']['OmittedRendition'];
 export type Operation = components['schemas']['Operation'];
 export type OperationData = components['schemas']['OperationData'];
 export type OperationDataRequest = components['schemas']['OperationDataRequest'];
-export type OperationRequestRequest = components['schemas']['OperationRequestRequest'];
 export type OperationTypeEnum = components['schemas']['OperationTypeEnum'];
 export type Optimized = components['schemas']['Optimized'];
 export type OwnGuess = components['schemas']['OwnGuess'];
@@ -4636,13 +5216,14 @@ export type Owner = components['schemas']['Owner'];
 export type Pagination = components['schemas']['Pagination'];
 export type PatchedCatalogueChangeRequest = components['schemas']['PatchedCatalogueChangeRequest'];
 export type PatchedChallengeChangesRequest = components['schemas']['PatchedChallengeChangesRequest'];
-export type PatchedEventPatchRequest = components['schemas']['PatchedEventPatchRequest'];
-export type PatchedPatchRequest = components['schemas']['PatchedPatchRequest'];
+export type PatchedEventChangeRequest = components['schemas']['PatchedEventChangeRequest'];
 export type PatchedProfileRequest = components['schemas']['PatchedProfileRequest'];
-export type PatchedSharePatchRequest = components['schemas']['PatchedSharePatchRequest'];
+export type PatchedSessionChangeRequest = components['schemas']['PatchedSessionChangeRequest'];
+export type PatchedShareChangeRequest = components['schemas']['PatchedShareChangeRequest'];
 export type PatchedVideoChangeRequest = components['schemas']['PatchedVideoChangeRequest'];
-export type People = components['schemas']['People'];
+export type Pause = components['schemas']['Pause'];
 export type Person = components['schemas']['Person'];
+export type PlayableCopyResult = components['schemas']['PlayableCopyResult'];
 export type PlaybackRequest = components['schemas']['PlaybackRequest'];
 export type PlaybackStateEnum = components['schemas']['PlaybackStateEnum'];
 export type PreviewAnswer = components['schemas']['PreviewAnswer'];
@@ -4650,21 +5231,28 @@ export type PreviewRequest = components['schemas']['PreviewRequest'];
 export type PriorityEnum = components['schemas']['PriorityEnum'];
 export type ProJob = components['schemas']['ProJob'];
 export type ProJobList = components['schemas']['ProJobList'];
+export type ProOptions = components['schemas']['ProOptions'];
+export type ProOutcome = components['schemas']['ProOutcome'];
+export type ProResult = components['schemas']['ProResult'];
+export type ProSegment = components['schemas']['ProSegment'];
 export type ProSound = components['schemas']['ProSound'];
 export type ProSource = components['schemas']['ProSource'];
 export type Processing = components['schemas']['Processing'];
 export type ProcessingReport = components['schemas']['ProcessingReport'];
 export type Proposal = components['schemas']['Proposal'];
+export type ProposedOffset = components['schemas']['ProposedOffset'];
 export type Queue = components['schemas']['Queue'];
 export type Reading = components['schemas']['Reading'];
 export type ReadyRequest = components['schemas']['ReadyRequest'];
 export type ReasonEnum = components['schemas']['ReasonEnum'];
 export type ReelRequest = components['schemas']['ReelRequest'];
 export type Refusal = components['schemas']['Refusal'];
+export type RefusedVod = components['schemas']['RefusedVod'];
+export type RefusedVodDetails = components['schemas']['RefusedVodDetails'];
 export type Rendition = components['schemas']['Rendition'];
 export type RenditionAnswer = components['schemas']['RenditionAnswer'];
-export type RenditionRequestKindEnum = components['schemas']['RenditionRequestKindEnum'];
-export type RenditionRequestRequest = components['schemas']['RenditionRequestRequest'];
+export type RenditionsResult = components['schemas']['RenditionsResult'];
+export type Repetition = components['schemas']['Repetition'];
 export type Reply = components['schemas']['Reply'];
 export type ReplyBodyRequest = components['schemas']['ReplyBodyRequest'];
 export type Report = components['schemas']['Report'];
@@ -4674,11 +5262,14 @@ export type RoiRequest = components['schemas']['RoiRequest'];
 export type RoleEnum = components['schemas']['RoleEnum'];
 export type SaidMergeRequest = components['schemas']['SaidMergeRequest'];
 export type SaidSegmentRequest = components['schemas']['SaidSegmentRequest'];
+export type SampleResult = components['schemas']['SampleResult'];
 export type ScopesEnum = components['schemas']['ScopesEnum'];
 export type Score = components['schemas']['Score'];
+export type ScoredSegment = components['schemas']['ScoredSegment'];
 export type SeekRequest = components['schemas']['SeekRequest'];
 export type Segment = components['schemas']['Segment'];
-export type Segments = components['schemas']['Segments'];
+export type SegmentOutcome = components['schemas']['SegmentOutcome'];
+export type SegmentSignals = components['schemas']['SegmentSignals'];
 export type Session = components['schemas']['Session'];
 export type SessionAnswer = components['schemas']['SessionAnswer'];
 export type SessionList = components['schemas']['SessionList'];
@@ -4687,28 +5278,32 @@ export type Share = components['schemas']['Share'];
 export type ShareAnswer = components['schemas']['ShareAnswer'];
 export type ShareList = components['schemas']['ShareList'];
 export type SharedRoleEnum = components['schemas']['SharedRoleEnum'];
+export type ShotEdge = components['schemas']['ShotEdge'];
+export type ShotEdgeKindEnum = components['schemas']['ShotEdgeKindEnum'];
+export type ShownReading = components['schemas']['ShownReading'];
 export type Source = components['schemas']['Source'];
 export type Started = components['schemas']['Started'];
 export type StartedStatusEnum = components['schemas']['StartedStatusEnum'];
 export type Statement = components['schemas']['Statement'];
-export type Status = components['schemas']['Status'];
-export type StatusStatusEnum = components['schemas']['StatusStatusEnum'];
 export type Storage = components['schemas']['Storage'];
+export type Stroke = components['schemas']['Stroke'];
+export type StrokeRequest = components['schemas']['StrokeRequest'];
 export type SyncAnswer = components['schemas']['SyncAnswer'];
 export type SyncConfig = components['schemas']['SyncConfig'];
 export type SyncConfigRequest = components['schemas']['SyncConfigRequest'];
 export type SyncModeEnum = components['schemas']['SyncModeEnum'];
-export type SyncRequestRequest = components['schemas']['SyncRequestRequest'];
 export type SyncState = components['schemas']['SyncState'];
 export type SyncTypeEnum = components['schemas']['SyncTypeEnum'];
+export type Tempo = components['schemas']['Tempo'];
 export type TextTrack = components['schemas']['TextTrack'];
 export type TextTrackList = components['schemas']['TextTrackList'];
 export type TierEnum = components['schemas']['TierEnum'];
 export type Timeline = components['schemas']['Timeline'];
 export type TokenCreated = components['schemas']['TokenCreated'];
 export type TokenFieldsRequest = components['schemas']['TokenFieldsRequest'];
-export type TokenRequestRequest = components['schemas']['TokenRequestRequest'];
+export type ToolEnum = components['schemas']['ToolEnum'];
 export type TrackKindEnum = components['schemas']['TrackKindEnum'];
+export type UncountedPart = components['schemas']['UncountedPart'];
 export type Upload = components['schemas']['Upload'];
 export type UploadFiguresRequest = components['schemas']['UploadFiguresRequest'];
 export type UploadList = components['schemas']['UploadList'];
@@ -4718,14 +5313,16 @@ export type Usage = components['schemas']['Usage'];
 export type Use = components['schemas']['Use'];
 export type UseKindEnum = components['schemas']['UseKindEnum'];
 export type User = components['schemas']['User'];
-export type Uses = components['schemas']['Uses'];
 export type Video = components['schemas']['Video'];
 export type VideoSourceEnum = components['schemas']['VideoSourceEnum'];
 export type VideoStatusEnum = components['schemas']['VideoStatusEnum'];
+export type VideoUses = components['schemas']['VideoUses'];
 export type Vod = components['schemas']['Vod'];
 export type VodEvent = components['schemas']['VodEvent'];
 export type VodPlaybackRequest = components['schemas']['VodPlaybackRequest'];
 export type WantedChunksRequest = components['schemas']['WantedChunksRequest'];
+export type WorkoutData = components['schemas']['WorkoutData'];
+export type WorkoutDataMethodEnum = components['schemas']['WorkoutDataMethodEnum'];
 export type WorkoutFormRequest = components['schemas']['WorkoutFormRequest'];
 export type WsTicket = components['schemas']['WsTicket'];
 export type Error = components['schemas']['Error'];
@@ -4902,7 +5499,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TokenRequestRequest"];
+                "application/json": components["schemas"]["NewTokenRequest"];
             };
         };
         responses: {
@@ -5225,7 +5822,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedPatchRequest"];
+                "application/json": components["schemas"]["PatchedSessionChangeRequest"];
             };
         };
         responses: {
@@ -5662,7 +6259,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedEventPatchRequest"];
+                "application/json": components["schemas"]["PatchedEventChangeRequest"];
             };
         };
         responses: {
@@ -5862,7 +6459,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewEventRequest"][];
+                "application/json": components["schemas"]["EventRowsRequest"];
                 "multipart/form-data": components["schemas"]["EventFileRequest"];
             };
         };
@@ -6103,7 +6700,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["History"];
+                    "application/json": components["schemas"]["OffsetHistory"];
                 };
             };
             /** @description An error. */
@@ -6177,7 +6774,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["People"];
+                    "application/json": components["schemas"]["MentionablePeople"];
                 };
             };
             /** @description An error. */
@@ -6359,7 +6956,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedSharePatchRequest"];
+                "application/json": components["schemas"]["PatchedShareChangeRequest"];
             };
         };
         responses: {
@@ -7390,7 +7987,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Segments"];
+                    "application/json": components["schemas"]["MergeSegments"];
                 };
             };
             /** @description An error. */
@@ -7958,7 +8555,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RenditionRequestRequest"];
+                "application/json": components["schemas"]["NewRenditionRequest"];
             };
         };
         responses: {
@@ -8048,7 +8645,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Uses"];
+                    "application/json": components["schemas"]["VideoUses"];
                 };
             };
             /** @description An error. */
@@ -8950,7 +9547,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Status"];
+                    "application/json": components["schemas"]["AnalysisStatus"];
                 };
             };
             /** @description An error. */
@@ -9150,7 +9747,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Status"];
+                    "application/json": components["schemas"]["AnalysisStatus"];
                 };
             };
             /** @description An error. */
@@ -9705,7 +10302,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["SyncRequestRequest"];
+                "application/json": components["schemas"]["CatalogueSyncRequest"];
             };
         };
         responses: {

@@ -36,14 +36,14 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
     """Return whether a new job of this owner is admitted, and its turn (position in the lane's queue).
 
-    The turn is the owner's last plus one, and at least the highest claimed turn. So one user's hundred jobs do not all
-    come first.
+    The turn follows the owner's last turn, but is at least the highest claimed turn. So one user's hundred jobs do not
+    all come first.
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
     if count < smallest_limit() or count < jobs_at_once(owner_id):
         return True, next_turn(owner_id, lane)
-    return False, 0  # not admitted; the turn is assigned on admission
+    return False, 0  # the turn is assigned when the job is admitted
 
 
 def next_turn(owner_id: uuid.UUID, lane: str) -> int:
@@ -105,7 +105,7 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
 
 def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
     admit_next(owner_id, lane)
-    # The query lists the other lanes, because excluding this lane would not use the index.
+    # List the other lanes, because a query that excludes this lane would not use the index.
     others = [name for name in settings.JOB_LANES if name != lane]
     queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
     for job in {job.lane: job for job in queued.order_by().only("lane", "kind")}.values() if others else ():

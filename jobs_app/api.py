@@ -17,7 +17,7 @@ from vodplatform.core.api.fields import page_slice
 
 @extend_schema(tags=["Jobs"])
 class JobViewSet(ApiViewSet[Job]):
-    """The caller's background jobs; an admin's calls reach everybody's."""
+    """The caller's background jobs; for admins, the jobs of all users."""
 
     missing = "job_not_found"
     lookup_url_kwarg = "job_id"
@@ -45,14 +45,14 @@ class JobViewSet(ApiViewSet[Job]):
 
     @extend_schema(operation_id="jobs_delete", summary="Delete a job", responses={204: None})
     def destroy(self, request: Request, job_id: str) -> Response:
-        """Delete a job that has ended, and what it made."""
+        """Delete a job that has ended, and its outputs."""
         services.delete(self.get_object_to_change())
         return Response(status=204)
 
     @extend_schema(operation_id="jobs_cancel", summary="Cancel a job", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, job_id: str) -> Response:
-        """Cancel a job. Repeating the call gives the same answer; a job that has ended otherwise is a conflict."""
+        """Cancel a job. Cancelling again gives the same answer. Returns 409 if the job has ended in another way."""
         return Response(JobSerializer.show(services.cancel(self.get_object_to_change())))
 
     @extend_schema(operation_id="jobs_retry", summary="Retry a job", request=None, responses={200: JobSerializer})
@@ -64,7 +64,7 @@ class JobViewSet(ApiViewSet[Job]):
     @extend_schema(operation_id="jobs_pause", summary="Pause a job", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, job_id: str) -> Response:
-        """Stop a job at its last checkpoint and free its place. Jobs without checkpoints are a conflict."""
+        """Stop a job at its last checkpoint and free its place. Returns 409 if the job saves no checkpoints."""
         return Response(JobSerializer.show(services.pause(self.get_object_to_change())))
 
     @extend_schema(operation_id="jobs_resume", summary="Resume a job", request=None, responses={200: JobSerializer})

@@ -31,7 +31,7 @@ NAMESPACE = "vod-jobs"
 class NotifyingRedisBroker(RedisBroker):
     """A Redis broker that notifies consumers of new messages; Dramatiq's own broker polls.
 
-    It also polls every few seconds, to find messages whose worker died.
+    Consumers also poll every few seconds, to find messages whose worker died.
     """
 
     def declare_queue(self, queue_name: str) -> None:

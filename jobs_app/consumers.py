@@ -29,9 +29,9 @@ class JobConsumer(WatchConsumer):
 
 
 class JobListConsumer(WatchConsumer):
-    """WebSocket with the jobs that a user may see: the newest first, then every change.
+    """WebSocket that sends the newest of the jobs that a user may see, then every change.
 
-    The list's revision is the time, so that each periodic permission check sends the list again.
+    The list is sent again at each periodic permission check, because its revision number is the current time.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # last progress message of a child process; shown only once the job is completed
+DONE = "Done"  # last progress message of a child process; users see it only once the job is completed
 
 
 class JobFailed(Exception):
@@ -88,7 +88,7 @@ class JobContext:
         self._began = time.monotonic()
         self.moved_at = self._began
         self.has_stored = False
-        self._may_yield = False  # whether a checkpoint was saved after the request to yield to other owners
+        self._may_yield = False  # whether a checkpoint was saved after this job was asked to yield to other owners
         self._reported: tuple[float, str] = (-1.0, "")
         self._pending: str | None = None
         self._pace: Pace | None = None
@@ -203,7 +203,7 @@ class JobContext:
     ) -> Finished:  # fmt: skip
         """Run a child process whose JSON lines report the job's progress and checkpoints.
 
-        The other JSON lines are returned and passed to ``on_message``. share: the job's progress (percent) at the
+        All other JSON lines are passed to ``on_message`` and returned. share: the job's progress (percent) at the
         child's start and end. Raises :class:`LeaseLost`, :class:`ShuttingDown`, :class:`ChildError`.
         """
 

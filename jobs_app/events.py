@@ -57,7 +57,7 @@ def record_end(job_id: uuid.UUID, name: str) -> Job:
 
 
 def publish(job: Job) -> None:
-    """Send the changed job, on commit, to the pages that watch it, its owner's jobs or all jobs."""
+    """Send the changed job, on commit, to the pages that watch this job, the owner's jobs or all jobs."""
     publish_on_commit(
         (group_name(job.pk), owners_group_name(job.owner_id), ALL_JOBS_GROUP),
         {"type": "job", "revision": job.revision, "job": JobSerializer.show(job)},

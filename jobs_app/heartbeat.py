@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-STALLED_GRACE_SECONDS = 10.0  # seconds that a stalled job's handler has to fail the job itself
+STALLED_GRACE_SECONDS = 10.0  # seconds for a stalled job's handler to stop; then this thread fails the job
 
 
 class LeaseRenewer:
@@ -90,7 +90,7 @@ class LeaseRenewer:
         self._trouble_at = time.monotonic()
 
     def is_database_stable(self) -> bool:
-        """Return whether the database has answered long enough for all living workers to renew their leases."""
+        """Return whether the database has worked for long enough that all living workers have renewed their leases."""
         return not self._waits() and time.monotonic() - self._trouble_at > 2 * settings.JOB_RENEW_SECONDS
 
     def _waits(self) -> bool:
@@ -141,7 +141,7 @@ class LeaseRenewer:
     def _mark_preempted(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         giving = leases.tokens_to_preempt(contexts)
         for token, context in contexts.items():
-            # The request to yield is withdrawn if the waiting job has meanwhile started elsewhere.
+            # Withdraw the request to yield if the waiting job has meanwhile started elsewhere.
             (context.gives_way.set if token in giving else context.gives_way.clear)()
 
     def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:
@@ -167,7 +167,7 @@ class LeaseRenewer:
         """End this process if a handler ignores the loss of its job for too long.
 
         SIGTERM requeues the other jobs, and `up` or systemd restarts the process. While the database does not answer,
-        only a sixtieth of the time counts, because the handler may be waiting for the database.
+        the time counts only a sixtieth, because the handler may be waiting for the database.
         """
         now = time.monotonic()
         passed, self._looked_at = now - self._looked_at, now

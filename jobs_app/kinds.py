@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from dramatiq import Actor
+    from rest_framework.serializers import Serializer
 
     from jobs_app.context import JobContext
     from jobs_app.models import Job
@@ -23,9 +24,9 @@ logger = logging.getLogger("vodplatform.jobs")
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """A job's subject, such as a video, as the job's owner knows it.
+    """The video or other object that a job works on, as shown to the job's owner.
 
-    href: page of the subject. in_use: whether that page shows the job, which then cannot be deleted.
+    href: URL of the object's page. in_use: whether that page shows the job, so that the job cannot be deleted.
     """
 
     title: str
@@ -58,6 +59,7 @@ class JobKind:
     - max_attempts: number of crashes after which a job fails.
     - pausable: whether the handler saves checkpoints.
     - max_retries, retry_seconds: maximum retries after temporary errors, and the delay before the first.
+    - result: serializer that describes the result in the OpenAPI document.
     """
 
     name: str
@@ -71,6 +73,7 @@ class JobKind:
     label: str = ""
     icon: str = "jobs"
     hooks: JobHooks = field(default_factory=JobHooks)
+    result: type[Serializer[Any]] | None = None
 
 
 @cache
@@ -114,6 +117,12 @@ def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
 def shown_result(job: Job) -> Any:
     kind = registry().get(job.kind)
     return kind.hooks.shown_result(job) if kind else job.result
+
+
+def result_serializers() -> list[type[Serializer[Any]]]:
+    """Return the serializers of all results, without repetitions; those with more fields first."""
+    found = {kind.result: None for kind in registry().values() if kind.result}
+    return sorted(found, key=lambda shape: -len(shape().fields))
 
 
 def is_pausable(name: str) -> bool:

@@ -38,7 +38,7 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
-# Multiple of JOB_SLICE_SECONDS after which a job yields if its owner holds at most their share of the lane.
+# Factor by which a job may exceed JOB_SLICE_SECONDS before it yields, if its owner holds at most half of the lane.
 LONG_SLICE_FACTOR = 10
 OWNERS_LOOKED_AT = 20
 
@@ -55,7 +55,7 @@ class Lease:
 
 
 class NeedsOwnProcess(Exception):
-    """Error: the next job has crashed repeatedly and must run alone in a process."""
+    """Exception: the next job has crashed repeatedly, so it may only run alone in a process."""
 
 
 def claim(
@@ -65,7 +65,7 @@ def claim(
 
     PostgreSQL takes a lock per lane: with SKIP LOCKED alone, several workers could count the same free place.
 
-    is_alone: whether no other job runs in this process. look_first: whether to search without the lock first.
+    is_alone: whether no other job runs in this process. look_first: whether to check for a job before taking the lock.
     """
     if look_first and not has_claimable_job(lane, only_short=only_short):
         return None
@@ -240,8 +240,8 @@ def requeue_behind_others(lease: Lease) -> bool:
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Return the leases of jobs that must yield to other owners at their next checkpoint.
 
-    In each full lane at most one job yields: after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times that if its
-    owner holds at most their share.
+    At most one job yields in each full lane: after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times as long if its
+    owner holds at most their share of the lane.
     """
     own, found = set(tokens), set()
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")
@@ -301,7 +301,7 @@ def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_second
         if lease.rows().filter(deadline__lte=Now()).exists():
             return fail(lease, "wait_timeout", "The external service did not finish in time.")
         deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
-        # A wake-up that came while the job ran has set run_at; the job then continues at once.
+        # If a wake-up came while the job ran, run_at is already set, and the job continues at once.
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
         return _end_attempt(
             lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
@@ -332,7 +332,7 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
 def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
     """Retry the job until the storage is available, for at most a day. Costs no attempt and no retry.
 
-    An attempt longer than ``BETWEEN_OUTAGES`` means that the outage had ended.
+    If the attempt lasted longer than ``BETWEEN_OUTAGES``, the last outage had ended, and the day starts again.
     """
     with transaction.atomic():
         job = lease.rows().annotate(now=Now()).first()

@@ -1,4 +1,4 @@
-"""Wake-up messages to workers; losing one changes no job."""
+"""Wake-up messages to workers. The loss of a message changes no job."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wake_workers(job: Job) -> None:
         return
     actor = kind.actor
     try:
-        # Another release of the program may have put this kind of job into another lane.
+        # Use the job's own lane: another release of the program may use another lane for this kind.
         actor.broker.enqueue(actor.message(job.lane, str(job.pk)).copy(queue_name=job.lane))
     except (DramatiqError, redis.RedisError, OSError) as exc:
         # A hanging broker costs each request seconds, so skip messages for a while.

@@ -73,7 +73,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class Job(models.Model):
-    """A background job and its progress. All times are the database's.
+    """A background job and its progress. All times come from the database's clock.
 
     - attempt: number of starts, except those ended by a deploy, a pause or a wait.
     - lease_token: id of the current attempt, the only one that can write.

@@ -65,7 +65,7 @@ def sweep_job(job_id: uuid.UUID) -> int:
 
 
 def sweep() -> int:
-    """Delete outputs of ended jobs that also had no reference a day ago; return the number of files."""
+    """Delete outputs of ended jobs that have had no reference for a day; return the number of deleted files."""
     jobs = []
     for name in _listed(ROOT)[0]:
         with contextlib.suppress(ValueError):

@@ -15,12 +15,12 @@ from itertools import pairwise
 STEPS = 20  # number of steps into which a progress curve divides the work
 CURVES_KEPT = 8  # number of recent progress curves kept for each kind of job
 SHORTEST_SECONDS = 3.0  # minimum seconds of a job; the progress curves of shorter jobs are not kept
-# minimum elapsed seconds, and elapsed share of the job's time, before the remaining time is estimated
+# Minimum elapsed seconds, and minimum share of the job's time, for an estimate of the remaining time.
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05
 LEAST_CURVES = 2
-AGREEMENT = 4 / 3  # maximum ratio between an estimate of the remaining time and the median of the estimates
-AGREEMENT_SECONDS = 1.0  # seconds by which estimates of the remaining time may always differ
-RECENT = 1 / 3  # share of the elapsed time, up to now, from which the present speed is measured
+AGREEMENT = 4 / 3  # maximum ratio of an estimate to the median estimate; otherwise the remaining time is unknown
+AGREEMENT_SECONDS = 1.0  # difference from the median, in seconds, up to which an estimate is always accepted
+RECENT = 1 / 3  # latest share of the elapsed time, over which the present speed is measured
 
 Curve = Sequence[float]
 
@@ -38,7 +38,7 @@ EVEN = [step / STEPS for step in range(STEPS + 1)]
 class Pace:
     """The speed of one attempt at a job.
 
-    curves: progress curves of recent jobs, each ``STEPS`` + 1 numbers from 0 to 1.
+    curves: progress curves of recent jobs; each curve has ``STEPS`` + 1 numbers from 0 to 1.
     """
 
     def __init__(self, curves: Sequence[Curve], began: float | None = None) -> None:
@@ -56,7 +56,7 @@ class Pace:
         return 100 * self._share(self._samples[-1][1]) if self._samples else 0.0
 
     def seconds_left(self, now: float | None = None) -> float | None:
-        """Return the remaining seconds, or None unless all estimates agree within a third."""
+        """Return the remaining seconds, or None if the estimates are too different (see ``AGREEMENT``)."""
         elapsed = (time.monotonic() if now is None else now) - self.began
         if len(self.curves) < LEAST_CURVES or elapsed < LEAST_SECONDS or not self._samples:
             return None

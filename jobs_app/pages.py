@@ -130,7 +130,7 @@ def failed_rows(user: User, age: timedelta, most: int) -> list[Row]:
 
 
 def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
-    """Return the list's lines for jobs (annotated with ``asked_at``) as ``user`` sees them.
+    """Return the lines of the job list for ``user``. The jobs must be annotated with ``asked_at``.
 
     all_taken: whether the user already runs as many jobs as their tier allows.
     """

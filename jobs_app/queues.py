@@ -17,16 +17,17 @@ from django.conf import settings
 from jobs_app.models import LaneLimit
 from vodplatform.core.records import process_registry as running
 
-CACHE_SECONDS = 5.0  # seconds for which limits read from the database are used
+CACHE_SECONDS = 5.0
 NO_LIMIT = 10**9
-SHORT_PLACES = 1  # places for short jobs in addition to a lane's limit
+SHORT_PLACES = 1  # number of additional places in each lane for short jobs
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
     """Limits and workers of each lane, as last read from the database.
 
-    limits: set by admins; None for no limit. taken: maximum concurrent jobs of the living workers.
+    limits: limits set by admins, by lane; None for no limit. taken: number of jobs that living workers can run at once,
+    by lane.
     """
 
     limits: dict[str, int | None] = field(default_factory=dict)
@@ -35,7 +36,7 @@ class QueueState:
 
 
 _lock = threading.Lock()
-_read: tuple[float, QueueState] = (0.0, QueueState())  # limits, and the time until which they need not be read again
+_read: tuple[float, QueueState] = (0.0, QueueState())  # (expiry time, cached limits)
 
 
 def limit_of(lane: str) -> int:
@@ -55,7 +56,7 @@ def runnable_limit(lane: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FreePlaces:
-    """Availability of places for long and for short jobs in a lane."""
+    """Free places of a lane. long, short: whether another long or short job can start."""
 
     long: bool
     short: bool

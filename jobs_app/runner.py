@@ -34,8 +34,8 @@ logger = logging.getLogger("vodplatform.jobs")
 class RunningJobs:
     """The jobs that run in this process. A job that has crashed twice runs alone.
 
-    max_jobs: maximum number of jobs, not counting the first of each lane and one short job; None for the number of
-    threads.
+    max_jobs: maximum number of jobs, not counting the first job of each lane and one short job. None: only the number
+    of threads limits the jobs.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class RunningJobs:
         self._drained_for: str | None = None
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the next job of ``lane``, or of the lane whose job must run alone and now can."""
+        """Claim the next job of ``lane``. A job that this process was emptied for, to run alone, comes first."""
         with self._lock:
             if self._alone:
                 return None
@@ -155,7 +155,7 @@ def _run(job: Job, context: JobContext) -> bool:
     except (OperationalError, InterfaceError):
         raise
     except Exception as exc:
-        # The outcome cannot be stored; for example, the result is not JSON.
+        # Fail the job: its outcome cannot be stored, for example because the result is not JSON.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         _write_with_retry(leases.fail, context.lease, "server_error", _internal_error_message(exc))
         return False
@@ -169,7 +169,7 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         return partial(_complete, context, result)
     except LeaseLost:
         logger.info("lease lost")
-        # After a database outage, the job may still belong to this attempt; then requeue it.
+        # After a database outage, the job may still belong to this attempt. In that case, requeue the job.
         return (
             partial(bool) if lease_renewer.is_database_stable() else partial(_write_with_retry, leases.requeue, lease)
         )

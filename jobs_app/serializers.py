@@ -5,12 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from jobs_app.kinds import is_pausable, shown_result
+from jobs_app.kinds import is_pausable, result_serializers, shown_result
 from jobs_app.models import Job, JobStatus
-from vodplatform.core.api.fields import AnswerSerializer, ListQuerySerializer
+from vodplatform.core.api.fields import AnswerSerializer, CauseSerializer, ListQuerySerializer, StoredJsonField
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="JobResult", serializers=result_serializers, resource_type_field_name=None
+    )
+)
+class JobResultField(serializers.JSONField):
+    """The result of a job; its fields depend on the job's ``kind``."""
 
 
 class JobSerializer(AnswerSerializer[Job]):
@@ -33,8 +42,8 @@ class JobSerializer(AnswerSerializer[Job]):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     run_at = serializers.DateTimeField(allow_null=True, help_text="Time at which a waiting job continues.")
-    result = serializers.JSONField(allow_null=True)
-    error = serializers.JSONField(allow_null=True, help_text="`{type, message}` of a failed job.")
+    result = JobResultField(allow_null=True)
+    error = StoredJsonField(CauseSerializer, allow_null=True)
 
     def get_pausable(self, job: Job) -> bool:
         return is_pausable(job.kind)

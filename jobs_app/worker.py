@@ -32,7 +32,7 @@ class WorkerLifecycle(Middleware):
     """Dramatiq hooks that start and stop the threads of a worker process."""
 
     def after_process_boot(self, broker: object) -> None:
-        # Linux kills the worker process when Dramatiq's master dies.
+        # Let Linux kill this worker process when Dramatiq's master dies.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         parent = multiprocessing.parent_process()
         if parent is not None and os.getppid() != parent.pid:
@@ -56,7 +56,7 @@ class WorkerLifecycle(Middleware):
         lease_renewer.requeue_all()
         with contextlib.suppress(DatabaseError):
             process_registry.unregister_process()
-        # A forked process ends without Python's exit handlers.
+        # Flush here, because a forked process ends without Python's exit handlers.
         publish.flush()
 
 

@@ -55,7 +55,7 @@ http = with_body_limit(
     django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0)
 )
 form_endpoint = multipart.form_endpoint(http)
-# Endpoint that waits for an analysis job. A form with a file passes through the upload endpoint.
+# Endpoint that answers once an analysis job has ended.
 sync_analysis_endpoint = sync_endpoint.wait_for_result(
     lambda scope: form_endpoint if multipart.form_of(scope) else http
 )

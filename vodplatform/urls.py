@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from vodplatform.accounts import pages as account_pages
+from vodplatform.core.errors import ERROR_TYPES
 from vodplatform.core.web import health, views
 from vodplatform.site import home, metrics, moderation, profile, worker_health
 from vodplatform.site.schema_view import SchemaView
@@ -22,6 +23,15 @@ urlpatterns = [
         "api/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
         name="docs",
+    ),
+    path(
+        "api/docs/errors",
+        TemplateView.as_view(
+            template_name="api-errors.html",
+            extra_context={"error_types": ERROR_TYPES.values()},
+            http_method_names=["get", "head"],
+        ),
+        name="api-errors",
     ),
     path("api/v1/me", profile.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     path("api/v1/health/processing", worker_health.ProcessingView.as_view()),

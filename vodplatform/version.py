@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).resolve().parent
 def commit() -> str:
     """Return the abbreviated commit, or an empty string if unknown.
 
-    ``git archive``, ``pip install`` and the image write ``commit.txt``. In a checkout, git's files are read, because
-    the git command refuses a repository of another user.
+    ``git archive``, ``pip install`` and the image's build write ``commit.txt``. In a checkout, git's files are read,
+    because the git command refuses a repository of another user.
     """
     try:
         found = (PACKAGE / "commit.txt").read_text().strip()

@@ -22,14 +22,14 @@ from media_app.av.source import Sound, Source
 Samples = NDArray[np.float32]
 BLOCK = 1024  # samples of an AAC frame
 FADE = 144  # fade at both ends of each part, in samples (3 ms)
-SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seconds before the target to seek to, one value per attempt
-ROUNDING = 0.002  # maximum rounding error of timestamps in seconds
+SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seconds before the target at which successive seek attempts aim
+ROUNDING = 0.002  # maximum rounding error of timestamps in seconds; smaller gaps and overlaps are ignored
 LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the output sound. source: None for silence. start, length: seconds. gain: linear factor."""
+    """A part of the output sound. source: None for silence. start, length: seconds of source. gain: linear factor."""
 
     source: Source | None
     start: float
@@ -87,7 +87,7 @@ def read_samples(source: Source | None, start: float, count: int, channels: int)
     """Yield ``count`` samples from ``start`` (seconds) as float32 arrays (channels, n); gaps are silent."""
     sound = source.sound if source is not None else None
     reached = 0
-    slack = 0  # gap or overlap between packets to ignore, in samples
+    slack = 0
     for at, samples in _placed(source, sound, start, LAYOUTS[channels]) if source is not None and sound else ():
         begin = at - reached
         if begin > slack:

@@ -22,7 +22,7 @@ class Avcc:
 
     @classmethod
     def parse(cls, record: bytes) -> Self | None:
-        """Return the parsed record, or None if NAL unit lengths are not stored in four bytes."""
+        """Return the parsed record; None if it is damaged, or if NAL unit lengths do not have four bytes."""
         if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != LENGTH_BYTES:
             return None
         try:
@@ -37,7 +37,7 @@ class Avcc:
         return next(iter(sorted(set(range(32)) - taken)), 31)
 
     def joined(self, other: bytes) -> bytes | None:
-        """Return one record for both streams; None if their parameter set numbers conflict."""
+        """Return one record for this stream and the other; None if their parameter set numbers conflict."""
         second = Avcc.parse(other)
         if second is None:
             return None

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from vodplatform.core.processes.ranged import PREFIX, RangedFile
 
-# Only self-contained formats: playlists, scripts, image sequences and devices read other files by name.
+# Only self-contained formats. Playlists, scripts, image sequences and devices read other files by name.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
 # Formats whose clock may start at any time; browsers get these files remuxed to start at zero.
 REBASED_FORMATS = frozenset({"mpegts", "mpeg", "flv", "asf"})
@@ -32,7 +32,7 @@ OPTIONS = {
     "analyzeduration": "5000000",
 }
 MICROSECONDS = 1_000_000
-MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame; tiny files can claim gigabytes
+MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame, because tiny files can claim frames of gigabytes
 # Without this limit on pixels, opening an 800 kB PNG in an MP4 took 790 MB.
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
@@ -102,7 +102,7 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
             "This server cannot decode the video's codec. Convert the video, for example to H.264, and upload it "
             "again.",
         )
-    # Any keyframe may claim a larger picture, so limit the decoder.
+    # Limit the decoder, because any keyframe may claim a larger picture than the header.
     context.options = DECODER_OPTIONS
     return track
 
@@ -121,8 +121,8 @@ def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Pac
 def presentation_origin(container: av.container.InputContainer) -> Fraction:
     """Return the container time, in seconds, at which an HTML5 element's ``currentTime`` is 0.
 
-    Players show MP4 and Matroska from time zero, but Chromium moves a negative start to zero. :data:`REBASED_FORMATS`
-    are remuxed.
+    Players show MP4 and Matroska from time zero, but Chromium moves a negative start to zero. Files in
+    :data:`REBASED_FORMATS` are remuxed to start at zero.
     """
     start = cast("int | None", container.start_time) or 0
     if start < 0 or not REBASED_FORMATS.isdisjoint(container.format.name.split(",")):

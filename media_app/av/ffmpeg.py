@@ -22,12 +22,12 @@ from media_app.av.container import DECODER_OPTIONS, FORMATS, OPTIONS
 from media_app.av.source import Progress, Source
 from vodplatform.core.processes.child import MARK, SHIM
 
-# maximum seconds without reported progress; ffmpeg reports none while it moves a large index
+# Seconds without progress after which a conversion fails; ffmpeg reports none while it moves a large index.
 STALL_TIMEOUT_SECONDS = 120.0
 STDERR_LINES = 40
 READ_BYTES = 65_536
 SIGNALS_OF_A_CRASH = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS}
-# ffmpeg's exit codes (256 - errno) for errors of the server. EIO is none: it means a truncated file.
+# ffmpeg's exit codes (256 - errno) for errors of the server. EIO is omitted, because it means a truncated file.
 SERVER_ERRNO_BY_EXIT_CODE = {256 - number: number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)}
 INPUT_OPTIONS = {
     "protocol_whitelist": "file,pipe",
@@ -107,8 +107,8 @@ class Ffmpeg:
     ) -> None:  # fmt: skip
         """Write ``target`` from ``tracks`` of ``source``.
 
-        options, reading: output and input options; None for a flag. ffmpeg ends with the calling thread. Raises
-        :class:`ConversionFailed`, :class:`ProgramMissing`, OSError.
+        options: output options. reading: input options. A flag has the value None. ffmpeg ends with the calling thread.
+        Raises :class:`ConversionFailed`, :class:`ProgramMissing`, OSError.
         """
         address = f"file:{source.path}"
         reading = {"threads": self.threads, **INPUT_OPTIONS, **(reading or {})}
@@ -135,7 +135,7 @@ def _words(options: Mapping[str, Any]) -> list[str]:
 def _graph(
     address: str, reading: Mapping[str, Any], tracks: Sequence[Track], name: str, options: Mapping[str, Any]
 ) -> list[str]:
-    # The import takes a fifth of a copy's start-up time, and copies need no filter graph.
+    # Copies need no filter graph, and this import would take a fifth of their start-up time.
     import ffmpeg  # type: ignore[import-untyped]
 
     media = ffmpeg.input(address, **reading)

@@ -32,11 +32,11 @@ from media_app.av.container import (
 from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
 
 Image = NDArray[np.uint8]
-# seconds before the target to seek to, one value per attempt
+# Seconds before the target at which successive seek attempts aim.
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
-BEFORE_START = 10.0  # seconds before time 0 to seek to, since decoding times may be negative
-JUST_BEFORE = 0.02  # seconds before a keyframe to seek to if the file has no index
+BEFORE_START = 10.0  # seconds before time 0 at which a seek to the start aims, since decoding times may be negative
+JUST_BEFORE = 0.02  # seconds before a keyframe at which a seek aims if the file has no index
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -157,7 +157,7 @@ class VideoFile:
             raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")
         self._base = float(base)
         self._origin = float(presentation_origin(self._container))
-        # Only the part of a streaming file that was read is indexed, so its index is not used.
+        # Ignore the index of streaming formats, which covers only the part of the file that was read.
         self._indexed = REBASED_FORMATS.isdisjoint(self._container.format.name.split(","))
         self._ratio = sample_aspect_ratio(self._stream)
         self._rotation = 0
@@ -188,7 +188,7 @@ class VideoFile:
     def keyframes(self) -> NDArray[np.float64]:
         """Return keyframe times in seconds, ascending, shape (n,).
 
-        They are decoding times plus the first keyframe's delay, so some may be a few frames off.
+        The times are decoding times plus the first keyframe's delay, so some may be a few frames off.
         """
         if self._keyframes is None:
             stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
@@ -203,7 +203,7 @@ class VideoFile:
     def keyframe(self, time: float) -> Picture | None:
         """Decode only the keyframe at ``time``, a value of :attr:`keyframes`; return None if it is damaged."""
         if self._indexed:
-            # Demuxers differ in whether a seek finds an exact time, so aim between two keyframes.
+            # Aim between this keyframe and the next: not all demuxers find a keyframe by its exact time.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
             gap = float(later[0]) - time if len(later) else 1.0
             self._seek(time - self._delay + min(0.5 * gap, 0.5))
@@ -222,14 +222,13 @@ class VideoFile:
     def iterate_frames(self, start: float, sparse_until: float | None = None) -> Iterator[Picture]:
         """Yield all frames in presentation order from the last keyframe at or before ``start`` (seconds).
 
-        sparse_until: seconds before which frames that no other frame needs may be skipped.
+        sparse_until: time in seconds before which frames that no other frame needs may be skipped.
         """
         for target in (*(start - extra for extra in SEEK_STEPS), -BEFORE_START):
             self._seek(target)
             frames = self._decode_onward(sparse_until)
             first = next(frames, None)
-            # Indexes hold decoding times, so the keyframe found may be shown only after ``start``: then seek further
-            # back.
+            # Indexes contain decoding times. If the keyframe found is shown only after ``start``, seek further back.
             if first is not None and (first.time <= max(start, self.first_time) + 1e-6 or target == -BEFORE_START):
                 yield first
                 yield from frames
@@ -263,7 +262,7 @@ class VideoFile:
                 sparse = packet.dts is not None and packet.dts * self._base - self._origin < sparse_end
                 context.skip_frame = "NONREF" if sparse else "DEFAULT"
                 for frame in self._frames(packet):
-                    # Leading frames of an open GOP need frames before the seek position.
+                    # Skip leading frames of an open GOP, because they need frames before the seek position.
                     if frame.pts is not None and (floor is None or frame.pts >= floor):
                         yield self._picture(frame)
         finally:

@@ -30,7 +30,7 @@ LAST_LINE = "#EXT-X-ENDLIST"
 MIME_TYPE = "application/vnd.apple.mpegurl"
 SEGMENT_SECONDS = 6
 GOP_SECONDS = 2
-# Seconds at which output timestamps start: decoding precedes presentation, and timestamps must not be negative.
+# Seconds at which output timestamps start, because the earlier decoding times must not be negative.
 CLOCK_START = 1
 # Options that store a start time in each fragment (tfdt), since browsers' Media Source Extensions ignore empty edits.
 # Sound before the start is dropped.
@@ -41,7 +41,7 @@ WITHOUT_PRIMING = "noise=drop=lt(pts\\,0)"
 REORDERED_PICTURES = 2
 # The first picture of each 2 s interval is a keyframe, at the same times in all renditions.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gt(floor(t/{GOP_SECONDS}),floor(prev_forced_t/{GOP_SECONDS}))"
-# Maximum seconds between keyframes for copying; x264's default distance is 10.43 s at 23.976 fps.
+# Maximum seconds between keyframes of videos that are copied. x264's default is 10.43 s at 23.976 fps.
 MAX_KEYFRAME_GAP = 10.5
 MAX_SEGMENT = SEGMENT_SECONDS + MAX_KEYFRAME_GAP
 PLAYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
@@ -50,7 +50,6 @@ RANGE = re.compile(r"#EXT-X-BYTERANGE:(\d+)@(\d+)")
 MAP = re.compile(r'#EXT-X-MAP:URI="([^"]*)",BYTERANGE="(\d+)@0"')
 MAX_IN_SPAN = 100
 MIN_SECONDS = 0.001
-# minimum and maximum length of a run whose bit rate is measured, in target durations (RFC 8216, 4.1)
 PEAK_SPAN = (0.5, 1.5)
 
 
@@ -96,7 +95,7 @@ def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each 
     if not source.times_pictures:
         return "The video has no frame times."
     if source.hides_pictures:
-        # In fragmented MP4, players would show the pictures that an edit list hides, and delay the sound.
+        # In fragmented MP4, players would show the pictures that the edit list should hide, and delay the sound.
         return "It was cut without re-encoding, and players would show the removed parts."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
         return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for segments."
@@ -161,8 +160,8 @@ def _make(
     stream = {
         "f": "hls", "hls_time": SEGMENT_SECONDS, "hls_playlist_type": "vod", "hls_segment_type": "fmp4",
         "hls_flags": "single_file+independent_segments", "hls_segment_filename": MEDIA, **OWN_CLOCK,
-        # Store early sound in the previous segment; otherwise players that start in this segment would show pictures
-        # late.
+        # Store the sound before a segment's first picture in the previous segment. Otherwise players that start here
+        # would show pictures late.
         "audio_preload": round(decoded_early * 1e6),
     }  # fmt: skip
     program.make(folder / PLAYLIST, source, tracks, {**options, **stream}, on_progress=on_progress)
@@ -194,7 +193,7 @@ def read_playlist(text: str) -> Playlist:
 
 
 def peak_bit_rate(segments: Sequence[tuple[float, int]], target: float) -> int:
-    """Return the peak bits a second over runs of 0.5 to 1.5 target durations (RFC 8216, 4.1)."""
+    """Return the peak bits a second over runs of segments that last 0.5 to 1.5 target durations (RFC 8216, 4.1)."""
     least, most = (share * target for share in PEAK_SPAN)
     peak = 0.0
     for first in range(len(segments)):

@@ -234,7 +234,7 @@ def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str
 def _fault(exc: Exception) -> dict[str, Any] | None:
     if isinstance(exc, MediaError):
         return {"type": exc.code, "message": exc.message}
-    # PyAV's errors, even its OSErrors, are the video's fault.
+    # Treat PyAV's errors, even its OSErrors, as faults of the video.
     if isinstance(exc, av.error.FFmpegError):
         return {"type": "vod_unreadable", "message": "Its data is damaged and cannot be decoded."}
     return None

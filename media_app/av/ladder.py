@@ -15,11 +15,11 @@ MAX_FPS = 60
 # Peak bits a second at 30 frames a second, by the picture's lines.
 PEAK_BITS = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
 MIN_BITS = 400_000
-FAST_FPS = 32  # frames a second above which an HLS rendition gets 1.5 times the bits
+FAST_FPS = 32  # frames a second above which an HLS rendition gets 1.5 times the bit rate
 FAST_SHARE = 1.5
 SOUND_BITS = 128_000
 SOUND_RATE = 48_000
-TAIL_SECONDS = 1.0  # seconds by which encoded sound may exceed the claimed duration before it is cut
+TAIL_SECONDS = 1.0  # seconds of encoded sound that are kept after the claimed duration
 # HDR transfer functions PQ and HLG (ITU-T H.273, table 3); they look grey in 8 bits unless tone-mapped.
 HDR_TRANSFERS = frozenset({16, 18})
 TO_SDR = (
@@ -46,7 +46,7 @@ class Rung:
 def ladder(facts: VideoFacts, *, with_source: bool = True) -> list[Rung]:
     """Return the sizes to encode, largest first, none larger than the video.
 
-    with_source: whether the video itself is offered as well.
+    with_source: whether the video itself is also offered.
     """
     lines = min(facts.width, facts.height)
     fitting = [height for height in HEIGHTS if height < lines or (height == lines and not with_source)]
@@ -100,6 +100,6 @@ def encoded_sound(source: Source) -> dict[str, Any]:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # The time limit includes the delay of a late start, because some output formats keep that delay.
+        # Add the delay of a late start to the time limit, because some output formats keep that delay.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

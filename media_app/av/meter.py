@@ -12,7 +12,7 @@ from av.filter import Graph
 
 from media_app.av.audio_splice import LAYOUTS, Samples
 
-SILENCE = -69.9  # LUFS below which sound counts as silence; FFmpeg's filter reports -70 for it
+SILENCE = -69.9  # LUFS below which sound counts as silence; FFmpeg's filter reports -70 for silence
 INTEGRATED, PEAK = "lavfi.r128.I", "lavfi.r128.true_peak"
 
 
@@ -32,7 +32,7 @@ class Meter:
         self.count = 0
 
     def put(self, samples: Samples) -> None:
-        """Measure ``samples`` of shape (channels, n), full scale ±1."""
+        """Measure ``samples``, an array of shape (channels, n) with values from -1 to 1."""
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples, np.float32), format="fltp", layout=self._layout)
         frame.sample_rate, frame.pts, frame.time_base = self._rate, self.count, Fraction(1, self._rate)
         self._graph.push(frame)

@@ -26,23 +26,23 @@ from media_app.av.smart_cut import open_output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
-REORDER_WINDOW = 40  # number of pictures buffered to compute decoding times; no codec reorders more
-# Picture codecs that MP4 can contain, with the sample entry that players expect.
+REORDER_WINDOW = 40  # number of pictures buffered to compute decoding times; no codec reorders more pictures
+# Picture codecs that MP4 can contain, with the sample entry type that players expect.
 MP4_PICTURES = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v",
 }  # fmt: skip
-MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # sound codecs that browsers play from MP4
+MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
-# Sound codecs that use MOV as intermediate format, because Matroska rounds timestamps to milliseconds.
+# Sound codecs for which the intermediate file is MOV, because Matroska rounds timestamps to milliseconds.
 MOV_SOUNDS = MP4_SOUNDS | {"ac3", "eac3", "mp2", "alac", "pcm_s16le", "pcm_s24le"}
 FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # maximum seconds of a sound packet; longer MP4 durations include a jump and are ignored
-JOINT_SECONDS = 0.003  # minimum seconds of a gap or overlap between sound packets; smaller ones come from rounding
+MAX_PACKET = 2  # seconds above which a sound packet's duration is ignored, because in MP4 it includes a clock jump
+JOINT_SECONDS = 0.003  # seconds up to which gaps and overlaps between sound packets are ignored as rounding errors
 COPY_SHARE = 0.25
 
 
@@ -57,8 +57,8 @@ def normalize(
 ) -> tuple[Path, Recording]:
     """Write a normalised copy into ``folder``; return its path and how ``source`` was recorded.
 
-    reasons: :class:`media_app.av.recording.CopyReason` values from the head. duration: claimed seconds. Raises
-    :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing`,
+    reasons: :class:`media_app.av.recording.CopyReason` values found in the file's header. duration: claimed seconds.
+    Raises :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing`,
     :class:`media_app.av.container.MediaError`, OSError.
     """
     report = on_progress or (lambda share: None)
@@ -79,7 +79,7 @@ def normalize(
                 made = own / ("between.mov" if fits_mov else "between.mkv")
                 try:
                     _remux(scan, streams, made, size=container.size, report=lambda share: report(share * COPY_SHARE))
-                except ValueError:  # no container here can contain the codec, so ffmpeg reads the original
+                except ValueError:  # neither MOV nor Matroska can contain the codec, so ffmpeg reads the original
                     made = source
             else:
                 _remux(scan, streams, made, size=container.size, report=report)
@@ -111,7 +111,7 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
             made.time_base = stream.time_base
             if stream.type == "video" and format == "mp4":
                 made.codec_context.codec_tag = MP4_PICTURES[stream.codec_context.codec.canonical_name]
-            # Matroska has no negative times, so sound priming would shift all tracks.
+            # Matroska has no negative times. So drop sound before time 0: priming would shift all tracks.
             first = 0.0 if format == "matroska" else float("-inf")
             writers[stream.index] = _Pictures(made) if stream.type == "video" else _Sound(made, first)
         for number, placed in enumerate(scan.packets()):
@@ -126,7 +126,7 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
 
 
 class _Sound:
-    """Output timestamps of sound packets. first: seconds before which packets are dropped.
+    """Writer of sound packets with new timestamps. Packets before ``first`` (seconds) are dropped.
 
     Players ignore small overlaps, so once the overlaps add up to half a packet, a packet is dropped.
     """
@@ -137,7 +137,7 @@ class _Sound:
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
         self._last: int | None = None
         self._end = float("-inf")
-        self._overlap = 0.0  # sum of overlaps so far in seconds; gaps count as negative
+        self._overlap = 0.0  # sum of the overlaps so far, in seconds; a gap reduces the sum
 
     def add(self, placed: PlacedPacket) -> Iterator[Packet[Any]]:
         packet = placed.packet

@@ -23,27 +23,27 @@ CANDIDATES = 24
 SCORED_WIDTH = 320  # width in pixels at which frames are scored; enough to detect blur
 MIN_SECONDS = 0.001
 FINALISTS = 8  # number of best candidates that are checked for flashes
-MIN_FIT = 0.1  # minimum share of the best score for a candidate to be considered
-STEADY_SECONDS = 0.3  # seconds after a candidate at which brightness is compared; no flash lasts longer
+MIN_FIT = 0.1  # share of the best score below which candidates are ignored
+STEADY_SECONDS = 0.3  # seconds from a candidate to the frame whose brightness is compared; no flash lasts longer
 STEADY_LEVELS = 40.0  # maximum brightness change (0 to 255) that does not count as a flash
-# A mean luma (0 to 255) at the outer values scores 0, between the inner values 1.
+# Mean luma (0 to 255) of a frame: the outer values give the score 0, and values between the inner ones give 1.
 DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0
-CONTRAST = 45.0  # standard deviation of luma that gets the full contrast score
-DETAIL = 400.0  # variance of the Laplacian that gets the full sharpness score; text has ten times more
-# Share of pixels in the most frequent of 32 grey levels: scenes are below the first value, title cards above the
-# second.
+CONTRAST = 45.0  # standard deviation of luma from which a frame gets the full contrast score
+DETAIL = 400.0  # variance of the Laplacian from which a frame gets the full sharpness score; text has ten times more
+# Share of pixels with the most frequent of 32 grey levels. Scenes have less than the first value, title cards more than
+# the second.
 SCENE_SHARE, CARD_SHARE = 0.4, 0.9
 CARD_WORTH = 0.1
-USUAL_PLACE = (0.04, 0.8)  # shares of the duration at which titles end and credits begin
+USUAL_PLACE = (0.04, 0.8)  # shares of the duration at which opening titles usually end and closing credits begin
 ELSEWHERE = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class FrameFeatures:
-    """Features of a frame.
+    """Features of a frame's luma (0 to 255).
 
-    brightness, contrast: mean and deviation of luma (0 to 255). detail: variance of its Laplacian. plain: largest share
-    of 32 grey levels.
+    brightness: mean. contrast: standard deviation. detail: variance of the Laplacian. plain: share of pixels with the
+    most frequent of 32 grey levels.
     """
 
     brightness: float
@@ -110,7 +110,7 @@ def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
 
 
 def score(looks: Sequence[FrameFeatures], places: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return each candidate's score, 0 to 1. places: times of the candidates as shares of the duration."""
+    """Return each candidate's score, from 0 to 1. places: each candidate's time as a share of the duration."""
     sharpest = min(DETAIL, max(1.0, float(np.percentile([look.detail for look in looks], 90))))
     values = []
     for look, place in zip(looks, places, strict=True):
@@ -124,7 +124,7 @@ def score(looks: Sequence[FrameFeatures], places: Sequence[float]) -> np.ndarray
 
 
 def _is_steady(video: VideoFile, moment: float, brightness: float) -> bool:
-    """Return whether the next moments are similarly bright; encoders often put keyframes into flashes."""
+    """Return whether the frames that follow are similarly bright. Encoders often put keyframes into flashes."""
     try:
         for picture in video.iterate_frames(moment + 1e-6):
             if picture.time >= min(moment + STEADY_SECONDS, video.duration):

@@ -34,13 +34,13 @@ from vodplatform.core.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
-VFR_JITTER = 0.1  # minimum deviation of a frame's duration, in frames, that rounding does not explain
-# maximum relative difference at which a rate counts as a usual rate; 30 and 29.97 differ by 0.001
+VFR_JITTER = 0.1  # maximum deviation of a regular frame's duration, as a share of the usual duration
+# Relative difference below which a measured frame rate is taken for a usual rate. 30 and 29.97 differ by 0.001.
 RATE_ROUNDING = Fraction(1, 5000)
-RATE_ERROR = Fraction(1, 4)  # maximum drift, in frames over the file, at which a usual rate replaces the measured rate
-RATE_HOLES = 0.005  # minimum relative difference of mean and steady frame rate; if reached, pictures are missing
+RATE_ERROR = Fraction(1, 4)  # maximum error of a usual rate in frames over the file; else the measured rate is used
+RATE_HOLES = 0.005  # relative difference between mean and steady frame rate above which pictures are missing
 RATE_DENOMINATOR = 1_000_000
-VFR_SHARE = 0.01  # maximum share of irregular frames in a video of constant frame rate
+VFR_SHARE = 0.01  # share of irregular frames above which the frame rate counts as variable
 
 MIN_SIDE = 16  # minimum pixels of a picture's side; scalers fail on smaller pictures
 
@@ -65,10 +65,15 @@ class AudioTrack:
 class VideoFacts:
     """Facts of a media file.
 
-    duration: seconds. start: container seconds at ``currentTime`` 0. fps: mean rate. width, height: displayed pixels.
-    coded_width, coded_height: stored pixels. rotation: clockwise degrees. bit_rate: bits a second, 0 if unknown.
-    truncated: whether the index names bytes missing in the file. color_transfer: ITU-T H.273. recording: the
-    recording's faults; if they need a normalised copy, duration and start describe the copy.
+    - duration: seconds.
+    - start: container time in seconds at ``currentTime`` 0.
+    - width, height: size in displayed pixels.
+    - coded_width, coded_height: size in stored pixels.
+    - rotation: clockwise degrees.
+    - bit_rate: bits a second; 0 if unknown.
+    - truncated: whether the index names bytes that are missing in the file.
+    - color_transfer: code of the transfer function (ITU-T H.273).
+    - recording: faults of the recording. If they need a normalised copy, duration and start describe the copy.
     """
 
     container: str
@@ -104,7 +109,7 @@ def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> Vi
         facts = probe_container(container, limits)
         is_fragmented = not first_video(container).frames
     try:
-        # Fragmented files play up to their last complete fragment.
+        # A truncated fragmented file still plays, up to its last complete fragment.
         recording = inspect(path, facts.duration, truncated=facts.truncated and is_fragmented)
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
@@ -163,7 +168,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
-        # The mean rate includes gaps between frames; prefer the steady rate if it differs.
+        # If they differ, prefer the steady rate to the mean rate, which includes gaps between frames.
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
@@ -265,7 +270,7 @@ def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
 
 
 def _steady_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
-    """Return the frame rate without gaps, or a usual rate if it drifts less than a quarter frame over the file."""
+    """Return the frame rate without gaps, rounded to a usual rate if the error over the file is at most 1/4 frame."""
     steps = [later - earlier for earlier, later in pairwise(timestamps)]
     median = sorted(steps)[len(steps) // 2]
     steady = [step for step in steps if abs(step - median) <= max(1, VFR_JITTER * median)]

@@ -22,9 +22,9 @@ LINES = 720
 GOP_SECONDS = Fraction(1, 4)
 MAX_GOP = 30  # maximum number of frames from one keyframe to the next
 QUALITY = 21
-# Seconds after a keyframe at which the next picture becomes a keyframe, for variable frame rates.
+# Seconds after a keyframe from which the next picture becomes a keyframe, if the frame rate is variable.
 FORCED_SECONDS = 0.2
-# Codecs that MP4 can contain, with the sample entry that players expect.
+# Picture codecs that MP4 can contain, with the sample entry type that players expect.
 CARRIED = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v", "mjpeg": "mp4v",

@@ -30,16 +30,17 @@ from media_app.av.container import (
 from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
-LATE_START = 5.0  # minimum seconds by which a late start is removed in a copy
-SCAN_SECONDS = 10.0  # maximum seconds of scanning packets while a user waits
-RANGED_SECONDS = 2.0  # maximum seconds of scanning packets of a file in the bucket
+LATE_START = 5.0  # seconds until a file's first track starts, above which a copy without this delay is made
+SCAN_SECONDS = 10.0  # seconds after which the scan of a file's packets stops, because a user waits
+RANGED_SECONDS = 2.0  # seconds after which the scan of packets stops if the file is in the bucket
 MAX_KEYFRAMES = 2000
 HEAD_BYTES = 1024  # bytes of a keyframe that are searched for parameter sets
 MAX_SETS = 64  # maximum number of parameter sets that are decoded to find picture sizes
-MISSING_SECONDS = 0.5  # seconds by which the claimed duration exceeds the packets if a file's end is missing
-MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05  # maximum bytes, and share, of a complete file after its last packet
+MISSING_SECONDS = 0.5  # maximum seconds from the last packet to the claimed duration; otherwise the end is missing
+# Bytes after the last packet, and their share of the file. If a file exceeds both limits, its end is missing.
+MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05
 SLICE, IDR_SLICE = 1, 5  # lowest and highest type of H.264 NAL units that contain pictures
-# By codec: mask and shift of the NAL unit type, and types of sequence parameter sets.
+# Bit mask and shift of a NAL unit's type, and types of sequence parameter sets, by codec.
 UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}
 
 
@@ -65,9 +66,12 @@ class CopyReason:
 class Recording:
     """The way a file was recorded.
 
-    reasons: :class:`CopyReason` values. duration: seconds. sizes: stored picture sizes, in order. clock_start: clock
-    seconds of a late start. claimed_duration: claimed seconds, if the end is missing. is_complete: whether all packets
-    were read.
+    - reasons: :class:`CopyReason` values.
+    - duration: seconds.
+    - sizes: stored picture sizes, in order of appearance.
+    - clock_start: clock time of a late start in seconds, else 0.
+    - claimed_duration: seconds claimed by a file whose end is missing, else None.
+    - is_complete: False if a scan did not reach the file's end.
     """
 
     reasons: tuple[str, ...] = ()
@@ -87,7 +91,7 @@ def inspect(
     """Return how a file was recorded.
 
     All packets are scanned if the header and index are not conclusive. duration: claimed seconds. truncated: whether
-    the index names bytes missing in the file. seconds: maximum scan time. Raises
+    the index names bytes that are missing in the file. seconds: maximum duration of the scan. Raises
     :class:`media_app.av.container.MediaError`, PyAV's errors.
     """
     with open_media(path) as container:
@@ -133,9 +137,9 @@ def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[b
     if "ogg" in formats:
         return False
     if "matroska" in formats:
-        return True  # a Matroska index lists only keyframes
+        return True  # scan, because a Matroska index lists only keyframes
     if not video.frames or len(video.index_entries) < video.frames:
-        return True  # a fragmented MP4 has no complete index
+        return True  # scan, because a fragmented MP4 has no complete index
     stamps = sorted(entry.timestamp for entry in video.index_entries)
     base = video.time_base or Fraction(1, 1000)
     if any((later - earlier) * base > MAX_GAP for earlier, later in pairwise(stamps)):
@@ -256,7 +260,7 @@ class PacketScan:
             return False
         others = len(self._container.streams) > len(self._streams)  # subtitles may last longer than picture and sound
         is_indexed = "mov" in self._container.format.name
-        # An AVI's index follows its packets, so unread bytes prove nothing.
+        # Ignore unread bytes of AVI, whose index follows the packets.
         unread = 0 if "avi" in self._container.format.name else self._container.size - self._position
         return (not others and not is_indexed and claimed > self._end_on_file + MISSING_SECONDS) or (
             unread > MAX_UNREAD_BYTES and unread > MAX_UNREAD_SHARE * self._container.size

@@ -10,9 +10,9 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-# minimum share of the moments that have different nearest keyframes; with less, all frames are decoded
+# Minimum share of the moments that have a nearest keyframe of their own; otherwise all frames are decoded.
 ENOUGH_KEYFRAMES = 0.6
-WALK_SECONDS = 60.0  # maximum seconds of decoding all frames; the remaining moments get keyframes
+WALK_SECONDS = 60.0  # seconds after which decoding of all frames stops, and the remaining moments get keyframes
 EARLY = 1e-3
 
 
@@ -21,7 +21,7 @@ def spread(duration: float, count: int) -> list[float]:
 
 
 def sample_pictures(video: VideoFile, moments: Sequence[float]) -> Iterator[Picture]:
-    """Yield distinct pictures near ``moments`` (seconds, ascending), in order; perhaps fewer than moments, or none."""
+    """Yield distinct pictures near ``moments`` (seconds, ascending), in order. There may be fewer pictures, or none."""
     chosen = nearest_keyframes(video, moments)
     found = False
     if len(chosen) >= ENOUGH_KEYFRAMES * len(moments):
@@ -53,7 +53,7 @@ def _keyframes(video: VideoFile, times: Sequence[float]) -> Iterator[Picture]:
 
 
 def _walk(video: VideoFile, moments: Sequence[float], keyframes: Sequence[float]) -> Iterator[Picture]:
-    """Yield the first frame at or after each moment; after a timeout, the keyframe nearest to it."""
+    """Yield the first frame at or after each moment. After a timeout, yield keyframes near the remaining moments."""
     stop = time.monotonic() + WALK_SECONDS
     wanted = list(moments)
     reached = -np.inf

@@ -32,15 +32,15 @@ from media_app.av.ladder import picture_of, round_down_even
 from media_app.av.source import Progress, Source
 
 WHOLE = {"preset": "veryfast", "crf": 21}  # x264 settings if all parts are encoded
-# x264 settings for edges: quality of veryfast at crf 17 in half the time, with files half again as large.
+# x264 settings for edges: same quality as `veryfast` at crf 17, in half the time, with files 1.5 times as large.
 EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
-MIN_COPIED = 12  # minimum frames worth copying; with fewer, the complete part is encoded
-# seconds before the target to seek to, one value per attempt
+MIN_COPIED = 12  # minimum number of frames to copy from a part; otherwise the complete part is encoded
+# Seconds before the target at which successive seek attempts aim.
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 NEAR = 1e-3  # maximum difference of times that count as equal, in seconds
-STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe to seek to in streaming formats, whose seeks are inexact
-REORDER_SECONDS = 1.0  # seconds of packets to read beyond a part's end, since frames are stored in decoding order
+STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe at which the inexact seeks in streaming formats aim
+REORDER_SECONDS = 1.0  # seconds of packets that are read after a part's end, since frames are stored in decoding order
 ENCODED_SHARE = 0.85
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 
@@ -49,8 +49,8 @@ IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 class PlacedPart:
     """Position of a part in the output.
 
-    start, end: measured output seconds. source_start, source_end: source seconds of the part's first frame, and of the
-    frame after its last.
+    start, end: measured times in the output, in seconds. source_start, source_end: times in the source, in seconds, of
+    the part's first frame and of the frame that follows the part.
     """
 
     part: int
@@ -64,8 +64,10 @@ class PlacedPart:
 class _Piece:
     """A run of consecutive frames, copied or encoded.
 
-    stamps: timestamps in presentation order. entry: timestamp of the keyframe at which decoding starts. decoded:
-    timestamps in decoding order, None until encoded. file: encoded file, None if copied.
+    - stamps: timestamps in presentation order.
+    - entry: timestamp of the keyframe at which decoding starts.
+    - decoded: timestamps in decoding order; None until encoded.
+    - file: file with the encoded frames; None for a copied run.
     """
 
     stamps: list[int]
@@ -90,9 +92,9 @@ class _Part:
 
 
 class _SourcePacket(NamedTuple):
-    """A source packet.
+    """A packet of the source.
 
-    length: ticks. is_entry: whether a copy may start here. is_hidden: whether players skip it.
+    length: ticks. is_entry: whether a copied run may start with it. is_hidden: whether players skip the packet.
     """
 
     stamp: int
@@ -117,8 +119,8 @@ def cut_parts(
 ) -> list[PlacedPart]:
     """Write ``parts`` (start, end in seconds of ``currentTime``) of ``source`` into an MP4.
 
-    The frame at ``end`` is excluded. give: seconds by which a part may end early to avoid an encode. Raises
-    :class:`ConversionFailed`, OSError, :class:`media_app.av.ffmpeg.ProgramMissing`,
+    The frame at ``end`` is excluded. give: seconds by which a part may end early, so that its end need not be encoded.
+    Raises :class:`ConversionFailed`, OSError, :class:`media_app.av.ffmpeg.ProgramMissing`,
     :class:`media_app.av.container.MediaError`.
     """
     tell = on_progress or (lambda share: None)
@@ -315,7 +317,7 @@ class _Cutter:
         elif self.origin:
             reading = {"ss": f"{float(begin - self.origin):.6f}", "t": f"{float(end - begin):.6f}"}
         else:
-            # By default, ffmpeg's seek times count from the first track's start; count from zero instead.
+            # Let ffmpeg count seek times from zero. By default, it counts from the first track's start.
             reading = {"seek_timestamp": 1, "ss": f"{float(begin):.6f}", "t": f"{float(end - begin):.6f}"}
         facts = self.source.facts
         options: dict[str, Any] = {
@@ -482,7 +484,7 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 def open_output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
     """Open a media file for writing; an MP4 gets its index first.
 
-    verb: participle for the error message, such as "cut". Raises OSError, :class:`ConversionFailed`.
+    verb: past participle for the error message, such as "cut". Raises OSError, :class:`ConversionFailed`.
     """
     options = {"movflags": "+faststart", **options} if format == "mp4" else options
     try:

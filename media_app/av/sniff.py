@@ -9,9 +9,9 @@ from typing import Literal
 
 Family = Literal["video", "image", "audio"]
 
-ENOUGH_BYTES = 512  # first bytes needed to detect a file's kind; up to 4 096 are more reliable
+ENOUGH_BYTES = 512  # number of first bytes needed to detect a file's kind; up to 4 096 bytes are more reliable
 BOX_HEADER = 8
-CUT_PACKETS = 8  # minimum transport packets to recognise a stream whose first packet is cut
+CUT_PACKETS = 8  # number of complete packets needed to recognise a transport stream that begins within a packet
 TS_SYNC = 0x47
 TS_PACKET = 188
 M2TS_PACKET = 192
@@ -31,7 +31,7 @@ MP3_BIT_RATES = {
 }
 MP3_SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 AAC_SAMPLE_RATES = 13
-HEADER_IN_SIGHT = 7  # bytes of an ADTS header
+HEADER_IN_SIGHT = 7  # length of an ADTS header, in bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ AUDIO_KINDS = (MP3, WAV, M4A, AAC, OGG, FLAC)
 
 
 def sniff(head: bytes) -> Kind | None:
-    """Return a file's kind, or None. head: its first 512 to 4 096 bytes, or all."""
+    """Return a file's kind; None if unknown. head: the first 512 to 4 096 bytes, or all bytes of a shorter file."""
     return _fixed(head) or _iso_media(head) or _ebml(head) or _ogg(head) or _streams(head) or _bare_sound(head)
 
 
@@ -99,7 +99,7 @@ def _iso_media(head: bytes) -> Kind | None:
             return _branded(head[at + BOX_HEADER : at + size]) if 16 <= size <= 4096 else None
         if kind == b"moov":
             return MOV if head[at + 12 : at + 16] in MOVIE_CHILDREN else None
-        # If the four bytes of the box length are letters, the file is a text.
+        # If the box length consists of four printable characters, the file is a text file.
         if kind not in PADDING | {b"mdat"} or _is_text(head[at : at + 4]):
             return None
         if kind == b"mdat":
@@ -124,7 +124,7 @@ def _branded(brands: bytes) -> Kind | None:
         return M4V
     if major[:3] in (b"3gp", b"3g2"):
         return THREE_GP
-    # Cameras use major brands of their own, so compatible brands decide.
+    # Many cameras have their own major brand, so the compatible brands decide.
     return MOV if listed == {b"qt  "} else MP4
 
 
@@ -180,7 +180,6 @@ def _streams(head: bytes) -> Kind | None:
     for packet, lead in ((TS_PACKET, 0), (M2TS_PACKET, M2TS_LEAD)):
         if _is_transport(head, lead, packet, 2):
             return MPEG_TS
-        # A broadcast recording may begin within a packet.
         if any(_is_transport(head, at, packet, CUT_PACKETS) for at in range(packet)):
             return MPEG_TS
     if head.startswith(b"\0\0\x01\xba") and len(head) > 4 and (head[4] & 0xC4 == 0x44 or head[4] & 0xF1 == 0x21):

@@ -15,7 +15,7 @@ from media_app.av.container import demux, first_video, open_media, presentation_
 from media_app.av.probe import VideoFacts, probe_container
 
 Progress = Callable[[float], None]
-INDEXED_FRAMES = 0.9  # minimum share of frames in the index; with less, the index may lack keyframes
+INDEXED_FRAMES = 0.9  # minimum share of frames in the index; otherwise the index may lack keyframes and is not used
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,11 @@ class Sound:
 class Source:
     """A file to ingest.
 
-    track: number of the video track. origin: container seconds at ``currentTime`` 0. late: seconds until the first
-    track starts. keyframe_gap: maximum seconds between keyframes, or None if unknown. decoded_early: seconds from the
-    decoding to the presentation of a keyframe.
+    - track: number of the video track.
+    - origin: container time in seconds at ``currentTime`` 0.
+    - late: seconds from the origin to the start of the first track.
+    - keyframe_gap: maximum seconds between keyframes; None if unknown.
+    - decoded_early: seconds from the decoding of a keyframe to its presentation.
     """
 
     path: Path
@@ -89,7 +91,7 @@ def _keyframe_gap(video: VideoStream, facts: VideoFacts) -> float | None:
 
 
 def _times_pictures(container: InputContainer, video: VideoStream) -> bool:
-    """Return False for AVI with B-frames: AVI stores only decoding times."""
+    """Return whether the file has presentation times. AVI files with B-frames have only decoding times."""
     return container.format.name != "avi" or not video.codec_context.has_b_frames
 
 

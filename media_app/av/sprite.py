@@ -25,7 +25,7 @@ QUALITY = 75
 MAX_BYTES = 2_000_000
 # Possible seconds between thumbnails; the first value that needs at most MAX_THUMBS is used.
 INTERVALS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 300)
-MIN_CUE = 0.001  # minimum seconds of a WebVTT cue, the resolution of its times
+MIN_CUE = 0.001  # minimum seconds of a WebVTT cue, whose times are in milliseconds
 
 
 @dataclass(frozen=True, slots=True)

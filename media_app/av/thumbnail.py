@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from media_app.av.frames import Image
 
 MAX_SIDE = 1280
-MAX_PIXELS = 50_000_000  # maximum pixels of an uploaded picture; decoded, it takes 150 MB
+MAX_PIXELS = 50_000_000  # maximum pixels of an uploaded picture, which takes 150 MB when decoded
 MAX_PICTURE_SIDE = 30_000
 KINDS = (JPEG, PNG, WEBP)
 QUALITY = 85
@@ -126,7 +126,7 @@ def _decoded(content: bytes) -> Image:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
-            # This reading mode turns the picture by its EXIF orientation, because the thumbnail has no EXIF.
+            # Use a reading mode that turns the picture by its EXIF orientation, because the thumbnail has no EXIF.
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as exc:
         raise UNREADABLE from exc

@@ -15,28 +15,28 @@ from typing import Any
 from av.packet import Packet
 from av.stream import Stream
 
-LOOK_AHEAD = 600  # maximum packets buffered to find the other track's clock break
+LOOK_AHEAD = 600  # number of packets buffered to find the clock break of the other track
 LOOK_AHEAD_BYTES = 64 * 1024**2
-REORDER_SECONDS = 1.0  # minimum seconds a picture's timestamp goes back at a clock break; smaller steps are reordering
+REORDER_SECONDS = 1.0  # maximum seconds that a picture's timestamp steps back by reordering; more is a clock break
 REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
-MAX_STILL = 1800.0  # maximum seconds between packets of a silent still screen in non-streaming formats
-SOUND_TAIL = 0.1  # maximum seconds of sound dropped to avoid a gap in the picture at a clock break
-NEAR_BREAK = 5.0  # maximum seconds by which the breaks of picture and sound differ if they have one cause
-STEP_SECONDS = 1.0  # maximum seconds from a small backward step of the sound to the picture's clock break
-OVERLAP = 0.5  # maximum seconds of sound repeated where transport streams were joined
-NEW_BREAK = 0.5  # minimum seconds between two breaks that are reported separately
-SAME_MOMENT = 0.0006  # maximum seconds between two timestamps that rounding made different
-PICTURE_SECONDS = Fraction(1, 30)  # seconds of a picture if the frame rate is unknown
-SOUND_SECONDS = 0.02  # seconds of a sound packet if its duration is unknown
+MAX_STILL = 1800.0  # maximum seconds between pictures of a silent still screen in non-streaming formats
+SOUND_TAIL = 0.1  # maximum seconds of sound dropped at a clock break to avoid a gap in the picture
+NEAR_BREAK = 5.0  # maximum seconds between clock breaks of picture and sound that count as one break
+STEP_SECONDS = 1.0  # maximum seconds from a picture's clock break to a small step back of the sound that belongs to it
+OVERLAP = 0.5  # maximum backward step of the sound, in seconds, that is repeated sound and not a clock break
+NEW_BREAK = 0.5  # minimum seconds between two clock breaks that are reported separately
+SAME_MOMENT = 0.0006  # maximum seconds between timestamps that count as equal, because of rounding
+PICTURE_SECONDS = Fraction(1, 30)  # seconds assumed for a picture if the frame rate is unknown
+SOUND_SECONDS = 0.02  # seconds assumed for a sound packet whose duration is unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
     """A point where a file's clock restarts or jumps.
 
-    at: presentation seconds. jump: seconds that the clock jumps forward, None if it restarts. track: ``video``,
-    ``audio`` or empty for both.
+    at: presentation time in seconds. jump: seconds by which the clock jumps forward; None if the clock restarts.
+    track: ``video``, ``audio`` or empty for both.
     """
 
     at: float
@@ -54,9 +54,12 @@ class PlacedPacket:
 class _Track:
     """State of one track.
 
-    packet_seconds: usual duration of a packet. last_stamp: latest timestamp since the last clock break. shift: seconds
-    to add to file times for presentation times. end: presentation end of the last packet. steady_end: the same by usual
-    durations, since MP4 durations include jumps. first_stamp: first keyframe's timestamp after a break, or None.
+    - packet_seconds: usual duration of a packet.
+    - last_stamp: latest timestamp since the last clock break.
+    - shift: presentation time minus file time, in seconds.
+    - end: presentation time at which the last packet ends.
+    - steady_end: the same by usual durations, because MP4 durations include clock jumps.
+    - first_stamp: timestamp of the first keyframe after a clock break, or None.
     """
 
     packet_seconds: float
@@ -115,8 +118,8 @@ class _Track:
 class PacketPlacer:
     """Placement of packets on the presentation clock, in file order.
 
-    streams: tracks, the picture first. origin: file seconds that become time 0. is_stream: whether the format is a
-    streaming format, whose long gaps are breaks. is_cut: whether the file ends within a packet.
+    streams: tracks, the picture first. origin: file time in seconds that becomes time 0. is_stream: whether the file
+    has a streaming format, in which long gaps are clock breaks. is_cut: whether the file ends within a packet.
     """
 
     def __init__(self, streams: Sequence[Stream], *, origin: float, is_stream: bool) -> None:
@@ -168,7 +171,7 @@ class PacketPlacer:
             if usual := durations or steps:
                 track.packet_seconds = usual[len(usual) // 2]
             if track.is_picture and any(packet.is_keyframe for packet, _ in own):
-                track.first_stamp = None  # pictures before a file's first keyframe are not decodable
+                track.first_stamp = None  # drop the pictures before the first keyframe, which cannot be decoded
 
     def _next(self) -> PlacedPacket | None:
         track, packet, stamp = self._ahead.popleft()
@@ -184,7 +187,7 @@ class PacketPlacer:
             return True
         others = [other for other in self._tracks.values() if other is not track]
         if track.steps_back(stamp, track.last_stamp):
-            # If only the sound's timestamps step back, the file repeats sound: no clock break.
+            # If only the sound's timestamps step back, the file repeats sound, and the clock does not break.
             return any(other.breaks > track.breaks or self._breaks_near(other, track.last_stamp) for other in others)
         if not track.jumps(stamp, track.last_stamp):
             return False
@@ -193,7 +196,7 @@ class PacketPlacer:
         begun = [other for other in others if other.last_stamp > float("-inf")]
         if not begun:
             return track.jumps(stamp, track.last_stamp, self._still)
-        # A long gap in one track is no clock break if another track continues, as the sound of a still screen does.
+        # A long gap in one track is no clock break if another track continues: a still screen may have sound.
         return not any(self._continues_between(other, track.last_stamp, stamp) for other in begun)
 
     def _continues_between(self, track: _Track, low: float, high: float) -> bool:

@@ -34,9 +34,9 @@ from vodplatform.core.formatting import counted
 from vodplatform.core.records import audit
 
 MAX_REASON = 500
-MAX_COUNTED = 999  # maximum videos counted for a tab; above it, the tab shows "999+"
+MAX_COUNTED = 999  # number of videos above which a tab shows "999+"
 MAX_SHOWN = 160
-# Filters of the list, each for a moderator's task; administrators also have the deleted videos.
+# Filters of the video list for moderators. Administrators can also filter deleted videos.
 QUEUES = {
     "new": Q(reviewed_at=None),
     "reported": Q(pk__in=VideoReport.objects.filter(settled_at=None).values("video")),
@@ -59,7 +59,7 @@ class ReasonForm(ActionForm):
         widget=UnfoldAdminTextInputWidget(
             attrs={
                 "placeholder": "Reason", "aria-label": "Reason", "style": "height: 30px; min-width: 0; flex: 0 1 20rem",
-                # Let the browser check this field: after a server error, the list would lose its selected rows.
+                # Let the browser check this field, because an error from the server would clear the selected rows.
                 "required": True, "x-init": "$el.form.noValidate = false",
             }
         ),
@@ -223,7 +223,7 @@ class ReportForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        # Browsers do not send disabled fields, so the outcome was editable when the form opened.
+        # Browsers do not send disabled fields. So if an outcome was sent, it was editable when the form opened.
         sent = " ".join(self.data.get(self.add_prefix("outcome"), "").split())
         if self.instance.settled_at is not None and sent not in ("", self.instance.outcome):
             who = self.instance.settled_by or "Somebody"
@@ -276,7 +276,7 @@ class OperationInline(ReadOnlyMixin, TabularInline):
 
     @admin.display(description="value")
     def value(self, operation: CrdtOperation) -> str:
-        # A client may forge TOTAL_FORMS; the added blank forms have no operation data.
+        # A client may forge TOTAL_FORMS, which adds blank forms without operation data.
         value = (operation.operation_data or {}).get("value", "–")
         return ", ".join(value) if isinstance(value, list) else str(value)
 

@@ -29,8 +29,8 @@ from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# Subtracted from ``server_time``: SQLite's clock counts milliseconds, so a later operation may have the same time as
-# the answer.
+# Time to subtract from ``server_time``. SQLite's clock counts milliseconds, so an operation after the answer may have
+# the same time as the answer.
 TICK = timedelta(milliseconds=1)
 
 
@@ -41,7 +41,7 @@ class CatalogueViewSet(ApiViewSet[Video]):
     permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """Always answer in JSON, also to browsers: one URL of this API resembles a page's URL."""
+        """Always answer in JSON, even if a browser prefers HTML: one URL of this API resembles a page's URL."""
         return JSONRenderer(), JSONRenderer.media_type
 
     def get_queryset(self) -> VideoQuerySet:
@@ -219,7 +219,7 @@ class VideoViewSet(CatalogueViewSet):
                 base, until = services.base_of(video_id), services.last_arrival(video_id)
             now = services.database_time(video_id)
         if tells:
-            # Operations that arrived before ``until`` no longer change, so read them after releasing the lock.
+            # Read the operations after releasing the lock, since those before ``until`` no longer change.
             rows, more = services.operations_of(video_id, until, since, form.validated_data.get("limit"))
         return Response(
             {
@@ -237,7 +237,7 @@ class VideoViewSet(CatalogueViewSet):
     @extend_schema(
         operation_id="videos_sync",
         summary="Merge edits of a catalogue video",
-        request=s.SyncRequestSerializer,
+        request=s.CatalogueSyncSerializer,
         responses={200: s.SyncAnswerSerializer},
     )
     @sync_state.mapping.post

@@ -45,7 +45,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
     receive the names of all current editors.
     """
 
-    name = ""  # username if the viewer edits the video, else empty
+    name = ""  # the viewer's username if they edit the video, else empty
     _is_there = False
     _people: list[presence.Person] = []
 
@@ -76,7 +76,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
             await self.channel_layer.group_send(self._editors, {"type": "watch.presence", "message": message})
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
-        """Send the client a changed list of editors, unless it is and was the only editor."""
+        """Send the list of editors if it has changed. A client that has always been the only editor gets no list."""
         people = presence.receive_announcement(self._editors, event["message"], self._tell_editors)
         if self._is_there and people != self._people and (len(people) > 1 or self._people):
             self._people = people

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 Clock = dict[str, int]
-# Actor of the values at a video's creation, which are older than any operation and seen by every writer.
+# Actor of the values at a video's creation. They are older than any operation, and all writers have seen them.
 BASE = ""
 MAX_TAGS = 50
 
@@ -54,7 +54,7 @@ class Order(StrEnum):
 
 
 def compare(one: Mapping[str, int], other: Mapping[str, int]) -> Order:
-    """Return the relation of clock ``one`` to clock ``other``; a missing actor counts as 0."""
+    """Return the relation of clock ``one`` to clock ``other``. A missing actor has the counter 0."""
     actors = one.keys() | other.keys()
     behind = any(one.get(actor, 0) < other.get(actor, 0) for actor in actors)
     ahead = any(one.get(actor, 0) > other.get(actor, 0) for actor in actors)
@@ -84,8 +84,8 @@ class Key(NamedTuple):
 class Operation:
     """Single edit by one actor.
 
-    timestamp: microseconds since 1970. clock: all operations that the writer had seen, including this one. state: edit
-    history of a description.
+    timestamp: microseconds since 1970. clock: clock of all operations that the writer had seen, including this one.
+    state: edit history of a description.
     """
 
     type: OperationType
@@ -157,9 +157,9 @@ class Write(NamedTuple):
 
 @dataclass(slots=True)
 class Register:
-    """Writes of one field that no later operation covers, by actor.
+    """The current writes of one field by actor. No later operation covers them.
 
-    covered: joined clocks of all writers. greatest: greatest write ever, shown if all writes are covered.
+    covered: joined clocks of all writers. greatest: greatest write ever, which is shown if all writes are covered.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
@@ -174,7 +174,7 @@ class Register:
         self._take(writes, other.covered)
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation conflicts with a write: neither writer had seen the other's edit."""
+        """Return whether the operation conflicts with a write, because neither writer had seen the other's edit."""
         if operation.counter <= self.covered.get(operation.actor, -1):
             return False
         return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())
@@ -197,7 +197,7 @@ class Register:
 
 
 class Addition(NamedTuple):
-    """An actor's newest addition of a tag. place: the tag's index in a ``set_tags`` list."""
+    """An actor's newest addition of a tag. place: the tag's index in the operation's ``set_tags`` list, else 0."""
 
     counter: int
     timestamp: int
@@ -206,7 +206,7 @@ class Addition(NamedTuple):
 
 @dataclass(slots=True)
 class TagSet:
-    """Tags of a video. added: additions by tag and actor. removed: clock of each tag's removals.
+    """Tags of a video. added: additions by tag and actor. removed: joined clocks of each tag's removals.
 
     cleared: joined clocks of all ``set_tags`` operations.
     """
@@ -217,7 +217,7 @@ class TagSet:
 
     @property
     def kept(self) -> int:
-        """Number of current tags plus tags with remembered removals."""
+        """Number of tags that are present or have remembered removals."""
         return len(self.added.keys() | self.removed.keys())
 
     def apply(self, operation: Operation) -> None:
@@ -226,7 +226,7 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # The clock includes the removal itself, so that :meth:`meets` finds operations whose writers had not
+                # Keep the removal itself in the clock, so that :meth:`meets` finds operations whose writers had not
                 # seen the removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
@@ -275,7 +275,6 @@ class TagSet:
 
     def _add(self, tag: str, actor: str, addition: Addition) -> None:
         actors = self.added.setdefault(tag, {})
-        # An actor's newest addition replaces the older ones.
         if actor not in actors or actors[actor] < addition:
             actors[actor] = addition
 

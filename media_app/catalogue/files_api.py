@@ -37,7 +37,7 @@ class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ReadySerializer(serializers.Serializer[dict[str, Any]]):
-    """Request to make a video watchable before its file is completely processed. duration: seconds."""
+    """Request to make a video watchable before its processing is complete. duration: the video's seconds."""
 
     videoId = serializers.UUIDField(required=False, help_text="The video's id, as in the URL.")
     duration = SecondsField(min_value=0, max_value=MAX_SECONDS, required=False, allow_null=True)
@@ -73,7 +73,7 @@ class VideoFileViewSet(CatalogueViewSet):
     def file(self, request: Request, video_id: UUID | None = None) -> Response:
         """Upload the file of a catalogue video. 201 for its first file, 200 if it replaces one."""
         if video_id is not None:
-            self.get_object()  # invisible videos get 404, not 403
+            self.get_object()  # 404, not 403, for a video that the caller may not see
         user = self.moderator()
         files = received_uploads(request)
         video = upload_handlers.find(user, _video_id(request.data, video_id))
@@ -95,7 +95,7 @@ class VideoFileViewSet(CatalogueViewSet):
     )
     @action(detail=True, methods=["put"])
     def ready(self, request: Request, video_id: UUID | None = None) -> Response:
-        """Make a video watchable now. Otherwise it becomes watchable automatically once processed."""
+        """Make a video watchable now, before its processing is complete."""
         found = _video_id(request.data, video_id)
         shown = self.find(found)
         user = self.moderator()

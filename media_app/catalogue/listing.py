@@ -24,7 +24,8 @@ from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
 DELETED = "deleted"
-# Totals above COUNTED are cached for COUNT_SECONDS; whether the catalogue is above it, for LARGE_SECONDS.
+# Totals are cached for COUNT_SECONDS if the catalogue is large: over COUNTED videos. This check is cached for
+# LARGE_SECONDS.
 COUNTED = 10_000
 COUNT_SECONDS = 10
 LARGE_SECONDS = 60
@@ -60,7 +61,7 @@ def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
     """Return one page of videos, and the number of videos on all pages.
 
-    Newest first. Of search results, the first ``search.MAX_RANKED`` are sorted by relevance.
+    The page is sorted newest first, or by relevance for at most ``search.MAX_RANKED`` search results.
     """
     videos = filter_videos(user, query)
     page, limit = query["page"], query["limit"]

@@ -9,14 +9,15 @@ from django.db.models.functions import Now
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 
-SERVER = "server"  # actor of operations made by PUT or by the admin
+SERVER = "server"  # actor of edits made through a PUT request or the admin site
 
 
 class CrdtOperation(models.Model):
-    """Operation received from a client; never changed, deleted only with its video.
+    """Edit operation received from a client; never changed, deleted only with its video.
 
-    actor, counter: unique identity of the operation. writer: id of the user who sent it; not a foreign key, so that the
-    row survives the account. client_id: the client's own id for it. timestamp: time of the edit by the client's clock.
+    actor, counter: unique identity in the video. writer: id of the sending user; no foreign key, so that the row
+    survives the account. client_id: the client's own id of the operation. timestamp: time of the edit by the client's
+    clock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -45,9 +46,9 @@ class CrdtOperation(models.Model):
 
 
 class MergeState(models.Model):
-    """Merged state of a video's operations. base: field values at the video's creation.
+    """Merged state of a video's operations.
 
-    document: JSON of :class:`media_app.catalogue.crdt.Document`.
+    base: the video's field values at its creation. document: :class:`media_app.catalogue.crdt.Document` as JSON.
     """
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="merge_state")
@@ -59,7 +60,7 @@ class MergeState(models.Model):
 
 
 class ProcessingReport(models.Model):
-    """Last results of a client's own processing of a video's file; stored for clients, not used here."""
+    """Latest results of a client's own processing of a video's file. The server only stores them."""
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="processing_report")
     results = models.JSONField()

@@ -15,14 +15,14 @@ from media_app.videos import text_rules
 MAX_OPERATIONS = 1000
 MAX_ANSWERED = 10_000
 MAX_AHEAD = timedelta(minutes=5)
-# Name of a replica (a copy of a user's data, such as a browser tab); follows the user's id in an actor.
+# Name of a replica (a copy of the data, such as a browser tab). An actor's name is ``{user-id}:{replica}``.
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
 MAX_CLIENT_ID = 64
 MAX_STATE = 2**17  # maximum characters (base64) of a description's edit history, four times the needed size
 MAX_COUNTER = 2**53 - 1  # largest whole number that JavaScript represents exactly
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Time zone of an ISO time whose plus became a space, because it was not escaped in a URL.
+# Space before the zone of an ISO time: a plus that was not escaped in a URL.
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.UPDATE_TITLE: text_rules.title,
@@ -33,7 +33,8 @@ CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.REMOVE_TAG: text_rules.tag,
     OperationType.SET_TAGS: text_rules.tags,
 }
-# Edit history of a description: a number for the first text, a dot, then edits (static/js/catalogue/shared-text.js).
+# Edit history of a description: a number for the initial text, a dot, base64 of the edits
+# (static/js/catalogue/shared-text.js).
 STATE = re.compile(r"[0-9]{1,16}\.[A-Za-z0-9+/]+={0,2}")
 _MISSING = object()
 
@@ -58,9 +59,8 @@ def is_own(actor: str, user_id: str) -> bool:
 def parse_operation(raw: Any, user_id: str, now: datetime) -> Incoming:
     """Parse one operation of a user from JSON. now: the server's time. Raise :class:`InvalidOperation`.
 
-    Keys: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or only the value; for a description also
-    ``state``) or ``value``; ``timestamp``; ``vector_clock``, including this operation; ``actor_id``, by default the
-    user's id; ``id``, which is only stored.
+    ``type`` and ``value`` may replace ``operation_type`` and ``operation_data``. ``vector_clock`` counts this operation
+    too. ``actor_id`` is by default the user's id. ``id`` is only stored.
     """
     if not isinstance(raw, dict):
         raise InvalidOperation("operation", "Send an object.")
@@ -99,7 +99,7 @@ def clock(raw: Any, field: str = "vector_clock") -> Clock:
 
 
 def instant(raw: Any, field: str) -> datetime:
-    """Parse ISO 8601 (UTC if it names no zone) or seconds since 1970. Raise :class:`InvalidOperation`."""
+    """Parse a time in ISO 8601 (by default UTC) or in seconds since 1970. Raise :class:`InvalidOperation`."""
     try:
         if isinstance(raw, str):
             found = datetime.fromisoformat(LOST_PLUS.sub("+", raw))

@@ -29,7 +29,6 @@ CATEGORIES_SHOWN = 100
 STEP, MAX_SHOWN = 50, 1000
 LONGEST_QUOTE = 160
 GONE = "a deleted account"
-# Moderators' status filters: value in the URL, label.
 STATUSES = (
     ("", "Any status"),
     (VideoStatus.READY, "Ready"),
@@ -71,7 +70,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def edit(request: HttpRequest, video_id: UUID) -> HttpResponse:
-    """Show the page where moderators edit a video. 403 without the right to edit, 404 if the video is not visible.
+    """Show the page where moderators edit a video: 403 without the right to edit, 404 if the video is not visible.
 
     If the video is deleted, the page shows unsent edits from the browser. ``part=history`` returns only the history, at
     most ``shown`` changes.

@@ -1,4 +1,4 @@
-"""Broadcasts of catalogue changes, to one group per audience, which receives only changes it may see."""
+"""Broadcasts of catalogue changes. Each audience has its own group, which receives only changes it may see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vodplatform.core.web.publish import publish_on_commit
 
 
 class Audience(StrEnum):
-    """Groups of users by what they may see of the catalogue; each group sees more than the previous one."""
+    """Groups of users who may see the same catalogue videos. Each group sees more than the previous one."""
 
     PUBLIC = "public"
     MODERATORS = "moderators"
@@ -48,7 +48,7 @@ def sees(audience: Audience, video: Video) -> bool:
     return audience == Audience.MODERATORS or (not video.is_hidden and video.status == VideoStatus.READY)
 
 
-# Fields with signed URLs: a video with only new signatures counts as unchanged.
+# Fields with signed URLs. Only their presence is compared to detect changes.
 SIGNED = frozenset({"video_url", "thumbnail_url", "poster_url", "sprite_vtt_url", "peaks_url", "hls_url"})
 
 

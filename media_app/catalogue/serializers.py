@@ -60,7 +60,7 @@ class CatalogueQuerySerializer(PageQuerySerializer):
 
 @extend_schema_serializer(many=False)
 class CataloguePageSerializer(serializers.Serializer[dict[str, Any]]):
-    """Page of the catalogue, newest first; search results by relevance."""
+    """Page of the catalogue, newest first; up to 1 000 search results are sorted by relevance."""
 
     videos = VideoSerializer(many=True)
     pagination = PaginationSerializer()
@@ -75,7 +75,7 @@ class FlagField(serializers.BooleanField):
 
 
 class ClockField(serializers.DictField):
-    """A vector clock: a whole number for each actor."""
+    """A vector clock: the number of each actor's latest operation."""
 
     child = StrictIntegerField(min_value=0, max_value=operations.MAX_COUNTER)
 
@@ -140,7 +140,7 @@ class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
     )
 
 
-class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):
+class NewOperationSerializer(serializers.Serializer[dict[str, Any]]):
     """Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too."""
 
     id = serializers.CharField(
@@ -153,15 +153,15 @@ class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):
     actor_id = serializers.CharField(required=False, help_text="{user id} or {user id}:{replica}.")
 
 
-class SyncRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """A client's clock and version, and at most 1 000 of its operations."""
+class CatalogueSyncSerializer(serializers.Serializer[dict[str, Any]]):
+    """Sync request: the client's vector clock and version, and at most 1 000 operations."""
 
     video_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="Required for `POST /sync`; optional if the URL has the id."
     )
     client_vector_clock = ClockField(required=False, allow_null=True)
     client_version = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_VERSION)
-    operations = OperationRequestSerializer(many=True, required=False, allow_null=True)
+    operations = NewOperationSerializer(many=True, required=False, allow_null=True)
 
 
 class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
@@ -177,7 +177,7 @@ class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """Selection of operations. since: time after which they arrived; by default, all are returned."""
+    """Selection of a video's operations. since: only operations that arrived after this time; default: all."""
 
     since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
     limit = serializers.IntegerField(
@@ -215,8 +215,8 @@ class BaseSerializer(serializers.Serializer[dict[str, Any]]):
 class SyncStateSerializer(serializers.Serializer[dict[str, Any]]):
     """Current state of a video. base, operations: only for moderators.
 
-    server_time: value of ``since`` for the next request. next_since: value of ``since`` for a request to send now, if
-    operations were left out; otherwise null.
+    server_time: value of ``since`` for the next request. next_since: if operations were left out, value of ``since`` to
+    request them at once; else null.
     """
 
     video_id = serializers.UUIDField()

@@ -29,18 +29,18 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# Maximum replicas of one account per video: replicas that write, and replicas only named in clocks. MAX_SKIPPED:
-# maximum numbers that a writer may skip; operations with these numbers may arrive later.
+# Maximum replicas of one account per video: replicas that have written, and replicas that only occur in clocks.
+# MAX_SKIPPED: maximum operation numbers that a writer may skip. The skipped operations may arrive later.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
-MAX_KEPT_TAGS = 1000  # maximum current and removed tags that a video remembers
+MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones; more are rejected
 MAX_SKIPPED = 100_000
-MAX_SENT_BYTES = 4 * 1024 * 1024  # maximum bytes of operations in one answer
+MAX_SENT_BYTES = 4 * 1024 * 1024
 MERGED_FIELDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
 
 
 def create(by: User, values: Mapping[str, Any]) -> Video:
-    """Create a catalogue video without a file. values: cleaned :data:`MERGED_FIELDS` fields and ``is_hidden``."""
+    """Create a catalogue video without a file. values: validated :data:`MERGED_FIELDS` and ``is_hidden``."""
     words: dict[str, Any] = {"title": "", "description": "", "category": "", "tags": [], "is_featured": False, **values}
     with transaction.atomic():
         idempotency.bind_to_transaction()
@@ -101,7 +101,7 @@ def _check_seen(document: Document, by: User, clock: Clock | None, version: int 
     if version is not None and version < document.version:
         kind = "version_mismatch"
     if clock is not None:
-        # The caller may have seen more operations than the server only if they are their own.
+        # The clock may include operations that the server does not have only if they are the caller's own.
         others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
         own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
         behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)
@@ -306,8 +306,8 @@ def operations_of(
 ) -> tuple[list[CrdtOperation], bool]:
     """Return operations that arrived after ``since`` up to ``until``, and whether more follow.
 
-    The list ends after ``limit`` operations or :data:`MAX_SENT_BYTES`, but never between operations that arrived in one
-    call.
+    The list ends after ``limit`` operations or :data:`MAX_SENT_BYTES`. Operations that arrived in one call stay
+    together.
     """
     if until is None:
         return [], False

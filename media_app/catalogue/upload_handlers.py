@@ -36,10 +36,10 @@ from vodplatform.core.records.transitions import transition
 
 VIDEO_KINDS = (MP4, M4V, MOV, WEBM, OGV, AVI)
 EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
-# File suffixes that a storage key keeps even before the file's type is known.
+# File suffixes that are kept in a storage key while the file's type is unknown.
 SUFFIXES = frozenset({*EXTENSIONS.values(), "ogg"})
 USUAL_EXTENSION = "mp4"
-# Columns that describe a video's file; saved to restore them if a replacement file fails.
+# Columns that describe a video's file, restored if a replacement file fails.
 OF_THE_FILE = (
     "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
     "is_variable_frame_rate", "width", "height", "codec", "audio_tracks",
@@ -71,9 +71,9 @@ def _check_moderator(user: User) -> None:
 
 
 def accept_file(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -> None:
-    """Make a form's file the video's file and a form's picture its thumbnail; a job then ingests the file.
+    """Set a video's file and thumbnail to those sent in a form. A job then ingests the file.
 
-    Raise ``no_video``, ``file_incomplete``, ``malware_found``, ``not_scanned``, and as
+    Raise ``no_video``, ``file_incomplete``, ``malware_found``, ``not_scanned``, and the errors of
     :func:`media_app.catalogue.thumbnails.store_thumbnail` and :func:`media_app.uploads.services.complete`.
     """
     check_header(upload)
@@ -98,7 +98,7 @@ def accept_file(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = 
 
 
 def accept_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
-    """Store a picture sent without a video as the thumbnail. Raise as :func:`accept_file`."""
+    """Set a video's thumbnail to a picture sent alone. Raise the errors of :func:`accept_file`."""
     made = _picture(thumbnail, video_id)
     try:
         with transaction.atomic():

@@ -10,8 +10,7 @@ from storages.backends.s3 import S3Storage
 class SharedS3Storage(S3Storage):
     """django-storages' S3 storage with one connection for all threads.
 
-    A connection takes 13 MB and half a second, and its client is thread-safe. public_endpoint_url: S3 address for
-    browsers, if different.
+    Opening a connection takes 13 MB and half a second. public_endpoint_url: S3 address for browsers, if different.
     """
 
     def __init__(self, *, public_endpoint_url: str | None = None, **settings: Any) -> None:
@@ -37,7 +36,7 @@ class SharedS3Storage(S3Storage):
 
     @cached_property
     def plain_client(self) -> Any:
-        """Return a client without boto3's checksums, which clients that send parts themselves do not compute."""
+        """Return a client without boto3's checksums, because other clients that send parts do not compute them."""
         config = self._settings["client_config"]
         if config.request_checksum_calculation == "when_required":
             return self.connection.meta.client

@@ -31,7 +31,7 @@ from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
 
 READ_BYTES = 256 * 1024
-# S3 limits (Amazon S3 User Guide, "Multipart upload limits").
+# S3's limits for the parts of an upload
 MIN_PART_BYTES = 5 * 1024**2
 MAX_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
@@ -40,9 +40,8 @@ NO_BUCKET = "NoSuchBucket"
 # S3's error codes for a range after the end of a file, and for any range of an empty file.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 _COPY_BYTES = 8 * 1024**2
-# seconds between two progress reports of a transfer
 _REPORT_SECONDS = 0.5
-# Seconds before each retry of a read; longer than the second in which calls fail after a timeout.
+# Seconds before each retry of a read. After a timeout, all calls fail for 1 s, so the last pause is longer.
 _PAUSES = (0.2, 1.5)
 OnProgress = Callable[[int], None]
 
@@ -56,7 +55,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """Metadata of a file. size: bytes. etag: strong validator with quotes. modified: UTC."""
+    """Metadata of a file. size: bytes. etag: strong ETag in quotes. modified: time in UTC."""
 
     size: int
     etag: str
@@ -92,7 +91,7 @@ def stat(key: str) -> FileMetadata:
 
 
 def size(key: str) -> int:
-    """Return the size of a file in bytes. Raise ``FileNotFoundError``."""
+    """Return a file's size in bytes. Raise ``FileNotFoundError``."""
     return stat(key).size
 
 
@@ -107,7 +106,7 @@ def exists(key: str) -> bool:
 
 
 def read_chunks(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ_BYTES) -> Iterator[bytes]:
-    """Yield a file's bytes ``start`` to ``stop`` (exclusive, None for the end), at most ``piece`` at a time.
+    """Yield a file's bytes from ``start`` to before ``stop`` (None: the end), at most ``piece`` at a time.
 
     Raise ``FileNotFoundError``.
     """
@@ -149,10 +148,10 @@ def start_range_server(keys: Sequence[str]) -> RangeServer:
 
 
 def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
-    """Return a stored file's own path, or that of a copy in ``folder``. Raise ``FileNotFoundError``.
+    """Return a local file's own path, or that of an S3 file's copy in ``folder``. Raise ``FileNotFoundError``.
 
-    on_progress: called regularly, in this thread, with the bytes moved since the last call, perhaps 0. An exception in
-    it aborts the transfer.
+    on_progress: called regularly, in this thread, with the bytes moved since the last call, perhaps 0. If it raises,
+    the transfer is aborted.
     """
     if is_local():
         path = local_path(key)
@@ -180,7 +179,7 @@ def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgre
             except OSError as exc:
                 if exc.errno != errno.EXDEV:
                     raise
-                # Across file systems, copy the file completely before it gets its key.
+                # Copy to another file system under a temporary name, so that no incomplete file has the key.
                 partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
                 try:
                     _copy(path, partial, on_progress)
@@ -204,7 +203,7 @@ def put_stream(key: str, body: IO[bytes]) -> None:
 
 
 def move(source: str, target: str) -> None:
-    """Rename a file to an unused key; on S3, copy and delete it. Raise ``FileNotFoundError``."""
+    """Rename a file to an unused key; on S3, copy the file and delete the original. Raise ``FileNotFoundError``."""
     with storage_errors(source):
         if is_local():
             path = local_path(target)
@@ -280,7 +279,7 @@ def free_bytes() -> int | None:
 
 
 def presigned(key: str, seconds: int, content_type: str = "", disposition: str = "") -> str:
-    """Return a URL of S3 that reads one file, signed for ``seconds``."""
+    """Return an S3 URL for reading one file, valid for ``seconds``."""
     params = {}
     if content_type:
         params["ResponseContentType"] = content_type
@@ -302,7 +301,7 @@ class Part:
 def begin_multipart(key: str, content_type: str = "", *, direct: bool = False) -> str:
     """Create a multipart upload on S3; return its id.
 
-    direct: True if clients send the parts, to URLs of :func:`presigned_part`.
+    direct: whether clients send the parts themselves, to URLs from :func:`presigned_part`.
     """
     extra = {"ContentType": content_type} if content_type else {}
     with storage_errors(key):
@@ -468,7 +467,7 @@ def _code(error: Any) -> str:
     return str(error.response["Error"]["Code"])
 
 
-_opening = threading.Lock()  # Without this lock, two threads that use Django's storage first would both create it
+_opening = threading.Lock()  # lock that prevents two threads from creating Django's storage at the same time
 
 
 def _client() -> Any:

@@ -23,7 +23,7 @@ from vodplatform.core.errors import DomainError
 
 @extend_schema(tags=["Delivery"])
 class OptimizedViewSet(ApiViewSet[Video]):
-    """Playback addresses of videos. Callers without an account get addresses of public catalogue videos only."""
+    """Playback URLs of videos. Anonymous callers get URLs of public catalogue videos only."""
 
     permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
     lookup_url_kwarg = "video_id"
@@ -39,7 +39,7 @@ class OptimizedViewSet(ApiViewSet[Video]):
         responses={200: s.OptimizedSerializer},
     )
     def retrieve(self, request: Request, video_id: UUID) -> Response:
-        """Return the address from which a device plays a video best."""
+        """Return the best URL for a device to play a video."""
         if not request.user.is_authenticated and not self.get_queryset().filter(pk=video_id).exists():
             raise DomainError("unauthenticated")
         video = self.get_object()

@@ -52,7 +52,7 @@ ADDRESSES = {
     ),
 }
 STREAM_ROUTE = next(iter(ADDRESSES))
-# Browsers must never show a stored file as a page of this site.
+# Headers that keep browsers from showing a stored file as a page of this site.
 SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; sandbox"),

@@ -18,7 +18,7 @@ AFTER_SCAN = frozenset({
 
 
 class Use(StrEnum):
-    """Permitted use of a video's bytes: play, only download, none until it is processed, none ever."""
+    """Permitted use of a video's file: play, only download, nothing until processed, nothing ever."""
 
     PLAY = "play"
     SAVE = "save"
@@ -37,7 +37,7 @@ def use_of(video: Video) -> Use:
     if not has_file or video.state == VideoStatus.UPLOADING:
         return Use.LATER
     if video.state == VideoStatus.PROCESSING:
-        # A file on S3 exists only after its parts are joined, and is scanned only after that.
+        # During processing, a file is playable only if it is local and needs no virus scan.
         return Use.PLAY if settings.CLAMD is None and store.is_local() else Use.LATER
     return _of_failed(video)
 

@@ -21,7 +21,7 @@ class Outcome:
 def decide(headers: Mapping[str, str], size: int, etag: str, modified: float) -> Outcome:
     """Return status and range of the answer to a file request, by RFC 9110 section 13.2.2.
 
-    headers: lower-case names; repeated headers joined by commas. etag: with quotes. modified: epoch seconds.
+    headers: by lower-case name, repeated ones joined by commas. etag: in quotes. modified: epoch seconds.
     """
     second = int(modified)
     if "if-match" in headers:

@@ -67,7 +67,7 @@ class ObjectReader:
         self._first: bytes | None = None
 
     async def begin(self) -> None:
-        """Read the first piece before the response headers are sent: an unavailable store is still reported."""
+        """Read the first piece before the response headers are sent, so that an error can still be reported."""
         self._first = await self.next_chunk()
 
     async def next_chunk(self) -> bytes:
@@ -89,7 +89,7 @@ class ObjectReader:
 
 
 async def _drained(send: Send) -> None:
-    """Wait until the previous piece is sent, so that at most one piece is in memory for a stalled client."""
+    """Wait until the previous piece is sent, so that a stalled client holds at most one piece in memory."""
     global _waiting
     _waiting += 1
     try:

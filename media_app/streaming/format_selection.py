@@ -1,4 +1,4 @@
-"""Choice of the form in which a device gets a video (original or HLS); free of Django."""
+"""Choice of the form in which a device gets a video: original, HLS or proxy; free of Django."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def is_web_playable(facts: Facts) -> bool:
 
 
 def choose(facts: Facts, device: Device) -> Form:
-    """Return the form for a device: HLS for mobile devices or unplayable originals, else the original."""
+    """Return HLS for mobile devices; HLS, or else the proxy, for unplayable originals; otherwise the original."""
     playable = is_web_playable(facts)
     if Form.LADDER in facts.made and (device in ADAPTIVE_DEVICES or not playable):
         return Form.LADDER

@@ -1,6 +1,7 @@
-"""Grants: permissions in the URL of a video, such as an invitation's; the URL stops working when the permission ends.
+"""Grants: permissions in a video's URL, such as an invitation's.
 
-A grant is ``kind.key``, checked when the URL is opened and while bytes are sent.
+A grant is ``kind.key``, checked when the URL is opened and while bytes are sent. The URL stops working when the grant
+ends.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def is_valid(grant: str, video_id: UUID) -> bool:
 
 @contextlib.asynccontextmanager
 async def run_while_valid(ask: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
-    """Run the block as long as ``ask``, called every few seconds, returns True; then raise :class:`Withdrawn`."""
+    """Run the block, and call ``ask`` every few seconds. Once it returns False, raise :class:`Withdrawn`."""
     try:
         async with asyncio.timeout(None) as limit:
             watcher = asyncio.create_task(_watch(ask, limit))

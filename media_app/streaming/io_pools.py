@@ -46,9 +46,9 @@ async def run_in_pool(place: str, question: Callable[[], T]) -> T:
 
 
 async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
-    """Run ``question`` as :func:`run_in_pool`; raise ``unavailable`` after :data:`DISK_SECONDS`.
+    """Run ``question`` as :func:`run_in_pool`, but raise ``unavailable`` after :data:`DISK_SECONDS`.
 
-    drop: called with an answer that is too late.
+    drop: called with a result that arrives too late.
     """
     future = threads_of(place).submit(question)
     is_taken = False

@@ -22,7 +22,7 @@ class Rung:
 def master_playlist(rungs: Sequence[Rung], frame_rate: float, suffix: str = "") -> str:
     """Return the HLS master playlist. The lowest bit rate comes first, for a fast start.
 
-    frame_rate: highest frames per second, 0 if unknown. suffix: text appended to each address.
+    frame_rate: frames per second, 0 if variable or unknown. suffix: text appended to each URL.
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for rung in sorted(rungs, key=lambda rung: (rung.peak, rung.height)):

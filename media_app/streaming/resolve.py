@@ -51,9 +51,9 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """Open local file; the receiver closes its descriptor. place: thread pool in io_pools.
+    """Open local file; the receiver closes its descriptor. place: thread pool that reads the file.
 
-    can_read_nonblocking: whether a non-blocking read fails for uncached bytes; on network file systems it blocks.
+    can_read_nonblocking: whether a non-blocking read of uncached bytes fails; on network file systems, it blocks.
     """
 
     descriptor: int
@@ -99,7 +99,7 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Content whose lookup blocks on a disk or the bucket. place: thread pool to run ``load`` in."""
+    """Content whose lookup may block on a disk or S3. place: thread pool in which to call ``load``."""
 
     load: Callable[[], OpenFile | HandedOver | StoredObject | bytes]
     place: str
@@ -109,7 +109,7 @@ class Pending:
 class Found:
     """Content and headers of an answer. disposition: empty unless the file is downloaded.
 
-    shows: id of a catalogue video; sending its first byte counts as a view.
+    shows: id of a catalogue video. Sending its first byte counts as a view.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
@@ -157,7 +157,7 @@ def as_refusals() -> Iterator[None]:
 
 
 def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
-    """Return the original file of a video, for a user or (with ``user`` None) for the signature in the URL.
+    """Return the original file of a video if the user may see it. If ``user`` is None, the URL's signature decides.
 
     Raise ``unauthenticated``, ``not_found``, ``gone``, ``video_not_ready``, ``unavailable``.
     """
@@ -167,7 +167,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id, request.grant)
         video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
         if video is None:
-            # Anonymous callers get 401, since signing in may help; others 404, so that other people's videos stay
+            # Anonymous callers get 401, since signing in may help; others 404, so that the video's existence stays
             # secret.
             raise DomainError("unauthenticated") if isinstance(user, AnonymousUser) else FileNotFoundError(video_id)
         until = signed.until_of(video) if signed else time.time() + lifetime(video)
@@ -193,7 +193,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """Verified signature. until: epoch seconds. opens_restricted: whether it was made for moderators."""
+    """Verified signature. until: expiry in epoch seconds. opens_restricted: whether it also opens non-public videos."""
 
     until: int
     opens_restricted: bool = False
@@ -261,7 +261,7 @@ def find_hls(request: Request) -> Found:
         _check_folder(video)
         until = signed.until_of(video)
         rows = ladder(video, list(video.renditions.filter(kind=RenditionKind.HLS)))
-        # Players that use fetch ask for ``proxy=1``: they cannot follow a redirect to a bucket without CORS.
+        # Players that use fetch send ``proxy=1``, because they cannot follow a redirect to a bucket without CORS.
         suffix = "?proxy=1" if request.wants("proxy") else ""
         if "rung" not in request.parts:
             frame_rate = 0.0 if video.is_variable_frame_rate else float(video.fps)

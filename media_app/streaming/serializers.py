@@ -13,7 +13,7 @@ MAX_SECONDS = 604_800.0
 
 
 class OptimizedQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """Device of the viewer. expires_in: seconds for which the address is valid."""
+    """Request for a playback URL. expires_in: seconds for which the URL is valid."""
 
     device_type = serializers.ChoiceField(choices=[device.value for device in Device], default=Device.DESKTOP.value)
     prefer_signed = serializers.BooleanField(
@@ -34,7 +34,7 @@ class SourceSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OptimizedSerializer(serializers.Serializer[dict[str, Any]]):
-    """Address to play a video from. expires_at: null if the address works only for signed-in users."""
+    """URL to play a video from. expires_at: null if the URL works only for signed-in users."""
 
     streaming_url = serializers.CharField()
     delivery_type = serializers.ChoiceField(choices=DELIVERY_TYPES)

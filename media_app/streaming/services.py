@@ -23,7 +23,7 @@ MADE_FORMS = {RenditionKind.HLS: Form.LADDER, RenditionKind.PROXY: Form.PROXY}
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Address of a video. expires: epoch seconds; None if the address works only for signed-in users."""
+    """URL of a video. expires: epoch seconds; None if the URL works only for signed-in users."""
 
     address: str
     delivery_type: str
@@ -33,9 +33,9 @@ class Delivery:
 
 
 def choose_delivery(video: Video, device: Device, *, seconds: float, signed: bool) -> Delivery:
-    """Return the address from which ``device`` plays ``video`` for ``seconds``.
+    """Return the URL from which ``device`` plays ``video``, valid for ``seconds``.
 
-    signed: whether the address must work without sign-in; HLS addresses always do. Raise ``video_not_ready``,
+    signed: whether the URL must work without signing in. HLS URLs always do. Raise ``video_not_ready``,
     ``unavailable``.
     """
     if use_of(video) != Use.PLAY:

@@ -22,7 +22,7 @@ from vodplatform.core.web.throttles import network_of
 logger = logging.getLogger("vodplatform.views")
 _trouble = RateLimitedLogger(logger, "views not noted")
 HOUR_SECONDS = 3600
-# Maximum views in the queue, and maximum views remembered to ignore replays; both bound the memory.
+# Maximum views waiting to be recorded, and maximum views remembered to ignore replays.
 MAX_WAITING = 1000
 MAX_REMEMBERED = 20_000
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="views")
@@ -52,7 +52,7 @@ def note(video_id: UUID, scope: Mapping[str, Any], user_id: str) -> None:
 
 
 def _mark(video_id: UUID, scope: Mapping[str, Any]) -> bytes:
-    """Return a digest of client and video, by which replays within an hour are recognised."""
+    """Return a digest of client and video, remembered to ignore replays in the same hour."""
     found = hashlib.blake2b(video_id.bytes + (_client(scope)).encode(), digest_size=16)
     for name, value in scope["headers"]:
         if name.lower() in (b"authorization", b"cookie"):

@@ -1,6 +1,6 @@
 """API views of uploads (contract section 5).
 
-:mod:`media_app.uploads.protocols.chunks` usually receives chunks instead of the view here.
+Chunks are usually received by :mod:`media_app.uploads.protocols.chunks`, not by the view here.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         """Cancel an upload and delete the bytes that have arrived."""
         return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
-    # The CSRF check parses the body, so JSON is parsed too before it is rejected.
+    # JSON needs a parser although this view rejects JSON, because the CSRF check parses the body first.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """Send one chunk. Sending the same chunk again changes nothing."""

@@ -78,9 +78,9 @@ class Body:
         length = headers.get("content-length", "")
         self.announced = int(length[:19]) if length.isdecimal() and length.isascii() else None
         self.is_over = self.announced == 0
-        # A short body is read to its end even after an error, to keep the connection usable.
+        # Whether the body is short. It is then read to its end even after an error, to keep the connection.
         self.is_short = "transfer-encoding" not in headers and (self.announced or 0) <= SHORT_BYTES
-        # The client waits for `100 Continue`, which the first call to `receive` sends.
+        # Whether the client waits for `100 Continue`, which the first call to `receive` sends.
         self.is_held_back = "expect" in headers
         self._receive = receive
 
@@ -113,7 +113,7 @@ class Exchange:
     """A request and its answer.
 
     headers: request headers by lower-case name. always: headers of every answer. route: the endpoint's name in logs and
-    metrics. user: id of the user, once authenticated.
+    metrics. user: id of the authenticated user, or empty.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, route: str, always: Fields = ()) -> None:

@@ -24,8 +24,8 @@ def is_in_pieces(upload: Upload) -> bool:
 def assemble(upload: Upload, key: str, folder: Path, on_progress: Share) -> None:
     """Assemble a completed upload into one file under the unused ``key``.
 
-    on_progress: receives the finished share, 0 to 1; may raise. Raises ``FileNotFoundError`` for a missing chunk or
-    part.
+    on_progress: called with the finished share, 0 to 1; may raise to stop. Raises ``FileNotFoundError`` for a missing
+    chunk or part.
     """
     pieces = [(source, size) for source, size in sources_of(upload) if size]
     finish_multipart_uploads(upload)
@@ -105,7 +105,7 @@ def _ranges(pieces: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, int |
         if count == 1:
             yield source, size, None
             continue
-        # Equal lengths keep the last range above S3's minimum size.
+        # Use equal ranges, so that none is smaller than an S3 part may be.
         length = -(-size // count)
         for start in range(0, size, length):
             yield source, min(length, size - start), start

@@ -24,9 +24,9 @@ class UploadHandler(ABC):
     """A purpose of uploads, with one instance per subclass.
 
     label: name shown to users. families, mime_types: accepted kinds of files; empty types mean all. checks_type_early:
-    whether an upload fails at once if its first bytes have a wrong type; otherwise :meth:`finish` must check for an
-    empty ``mime_type``. claims_bytes: whether the created resource owns the bytes; the upload then neither expires nor
-    can be cancelled.
+    whether an upload fails once its first bytes show a wrong type; else :meth:`finish` must handle an empty
+    ``mime_type``. claims_bytes: whether the created resource owns the bytes; the upload then neither expires nor can be
+    cancelled.
     """
 
     name: str
@@ -44,7 +44,7 @@ class UploadHandler(ABC):
         """
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the metadata to store, or raise ``DomainError``. Called at the end of a form."""
+        """Return the metadata to store, or raise ``DomainError``. For a form, called at its end."""
         return dict(metadata)
 
     def max_bytes(self) -> int | None:
@@ -64,7 +64,7 @@ class UploadHandler(ABC):
 
     @abstractmethod
     def finish(self, upload: Upload) -> None:
-        """Create the resource with id ``resource_id``, in the transaction that completes the upload."""
+        """Create the resource, with the id ``upload.resource_id``, in the transaction that completes the upload."""
 
     def cancel(self, upload: Upload) -> bool:
         """Cancel records that depend on the upload, then end it by :func:`media_app.uploads.services.end_upload`.

@@ -51,7 +51,7 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def with_state(self) -> UploadQuerySet:
-        """Annotate ``state``: the status, but expired once the upload has expired, even before the cleanup."""
+        """Annotate ``state``: the status, or "expired" after the expiry time even if no cleanup has run."""
         is_over = Q(status__in=LIVE, expires_at__lte=Now())
         expired = When(is_over, then=Value(S.EXPIRED.value))
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
@@ -64,9 +64,9 @@ class UploadQuerySet(models.QuerySet["Upload"]):
 class Upload(models.Model):
     """A file that a client is sending.
 
-    size: bytes; for a form, the maximum reserved. offset: durable bytes. parts: parts that S3 confirmed. part_number:
-    highest number ever used. tail_key, tail_size: stored object with the last bytes, too few for a part. taken_up:
-    whether another record owns the bytes.
+    size: bytes; for a form, the reserved bytes. offset: durable bytes. parts: parts that S3 confirmed. part_number:
+    highest part number ever used. tail_key: stored object with the last ``tail_size`` bytes, too few for a part.
+    taken_up: whether another record owns the bytes.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -47,7 +47,7 @@ def check_chunk_size(chunk_size: int | None, size: int) -> int:
 
 
 def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
-    """Return signed URLs for chunks of a live upload: ``expires_at``, and ``chunk_number, size, url`` of each.
+    """Return ``expires_at`` and, for each chunk of a live upload, its number, size and signed URL.
 
     Raises ``chunk_invalid``, ``StoreUnavailable``.
     """
@@ -73,7 +73,7 @@ def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def sync_parts(upload: Upload) -> None:
-    """Update the upload and its row with the chunks that S3 has. Raises ``upload_lost``, ``StoreUnavailable``."""
+    """Ask S3 which chunks have arrived, and update the upload. Raises ``upload_lost``, ``StoreUnavailable``."""
     if upload.status not in LIVE or not upload.multipart_id:
         return
     for _ in range(TRIES):

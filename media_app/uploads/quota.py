@@ -1,4 +1,4 @@
-"""Limits: size of a file, storage of a user, free disk space."""
+"""Limits of uploads: size of a file, storage of a user, free disk space."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Virus scan by ClamAV's daemon, clamd(8).
 
-Over a Unix socket, the FILDES command avoids the limit StreamMaxLength; over TCP, INSTREAM is needed.
+Over a Unix socket, FILDES passes the open file, which avoids the limit StreamMaxLength; over TCP, INSTREAM is needed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def is_configured() -> bool:
 
 
 def scan(path: Path, on_wait: Callable[[], None] | None = None) -> str | None:
-    """Return the malware's name, such as ``Win.Test.EICAR_HDB-1``, or None.
+    """Return the malware's name, such as ``Win.Test.EICAR_HDB-1``, or None for a clean file.
 
     on_wait: called repeatedly; may raise. Raises :class:`ScannerDown`, :class:`NotScanned`, ``OSError`` for an
     unreadable file.

@@ -36,7 +36,7 @@ MAX_BYTES = BigIntegerField.MAX_BIGINT
 
 
 class UploadStateSerializer(AnswerSerializer[Upload]):
-    """State of an upload: its chunks by number."""
+    """State of an upload, with its chunks by number."""
 
     session_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=UploadStatus.choices, source="shown_status")
@@ -70,7 +70,7 @@ class BegunUploadSerializer(UploadStateSerializer):
 
 
 class UploadSerializer(AnswerSerializer[Upload]):
-    """An upload. size, offset, chunk_size: bytes; offset: durable bytes."""
+    """An upload. size, chunk_size: bytes. offset: number of durable bytes."""
 
     id = serializers.UUIDField()
     front = serializers.ChoiceField(choices=UploadProtocol.choices)
@@ -122,7 +122,7 @@ class UploadQuerySerializer(ListQuerySerializer):
     "With `direct` from 5 MiB, and 16 MiB or more by default.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
-    """Maximum bytes of a chunk; :func:`media_app.uploads.services.begin_upload` checks the value."""
+    """Bytes of a chunk; :func:`media_app.uploads.services.begin_upload` checks the value."""
 
     def __init__(self, *, max_value: int = MAX_BYTES, **options: Any) -> None:
         super().__init__(min_value=1, max_value=max_value, **options)
@@ -160,7 +160,7 @@ class WantedChunksSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChunkAddressSerializer(serializers.Serializer[dict[str, Any]]):
-    """Address to which a chunk is sent by PUT, without extra headers. size: exact bytes."""
+    """URL to which a chunk is sent by PUT, without extra headers. size: exact number of bytes."""
 
     chunk_number = serializers.IntegerField()
     size = serializers.IntegerField()

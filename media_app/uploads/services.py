@@ -41,7 +41,7 @@ from vodplatform.core.text import normalize
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 MIN_CHUNK_BYTES = 64 * 1024
-MAX_LOOKED_AT = 10  # maximum concurrent inspections of files per owner, equal to a merge's maximum number of clips
+MAX_LOOKED_AT = 10  # maximum concurrent inspections of an owner's files
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2
@@ -67,8 +67,8 @@ def begin_upload(
 ) -> Upload:
     """Create an upload of ``size`` bytes and reserve storage for it.
 
-    metadata: None if a form sends it later; if it has ``sha256``, the file is checked against it. header: unparsed tus
-    metadata. Raises ``invalid``, ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
+    metadata: None if a form sends it later; the file must match its ``sha256``, if any. header: unparsed tus metadata.
+    Raises ``invalid``, ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
     """
     kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata, header) if metadata is not None else {}
@@ -142,7 +142,7 @@ def concatenate(
             if kind.counts_towards_quota and not handler_named(part.purpose).counts_towards_quota
         ):
             check_room(user, uncounted)
-        # If the first partial upload is too short to detect the type, the probe checks the file later.
+        # If the first partial upload is too short to detect the file's type, a job checks the type later.
         first = next(part for part in found if part.size)
         is_recognised = first.mime_type and kind.takes_type(first.mime_type)
         if first.size >= HEAD_BYTES and not is_recognised and kind.checks_type_early:

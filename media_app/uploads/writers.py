@@ -1,8 +1,7 @@
 """Writers of an upload's bytes to a file, or to parts of an S3 multipart upload.
 
-The offset counts durable bytes. It is updated only by the request that has the upload's lock, and only if no other
-update came between. A writer that has lost the lock overwrites nothing: the system locks files, and S3 part numbers are
-never reused.
+An upload's offset counts its durable bytes. Only the request with the upload's lock updates the offset. A writer that
+has lost the lock overwrites nothing: the system locks files, and S3 part numbers are never reused.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ SPARE_SECONDS = 0.5
 # Bytes, or seconds, after which the upload's offset is updated.
 SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
-# Bytes after which data is flushed early, to shorten the flush before an update of the offset.
+# Bytes after which data is flushed, so that little is left to flush when the offset is updated.
 FLUSH_BYTES = 4 * 1024**2
-# Limits of bytes not yet on disk and S3 parts not yet sent; at them, writing waits.
+# Number of bytes not yet on disk, and of S3 parts not yet sent, at which writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
 MIN_PART_BYTES, MAX_PART_BYTES = 8 * 1024**2, 64 * 1024**2
@@ -55,7 +54,7 @@ Step = tuple[int, dict[str, Any]]
 
 
 class LockLost(Exception):
-    """Another request writes this upload, or it has ended."""
+    """Another request writes this upload, or the upload has ended."""
 
 
 @dataclass(slots=True)
@@ -105,7 +104,7 @@ def acquire(upload_id: uuid.UUID) -> Lock | None:
 def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWriter:
     """Return the writer of a locked upload. Raises ``upload_lost``.
 
-    holds: whether bytes count only after a checksum of the complete request is verified.
+    holds: whether bytes count only once the request's checksum is verified, at its end.
     """
     return FileWriter(upload, lock, holds=holds) if store.is_local() else PartWriter(upload, lock, holds=holds)
 
@@ -113,7 +112,7 @@ def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWri
 class UploadWriter:
     """A writer that appends to an upload.
 
-    received: bytes. offset: durable bytes. holds: whether only :meth:`sync` makes bytes count.
+    received: bytes. offset: durable bytes. holds: whether bytes count only after :meth:`sync`.
     """
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
@@ -137,7 +136,7 @@ class UploadWriter:
             raise LockLost
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes arrived than announced."
-            if self.upload.front == UploadProtocol.MULTIPART:  # the size of a file in a form is unknown until it ends
+            if self.upload.front == UploadProtocol.MULTIPART:  # a form announces no size, so ``size`` is the limit
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
@@ -326,7 +325,7 @@ class FileWriter(UploadWriter):
 
 
 class PartWriter(UploadWriter):
-    """A writer of S3 parts, gathered in unnamed files; a remainder too small for a part is stored as an object."""
+    """A writer of S3 parts, gathered in unnamed files. A remainder too small for a part is stored as an object."""
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
@@ -399,13 +398,13 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # If bytes count only after a check (``holds``), even parts already sent are counted here.
+            # With ``holds``, this step also counts the parts that were sent before the checksum was verified.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:
         key = f"uploads/{self.upload.pk}/tail-{uuid.uuid4().hex}"
         with store.storage_errors(key):
-            # Cut bytes that a failed write may have left.
+            # Truncate bytes that a failed write may have left.
             os.ftruncate(self._gathering.fileno(), self._gathered)
             self._gathering.seek(0)
         close_old_connections()
@@ -437,7 +436,7 @@ class PartWriter(UploadWriter):
         file.close()
 
     def _send(self, file: IO[bytes], length: int) -> store.Part:
-        """Send a part under a new number: an older request with the old number may still arrive."""
+        """Send a part under an unused number. A delayed request with an older number then overwrites nothing."""
         if self.upload.part_number >= store.MAX_PARTS:
             raise DomainError("upload_lost", "This upload was interrupted too often. Start a new upload.")
         if not self.upload.multipart_id:

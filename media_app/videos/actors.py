@@ -36,6 +36,11 @@ from media_app.videos.ingest import (
     store_rendition,
 )
 from media_app.videos.models import IN_BIN, TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.serializers import (
+    ImportResultSerializer,
+    PlayableCopyResultSerializer,
+    RenditionsResultSerializer,
+)
 from media_app.videos.services import (
     NORMALIZE_KIND,
     RENDER_KIND,
@@ -79,7 +84,9 @@ class VideoJobs(JobHooks):
         return found
 
 
-@job_actor(INGEST_KIND, queue="ingest", label="Import video", icon="upload", hooks=VideoJobs())
+@job_actor(
+    INGEST_KIND, queue="ingest", label="Import video", icon="upload", hooks=VideoJobs(), result=ImportResultSerializer
+)
 def ingest_video(context: JobContext) -> dict[str, Any]:
     """Ingest an uploaded file: join its parts, scan and probe it, then make pictures and HLS.
 
@@ -114,7 +121,14 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
 
 
 # Users wait for the playable copy, so its job avoids the slow queue of renditions.
-@job_actor(NORMALIZE_KIND, queue="ingest", label="Playable copy", icon="film", hooks=VideoJobs())
+@job_actor(
+    NORMALIZE_KIND,
+    queue="ingest",
+    label="Playable copy",
+    icon="film",
+    hooks=VideoJobs(),
+    result=PlayableCopyResultSerializer,
+)
 def normalize_video(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     with context.scratch() as folder, map_storage_errors():
@@ -125,7 +139,15 @@ def normalize_video(context: JobContext) -> dict[str, Any]:
     return {"duration": facts["duration"]}
 
 
-@job_actor(RENDER_KIND, queue="render", label="Renditions", icon="library", pausable=True, hooks=VideoJobs())
+@job_actor(
+    RENDER_KIND,
+    queue="render",
+    label="Renditions",
+    icon="library",
+    pausable=True,
+    hooks=VideoJobs(),
+    result=RenditionsResultSerializer,
+)
 def make_renditions(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     tasks = context.params["tasks"]

@@ -90,7 +90,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         responses={200: s.VideoSerializer},
     )
     def partial_update(self, request: Request, video_id: str) -> Response:
-        """Change the title, description or tags."""
+        """Change a video's title, description or tags."""
         video = self.get_object_to_change()
         services.change(video, self.read_change(s.VideoChangeSerializer, lambda: [s.VideoSerializer.show(video)]))
         return Response(s.VideoSerializer.show(self.get_object()))
@@ -102,10 +102,10 @@ class LibraryViewSet(ApiViewSet[Video]):
         responses={200: s.DeletedSerializer},
     )
     def destroy(self, request: Request, video_id: str) -> Response:
-        """Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
+        """Move a video to the bin, where it can be restored until ``purge_at``, or delete it for good (``purge``).
 
-        If your comparisons show a library video, the answer is a conflict (409) that names the comparisons, unless
-        ``leave_gaps`` is true.
+        If your comparisons show a library video, the answer is a conflict (409) that names them, unless ``leave_gaps``
+        is true.
         """
         query = self.read_query(s.DeletionQuerySerializer)
         is_final = query["purge"] or not settings.BIN_DAYS
@@ -136,7 +136,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         operation_id="library_uses",
         summary="List what uses videos of your library",
         parameters=[s.UsesQuerySerializer],
-        responses={200: s.UsesSerializer},
+        responses={200: s.VideoUsesSerializer},
     )
     @action(detail=False)
     def uses(self, request: Request) -> Response:
@@ -150,7 +150,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     @extend_schema(
         operation_id="library_render",
         summary="Create a rendition",
-        request=s.RenditionRequestSerializer,
+        request=s.NewRenditionSerializer,
         responses={200: s.RenditionAnswerSerializer, 202: s.RenditionAnswerSerializer},
     )
     @action(detail=True, methods=["post"])
@@ -160,7 +160,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         Repeating the call returns the same job, or the finished rendition.
         """
         video = self.get_object_to_change()
-        made, job = services.request_rendition(video, **self.read_body(s.RenditionRequestSerializer))
+        made, job = services.request_rendition(video, **self.read_body(s.NewRenditionSerializer))
         if made:
             made.video = video
             return Response({"ok": True, "job_id": None, "rendition": shown(made)})

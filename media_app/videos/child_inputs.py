@@ -25,9 +25,9 @@ class ChildInputs:
 
 @contextmanager
 def open_child_inputs(videos: Sequence[Video], *, viewer: User | None) -> Iterator[ChildInputs]:
-    """Give a child process access to videos during the block. viewer: user who sees the result, or None.
+    """Give a child process access to videos during the block. viewer: user who sees the result, None for no check.
 
-    Raise ``FileNotFoundError`` (also if the viewer may not see a video), ``StoreUnavailable``, and as
+    Raise ``FileNotFoundError`` (also if the viewer may not see a video), ``StoreUnavailable``, and the errors of
     :func:`media_app.videos.services.normalized_copy`.
     """
     check_watchable(videos, viewer)

@@ -1,6 +1,6 @@
 """Search and repair of videos without files, and of files without rows.
 
-To ignore files that are arriving, files of the last hour are skipped, and files are listed before rows are read.
+A new file gets its row later, so files of the last hour are skipped, and files are listed before rows are read.
 Functions raise ``StoreUnavailable``, :class:`WrongInstallation`.
 """
 
@@ -44,14 +44,13 @@ from vodplatform.core.records.unreferenced import confirm_unreferenced
 
 GRACE = timedelta(hours=1)
 PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
-# Key prefixes of multipart uploads, which also include job outputs.
 IN_PARTS = (*PREFIXES, "jobs/")
 BY_ATTEMPT = ("renditions", "jobs")
 OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED)
 MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
-# Renditions made only on request, so lost ones are not made again automatically.
+# Renditions made only on request. Lost ones are not made again automatically.
 ON_DEMAND = (
     RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
     RenditionKind.DUB,
@@ -62,7 +61,7 @@ UPLOADED_KINDS = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Stored files without a row. unfinished: multipart uploads on S3 without a row."""
+    """Stored files and S3 multipart uploads (``unfinished``) without a row."""
 
     files: list[store.StoredFile]
     unfinished: list[store.UnfinishedUpload]
@@ -90,7 +89,7 @@ def lost_videos() -> list[Video]:
 
 
 def describe_mass_loss() -> str:
-    """Return the numbers of lost videos and renditions as text if more than a tenth is lost, else ""."""
+    """Return a text with the numbers of lost videos or renditions if more than a tenth is lost, else ""."""
     lost = (
         (
             "videos",
@@ -219,7 +218,7 @@ def _old(sweep: str, unfinished: list[store.UnfinishedUpload]) -> list[store.Unf
 
 
 def restore_files_of_dead_jobs() -> int:
-    """Restore the former file of each video whose job for a new file died; return the number of videos."""
+    """Restore the former file of each video whose job for a new file failed or was cancelled; return their number."""
     count = 0
     waiting = Video.objects.filter(status=VideoStatus.PROCESSING, job__params__has_key="previous")
     for video in waiting.filter(job__status__in=JOBS_FINISHED - {JobStatus.COMPLETED}).select_related("job"):

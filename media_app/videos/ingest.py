@@ -48,7 +48,7 @@ COPIED_BYTES = 1_000_000  # minimum bytes per second that a normalisation is exp
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # exit code of the sandbox if it could not start the program
-# errors of a child process that may not occur in a retry
+# errors of a child process that a retry may not repeat
 MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")
 BROKE = "The file cannot be read as a video. Check that it plays, or convert it, then upload it again."
 DELETED = "The video has been deleted."
@@ -60,7 +60,7 @@ MIME_TYPES = {
 
 @contextmanager
 def map_storage_errors() -> Iterator[None]:
-    """Convert a full storage to a transient fault, and a missing file to a failure of the job."""
+    """Convert storage errors: a full storage is retried, a missing file fails the job."""
     try:
         yield
     except store.StoreFull as exc:
@@ -87,7 +87,10 @@ def locked_for_write(context: JobContext, video: Video, purpose: str) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class IngestedFile:
-    """Ingested file. path: playable file, the original or its normalised copy. sha256: from the client, or empty."""
+    """Ingested file. path: the original or its normalised copy, playable.
+
+    sha256: hash of the original if the client sent one, else empty.
+    """
 
     path: Path
     original: Path
@@ -103,7 +106,7 @@ class IngestedFile:
 def ingest(
     context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
 ) -> IngestedFile:
-    """Return the complete file and the probe's facts; a file that programs would read differently is normalised.
+    """Join, scan and probe a video's file. Normalise a file that programs would read differently.
 
     needs_end: whether to reject a truncated file. Raise :class:`JobFailed`.
     """
@@ -229,7 +232,7 @@ def _wait_for_scanner(context: JobContext) -> NoReturn:
 
 
 def scan_file(context: JobContext, path: Path) -> None:
-    """Scan a file, if a virus scanner is configured; wait if it is unavailable. Raise :class:`JobFailed`."""
+    """Scan a file if a virus scanner is configured. Wait for an unavailable scanner. Raise :class:`JobFailed`."""
     if not scan.is_configured():
         return
     context.progress(11, "Scanning for viruses")
@@ -290,8 +293,8 @@ def store_rendition(
 ) -> None:
     """Store the files that a job attempt made, and save the rendition.
 
-    made: message of the child process. folder: contains the files in ``{kind}`` or ``{kind}-{name}``. name: the
-    rendition's name if it differs from the message's.
+    made: the child process's message. folder: has the files in ``{kind}`` or ``{kind}-{name}``. name: the rendition's
+    name if it differs from the message's.
     """
     own = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
     name = made["name"] if name is None else name

@@ -20,11 +20,11 @@ VIDEO_SUFFIXES = frozenset(
 )  # fmt: skip
 MAX_FILES_WALKED = 20_000
 MAX_DEPTH = 8
-MAX_PATH_BYTES = 2000  # maximum bytes that PostgreSQL can index
+MAX_PATH_BYTES = 2000  # maximum bytes of a path that PostgreSQL can index
 
 
 def roots_of(user: User) -> list[Path]:
-    """Return a user's library folders. Folders not limited to groups are for staff; admins may use all."""
+    """Return a user's library folders: those of the user's groups, those without a group for staff, all for admins."""
     groups = set(user.groups.values_list("name", flat=True))
     return [
         root

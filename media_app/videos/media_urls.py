@@ -30,7 +30,7 @@ PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
 _RESTRICTED = ":restricted"
 _GRANTED = ":grant:"
-# By kind of rendition, the role of the file to which the rendition's URL leads.
+# Role of the file to which a rendition's URL leads, by kind of rendition.
 MAIN_ROLE: dict[str, str] = {
     RenditionKind.POSTER: "image",
     RenditionKind.THUMBNAIL: "image",
@@ -67,7 +67,7 @@ def stream_url(video: Video, seconds: float | None = None, *, as_shown: bool = F
 
 
 def granted_stream_url(video_id: UUID, duration: float, grant: str) -> str:
-    """Return a URL of a video's bytes that works as long as a grant does."""
+    """Return a URL of a video's bytes that stops working when the given grant ends."""
     token = signing.sign(STREAM, signed_name(video_id, grant=grant), seconds=_lifetime(duration))
     return f"{STREAM_PREFIX}{video_id}?sig={token}&grant={quote(grant)}"
 
@@ -121,7 +121,7 @@ def source_of(video: Video) -> dict[str, Any]:
 
 
 def media_of(video: Video) -> dict[str, Any]:
-    """Return a video's URLs for the API, None for missing files, and its playable renditions."""
+    """Return a video's URLs, None for missing files, and its playable renditions, as the API shows them."""
     made = list(video.renditions.all()) if video.deleted_at is None else []
     for rendition in made:
         rendition.video = video

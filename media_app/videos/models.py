@@ -29,7 +29,7 @@ class VideoSource(models.TextChoices):
 class VideoScope(models.TextChoices):
     """Place of a video: its owner's library, the catalogue, or one session.
 
-    All signed-in users may see a session's video while the session is published (``OPEN``).
+    All signed-in users may see a published session's video (``OPEN``).
     """
 
     LIBRARY = "library"
@@ -61,7 +61,7 @@ MAX_TAGS = text_rules.MAX_TAGS
 MAX_TAG_LENGTH = text_rules.MAX_TAG_LENGTH
 
 
-# Filters of catalogue videos: public, visible to moderators, not ready, deleted. Partial indexes use these filters.
+# Filters for catalogue videos, also used by partial indexes: public, visible to moderators, not ready, deleted.
 IS_PUBLIC = Q(place=VideoScope.CATALOGUE, deleted_at=None, is_hidden=False, status=VideoStatus.READY)
 IS_IN_CATALOGUE = Q(place=VideoScope.CATALOGUE, deleted_at=None)
 NOT_READY = IS_IN_CATALOGUE & ~Q(status=VideoStatus.READY)
@@ -73,7 +73,10 @@ IN_BIN = Q(place=VideoScope.LIBRARY, deleted_at__isnull=False)
 
 
 def catalogue_rule(user: User | AnonymousUser) -> Q:
-    """Return the filter of catalogue videos that a user may see: all, all but deleted (moderators), or public ones."""
+    """Return the filter of catalogue videos for a user.
+
+    Admins see all videos, moderators all but deleted ones, others public ones.
+    """
     if isinstance(user, User) and user.is_admin:
         return Q(place=VideoScope.CATALOGUE)
     if isinstance(user, User) and user.is_moderator:
@@ -140,7 +143,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return found
 
     def with_state(self) -> VideoQuerySet:
-        """Annotate ``state``: ``status``, but failed or processing if the ingest job has failed or is retried."""
+        """Annotate ``state``: failed if the ingest job failed, processing if it will be retried, else ``status``."""
         return self.select_related("job").annotate(  # type: ignore[no-redef]
             state=Case(
                 When(_HAS_FAILED, then=Value(VideoStatus.FAILED.value)),
@@ -159,17 +162,17 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
 _INGEST_IS_ALIVE = Q(job__status__in=[*JOBS_LIVE, JobStatus.COMPLETED])
 _HAS_FAILED = Q(status=VideoStatus.PROCESSING) & (Q(job=None) | ~_INGEST_IS_ALIVE)
-# The ingest has failed and will be retried. Running jobs do not count: their attempts write the status.
+# Filter for videos whose failed ingest waits for a retry. Running jobs are excluded: they write the status themselves.
 _INGEST_WILL_BE_RETRIED = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE - {JobStatus.PROCESSING})
 
 
 class Video(models.Model):
-    """Video file with the probe's facts.
+    """Video file with the probe's facts. width, height: displayed pixels.
 
-    Width and height are as displayed. recording: :class:`media_app.av.recording.Recording`, if the file has faults.
-    deleted_at: time of removal from the catalogue, or of the move to the bin. An UPDATE of text fields must also write
-    search_text. In the catalogue, only :mod:`media_app.catalogue` writes title, description, category, tags,
-    is_featured, version, vector_clock and last_modified_by.
+    recording: :class:`media_app.av.recording.Recording`, if the file has faults. deleted_at: time of removal from the
+    catalogue, or of the move to the bin. An UPDATE of text fields must also write search_text. In the catalogue, only
+    :mod:`media_app.catalogue` writes title, description, category, tags, is_featured, version, vector_clock and
+    last_modified_by.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -225,7 +228,8 @@ class Video(models.Model):
                 fields=["category", "-created_at", "-id", "status", "is_hidden"], condition=IS_IN_CATALOGUE,
                 name="video_by_category",
             ),
-            # SQLite prefers an index with an equality condition, so these small indexes begin with a constant column.
+            # SQLite prefers an index whose first column is compared by ``=``, so these small indexes begin with a
+            # constant.
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "is_hidden"],
                 condition=IS_IN_CATALOGUE & Q(is_featured=True), name="video_featured",
@@ -272,7 +276,7 @@ class Video(models.Model):
 
     @property
     def needs_copy(self) -> bool:
-        """Return whether players get a normalised copy instead of the file. Other faults are only reported."""
+        """Return whether players get a normalised copy of the file. Faults that need none are only reported."""
         return bool(self.recording.get("reasons"))
 
     def can_change(self, user: User) -> bool:
@@ -318,10 +322,10 @@ class RenditionManager(models.Manager["Rendition"]):
 
 
 class Rendition(models.Model):
-    """Files derived from a video, in a folder of the store whose files never change.
+    """Files derived from a video, in a folder of the store. The files never change.
 
     name: variant, such as ``720`` for HLS. files: file names by role. codecs: RFC 6381 names. bit_rate: peak bits per
-    second. size: bytes. lost_at: time since which a file is missing; the rendition is then hidden.
+    second. size: bytes. lost_at: time since which a file is missing. Lost renditions are hidden.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -388,7 +392,7 @@ class TextTrack(models.Model):
 
 
 class VideoView(models.Model):
-    """View of a catalogue video by one viewer in one hour.
+    """A viewer's view of a catalogue video in one hour.
 
     viewer: user id, or an irreversible digest of an IP address.
     """

@@ -24,7 +24,6 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import error_response
 from vodplatform.core.web.context_processors import navigation
 
-# Status filters on the library page: value in the URL, label, icon.
 STATUSES: dict[str, tuple[str, str]] = {
     "": ("All", "film"),
     VideoStatus.READY: ("Ready", "check"),
@@ -109,7 +108,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
     """Show a video of the library or catalogue; 404 if the user may not see it.
 
-    Anonymous visitors are sent to the sign-in page, whether the video exists or not.
+    Anonymous visitors are sent to the sign-in page even if the video does not exist.
     """
     user = request.user
     video = Video.objects.visible_to(user).filter(pk=video_id).select_related("owner").first()

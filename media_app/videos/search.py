@@ -1,6 +1,6 @@
 """Search in text that ignores case, accents and Unicode variants.
 
-PostgreSQL finds words by their beginnings, and substrings in scripts without spaces. SQLite finds substrings.
+PostgreSQL matches the beginning of a word, or any substring in scripts without spaces. SQLite matches any substring.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from media_app.videos.models import VideoQuerySet
 
 MAX_WORDS = 10
-# Maximum number of results sorted by relevance.
+# Maximum number of search results sorted by relevance; more are sorted newest first.
 MAX_RANKED = 1000
 # Letters that Unicode does not decompose into a base letter, with their ASCII spelling.
 LETTERS = str.maketrans(
@@ -85,7 +85,7 @@ def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 class _Found(Func):
-    """Full-text match on PostgreSQL; the expression must equal the index's."""
+    """Full-text match on PostgreSQL; the expression must equal the one of the index."""
 
     template = "to_tsvector('simple', %(expressions)s)"
     arg_joiner = ") @@ to_tsquery('simple', "

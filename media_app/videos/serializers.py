@@ -24,7 +24,7 @@ MAX_ASKED = 100  # maximum video ids in one request
 
 
 class RenditionSerializer(serializers.Serializer[dict[str, Any]]):
-    """Playable rendition of a video. bit_rate: bits per second."""
+    """Playable rendition of a video. bit_rate: peak bits per second."""
 
     kind = serializers.CharField()
     name = serializers.CharField()
@@ -63,7 +63,7 @@ class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
-    """Time at which a video was deleted, and time at which it is deleted for good."""
+    """Time at which a video was moved to the bin or deleted, and time at which it is deleted for good."""
 
     ok = serializers.BooleanField()
     deleted_at = serializers.DateTimeField()
@@ -86,7 +86,7 @@ class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UseSerializer(AnswerSerializer[Use]):
-    """Comparison or analysis that uses a video. url: its page."""
+    """Comparison or analysis that uses a video. url: page of the comparison or analysis."""
 
     kind = serializers.ChoiceField(choices=[kind.value for kind in UseKind])
     name = serializers.CharField()
@@ -94,8 +94,8 @@ class UseSerializer(AnswerSerializer[Use]):
 
 
 @extend_schema_serializer(many=False)
-class UsesSerializer(serializers.Serializer[dict[str, Any]]):
-    """Comparisons and analyses that use the requested videos, as far as the caller may see them."""
+class VideoUsesSerializer(serializers.Serializer[dict[str, Any]]):
+    """Comparisons and analyses that use the requested videos. Only those that the caller may see are listed."""
 
     uses = UseSerializer(many=True)
     total = serializers.IntegerField()
@@ -215,7 +215,7 @@ class TitleField(StrictCharField):
 
 
 class TagsField(serializers.ListField):
-    """List of tags, without repetitions, in the given order."""
+    """List of tags in the given order. Repeated tags are removed."""
 
     child = StrictCharField(allow_blank=True)
 
@@ -232,7 +232,7 @@ def clean_for_form(clean: Callable[[Any], T], value: Any) -> T:
 
 
 class VideoChangeSerializer(serializers.Serializer[dict[str, Any]]):
-    """Changed fields of a private video, at least one."""
+    """Changed fields of a private video. At least one field is required."""
 
     title = TitleField(required=False)
     description = StrictCharField(max_length=MAX_DESCRIPTION, allow_blank=True, required=False, trim_whitespace=False)
@@ -253,10 +253,38 @@ class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
     tags = serializers.ListField(child=serializers.CharField(), required=False)
 
 
-class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
+class OmittedRenditionSerializer(serializers.Serializer[dict[str, Any]]):
+    """A rendition that could not be made, with the reason."""
+
+    kind = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField()
+
+
+class ImportResultSerializer(serializers.Serializer[dict[str, Any]]):
+    """The result of a job that imported a video."""
+
+    duration = serializers.FloatField(help_text="Seconds.")
+    sha256 = serializers.CharField()
+    left_out = OmittedRenditionSerializer(many=True)
+
+
+class PlayableCopyResultSerializer(serializers.Serializer[dict[str, Any]]):
+    """The result of a job that made a playable copy."""
+
+    duration = serializers.FloatField(help_text="Seconds.")
+
+
+class RenditionsResultSerializer(serializers.Serializer[dict[str, Any]]):
+    """The result of a job that made renditions."""
+
+    left_out = OmittedRenditionSerializer(many=True)
+
+
+class NewRenditionSerializer(serializers.Serializer[dict[str, Any]]):
     """Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
 
-    ``normalized`` (a copy of a file that programs read differently) is also made automatically.
+    ``normalized`` is a copy for files that programs read differently. It is also made automatically.
     """
 
     kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])
@@ -274,7 +302,7 @@ class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
-    """Job that makes the rendition, or the finished rendition."""
+    """Answer to a request for a rendition: the job that makes the rendition, or the finished rendition."""
 
     ok = serializers.BooleanField()
     job_id = serializers.UUIDField(allow_null=True)

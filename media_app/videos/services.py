@@ -63,7 +63,7 @@ PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = ChildPool(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
-PURGE_BATCH = 500  # maximum number of videos deleted from the bin per run
+PURGE_BATCH = 500
 COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait for a normalised copy, seconds
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
@@ -122,7 +122,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             if known[file].needs_copy:
                 request_copy(known[file])
         for video in known.values():
-            if video.purge_at is not None:  # restore it, since its owner uses it again
+            if video.purge_at is not None:
                 restore_from_bin(video, user)
     return [known[file] for file in files]
 
@@ -149,7 +149,7 @@ def probe(
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
-            # A file crashed the probe: probe each file alone to find it.
+            # One of the files crashed the probe. Probe each file alone.
             return [answer for path in paths for answer in probe([path], caller)]
         message = (
             "The file cannot be read as a video, or reading it takes too long. Check that it plays, or convert it."
@@ -194,7 +194,7 @@ class CopyPending(WaitRequested):
 def normalized_copy(video: Video) -> Rendition | None:
     """Return the normalised copy of a video, or None if the video needs none.
 
-    Raise :class:`CopyPending` while it is being made, :class:`jobs_app.context.JobFailed`.
+    Raise :class:`CopyPending` while the copy is being made, :class:`jobs_app.context.JobFailed`.
     """
     if not video.needs_copy:
         return None
@@ -231,8 +231,9 @@ def local_playable_path(
 ) -> Path:
     """Return a local path of the playable file: the video's own or its normalised copy.
 
-    A file on S3 is downloaded into ``folder``. viewer: user who sees the result, or None. Raise ``FileNotFoundError``
-    (also if the viewer may not see the video), ``StoreUnavailable``, ``StoreFull``, and as :func:`normalized_copy`.
+    A file on S3 is downloaded into ``folder``. viewer: user who sees the result, None for no check. Raise
+    ``FileNotFoundError`` (also if the viewer may not see the video), ``StoreUnavailable``, ``StoreFull``, and the
+    errors of :func:`normalized_copy`.
     """
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
@@ -346,10 +347,10 @@ def cancel_jobs(video_id: uuid.UUID) -> None:
 
 
 def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> None:
-    """Delete a video and its renditions, but not a file used in place. by: user, None if the time in the bin is over.
+    """Delete a video and its renditions, but not a file in a library folder.
 
-    Raise ``video_in_use`` (409) with the ``sessions`` of ``by`` that show the video, unless ``leave_gaps`` is set, the
-    video is in the bin, or an admin deletes it.
+    by: user, None if the time in the bin is over. Raise ``video_in_use`` (409) if ``sessions`` of this user show the
+    video, unless ``leave_gaps`` is set, the video is in the bin, or an admin deletes it.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
@@ -360,7 +361,7 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
             video.delete()
-        except RestrictedError as exc:  # a session was created in the meantime, or a job refers to the video
+        except RestrictedError as exc:  # a new session or a job refers to the video
             raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
@@ -409,8 +410,7 @@ def empty_bin() -> int:
     over = Video.objects.in_bin().filter(deleted_at__lte=Now() - timedelta(days=settings.BIN_DAYS))
     for pk in list(over.order_by("deleted_at").values_list("pk", flat=True)[:PURGE_BATCH]):
         with transaction.atomic():
-            cancel_jobs(pk)  # locks sessions and jobs before the video, as elsewhere
-            # The video is None if it was restored in the meantime.
+            cancel_jobs(pk)  # locks sessions and jobs before the video, to avoid deadlocks
             if video := over.filter(pk=pk).select_for_update(no_key=True).first():
                 delete_video(video, by=None)
                 count += 1
@@ -468,12 +468,12 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def sweep_renditions() -> int:
-    """Delete files that ended job attempts left and that no row has used for a day; return their number."""
+    """Delete rendition files of ended job attempts that no row has used for a day. Return their number."""
     found: dict[str, list[str]] = {}
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:
             found.setdefault(folder_of(file.key), []).append(file.key)
-    # Reading files first, then live attempts, then rows spares files that were just made.
+    # Read in this order (files, live attempts, rows), so that files that were just made are kept.
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]

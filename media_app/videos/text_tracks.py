@@ -21,21 +21,21 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 
 MAX_CHARACTERS = 500_000
-# Maximum characters of search text; one character of a caption can become eighteen letters.
+# Maximum characters of a track's search text, in which one character can become eighteen letters.
 MAX_SEARCHED = 2 * MAX_CHARACTERS
 MAX_CUES = 20_000
 MAX_TRACKS = 10
 MAX_TOTAL = 2_000_000  # maximum characters of all text tracks of a video
 FOLDED_AT_ONCE = 10_000
-# First line of a WebVTT file; files without it are read as SubRip.
+# First characters of a WebVTT file. Files that begin otherwise are read as SubRip.
 HEADER = "WEBVTT"
 BYTE_ORDER_MARK = "\ufeff"
-# Text between a cue's start and end time, and its replacement where a cue's text contains it.
+# Separator of a cue's start and end time, and its replacement within a cue's text.
 ARROW, ARROW_SIGN = "-->", "→"
 
 
 def store(video: Video, kind: str, language: str, label: str, content: str) -> tuple[TextTrack, bool]:
-    """Store a text track; it replaces one of the same kind and language. Return it and whether it is new.
+    """Store a text track, replacing one of the same kind and language. Return the track and whether it is new.
 
     content: WebVTT or SubRip. Raise ``invalid``, ``storage_full``.
     """

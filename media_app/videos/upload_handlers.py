@@ -68,7 +68,7 @@ def _make(
 
 
 def check_header(upload: Upload) -> None:
-    """Reject a file on a local store that is obviously unusable, while the client waits.
+    """Check the file header of a local upload while the client waits.
 
     Raise ``no_video``, ``file_incomplete``.
     """

@@ -28,6 +28,7 @@ from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.pipeline_runner import run_pipeline, vision_config
 from sessions_app.analysis.reels import with_reel
+from sessions_app.analysis.serializers import AnalysisResultSerializer
 from vodplatform.core.files import untrusted_files
 
 TAKEN_IN_PERCENT, POSTER_PERCENT, ANALYSED_PERCENT = 8.0, 10.0, 97.0
@@ -74,20 +75,24 @@ class ReelJobs(JobHooks):
 
 @job_actor(
     AnalysisType.HIGHLIGHTS.value, queue="analysis", label="Highlights", icon="star", pausable=True,
-    hooks=AnalysisJobs(),
+    hooks=AnalysisJobs(), result=AnalysisResultSerializer,
 )  # fmt: skip
 def find_highlights(context: JobContext) -> dict[str, Any]:
     return _analyse(context)
 
 
 @job_actor(
-    AnalysisType.WORKOUT.value, queue="analysis", label="Workout", icon="rep", pausable=True, hooks=AnalysisJobs()
-)
+    AnalysisType.WORKOUT.value, queue="analysis", label="Workout", icon="rep", pausable=True,
+    hooks=AnalysisJobs(), result=AnalysisResultSerializer,
+)  # fmt: skip
 def count_workout(context: JobContext) -> dict[str, Any]:
     return _analyse(context)
 
 
-@job_actor(services.REEL_KIND, queue="analysis", label="Highlight reel", icon="star", hooks=ReelJobs())
+@job_actor(
+    services.REEL_KIND, queue="analysis", label="Highlight reel", icon="star", hooks=ReelJobs(),
+    result=AnalysisResultSerializer,
+)  # fmt: skip
 def cut_reel(context: JobContext) -> dict[str, Any]:
     session = _session(context, with_results=True)
     video, moments = session.video, context.params["moments"]
@@ -126,7 +131,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     with context.lock_lease():
         if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
             raise JobFailed("session_not_found", DELETED)
-    # The cleanup does not delete files that a job's result names.
+    # The cleanup keeps files that a job's result names.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 

@@ -129,16 +129,18 @@ class AnalysisViewSet(StartingViewSet):
             rows = rows.in_status(query["status"])
         if "analysis_type" in query:
             rows = rows.filter(analysis_type=query["analysis_type"])
-        shown = [s.StatusSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
+        shown = [s.AnalysisStatusSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
         return Response({"sessions": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(
-        operation_id="analysis_status", summary="Get the state of an analysis", responses={200: s.StatusSerializer}
+        operation_id="analysis_status",
+        summary="Get the state of an analysis",
+        responses={200: s.AnalysisStatusSerializer},
     )
     @action(detail=False, url_path="status/<str:session_id>")
     def status(self, request: Request, session_id: str) -> Response:
         """Get the state and progress of an analysis."""
-        return Response(s.StatusSerializer.show(self.get_object()))
+        return Response(s.AnalysisStatusSerializer.show(self.get_object()))
 
     @extend_schema(
         operation_id="analysis_table",
@@ -193,13 +195,13 @@ class AnalysisViewSet(StartingViewSet):
         operation_id="analysis_keep",
         summary="Keep an analysis as long as its video",
         request=s.KeepSerializer,
-        responses={200: s.StatusSerializer},
+        responses={200: s.AnalysisStatusSerializer},
     )
     @action(detail=False, methods=["post"], url_path="keep/<str:session_id>")
     def keep(self, request: Request, session_id: str) -> Response:
         """Keep an analysis as long as its video, or let it expire after the default time."""
         services.set_kept(self.get_object_to_change(), self.read_body(s.KeepSerializer)["keep"])
-        return Response(s.StatusSerializer.show(self.get_object()))
+        return Response(s.AnalysisStatusSerializer.show(self.get_object()))
 
     @idempotent
     @extend_schema(
@@ -210,7 +212,7 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"], url_path="reel/<str:session_id>")
     def reel(self, request: Request, session_id: str) -> Response:
-        """Cut a new reel from these moments. The old reel is shown until it is ready."""
+        """Cut a new reel from the given moments. The old reel is shown until the new one is ready."""
         self.get_object_to_change()
         job = services.cut_reel(self.get_object_with_results(), self.read_body(s.AnalysisReelSerializer)["moments"])
         told = {
@@ -231,7 +233,7 @@ class AnalysisViewSet(StartingViewSet):
 
 @extend_schema(tags=[TAG])
 class SynchronousAnalysisViewSet(StartingViewSet):
-    """Analyses whose request waits for the result, in :mod:`sessions_app.analysis.sync_endpoint`."""
+    """Endpoints that wait for an analysis's result, in :mod:`sessions_app.analysis.sync_endpoint`."""
 
     def begin(self, request: Request, analysis_type: str) -> Response:
         form = request.data

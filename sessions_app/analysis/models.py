@@ -33,7 +33,6 @@ class SessionStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
-# Columns from which a session's state and the URLs of its video are computed.
 SESSION_COLUMNS = (
     "owner", "analysis_type", "name", "params", "warnings", "video", "job", "reel_job", "thumbnails", "created_at",
     "expires_at", "expired_at",
@@ -43,7 +42,7 @@ VIDEO_COLUMNS = ("place", "status", "deleted_at", "is_hidden", "duration", "widt
 RENDITION_COLUMNS = ("video", "kind", "name", "files")
 
 
-# An analysis without ``expires_at`` is due as soon as its video is deleted.
+# Filter for expired analyses. Without ``expires_at``, an analysis expires when its video is deleted.
 IS_DUE = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
 
 
@@ -97,12 +96,11 @@ LIVE = frozenset(JobStatus) - FINISHED
 
 
 class AnalysisSession(models.Model):
-    """An analysis of one video.
+    """An analysis of one video. A video uploaded only for the analysis is deleted with it.
 
-    video: None once its file is deleted; a video uploaded only for the analysis is deleted with it. warnings: sentences
-    for the user. data: results in the contract's format, without URLs of files. thumbnails: storage keys. reel_job:
-    latest job that cut a reel from the user's moments. expires_at: time at which the files will be deleted, None to
-    keep them. expired_at: time at which they were deleted, or None.
+    video: None once the video is deleted. warnings: sentences for the user. data: results in the contract's format,
+    without URLs of files. thumbnails: storage keys. reel_job: latest job that cut a reel from the user's moments.
+    expires_at: time to delete the files, None to keep them. expired_at: time at which the files were deleted, or None.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -142,7 +140,7 @@ class AnalysisSession(models.Model):
 
     @property
     def status(self) -> SessionStatus:
-        """The analysis's state. A started job that waits or is paused counts as "processing"."""
+        """The analysis's state. It is "processing" even while a started job waits or is paused."""
         if self.is_over:
             return SessionStatus.EXPIRED
         if self.job is None:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
 from sessions_app.analysis.params import PARAMS, Choice
-from sessions_app.analysis.serializers import StatusSerializer
+from sessions_app.analysis.serializers import AnalysisStatusSerializer
 from sessions_app.analysis.services import work_factors
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
@@ -47,7 +47,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         raise Http404
     context = {
         "session": found,
-        "state": StatusSerializer.show(found),
+        "state": AnalysisStatusSerializer.show(found),
         "exercises": _exercises(),
         "facts": {"params": _ranges(), "factors": work_factors()},
     }

@@ -103,7 +103,7 @@ def from_fields(analysis_type: str, fields: Mapping[str, Any]) -> dict[str, Any]
         if value is None or value == "":
             continue
         if isinstance(kind, Number) and isinstance(value, str):
-            with contextlib.suppress(ValueError):  # text that is not a number stays text; `check` reports it
+            with contextlib.suppress(ValueError):  # a text that is not a number is rejected later by `check`
                 value = float(value)
         found[name] = value
     return found

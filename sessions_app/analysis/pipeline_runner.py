@@ -14,7 +14,7 @@ from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_machine_fau
 from vodplatform.core.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-# a child's time limit: base in seconds, and seconds added per second of video
+# Time limit of a child process: base seconds, and seconds added per second of video.
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0
 CRASH_MESSAGE = (
     "The analysis crashed or took too long. The file may be damaged: convert it to another format and try again."

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
 from media_app.streaming.serializers import SourceSerializer
@@ -17,6 +18,7 @@ from vodplatform.core.api.fields import (
     ListPageSerializer,
     ListQuerySerializer,
     SecondsField,
+    StoredJsonField,
     StrictBooleanField,
 )
 
@@ -40,7 +42,7 @@ class NewAnalysisSerializer(serializers.Serializer[Data]):
 
 
 class HighlightsFormSerializer(serializers.Serializer[Data]):
-    """A video to find highlights in, with the parameters as fields."""
+    """A video to find highlights in, and the parameters of the analysis."""
 
     video = serializers.FileField(required=False)
     video_id = serializers.UUIDField(required=False)
@@ -51,7 +53,7 @@ class HighlightsFormSerializer(serializers.Serializer[Data]):
 
 
 class WorkoutFormSerializer(serializers.Serializer[Data]):
-    """A workout video, with the parameters as fields."""
+    """A workout video, and the parameters of its analysis."""
 
     video = serializers.FileField(required=False)
     video_id = serializers.UUIDField(required=False)
@@ -68,22 +70,33 @@ class StartedSerializer(serializers.Serializer[Data]):
 
 
 class AnalysisSourceSerializer(SourceSerializer):
-    """Addresses of the analysed video; ``video_id`` is null outside the library."""
+    """URLs of the analysed video; ``video_id`` is null outside the library."""
 
     video_id = serializers.UUIDField(allow_null=True)
 
 
-class StatusSerializer(AnswerSerializer[AnalysisSession]):
-    """The state of an analysis; progress in percent."""
+class AnalysisParametersSerializer(serializers.Serializer[Data]):
+    """The parameters of an analysis. The first four are for highlights, the others for workouts."""
 
-    # Pass a session loaded by ``with_state``.
+    segment_length = serializers.FloatField(required=False, help_text="Seconds.")
+    target_duration = serializers.FloatField(required=False, help_text="Maximum length of the reel in seconds.")
+    max_highlights = serializers.IntegerField(required=False)
+    min_score = serializers.FloatField(required=False, help_text="Minimum score of a highlight, from 0 to 1.")
+    exercise = serializers.CharField(required=False, help_text="`auto` or the name of an exercise.")
+    min_repetitions = serializers.IntegerField(required=False)
+
+
+class AnalysisStatusSerializer(AnswerSerializer[AnalysisSession]):
+    """The state of an analysis. ``progress`` is in percent."""
+
+    # Needs a session loaded by ``with_state``.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=SessionStatus.choices)
     progress = serializers.FloatField(min_value=0, max_value=100)
     message = serializers.CharField(allow_blank=True)
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices)
     name = serializers.CharField()
-    params = serializers.DictField()
+    params = StoredJsonField(AnalysisParametersSerializer)
     warnings = serializers.ListField(child=serializers.CharField())
     error = CauseSerializer(allow_null=True, source="failure")
     created_at = serializers.DateTimeField()
@@ -125,7 +138,7 @@ class MomentSerializer(serializers.Serializer[Data]):
 
 
 class AnalysisReelSerializer(serializers.Serializer[Data]):
-    """Moments of a new reel: at least 0.5 s each, not overlapping, at most 600 s in total."""
+    """Moments of a new reel: each at least 0.5 s, together at most 600 s, without overlaps."""
 
     moments = BoundedListField(child=MomentSerializer(), min_length=1, max_length=MAX_MOMENTS)
 
@@ -134,15 +147,186 @@ class KeepSerializer(serializers.Serializer[Data]):
     keep = StrictBooleanField(help_text="false: the analysis is deleted after the default time, counted from now.")
 
 
-class ResultsSerializer(AnswerSerializer[AnalysisSession]):
-    """The results of an analysis; docs/guides/analysis.md lists the fields of ``data``."""
+class SegmentSignalsSerializer(serializers.Serializer[Data]):
+    """What a score is computed from, each from 0 to 1."""
 
-    # Pass a session loaded with its results. Raises what :meth:`AnalysisSession.check_ready` raises.
+    sound = serializers.FloatField()
+    motion = serializers.FloatField()
+    cuts = serializers.FloatField()
+
+
+class ScoredSegmentSerializer(serializers.Serializer[Data]):
+    """A segment of an analysed video. Times in seconds."""
+
+    index = serializers.IntegerField()
+    start_time = serializers.FloatField()
+    end_time = serializers.FloatField()
+    score = serializers.FloatField(help_text="0 to 1.")
+    description = serializers.CharField()
+    signals = SegmentSignalsSerializer()
+
+
+class BestMomentSerializer(serializers.Serializer[Data]):
+    """A moment of an analysed video. Times in seconds."""
+
+    start_time = serializers.FloatField()
+    end_time = serializers.FloatField()
+    score = serializers.FloatField(help_text="0 to 1.")
+    description = serializers.CharField()
+    segment = serializers.IntegerField(help_text="Index of the segment with the moment's highest score.")
+
+
+class HighlightSerializer(BestMomentSerializer):
+    """A moment in the reel. Its position in the reel is null if the reel does not contain it."""
+
+    reel_start = serializers.FloatField(allow_null=True)
+    reel_end = serializers.FloatField(allow_null=True)
+    thumbnail_url = serializers.CharField(allow_null=True, help_text="Signed; expires.")
+    origin = serializers.ChoiceField(
+        choices=["highlights", "manual"], required=False, help_text="In a reel of moments that the user chose."
+    )
+
+
+class ChosenMomentSerializer(BestMomentSerializer):
+    """A highlight that the program chose before the user cut another reel."""
+
+    reel_start = serializers.FloatField(allow_null=True)
+    reel_end = serializers.FloatField(allow_null=True)
+
+
+class HighlightCurvesSerializer(serializers.Serializer[Data]):
+    """Values from 0 to 1 for each ``step`` of seconds."""
+
+    step = serializers.FloatField()
+    score = serializers.ListField(child=serializers.FloatField())
+    sound = serializers.ListField(child=serializers.FloatField())
+    motion = serializers.ListField(child=serializers.FloatField())
+
+
+class ShotEdgeSerializer(serializers.Serializer[Data]):
+    """A change from one shot to the next. Times in seconds."""
+
+    kind = serializers.ChoiceField(choices=["cut", "dissolve", "fade"])
+    start = serializers.FloatField()
+    end = serializers.FloatField()
+
+
+class HighlightsDataSerializer(serializers.Serializer[Data]):
+    """The results of an analysis for highlights."""
+
+    summary = serializers.CharField(allow_blank=True)
+    duration = serializers.FloatField(help_text="Seconds.")
+    warnings = serializers.ListField(child=serializers.CharField())
+    method = serializers.ChoiceField(choices=["signals", "vision"])
+    segments = ScoredSegmentSerializer(many=True)
+    highlights = HighlightSerializer(many=True, help_text="In the order of the video.")
+    below_minimum = BestMomentSerializer(
+        many=True, help_text="The best moments if none reaches `min_score`; otherwise empty."
+    )
+    found = ChosenMomentSerializer(
+        many=True, required=False, help_text="After the user cut another reel: the highlights of the analysis."
+    )
+    curves = HighlightCurvesSerializer()
+    edges = ShotEdgeSerializer(many=True)
+    highlight_video_url = serializers.CharField(allow_null=True, help_text="The reel. Signed; expires.")
+    thumbnails = serializers.ListField(child=serializers.CharField())
+
+
+class RepetitionSerializer(serializers.Serializer[Data]):
+    """Start, turning point and end of a repetition, in seconds."""
+
+    start = serializers.FloatField()
+    turn = serializers.FloatField()
+    end = serializers.FloatField()
+
+
+class PauseSerializer(serializers.Serializer[Data]):
+    start = serializers.FloatField()
+    end = serializers.FloatField()
+
+
+class TempoSerializer(serializers.Serializer[Data]):
+    """The usual length of a repetition and of its two halves, in seconds."""
+
+    seconds = serializers.FloatField()
+    down = serializers.FloatField()
+    up = serializers.FloatField()
+    per_minute = serializers.FloatField()
+    pauses = PauseSerializer(many=True)
+
+
+class ExerciseCurveSerializer(serializers.Serializer[Data]):
+    """The measured movement: one value for each ``step`` of seconds, from ``start`` on."""
+
+    step = serializers.FloatField()
+    start = serializers.FloatField()
+    values = serializers.ListField(child=serializers.FloatField())
+
+
+class ExerciseSerializer(serializers.Serializer[Data]):
+    """A series of repetitions. Times in seconds."""
+
+    name = serializers.CharField()
+    name_confidence = serializers.FloatField(help_text="0 to 1.")
+    start_time = serializers.FloatField()
+    end_time = serializers.FloatField()
+    repetitions = serializers.IntegerField()
+    rep_times = RepetitionSerializer(many=True)
+    tempo = TempoSerializer()
+    confidence = serializers.FloatField(help_text="Certainty of the count, from 0 to 1.")
+    signal = serializers.CharField(help_text="The measured movement.")
+    curve = ExerciseCurveSerializer()
+    feedback = serializers.ListField(child=serializers.CharField())
+
+
+class UncountedPartSerializer(serializers.Serializer[Data]):
+    """A part of a workout whose movements were not counted. Times in seconds."""
+
+    start_time = serializers.FloatField()
+    end_time = serializers.FloatField()
+    reason = serializers.CharField()
+
+
+class WorkoutDataSerializer(serializers.Serializer[Data]):
+    """The results of an analysis of a workout."""
+
+    summary = serializers.CharField(allow_blank=True)
+    duration = serializers.FloatField(help_text="Seconds.")
+    warnings = serializers.ListField(child=serializers.CharField())
+    method = serializers.ChoiceField(choices=["poses", "movement", "poses and movement"])
+    exercises = ExerciseSerializer(many=True)
+    total_repetitions = serializers.IntegerField()
+    not_counted = UncountedPartSerializer(many=True)
+    preview_url = serializers.CharField(allow_null=True, help_text="Signed; expires.")
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="AnalysisData",
+        serializers=[HighlightsDataSerializer, WorkoutDataSerializer],
+        resource_type_field_name=None,
+    )
+)
+class AnalysisDataField(serializers.DictField):
+    pass
+
+
+class AnalysisResultSerializer(serializers.Serializer[Data]):
+    """The result of a job that analysed a video or cut a reel."""
+
+    session_id = serializers.UUIDField()
+    summary = serializers.CharField(allow_blank=True)
+
+
+class ResultsSerializer(AnswerSerializer[AnalysisSession]):
+    """The results of an analysis. ``analysis_type`` says which form ``data`` has."""
+
+    # Needs a session loaded with its results. Raises the errors of :meth:`AnalysisSession.check_ready`.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=["completed"])
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices)
     name = serializers.CharField()
-    data = serializers.DictField()  # type: ignore[assignment]
+    data = AnalysisDataField()  # type: ignore[assignment]
 
     def to_representation(self, instance: AnalysisSession) -> Data:
         instance.check_ready()
@@ -174,12 +358,12 @@ class CancelledSerializer(serializers.Serializer[Data]):
 
 
 class AnalysisListSerializer(serializers.Serializer[Data]):
-    sessions = StatusSerializer(many=True)
+    sessions = AnalysisStatusSerializer(many=True)
     pagination = ListPageSerializer()
 
 
 class AnalysisQuerySerializer(ListQuerySerializer):
-    """Filters of the caller's analyses."""
+    """Filters for the list of analyses."""
 
     status = serializers.ChoiceField(choices=SessionStatus.choices, required=False)
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices, required=False)

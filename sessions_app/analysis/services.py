@@ -34,9 +34,9 @@ USES_SHOWN = 100
 EXPIRED_KEPT_FOR = timedelta(days=7)
 BATCH = 2000
 
-# Assumed seconds of work per second of video, until enough analyses were measured.
+# Assumed seconds of work per second of video, until enough analyses are measured.
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
-# minimum duration in seconds of the videos whose analysis is measured; start-up dominates shorter ones
+# minimum duration in seconds of measured videos; start-up time dominates shorter ones
 MIN_MEASURED_SECONDS = 10.0
 MIN_DONE, MAX_DONE = 5, 50
 
@@ -44,7 +44,7 @@ Asked = Mapping[str, Any]
 
 
 def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video]) -> AnalysisSession:
-    """Start the analysis of a completed upload. The analysis's id is the upload's ``resource_id``.
+    """Start the analysis of a completed upload. Use the upload's ``resource_id`` as the analysis's id.
 
     take: function that creates the video row.
     """
@@ -81,9 +81,9 @@ def _end() -> Any:
 
 
 def set_kept(session: AnalysisSession, is_kept: bool) -> None:
-    """Keep an analysis as long as its video, or for the default time.
+    """Keep an analysis as long as its video, or only for the default time.
 
-    Raises ``session_expired`` (410), and ``not_keepable`` (409) if the video was uploaded for it.
+    Raises ``session_expired`` (410), and ``not_keepable`` (409) if the video was uploaded for this analysis.
     """
     with transaction.atomic():
         row = _locked(session.pk)
@@ -97,8 +97,8 @@ def set_kept(session: AnalysisSession, is_kept: bool) -> None:
 def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> Job:
     """Queue a new reel of moments that the user chose.
 
-    session: loaded with results. Raises ``invalid`` (400), ``job_live`` (409) during another cut, ``video_not_ready``,
-    ``work_limit``, and what :meth:`AnalysisSession.check_ready` raises.
+    session: loaded with results. Raises ``invalid`` (400), ``job_live`` (409) during another cut,
+    ``video_not_ready``, ``work_limit``, and the errors of :meth:`AnalysisSession.check_ready`.
     """
     session.check_ready()
     if session.analysis_type != AnalysisType.HIGHLIGHTS:
@@ -165,7 +165,7 @@ def clean_up(session: AnalysisSession, by: User | None) -> None:
 
 @periodic_task("analyses", seconds=60)
 def expire() -> int:
-    """Delete the files of expired analyses, and later their rows. Return the number expired."""
+    """Delete the files of expired analyses, and later their rows. Return the number of analyses."""
     count = 0
     for pk in list(AnalysisSession.objects.over().order_by("expires_at").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
@@ -191,7 +191,7 @@ def clean_up_after_job(job: Job) -> None:
 
 
 def delete_files(row: AnalysisSession) -> None:
-    """Delete the file uploaded for this analysis, or the renditions of a library video."""
+    """Delete an analysis's uploaded video, or the renditions made of a library video."""
     if row.video is None:
         return
     if row.owns_video:
@@ -204,9 +204,9 @@ def delete_files(row: AnalysisSession) -> None:
 
 
 def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
-    """Return the session, locked. Lock order: jobs, session, video."""
+    """Return the locked session. Lock order: jobs, session, video."""
     named = AnalysisSession.objects.filter(pk=session_id).values_list("job_id", "reel_job_id").first() or ()
-    # A session never gets another analysis job, so locking that job excludes all other writers.
+    # A session's analysis job never changes, so locking this job excludes all other writers.
     list(Job.objects.select_for_update().filter(pk__in=[pk for pk in named if pk]).order_by("pk"))
     rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "reel_job", "video")
     return rows.filter(pk=session_id).first()

@@ -1,6 +1,6 @@
-"""ASGI middleware for ``/analyze/…`` that waits for the job and answers with its results.
+"""ASGI middleware for ``/analyze/…`` that waits for the analysis and answers with the results.
 
-It is raw ASGI, because a disconnect must cancel the job at once.
+Raw ASGI is needed, because the client's disconnect must cancel the job at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIRST_POLL_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
-# A separate thread pool, because in the uploads' pool waiting requests would delay the renewal of locks.
+# Waiting requests need a separate thread pool. In the uploads' pool, they would delay the renewal of locks.
 poll_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 
@@ -43,11 +43,11 @@ def wait_for_result(app: Callable[[Scope], App]) -> App:
         first = _HeldResponse()
         await app(scope)(scope, _until_read(receive), first.take)
         if first.code != STARTED:
-            if first.code:  # 0 means that the client disconnected during the upload
+            if first.code:  # status 0 if the client disconnected during the upload
                 await first.give(send)
             return
         session_id = uuid.UUID(json.loads(first.body)["sessionId"])
-        # Log lines from here on carry the id of the request that Django has answered.
+        # From here on, log with the id of the request that Django has answered.
         logs.request_id.set(first.request_id)
         gone = asyncio.ensure_future(_until_gone(receive))
         found = asyncio.ensure_future(_until_ended(session_id))
@@ -91,7 +91,7 @@ class _HeldResponse:
 
 
 def _until_read(receive: Receive) -> Receive:
-    """Pass on the request body, then block, because `_until_gone` must receive the disconnect."""
+    """Return a ``receive`` that blocks after the request body, so that `_until_gone` receives the disconnect."""
     is_read = False
 
     async def read() -> Message:
@@ -132,7 +132,7 @@ def _poll(session_id: uuid.UUID) -> tuple[int, dict[str, Any]] | None:
     except DomainError as exc:
         return exc.type.status, error_body(exc.type.name, exc.message, **exc.extra)
     except DatabaseError:
-        return None  # poll again after a database error
+        return None
 
 
 def _cancel(session_id: uuid.UUID) -> None:

@@ -17,7 +17,7 @@ TABLES_OF = {AnalysisType.HIGHLIGHTS: ("highlights", "segments"), AnalysisType.W
 def table(session: AnalysisSession, kind: str) -> str:
     """Return a table of results as CSV (RFC 4180).
 
-    Raises ``KeyError`` for a table of another analysis type, and what :meth:`AnalysisSession.check_ready` raises.
+    Raises ``KeyError`` if the analysis type has no such table, and the errors of :meth:`AnalysisSession.check_ready`.
     """
     if kind not in TABLES_OF[AnalysisType(session.analysis_type)]:
         raise KeyError(kind)

@@ -24,7 +24,7 @@ FORMS = [
 
 
 def validate_request(analysis_type: Any, params: Mapping[str, Any], name: Any = None) -> dict[str, Any]:
-    """Return the checked request: ``analysis_type, params, warnings, name``. Raises ``invalid``."""
+    """Return the validated fields ``analysis_type, params, warnings, name``. Raises ``invalid``."""
     if analysis_type not in AnalysisType.values:
         sentence = f"Send analysis_type: {' or '.join(AnalysisType.values)}."
         raise DomainError("invalid", sentence, errors={"analysis_type": [sentence]})

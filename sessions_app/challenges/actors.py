@@ -1,4 +1,4 @@
-"""The job of a merge: fetch, scan and join the clips, store the video."""
+"""The job of a merge: it fetches, scans and joins the clips, then stores the video."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from media_app.videos.services import columns_of, delete_other_files, local_play
 from media_app.videos.upload_handlers import key_of
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip, MergeSession
+from sessions_app.challenges.serializers import MergeResultSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.core.files import untrusted_files
 from vodplatform.core.metrics import MERGE_SECONDS
@@ -45,7 +46,7 @@ from vodplatform.core.processes.process import Access, ChildError
 from vodplatform.core.records.transitions import create_in_state
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
-# Seconds added to the child's time limit per second of video; large pictures are slow.
+# seconds added to the merge process's time limit per second of video: enough for large pictures
 WORK_SECONDS_PER_SECOND = 20.0
 SLOW_BYTES = 125_000  # bytes per second by which the duration of an unmeasured clip is estimated
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
@@ -61,7 +62,7 @@ class MergeJobs(JobHooks):
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        """Return title and page of each job's challenge, or of its merge if there is no challenge."""
+        """Return the title and URL of each job's challenge, or of its merge if there is no challenge."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
         found = {}
@@ -80,13 +81,15 @@ class MergeJobs(JobHooks):
         merges.clean_up_after_job(job)
 
 
-@job_actor(merges.MERGE_KIND, queue="merge", label="Merge", icon="layers", hooks=MergeJobs())
+@job_actor(
+    merges.MERGE_KIND, queue="merge", label="Merge", icon="layers", hooks=MergeJobs(), result=MergeResultSerializer
+)
 def merge_clips(context: JobContext) -> dict[str, Any]:
     session = MergeSession.objects.with_state().filter(pk=context.params["merge_session_id"]).first()
     if session is None:
         raise JobFailed("merge_not_found", GONE)
     with context.scratch() as folder, map_storage_errors():
-        # An earlier attempt that was killed may have stored the video.
+        # An earlier attempt may have stored the video before it was killed.
         if session.video is None:
             begun = time.monotonic()
             _check_budget(context, session)
@@ -203,7 +206,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # Only after these errors is it certain that no row refers to the stored file.
+        # Delete the stored file only after these errors: then no row refers to it for certain.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)
@@ -236,5 +239,5 @@ def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], fou
 
 
 def _rounded(segments: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """Round to microseconds, so that each end equals the next start."""
+    """Round to microseconds, so that each segment ends where the next one starts."""
     return [{name: round(one[name], 6) for name in ("start", "end")} for one in segments]

@@ -1,6 +1,6 @@
-"""Merges, challenges and reports in the admin.
+"""Merges, challenges and reports in the admin site.
 
-Moderators play too, so only admins see which statement is the lie.
+Only admins see which statement is the lie, because moderators may play, too.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class ReportInline(ReadOnlyMixin, TabularInline):
 
 @admin.register(Challenge)
 class ChallengeAdmin(ModeratedAdmin):
-    """Challenges; each action needs a reason for the audit log."""
+    """Admin of challenges. Each action needs a reason for the audit log."""
 
     list_display = ["title", "shown_owner", "shown_state", "shown_reports", "shown_guesses", "published_at"]
     list_filter = [ModerationFilter]

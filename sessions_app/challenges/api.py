@@ -76,7 +76,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
     )
     @action(detail=False, url_path="merge-sessions")
     def own(self, request: Request) -> Response:
-        """List the caller's merges, newest first. The status of each has the chunk numbers."""
+        """List the caller's merges, newest first, without chunk numbers."""
         query = self.read_query(ListQuerySerializer)
         rows = MergeSession.objects.filter(owner=self.user)
         shown = [s.ListedMergeSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
@@ -100,7 +100,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
     )
     @action(detail=False, methods=["post"], url_path="merge-session/<uuid:merge_id>/retry")
     def retry(self, request: Request, merge_id: UUID) -> Response:
-        """Retry a merge that failed for a temporary reason, with high priority."""
+        """Retry a merge with high priority, if it failed for a temporary reason."""
         merges.retry(self.get_object())
         return self.answer()
 
@@ -210,7 +210,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     )
     @action(detail=True, methods=["post"])
     def unpublish(self, request: Request, challenge_id: UUID) -> Response:
-        """Make a challenge a draft again. After a moderator did so, the owner cannot publish it."""
+        """Unpublish a challenge. If a moderator unpublishes it, its owner cannot publish it again."""
         found = self.get_object()
         if found.owner_id == self.user.pk:
             challenges.unpublish(found)
@@ -223,12 +223,12 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     @extend_schema(
         operation_id="challenges_segments",
         summary="List the segments of a challenge",
-        responses={200: s.SegmentsSerializer},
+        responses={200: s.MergeSegmentsSerializer},
     )
     @action(detail=True)
     def segments(self, request: Request, challenge_id: UUID) -> Response:
-        """List where each statement starts and ends in the video, seconds."""
-        return Response(s.SegmentsSerializer.show(self.get_object().merge))
+        """List the start and end of each statement in the video, in seconds."""
+        return Response(s.MergeSegmentsSerializer.show(self.get_object().merge))
 
     @idempotent
     @extend_schema(

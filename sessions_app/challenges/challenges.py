@@ -41,7 +41,7 @@ Said = Mapping[str, Any]
 def create(user: User, asked: Said) -> Challenge:
     """Create a draft from a completed merge.
 
-    asked: the validated request; its ``merged_video_metadata`` is only compared with the merge. Raises ``invalid``,
+    asked: validated request, whose ``merged_video_metadata`` is only compared with the merge. Raises ``invalid``,
     ``merge_unfinished``, ``challenge_exists``.
     """
     ids = [one["media_file_id"] for one in asked["statements"]]
@@ -106,7 +106,8 @@ def _rename_video(merge: MergeSession, title: str) -> None:
 def edit(challenge: Challenge, changes: Said) -> Challenge:
     """Change a draft. ``guests_may_play`` can change at any time.
 
-    Raises ``invalid``, ``challenge_published``, and ``challenge_played`` for more than the title after a guess.
+    After the first guess, the statements and the lie are fixed. Raises ``invalid``, ``challenge_published``,
+    ``challenge_played``.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)
@@ -157,9 +158,9 @@ def unpublish(challenge: Challenge) -> None:
 
 
 def withhold(challenge_id: uuid.UUID, by: User, *, reason: str, is_told: bool = True) -> None:
-    """Take a challenge down: only its owner sees it, and cannot publish it.
+    """Take a challenge down. Its owner still sees it, but cannot publish it.
 
-    reason: audit log entry, shown to the owner if ``is_told``. Raises ``not_found``.
+    reason: text for the audit log; the owner sees it if ``is_told``. Raises ``challenge_not_found``.
     """
     with transaction.atomic():
         row = _locked(challenge_id)
@@ -175,7 +176,7 @@ def withhold(challenge_id: uuid.UUID, by: User, *, reason: str, is_told: bool = 
 
 
 def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
-    """Undo `withhold`. Raises ``not_found``."""
+    """Undo `withhold`. Raises ``challenge_not_found``."""
     with transaction.atomic():
         row = _locked(challenge_id)
         if row.withheld_at is not None:
@@ -193,7 +194,7 @@ def _open(row: Challenge, is_open: bool) -> None:
 
 
 def guess(challenge: Challenge, player: User | Guest, index: int) -> Guess:
-    """Record a player's only guess.
+    """Record a player's only guess in a challenge.
 
     Raises ``own_challenge``, ``challenge_not_found``, ``challenge_unpublished``, ``invalid``, ``already_guessed``.
     """
@@ -228,7 +229,7 @@ def _already_guessed_error(there: Guess, row: Challenge) -> DomainError:
 
 
 def _unpublished_error(user: User | Guest) -> DomainError:
-    """Return the error for an unpublished challenge: only moderators may learn that it exists."""
+    """Return the error for an unpublished challenge. Only moderators learn that the challenge exists."""
     return DomainError("challenge_unpublished" if user.is_moderator else "challenge_not_found")
 
 
@@ -253,7 +254,7 @@ def report(challenge: Challenge, by: User, reason: str) -> ChallengeReport:
 
 
 def settle_report(report_id: uuid.UUID, by: User, *, reason: str) -> bool:
-    """Settle one report; return False if it was settled already. Raises ``not_found``."""
+    """Settle a report; return False if it was already settled. Raises ``not_found``."""
     with transaction.atomic():
         found = ChallengeReport.objects.filter(pk=report_id).first()
         if found is None:
@@ -275,7 +276,7 @@ def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 def delete(challenge: Challenge, by: User) -> None:
     """Delete a challenge with its guesses and reports.
 
-    Its owner keeps the merge for a while; if another user deletes the challenge, the merge is deleted too.
+    If its owner deletes it, the merge is kept for a while, unless the challenge was taken down.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)

@@ -28,7 +28,7 @@ def playable(challenge_id: uuid.UUID, guest: Guest) -> Challenge | None:
 
 
 def count_guess(address: str) -> None:
-    """Raise ``throttled`` if guests of this network guess too often.
+    """Count a guess. Raises ``throttled`` if guests of its network guess too often.
 
     Networks are counted, because a browser without cookies is a new guest each time.
     """

@@ -1,6 +1,6 @@
 """Operations on merges that change several rows, files or jobs.
 
-Lock order: job, uploads, session. Completing an upload locks no job, because the job does not exist yet.
+Lock order: job, uploads, session. The completion of an upload locks no job, because the merge has none yet.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from vodplatform.core.records import audit
 
 MERGE_KIND = "merge"
 PURPOSE = "clip"
-# Keys in a checked clip's metadata: its duration, and its work, which the plan limits.
+# metadata keys of a checked clip: duration in seconds, and work in gigapixels, which the plan limits
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
-FACTOR = 0.75  # assumed seconds of work per second of video, until enough merges were measured
-MIN_MEASURED_SECONDS = 10.0  # minimum duration in seconds of measured merges; start-up dominates shorter ones
+FACTOR = 0.75  # assumed seconds of work per second of video, until enough merges are measured
+MIN_MEASURED_SECONDS = 10.0  # minimum duration in seconds of measured merges; start-up time dominates shorter ones
 MIN_MERGES, MAX_MERGES = 5, 50
 FAILED_KEPT_FOR = timedelta(days=7)
 BATCH = 200
-# Errors that a retry with the same clips would repeat.
+# errors that the same clips would cause again, so no retry is possible
 FINAL_ERRORS = frozenset({
     "clip_unreadable", "no_video", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit",
     "upload_lost", "too_large", "bad_request",
@@ -57,8 +57,8 @@ def start_merge(
 ) -> MergeSession:  # fmt: skip
     """Start a merge with one upload per clip.
 
-    clips: ``filename, size, duration, mime_type`` as claimed by the client. Raises what
-    :func:`media_app.uploads.services.begin_upload` raises.
+    clips: ``filename, size, duration, mime_type``, as claimed by the client. Raises the errors of
+    :func:`media_app.uploads.services.begin_upload`.
     """
     with transaction.atomic():
         idempotency.bind_to_transaction()
@@ -78,7 +78,7 @@ def begin_with_uploads(
     user: User, upload_ids: Sequence[uuid.UUID], durations: Sequence[float], *, title: str = "",
     level_loudness: bool = False, priority: int = Priority.NORMAL,
 ) -> MergeSession:  # fmt: skip
-    """Queue a merge of clips that are uploaded already. Raises ``invalid`` for ids of other files."""
+    """Queue a merge of clips that are already uploaded. Raises ``invalid`` for ids of other files."""
     with transaction.atomic():
         idempotency.bind_to_transaction()
         rows = Upload.objects.select_for_update(of=("self",)).filter(pk__in=upload_ids, owner=user, purpose=PURPOSE)
@@ -126,13 +126,12 @@ def estimate(durations: Iterable[float]) -> float:
     shares = last.annotate(share=F("took_seconds") / F("source_seconds")).order_by("-completed_at")
     factors = list(shares.values_list("share", flat=True)[:MAX_MERGES])
     factor = median(factors) if len(factors) >= MIN_MERGES else FACTOR
-    # Decimals are used, so that halves are rounded up exactly.
     total = sum((Decimal(str(duration)) for duration in durations), Decimal(0)) * Decimal(str(factor))
     return float(total.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def gigapixels_of_other_clips(upload: Upload) -> float:
-    """Return the total gigapixels of the other checked clips in this clip's merge."""
+    """Return the total gigapixels of the other checked clips in an uploaded clip's merge."""
     return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
 
 
@@ -142,7 +141,7 @@ def gigapixels_of(clips: QuerySet[MergeClip]) -> float:
 
 
 def clip_completed(upload: Upload) -> None:
-    """Queue the merge if this was its last clip, in the transaction that completes the upload."""
+    """Queue a merge when its last clip is complete. Call in the transaction that completes the upload."""
     clip = MergeClip.objects.filter(pk=upload.pk).first()
     if clip is None:
         return  # the clip belongs to no merge yet
@@ -155,7 +154,7 @@ def clip_completed(upload: Upload) -> None:
 def _queue(session: MergeSession) -> None:
     job = jobs.enqueue(MERGE_KIND, session.owner, {"merge_session_id": str(session.pk)}, priority=session.priority)
     MergeSession.objects.filter(pk=session.pk).update(job=job)
-    # Run after the commit, because another transaction may have locked the uploads and wait for this session.
+    # Lock the uploads only after the commit: another transaction may hold them while it waits for this session.
     transaction.on_commit(lambda: keep_clips(session))
 
 
@@ -195,7 +194,7 @@ def cancel(session: MergeSession) -> None:
 
 
 def _cancel_uploads(session_id: uuid.UUID) -> uuid.UUID | None:
-    """Cancel the clips of a merge that is not queued; if it is queued, return its job's id."""
+    """Cancel the clips of a merge without a job. If the merge has a job, only return the job's id."""
     with transaction.atomic():
         _lock_uploads(session_id)
         rows = MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id)
@@ -216,7 +215,7 @@ def _end_clips(session_id: uuid.UUID, status: str, **values: Any) -> None:
 
 
 def cancel_clip(upload: Upload) -> None:
-    """Cancel a clip's upload and its merge. Raises ``upload_finished``."""
+    """Cancel a clip's upload, and the clip's merge. Raises ``upload_finished``."""
     clip = MergeClip.objects.filter(pk=upload.pk).select_related("session").first()
     if clip is None:
         uploads.end_upload(upload, UploadStatus.CANCELLED)
@@ -230,7 +229,7 @@ def cancel_clip(upload: Upload) -> None:
 
 
 def retry(session: MergeSession) -> None:
-    """Retry a merge after a temporary failure, with high priority. Raises ``merge_not_retryable``."""
+    """Retry a merge with high priority after a temporary failure. Raises ``merge_not_retryable``."""
     if not session.is_retryable or session.job is None:
         raise DomainError("merge_not_retryable", overall_status=str(session.status))
     try:
@@ -244,7 +243,7 @@ def retry(session: MergeSession) -> None:
 
 
 def clean_up_after_job(job: Job) -> None:
-    """Delete an ended merge's clips, unless a retry may need them."""
+    """Delete the clips of an ended merge, unless a retry may need them."""
     session = MergeSession.objects.filter(pk=job.params.get("merge_session_id")).select_related("video").first()
     if session is None:
         return
@@ -283,7 +282,7 @@ def _delete_files(session_id: uuid.UUID) -> None:
 def delete(session: MergeSession, by: User | None) -> None:
     """Delete a merge with its video and clips. Raises ``merge_in_use`` (409)."""
     with contextlib.suppress(DomainError):
-        # After the cancellation, no worker completes or queues the merge.
+        # Cancel first: no worker completes or queues a cancelled merge.
         cancel(session)
     with transaction.atomic():
         row = _locked(session.pk)
@@ -318,14 +317,14 @@ def _remove(row: MergeSession) -> None:
 
 
 def remove_with_challenge(session_id: uuid.UUID) -> None:
-    """Delete the merge and its video, in the transaction that deletes its challenge."""
+    """Delete a merge and its video. Call in the transaction that deletes the merge's challenge."""
     row = _locked(session_id)
     if row is not None:
         _remove(row)
 
 
 def keep_without_challenge(session_id: uuid.UUID) -> None:
-    """Keep the merge for another challenge, in the transaction that deletes its challenge."""
+    """Keep a merge for a new challenge. Call in the transaction that deletes the merge's challenge."""
     rows = MergeSession.objects.filter(pk=session_id)
     rows.update(challenge_deleted_at=Now(), expires_at=Now() + _lifetime())
     Video.objects.filter(merges=session_id, place__in=UNLISTED).update(place=VideoScope.SESSION, updated_at=Now())
@@ -333,8 +332,8 @@ def keep_without_challenge(session_id: uuid.UUID) -> None:
 
 @periodic_task("merges", seconds=300)
 def expire() -> int:
-    """Delete merges a week after failure, and expired merges without a challenge; return how many."""
-    # Delete clips of completed merges whose earlier deletion failed.
+    """Delete failed merges after a week, and expired merges without a challenge. Return the number deleted."""
+    # Delete clips of completed merges that could not be deleted earlier.
     left = Upload.objects.filter(purpose=PURPOSE, taken_up=True).exclude(key="")
     _drop(list(left.values_list("pk", flat=True)[:BATCH]))
     old = Q(completed_at=None, expires_at__lt=Now() - FAILED_KEPT_FOR)
@@ -352,7 +351,7 @@ def expire() -> int:
 
 
 def store_result(session_id: uuid.UUID, **values: Any) -> bool:
-    """Store a merge's result; return False if the session was deleted."""
+    """Store a merge's result. Return False if the merge was deleted meanwhile."""
     rows = MergeSession.objects.filter(pk=session_id)
     if not rows.update(completed_at=Now(), **values):
         return False

@@ -31,13 +31,13 @@ class MergeStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
-UPLOADS_SHARE = 50.0  # part of a merge's progress that uploads make up, in percent
+UPLOADS_SHARE = 50.0  # progress of a merge in percent when all its clips are uploaded
 MICROSECOND = 6
 EXPIRED_MESSAGE = "The time for its clips is over, and those that had arrived are deleted. Send them again."
 
 
 class Failure(NamedTuple):
-    """The error of a merge; docs/reference/errors.md lists the types."""
+    """The error of a merge. docs/reference/errors.md lists the types."""
 
     type: str
     message: str
@@ -58,12 +58,12 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
 
 
 class MergeSession(models.Model):
-    """Clips of one user that become one video when all are uploaded.
+    """A merge of a user's clips into one video. It starts when all clips are uploaded.
 
-    video: the merged video; it has the session's id, so that files of failed attempts are found. segments: ``{"start",
-    "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
+    video: the merged video, whose id is the session's, so that files of failed attempts are found. segments:
+    ``{"start", "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
     source_seconds: total length of the clips. expires_at: end of the time for uploads or a retry. challenge_deleted_at:
-    time at which the challenge was deleted; without a new one, the merge is deleted at expires_at.
+    time at which the challenge was deleted. Without a new challenge, the merge is deleted at expires_at.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -110,7 +110,7 @@ class MergeSession(models.Model):
 
     @property
     def status(self) -> MergeStatus:
-        """The merge's state: its job's or, before there is a job, its uploads'. Needs ``with_state``."""
+        """The state of the merge's job or, without a job, of its uploads. Needs ``with_state``."""
         job = self.job
         if job is not None:
             if job.status in FINISHED:
@@ -124,7 +124,7 @@ class MergeSession(models.Model):
 
     @property
     def progress(self) -> float:
-        """Progress in percent; the uploads are its first half. Needs ``with_state``."""
+        """Progress in percent; the uploads make up the first 50. Needs ``with_state``."""
         if self.status == MergeStatus.COMPLETED:
             return 100.0
         if self.job is not None:
@@ -147,14 +147,14 @@ class MergeSession(models.Model):
             return None
         refused = [clip.upload for clip in self.clips.all() if clip.upload and clip.upload.error_type]
         if refused:
-            # The other uploads failed because of this clip, so report this clip's error.
+            # Report the clip that failed first. The other clips have "merge_failed" because of it.
             first = min(refused, key=lambda upload: upload.error_type == "merge_failed")
             return Failure(first.error_type, first.error_message, first.updated_at)
         return Failure("upload_expired", EXPIRED_MESSAGE, self.expires_at) if status == MergeStatus.EXPIRED else None
 
     @property
     def statement_segments(self) -> list[dict[str, Any]]:
-        """Statement index, start, end and duration of each clip in the video, seconds."""
+        """Statement index, start, end and duration of each clip in the video, in seconds."""
         return [
             {
                 "statement_index": index,
@@ -171,7 +171,7 @@ class MergeSession(models.Model):
 
     @property
     def is_retryable(self) -> bool:
-        """True after a temporary failure, while all clips exist."""
+        """True if the merge failed temporarily and all its clips exist."""
         if self.job is None or self.job.status != JobStatus.FAILED:
             return False
         return all(clip.is_there for clip in self.clips.all())
@@ -179,7 +179,7 @@ class MergeSession(models.Model):
 
 class MergeClipQuerySet(models.QuerySet["MergeClip"]):
     def with_upload_state(self) -> MergeClipQuerySet:
-        """Add ``state``: the upload's status, or "expired" if its time is over or its row is deleted."""
+        """Add ``state``: the upload's status, or "expired" if the upload has expired or its row is deleted."""
         over = Q(upload__status__in=UPLOAD_LIVE, upload__expires_at__lte=Now()) | Q(upload=None)
         return self.select_related("upload").annotate(  # type: ignore[no-redef]
             state=Case(
@@ -190,9 +190,9 @@ class MergeClipQuerySet(models.QuerySet["MergeClip"]):
 
 
 class MergeClip(models.Model):
-    """A clip of a merge. id: the upload's id, to which statements refer.
+    """A clip of a merge. id: id of the clip's upload, to which statements refer.
 
-    size, duration, mime_type: as claimed by the client, used only for the estimate.
+    size, duration, mime_type: claims of the client, used only for estimates.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -224,7 +224,7 @@ class MergeClip(models.Model):
 
     @property
     def is_there(self) -> bool:
-        """True if the clip's bytes are all stored and not merged yet."""
+        """True if all bytes of the clip are stored but not merged yet."""
         upload = self.upload
         return upload is not None and upload.status == UploadStatus.COMPLETED and not upload.taken_up
 
@@ -240,17 +240,20 @@ PUBLISHED = Q(published_at__isnull=False, withheld_at=None)
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A player without an account. guest_id: from a cookie, None until the first guess."""
+    """A player without an account. guest_id: id from a cookie; None until the guest's first guess."""
 
     guest_id: uuid.UUID | None
-    # Attributes of users that code for users and guests reads.
+    # attributes of users that are also read from guests
     pk: None = None
     is_moderator: bool = False
 
 
 class ChallengeQuerySet(models.QuerySet["Challenge"]):
     def visible_to(self, user: User | AnonymousUser) -> ChallengeQuerySet:
-        """Return own and published challenges; for moderators reported and withheld ones too, for admins all."""
+        """Return the user's own and all published challenges.
+
+        Moderators also see reported and withheld challenges. Admins see all.
+        """
         if isinstance(user, AnonymousUser):
             return self.none()
         if user.is_admin:
@@ -281,11 +284,12 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
 
 
 class Challenge(models.Model):
-    """Statements of one user in one video; one statement is a lie.
+    """A video with statements of one user, one of which is a lie.
 
     statements: ``[{"media_file_id", "text"}]`` in the order of the segments. lie_index: index of the lie; revealed only
-    to the owner, and to players after their guess. guests_may_play: whether the link works without an account.
-    withheld_at: time at which a moderator took the challenge down. withheld_because: reason shown to the owner.
+    to the owner, and to players after their guess. guests_may_play: whether people without an account can play.
+    withheld_at: time at which a moderator took the challenge down. withheld_because: reason shown to the
+    owner.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -304,7 +308,7 @@ class Challenge(models.Model):
 
     objects = ChallengeQuerySet.as_manager()
     if TYPE_CHECKING:
-        guess_count: int  # set by ChallengeQuerySet.shown_to, as is ``own_guesses``
+        guess_count: int  # ChallengeQuerySet.shown_to sets this and ``own_guesses``
         own_guesses: list[Guess]
 
     class Meta:
@@ -334,7 +338,7 @@ class Challenge(models.Model):
         return self.own_guesses[0] if self.own_guesses else None
 
     def tells_lie_to(self, user: User | Guest) -> bool:
-        """Return whether ``user`` may know the lie: the owner, or a player after the guess. Needs ``shown_to``."""
+        """Return whether ``user`` is the owner, or a player who has guessed. Only they may know the lie."""
         return self.owner_id == user.pk or self.own_guess is not None
 
     @property
@@ -350,9 +354,9 @@ class GuessQuerySet(models.QuerySet["Guess"]):
 
 
 class Guess(models.Model):
-    """The only guess of a player, never changed.
+    """A player's only guess in a challenge, never changed.
 
-    player: None for a guest. guest: id from the guest's cookie.
+    player: user; None for a guest. guest: id from the guest's cookie.
     """
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="guesses")
@@ -381,7 +385,7 @@ class Guess(models.Model):
 
 
 class ChallengeReport(models.Model):
-    """A report of a challenge. outcome: the moderator's words."""
+    """A report of a challenge. outcome: the moderator's text."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="reports")

@@ -38,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Show the form for a new challenge; ``?merge=`` continues a merge."""
+    """Show the form for a new challenge, or for the merge in ``?merge=``."""
     facts = {
         "max_upload_bytes": limits_of(cast(User, request.user))["max_upload_bytes"],
         "least_clips": MIN_CLIPS,
@@ -54,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
-    """Show one challenge, to guests if its owner allows it; other guests must sign in.
+    """Show a challenge. Guests must sign in, unless the challenge's owner allows guests.
 
     ``?part=state`` returns JSON for the page's script.
     """
@@ -65,7 +65,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             return error_response("challenge_not_found")
         if found is None:
             return redirect_to_login(request.get_full_path())
-        get_token(request)  # sets the CSRF cookie for the script's guess
+        get_token(request)  # sets the CSRF cookie that the script's guess needs
     else:
         found = Challenge.objects.visible_to(user).shown_to(user).filter(pk=challenge_id).first()
         if found is None:

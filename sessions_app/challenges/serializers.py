@@ -68,7 +68,7 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
 def plain_fields(data: Any) -> Any:
-    """Return the request's fields with JSON types; forms send text."""
+    """Return the request's fields, with a form's text converted to JSON types."""
     if not isinstance(data, Mapping):
         return data
     found: Data = {}
@@ -111,9 +111,9 @@ def _number(value: Any) -> Any:
 
 
 class NewMergeSerializer(serializers.Serializer[Data]):
-    """A new merge: bytes and seconds as claimed by the client.
+    """A new merge. Sizes (bytes) and durations (seconds) are the client's claims.
 
-    ``media_file_ids`` replaces the four lists for clips uploaded before.
+    For uploaded clips, ``media_file_ids`` replaces the four lists.
     """
 
     video_count = StrictIntegerField(min_value=MIN_CLIPS, max_value=MAX_CLIPS)
@@ -137,7 +137,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
         return value
 
     def validate_video_mime_types(self, value: list[str]) -> list[str]:
-        """Require video types; the content is detected later."""
+        """Reject types other than video. The content is checked later."""
         wrong = [name for name in value if not name.lower().startswith(("video/", "application/octet-stream"))]
         if wrong:
             raise serializers.ValidationError(f"{clean_name(wrong[0])[:60]} is not a video type.")
@@ -161,7 +161,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
 
 
 class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
-    """The upload address of one clip. chunk_size: bytes."""
+    """The upload URL of a clip. ``chunk_size`` is in bytes."""
 
     video_index = serializers.IntegerField(source="index")
     session_id = serializers.UUIDField(source="pk")
@@ -175,9 +175,9 @@ class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
 
 
 class BegunMergeSerializer(AnswerSerializer[MergeSession]):
-    """A new merge and its upload addresses."""
+    """A new merge and its upload URLs."""
 
-    # Pass a session loaded by ``with_state``.
+    # The serialized merge must be loaded by ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     upload_sessions = NewClipUploadSerializer(many=True)
     estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
@@ -189,8 +189,23 @@ class BegunMergeSerializer(AnswerSerializer[MergeSession]):
         return [clip for clip in session.clips.all() if clip.upload is not None]
 
 
+class MergedPartSerializer(serializers.Serializer[Data]):
+    """Start and end of a statement in the merged video, in seconds."""
+
+    start = serializers.FloatField()
+    end = serializers.FloatField()
+
+
+class MergeResultSerializer(serializers.Serializer[Data]):
+    """The result of a job that merged clips."""
+
+    merge_session_id = serializers.UUIDField()
+    segments = MergedPartSerializer(many=True)
+    compression_applied = serializers.BooleanField(help_text="False if nothing was encoded again.")
+
+
 class SegmentSerializer(serializers.Serializer[Data]):
-    """A statement's start and end in the video, seconds."""
+    """A statement's start, end and duration in the video, in seconds."""
 
     statement_index = serializers.IntegerField()
     start_time = serializers.FloatField()
@@ -199,7 +214,7 @@ class SegmentSerializer(serializers.Serializer[Data]):
 
 
 class ListedClipSerializer(AnswerSerializer[MergeClip]):
-    """A clip's upload. size: bytes, as announced."""
+    """The upload of a clip. ``size`` is in bytes."""
 
     session_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=UploadStatus.choices)
@@ -228,20 +243,20 @@ class ListedClipSerializer(AnswerSerializer[MergeClip]):
 
 
 class ClipSerializer(ListedClipSerializer):
-    """A clip's upload with its chunk numbers."""
+    """The upload of a clip, with chunk numbers."""
 
     uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
     remaining_chunks = serializers.ListField(child=serializers.IntegerField())
 
     def get_values(self, clip: MergeClip) -> Data:
-        # A client asks for chunk numbers only while it can resume the upload.
+        # Chunk numbers are only needed while the upload can be resumed.
         if clip.upload and clip.state in UPLOAD_LIVE:
             return clip.upload.chunk_numbers()
         return {"uploaded_chunks": [], "remaining_chunks": []}
 
 
 class MergedVideoSerializer(AnswerSerializer[MergeSession]):
-    """The merged video. total_duration: seconds. file_size: bytes."""
+    """The merged video. ``total_duration`` is in seconds, ``file_size`` in bytes."""
 
     video_file_id = serializers.UUIDField(source="video_id")
     merged_video_url = serializers.CharField()
@@ -266,9 +281,9 @@ def poster_address(video: Video) -> str | None:
 
 
 class ListedMergeSerializer(AnswerSerializer[MergeSession]):
-    """The state of a merge; progress in percent, uploads are the first half."""
+    """The state of a merge. ``progress`` is in percent; the uploads make up the first 50."""
 
-    # Pass a session loaded by ``with_state``.
+    # The serialized merge must be loaded by ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     title = serializers.CharField(allow_blank=True)
     overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")
@@ -313,7 +328,7 @@ class MergeListSerializer(serializers.Serializer[Data]):
 
 
 class NewStatementSerializer(serializers.Serializer[Data]):
-    """A statement and its clip; the real duration is measured."""
+    """A statement and its clip. ``duration_seconds`` is ignored, because it is measured."""
 
     media_file_id = serializers.UUIDField()
     text = StrictCharField(max_length=MAX_TEXT, required=False, allow_blank=True, default="", validators=[plain_text])
@@ -328,7 +343,7 @@ class SaidSegmentSerializer(serializers.Serializer[Data]):
 
 
 class SaidMergeSerializer(serializers.Serializer[Data]):
-    """The merged video as the client knows it, for comparison."""
+    """The merged video as the client knows it. A wrong id, duration or segment is rejected."""
 
     video_file_id = serializers.UUIDField(required=False)
     total_duration = SecondsField(required=False)
@@ -337,7 +352,7 @@ class SaidMergeSerializer(serializers.Serializer[Data]):
 
 
 class NewChallengeSerializer(serializers.Serializer[Data]):
-    """A challenge from a completed merge, with its clips as statements."""
+    """A new challenge from a completed merge. Each clip is a statement."""
 
     title = StrictCharField(max_length=MAX_TITLE, validators=[plain_text])
     statements = NewStatementSerializer(many=True, max_length=MAX_CLIPS)  # type: ignore[call-arg]
@@ -357,7 +372,7 @@ class NewChallengeSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeChangesSerializer(serializers.Serializer[Data]):
-    """Changes of a draft. texts: all statements, in order."""
+    """Changes of a challenge. ``texts`` has all statements, in order."""
 
     title = StrictCharField(max_length=MAX_TITLE, required=False, validators=[plain_text])
     texts = BoundedListField(
@@ -379,7 +394,7 @@ class OwnerSerializer(serializers.Serializer[Data]):
 
 
 class StatementSerializer(serializers.Serializer[Data]):
-    """A statement; duration_seconds is measured."""
+    """A statement. ``duration_seconds`` is measured."""
 
     index = serializers.IntegerField()
     media_file_id = serializers.UUIDField()
@@ -394,7 +409,7 @@ class OwnGuessSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeResultsSerializer(serializers.Serializer[Data]):
-    """Number of correct guesses, and of guesses per statement."""
+    """The numbers of correct guesses, and of guesses per statement."""
 
     correct = serializers.IntegerField()
     by_statement = serializers.ListField(child=serializers.IntegerField())
@@ -402,7 +417,7 @@ class ChallengeResultsSerializer(serializers.Serializer[Data]):
 
 @dataclass(frozen=True)
 class ShownChallenge:
-    """A challenge for one user. counts: guesses per statement, or None to hide the lie."""
+    """A challenge shown to a user. counts: guesses per statement; None hides the lie."""
 
     challenge: Challenge
     user: User | Guest
@@ -414,9 +429,9 @@ class ShownChallenge:
 
 
 class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
-    """A challenge. lie_statement_index and results are null until the user has guessed, except for the owner."""
+    """A challenge. ``lie_statement_index`` and ``results`` are null for other users than the owner until they guess."""
 
-    # Pass challenges loaded by ``shown_to``. Only this and the answer to a guess reveal the lie.
+    # Challenges must be loaded by ``shown_to``. Only this serializer and the answer to a guess reveal the lie.
     id = serializers.UUIDField(source="challenge.pk")
     title = serializers.CharField(source="challenge.title")
     owner = OwnerSerializer(source="challenge.owner")
@@ -445,7 +460,7 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
 
     @classmethod
     def show_all(cls, challenges: Sequence[Challenge], user: User | Guest) -> list[Data]:
-        """Return challenges as ``user`` may see them."""
+        """Return the serialized challenges as ``user`` may see them."""
         visible = [challenge for challenge in challenges if challenge.tells_lie_to(user)]
         counts: dict[UUID, Counter[int]] = {challenge.pk: Counter() for challenge in visible}
         rows = Guess.objects.filter(challenge__in=visible).order_by().values_list("challenge", "statement_index")
@@ -491,7 +506,7 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
 
 
 class ScoreSerializer(serializers.Serializer[Data]):
-    """The caller's number of guesses and of lies found."""
+    """The caller's number of guesses, and the number of correct ones."""
 
     guesses = serializers.IntegerField()
     correct = serializers.IntegerField()
@@ -505,7 +520,7 @@ class ChallengeListSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeQuerySerializer(ListQuerySerializer):
-    """Filters of challenges. unplayed: without a guess by the caller."""
+    """Filters of challenges. ``unplayed`` means without a guess by the caller."""
 
     status = serializers.ChoiceField(choices=ChallengeStatus.choices, required=False)
     mine = serializers.BooleanField(default=False)
@@ -513,7 +528,7 @@ class ChallengeQuerySerializer(ListQuerySerializer):
     search = serializers.CharField(required=False, max_length=100)
 
 
-class SegmentsSerializer(AnswerSerializer[MergeSession]):
+class MergeSegmentsSerializer(AnswerSerializer[MergeSession]):
     """Each statement's start and end in the video."""
 
     video_file_id = serializers.UUIDField(allow_null=True, source="video_id")

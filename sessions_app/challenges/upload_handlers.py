@@ -18,8 +18,8 @@ from sessions_app.challenges.models import MergeClip
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-# Maximum bytes of a clip checked on completion, while the client waits: in local and in remote storage. The merge
-# checks larger clips.
+# Maximum bytes of a clip that is checked while the client waits, in local and in remote storage. The merge checks
+# larger clips.
 MAX_BYTES, MAX_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
 
 
@@ -49,7 +49,7 @@ class ClipUploadHandler(UploadHandler):
         most = MAX_BYTES if store.is_local() else MAX_REMOTE_BYTES
         if upload.size > most or (upload.front != UploadProtocol.CHUNKS and not store.is_local()):
             return
-        # Only one clip per user is checked at a time, because parallel copies could fill the disk.
+        # Check only one clip per user at a time, because the temporary copies could fill the disk.
         with (
             waiting_room.turn(str(upload.owner_id)),
             tempfile.TemporaryDirectory(dir=quota.scratch_folder(), ignore_cleanup_errors=True) as name,
@@ -71,7 +71,6 @@ class ClipUploadHandler(UploadHandler):
             upload.owner, found["facts"], beside=merges.gigapixels_of_other_clips(upload)
         )
         if error is None:
-            # The merge's time limit uses these measured values.
             facts = found["facts"]
             metadata = upload.metadata | {
                 merges.SECONDS: facts["duration"], merges.GIGAPIXELS: work_limit.gigapixels(facts)

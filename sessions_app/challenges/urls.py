@@ -1,4 +1,4 @@
-"""URLs of merges and challenges: API and pages. media_app serves the uploads of clips."""
+"""URLs of merges and challenges: API and pages. Clips are uploaded to media_app."""
 
 from django.urls import path
 

@@ -20,7 +20,7 @@ SALT = "comparison-link"
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """A link opened in a browser. is_unlocked: whether its password was given or not needed."""
+    """A share link opened in a browser. is_unlocked: whether the password was entered, or none is needed."""
 
     link: ShareLink
     visitor: LinkVisitor
@@ -28,7 +28,7 @@ class OpenedLink:
 
 
 def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | None:
-    """Return the still valid link to this session that the browser's cookies contain, or None."""
+    """Return the valid link to this session from the browser's cookies, or None."""
     try:
         said = signing.loads(cookies.get(COOKIE_PREFIX + session_id, ""), salt=SALT)
     except signing.BadSignature:
@@ -41,7 +41,7 @@ def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | Non
 
 
 def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id: str) -> Viewer | AnonymousUser:
-    """Return the user if they may see the session, else the visitor of an unlocked link, else the user."""
+    """Return the user, or the visitor of an unlocked link if the user may not see the session."""
     if COOKIE_PREFIX + session_id not in cookies:
         return user
     if isinstance(user, User) and ComparisonSession.objects.visible_to(user).filter(pk=session_id).exists():
@@ -51,9 +51,9 @@ def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id
 
 
 def redact_for_grant(shown: dict[str, Any], grant: str) -> dict[str, Any]:
-    """Return the serialized session as a share or link may see it.
+    """Return the serialized session as viewers with a share or link may see it.
 
-    Addresses of videos expire with the access, and file paths are removed.
+    The URLs of videos expire with the grant. File paths are removed.
     """
     if not grant:
         return shown

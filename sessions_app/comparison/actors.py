@@ -1,4 +1,4 @@
-"""Background jobs of a session."""
+"""Background jobs of comparisons."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ from sessions_app.comparison.events.auto_detect import DETECT_KIND, highlight_pa
 from sessions_app.comparison.export import services as exports
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
 from sessions_app.comparison.samples import services as samples
+from sessions_app.comparison.serializers import (
+    AlignmentResultSerializer,
+    DetectionResultSerializer,
+    ExportResultSerializer,
+    SampleResultSerializer,
+)
 from sessions_app.comparison.services import lock_session
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -36,8 +42,8 @@ from vodplatform.core.logs import event
 from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
-# Time limit of the export child: minimum seconds; seconds per gigapixel of displayed or written frames; seconds per
-# gigapixel of the sources (those without a keyframe index are read from their start).
+# Time limit of the export process: fixed seconds, plus seconds per gigapixel of displayed or written frames, plus
+# seconds per gigapixel of source video. (Sources without a keyframe index are read from their start.)
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
 ANALYSED_PERCENT = 99.0  # job progress in percent when all videos are analysed
@@ -75,9 +81,16 @@ class AlignmentJobs(JobHooks):
         return found
 
 
-@job_actor(ALIGN_KIND, queue="align", label="Alignment", icon="compare", hooks=AlignmentJobs())
+@job_actor(
+    ALIGN_KIND,
+    queue="align",
+    label="Alignment",
+    icon="compare",
+    hooks=AlignmentJobs(),
+    result=AlignmentResultSerializer,
+)
 def align_vods(context: JobContext) -> dict[str, Any]:
-    """Run the aligner. The proposed offsets are relative to the reference video that the aligner chose."""
+    """Run the aligner. It chooses a reference video and proposes the offsets of the others relative to it."""
     params = context.params
     videos = [_video(item) for item in params["videos"]]
     with context.scratch() as folder:
@@ -123,7 +136,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
 
 
 def _make_posters(context: JobContext, videos: Sequence[Video], folder: Path) -> None:
-    """Create posters; library files that stay in place have no other job for it. Failures are ignored."""
+    """Create posters of videos in library folders, because no other job does. Ignore failures."""
     for number, video in enumerate(videos):
         own = folder / f"poster-{number}"
         own.mkdir()
@@ -157,7 +170,14 @@ class DetectionJobs(JobHooks):
         return _subjects(jobs, "Find events in", lambda job: ", ".join(job.params["kinds"]).replace("_", " "))
 
 
-@job_actor(DETECT_KIND, queue="analysis", label="Events of a comparison", icon="flag", hooks=DetectionJobs())
+@job_actor(
+    DETECT_KIND,
+    queue="analysis",
+    label="Events of a comparison",
+    icon="flag",
+    hooks=DetectionJobs(),
+    result=DetectionResultSerializer,
+)
 def detect_events(context: JobContext) -> dict[str, Any]:
     params, found = context.params, dict(context.saved or {})
     session = find_session(params["session_id"])
@@ -169,7 +189,7 @@ def detect_events(context: JobContext) -> dict[str, Any]:
         context.checkpoint(found)
     try:
         with transaction.atomic():
-            lock_session(session)  # lock the session before the job's row, in the same order as deletions
+            lock_session(session)  # lock the session before the job, in the same order as deletions do
             with context.lock_lease():
                 return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
     except DomainError as exc:
@@ -208,7 +228,14 @@ class ExportJobs(JobHooks):
         return exports.shown_result(job)
 
 
-@job_actor(exports.EXPORT_KIND, queue="render", label="Export of a comparison", icon="film", hooks=ExportJobs())
+@job_actor(
+    exports.EXPORT_KIND,
+    queue="render",
+    label="Export of a comparison",
+    icon="film",
+    hooks=ExportJobs(),
+    result=ExportResultSerializer,
+)
 def export_video(context: JobContext) -> dict[str, Any]:
     params = context.params
     session = find_session(params["session_id"])
@@ -257,13 +284,20 @@ def export_seconds(params: Mapping[str, Any]) -> float:
     )
 
 
-@job_actor(samples.SAMPLE_KIND, queue="render", label="Sample comparison", icon="compare", hooks=samples.SampleJobs())
+@job_actor(
+    samples.SAMPLE_KIND,
+    queue="render",
+    label="Sample comparison",
+    icon="compare",
+    hooks=samples.SampleJobs(),
+    result=SampleResultSerializer,
+)
 def make_sample(context: JobContext) -> dict[str, Any]:
     return samples.make_sample(context)
 
 
 def find_session(session_id: str) -> ComparisonSession:
-    """Return a job's session. Raises :class:`JobFailed` if it was deleted."""
+    """Return a job's session. Raises :class:`JobFailed` if the session was deleted."""
     session = ComparisonSession.objects.select_related("owner").filter(pk=session_id).first()
     if session is None:
         raise JobFailed("session_not_found", "The comparison has been deleted.")

@@ -66,7 +66,7 @@ class LinkInline(ReadOnlyMixin, TabularInline):
 
 @admin.register(ComparisonSession)
 class ComparisonSessionAdmin(AuditedModelAdmin):
-    """Admin of sessions. Changes use the services, so that open pages are updated."""
+    """Admin of sessions. Changes go through the services, so that open pages receive them."""
 
     list_display = ["name", "owner", "sync_mode", "playback_state", "created_at", "updated_at"]
     list_filter = ["sync_mode", "playback_state", ("archived_at", EmptyFieldListFilter)]
@@ -82,7 +82,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Count the rows that a deletion includes. Django would load each row: 1.4 GB for 10 000 events."""
+        """Count the rows to be deleted. Django would load each row: 1.4 GB for 10 000 events."""
         rows = list(objs)
         events = SessionEvent.objects.filter(session__in=rows).count()
         return [str(row) for row in rows], {"comparison sessions": len(rows), "events": events}, set(), []

@@ -1,4 +1,4 @@
-"""The comparison API (contract section 1)."""
+"""REST API of comparisons (contract section 1)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
 UNUSABLE_SHOWN = 20
-MAX_CHANGES = 1_000  # maximum offset changes in an answer if the request has no ``limit``
+MAX_CHANGES = 1_000  # maximum offset changes in a response, unless the request has a ``limit``
 
 
 @extend_schema(tags=[TAG])
 class ComparisonSessionViewSet(ComparisonViewSet):
-    """Comparisons of 2 or 3 VODs on one clock."""
+    """Comparisons of 2 or 3 VODs on a shared clock."""
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the present state of the session that the first one created."""
+        """Answer a repeated request with the current state of the session that the first request created."""
         self.kwargs.update(made)
         return self.retrieve(self.request, **made)
 
@@ -61,7 +61,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=False, url_path="list")
     def all(self, request: Request) -> Response:
-        """List the sessions the caller may see, newest first; ``created_by`` takes a user's id or name."""
+        """List the sessions that the caller may see, newest first. ``created_by`` is a user's id or name."""
         query = self.read_query(s.SessionListQuerySerializer)
         sessions = ComparisonSession.objects.visible_to(self.user).with_role(self.user).with_mentions(self.user)
         if "created_by" in query:
@@ -72,7 +72,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         sessions = sessions.found_by(query.get("search", ""))
         if query["archived"] != "all":
             sessions = sessions.filter(archived_at__isnull=query["archived"] == "false")
-        # Set the order again: Django ignores the default order in a query with GROUP BY.
+        # Django ignores the default order in a query with GROUP BY, so set the order here.
         counted = (
             sessions.select_related("owner").annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
         )
@@ -89,14 +89,14 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     @extend_schema(
         operation_id="comparison_patch",
         summary="Change a comparison",
-        request=s.PatchSerializer,
+        request=s.SessionChangeSerializer,
         responses={200: s.SessionAnswerSerializer},
     )
     def partial_update(self, request: Request, session_id: str) -> Response:
         """Change the name, description, synchronisation settings or stored page state."""
         session = self.get_object_to_change()
         return self.answer(
-            services.update_session(session, self.user, self.read_session_change(s.PatchSerializer, session))
+            services.update_session(session, self.user, self.read_session_change(s.SessionChangeSerializer, session))
         )
 
     @extend_schema(operation_id="comparison_delete", summary="Delete a comparison", responses={200: s.OkSerializer})
@@ -124,11 +124,11 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     @extend_schema(
         operation_id="comparison_people",
         summary="List the people who can see a comparison",
-        responses={200: s.PeopleSerializer},
+        responses={200: s.MentionablePeopleSerializer},
     )
     @action(detail=True)
     def people(self, request: Request, session_id: str) -> Response:
-        """List the accounts that can be mentioned with `@`. For accounts that may comment."""
+        """List the accounts that can be mentioned with `@`. Requires permission to comment."""
         session = self.get_object()
         if not self.access.can_comment or isinstance(self.viewer, LinkVisitor):
             raise DomainError("forbidden")
@@ -143,7 +143,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, session_id: str) -> Response:
-        """Remove a comparison from the list. It cannot be changed until it is restored."""
+        """Archive a comparison: it disappears from the list, and cannot be changed until it is restored."""
         return self.answer(services.set_archived(self.get_object_to_own(), self.user, True))
 
     @extend_schema(
@@ -165,7 +165,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"], url_path="global-seek", throttle_scope="clock")
     def global_seek(self, request: Request, session_id: str) -> Response:
-        """Move all VODs to one time of the shared clock."""
+        """Move all VODs to the same time of the shared clock."""
         session = self.get_object_to_change()
         values = self.read_session_change(s.GlobalSeekSerializer, session)
         return self.answer(services.seek_all(session, self.user, values["timestamp"]))
@@ -178,7 +178,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"], url_path="vods/<str:vod_id>/seek", throttle_scope="clock")
     def vod_seek(self, request: Request, session_id: str, vod_id: str) -> Response:
-        """Move one VOD to one of its own times."""
+        """Move one VOD to a time on its own timeline."""
         session = self.get_object_to_change()
         timestamp = self.read_session_change(s.SeekSerializer, session, vod_id)["timestamp"]
         return self.answer(services.seek_vod(session, self.user, vod_id, timestamp))
@@ -220,7 +220,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"])
     def offsets(self, request: Request, session_id: str) -> Response:
-        """Set offsets and drifts, all or none."""
+        """Set offsets and drifts. If one is invalid, none is set."""
         session = self.get_object_to_change()
         data = self.read_session_change(s.OffsetsSerializer, session)
         changed = services.set_offsets(
@@ -238,7 +238,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         operation_id="comparison_offset_history",
         summary="Get the history of the offsets",
         parameters=[s.HistoryQuerySerializer],
-        responses={200: s.HistorySerializer},
+        responses={200: s.OffsetHistorySerializer},
     )
     @action(detail=True, url_path="offset-history")
     def offset_history(self, request: Request, session_id: str) -> Response:
@@ -277,7 +277,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"], url_path="timer-preview")
     def timer_preview(self, request: Request, session_id: str) -> Response:
-        """Read the timer box at some moments of each VOD, without starting a job."""
+        """Read the timer at some moments of each VOD, without starting a job."""
         session = self.get_object_to_change()
         data = self.read_body(s.PreviewSerializer)
         readings = alignments.preview_timer(session, self.user, data["roi"], data["times"])
@@ -328,7 +328,7 @@ class LibraryFileViewSet(ComparisonViewSet):
     def list(self, request: Request) -> Response:
         """List the files in the caller's library folders, sorted by name; ``search`` filters by words.
 
-        ``unusable`` lists files and folders whose names are not UTF-8. Rename them.
+        ``unusable`` lists files and folders that must be renamed, because their names are not UTF-8.
         """
         query = self.read_query(s.FilesQuerySerializer)
         words = query["search"].lower().split()

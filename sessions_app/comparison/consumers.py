@@ -35,12 +35,12 @@ from vodplatform.core.web import presence
 
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
-REST_SECONDS = 60.0  # seconds for which clock messages are still sent after the last VOD has ended
-# Seconds for which one clock message serves all of a process's viewers of a session.
+REST_SECONDS = 60.0  # seconds during which clock messages are still sent after the last VOD has ended
+# seconds during which a process sends the same clock message to all its viewers of a session
 SHARED_SECONDS = 0.02
 # latest clock message and the time of its creation, by session id
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
-# Each process renews a lease for the playing sessions that its viewers watch. Without renewal, a session pauses:
+# Each process renews a lease for the playing sessions that its viewers watch. A session without renewal is paused:
 # `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
@@ -49,7 +49,7 @@ _leaving: set[asyncio.Task[None]] = set()
 
 
 class SessionConsumer(WatchConsumer):
-    """The socket of one viewer. Clock messages need no queries and are shared by a session's viewers."""
+    """The WebSocket of one viewer. Clock messages need no queries, and all viewers of a session share them."""
 
     message: dict[str, Any] | None = None
     received_at = 0.0
@@ -66,7 +66,7 @@ class SessionConsumer(WatchConsumer):
         return AnonymousUser() if COOKIE_PREFIX + self.route["session_id"] in self._cookies() else None
 
     def _cookies(self) -> dict[str, str]:
-        """Return the client's cookies; none if the page of another site opened the socket."""
+        """Return the client's cookies, but none if a page of another site opened the WebSocket."""
         headers = headers_of(self.scope)
         return parse_cookie(headers.get(b"cookie", b"").decode("latin-1")) if is_same_origin(headers) else {}
 
@@ -80,7 +80,7 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        if session.is_abandoned(session.now()):  # check this before the new viewer renews the lease
+        if session.is_abandoned(session.now()):  # must be checked before the new viewer renews the lease
             pause_abandoned_session(session.pk)
             with contextlib.suppress(ComparisonSession.DoesNotExist):
                 session = reload(session)
@@ -119,7 +119,7 @@ class SessionConsumer(WatchConsumer):
             await self._stop_ticking()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Handle the client's message ``following`` (whether it follows the shared clock); ignore all others."""
+        """Handle the message ``following``: whether the client follows the shared clock. Ignore other messages."""
         try:
             said = json.loads(text_data or "")
         except (ValueError, RecursionError):
@@ -137,7 +137,7 @@ class SessionConsumer(WatchConsumer):
         presence.add_socket(self.route["session_id"], self.channel_name, person, self._tell)
 
     async def _tell(self, message: dict[str, Any]) -> None:
-        """Broadcast the viewers connected to this process; skip it if Redis is unavailable."""
+        """Broadcast the viewers connected to this process. Do nothing if Redis is unavailable."""
         with contextlib.suppress(RedisError, OSError):
             event = {"type": "watch.presence", "message": message}
             await self.channel_layer.group_send(group_name(self.route["session_id"]), event)
@@ -207,7 +207,7 @@ class SessionConsumer(WatchConsumer):
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the message as this viewer may see it.
 
-        Without a grant it is the same object, whose JSON is cached for all viewers.
+        Without a grant, this is the message itself, whose JSON is cached for all viewers.
         """
         if self.access is None or not self.access.grant:
             return message
@@ -239,7 +239,7 @@ class SessionConsumer(WatchConsumer):
     def _seconds_to_next_tick(self) -> float:
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
-        # A sleep may end a millisecond early; the next tick would then follow at once.
+        # A sleep may end a millisecond early; avoid a second clock message at once.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 

@@ -14,7 +14,7 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.columns import column_values
 
-# Columns that a copy does not take over. All other columns, including future ones, are copied.
+# Columns that are not copied. All other columns, including future ones, are copied.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
     "archived_at", "watched_at", "events_bytes", "created_at", "updated_at",
@@ -24,7 +24,7 @@ MAX_NAME = 200
 
 
 def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> ComparisonSession:
-    """Create a paused copy owned by ``by``; the default name is the original's with " (copy)".
+    """Create a paused copy that belongs to ``by``. Its default name is the original's with " (copy)".
 
     Raises ``session_limit``, and ``video_not_found`` if ``by`` may see a video only through this session.
     """
@@ -52,7 +52,10 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """Return the video for a copied VOD, even from the bin of ``by``; for a deleted video, a new placeholder."""
+    """Return a copied VOD's video, or a new placeholder if it was deleted.
+
+    A video in the bin of ``by`` does not count as deleted.
+    """
     video = vod.video
     if video.place == VideoScope.SESSION and video.deleted_at is not None:
         return create_placeholder(video, by)

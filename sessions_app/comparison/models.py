@@ -1,4 +1,4 @@
-"""Models of comparison sessions, their VODs, offset history, alignments, shares, links and events."""
+"""Models of comparison sessions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3
-MAX_SEARCH_WORDS = 10  # maximum words of a search that are used
-# maximum age of `watched_at` while the clock plays; older means that the last viewer left
+MAX_SEARCH_WORDS = 10  # maximum number of words in a search; further words are ignored
+# age of `watched_at` above which the last viewer of a playing clock counts as gone
 WATCH_LEASE = timedelta(seconds=10)
-SHARE_GRANT, LINK_GRANT = "share", "link"  # kinds of grants in signed video addresses: by a share, or by a link
+SHARE_GRANT, LINK_GRANT = "share", "link"  # kinds of grants in video addresses
 
 
 class SyncMode(models.TextChoices):
@@ -72,7 +72,7 @@ class SessionRole(models.TextChoices):
 class Access:
     """The permissions of an account or visitor in a session.
 
-    Editors may not delete, archive or share it. Viewers watch, and comment if allowed. grant: suffix of signed video
+    Editors may not delete, archive or share it. Viewers may watch, and may comment if allowed. grant: suffix of video
     addresses (:mod:`media_app.streaming.grants`), or empty.
     """
 
@@ -91,7 +91,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class LinkVisitor:
-    """A visitor who opened a session by a share link, without an account that may see it."""
+    """A visitor who opened a session by a share link and has no account with access to the session."""
 
     link_id: UUID
     session_id: str
@@ -99,11 +99,11 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # request limits count visitors by network address
+    is_authenticated = False  # False, so that request limits count visitors by network address
 
     @property
     def username(self) -> str:
-        """Return the displayed name. It contains a blank, so it is no account's name."""
+        """Return the displayed name. It contains a blank, so no account can have it."""
         return f"{self.name} (guest)" if self.name else f"Guest {self.visitor_id.hex[:4]}"
 
 
@@ -120,7 +120,7 @@ class EventOrigin(models.TextChoices):
 
 class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
     def visible_to(self, user: Viewer | AnonymousUser) -> ComparisonSessionQuerySet:
-        """Return the sessions that ``user`` may see: own and shared, all for an admin, one for a link's visitor."""
+        """Return the sessions that ``user`` may see. An admin sees all sessions, a share link's visitor only one."""
         if isinstance(user, AnonymousUser):
             return self.none()
         if isinstance(user, LinkVisitor):
@@ -159,8 +159,8 @@ class ComparisonSession(models.Model):
     """Two or three VODs on one shared clock.
 
     ``global_time`` and the VODs' ``position`` are the state at ``anchored_at``; :meth:`clock` computes the present.
-    Every change sets a new anchor and increments ``revision``. watched_at: latest time at which a process had a viewer
-    of the playing clock; None if it is paused or only the API plays it.
+    Every change sets a new anchor and increments ``revision``. watched_at: latest time at which a viewer of the playing
+    clock was connected; None if the clock is paused or was started by the API without a viewer.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -216,7 +216,7 @@ class ComparisonSession(models.Model):
         return access is not None and access.can_edit
 
     def now(self) -> datetime:
-        """Return the database's time: as loaded by ``at_database_time``, or by a query."""
+        """Return the database's time, from ``at_database_time`` if that was used, otherwise by a query."""
         known: datetime | None = getattr(self, "db_now", None)
         moments = ComparisonSession.objects.filter(pk=self.pk).annotate(moment=Now()).values_list("moment", flat=True)
         return known or moments.get()
@@ -225,7 +225,7 @@ class ComparisonSession(models.Model):
         return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
 
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
-        """Return the clock at ``now``, a database time; paused where the last viewer left it."""
+        """Return the clock at ``now``, a database time. If the last viewer has left, it is paused at that moment."""
         anchored = Clock(
             tracks=tuple(
                 Track(vod.placement, vod.video.duration, vod.position, vod.own_playing, vod.own_rate) for vod in vods
@@ -418,8 +418,8 @@ class ShareLink(models.Model):
 class SessionEvent(models.Model):
     """An event: a moment or a span marked by a user or a detector.
 
-    time, end: seconds of the VOD's own time, so that the event follows offset changes; without a VOD, of the shared
-    clock. drawing: strokes in fractions of the frame. created_by_name: remains after the account is deleted.
+    time, end: seconds of the VOD's own time, so that an offset change also moves the event; seconds of the shared clock
+    if there is no VOD. drawing: strokes in fractions of the frame. created_by_name: kept if the account is deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -483,7 +483,7 @@ class EventReply(models.Model):
 
 
 class Mention(models.Model):
-    """An unseen ``@`` mention of a user in an event's note or thread."""
+    """An unseen ``@`` mention of a user in an event's text or replies."""
 
     event = models.ForeignKey(SessionEvent, on_delete=models.CASCADE, related_name="mentions")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="comparison_mentions")

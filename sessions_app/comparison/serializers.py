@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.videos.media_urls import made_url, stream_url
@@ -33,9 +33,11 @@ from vodplatform.core.api.fields import (
     AnswerSerializer,
     BoundedDictField,
     BoundedListField,
+    CauseSerializer,
     EpochField,
     ListQuerySerializer,
     SecondsField,
+    StoredJsonField,
     StrictCharField,
     StrictIntegerField,
     StrictRegexField,
@@ -96,7 +98,7 @@ class SyncConfigSerializer(serializers.Serializer[Data]):
     drift_tolerance_ms = StrictIntegerField(min_value=1, max_value=1_000, required=False)
 
 
-class PatchSerializer(serializers.Serializer[Data]):
+class SessionChangeSerializer(serializers.Serializer[Data]):
     """Changes of a session. Omitted fields keep their values."""
 
     name = StrictCharField(max_length=200, required=False)
@@ -147,7 +149,7 @@ class VodPlaybackSerializer(serializers.Serializer[Data]):
 class OffsetsSerializer(serializers.Serializer[Data]):
     """New offsets, drifts and drift anchors by VOD id. Either ``offsets`` or ``drifts`` is required.
 
-    Omitted values keep their values.
+    Omitted VODs and fields keep their values.
     """
 
     offsets = BoundedDictField(
@@ -207,9 +209,21 @@ class ApplySerializer(serializers.Serializer[Data]):
     )
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "array", "items": {"type": "number"}},
+            {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}},
+        ]
+    }
+)
+class PreviewTimesField(serializers.JSONField):
+    pass
+
+
 class PreviewSerializer(serializers.Serializer[Data]):
     roi = RoiSerializer()
-    times = serializers.JSONField(
+    times = PreviewTimesField(
         required=False, allow_null=True, default=None,
         help_text="At most 8 positions in seconds on each VOD's own time, or an object of such lists by vod_id.",
     )  # fmt: skip
@@ -236,7 +250,7 @@ class SessionListQuerySerializer(ListQuerySerializer):
 
 
 class HistoryQuerySerializer(serializers.Serializer[Data]):
-    """The query parameters of the offset history: filter and page, at most 1 000 changes."""
+    """The query parameters of the offset history. Without ``limit``, the answer has at most 1 000 changes."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     limit = serializers.IntegerField(min_value=1, max_value=100, required=False)
@@ -287,7 +301,7 @@ class SessionSnapshot:
     def of(
         cls, session: ComparisonSession, *, now: datetime | None = None, vods: list[ComparisonVod] | None = None
     ) -> SessionSnapshot:
-        """Return the session's state at ``now``, by default the present. vods: its VODs, if already read."""
+        """Return the session's state at ``now``, by default the present. vods: the session's VODs, if already read."""
         vods = cache.vods(session) if vods is None else vods
         clock = session.clock(vods, now or session.now())
         shown = [
@@ -304,13 +318,19 @@ class SessionSnapshot:
 
 
 class VodEventSerializer(AnswerSerializer[SessionEvent]):
-    """An event of a VOD with fewer fields; time and end in seconds of the VOD's own time."""
+    """A shortened event of a VOD. time, end: seconds of the VOD's own time."""
 
     event_id = serializers.UUIDField(source="pk")
     time = serializers.FloatField()
     end = serializers.FloatField(allow_null=True)
     kind = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
+
+
+class AudioTrackSerializer(serializers.Serializer[Data]):
+    codec = serializers.CharField()
+    sample_rate = serializers.IntegerField(help_text="Hz.")
+    channels = serializers.IntegerField()
 
 
 class VodSerializer(AnswerSerializer[VodSnapshot]):
@@ -329,7 +349,7 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
         source="vod.video.resolution", help_text="Displayed size in pixels, for example `1920x1080`."
     )
     codec = serializers.CharField(source="vod.video.codec")
-    audio_tracks = serializers.ListField(child=serializers.DictField(), source="vod.video.audio_tracks")
+    audio_tracks = StoredJsonField(AudioTrackSerializer, many=True, source="vod.video.audio_tracks")
     notes = serializers.ListField(
         child=serializers.CharField(),
         help_text="Sentences about lost or changed parts of the recording; usually empty.",
@@ -369,6 +389,19 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
         return first_events(shown.vod)
 
 
+class AppliedAlignmentSerializer(serializers.Serializer[Data]):
+    """The alignment whose proposals were applied last; offsets, drifts and confidences by VOD."""
+
+    job_id = serializers.UUIDField()
+    method = serializers.CharField()
+    reference = serializers.CharField(allow_null=True)
+    offsets = serializers.DictField(child=serializers.FloatField(), help_text="Seconds on the shared clock.")
+    drifts = serializers.DictField(child=serializers.FloatField(), help_text="ppm.")
+    confidences = serializers.DictField(child=serializers.FloatField())
+    refused = serializers.ListField(child=serializers.CharField(), help_text="VODs without a proposal.")
+    applied_by = serializers.CharField(help_text="User name.")
+
+
 class TimelineSerializer(serializers.Serializer[Data]):
     """The start and end of a session's clock in seconds. ``start`` can be negative."""
 
@@ -393,7 +426,7 @@ class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     rate = serializers.FloatField(source="session.rate")
     ui_state = serializers.DictField(source="session.ui_state")
     sync_config = SyncConfigSerializer(source="session.sync_config")
-    auto_sync_result = serializers.DictField(allow_null=True, source="session.auto_sync_result")
+    auto_sync_result = StoredJsonField(AppliedAlignmentSerializer, allow_null=True, source="session.auto_sync_result")
     revision = serializers.IntegerField(source="session.revision")
     events_revision = serializers.IntegerField(
         source="session.events_revision", help_text="The revision of the last change of an event."
@@ -438,7 +471,7 @@ class PersonSerializer(AnswerSerializer[User]):
 
 
 @extend_schema_serializer(many=False)
-class PeopleSerializer(serializers.Serializer[Data]):
+class MentionablePeopleSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     people = PersonSerializer(many=True)
 
@@ -449,7 +482,7 @@ class SessionListSerializer(serializers.Serializer[Data]):
     total = serializers.IntegerField()
 
 
-class HistorySerializer(serializers.Serializer[Data]):
+class OffsetHistorySerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     history = OffsetChangeSerializer(many=True)
     total = serializers.IntegerField()
@@ -487,7 +520,26 @@ class FindingSerializer(serializers.Serializer[Data]):
     message = serializers.CharField(help_text="Reason why nothing was found; empty if an offset was found.")
 
 
-class ProposalSerializer(serializers.Serializer[Data]):
+class ShownReadingSerializer(serializers.Serializer[Data]):
+    """A timer reading or a sound measurement that supports an offset."""
+
+    time = serializers.FloatField(help_text="Seconds of the VOD.")
+    text = serializers.CharField(allow_blank=True)
+    value = serializers.FloatField(allow_null=True, help_text="The timer's time or the offset by sound, in seconds.")
+    confidence = serializers.FloatField()
+
+
+class EvidenceSerializer(serializers.Serializer[Data]):
+    """A picture or a sound by which the user can check an offset."""
+
+    vod_id = serializers.CharField()
+    time = serializers.FloatField(help_text="Seconds of the VOD.")
+    text = serializers.CharField(allow_blank=True)
+    kind = serializers.CharField(help_text="`frame` for a picture, `sound` for a sound.")
+    url = serializers.CharField(help_text="Signed; expires.")
+
+
+class ProposedOffsetSerializer(serializers.Serializer[Data]):
     vod_id = serializers.CharField()
     offset = serializers.FloatField()
     confidence = serializers.FloatField()
@@ -505,16 +557,65 @@ class ProposalSerializer(serializers.Serializer[Data]):
     findings = FindingSerializer(
         many=True, help_text="With `auto`: the separate results of the timer and of the sound."
     )
-    readings = serializers.ListField(child=serializers.DictField())
+    readings = StoredJsonField(ShownReadingSerializer, many=True)
+
+
+class ProposalSerializer(ProposedOffsetSerializer):
     evidence_urls = serializers.ListField(child=serializers.CharField())
-    evidence = serializers.ListField(child=serializers.DictField())
+    evidence = StoredJsonField(EvidenceSerializer, many=True)
+
+
+class RefusedVodSerializer(serializers.Serializer[Data]):
+    """A VOD for which no offset is proposed."""
+
+    vod_id = serializers.CharField()
+    reason = serializers.CharField()
+    message = serializers.CharField()
+    readings = ShownReadingSerializer(many=True, required=False)
+    findings = FindingSerializer(many=True, required=False)
+
+
+class RefusedVodDetailsSerializer(RefusedVodSerializer):
+    evidence = EvidenceSerializer(many=True)
+
+
+class AlignmentResultSerializer(serializers.Serializer[Data]):
+    """The result of an alignment job. Offsets are relative to the VOD ``reference``, not to the shared clock."""
+
+    reference = serializers.CharField(allow_null=True)
+    proposals = ProposedOffsetSerializer(many=True)
+    refused = RefusedVodSerializer(many=True)
+
+
+class DetectionResultSerializer(serializers.Serializer[Data]):
+    """The result of a job that found events: the number of new events by their origin."""
+
+    session_id = serializers.CharField()
+    found = serializers.DictField(child=serializers.IntegerField())
+
+
+class ExportResultSerializer(serializers.Serializer[Data]):
+    """The result of an export job."""
+
+    session_id = serializers.CharField()
+    url = serializers.CharField(allow_null=True, help_text="The file. Signed; null after it has expired.")
+    duration = serializers.FloatField(help_text="Seconds.")
+    width = serializers.IntegerField(help_text="Pixels.")
+    height = serializers.IntegerField(help_text="Pixels.")
+    size = serializers.IntegerField(help_text="Bytes.")
+
+
+class SampleResultSerializer(serializers.Serializer[Data]):
+    """The result of a job that made the sample comparison."""
+
+    session_id = serializers.CharField()
 
 
 class RefusalSerializer(serializers.Serializer[Data]):
     reason = serializers.CharField()
     message = serializers.CharField()
     vod_ids = serializers.ListField(child=serializers.CharField())
-    details = serializers.ListField(child=serializers.DictField())
+    details = StoredJsonField(RefusedVodDetailsSerializer, many=True)
 
 
 @dataclass(frozen=True)
@@ -536,7 +637,7 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
     reference = serializers.CharField(allow_null=True)
     proposals = ProposalSerializer(many=True)
     refused = RefusalSerializer(allow_null=True)
-    error = serializers.DictField(allow_null=True, source="alignment.job.error")
+    error = StoredJsonField(CauseSerializer, allow_null=True, source="alignment.job.error")
 
     def get_progress(self, shown: AlignmentView) -> float:
         return round(shown.alignment.job.progress, 1)
@@ -619,10 +720,16 @@ def with_addresses(evidence: list[Data]) -> list[Data]:
     ]
 
 
+class LibraryFileSerializer(serializers.Serializer[Data]):
+    path = serializers.CharField()
+    name = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes.")
+
+
 @extend_schema_serializer(many=False)
 class LibraryFilesSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
-    files = serializers.ListField(child=serializers.DictField())
+    files = LibraryFileSerializer(many=True)
     total = serializers.IntegerField()
     unusable = serializers.ListField(
         child=serializers.CharField(), help_text="Files and folders whose names are not UTF-8; at most 20."

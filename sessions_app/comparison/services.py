@@ -1,7 +1,4 @@
-"""Changes of a comparison session.
-
-Each change is one transaction that holds the session's row lock, and is broadcast on commit.
-"""
+"""Changes of a comparison session."""
 
 from __future__ import annotations
 
@@ -129,7 +126,7 @@ def reload(session: ComparisonSession) -> ComparisonSession:
 
 @dataclass(slots=True)
 class SessionChange:
-    """A locked session that is being changed. clock: its present state."""
+    """A locked session that is being changed. clock: the session's clock at present."""
 
     session: ComparisonSession
     vods: list[ComparisonVod]
@@ -149,7 +146,7 @@ class SessionChange:
 
 
 def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
-    """Lock the session's row until the transaction ends. Every change of a session calls this first.
+    """Lock the session's row until the transaction ends.
 
     Raises ``session_not_found``, and ``archived`` unless ``even_archived``.
     """
@@ -204,7 +201,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            locked.watched_at = None  # If the clock starts, its viewers' processes set `watched_at` again.
+            locked.watched_at = None  # When the clock starts, processes with viewers set `watched_at` again.
         locked.revision += 1
         locked.save()
         message = session_message(locked, by.username if by else "", now=now, vods=vods)
@@ -263,7 +260,7 @@ def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float
 def set_playback(
     session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
 ) -> dict[str, Any]:
-    """Play or pause all VODs. at: time of the shared clock from which they play, if given."""
+    """Play or pause all VODs. at: time of the shared clock to seek to first; None to keep the positions."""
     with edit_session(session, by) as change:
         clock = change.clock.together()
         if at is not None:
@@ -381,12 +378,12 @@ def delete_session(session: ComparisonSession) -> None:
 
 
 def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
-    """Lock a video's sessions before their owners' jobs are locked, in the same order as alignments do."""
+    """Lock the sessions that show a video. Jobs are locked later, in the same order as alignments lock them."""
     list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
 
 
 def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Return the sessions of ``by`` that show a video, and therefore prevent its deletion; none for admins."""
+    """Return the sessions of ``by`` that show a video and so prevent its deletion. An admin may delete any video."""
     if by is None or by.is_admin:
         return []
     own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
@@ -419,10 +416,10 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
 
 
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
-    """Record that a process has a viewer of the playing clock now; return that time, or None.
+    """Record that a viewer is watching the playing clock now. Return the recorded time, or None.
 
-    can_edit: whether the viewer may move the clock. Other viewers only renew an existing record; otherwise a clock that
-    only the API plays would pause when they leave.
+    can_edit: whether the viewer may move the clock. Other viewers only renew an existing record. Otherwise a clock that
+    was started by the API would pause when they leave.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:
@@ -436,7 +433,7 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session at the time when its last viewer left it, unless a viewer has returned.
 
-    left_at: result of :func:`record_viewer`; by default, the recorded time, if older than the lease.
+    left_at: last result of :func:`record_viewer`. None to use the stored time, if that is older than the lease.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return

@@ -1,4 +1,4 @@
-"""Messages of the WebSocket ``ws/sessions/{id}/``: a changed session, and its clock between changes."""
+"""Messages of the WebSocket ``ws/sessions/{id}/``: the session after a change, and its clock between changes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def session_message(
         "by": by,
         "at": now.timestamp(),
         "session": SessionSerializer.show(SessionSnapshot.of(session, now=now, vods=vods)),
-        # Positions may be negative before a VOD's start, where `current_time` is 0.
+        # Before a VOD's start, its position is negative, while its `current_time` is 0.
         "positions": [track.position for track in session.clock(vods, now).tracks],
     }
 
 
 def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
-    """Return the ``clock`` message for ``elapsed`` seconds after a session message, without a query.
+    """Return the ``clock`` message for ``elapsed`` seconds after a session message, without a database query.
 
-    Omits ``ui_state`` and events, which may be large.
+    The message omits ``ui_state`` and events, which may be large.
     """
     session = message["session"]
     playing = session["global_playback_state"] == PlaybackState.PLAYING
@@ -83,7 +83,7 @@ def is_playing(session: dict[str, Any]) -> bool:
 
 
 def has_moving_vods(session: dict[str, Any]) -> bool:
-    """Return whether the session plays and has not reached its end. session: serialized."""
+    """Return whether the clock or a VOD plays and has not reached its end. session: serialized."""
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     return (playing and session["global_time"] < end_of(session)) or any(
         vod["playback_state"] == PlaybackState.PLAYING and vod["current_time"] < vod["duration"]

@@ -1,7 +1,6 @@
 """The shared clock of a comparison, without Django.
 
-At global time T a VOD shows ``clamp(T − offset, 0, duration)``: with an offset of +37 s it starts 37 s later.
-:class:`Placement` adds drift.
+At global time T, a VOD shows its own time ``clamp(T − offset, 0, duration)``. :class:`Placement` adds drift.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ class Placement:
 
 
 def start_of(placements: Iterable[Placement]) -> float:
-    """Return the start of a timeline: the earliest recording's start, at most 0."""
+    """Return the start of a timeline: the start of the earliest recording, but at most 0."""
     return min([0.0, *(placement.global_time(0.0) for placement in placements)])
 
 
@@ -69,7 +68,7 @@ def start_of(placements: Iterable[Placement]) -> float:
 class Track:
     """A VOD on the clock. position: own time in seconds; negative before its start.
 
-    playing, rate: state of this VOD alone; None to use the clock's.
+    playing, rate: state and speed of this VOD alone; None to use the clock's.
     """
 
     placement: Placement
@@ -128,7 +127,7 @@ class Clock:
         return replace(track, position=max(track.position, min(moved, track.duration)))
 
     def together(self) -> Clock:
-        """Return the clock with all VODs using its state again, at their present positions."""
+        """Return the clock after all VODs follow the clock again, from their present positions."""
         return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
 
     def paused(self) -> Clock:
@@ -136,9 +135,9 @@ class Clock:
         return replace(self, playing=False, tracks=tracks)
 
     def play_track(self, index: int, playing: bool, rate: float | None, at: float | None) -> Clock:
-        """Return the clock with one VOD played or paused on its own.
+        """Return the clock after only one VOD was played or paused.
 
-        at: own time at which the VOD starts; by default its present position.
+        at: new position in the VOD's own time; by default its present position.
         """
         track = self.tracks[index]
         position = track.position if at is None else clamp(at, 0.0, track.duration)
@@ -151,7 +150,7 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def seek_track(self, index: int, timestamp: float, *, moves_clock: bool) -> Clock:
-        """Return the clock with one VOD moved."""
+        """Return the clock after one VOD was moved to ``timestamp`` of its own time."""
         track = self.tracks[index]
         moved = replace(track, position=clamp(timestamp, 0.0, track.duration))
         tracks = (*self.tracks[:index], moved, *self.tracks[index + 1 :])
@@ -159,7 +158,7 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def with_placements(self, placements: dict[int, Placement]) -> Clock:
-        """Return the clock with new placements by index of the VOD, at the nearest time inside the new timeline."""
+        """Return the clock after new placements, by the VOD's index. The time is clamped to the new timeline."""
         tracks = tuple(
             replace(track, placement=placements.get(index, track.placement)) for index, track in enumerate(self.tracks)
         )

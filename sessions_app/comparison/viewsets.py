@@ -34,7 +34,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             raise DomainError("feature_disabled")
 
     def perform_authentication(self, request: Request) -> None:
-        """Identify the account; if it has no access, the visitor of a share link."""
+        """Identify the user: the account if it has access, otherwise the visitor of a share link."""
         super().perform_authentication(request)
         if "session_id" not in self.kwargs or get_authorization_header(request):
             return

@@ -1,4 +1,4 @@
-"""A cache of sessions' VODs in each process. Sockets and the API read them many times a second."""
+"""A cache of sessions' VODs in each process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class VodCache:
     """A cache of the VODs of recently used sessions.
 
     An entry is valid for one ``revision`` and one ``anchored_at``, since storing a playing session's position changes
-    only the latter.
+    only ``anchored_at``.
     """
 
     def __init__(self) -> None:

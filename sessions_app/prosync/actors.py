@@ -25,6 +25,7 @@ from sessions_app.prosync import services
 from sessions_app.prosync.models import Engine, ProJob
 from sessions_app.prosync.providers import local, provider
 from sessions_app.prosync.providers.work import Made, Work
+from sessions_app.prosync.serializers import ProResultSerializer
 from vodplatform.core.formatting import counted
 
 TAKEN_IN_PERCENT, STILLS_PERCENT, DUBBED_PERCENT = 15.0, 20.0, 95.0
@@ -53,7 +54,14 @@ class ProSyncJobs(JobHooks):
         provider.ended(job)
 
 
-@job_actor(services.PRO_KIND, queue="prosync", label="Pro lip-sync", icon="pro", hooks=ProSyncJobs())
+@job_actor(
+    services.PRO_KIND,
+    queue="prosync",
+    label="Pro lip-sync",
+    icon="pro",
+    hooks=ProSyncJobs(),
+    result=ProResultSerializer,
+)
 def dub_segments(context: JobContext) -> dict[str, Any]:
     row = ProJob.objects.with_state().filter(pk=context.job_id).first()
     if row is None:

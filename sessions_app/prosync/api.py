@@ -32,7 +32,7 @@ from vodplatform.core.formatting import counted
 
 @extend_schema(tags=["Pro Video Editor – segments"])
 class ProJobViewSet(ApiViewSet[ProJob]):
-    """Videos whose speech is replaced in chosen segments."""
+    """Pro jobs, which replace the speech in chosen segments of a video."""
 
     missing = "job_not_found"
     lookup_url_kwarg = "job_id"
@@ -49,7 +49,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
     )
     @action(detail=False, methods=["post"], url_path="pro-sync-process")
     def process(self, request: Request) -> Response:
-        """Start a pro job: a video, its segments, and a sound for each segment."""
+        """Start a pro job from a video, its segments, and a sound for each segment."""
         most = services.most_segments(self.user)
         form = request.data
         if not isinstance(form, Mapping):
@@ -110,7 +110,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
     )
     @action(detail=False, url_path="pro-jobs")
     def own(self, request: Request) -> Response:
-        """The caller's own pro jobs, newest first."""
+        """List the caller's own pro jobs, newest first."""
         query = self.read_query(s.ProJobQuerySerializer)
         rows = ProJob.objects.filter(owner=self.user)
         if "status" in query:
@@ -125,7 +125,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
     )
     @action(detail=False, url_path="pro-job/<uuid:job_id>/status")
     def status(self, request: Request, job_id: UUID) -> Response:
-        """The state of a pro job, segment by segment."""
+        """Return the state of a pro job and of each of its segments."""
         return Response(s.ProJobSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="pro_sync_delete", summary="Delete a pro job", responses={200: MessageSerializer})
@@ -146,7 +146,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         authentication_classes=(), permission_classes=(), parser_classes=(),
     )  # fmt: skip
     def webhook(self, request: Request) -> Response:
-        """Receive sync.so's notice that a generation has ended. Verify the signature and wake the job to poll."""
+        """Receive sync.so's signed notice that a generation has ended, and wake the job that waits for it."""
         body = request.stream.read(MAX_BODY_BYTES + 1) if request.stream else b""
         if len(body) > MAX_BODY_BYTES:
             raise DomainError("too_large", limit=MAX_BODY_BYTES)

@@ -35,15 +35,15 @@ class ProJobQuerySet(models.QuerySet["ProJob"]):
 
 
 class ProJob(models.Model):
-    """A request to replace speech in a video. Its id is its job's id.
+    """A request to replace speech in a video. It has the same id as its job.
 
-    video: the uploaded video, in no library; its renditions are the result and the sounds, named by index. sounds:
-    ``ref`` (name), ``filename``, ``seconds``, ``peaks`` (0 to 1) of each sound. outcome: report on the result.
+    video: the uploaded video, which is in no library. Its renditions are the result and the sounds, named by index.
+    sounds: ``ref`` (name), ``filename``, ``seconds`` and ``peaks`` (0 to 1) of each sound. outcome: report on the
+    result.
 
-    Fields for an external provider. generation_id: the provider's id of the latest generation, "" until it answers.
-    generations: number of generations so far; a failed one is replaced. notified_at: signed Unix seconds of the last
-    accepted webhook. asked: exact request, stored before it is sent, because retries need the same idempotency key and
-    URLs.
+    The other fields are for an external provider. generation_id: the provider's id of the latest generation, or "".
+    generations: number of generations so far, since a failed generation is replaced. notified_at: signed Unix seconds
+    of the last accepted webhook. asked: exact request, which retries repeat.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -87,7 +87,7 @@ class ProJob(models.Model):
         if self.job.status == JobStatus.COMPLETED:
             return [{**one, "status": str(JobStatus.COMPLETED)} for one in own]
         ended = self.job.status if self.is_over else None
-        # A failed job has no result, so its status overrides the segments'.
+        # A failed or cancelled job has no result, so its status replaces the status of its segments.
         return [{**one, "status": str(ended or one["status"])} for one in own]
 
     @property

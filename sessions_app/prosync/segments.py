@@ -18,9 +18,9 @@ MAX_LABEL, MAX_REF, MAX_MODEL = 200, 64, 64
 MAX_REGIONS = 20
 MIN_SIDE = 0.005  # minimum side of a box, as a share of the picture's; a smaller box cannot hold a letter
 MIN_CROP = 0.0005  # minimum seconds of the used part of a sound
-# Players round to milliseconds, so a copied end time may exceed the real one by these seconds.
+# Seconds by which an end time may exceed the duration, because players round times to milliseconds.
 ROUNDING = 0.0005
-# Characters that change the direction of all following text.
+# Characters that are refused, because they change the direction of all following text.
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 FIELDS = {"startTime": "start_time", "endTime": "end_time", "audioInput": "audio_input", "refId": "ref_id"}
 TIME_NAMES = {"startTime": "segment's start", "endTime": "segment's end"}
@@ -77,10 +77,7 @@ class Options:
 
 
 def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
-    """Return the list, given as a list or as JSON; otherwise return one fault.
-
-    The check of each entry rejects NaN and infinities.
-    """
+    """Return a list that is given as a list or as JSON text, or one fault. Its entries are checked later."""
     try:
         value = text if isinstance(text, list) else _json(text, float)
     except ValueError:
@@ -183,7 +180,7 @@ def check_removal_times(given: Mapping[str, Any] | None, duration: float | None)
 
 
 def _is_behind(seconds: float, duration: float, *, is_start: bool) -> bool:
-    # A removal must start before the video's end, where no frame starts.
+    # A start at the video's end is too late, because no frame starts there.
     return seconds >= duration if is_start else seconds > duration + ROUNDING
 
 
@@ -204,7 +201,7 @@ def read_segments(
 ) -> tuple[list[Segment], list[Fault]]:
     """Return valid segments in order of time, and all faults.
 
-    sounds: duration of each sound in seconds, by name. duration: seconds of the video. A duration of None is unknown.
+    sounds: duration of each sound in seconds, by name. duration: seconds of the video. None means an unknown duration.
     """
     found, faults = [], []
     for index, one in enumerate(given):

@@ -10,7 +10,13 @@ from media_app.streaming.serializers import SourceSerializer
 from media_app.videos.media_urls import source_of, url_of
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.prosync.models import Engine, ProJob
-from vodplatform.core.api.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
+from vodplatform.core.api.fields import (
+    AnswerSerializer,
+    CauseSerializer,
+    ListPageSerializer,
+    ListQuerySerializer,
+    StoredJsonField,
+)
 
 Data = dict[str, Any]
 MESSAGES = {
@@ -87,6 +93,69 @@ class ProSourceSerializer(SourceSerializer):
     sprite_vtt_url = serializers.CharField(allow_null=True)
 
 
+class AudioInputSerializer(serializers.Serializer[Data]):
+    """A sound and, if only a part of it is used, the part's start and end in seconds."""
+
+    refId = serializers.CharField()
+    startTime = serializers.FloatField(required=False)
+    endTime = serializers.FloatField(required=False)
+
+
+class ProSegmentSerializer(serializers.Serializer[Data]):
+    """A segment whose speech is replaced. Times in seconds of the video."""
+
+    startTime = serializers.FloatField()
+    endTime = serializers.FloatField()
+    audioInput = AudioInputSerializer()
+    label = serializers.CharField(required=False)  # type: ignore[assignment]
+    status = serializers.ChoiceField(choices=JobStatus.choices)
+
+
+class ProOptionsSerializer(serializers.Serializer[Data]):
+    sync_mode = serializers.CharField()
+    model = serializers.CharField(allow_null=True)
+    remove_text = serializers.JSONField(allow_null=True)
+
+
+class SegmentOutcomeSerializer(serializers.Serializer[Data]):
+    """The changes to one segment; empty if the provider does not tell them.
+
+    used: seconds of the new sound that are heard. original, given: loudness in LUFS of the replaced and of the new
+    sound, null for silence. joints: errors in dBFS at the joints before and after the segment.
+    """
+
+    mode = serializers.CharField(required=False)
+    used = serializers.FloatField(required=False)
+    repeats = serializers.FloatField(required=False)
+    stretch = serializers.FloatField(required=False)
+    gain = serializers.FloatField(required=False)
+    silence = serializers.FloatField(required=False)
+    original = serializers.FloatField(required=False, allow_null=True)
+    given = serializers.FloatField(required=False, allow_null=True)
+    joints = serializers.ListField(child=serializers.FloatField(allow_null=True), required=False)
+    note = serializers.CharField(required=False, allow_null=True)
+
+
+class ProOutcomeSerializer(serializers.Serializer[Data]):
+    """The changes of a pro job to the sound and the picture of the video."""
+
+    engine = serializers.CharField()
+    model = serializers.CharField(required=False, allow_null=True)
+    duration = serializers.FloatField(required=False, help_text="Seconds.")
+    sound = serializers.CharField(required=False)
+    why_sound = serializers.CharField(required=False, allow_null=True)
+    picture = serializers.CharField(required=False)
+    why_picture = serializers.CharField(required=False, allow_null=True)
+    segments = SegmentOutcomeSerializer(many=True)
+
+
+class ProResultSerializer(serializers.Serializer[Data]):
+    """The result of the job of a pro job: the number of its segments."""
+
+    job_id = serializers.UUIDField()
+    segments = serializers.IntegerField()
+
+
 class ProJobSerializer(AnswerSerializer[ProJob]):
     """The state of a pro job. ``outcome``: changes to picture, sound and segments."""
 
@@ -96,14 +165,14 @@ class ProJobSerializer(AnswerSerializer[ProJob]):
     progress = serializers.FloatField(min_value=0, max_value=100)
     message = serializers.CharField(allow_blank=True)
     is_pro_job = serializers.BooleanField(source="job.is_pro_job")
-    segments_data = serializers.ListField(child=serializers.DictField(), source="segments")
+    segments_data = StoredJsonField(ProSegmentSerializer, many=True, source="segments")
     engine = serializers.ChoiceField(choices=Engine.choices)
     generation_id = serializers.CharField(allow_null=True, required=False)
     result_url = serializers.CharField(allow_null=True)
     error = CauseSerializer(allow_null=True)
     name = serializers.CharField()
-    options = serializers.DictField()
-    outcome = serializers.DictField(allow_null=True)
+    options = StoredJsonField(ProOptionsSerializer)
+    outcome = StoredJsonField(ProOutcomeSerializer, allow_null=True)
     audio_refs = serializers.DictField(child=serializers.CharField())
     sounds = ProSoundSerializer(many=True)
     source = ProSourceSerializer(allow_null=True)  # type: ignore[assignment]

@@ -87,7 +87,7 @@ def create_pro_job(user: User, video: Upload, sounds: Mapping[str, ReceivedSound
 
 
 def create_rows(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
-    """Create the rows in the transaction that completes the video's upload.
+    """Create the rows of a pro job, in the transaction that completes the video's upload.
 
     take: function that creates the video's row.
     """
@@ -127,16 +127,16 @@ def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
     """
     row = ProJob.objects.filter(generation_id=generation_id).first()
     if row is None:
-        return  # The job was deleted, or the provider has not answered the create request yet.
+        return  # The webhook's job was deleted, or the provider has not yet returned the generation's id.
     if not ProJob.objects.filter(pk=row.pk, notified_at__lt=sent_at).update(notified_at=sent_at):
         raise DomainError("signature_invalid", "This webhook call was already received.")
     jobs.wake_waiting(row.job_id)
 
 
 def delete(row: ProJob, by: User | None) -> None:
-    """Cancel and delete a pro job with its files. by: acting user, None if the job expired."""
+    """Cancel and delete a pro job with its files. ``by`` is the acting user, or None if the job expired."""
     with transaction.atomic():
-        # Every transaction locks the job before the video.
+        # Lock the job before the video, as every transaction does.
         Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()
         found = ProJob.objects.select_for_update(of=("self",)).select_related("video").filter(pk=row.pk).first()
         if found is None:

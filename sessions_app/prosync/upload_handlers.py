@@ -29,7 +29,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
-PROBE_SECONDS = 60.0  # time limit of the probe in seconds per sound, because each sound is decoded completely
+PROBE_SECONDS = 60.0  # maximum seconds for probing one sound, which is decoded completely
 NO_SOUND = {"error": {"type": "not_a_sound", "message": "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound."}}
 
 
@@ -47,7 +47,7 @@ FORMS = [
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """An uploaded sound. seconds: decoded duration. extension: without dot."""
+    """An uploaded sound. ``seconds`` is the decoded duration, and ``extension`` has no dot."""
 
     upload: Upload
     seconds: float
@@ -58,9 +58,9 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Results of inspecting uploads. video: facts about the video, or None.
+    """Results of inspecting uploads. ``video`` has facts about a usable video, else None.
 
-    sounds: one entry per upload, None if it is unusable. refusals: (form part, error) per unusable file.
+    ``sounds`` has an entry per uploaded sound, None for an unusable one. ``refusals`` has pairs (form part, error).
     """
 
     video: dict[str, Any] | None
@@ -69,9 +69,9 @@ class Inspection:
 
 
 def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Inspection:
-    """Probe all files, even if the request has other faults.
+    """Probe all files, and collect an error for each unusable one.
 
-    Error codes: ``not_a_video``, ``not_a_sound``, ``work_limit``, ``no_video``, ``video_too_long``,
+    Types of these errors: ``not_a_video``, ``not_a_sound``, ``work_limit``, ``no_video``, ``video_too_long``,
     ``sound_unreadable``, ``dub_failed``.
     """
     # A user's inspections run one at a time, because parallel copies from S3 could fill the disk.
@@ -104,7 +104,7 @@ def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) ->
 
 
 def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
-    """Return the probe's answer. Remote files are read in byte ranges, not copied."""
+    """Return the probe's answer about a video. A file on S3 is read in byte ranges, not copied."""
     if store.is_local():
         return probe([store.local_path(upload.key)], user.pk)[0]
     assemble.finish_multipart_uploads(upload)
@@ -183,7 +183,7 @@ def _only_in_its_form() -> DomainError:
 class ProVideoUpload(UploadHandler):
     name = VIDEO_NAME
     label = "Video of a pro job"
-    # Check the plan and the number of segments before the file's type.
+    # Errors about the user's plan and the number of segments come before errors about the file's type.
     checks_type_early = False
 
     def key_of(self, upload: Upload) -> str:

@@ -23,6 +23,7 @@ from uuid import UUID
 import psutil
 import psycopg
 
+from tests.support.described import faults_of
 from tests.support.waiting import wait_until
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -316,7 +317,10 @@ class Program:
     # The API
 
     def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One call of the API. Raises :class:`CallFailed`, OSError."""
+        """One call of the API, whose answer is compared with the OpenAPI document.
+
+        Raises :class:`CallFailed`, OSError, and AssertionError for an answer that the document does not describe.
+        """
         request = urllib.request.Request(
             self.address + path, method=method, data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Token {self.place.key}", "Content-Type": "application/json"},
@@ -324,6 +328,8 @@ class Program:
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 found: dict[str, Any] = json.load(response)
+                faults = faults_of(method, path, response.status, found)
+                assert not faults, f"{method} {path}: {faults}"
                 return found
         except urllib.error.HTTPError as exc:
             raise CallFailed(exc.code, exc.read().decode(errors="replace")) from exc

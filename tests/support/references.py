@@ -27,7 +27,8 @@ ENDING = re.compile(r"`(?:\./)?([\w./-]+\.(?:py|md|html|js|mjs|css|toml|yaml))`"
 SPAN = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 MAKE = re.compile(r"(?:^|[`\n;&|]) *(?:sudo )?make ([a-z][a-z-]*)")
 MANAGE = re.compile(r"(?:[`\n] *|python )manage\.py ([a-z_]+)")
-LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+# A link that begins with a slash is an address of the running program.
+LINK = re.compile(r"\]\((?!https?:|mailto:|#|/)([^)#\s]+)")
 COMMENT = re.compile(r"(?:^|  )#(.*)", re.MULTILINE)
 
 

@@ -74,7 +74,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         URLField: {"assume_scheme": "https", "widget": UnfoldAdminURLInputWidget}
     }
     inlines = [SubscriptionInline]
-    # The avatar_url of a stored picture is a path; a URL field would refuse it.
+    # avatar_url is read-only, because it may be the path of a stored picture, which a URL form field would refuse.
     readonly_fields = ["avatar_url", "is_staff", "is_superuser", "last_login", "date_joined"]
     actions = ["grant_pro", "grant_enterprise"]
     fieldsets = (
@@ -129,7 +129,7 @@ class SubscriptionForm(ModelForm):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(AuditedModelAdmin):
-    """Admin of subscriptions. Adding a row grants the subscription; later only actions change it."""
+    """Admin page of subscriptions. Adding a row grants a subscription; afterwards only admin actions change the row."""
 
     form = SubscriptionForm
     list_display = ["user", "tier", "valid_from", "valid_until", "created_at"]

@@ -21,10 +21,10 @@ from vodplatform.accounts.serializers import (
     CredentialsSerializer,
     JwtPairSerializer,
     JwtRefreshSerializer,
+    NewTokenSerializer,
     OwnTokenCreatedSerializer,
     TokenCreatedSerializer,
     TokenFieldsSerializer,
-    TokenRequestSerializer,
     WsTicketSerializer,
 )
 from vodplatform.accounts.viewsets import ApiViewSet
@@ -49,13 +49,13 @@ class SignInViewSet(ApiViewSet[ApiToken]):
     @extend_schema(
         operation_id="auth_token_create",
         summary="Sign in for an API token",
-        request=TokenRequestSerializer,
+        request=NewTokenSerializer,
         responses={200: TokenCreatedSerializer},
     )
     @action(detail=False, methods=["post"])
     def token(self, request: Request) -> Response:
         """Exchange a user name and password for an API token."""
-        data = self.read_body(TokenRequestSerializer)
+        data = self.read_body(NewTokenSerializer)
         user = services.check_credentials(request._request, data["username"], data["password"])
         scopes = services.chosen_scopes(user, data.get("scopes"))
         row, key = services.issue_token(user, name=data["name"], scopes=scopes, lifetime=_lifetime(data))
@@ -83,7 +83,7 @@ class SignInViewSet(ApiViewSet[ApiToken]):
     )
     @action(detail=False, methods=["post"], url_path="jwt/refresh")
     def refresh_jwt(self, request: Request) -> Response:
-        """Exchange a refresh token, once, for a new pair."""
+        """Exchange a refresh token, which works once, for a new pair of tokens."""
         data = self.read_body(JwtRefreshSerializer)
         try:
             pair = jwt.renew(data["refresh"])
@@ -108,7 +108,7 @@ class TokenViewSet(ApiViewSet[ApiToken]):
         operation_id="auth_tokens_list", summary="List your API tokens", responses={200: ApiTokenSerializer(many=True)}
     )
     def list(self, request: Request) -> Response:
-        """List the caller's tokens, newest first, with expired ones and without keys."""
+        """List the caller's tokens, including expired ones, newest first. Their keys are not shown."""
         return Response(ApiTokenSerializer(self.get_queryset(), many=True).data)
 
     @extend_schema(
@@ -127,7 +127,7 @@ class TokenViewSet(ApiViewSet[ApiToken]):
 
     @extend_schema(operation_id="auth_tokens_revoke", summary="Revoke an API token", responses={204: None})
     def destroy(self, request: Request, token_id: str) -> Response:
-        """Revoke a token. It no longer signs in."""
+        """Revoke a token, which then no longer works."""
         if not services.revoke_tokens(self.get_queryset().filter(pk=token_id), by=self.user):
             raise DomainError("not_found")
         return Response(status=204)

@@ -30,7 +30,7 @@ from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
 CSRF_FAILED = "The page's CSRF token is missing or expired. Reload the page and try again."
-# Headers hidden from Django's CSRF check, so that it does not read the body. Clients send the CSRF token in
+# Headers hidden from Django's CSRF check, which then does not read the body. Clients send the CSRF token in
 # X-CSRFToken.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
@@ -46,8 +46,8 @@ class ScopeRequired(PermissionDenied):
 class HeaderAuthentication(BaseAuthentication):
     """Authentication by ``Authorization: <keyword> <key>``.
 
-    A token without the required scope gets 403. Views that change none of the caller's data may set ``token_scope`` to
-    require less.
+    A request whose token lacks the required scope gets 403. Views that change none of the caller's data may require a
+    lesser scope in ``token_scope``.
     """
 
     keyword = ""
@@ -113,16 +113,16 @@ class BrowserAuthentication(SessionAuthentication):
 async def sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
     """Return an ASGI connection's caller, or None if anonymous.
 
-    The caller is found by header, WebSocket ``?ticket=`` (valid once) or cookie. Requests to an unknown Host are
-    anonymous.
+    Callers sign in by Authorization header, session cookie or a WebSocket's ``?ticket=`` (valid once). Requests to an
+    unknown Host are anonymous.
     """
     return await sync_to_async(_sign_in, thread_sensitive=False)(scope)
 
 
 def authenticate_reader(scope: Mapping[str, Any]) -> SignedIn | None:
-    """Return an HTTP request's caller, or None if anonymous. Blocks while it queries.
+    """Return an HTTP request's caller, or None if anonymous. Blocks during database queries.
 
-    Raise ``token_invalid``, ``scope_required`` (with ``scope``).
+    Raise ``token_invalid``, or ``scope_required`` (with the missing ``scope``).
     """
     headers = credentials.headers_of(scope)
     found = credentials.authenticate_headers(headers) if credentials.is_known_host(headers) else None
@@ -135,9 +135,10 @@ def authenticate_reader(scope: Mapping[str, Any]) -> SignedIn | None:
 
 
 def authenticate_writer(scope: Mapping[str, Any]) -> SignedIn:
-    """Return the caller of an HTTP request that changes data, without reading the body. Blocks while it queries.
+    """Return the caller of an HTTP request that changes data, without reading the request's body.
 
-    Raise ``unauthenticated``, ``token_invalid``, ``scope_required`` (with ``scope``), ``csrf_failed``.
+    Blocks during database queries. Raise ``unauthenticated``, ``token_invalid``, ``scope_required`` (with the missing
+    ``scope``) or ``csrf_failed``.
     """
     headers = credentials.headers_of(scope)
     found = credentials.authenticate_headers(headers) if credentials.is_known_host(headers) else None

@@ -13,7 +13,7 @@ from vodplatform.accounts.models import Role, User
 class RoleBackend(ModelBackend):
     """Backend that gives admins all permissions, and moderators ``settings.MODERATOR_PERMISSIONS``.
 
-    Permissions in the database are ignored; groups are for library folders.
+    Permissions in the database are ignored; groups only grant access to library folders.
     """
 
     def get_user_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:

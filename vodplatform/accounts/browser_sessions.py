@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from vodplatform.accounts.models import BrowserSession, User
 from vodplatform.accounts.services import database_now
 
-ABOUT = "signed_in"  # session key under which a sign-in's time, address and browser are stored
+ABOUT = "signed_in"  # session entry with the time, address and browser of the sign-in
 MAX_AGENT = 300
 # The order matters: user agents of Edge and Opera also contain "Chrome", and Chrome's contains "Safari".
 BROWSERS = (
@@ -33,10 +33,10 @@ SYSTEMS = (
 
 
 class SessionStore(DatabaseStore):
-    """Sessions in the table of :class:`BrowserSession`.
+    """Session store in the table of :class:`BrowserSession`.
 
-    During an update, hosts with the previous release use Django's session table. Its sessions are copied, and deletions
-    apply to both tables.
+    During an update, hosts with the previous release still use Django's session table. Sessions found only there are
+    copied, and deletions apply to both tables.
     """
 
     @classmethod
@@ -75,7 +75,7 @@ class SessionStore(DatabaseStore):
 class Browser:
     """A browser in which the user is signed in.
 
-    id: unique per user, not secret. at: time of sign-in; None for old sessions.
+    ``id`` is unique per user and not secret. ``at`` is the time of sign-in, or None for old sessions.
     """
 
     id: str
@@ -96,7 +96,7 @@ def store_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
 def browsers_of(user: User, current: str | None) -> list[Browser]:
     """Return the user's signed-in browsers, the current one first, then newest first.
 
-    current: session key of the request.
+    ``current`` is the request's session key.
     """
     found = [_browser(row, row.session_key == current) for row in _rows_of(user)]
     return sorted(found, key=lambda one: (one.is_current, one.at.timestamp() if one.at else 0), reverse=True)

@@ -29,10 +29,10 @@ class NameTaken(Exception):
 
 
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
-    """E-mail a confirmation link to an unsaved user.
+    """E-mail a confirmation link to an unsaved user. ``link_of`` turns a token into the link's URL.
 
-    link_of: function from token to URL. Callers do not learn whether the address has an account, which gets another
-    e-mail, or has reached its daily limit. Raise :class:`MailFailed`.
+    An account's owner gets another e-mail, and an address above its daily limit none. Callers learn of neither case.
+    Raise :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.count_email(email):

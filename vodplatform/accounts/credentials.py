@@ -1,7 +1,4 @@
-"""Credentials of callers, for REST views, WebSockets and byte endpoints.
-
-The database's clock decides whether a credential has expired.
-"""
+"""Credentials of callers, for REST views, WebSockets and byte endpoints. They expire by the database's clock."""
 
 from __future__ import annotations
 
@@ -42,9 +39,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A caller's credential. Sockets keep it to check later whether it is still valid.
+    """A caller's credential. WebSockets keep it, to check later whether it is still valid.
 
-    reference: an API token's id, a JWT's claims as JSON, or a session key. scopes: the caller's scopes at sign-in.
+    ``reference`` is an API token's id, a JWT's claims as JSON, or a session key. ``scopes`` are the caller's scopes at
+    sign-in.
     """
 
     kind: str
@@ -56,7 +54,7 @@ SignedIn = tuple[User, Credential]
 
 
 def find_by_token(key: str) -> SignedIn | None:
-    """Return the user of a valid API token, and record the minute of its last use."""
+    """Return the user of a valid API token. Record the time of the token's use, at most once a minute."""
     return _token(Q(digest=ApiToken.digest_of(key)))
 
 
@@ -91,10 +89,9 @@ def user_of(credential: Credential) -> User | None:
 
 
 def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn | None:
-    """Return an ASGI connection's caller by header or cookie; the scope ``read`` is required.
+    """Return the caller of an ASGI connection by header or cookie, or None without the scope ``read``.
 
-    A WebSocket's cookie counts only with an Origin of this host, because browsers send cookies from other sites' pages
-    too.
+    A WebSocket's cookie counts only if the Origin header names this host, because other sites' pages send cookies too.
     """
     if is_websocket and not authorization_of(headers) and not is_same_origin(headers):
         return None
@@ -103,7 +100,7 @@ def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn |
 
 
 def authenticate_headers(headers: Mapping[bytes, bytes]) -> SignedIn | None:
-    """Return the caller by Authorization header or cookie, whatever the scopes."""
+    """Return the caller by Authorization header or session cookie, without a check of scopes."""
     kind, key = authorization_of(headers) or ("", "")
     if kind == Kind.TOKEN:
         return find_by_token(key)
@@ -121,7 +118,7 @@ def authorization_of(headers: Mapping[bytes, bytes]) -> tuple[str, str] | None:
 
 
 def is_known_host(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether the Host header is in ALLOWED_HOSTS. Prevents DNS rebinding."""
+    """Return whether the Host header is in ALLOWED_HOSTS, to prevent DNS rebinding."""
     host = split_domain_port(headers.get(b"host", b"").decode("latin-1"))[0]
     known = validate_host(host, settings.ALLOWED_HOSTS)
     if not known:
@@ -175,7 +172,7 @@ def _limited(user: User, credential: Credential) -> SignedIn:
 
 
 def _note_use(token: ApiToken) -> None:
-    """Record the token's use, but skip it if the row is locked: signing in must not wait for a write."""
+    """Record the token's use. Give up if SQLite is locked, because signing in must not wait for a write."""
     rows = ApiToken.objects.filter(pk=token.pk)
     if connection.in_atomic_block:
         rows.update(last_used_at=Now())

@@ -22,13 +22,13 @@ from vodplatform.core.web.throttles import check_sign_in, check_sign_up, count_r
 class ThrottledForm:
     """A form that limits the rate of attempts.
 
-    ``retry_after``: seconds to wait, set after too many attempts.
+    ``retry_after`` is the number of seconds to wait after too many attempts.
     """
 
     retry_after: int | None = None
 
     def count(self, request: HttpRequest, username: str) -> None:
-        """Count an attempt. Raise ValidationError ``throttled`` after too many."""
+        """Count an attempt. Raise ValidationError ``throttled`` after too many attempts."""
         try:
             check_sign_in(username, client_address(request))
         except DomainError as exc:
@@ -68,7 +68,7 @@ class AdminSignInForm(CountedSignIn, UnfoldAuthenticationForm):
 
 
 class PasswordForm(ThrottledForm, PasswordChangeForm):
-    """Form for a password change, throttled against guessing by another person in the user's open browser."""
+    """Form for a password change. Attempts are limited, because another person may use the user's open browser."""
 
     revoke_tokens = BooleanField(required=False, initial=True)
 
@@ -137,9 +137,9 @@ class SignUpForm(ThrottledForm, UserCreationForm):  # type: ignore[type-arg]
 
 
 class ConfirmForm(ThrottledForm, Form):
-    """Form for the password chosen at sign-up.
+    """Form that asks for the password chosen at sign-up.
 
-    Without it, the owner of the mailbox could confirm a sign-up that another person made.
+    Without the password, the owner of the mailbox could confirm a sign-up that another person made.
     """
 
     password = CharField(strip=False)

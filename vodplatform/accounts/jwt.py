@@ -1,4 +1,4 @@
-"""JSON Web Tokens. Only this module uses the JWT packages.
+"""JSON Web Tokens.
 
 A refresh token can be exchanged once. Times are the database's, because hosts' clocks may be wrong. A changed password
 or a disabled account ends all tokens of the user.
@@ -36,12 +36,12 @@ OPTIONS: Options = {"verify_exp": False, "verify_iat": False, "require": ["exp",
 
 
 class InvalidJwt(Exception):
-    """Error: the token is foreign, changed, expired or used, or its user is disabled."""
+    """Error: the token was forged, expired or used already, or its user is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Claims of an access token, stored to check it again later. ``expires_at``: epoch seconds."""
+    """Claims of an access token, stored to check the token again later. ``expires_at`` is in epoch seconds."""
 
     user_id: str
     scopes: tuple[str, ...]
@@ -75,7 +75,7 @@ class _DatabaseClock(Token):
     _token_backend = _backend
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Skip the expiry check; :func:`user_of` does it by the database's clock."""
+        """Skip this expiry check, because :func:`user_of` checks the expiry by the database's clock."""
 
 
 class _Access(_DatabaseClock, AccessToken):
@@ -134,7 +134,7 @@ def read_access_token(text: str) -> Claims:
 
 
 def user_of(claims: Claims) -> User | None:
-    """Return the user of the claims, or None if they have expired or the user is disabled or has a new password."""
+    """Return the user of ``claims``, or None if the claims expired, the user is disabled or the password changed."""
     rows = User.objects.filter(pk=claims.user_id, is_active=True).annotate(database_now=Now())
     user = rows.first()
     if user is None or user.database_now.timestamp() >= claims.expires_at:

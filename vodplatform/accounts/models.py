@@ -29,7 +29,7 @@ USERNAME_KEY_LENGTH = 450
 
 
 class Role(models.TextChoices):
-    """Role of a user: rights in the catalogue and in moderation. Rights to private libraries do not depend on it."""
+    """Role of a user. Moderators have more rights in the catalogue and decide about reports; admins have all rights."""
 
     ADMIN = "admin"
     MODERATOR = "moderator"
@@ -45,7 +45,7 @@ class Tier(models.TextChoices):
 
 
 class Scope(models.TextChoices):
-    """Rights of a token. Each scope includes those before it; only admins' tokens have ``admin``."""
+    """Rights of a token. ``write`` includes ``read``; ``admin`` includes both. Only admins' tokens have ``admin``."""
 
     READ = "read"
     WRITE = "write"
@@ -79,21 +79,21 @@ def username_key(username: str) -> str:
     return unicodedata.normalize("NFKC", folded)[:USERNAME_KEY_LENGTH]
 
 
-# Fields that :meth:`User.save` computes from others, and adds to ``update_fields``.
+# Map from a field to the fields that :meth:`User.save` computes from it and adds to ``update_fields``.
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
 class User(AbstractUser):
-    """A user account. :meth:`save` sets Django's flags by the role."""
+    """A user account. :meth:`save` derives Django's staff and superuser flags from the role."""
 
-    # Names of people do not always consist of a first and a last name.
+    # full_name replaces these fields: not everybody has a first and a last name.
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Older versions had two names of 150 characters; joined by a space they have 301.
+    # Older versions had a first and a last name of 150 characters each. Joined by a space, they have 301.
     full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
-    # URL of an external picture, or path of the picture stored here.
+    # URL of an external picture, or URL path of the user's :class:`ProfilePicture`.
     avatar_url = models.URLField(
         max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
     )
@@ -103,7 +103,7 @@ class User(AbstractUser):
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
     without_admin_scope = False  # True if the user signed in by a token without the scope ``admin``
-    may_have_reserved_name = False  # True if an operator chooses the user name
+    may_have_reserved_name = False  # True if an operator chooses the user name, which may then be reserved
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -162,7 +162,7 @@ class User(AbstractUser):
     def _renew_key(self) -> bool:
         """Update username_key; return whether it changed.
 
-        Keys of old accounts may end with ``#…``, which does not count as a change.
+        The keys of old accounts may end with ``#…``. This suffix does not count as a change.
         """
         key = username_key(self.username)
         if self.username_key.partition("#")[0] == key:
@@ -186,7 +186,7 @@ def default_scopes(user: User) -> list[str]:
 
 
 class ProfilePicture(models.Model):
-    """Reduced picture of a user, JPEG or WebP."""
+    """A user's profile picture, reduced in size, as JPEG or WebP."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="picture")
     content = models.BinaryField()
@@ -237,7 +237,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         )
 
     def with_expiry_state(self) -> ApiTokenQuerySet:
-        """Add to each token ``is_expired`` and ``expires_soon`` (within a week), by the database's clock."""
+        """Annotate ``is_expired`` and ``expires_soon`` (within a week), by the database's clock."""
         soon = Q(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRES_SOON)
         return self.annotate(is_expired=Q(expires_at__lte=Now()), expires_soon=soon)
 
@@ -286,9 +286,9 @@ class ApiToken(models.Model):
 
 
 class PendingSignUp(models.Model):
-    """A sign-up, from which an account is created when the e-mailed link is opened.
+    """A sign-up that waits until the person opens the e-mailed link.
 
-    Only the SHA-256 of the link's token is stored. The user name is not reserved.
+    Only the SHA-256 of the link's token is stored. The user name is not reserved meanwhile.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
@@ -322,7 +322,7 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # No database constraint: during an update, hosts with the previous release delete accounts but not these sessions.
+    # The key has no constraint: during an update, hosts with the previous release delete accounts but not sessions.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

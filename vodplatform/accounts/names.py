@@ -12,8 +12,8 @@ INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-MAX_LETTERS = 450  # maximum number of letters of a name that are compared
-# Names of roles, mailboxes (RFC 2142) and groups of people.
+MAX_LETTERS = 450  # number of a name's first characters that are compared
+# Names that users cannot choose: roles, mailboxes (RFC 2142) and groups of people.
 RESERVED = frozenset({
     "abuse", "admin", "administrator", "all", "anonymous", "everybody", "everyone", "guest", "help", "here", "info",
     "mod", "hostmaster", "moderation", "moderator", "moderators", "nobody", "null", "official", "operator", "owner",
@@ -25,7 +25,7 @@ _PROTOTYPES = str.maketrans(
     | LOOKALIKES_IN_ASCII
     | str.maketrans("\u4e00\u30fc", "--")
 )
-SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "  # prefix of Unicode character names of small capitals; the letter follows
+SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
 # Scripts that names may mix with Latin letters ("Highly Restrictive", Unicode Technical Standard 39, 5.2).
 LATIN_COMPATIBLE_SCRIPTS = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
 _ONE_STROKE = str.maketrans("1l|", "iii")  # characters that are read as "i" when a name is compared with reserved names
@@ -34,7 +34,7 @@ _ONE_STROKE = str.maketrans("1l|", "iii")  # characters that are read as "i" whe
 def skeleton(name: str) -> str:
     """Return the skeleton of ``name``; names with equal skeletons look alike.
 
-    Follows Unicode Technical Standard 39, section 4, but ignores case, and punctuation at the ends.
+    The skeleton follows Unicode Technical Standard 39, section 4, but ignores case and punctuation at both ends.
     """
     plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", name[:MAX_LETTERS]))
     shown = "".join(map(_without_small_capital, plain)).translate(_PROTOTYPES)

@@ -154,9 +154,9 @@ class LostPasswordView(FormView):  # type: ignore[type-arg]
 
 
 class NewPasswordView(PasswordResetConfirmView):
-    """Page behind the link to reset the password.
+    """Page that opens from the link to reset the password.
 
-    It ends the user's sessions and JWTs, and API tokens if the user chooses so.
+    The new password ends the user's sessions and JWTs, and API tokens if the user chooses so.
     """
 
     template_name = "accounts/new_password.html"
@@ -182,7 +182,7 @@ def sign_up_sent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
-    """Create the account of a visitor with the e-mailed link and the password chosen at sign-up."""
+    """Create the account of a visitor who opens the e-mailed link and enters the password chosen at sign-up."""
     if not (settings.SIGNUP and settings.SIGNUP_CONFIRM):
         raise Http404
     row = confirmation.pending(token).first()
@@ -216,7 +216,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 class PasswordView(PasswordChangeView):
     """Page to change the password.
 
-    It ends other sessions and all JWTs, and API tokens if the user chooses so.
+    The new password ends other sessions and all JWTs, and API tokens if the user chooses so.
     """
 
     template_name = "accounts/password.html"

@@ -30,13 +30,13 @@ NOT_FOUND = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
-RETRY_SECONDS = 5.0  # seconds until a failed check of permissions is repeated
-# Random share added to the time between checks, because many sockets may connect at once.
+RETRY_SECONDS = 5.0  # seconds until permissions are checked again after the database or Redis failed
+# Random share by which the time between checks varies, because many sockets may connect at once.
 RECHECK_JITTER = 0.2
 OVERLAP_SECONDS = 0.5
 # number of open sockets in this process, by user id, or by network for anonymous clients
 open_sockets: Counter[str] = Counter()
-# Recent messages and their JSON text, because all sockets of a group send the same message object.
+# Cache of (message, JSON text), because all sockets of a group send the same message object.
 _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 
 
@@ -44,11 +44,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     """WebSocket that watches the object of :meth:`snapshot`.
 
     The socket subscribes, sends the snapshot, then newer messages. Each minute it checks permissions and sends a newer
-    snapshot, because messages may get lost. It closes when the credential that opened it, or requested its ticket,
-    ends.
+    snapshot, because messages may get lost. The socket closes when the viewer's credential ends.
 
-    With ``is_silent``, the connection opens once subscribed: a client that reads the data afterwards misses no change.
-    Sockets over ``settings.SOCKETS_AT_ONCE`` per viewer and process close with :data:`TRY_AGAIN`.
+    With ``is_silent``, the connection opens only once subscribed, so that a client that then reads the data misses no
+    change. A viewer's sockets beyond ``settings.SOCKETS_AT_ONCE`` in a process close with :data:`TRY_AGAIN`.
     """
 
     is_silent = False
@@ -57,7 +56,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     group: str = ""
     credential: Credential | None = None
     accepted = False
-    is_counted = False  # True once the socket counts towards the rate limit
+    is_counted = False  # True once the rate limit has counted the socket
     watcher = ""
     place = ""
     _timer: asyncio.TimerHandle | None = None
@@ -71,8 +70,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
         """Return the group to subscribe to and the first message, or None if ``user`` may not watch.
 
-        The message has a ``revision``; None sends no message. May query the database. user: :class:`User`, or the
-        result of :meth:`anonymous_viewer`.
+        The message has a ``revision``; None is not sent. This method may query the database. ``user`` is a
+        :class:`User` or the result of :meth:`anonymous_viewer`.
         """
         raise NotImplementedError
 
@@ -148,7 +147,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             self.accepted = True
 
     async def _refuse(self, code: int) -> None:
-        """Close with a code, after accepting: browsers hide the code otherwise."""
+        """Accept the connection before closing it. Browsers hide the code of a refused connection."""
         await self._open()
         await self.close(code)
 
@@ -171,7 +170,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     async def watch_recheck(self, event: dict[str, Any]) -> None:
         """Check permissions now, because they have changed."""
         if self._checker is not None:
-            self._is_due_again = True  # check again afterwards: the check that runs may have read the old permissions
+            self._is_due_again = True  # check again later, because the running check may have read old permissions
         elif self._timer is not None:
             self._timer.cancel()
             self._begin_check()
@@ -233,7 +232,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return user
 
     def _stranger(self) -> AnonymousUser | None:
-        """Return the anonymous user for a client that sent no credential, not even an invalid one."""
+        """Return the anonymous viewer. None if the client sent a token or ticket, or the Host is unknown."""
         headers = headers_of(self.scope)
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         has_shown_something = self.credential is not None or b"authorization" in headers or "ticket" in query
@@ -242,8 +241,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     async def _follow(self, group: str) -> None:
         """Move the subscription to ``group``, which depends on the viewer's permissions.
 
-        Messages are sent to one group after the other. So both subscriptions overlap briefly, and a message may arrive
-        twice.
+        Senders publish to one group after the other, so the old and the new subscription overlap briefly. A message may
+        then arrive twice.
         """
         if group == self.group:
             return

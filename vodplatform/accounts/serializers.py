@@ -13,7 +13,7 @@ SCOPES_HELP = "`write` includes `read`, `admin` includes both."
 
 
 class LimitsSerializer(serializers.Serializer[dict[str, int]]):
-    """Limits of the tier. max_video_gigapixels: width × height × frames / 10⁹ of a processed video."""
+    """Limits of the tier. ``max_video_gigapixels`` limits width × height × frames / 10⁹ of a processed video."""
 
     max_segments = serializers.IntegerField()
     max_upload_bytes = serializers.IntegerField()
@@ -68,19 +68,19 @@ class CredentialsSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TokenFieldsSerializer(serializers.Serializer[dict[str, Any]]):
-    """Settings of a new token. ``expires_in``: seconds."""
+    """Settings of a new token. ``expires_in`` is in seconds."""
 
     name = StrictCharField(max_length=100, default="token", validators=[plain_text])
     expires_in = StrictIntegerField(min_value=1, max_value=TEN_YEARS_SECONDS, required=False, allow_null=True)
     scopes = scopes_field()
 
 
-class TokenRequestSerializer(TokenFieldsSerializer, CredentialsSerializer):
-    """User name, password and settings of the new token. ``expires_in``: seconds."""
+class NewTokenSerializer(TokenFieldsSerializer, CredentialsSerializer):
+    """User name, password and settings of the new token. ``expires_in`` is in seconds."""
 
 
 class TokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
-    """A new token. Its key is shown only here."""
+    """A new token. Its key is shown only in this answer."""
 
     token = serializers.CharField()
     expiry = serializers.DateTimeField(allow_null=True)
@@ -88,7 +88,7 @@ class TokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OwnTokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
-    """A new token with scopes. Its key is shown only here."""
+    """A new token with scopes. Its key is shown only in this answer."""
 
     id = serializers.UUIDField()
     token = serializers.CharField()

@@ -34,9 +34,9 @@ def check_credentials(request: HttpRequest, username: str, password: str) -> Use
 
 
 def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
-    """Return the requested scopes of a new credential; by default all that the user may have.
+    """Return the scopes of a new credential: those requested, or by default all that the user may have.
 
-    Raise ``forbidden`` if the user may not have the scope ``admin``.
+    Raise ``forbidden`` if a user who is no admin requests ``admin``.
     """
     if wanted is not None and Scope.ADMIN in wanted and not user.is_admin:
         raise DomainError("forbidden", "Only an admin's token can have the scope 'admin'.")
@@ -45,7 +45,7 @@ def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
 
 @transaction.atomic
 def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta | None) -> tuple[ApiToken, str]:
-    _locked(user.pk)  # the lock lets each of several concurrent requests count the others' tokens
+    _locked(user.pk)  # without the lock, concurrent requests would not count each other's tokens
     if ApiToken.objects.valid().filter(user=user).count() >= settings.TOKENS_PER_USER:
         raise DomainError("token_limit", limit=settings.TOKENS_PER_USER)
     row, key = ApiToken.issue(user, name=name, scopes=scopes, lifetime=lifetime)

@@ -1,4 +1,4 @@
-"""Tickets that open WebSockets: browsers cannot send an Authorization header with them, and URLs get logged."""
+"""Tickets that open WebSockets: browsers cannot send an Authorization header there, and tokens in URLs get logged."""
 
 from __future__ import annotations
 

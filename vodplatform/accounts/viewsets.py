@@ -24,7 +24,7 @@ M = TypeVar("M", bound=Model)
 
 
 class FieldlessMetadata(SimpleMetadata):
-    """Metadata for OPTIONS requests, without fields: the OpenAPI document describes them."""
+    """Metadata for OPTIONS requests, without serializer fields, which the OpenAPI document describes."""
 
     def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
         return {}
@@ -33,7 +33,7 @@ class FieldlessMetadata(SimpleMetadata):
 class CanReadCatalogue(BasePermission):
     """Permission to read without sign-in while the catalogue is public.
 
-    Views add IsAuthenticatedOrReadOnly, from which the OpenAPI document is generated.
+    Views also list IsAuthenticatedOrReadOnly, from which the OpenAPI generator learns that sign-in is optional.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -43,14 +43,14 @@ class CanReadCatalogue(BasePermission):
 class ApiViewSet(GenericViewSet[M]):
     """Base class of API viewsets for one kind of resource.
 
-    ``get_queryset`` returns the rows visible to the caller. Other rows answer 404 with the error type ``missing``.
-    Forbidden changes of visible rows answer 403 ``forbidden``.
+    ``get_queryset`` returns the rows visible to the caller. Requests for other rows get 404 with the error type
+    ``missing``, and forbidden changes of visible rows 403 ``forbidden``.
     """
 
     metadata_class = FieldlessMetadata
     missing = "not_found"  # error type if the object does not exist
     throttle_scope: str | None = BY_METHOD
-    token_scope: Scope | None = None  # scope that a token needs; None: read or write by the HTTP method
+    token_scope: Scope | None = None  # scope that a token needs; None means read or write, by the HTTP method
 
     @property
     def user(self) -> User:
@@ -81,11 +81,11 @@ class ApiViewSet(GenericViewSet[M]):
     ) -> dict[str, Any]:  # fmt: skip
         """Return the body of a PATCH or PUT, validated by the serializer ``form``.
 
-        - answers: function that returns the object's API representations; called only for fields that the form lacks.
-        - alternatives: mutually exclusive fields. If the body has them all, unchanged ones are dropped.
-        - options: arguments of ``form``.
+        - answers: function that returns the object's current API representations, called only if they are needed.
+        - alternatives: mutually exclusive fields. If the body has all of them, unchanged fields are dropped.
+        - options: keyword arguments of ``form``.
 
-        Raise ``ValidationError``, and ``invalid`` for a new value of a read-only field.
+        Raise ``ValidationError``, or ``invalid`` if the body has a new value of a read-only field.
         """
         data = self.request.data
         filled = form(data=data, **options)

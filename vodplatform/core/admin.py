@@ -50,7 +50,7 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
         try:
             field = model._meta.pk if part == "pk" else model._meta.get_field(part)
         except FieldDoesNotExist:
-            # A name without a model field is a custom filter; otherwise Django refuses it.
+            # A name that is no model field may be a custom filter. Django refuses other unknown names.
             return index == 0 or LOOKUPS.issuperset(parts[index:])
         if field is None or not field.is_relation or field.related_model is None:
             return LOOKUPS.issuperset(parts[index + 1 :])

@@ -182,10 +182,10 @@ ERROR_TYPES = _types(
 
 
 class DomainError(Exception):
-    """A refused request; the caller can act on the reason.
+    """Error: a request is refused for a reason that the client can act on.
 
-    type: key of :data:`ERROR_TYPES`. message: replaces the type's default sentence. extra: further fields of the error
-    body.
+    ``type`` is a key of :data:`ERROR_TYPES`. ``message`` replaces the type's default sentence. ``extra`` has further
+    fields of the error body.
     """
 
     def __init__(self, type: str, message: str = "", /, **extra: Any) -> None:
@@ -239,7 +239,7 @@ def is_disk_full(exc: BaseException | None) -> bool:
 
 
 DATABASE_AWAY = "The database does not answer. Retry in a moment."
-FULL_BYTES = 1024**2  # a disk with fewer free bytes counts as full
+FULL_BYTES = 1024**2  # minimum free bytes; with fewer, a disk counts as full
 RETRY_SECONDS = 5
 # PostgreSQL's error codes (SQLSTATE).
 IDLE_IN_TRANSACTION, DISK_FULL = "25P03", "53100"

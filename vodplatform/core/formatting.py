@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor
 
-TINY = 1e-6  # added before rounding down, so that 100 * 0.29 (28.999…) counts as 29
+TINY = 1e-6  # tolerance added before rounding down, so that 100 * 0.29 (28.999…) counts as 29
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -55,7 +55,7 @@ def counted(count: int, one: str) -> str:
 
 
 def _nearest(value: float) -> int:
-    """Round halves up as JavaScript does; Python's ``round`` does not."""
+    """Round halves up, as JavaScript's ``Math.round`` does and Python's ``round`` does not."""
     return floor(value + 0.5)
 
 

@@ -1,6 +1,6 @@
-"""Metrics that processes count themselves; vodplatform/site/metrics.py has those read from the database.
+"""Metrics that each process counts itself. Metrics read from the database are in vodplatform/site/metrics.py.
 
-With ``PROMETHEUS_MULTIPROC_DIR`` each process writes its numbers to files, and a scrape adds them up.
+With ``PROMETHEUS_MULTIPROC_DIR`` each process writes its numbers to files, and a scrape adds up all files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # Disk space in bytes that each metrics file reserves. A histogram with one set of labels takes 3 KB.
 FILE_BYTES = {"histogram": 2 << 20, "counter": 128 << 10, "gauge_livesum": 64 << 10}
 FILE = re.compile(r"(?P<kind>histogram|counter|gauge_livesum)_(?P<pid>[0-9]+)\.db")
-CLOCK_SECONDS = 2.0  # maximum difference between a process's start and the creation of its metrics file
+CLOCK_SECONDS = 2.0  # seconds by which a process may seem to have started after its metrics file's last change
 logger = logging.getLogger("vodplatform.site.metrics")
 
 
@@ -42,7 +42,7 @@ def _reserve_space() -> None:
         del os.environ[VARIABLE]
 
 
-# Must run before the import: prometheus_client then decides whether it uses files.
+# Call this before the import, during which prometheus_client decides whether to use files.
 _reserve_space()
 
 import prometheus_client  # noqa: E402
@@ -56,13 +56,13 @@ REGISTRY = CollectorRegistry()
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOB_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
-# Otherwise prometheus_client adds a second metric with the creation time to each counter and histogram.
+# Without this call, prometheus_client adds a second metric, the creation time, to each counter and histogram.
 prometheus_client.disable_created_metrics()
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A metric's definition. name: as in the TYPE line of the scraped text."""
+    """A metric's definition. ``name`` is the name in the TYPE line of the scraped text."""
 
     name: str
     type: str
@@ -119,12 +119,12 @@ THROTTLED = counter("vod_throttled_total", "Requests refused with 429, by limit.
 IDEMPOTENT_REPLAYS = counter("vod_idempotent_replays_total", "Requests that got the stored first answer.")
 SCRAPE_ERRORS = counter("vod_scrape_errors_total", "Parts of a scrape that could not be read.", "part")
 
-# Methods with their own label. Others share one label, so that clients cannot create any number of metrics.
+# HTTP methods with their own label. Others share one label, so that clients cannot create unlimited metrics.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answered request. route: the URL pattern that matched, never the path itself."""
+    """Count an answered request. ``route`` is the URL pattern that matched, never the path itself."""
     kind = method if method in METHODS else "other"
     REQUEST_SECONDS.labels(kind, route, f"{status // 100}xx").observe(seconds)
 

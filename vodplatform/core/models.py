@@ -21,7 +21,7 @@ class RecordState(models.TextChoices):
 
 class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
     def at_database_time(self) -> IdempotencyQuerySet:
-        """Annotate ``stale`` (older than a day) and ``unlocked`` (its request took too long or died)."""
+        """Annotate ``stale`` (the record is older than a day) and ``unlocked`` (its request took too long or died)."""
         boolean = models.BooleanField()
         return self.annotate(
             stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
@@ -32,9 +32,9 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
 class IdempotencyRecord(models.Model):
     """An ``Idempotency-Key`` that a user sent to a route, and the stored answer.
 
-    - token: id of the request that works on the record. After a takeover by another one, it can write nothing.
+    - token: id of the request that works on the record. Once another request takes over, the former can write nothing.
     - sealed: whether the request's effect is committed, which rules out a takeover.
-    - is_kept: whether ``body`` is the answer; otherwise it holds the created objects' ids, or nothing.
+    - is_kept: whether ``body`` is the answer. If not, ``body`` has the created objects' ids, or nothing.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -77,7 +77,7 @@ class IdempotencyRecord(models.Model):
 class AuditEntry(models.Model):
     """An entry of the audit log. A database trigger forbids changes.
 
-    It holds ids and names instead of foreign keys, so that it remains when objects are deleted.
+    The entry holds ids and names instead of foreign keys, so that the entry remains when objects are deleted.
     """
 
     at = models.DateTimeField(db_default=Now())
@@ -109,8 +109,8 @@ class AuditEntry(models.Model):
 class Installation(models.Model):
     """The installation to which this database belongs (:mod:`vodplatform.core.files.installation`).
 
-    database: id that a copy of the database does not share. key: digest of SECRET_KEY. is_marked: whether the file
-    store has the installation's mark.
+    ``database`` is an id that a copy of the database does not share, and ``key`` a digest of SECRET_KEY. ``is_marked``
+    is True once the file store has the mark file.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -147,10 +147,10 @@ class ProcessKind(models.TextChoices):
 
 
 class RunningProcess(models.Model):
-    """A web or worker process as it last reported.
+    """A web or worker process, and what it last reported.
 
-    queues: lanes that a worker serves. max_jobs: maximum number of jobs, not counting the first of each lane. jobs:
-    number of running jobs.
+    ``queues`` are a worker's lanes. ``max_jobs`` limits its jobs, except each lane's first job and one short job.
+    ``jobs`` is the number of running jobs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -14,7 +14,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from vodplatform.settings.environment import parse_sentinel_url
 
-# Timeout of a sentinel that does not answer, instead of redis-py's retries.
+# Seconds to wait for a sentinel's answer, without redis-py's usual retries.
 SENTINEL_SECONDS = 0.5
 
 
@@ -28,9 +28,9 @@ def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
 
 
 def connect(url: str, seconds: float) -> redis.Redis:
-    """Return a client without retries.
+    """Return a Redis client that does not retry.
 
-    seconds: timeout for connecting, and for each answer.
+    ``seconds`` is the timeout for connecting, and for each answer.
     """
     pool = connection_pool(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)

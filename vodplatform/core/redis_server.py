@@ -1,4 +1,4 @@
-"""A finder of the Redis server program that `up` starts, without Django."""
+"""Search for the Redis server program that `up` starts, without Django."""
 
 from __future__ import annotations
 

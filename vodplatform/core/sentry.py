@@ -33,7 +33,7 @@ def start() -> None:
         max_breadcrumbs=0,
         auto_enabling_integrations=False,
         integrations=[DjangoIntegration(middleware_spans=False, signals_spans=False)],
-        # Not used: ArgvIntegration sends command lines, and StdlibIntegration changes how processes are started.
+        # Disabled, because ArgvIntegration sends command lines and StdlibIntegration changes how processes are started.
         disabled_integrations=[ArgvIntegration(), StdlibIntegration()],
         before_send=prepare,
     )

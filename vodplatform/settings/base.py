@@ -26,7 +26,7 @@ DATA_DIR = env.data_dir()
 SECRET_KEY = env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.former_keys()
 VERSION = version.VERSION
-# Read once at start, because the checkout may be updated while the old code runs.
+# The commit is read once at start, because the checkout may be updated while the old code runs.
 COMMIT = version.commit()
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
@@ -101,7 +101,7 @@ DATABASES: dict[str, Any] = {"default": env.database(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["vodplatform.accounts.backends.RoleBackend"]
-# All permissions that moderators have in the admin. Admins have every permission.
+# All permissions that moderators have in the admin.
 MODERATOR_PERMISSIONS = [
     "editorial.view_cataloguevideo",
     "editorial.add_cataloguevideo",
@@ -172,22 +172,23 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "VOD Sync",
-    "DESCRIPTION": "Recordings of one event side by side on one clock. Every error has one body: "
-    "docs/reference/errors.md.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # Off, because Swagger UI's deep links would be links inside buttons, which confuse screen readers.
+    # Deep links are off, because Swagger UI puts these links inside buttons, which confuses screen readers.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "vodplatform.core.api.schema.add_introduction",
         "vodplatform.core.api.schema.add_error_responses",
+        "vodplatform.core.api.schema.allow_overlaps",
         "vodplatform.core.api.schema.allow_empty_parameters",
         "vodplatform.core.api.schema.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "AnalysisStatusEnum": "sessions_app.analysis.models.SessionStatus",
         "PlaybackStateEnum": "sessions_app.comparison.models.PlaybackState",
         "SyncModeEnum": "sessions_app.comparison.models.SyncMode",
         "OffsetSourceEnum": "sessions_app.comparison.models.OffsetSource",
@@ -216,7 +217,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [SELF],
         "form-action": [SELF],
     },
-    # The policy excludes the admin, whose Alpine.js evaluates expressions and sets inline styles.
+    # The content security policy excludes the admin, whose Alpine.js evaluates expressions and sets inline styles.
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -258,9 +259,9 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL["scheme"] == "smtps", EMAIL["scheme"] == "s
 EMAIL_TIMEOUT = 10
 PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
-# True if links can be e-mailed. They need a configured address, because a request's Host header may be forged.
+# True if links can be e-mailed, for which the public URL must be configured.
 MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
-# Key that signs only JSON Web Tokens, used by vodplatform/accounts/jwt.py.
+# Settings of JSON Web Tokens, used by vodplatform/accounts/jwt.py. Their key signs nothing else.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
@@ -269,7 +270,7 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
 }
 GIB = 1024**3
-# Limits per plan. max_video_gigapixels: width × height × frames / 10⁹; 1000 is two hours of 1080p60.
+# Limits per plan. ``max_video_gigapixels`` limits width × height × frames / 10⁹. Two hours of 1080p60 have 900.
 TIER_LIMITS = {
     "free": {
         "max_segments": 0,
@@ -327,13 +328,13 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
-JOB_SLICE_SECONDS = 60.0  # seconds that a job runs before it yields to waiting jobs of a full queue
+JOB_SLICE_SECONDS = 60.0  # seconds that a job runs before it yields to jobs that wait in a full queue
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0
 JOB_PROGRESS_SECONDS = 0.5
 JOB_ADMISSION_SECONDS = 10.0
-# Dotted paths of the periodic tasks, declared with `chore`.
+# Dotted paths of the periodic tasks, declared with `periodic_task`.
 JOB_CHORES = [
     "vodplatform.site.host_metrics.delete_expired",
     "media_app.videos.view_counts.roll_up",
@@ -375,13 +376,13 @@ UPLOAD_PURPOSES = [
     "sessions_app.prosync.upload_handlers.VIDEO",
     "sessions_app.prosync.upload_handlers.SOUND",
 ]
-# Dotted paths of functions that return how many bytes a user's database rows count towards the storage quota.
+# Dotted paths of functions that return how many bytes of the storage quota a user's database rows take up.
 STORAGE_COUNTERS = [
     "media_app.videos.text_tracks.stored_bytes",
     "sessions_app.comparison.events.services.stored_bytes",
     "sessions_app.comparison.export.services.stored_bytes",
 ]
-# Dotted paths of lists of media_app.uploads.protocols.multipart.Form: endpoints that accept forms with files.
+# Dotted paths of lists of endpoints that accept forms with files (media_app.uploads.protocols.multipart.Form).
 UPLOAD_FORMS = [
     "media_app.uploads.protocols.multipart.FORMS",
     "sessions_app.analysis.upload_handlers.FORMS",
@@ -466,7 +467,7 @@ def _list(title: str, icon: str, model: str) -> dict[str, Any]:
     return _link(title, icon, reverse_lazy(f"admin:{app}_{name}_changelist"), f"{app}.view_{name}")
 
 
-ENVIRONMENT = "this machine"  # environment's name in the corner of the admin
+ENVIRONMENT = "this machine"  # name of the environment, shown in the corner of the admin
 UNFOLD = {
     "SITE_TITLE": "VOD Sync",
     "SITE_HEADER": "VOD Sync",

@@ -18,7 +18,7 @@ import dj_database_url
 
 from .variables import BY_NAME
 
-# Timeouts in seconds, and maximum attempts, of an S3 call. A call ends within half a minute.
+# Timeouts in seconds and maximum attempts of an S3 call, which thus ends within half a minute.
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
@@ -34,7 +34,7 @@ class SettingsError(Exception):
     """Error: a setting is wrong. The message names the setting and the accepted values."""
 
 
-# Files in the data folder that are made private. A copied folder keeps its files' modes.
+# Files in the data folder that each start makes private, because others could read them in a copied data folder.
 PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 
@@ -186,7 +186,7 @@ class Environment:
             "secret_key": secret or None,
             "querystring_auth": True,
             "default_acl": None,
-            # Every key is used only once, so a call that checks whether it is free is unnecessary.
+            # True saves the call that checks whether a key is free. Every key is used only once.
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",
@@ -229,7 +229,7 @@ class Environment:
         if bucket and endpoint:
             origins.append(_origin(endpoint))
         elif bucket:
-            # The bucket is named in the path, because hosts for buckets with a dot have no valid certificate.
+            # A bucket with a dot is named in the path, because its own host would have no valid certificate.
             hosts = ["s3.amazonaws.com", f"s3.{region}.amazonaws.com"]
             origins += [f"https://{host}" if "." in bucket else f"https://{bucket}.{host}" for host in hosts]
         if cdn := self.text("CDN_BASE_URL"):
@@ -267,7 +267,7 @@ class Environment:
         }
 
     def library_roots(self) -> list[tuple[Path, frozenset[str]]]:
-        """Return a list of (resolved library folder, group names). No group means staff only."""
+        """Return a list of (resolved library folder, group names). A folder without groups is for staff."""
         roots = []
         for part in filter(None, self.text("VOD_LIBRARY_ROOTS").split(":")):
             folder, _, groups = part.partition("=")
@@ -282,7 +282,7 @@ class Environment:
 
 
 def is_accessible_to_others(path: Path) -> bool:
-    """Return whether other users have rights to the file. Users in its access control list do not count."""
+    """Return whether other users have rights to the file. Users in the file's access control list do not count."""
     try:
         return bool(stat.S_IMODE(path.stat().st_mode) & _refused(path))
     except FileNotFoundError:
@@ -290,7 +290,7 @@ def is_accessible_to_others(path: Path) -> bool:
 
 
 def make_private(path: Path) -> None:
-    # the file belongs to another user; `doctor` reports it
+    # Ignore a file of another user, which `doctor` reports.
     with contextlib.suppress(FileNotFoundError, PermissionError):
         if is_accessible_to_others(path) and not path.stat().st_mode & stat.S_ISVTX:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))
@@ -299,7 +299,7 @@ def make_private(path: Path) -> None:
 def _refused(path: Path) -> int:
     """Return the mode bits that give other users rights.
 
-    If the file has an access control list, its group bits are the list's mask and do not count.
+    If the file has an access control list, the group bits are the mask of that list and do not count.
     """
     has_list = "system.posix_acl_access" in os.listxattr(path)
     return stat.S_IRWXO if has_list else stat.S_IRWXG | stat.S_IRWXO
@@ -311,7 +311,7 @@ def _origin(address: str) -> str:
 
 
 def private_redis_socket(data_dir: Path) -> Path:
-    """Return the path of the private Redis's socket. It is in /tmp if the usual path exceeds the kernel's 107 bytes."""
+    """Return the path of the private Redis's socket. It is in /tmp if the usual path is too long for a socket."""
     path = data_dir / "run" / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path
@@ -342,10 +342,10 @@ def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
 
 
 def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
-    """Return a prefix for Redis channels. It separates installations that share a server.
+    """Return a prefix for Redis channels that separates installations on the same Redis server.
 
-    Channels ignore Redis database numbers. database: SQL database name, needed because a restored backup has the same
-    secret key.
+    The prefix depends on the Redis database number, which channels ignore, and on ``database``, the SQL database's
+    name, because a restored backup has the same secret key.
     """
     found = parse_sentinel_url(redis_url)
     number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-# Folder of templates and static files; after `pip install` it is in the package (see setup.py).
+# Folder with templates and static files in an installed package, made by setup.py.
 _SHARE = PROJECT_ROOT / "vodplatform" / "share"
 IS_INSTALLED = _SHARE.is_dir()
 RESOURCES = _SHARE if IS_INSTALLED else PROJECT_ROOT
@@ -26,8 +26,8 @@ class Variable:
     """An environment variable.
 
     - default: value of an unset or empty variable.
-    - convert: function that raises ValueError or TypeError for a wrong text.
-    - accepts: completes the sentence "it must be".
+    - convert: function that converts a text, or raises ValueError or TypeError.
+    - accepts: words after "it must be" in the error message.
     - shown: default in words, if the value does not explain itself.
     """
 

@@ -39,7 +39,7 @@ from vodplatform.core.files.installation import MARK
 from vodplatform.core.records.former import is_former
 
 FORMAT = 1
-# Errors if two folders are on different disks or the file system has no hard links.
+# Error numbers of hard links that are impossible, for example between two disks.
 NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 EXCLUDED_MODELS = {
@@ -68,18 +68,18 @@ class ExactEncoder(DjangoJSONEncoder):
 
 
 def write_archive(target: Path) -> dict[str, int]:
-    """Write the archive with mode 0600; replace ``target`` once complete. Return row counts by model."""
+    """Write the archive with mode 0600; replace ``target`` once the archive is complete. Return row counts by model."""
     partial = None
     try:
-        # A random name prevents that another user places a symbolic link there.
+        # Under a random name, no other user can have placed a symbolic link.
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         partial = Path(name)
         with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The query above fixed the moment of all rows. Hard links keep files that users delete from here
-                    # on.
+                    # The query above fixed the moment at which all rows are read. Hard links keep the files that users
+                    # delete afterwards.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
@@ -161,7 +161,7 @@ def _add_media(archive: tarfile.TarFile, root: Path) -> None:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Read one moment of the database in the block, without blocking writers."""
+    """Make all queries in the block see the database at the same moment, without blocking writers."""
     if connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -196,7 +196,7 @@ def read_archive(source: Path) -> dict[str, int]:
             _refuse_unless_empty()
             with transaction.atomic():
                 if connection.vendor == "postgresql":
-                    # PostgreSQL must not end the transaction, because copying files may take an hour without a query.
+                    # Turn off PostgreSQL's idle timeout: copying files may take an hour without a query.
                     with connection.cursor() as cursor:
                         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
@@ -257,7 +257,7 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 def _read_rows(file: IO[bytes]) -> dict[str, int]:
     counts = Counter({model._meta.label_lower: 0 for model in kept_models()})
     for label, lines in _in_batches(file):
-        # References to users by name, as in older archives, resolve because earlier batches have inserted the users.
+        # Older archives refer to users by name. That works, because earlier batches have inserted the users.
         rows = [row for line in lines for row in serializers.deserialize("jsonl", line)]
         _insert(apps.get_model(label), rows)
         counts[label] += len(rows)

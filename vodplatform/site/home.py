@@ -34,7 +34,7 @@ FAILED_SINCE = timedelta(days=7)
 class Card:
     """A card of the home page: a video, analysis or challenge.
 
-    length: a video's duration as text.
+    ``length`` is the video's duration as text.
     """
 
     title: str

@@ -1,6 +1,6 @@
 """Periodic tasks for one host: disk reserve, installation check, scratch folders and metrics.
 
-The web and worker processes of each host run them, because other hosts cannot see its folders.
+Web and worker processes of each host run the tasks, because other hosts cannot see the host's folders.
 """
 
 from __future__ import annotations

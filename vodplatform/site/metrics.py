@@ -90,7 +90,7 @@ PROCESS_START = define(
 class Collector:
     """Metrics that one function reads.
 
-    asks_database: whether the function needs the database, and is skipped while it is unavailable.
+    ``asks_database`` is True if the function needs the database. It is then skipped while the database is unavailable.
     """
 
     name: str

@@ -47,7 +47,7 @@ NOTHING_WRONG = "No violation"
 class Complaint:
     """A report and its outcome.
 
-    reason: label that the reporter chose from a list. text: the reporter's own words.
+    ``reason`` is the label that the reporter chose from a list, and ``text`` the reporter's own words.
     """
 
     reporter: str
@@ -63,7 +63,7 @@ class Complaint:
 class ReportedItem:
     """A catalogue video or challenge with its reports, oldest first.
 
-    video: video to play, or None. is_down: whether a moderator has taken the item down.
+    ``video`` is the video to play, or None. ``is_down`` is True if a moderator has taken the item down.
     """
 
     kind: str
@@ -100,8 +100,8 @@ class ReportedItem:
 def page(request: HttpRequest) -> HttpResponse:
     """Render the moderation queue and one item.
 
-    Parameters: ``state`` (open, closed), ``kind``, ``item``. POST decides about ``item``: ``act`` (dismiss, settle,
-    take_down, restore) and ``reason``.
+    ``state`` (open or closed) and ``kind`` filter the queue, and ``item`` selects the item. POST decides about the item
+    by ``act`` (dismiss, settle, take_down or restore) and ``reason``.
     """
     user = cast(User, request.user)
     if not user.is_moderator:
@@ -167,7 +167,7 @@ def open_count(user: User) -> int:
 
 
 def badge(request: HttpRequest) -> str:
-    """Return the number of items with open reports, for the admin's side bar; empty for none."""
+    """Return the number of items with open reports for the admin's side bar; an empty text for none."""
     user = request.user
     count = open_count(user) if isinstance(user, User) and user.is_moderator else 0
     return str(count) if count else ""
@@ -192,7 +192,7 @@ def _of_challenges(user: User, state: str) -> Iterable[tuple[ReportedItem, Compl
     ]:
         shown = row.challenge
         starts = [part["start_time"] for part in shown.merge.statement_segments]
-        # The statements do not say which one is false, because moderators play too.
+        # Moderators play challenges too, so the page does not show which statement is false.
         statements = [
             {"text": text, "start": start}
             for text, start in zip(challenges.texts_of(shown.statements), starts, strict=False)

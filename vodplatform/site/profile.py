@@ -128,7 +128,7 @@ class MeViewSet(ApiViewSet[User]):
         responses={200: MeSerializer},
     )
     def partial_update(self, request: Request) -> Response:
-        """Change the name or the picture. A ``picture`` is stored here and sets ``avatar_url``."""
+        """Change the name or the picture. A ``picture`` is stored on the server and sets ``avatar_url``."""
         user = self.user
         given = self.read_change(
             ProfileSerializer, lambda: [MeSerializer(user).data], context={"own_picture": user.own_picture}
@@ -138,7 +138,6 @@ class MeViewSet(ApiViewSet[User]):
         changed = sorted(given)
         picture = _rendered(given["picture"], user) if given.get("picture") else None
         with transaction.atomic():
-            # The lock makes concurrent changes of the same user wait.
             User.objects.select_for_update(no_key=True).get(pk=user.pk)
             if {"picture", "avatar_url"} & set(given):
                 ProfilePicture.objects.filter(user=user).delete()

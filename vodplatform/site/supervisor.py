@@ -1,6 +1,7 @@
 """A supervisor that starts, restarts and stops child processes, without Django.
 
-The exec shim gives each child its own session, so that Ctrl-C does not reach it, and kills it when the supervisor dies.
+sandbox.py starts each child in its own session, so that Ctrl-C does not reach the child, and kills it when the
+supervisor dies.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ POLL_SECONDS = 0.1
 class Child:
     """A program to keep running.
 
-    is_ready: function that is called until it returns True; only then the next program starts.
+    ``is_ready`` is called repeatedly until it returns True. Only then does the next program start.
     """
 
     name: str
@@ -108,7 +109,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # Kill what a killed worker has left; a running worker would do it periodically.
+        # Kill processes that a killed worker has left. Running workers do so periodically.
         kill_orphans()
 
     @staticmethod

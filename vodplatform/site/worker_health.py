@@ -42,7 +42,7 @@ class QueueSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class FfmpegUseSerializer(serializers.Serializer[dict[str, Any]]):
-    """Resource use of all ffmpeg processes. cpu_percent: 100 is one processor."""
+    """Resource use of all ffmpeg processes. A ``cpu_percent`` of 100 is one processor."""
 
     processes = serializers.IntegerField()
     cpu_percent = serializers.FloatField()
@@ -50,7 +50,7 @@ class FfmpegUseSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class FfmpegSerializer(serializers.Serializer[dict[str, Any]]):
-    """ffmpeg on this machine. version: null if ffmpeg does not start."""
+    """ffmpeg on this machine. ``version`` is null if ffmpeg does not start."""
 
     available = serializers.BooleanField()
     version = serializers.CharField(allow_null=True)
@@ -66,7 +66,7 @@ class DiskSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class StorageSerializer(serializers.Serializer[dict[str, Any]]):
-    """File storage. null: not configured."""
+    """State of the file storage. Null means not configured."""
 
     s3_accessible = serializers.BooleanField(allow_null=True)
     cdn_accessible = serializers.BooleanField(allow_null=True)
@@ -104,7 +104,7 @@ FFMPEG = HealthCheck("ffmpeg", ask_ffmpeg)
 
 @lru_cache(maxsize=1)
 def ffmpeg_version() -> str:
-    # `-L` prints the banner to stderr. `-version` prints it to stdout, where run_child accepts only JSON.
+    # `ffmpeg -L` prints the version to stderr. `-version` prints it to stdout, where run_child accepts only JSON.
     said = run_child([ffmpeg_path(), "-nostdin", "-L"], limits=Limits(wall_seconds=DRIVER_SECONDS)).stderr.split()
     if said[:2] != ["ffmpeg", "version"] or len(said) < 3:
         raise ChildError(ChildError.CRASHED, "The configured program is not ffmpeg. Install imageio-ffmpeg again.")

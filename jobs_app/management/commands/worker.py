@@ -16,8 +16,8 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# Time that Dramatiq's master waits for a worker's boot message. It is tiny, because the master waits forever for the
-# lock of a worker that dies while sending.
+# Time that Dramatiq's master waits for a worker's boot message. It is tiny: if a worker dies while sending the message,
+# the master waits forever for the worker's lock.
 BOOT_MILLISECONDS = 10
 
 
@@ -66,7 +66,7 @@ def dramatiq_argv(
 
 
 def parse_queues(value: str) -> list[str]:
-    """Return the distinct queue names of ``NAME,NAME``. Raises ``ArgumentTypeError``."""
+    """Return the distinct queue names of a comma-separated list. Raises ``ArgumentTypeError``."""
     names = sorted({name.strip() for name in value.split(",")} - {""})
     unknown = [name for name in names if name not in settings.JOB_LANES]
     if unknown or not names:

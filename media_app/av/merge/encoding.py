@@ -14,13 +14,13 @@ from media_app.av.source import Progress, Source
 
 CRF, PRESET = 23, "medium"
 GOP_SECONDS = 2
-MAX_ERRORS = 0.1  # maximum share of undecodable packets; ffmpeg fails above it
+MAX_ERRORS = 0.1  # share of undecodable packets above which ffmpeg fails
 BT709 = (("color_primaries", "bt709"), ("color_trc", "bt709"), ("colorspace", "bt709"), ("range", "tv"))
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 
 
 def encode(target: Path, clip: Clip, source: Source, *, shape: Shape, program: Ffmpeg, on_progress: Progress) -> None:
-    """Write an MP4 of :func:`count_of` pictures that begins with a keyframe.
+    """Write an MP4 that begins with a keyframe and has as many pictures as :func:`count_of` returns.
 
     Raises :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing`, OSError.
     """

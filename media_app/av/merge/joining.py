@@ -27,10 +27,10 @@ from media_app.av.source import Source
 
 ReportProgress = Callable[[float, str], None]
 
-# Percent of the merge's progress: after reading the clips, before copying, after encoding.
+# Progress of the merge in percent: after reading the clips, before copying, and after encoding.
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0
-BREAK_SECONDS = 1.0  # maximum seconds by which a file's claimed duration exceeds its packets; above, its end is missing
-ROUNDED_SECONDS = 0.03  # maximum difference, in seconds, between a clip and its segment due to copied sound
+BREAK_SECONDS = 1.0  # maximum seconds from the last packet to the claimed duration; otherwise the file's end is missing
+ROUNDED_SECONDS = 0.03  # seconds by which copied sound may change a clip's length in the merged video
 NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES, CopyReason.ENTRIES})
 
 
@@ -64,7 +64,7 @@ class Merge:
             raise ClipFailed("merge_failed", str(exc), None) from exc
         except MediaError as exc:
             raise ClipFailed("merge_failed", exc.message, None) from exc
-        except av.error.FFmpegError as exc:  # PyAV's OSErrors are the media's fault
+        except av.error.FFmpegError as exc:  # even PyAV's OSErrors are faults of the clips
             raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
 
     def _write(self, clips: list[Clip], planned: Plan) -> Merged:

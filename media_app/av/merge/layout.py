@@ -1,7 +1,7 @@
 """Positions of clips in a merged video, with picture and sound in sync.
 
 Copied AAC packets lie on a grid of 1024 samples, so each clip begins at the nearest grid position. Decoding AAC needs
-the packet before the first audible packet; this extra packet replaces the last packet of the previous clip.
+one more packet before the first audible packet. This extra packet replaces the last packet of the previous clip.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from fractions import Fraction
 from media_app.av.merge.survey import SoundSurvey, Survey
 
 BLOCK = 1024  # samples of an AAC frame
-MIN_TICKS = 90_000  # minimum ticks a second of the output's time base, to place joints within 6 µs
+MIN_TICKS = 90_000  # minimum ticks a second of the output's time base, so that joints are at most 6 µs off
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Positions of the clips in the merged file.
 
-    base: seconds of a tick. starts: start of each clip, then the end, in ticks. first_slot: sample at which the sound's
-    grid begins. heads: (grid position, packet number) of each clip's first audible packet.
+    - base: length of a tick in seconds.
+    - starts: start of each clip, then the end of the last clip, in ticks.
+    - first_slot: number of the sample at which the sound's grid begins.
+    - heads: (grid position, packet number) of each clip's first audible packet.
     """
 
     base: Fraction
@@ -63,9 +65,9 @@ def get_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layo
 
 
 def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]:
-    """Return the number of the sound packet heard at the first picture, and its start after that picture in samples.
+    """Return the number of the sound packet that plays when the first picture is shown, and the packet's start.
 
-    Numbers are negative before the first packet.
+    The start is in samples relative to that picture (0 or negative). The number is negative if all sound comes later.
     """
     place = (sound.starts[0] * sound.base + sound.offset - survey.shown[0] * survey.base) * rate
     head = math.floor(-place / BLOCK)
@@ -75,7 +77,7 @@ def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]
 def packets_of_sound(layout: Layout, rate: int) -> list[range]:
     """Return the numbers of the sound packets to copy from each file.
 
-    The first number is one before the first audible packet; numbers beyond the file's packets stand for silence.
+    Each range starts one packet before the first audible packet. Numbers outside the file's packets mean silence.
     """
     limits = [slot - 1 for slot, _ in layout.heads[1:]]
     limits.append(math.ceil((layout.total * rate - layout.first_slot) / BLOCK))

@@ -22,7 +22,7 @@ class ClipFailed(Exception):
 
 
 class Segment(NamedTuple):
-    """A clip's start and end in the merged video, in seconds of ``currentTime``; it ends where the next clip starts."""
+    """A clip's start and end in the merged video, in seconds of ``currentTime``. The next clip starts at the end."""
 
     start: float
     end: float

@@ -15,17 +15,17 @@ from media_app.av.source import Source
 MAX_LINES = 1080  # maximum pixels of the merged video's shorter side
 MAX_FPS = 60
 NTSC = 1001
-# Usual frame rates of cameras. Other rates are rounded up to an integer.
+# Usual frame rates of cameras. Other frame rates are rounded up to an integer.
 USUAL_RATES = tuple(
     sorted([Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)] + [Fraction(1000 * n, NTSC) for n in (24, 30, 60)])
 )
-NEAR = Fraction(1, 100)  # maximum relative difference at which a rate counts as a usual rate
+NEAR = Fraction(1, 100)  # relative difference up to which a frame rate is rounded to a usual rate
 CONFIG_BYTES = 2  # length, in bytes, of the AudioSpecificConfig of plain AAC-LC (ISO/IEC 14496-3, 1.6.2.1)
 # Bits of an AudioSpecificConfig: AAC-LC with frames of 1024 samples that depends on no other track.
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
-EVENNESS = 0.001  # maximum seconds between a sound packet and its grid position for the sound to be copied
-MIN_COPIED_SECONDS = 0.25  # minimum seconds of a clip for its sound to be copied, since each joint loses 40 ms
+EVENNESS = 0.001  # maximum seconds between a sound packet and its expected time, if the sound is copied
+MIN_COPIED_SECONDS = 0.25  # minimum seconds of a clip whose sound is copied, because each joint loses 40 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Decisions about a merge. why: sentence why something is encoded, or None. shape: format of encoded pictures."""
+    """Decisions about a merge. why: sentence why clips are encoded, or None. shape: format of encoded pictures."""
 
     copies_picture: bool
     copies_sound: bool
@@ -101,7 +101,7 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
 
 
 def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
-    """Return a sentence why the sound of clips must be encoded, or None. Call it only if some clip has sound."""
+    """Return a sentence why the clips' sound must be encoded, or None. Only valid if at least one clip has sound."""
     for clip in clips:
         sound, survey = clip.source.sound, clip.survey.sound
         if sound is None or survey is None:
@@ -147,7 +147,7 @@ def common_shape(clips: Sequence[Clip]) -> Shape:
 
 
 def common_rate(rates: Sequence[Fraction]) -> Fraction:
-    """Return the highest frame rate, at most 60; an NTSC rate only if all rates are NTSC."""
+    """Return the highest frame rate, at most 60. An NTSC rate is rounded unless all rates are NTSC rates."""
     top = max(rates)
     if top.denominator == NTSC and any(rate.denominator != NTSC for rate in rates):
         top = Fraction(round(top))

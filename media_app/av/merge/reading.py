@@ -16,7 +16,7 @@ from av.packet import Packet
 from media_app.av.container import MediaError, demux, first_video, open_media, presentation_origin
 from media_app.av.merge.survey import Colours, Pictures, SoundSurvey, Survey
 
-USUAL_SECONDS = Fraction(1, 30)  # seconds of a picture whose duration is unknown
+USUAL_SECONDS = Fraction(1, 30)  # seconds assumed for a picture whose duration is unknown
 
 
 def survey_of(path: str | os.PathLike[str], sound: int | None = None) -> Survey:

@@ -10,9 +10,9 @@ from itertools import pairwise
 from media_app.av.avcc import LENGTH_BYTES, Avcc
 
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
-OTHER = -1  # mark for a parameter set in a packet that the header lacks
+OTHER = -1  # type for a parameter set that is in a packet but not in the header
 UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
-# Minimum seconds of sound without picture for which the edge picture is held; shorter sound is cut.
+# Minimum seconds of sound without picture for which the first or last picture is lengthened; shorter sound is cut.
 MIN_HELD = Fraction(1, 10)
 
 
@@ -30,7 +30,8 @@ class Colours:
 class SoundSurvey:
     """A file's sound packets.
 
-    starts, lengths: ticks of ``base``. config: AAC's AudioSpecificConfig. offset: seconds to add to all starts.
+    starts, lengths: start and length of each packet, in ticks of ``base`` seconds. config: AAC's AudioSpecificConfig.
+    offset: seconds to add to all starts.
     """
 
     track: int
@@ -49,9 +50,12 @@ class SoundSurvey:
 class Survey:
     """A file's packets.
 
-    base: seconds of a tick. decoded: presentation timestamps in decoding order. shown: the same timestamps, sorted.
-    last_length: ticks of the last picture. why_not: sentence why the file cannot be joined, or None. held_first,
-    held_last: seconds for which the first or last picture is held while sound plays without picture.
+    - base: length of a tick in seconds.
+    - decoded: presentation timestamps in decoding order.
+    - shown: the same timestamps, sorted.
+    - last_length: length of the last picture in ticks.
+    - why_not: sentence why the pictures cannot be copied, or None.
+    - held_first, held_last: seconds by which the first and last picture are lengthened while sound plays alone.
     """
 
     path: str
@@ -138,7 +142,7 @@ def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int
 
 
 def rate_of(survey: Survey) -> Fraction:
-    """Return a frame rate high enough for all pictures except the few that follow the previous one very closely."""
+    """Return a frame rate that is high enough for 95 % of the intervals between pictures."""
     steps = sorted(later - earlier for earlier, later in pairwise(survey.shown))
     steps = steps[bisect_left(steps, 1) :]
     if not steps:

@@ -32,7 +32,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
 
 FIELD = "chunk"
-# Maximum concurrent chunks of a user in one process; their bytes are not reserved.
+# Maximum chunks that a process receives from a user at a time.
 MAX_AT_ONCE = 32
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
@@ -116,7 +116,7 @@ async def _read(exchange: Exchange, arriving: IncomingChunk) -> Fields:
 
 
 def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
-    """Return the user's upload if its chunks are sent here. Raises ``upload_not_found``, ``chunk_invalid``."""
+    """Return the user's upload whose chunks are sent to this server. Raises ``upload_not_found``, ``chunk_invalid``."""
     upload = find_in_chunks(user, upload_id)
     if upload.front == UploadProtocol.DIRECT:
         raise DomainError(
@@ -139,7 +139,7 @@ class IncomingChunk:
         self.size = 0
         self.digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
-        # Path of the chunk's file as long as no row refers to it; :meth:`close` then deletes it.
+        # Path of the chunk's file while no database row refers to the file; :meth:`close` then deletes it.
         self._path: Path | None = None
 
     def open(self) -> None:

@@ -43,8 +43,8 @@ from vodplatform.core.web.middleware import without_trailing_slash
 from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
-NUMBERED = "#"  # separator before the number of a file, if several files have one part name
-# Headers that describe the form's body; the Django view does not get them.
+NUMBERED = "#"  # separator before a file's number, if a form sends several files under one part name
+# Headers that the Django view does not get, because the view receives the form's fields as JSON.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
@@ -52,8 +52,8 @@ BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encodin
 class FilePart:
     """Files of one purpose in a form.
 
-    names: accepted part names. max_file_bytes: function that returns this form's own limit, or None. most: maximum
-    number of files; see :func:`uploads_named`.
+    names: accepted part names. max_file_bytes: function that returns the form's own limit, or None. most: maximum
+    number of files.
     """
 
     names: frozenset[str]
@@ -68,9 +68,10 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form with files, the most important first.
+    """A form with files.
 
-    address: path of the Django view, without trailing slash. route: the form's name in logs and metrics.
+    files: the most important first. address: path of the Django view, without trailing slash. route: the form's name in
+    logs and metrics.
     """
 
     route: str
@@ -119,7 +120,7 @@ def received_uploads(request: Request) -> dict[str, Upload]:
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # A repeated request's files are dropped while its first answer exists; that answer has since been deleted.
+        # The files were dropped, because the request had been answered before. That answer has since been deleted.
         raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
@@ -143,8 +144,8 @@ def form_endpoint(app: App) -> App:
 class _FormState:
     """State of a form that is being received.
 
-    reserved: bytes per file. is_again: whether the same request was answered before; its files are then only hashed
-    (SHA-256, in hashes) and dropped.
+    reserved: bytes reserved per file. is_again: whether the same request was answered before; its files are then
+    dropped, and only their SHA-256 ``hashes`` are kept.
     """
 
     user: User
@@ -186,7 +187,7 @@ def _admit(user: User, form: Form, given: dict[str, str], announced: int | None)
     for part in form.files:
         handler_named(part.purpose).admit(user, given)
     if announced is not None:
-        # Content-Length includes the form's overhead, which must not make a file too large.
+        # Subtract the form's overhead, so that a file of allowed size is not rejected.
         least = max(0, announced - MAX_OVERHEAD_BYTES)
         if least > sum(part.most * limit for part, limit in limits.items()):
             limit = limits[form.files[0]]
@@ -308,5 +309,5 @@ def _cancel_unfinished(uploads: list[Any]) -> None:
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)
-            # Delete the upload's row: an unfinished form cannot be resumed, but would keep storage reserved.
+            # Delete the upload's row, because an unfinished form cannot be resumed.
             Upload.objects.filter(pk=upload.pk, status=UploadStatus.CANCELLED).delete()

@@ -23,7 +23,7 @@ def is_form(headers: Mapping[str, str]) -> bool:
 
 
 async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Part | bytes | None]:
-    """Yield for each part of a form its head, its bytes, and None at its end. Raises ``bad_request``."""
+    """Yield for each part of a form its headers, its bytes in pieces, then None. Raises ``bad_request``."""
     boundary = parse_options_header(headers.get("content-type", ""))[1].get("boundary", "")
     if not BOUNDARY.fullmatch(boundary):
         raise DomainError("bad_request", "The form's boundary is missing or malformed.")

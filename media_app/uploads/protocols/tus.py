@@ -255,7 +255,7 @@ async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum:
 
 @dataclass(slots=True)
 class _Ending:
-    """Call that ends writing, for a thread: make bytes durable, close files, release the lock.
+    """Callable that ends writing in a thread: makes bytes durable, closes files, releases the lock.
 
     error: error that interrupted the request, or None. keeps: whether the received bytes count.
     """
@@ -275,7 +275,7 @@ class _Ending:
             if self.error is None and upload.offset == upload.size:
                 upload = services.complete(upload)
         except DomainError as exc:
-            # An error about the bytes is more important than the error that interrupted the request.
+            # An error that ends the upload takes precedence over the error that interrupted the request.
             self.error = exc if exc.type.name in ENDING else self.error or exc
         finally:
             with contextlib.suppress(DatabaseError):

@@ -69,10 +69,10 @@ def serve(request: Any, reports: Reports) -> Result:
 
 
 def main() -> None:
-    """Serve one request: ``{"op", "path", "folder", "params", …}``.
+    """Answer one request: ``{"op", "path", "folder", "params", …}``.
 
-    Writes ``progress`` and ``checkpoint`` lines, then ``result`` or ``error``. After an expected error, the process
-    still exits with 0.
+    Writes ``progress`` and ``checkpoint`` lines, then ``result`` or ``error``. The process exits with 0 even after a
+    reported error.
     """
     reports = Reports()
     try:

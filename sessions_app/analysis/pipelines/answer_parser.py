@@ -1,6 +1,6 @@
 """Parser of a vision-language model's answer: a score from 0 to 1 and a sentence.
 
-Models wrap the JSON in fences, think aloud before it, or stop halfway. An ambiguous score counts as unknown. The
+Models wrap the JSON in Markdown fences, reason before it, or stop halfway. An ambiguous score counts as unknown. The
 sentence is untrusted text.
 """
 
@@ -20,7 +20,7 @@ MAX_DESCRIPTION = 200
 MAX_OBJECTS = 100
 SCALES = (1.0, 5.0, 10.0, 100.0)
 
-# Models asked in English sometimes answer in the video's language.
+# Names of the score in several languages, because models sometimes answer in the video's language.
 SCORE_WORDS = (
     "score rating puntuación puntuacion puntaje bewertung wertung note punteggio pontuação pontuacao nota ocena"
     " оценка 评分 分数 得分 評分 分數 スコア 点数 점수"
@@ -89,12 +89,12 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
         return NOTHING
     objects = [found for found in _objects(text) if _named(found, SCORE_NAMES) is not None]
     if objects:
-        # Models that think aloud repeat the requested format first, so the last JSON object counts.
+        # Models may repeat the requested format while they reason, so the last JSON object counts.
         score, described_as = _named(objects[-1], SCORE_NAMES), _named(objects[-1], DESCRIPTION_NAMES)
         description = cleaned(described_as) if isinstance(described_as, str) else ""
         return NOTHING if REFUSAL.match(description) else ModelAnswer(parse_score(score), description)
     if not is_whole or text.count("{") != text.count("}") or REFUSAL.match(text):
-        return NOTHING  # an unfinished answer may end in the middle of a number
+        return NOTHING  # an unfinished answer may end in the middle of the score
     scores = [None if found["more"] else _share(found) for found in SCORE.finditer(text)]
     if not scores or len(set(scores)) != 1 or scores[0] is None:
         return NOTHING
@@ -103,9 +103,9 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
 
 
 def parse_score(value: Any) -> float | None:
-    """Return a score from 0 to 1, or None if it is unclear.
+    """Return a score from 0 to 1, or None if the scale is unclear.
 
-    A 7 without a scale is unclear: it may be out of 10 or out of 100.
+    A 7 without a scale may be out of 10 or out of 100.
     """
     if isinstance(value, bool):
         return None

@@ -1,4 +1,4 @@
-"""Sets of exercises in a sampled video, counted by joints or by the picture."""
+"""Sets of exercises in a sampled video, counted by joints or by changes of the picture."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals,
 from sessions_app.analysis.pipelines.sets import Set, candidates, choose_sets, windows
 
 MIN_SEEN = 0.6
-MAX_TRAVEL = 0.5  # maximum movement of the hips in a repetition, in torso lengths; walking exceeds it
-QUICK_TWO = 2.5  # minimum seconds of a set of two repetitions; a shorter one may be a waving hand
+MAX_TRAVEL = 0.5  # maximum hip movement from a repetition's start to its end, in torso lengths; excludes walking
+QUICK_TWO = 2.5  # minimum seconds of a set of two repetitions; excludes a waving hand
 WORTH_OF_TWO = 0.18
 MIN_TRUST = 0.25
 SAME_TIME = 0.7
@@ -22,13 +22,13 @@ WORTH_ASKING = 0.4
 RIVAL = 0.8
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # minimum share of samples with a person; otherwise repetitions are counted by the picture
-PICTURE_WINDOWS = 128.0  # maximum seconds of a window counted by the picture; longer windows need too much memory
+WELL_SEEN = 0.9  # share of samples with a visible person below which repetitions are also counted by the picture
+PICTURE_WINDOWS = 128.0  # maximum seconds of a time window counted by the picture; longer ones need too much memory
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-MIN_UNSEEN = 0.3  # minimum share of samples without a visible person in a set counted by the picture
+MIN_UNSEEN = 0.3  # minimum share of time without a clearly visible person, in a set counted by the picture
 MOVED = 12
-MIN_AREA = 0.03  # minimum share of the picture's pixels that must move; a running clock moves fewer
+MIN_AREA = 0.03  # share of the picture's pixels that must change in a set; excludes a running clock
 MIN_CHANGE = 2.0
 
 
@@ -45,8 +45,8 @@ class EvenSamples:
 class Counted:
     """A set of repetitions and its evidence.
 
-    agreement: weighted share of the signals that give the same count. has_rival: whether a set with another count is
-    almost as likely.
+    agreement: weighted share of the movement signals that give the same count. has_rival: whether a set with another
+    count is almost as likely.
     """
 
     set: Set
@@ -69,7 +69,7 @@ class Counted:
 
 
 def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
-    """Return the samples at equal time intervals; None if there are fewer than eight."""
+    """Return the samples at equal time intervals; None for fewer than eight samples or half a second."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
     step = max(1 / RATE, float(np.median(np.diff(seen.times))))
@@ -81,7 +81,7 @@ def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
 
 
 def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) -> list[Counted]:
-    """Return non-overlapping sets in order of time. allowed: names of the signals that may count; None for all."""
+    """Return non-overlapping sets in order of time. allowed: names of the movement signals to use; None for all."""
     found: list[Set] = []
     if even.found.any():
         usable = {

@@ -8,11 +8,11 @@ from sessions_app.analysis.pipelines.poses import ANGLES, angle
 from sessions_app.analysis.pipelines.repetitions import regularity
 
 STEADY, UNEVEN = 0.12, 0.25
-# minimum ratio at which the last two repetitions are reported as slower than the others
+# Minimum ratio of the last two repetitions' duration to that of the others, to report them as slower.
 SLOWER = 1.25
 SHALLOW = 0.7
 MAX_NAMED = 3
-VISIBLE = 0.75  # minimum mean visibility (0 to 1) of the joints whose angle is compared
+VISIBLE = 0.75  # minimum mean visibility (0 to 1) of joints, to compare the body's two sides
 UNEQUAL = 1.3
 UNEQUAL_DEGREES = 12.0
 BOTH_SIDES = ("knee", "elbow", "hip", "shoulder")

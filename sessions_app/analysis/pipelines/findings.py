@@ -19,7 +19,7 @@ CURVE_STEP = 0.5
 
 
 def segments_of(duration: float, length: float) -> int:
-    """Return the number of segments of a video; a last segment shorter than 0.05 s does not count."""
+    """Return into how many segments of ``length`` seconds a video is divided; a rest below 0.05 s is ignored."""
     return max(1, int(np.ceil((duration - 0.05) / length)))
 
 

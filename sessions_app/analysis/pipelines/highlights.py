@@ -1,6 +1,6 @@
 """Highlights of a video, and the reel cut from them.
 
-To save time, every frame is decoded only near the ends of highlights.
+To save time, every frame is decoded only near possible shot edges.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ EDGE_MARGIN = 0.9  # seconds decoded before and after a possible shot edge, to d
 EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges; 24 s of 1080p
 EARLY = 0.95  # share of the longest GOP's length; a shorter GOP probably ends at a cut
 END_TOLERANCE_SECONDS = 0.1  # maximum seconds by which a highlight may end early to avoid encoding
-CUT_SHORT = 1.0, 0.02  # maximum missing part at a file's end without a warning: seconds, plus share of its length
+# Maximum missing part of a file without a warning: seconds, plus a share of the announced duration.
+CUT_SHORT = 1.0, 0.02
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
 WINDOWS_BUDGET = 2.0  # total length of the windows judged by the vision model, as a multiple of the reel's
 QUIET_DB = -59.0  # maximum level in dB of a sound track that counts as silent
-# Percent of the job at which each stage ends.
+# Percent of the job at the end of reading, vision model, shot edges and thumbnails.
 READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
 
 
@@ -136,7 +137,7 @@ def read_all(task: Task, source: Source) -> SignalPass:
 
 
 def summarise_pass(found: SignalPass, announced: float) -> PassState:
-    """Return the results of the signal pass. announced: the duration in the file's header, in seconds."""
+    """Summarise the signal pass over a video. announced: duration in seconds according to the file's header."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
         warnings.append("The video has no sound, so highlights were chosen by motion only.")

@@ -1,7 +1,7 @@
 """Loudness of each moment relative to its surroundings.
 
-A sound that is loud in a library is quiet in a stadium. Single loud moments are also measured without smoothing, which
-would hide shots in a game.
+A sound that is loud in a library is quiet in a stadium. Loudness is also measured without smoothing, which hides short
+sounds.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # seconds in which the variation of the loudness is measured
+CONTEXT = 600.0  # length in seconds of the window to measure the deviation, the unit of unusual values
 SILENT_DB = -60.0
-SPREAD_PERCENT = 80.0  # percentile of the loudness that lies one deviation above the median
+SPREAD_PERCENT = 80.0  # percentile of the loudness whose distance from the median is one deviation
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-PEAK_FROM, PEAK_SURE = 0.65, 4.0  # deviations at which a sound counts as a peak, and as a certain peak
+PEAK_FROM, PEAK_SURE = 0.65, 4.0  # minimum excess loudness, in deviations, of a sound peak, and of a certain one
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
-    """The loudness of a video's sound at each step of time.
+    """Loudness of the speech band at each step of time.
 
-    level: dB above the usual level, in the band of speech. hits: deviation of each single step. sound: smoothed
-    deviation.
+    level: dB above the usual level. hits, sound: deviations by which the level exceeds the usual level plus one
+    deviation; sound is smoothed.
     """
 
     level: Floats
@@ -81,7 +81,7 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return the excess of values over the running median plus one deviation, in deviations.
+    """Return the deviations by which values exceed the running median plus one deviation, at least 0.
 
     A deviation is the distance from the median to the percentile ``percent``, at least ``least``.
     """

@@ -16,13 +16,13 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
 READ_PERCENT = 50.0
 MAX_SHOTS = 5_000
-SHOT_CONFIDENCE = 0.99  # confidence of a shot mark: the share of correct shots in benchmark A1
+SHOT_CONFIDENCE = 0.99  # confidence of each shot mark: F1 score of the detection of cuts in benchmark A1
 
 
 def find_marks(task: Task) -> Result:
     """Find timeline marks of the ``params["kinds"]``: ``highlights``, ``sound_peaks``, ``shots``.
 
-    Each mark has ``time`` and perhaps ``end`` (seconds), ``label``, ``confidence`` (0 to 1). Raises
+    A mark has ``time`` and perhaps ``end`` in seconds, ``label``, ``confidence`` (0 to 1). Raises
     :class:`AnalysisFailed`.
     """
     kinds = set(task.params["kinds"])

@@ -1,7 +1,7 @@
 """Scores of a video's moments, and the choice of highlights within a budget of seconds.
 
-A highlight extends from a peak of the score until the score falls. Its score is reduced if it looks like a highlight
-that is chosen already.
+A highlight extends around a peak of the score until the score falls. A candidate's score is reduced if it looks like a
+chosen highlight.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ BREATHER = 0.75  # maximum seconds of low score within a highlight
 SLOPE = 1.5
 MIN_SECONDS, MAX_SECONDS = 2.0, 20.0
 LEAD_IN, LEAD_OUT = 0.6, 0.4
-SNAP = 1.0  # maximum seconds by which a highlight's end is moved outwards to a shot edge
-# maximum seconds by which a highlight's end is moved inwards; smoothing makes highlights too long
+SNAP = 1.0  # maximum seconds by which a highlight's start or end is moved outwards to a shot edge
+# maximum seconds by which a highlight's start or end is moved inwards; smoothing makes highlights too long
 SNAP_INWARD = 1.6
-REST = 0.3  # maximum seconds by which a highlight's end is moved to a pause of the sound
-ALIKE = 0.5  # maximum share by which a highlight's score is reduced if it looks like a chosen one
+REST = 0.3  # maximum seconds by which a highlight's start or end is moved to a quiet moment
+ALIKE = 0.5  # maximum share by which a candidate's score is reduced if it looks like an already chosen highlight
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
     """Signals of a video at each quarter of a second.
 
-    sound, motion: deviations above the usual, 0 to :data:`MAX_DEVIATION`. level: dB above the usual loudness, in the
-    band of speech. score: 0 to 1.
+    sound, motion: loudness and motion above the usual, in deviations, 0 to :data:`MAX_DEVIATION`. level: dB above the
+    usual level of the speech band. score: 0 to 1.
     """
 
     sound: Floats
@@ -59,7 +59,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A part of the video. peak: seconds at its highest score."""
+    """A part of the video. start, end, peak (of the score): seconds."""
 
     start: float
     end: float
@@ -180,7 +180,7 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    # Three histograms are compared, so a difference of 6 means nothing in common.
+    # Of three histograms, each pair differs by at most 2, so 6 means nothing in common.
     nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 
@@ -214,7 +214,7 @@ def picture_differences(pictures: NDArray[np.uint8]) -> Floats:
 
 
 def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration: float) -> Interval:
-    """Return the interval with its ends moved to nearby shot edges, else to nearby pauses of the sound."""
+    """Return the interval with its start and end moved to shot edges nearby, else to quiet moments nearby."""
 
     def settle(time: float, outward: int) -> float:
         near = [edge for edge in edges if -SNAP_INWARD <= outward * (edge - time) <= SNAP]
@@ -224,7 +224,7 @@ def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration:
         levels = moments.level[window]
         if len(levels) < 2 or np.ptp(levels) < STILL_DB:
             return time
-        # The outer of two equally quiet pauses is taken, which keeps more of the highlight.
+        # Of equally quiet moments, take the outermost, which keeps more of the highlight.
         order = np.lexsort((-outward * np.arange(len(levels)), levels))
         return float((window.start + int(order[0]) + 0.5) * STEP)
 

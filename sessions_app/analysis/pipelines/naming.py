@@ -1,7 +1,7 @@
 """Rules that name an exercise from the body's movement.
 
-Limits are wide, because angles are measured in the flat picture, not in space. A rule multiplies its conditions (0 to
-1), so one failed condition excludes the name.
+Limits are wide, because angles are measured in the flat picture, not in space. A rule multiplies the values (0 to 1) of
+its conditions, so one value of 0 excludes the name.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ MIN_VISIBLE = 0.5
 class Facts:
     """Measurements of the body during a set of repetitions. Lengths are in torso lengths, angles in degrees.
 
-    bend, other: range of a joint's angle, on the side of the body that moves more and on the other side. least, most:
-    smallest and largest angle on the side that moves more. tilt: smallest and largest angle of the torso from upright.
-    drop: vertical range of the hips. reach: lowest and highest position of the wrists above the shoulders. spread,
-    apart: range and maximum of the feet's distance. together: correlation of the two knees' angles.
+    bend: range of each joint's angle on the side of the body that moves more. other: the same on the opposite side.
+    least, most: smallest and largest angle on the side that moves more. tilt: smallest and largest angle of the torso
+    from upright. drop: vertical range of the hips. reach: lowest and highest position of the wrists above the
+    shoulders. spread, apart: range and maximum of the feet's distance. together: correlation of the knees' angles.
     """
 
     bend: dict[str, float]
@@ -45,7 +45,7 @@ class Facts:
 
 
 def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) -> Facts | None:
-    """Return the measurements of a set; None if the body is hardly visible. joints: shape (n, 33, 4)."""
+    """Return the measurements of a set; None if the body is hardly visible. joints: see :class:`PoseTrack`."""
     first, last = (int(at) for at in np.searchsorted(times, (one.start, one.end)))
     part = joints[first : last + 1]
     part = part[~np.isnan(part[:, 11, 0])]
@@ -204,7 +204,7 @@ RULES: dict[str, Callable[[Facts], float]] = {
     "lateral raise": _lateral_raise, "jumping jack": _jumping_jack, "burpee": _burpee, "sit-up": _sit_up,
     "high knees": _high_knees, "mountain climber": _mountain_climber, "pull-up": _pull_up, "pull-down": _pull_down,
 }  # fmt: skip
-# For each exercise that the user can name: the signals that may count it.
+# Movement signals by which repetitions are counted, for each exercise that the user can select.
 _KNEES = ("left knee", "right knee", "both knees")
 _HIPS = ("left hip", "right hip", "both hips")
 _ELBOWS = ("left elbow", "right elbow", "both elbows")

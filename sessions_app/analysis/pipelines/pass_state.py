@@ -17,10 +17,10 @@ VERSION = 1
 
 @dataclass(slots=True)
 class PassState:
-    """Results of the signal pass over a video; times are in seconds.
+    """Results of the signal pass over a video. Times are in seconds.
 
-    changes: times of keyframes that show a new shot. looks: colour histogram of each candidate, by the time of its
-    peak.
+    changes: times of keyframes that show a new shot. keys: times of all keyframes. looks: colour histogram at each
+    candidate's peak, by the peak's time.
     """
 
     duration: float

@@ -27,12 +27,12 @@ MAX_LOOKS = 36_000  # maximum number of samples; long videos are sampled less of
 SMALL = 24  # width and height of the small pictures, in pixels
 # BlazePose numbers of nose, shoulders, elbows, wrists, hips, knees, ankles.
 KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-ABSENT_SECONDS = 2.0  # seconds without a visible person after which persons are searched less often
+ABSENT_SECONDS = 2.0  # seconds without a visible person after which not every sample is searched
 ABSENT_STEP = 0.5
 MIN_BODY = 0.06  # minimum length of a person's torso or thighs, as a share of the picture's height
 SAVE_SECONDS = 10.0
 MAX_SAVED = 900_000
-# rounding of joints in pixels; a checkpoint uses the first that makes it small enough
+# Steps in pixels to round joints; a checkpoint uses the finest that makes it small enough.
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 VERSION = 1
 
@@ -42,8 +42,8 @@ class PoseTrack:
     """Samples of a video in time order.
 
     times: seconds. joints: x, y, depth in pixels of a picture of ``size`` (height, width), and visibility 0 to 1; shape
-    (n, 33, 4), NaN without a person. pictures: grey, shape (n, 24, 24). end: time of the last decodable frame, in
-    seconds. announced: duration in the file's header, in seconds.
+    (n, 33, 4), NaN without a person. pictures: grey, shape (n, 24, 24). end: seconds at the last decodable frame.
+    announced: duration in seconds, from the file's header.
     """
 
     times: NDArray[np.float64]
@@ -66,7 +66,7 @@ def sample_poses(
     video: VideoFile, poses: Poses | None, saved: dict[str, Any] | None,
     on_progress: Callable[[float], None], checkpoint: Callable[[dict[str, Any]], None],
 ) -> PoseTrack:  # fmt: skip
-    """Sample a video. poses: finder of joints, or None to sample only pictures."""
+    """Sample a video. poses: model that finds joints, or None to sample only pictures."""
     known = unpacked(saved) if poses is not None else np.zeros((0, JOINTS, 4), np.float32)
     times: list[float] = []
     joints: list[NDArray[np.float32]] = []

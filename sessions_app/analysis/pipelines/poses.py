@@ -1,6 +1,6 @@
 """Joints of a person, found by MediaPipe's BlazePose (Bazarevsky et al., 2020).
 
-Only the child process loads MediaPipe, from a separate folder (``requirements/pose.txt``), because its dependencies
+Only the child process loads MediaPipe. A separate folder (``requirements/pose.txt``) holds its dependencies, which
 conflict with ours.
 """
 
@@ -18,12 +18,12 @@ from sessions_app.analysis.pipelines.repetitions import Signal, filled, smoothed
 
 SIDE = 288  # longer side of the pose model's input picture, in pixels
 JOINTS = 33
-# BlazePose numbers of the three joints that form each angle; its corner is the second.
+# BlazePose numbers of the three joints that form each angle. The second joint is the corner.
 ANGLES = {
     "left elbow": (11, 13, 15), "right elbow": (12, 14, 16), "left knee": (23, 25, 27), "right knee": (24, 26, 28),
     "left hip": (11, 23, 25), "right hip": (12, 24, 26), "left shoulder": (13, 11, 23), "right shoulder": (14, 12, 24),
 }  # fmt: skip
-# BlazePose numbers of shoulders, elbows, wrists, hips, knees, ankles
+# BlazePose numbers of shoulders, elbows, wrists, hips, knees and ankles
 MOVING = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 SIDES = ("elbow", "knee", "hip", "shoulder")
 
@@ -38,7 +38,7 @@ class PosesUnavailable(Exception):
 
 
 class Poses:
-    """A finder of one person's joints in frames. Raises :class:`PosesUnavailable`."""
+    """A detector of one person's joints in frames. Raises :class:`PosesUnavailable`."""
 
     def __init__(self) -> None:
         try:
@@ -56,7 +56,7 @@ class Poses:
         self._model.close()
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return x, y, depth in pixels and visibility of each joint, shape (33, 4); NaN without a person."""
+        """Return each joint's x, y, depth (pixels) and visibility (0 to 1), shape (33, 4); NaN without a person."""
         height, width = image.shape[:2]
         found = self._model.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).pose_landmarks
         if found is None:
@@ -65,7 +65,7 @@ class Poses:
 
 
 def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
-    """Return signals of the body's movement, with lengths in torso lengths. joints: shape (n, 33, 4)."""
+    """Return signals of the body's movement. The unit of length is the torso. joints: shape (n, 33, 4)."""
     places, seen = joints[:, :, :2], joints[:, :, 3]
     shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))
     body = body_length(joints)
@@ -79,7 +79,7 @@ def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
         mean = (left.values + right.values) / 2
         found[f"both {name}s"] = Signal(mean, (left.trust + right.trust) / 2, left.rests_high)
     wrists = places[:, [15, 16]].mean(1)
-    # y points down in pictures, so a standing body has low values.
+    # In pictures, y points down, so a standing body's hips have low values.
     found["hips' height"] = Signal(hips[:, 1] / body / 2, rests_high=False)
     found["shoulders' height"] = Signal(shoulders[:, 1] / body / 2, rests_high=False)
     found["wrists' height"] = Signal((wrists - shoulders)[:, 1] / body / 3, _trust(seen[:, [15, 16]]))
@@ -102,7 +102,7 @@ def _trust(seen: NDArray[np.float64]) -> float:
 
 
 def joint_paths(joints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the positions of the moving joints in torso lengths, shape (n, 24)."""
+    """Return x and y of twelve joints in torso lengths, shape (n, 24)."""
     places = joints[:, MOVING, :2] / body_length(joints)
     flat = places.reshape(len(places), -1)
     return np.stack([smoothed(filled(flat[:, number]), 3) for number in range(flat.shape[1])], axis=1)

@@ -1,4 +1,4 @@
-"""The preview of a workout: a small video with the body's lines and a counter."""
+"""The preview of a workout: a small video with a drawn skeleton and a counter."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NAME = "preview.mp4"
 DRAWN = "drawn.mp4"
 LINES, LINES_LONG = 480, 360
 RATE, RATE_LONG = 31.0, 12.0
-LONG_SECONDS = 1200.0  # seconds of a video above which its preview is smaller, because drawing is slow
+LONG_SECONDS = 1200.0  # duration in seconds above which a video's preview is smaller, because drawing is slow
 CLOCK = 90_000
 QUALITY = 24
-OLDEST_POSE = 0.2  # maximum seconds from a sampled pose to the frame on which it is drawn
+OLDEST_POSE = 0.2  # maximum age in seconds of a pose that is drawn on a frame
 MIN_VISIBLE = 0.4
 BONES = (
     (11, 12), (11, 23), (12, 24), (23, 24), (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26),
@@ -78,7 +78,7 @@ def draw_body(image: Image, seen: PoseTrack, at: float) -> None:
         share = min(1.0, (at - seen.times[number]) / max(1e-6, seen.times[number + 1] - seen.times[number]))
         here = here + share * (seen.joints[number + 1] - here)
     scale = np.array([image.shape[1] / seen.size[1], image.shape[0] / seen.size[0]])
-    points = np.rint(here[:, :2] * scale * 4)  # unit: a quarter of a pixel, for cv2's shift parameter
+    points = np.rint(here[:, :2] * scale * 4)  # unit: quarter pixels, as cv2 expects for shift=2
     thick = max(1, round(min(image.shape[:2]) / 200))
     for one, other in BONES:
         if min(here[one, 3], here[other, 3]) >= MIN_VISIBLE:

@@ -20,7 +20,7 @@ CUT_SHARE = 90.0
 def cut_moments(task: Task) -> Result:
     """Cut a reel of ``params["moments"]``: (start, end) pairs in seconds, in order of time.
 
-    ``placed`` in the result has, for each moment, its number and its seconds in the video and in the reel. Raises
+    ``placed`` in the result lists each moment's number, and its start and end in the video and in the reel. Raises
     :class:`AnalysisFailed`.
     """
     moments = [(float(start), float(end)) for start, end in task.params["moments"]]

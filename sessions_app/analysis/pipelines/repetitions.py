@@ -1,7 +1,7 @@
 """Search for repetitions in a signal of movement.
 
-The signal's visits to its upper and lower part are counted. Dividing the length by the period would fail, because
-people slow down and pause.
+The search counts how often the signal reaches its upper and lower part. Dividing the duration by the period would
+fail, because people slow down and pause.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# limits of a signal's upper and lower part, as shares of its local range
+# shares of a signal's local range above which it is high, and below which it is low
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds
 MAX_OF_LENGTH = 0.55
-TREND_SECONDS = 6.0  # changes slower than this, in seconds, are removed before a signal's period is searched
+TREND_SECONDS = 6.0  # window in seconds of the moving average that is subtracted before the period is searched
 LOCAL_SECONDS = 4.0
 LOCAL_PERIODS = 2.2
 RANGE_PLACES = 8
@@ -32,7 +32,8 @@ COMPONENTS, SUBSPACE, ITERATIONS = 3, 8, 5
 class Signal:
     """A measurement of movement over time.
 
-    values: NaN without a person. trust: 0 to 1. rests_high: whether the values are high at rest; None if unknown.
+    values: samples; NaN without a person. trust: reliability, 0 to 1. rests_high: whether the values are high at rest;
+    None if unknown.
     """
 
     values: Floats
@@ -42,7 +43,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """A movement to its turning point and back. start, turn, end: seconds."""
+    """A movement to a turning point and back. start, turn, end: times in seconds."""
 
     start: float
     turn: float
@@ -53,7 +54,8 @@ class Repetition:
 class Series:
     """Repetitions found in one signal.
 
-    curve: the signal, scaled to 0 to 1 by its local range. values: the signal without noise and gaps. period: seconds.
+    values: the signal without noise and gaps. curve: the values, scaled to 0 to 1 by their local range. period:
+    seconds.
     """
 
     signal: str
@@ -102,7 +104,7 @@ def _despiked(values: Floats, width: int) -> Floats:
 
 
 def find_period(values: Floats, rate: float) -> tuple[float, float]:
-    """Return the period's strength (0 to 1) and length in seconds.
+    """Return a signal's periodicity (0 to 1) and period in seconds.
 
     Method: first high maximum of the autocorrelation (Wiener–Khinchin), normalised by overlap.
     """
@@ -135,7 +137,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return each visit of the signal to its upper or lower part: (is upper, sample of the extreme)."""
+    """Return (is upper, sample of the extreme) for each stay of the signal in its upper or lower part."""
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:
@@ -158,7 +160,7 @@ def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
 def repetitions_of(
     times: Floats, curve: Floats, visits: Sequence[tuple[bool, int]], turns_high: bool
 ) -> tuple[Repetition, ...]:
-    """Return one repetition per turning point, from one rest to the next."""
+    """Return one repetition per turning point. Each lasts from one rest to the next."""
     if len(visits) < 2:
         return ()
     resting = (curve if turns_high else 1 - curve) < RESTS
@@ -168,7 +170,6 @@ def repetitions_of(
             continue
         before = visits[number - 1][1] if number else 0
         after = visits[number + 1][1] if number + 1 < len(visits) else len(times) - 1
-        # A movement starts at the end of one rest and ends at the start of the next.
         left = np.flatnonzero(resting[before:at])
         back = np.flatnonzero(resting[at : after + 1])
         first = before + int(left[-1]) if len(left) else before
@@ -183,7 +184,7 @@ def picture_signals(pictures: NDArray[np.uint8]) -> dict[str, Signal]:
     flat -= flat.mean(0)
     if len(flat) < 8 or float(np.abs(flat).max()) < 1:
         return {}
-    # Subspace iteration (Halko, Martinsson and Tropp, 2011) is a hundred times faster than a full decomposition.
+    # Subspace iteration (Halko, Martinsson and Tropp, 2011) is a hundred times faster than a full SVD.
     basis = np.random.default_rng(0).normal(size=(flat.shape[1], min(SUBSPACE, *flat.shape)))
     for _ in range(ITERATIONS):
         basis, _ = np.linalg.qr(flat.T @ (flat @ basis))

@@ -25,20 +25,20 @@ from sessions_app.analysis.pipelines.repetitions import (
     visits_of,
 )
 
-# lengths of the searched windows in seconds; windows of one length overlap by half
+# lengths of the searched windows in seconds; windows of equal length overlap by half
 WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 PHASES = 6
 ALIKE = 0.5
 MIN_LIKENESS = 0.6
-LIKENESS_OF_TWO = 0.8  # minimum likeness of the repetitions in a set of two, which may be alike by chance
+LIKENESS_OF_TWO = 0.8  # minimum similarity (0 to 1) in a set of only two repetitions, which may be alike by chance
 AMPLITUDES = 2.5
 LENGTHS = 3.0
 LONGEST_PAUSE = 4.0  # maximum seconds of a pause within a set; a longer pause starts another set
-MIN_WAY = 0.5  # minimum ratio of a repetition's shorter way to its longer one: to the turning point, and back
+MIN_WAY = 0.5  # minimum ratio of the smaller to the larger of a repetition's two movements, there and back
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
-GOES_ON = 0.45  # minimum range of the signal just outside a set that counts as incomplete
+GOES_ON = 0.45  # the movement continues outside a set if the signal's range there is above this share
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
@@ -49,9 +49,9 @@ TOUCHING = 0.35  # maximum seconds by which two chosen sets may overlap
 class Set:
     """A set: successive repetitions of one exercise.
 
-    likeness: mean similarity to the typical repetition. worth: likeness × range × square root of the signal's trust.
-    is_usual: whether the body rests in the usual position. is_cut: whether the movement continues before or after the
-    set. skipped: other movements between the repetitions.
+    likeness: mean similarity to the typical repetition. worth: likeness × range × square root of the signal's
+    trust. is_usual: whether the body rests in the usual position. is_cut: whether the movement continues before or
+    after the set. skipped: other movements between the repetitions.
     """
 
     signal: str
@@ -76,9 +76,9 @@ class Set:
 
     @property
     def value(self) -> float:
-        """Value by which sets are chosen: their seconds without one repetition × worth × likeness.
+        """Value by which sets are chosen: duration × worth × likeness.
 
-        One repetition is subtracted, so that a set of twelve outweighs two sets of six.
+        The duration of one repetition is subtracted, so that a set of twelve outweighs two sets of six.
         """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
@@ -87,9 +87,9 @@ class Set:
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
-    """Return the sets that any signal shows in any window of time.
+    """Return the sets in all signals and windows of time.
 
-    ways: positions of joints, or pixels, shape (n, d). is_window: treat all samples as one window.
+    ways: positions of joints, or pixels, shape (n, d). is_window: whether all samples are one window.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []
@@ -108,7 +108,7 @@ def candidates(
 
 
 def windows(times: Floats) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of each window's first sample and of the sample after its last."""
+    """Yield each window as a half-open range (first, last) of sample numbers."""
     if len(times) < 2:
         return
     step = float(times[-1] - times[0]) / (len(times) - 1)
@@ -126,7 +126,7 @@ def sets_of(
     times: Floats, series: Series, visits: Sequence[tuple[bool, int]], signal: Signal, *, turns_high: bool,
     ways: Floats, least: int,
 ) -> Iterator[Set]:  # fmt: skip
-    """Yield the sets in a series: repetitions that look alike."""
+    """Yield the sets of similar repetitions in a series."""
     repetitions = repetitions_of(times, series.curve, visits, turns_high)
     if len(repetitions) < least:
         return
@@ -145,7 +145,6 @@ def sets_of(
             if len(group) < least:
                 continue
             likenesses = np.clip(movements[group] @ typical, 0, 1)
-            # Other movements between the repetitions lower the set's likeness.
             between = np.arange(group[0], group[-1] + 1)
             skipped = np.setdiff1d(between[whole[between]], group)
             likeness = float(likenesses.mean()) * len(group) / (len(group) + len(skipped))
@@ -164,7 +163,7 @@ def sets_of(
                 worth=worth,
                 is_usual=signal.rests_high is not turns_high,
                 is_cut=_goes_on(series.curve, first, last, int((last - first) / len(group))),
-                # Keep small copies of the signal, because thousands of sets are compared.
+                # Use float32 to save memory, because thousands of sets are compared.
                 typical=typical.astype(np.float32),
                 curve=series.curve[first : last + 1].astype(np.float32),
                 amplitudes=tuple(float(one) for one in heights[group]),
@@ -218,7 +217,7 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # for the first n sets: highest total value, and the number of set n if it is chosen, else -1
+    # entry n: highest total value of the first n sets, and the number of set n if chosen, else -1
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

@@ -1,7 +1,8 @@
 """Shot edges: cuts, dissolves and fades.
 
-After a cut, the old picture must not return, as it does after a flash. A fade passes through a plain picture. A
-dissolve mixes the old and the new picture in changing shares (the linear model of Truong, Dorai and Venkatesh, 2000).
+A sudden change is a cut unless the old picture returns, as it does after a flash. A fade passes through a plain
+picture. A dissolve mixes the old and the new picture in changing shares (the linear model of Truong, Dorai and
+Venkatesh, 2000).
 """
 
 from __future__ import annotations
@@ -19,31 +20,31 @@ from media_app.av.frames import VideoFile
 from sessions_app.analysis.pipelines.signal_pass import SMALL, histograms
 
 Floats = NDArray[np.float32]
-COARSE = (24, 14)  # width and height of the coarse pictures in pixels; small moving objects disappear in them
+COARSE = (24, 14)  # width and height in pixels of the compared pictures; small moving objects disappear at this size
 FINE = (48, 27)
 BLOCK = 1500
 OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
 # Limits for cuts
-CUT = 0.15  # minimum difference between the two pictures at a cut
+CUT = 0.15  # minimum difference between the pictures at a cut
 # minimum ratio of a cut's difference to the differences around it, for large and small cuts
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-# Pictures show the same shot if they differ by less than this share of the cut's difference plus this constant.
+# The old picture has returned if it differs by less than this share of the cut's difference plus this constant.
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture
-BLACK, WHITE = 45.0, 205.0  # maximum mean luma of a black picture, and minimum mean luma of a white picture
+BLACK, WHITE = 45.0, 205.0  # mean luma below which a plain picture is black, and above which it is white
 GREY = 12.0
 FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
 # Limits for dissolves
 LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
-# maximum correlation of a dissolve's first and last picture, with black bars and without
+# maximum correlation of a dissolve's first and last picture, including black bars and excluding them
 ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
-MIXED = 0.16  # maximum share of a dissolve's change that the mixture model does not explain
+MIXED = 0.16  # maximum share of a dissolve's change that mixing its end pictures does not explain
 CHANGED = 12.0
 CHANGED_SHARE = 0.2
 CHANGED_MIDDLE = 0.24
@@ -59,7 +60,7 @@ class EdgeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A shot edge. start, end: seconds; for a cut, both are the time of the new shot's first frame."""
+    """A shot edge. start, end: times in seconds. For a cut, both times are that of the new shot's first frame."""
 
     kind: EdgeKind
     start: float
@@ -74,7 +75,7 @@ def find_edges(
     path: str | os.PathLike[str], start: float = 0.0, end: float = float("inf"), threads: int = 2,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Edge]:  # fmt: skip
-    """Return the edges between two moments (seconds) by decoding every frame.
+    """Return the shot edges between ``start`` and ``end`` seconds. Decode every frame.
 
     Raises :class:`media_app.av.container.MediaError`.
     """
@@ -91,7 +92,7 @@ def find_edges(
 def _blocks(
     path: str | os.PathLike[str], start: float, end: float, threads: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.uint8]]]:
-    """Yield runs of frames that overlap, so that each shot edge is complete in one of them."""
+    """Yield blocks of consecutive frames. The blocks overlap, so that each shot edge is complete in one block."""
     times: list[float] = []
     pictures: list[NDArray[np.uint8]] = []
     fresh = 0
@@ -121,7 +122,7 @@ class _PictureFeatures:
         chroma = self.coarse.reshape(self.n, -1, 3)[..., 1:].mean(1)
         self.tint: Floats = np.abs(chroma - 128).max(1)
         self.fine = _shrunk([np.ascontiguousarray(one[..., 0]) for one in colours], FINE)
-        # Cumulative histograms, so that small changes of colour count little.
+        # In cumulative histograms, small changes of colour make small differences.
         shares = histograms(pictures).reshape(self.n, 3, 16)
         self.colours: Floats = np.cumsum(shares, axis=2, dtype=np.float32).reshape(self.n, -1)
 
@@ -235,9 +236,9 @@ def _correlation(one: Floats, other: Floats) -> float:
 
 
 def _changes_all_over(looks: _PictureFeatures, first: int, middle: int, last: int) -> bool:
-    """Return whether many pixels change during a possible dissolve.
+    """Return whether enough pixels change during a possible dissolve.
 
-    Black bars and uniform changes, such as of the exposure, do not count.
+    Ignore black bars and uniform changes (of the exposure, for example).
     """
     ends = looks.luma[[first, middle, last]]
     ends = ends[:, ends.max(0) > BAR]

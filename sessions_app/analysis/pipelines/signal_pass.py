@@ -1,7 +1,7 @@
-"""A pass over a video file that reads packets, sound and a few frames.
+"""A pass over a video file that reads packets, sound and some frames.
 
-Of a large video, only the keyframes and one frame after each are decoded; of a small video, all reference frames. A
-stored keyframe takes 15 kB of memory.
+In a large video, only keyframes and one frame after each are decoded; in a small video, all reference
+frames. A stored keyframe takes 15 kB of memory.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ BINS_A_SECOND = 10  # loudness values per second
 BIN = SOUND_RATE // BINS_A_SECOND
 BAND = (300.0, 3000.0)  # frequency band in Hz that holds speech and hits, but not wind and hum
 SILENCE = -100.0
-MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values (a day), because timestamps may be wrong
+MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values: one day, in case of wrong timestamps
 MAX_KEYFRAMES = 12_000  # maximum number of stored keyframes (190 MB)
 PROGRESS_STEP = 0.002
-DENSE_PIXELS = 3e9  # maximum pixels of all frames of a small video: seven minutes of 640×360
+DENSE_PIXELS = 3e9  # maximum total pixels of a small video: seven minutes of 640×360
 FRAMES_BEHIND = 1  # packets decoded after each keyframe of a large video
 TINY = (48, 27)
 CHANGE_SECONDS = 0.34
@@ -46,8 +46,8 @@ class SignalPass:
     """Signals from one pass over a video file; times are in seconds.
 
     times, sizes, keys: time, bytes and keyframe flag of each video packet, in presentation order. band, loudness: dB of
-    the sound per tenth of a second, from 300 to 3 000 Hz and in total; empty without sound. key_pictures: keyframes,
-    BGR, shape (k, 54, 96, 3). changes: luma change between decoded frames, per tenth of a second.
+    the sound from 300 to 3 000 Hz, and of all sound, per tenth of a second; empty without sound. key_pictures:
+    keyframes, BGR, shape (k, 54, 96, 3). changes: change of luma between decoded frames per tenth of a second.
     """
 
     times: NDArray[np.float64]
@@ -75,7 +75,7 @@ def small(frame: VideoFrame) -> NDArray[np.uint8]:
 def survey(  # noqa: PLR0915 - one loop, and what it keeps
     path: str | os.PathLike[str], duration: float, on_progress: Progress | None = None
 ) -> SignalPass:
-    """Read the file once. duration: seconds. Raises :class:`media_app.av.container.MediaError`."""
+    """Measure a file's signals. duration: seconds. Raises :class:`media_app.av.container.MediaError`."""
     with open_media(path) as container:
         video = first_video(container)
         video.codec_context.options = {**DECODER_OPTIONS, "skip_loop_filter": "all"}
@@ -119,7 +119,6 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                     if packet.pts is not None and packet.size:
                         at = packet.pts * base - origin
                         packets.append((at, packet.size, packet.is_keyframe))
-                        # Packets arrive in decoding order.
                         if on_progress is not None and at >= reached + PROGRESS_STEP * duration:
                             reached = at
                             on_progress(min(1.0, max(0.0, at / duration)) if duration > 0 else 1.0)
@@ -127,7 +126,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                     if is_dense or behind <= FRAMES_BEHIND or not packet.size:
                         decoder.give(packet)
             except IndexError:
-                pass  # PyAV raises this if a track starts late
+                pass  # PyAV raises IndexError if a track starts late
             finally:
                 decoder.end()
         except av.error.FFmpegError:
@@ -160,7 +159,7 @@ class _DecoderThread:
         self._waiting: deque[Future[object]] = deque()
 
     def give(self, packet: Any) -> None:
-        """Queue a packet. Raises the error that decoding an earlier packet raised."""
+        """Queue a packet for decoding. Raises an earlier packet's decoding error."""
         if len(self._waiting) == MAX_WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._do, packet))
@@ -187,7 +186,7 @@ class _ChangeMeter:
         luma = frame.reformat(width=TINY[0], height=TINY[1], format="gray", interpolation="AREA").to_ndarray()
         now = np.asarray(luma, np.int16)
         if 0 < at - self._at <= CHANGE_SECONDS:
-            # Steady motion changes more pixels in a longer gap between frames, but less than proportionally.
+            # With steady motion, frames differ more after a longer time, but less than proportionally.
             self.changes.append(float(np.abs(now - self._luma).mean()) * float(np.sqrt(0.1 / (at - self._at))))
             self.times.append((at + self._at) / 2)
         self._at, self._luma = at, now
@@ -206,7 +205,7 @@ class _SoundMeter:
         self._inside = (frequencies >= BAND[0]) & (frequencies <= BAND[1])
 
     def hear(self, packet: Any) -> None:
-        """Decode a packet of sound; an undecodable packet becomes silence."""
+        """Measure a packet of sound. An undecodable packet counts as silence."""
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -234,7 +233,7 @@ class _SoundMeter:
     def _add(self, at: int, samples: NDArray[np.float32]) -> None:
         reached = len(self.whole) * BIN + len(self._rest)
         if at < reached:
-            # Timestamps are rounded: ignore small overlaps.
+            # Ignore small overlaps, because timestamps are rounded.
             skip = reached - at if reached - at > BIN // 4 else 0
             samples = samples[skip:]
         elif at - reached > BIN // 4:
@@ -252,7 +251,7 @@ class _SoundMeter:
 
 
 def histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return histograms per picture: 16 shares each of Y, Cr and Cb."""
+    """Return each picture's histograms of Y, Cr and Cb, shape (n, 48)."""
     pixels = pictures.shape[1] * pictures.shape[2]
     shares = np.zeros((len(pictures), 48), np.float32)
     offsets = 16 * np.arange(3)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class AnalysisFailed(Exception):
-    """The file cannot be analysed. type: error type from the registry. message: sentence for the user."""
+    """Error if a file cannot be analysed. type: registered error type. message: sentence for the user."""
 
     def __init__(self, type: str, message: str) -> None:
         super().__init__(message)
@@ -27,9 +27,9 @@ def _ignore_checkpoint(state: dict[str, Any]) -> None:
 class Task:
     """A request to analyse one file.
 
-    params: checked parameters with defaults. vision: the vision model (``url, model, key, seconds, calls,
-    allow_private``) or None. saved: checkpoint of an earlier attempt that was killed. checkpoint: function that
-    receives JSON types of less than a megabyte, at most every few seconds.
+    params: validated parameters with defaults. vision: vision model (``url, model, key, seconds, calls,
+    allow_private``) or None. saved: checkpoint of an earlier attempt that was killed. checkpoint: function that saves
+    JSON of less than a megabyte, at most every few seconds.
     """
 
     path: Path

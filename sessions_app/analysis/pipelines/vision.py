@@ -1,7 +1,7 @@
-"""Judgement of video parts by a vision-language model.
+"""Scores for parts of a video by a vision-language model.
 
 Any OpenAI-compatible endpoint works (vLLM, Ollama with SmolVLM2 or larger). If an answer is incomplete, the score is
-unknown, never 0, and the measured signals decide.
+unknown, not 0, and the measured signals decide.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 CALL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_TRIES = 3
-FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0  # seconds before the first retry, doubled for each further retry, and their maximum
-FAULTS_IN_A_ROW = 4  # number of consecutive windows without an answer after which the model is given up
+FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0  # seconds before the first retry, and maximum of the doubling pauses
+FAULTS_IN_A_ROW = 4  # number of consecutive windows without an answer after which the model is no longer asked
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 529})
 NOT_UNDERSTOOD = frozenset({400, 413, 422, 501})
 MAX_TOKENS = 300
@@ -77,10 +77,10 @@ class _RequestFormat:
     tokens: str = "max_tokens"
 
     def simpler(self, status: int, complaint: str) -> _RequestFormat | None:
-        """Return a simpler format after the endpoint rejected this one, or None if there is none."""
+        """Return a simpler request format to try after a rejection, or None if there is none."""
         if self.has_all_pictures and (
             status == 413 or "image" in complaint
-        ):  # vLLM's default is one picture per request
+        ):  # by default, vLLM accepts one picture per request
             return replace(self, has_all_pictures=False)
         if self.tokens == "max_tokens" and "max_completion_tokens" in complaint:
             return replace(self, tokens="max_completion_tokens")
@@ -90,7 +90,7 @@ class _RequestFormat:
 
 
 class _NoAnswer(Exception):
-    """The model gives no answer about a window. is_final: whether later windows will get none either."""
+    """Error if the model does not answer about a window. is_final: whether later windows would fail, too."""
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
         super().__init__(message)
@@ -98,7 +98,7 @@ class _NoAnswer(Exception):
 
 
 class Judge:
-    """A client of one endpoint, with a budget of calls and seconds."""
+    """A client of a model's endpoint, with a budget of calls and seconds."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Judge:
         return self._is_given_up or self._calls_left <= 0 or self._seconds_left <= 0
 
     def judge(self, window: Window) -> Verdict:
-        """Return the model's verdict on a window; after an error, its score is unknown."""
+        """Return the model's verdict on a window. After an error, the verdict has no score."""
         if not window.pictures or self._is_given_up:
             return UNKNOWN
         try:

@@ -7,16 +7,16 @@ from vodplatform.core.formatting import clock, counted, duration, hundredths, te
 
 # Minimum deviations of a signal (0 to 1) that are called "more" and "much more".
 SOME, MUCH = 0.25, 0.6
-LOUDER_DB = 6.0  # minimum dB above the usual level for "much louder"; 10 dB are twice as loud
-HIT_DB = 10.0  # minimum dB above the usual level at which a short sound is called louder
+LOUDER_DB = 6.0  # minimum dB above the usual level for the description "much louder"
+HIT_DB = 10.0  # minimum dB above the usual level at which even a short sound is described as "louder"
 TOGETHER_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Signals of a part of a video. sound, motion: maximum deviations, 0 to 1.
+    """Signals of a part of a video. sound, motion: largest deviations from the usual, 0 to 1.
 
-    decibels: dB of the loudest moment above the usual level.
+    decibels: loudest moment, in dB above the usual level.
     """
 
     sound: float

@@ -22,15 +22,15 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.core.formatting import counted, duration
 
 SEGMENT_SECONDS = 5.0
-LOOKED, COUNTED = 85.0, 88.0  # percent of the job at the end of sampling, and at the end of counting
+LOOKED, COUNTED = 85.0, 88.0  # job progress in percent when the poses are sampled, and when repetitions are counted
 CURVE_STEP = 0.1
 CURVE_POINTS = 1200
-PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # minimum length of a pause: in seconds, and as a share of a usual repetition
+PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # minimum length of a pause: seconds, and share of a repetition's usual duration
 MIN_UNCOUNTED = 4.0
-ANYBODY = 0.05  # minimum share of samples with a person for making a preview
-RESTING = 0.4  # minimum range of a moving body's joints, in torso lengths
-MOVES = 4.0  # minimum change of a moving picture, in grey levels
-MISSING_SECONDS = 1.0  # maximum missing seconds at a file's end without a warning
+ANYBODY = 0.05  # share of samples that must show a person; otherwise, the video counts as empty
+RESTING = 0.4  # a body rests if its joints move less than this, in torso lengths
+MOVES = 4.0  # a picture is still if it changes less than this, in grey levels
+MISSING_SECONDS = 1.0  # seconds that may be missing at a file's end without a warning
 
 
 def count_workout(task: Task) -> Result:
@@ -125,7 +125,7 @@ def _exercise(even: EvenSamples, one: Counted, asked: str) -> dict[str, Any]:
     is_seen = even.found[first : last + 1].mean() >= 0.6
     name, sure = name_of(facts_of(even.times, even.joints, one.set)) if is_seen else (UNNAMED, 0.0)
     if asked != "auto" and name in (UNNAMED, asked):
-        # The exercise that the user named is used unless the rules found another one.
+        # Use the exercise that the user named, unless the rules recognised another one.
         name, sure = asked, max(sure, 0.5)
     said = feedback_of(even.times, even.joints, one)
     step = max(CURVE_STEP, (one.set.end - one.set.start) / (CURVE_POINTS - 1))
@@ -189,14 +189,14 @@ def _reason(even: EvenSamples, first: float, last: float) -> str:
     share = float(here.mean()) if len(here) else 0.0
     if share < 0.1:
         if not _moves(even, span):
-            return ""  # a still picture needs no explanation
+            return ""
         return "No person is visible here. Film the whole body to have this part counted."
     if not here[-max(1, len(here) // 4) :].any():
         return "The person leaves the picture. Film from further away to have this part counted."
     if share < 0.6:
         return "The person is rarely visible. Film from further away and in more light to have this part counted."
     if not _body_moves(even, span):
-        return ""  # a rest needs no explanation
+        return ""
     return "A person moves here, but no movement repeats clearly enough to be counted."
 
 

@@ -28,8 +28,8 @@ def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
 
 
 def merge(clips: Sequence[Path], output: Path, *, level: bool, verbosity: int) -> dict[str, Any]:
-    """Write ``output`` atomically; return the child's answer. Raises ``CommandError``."""
-    # The folder is on the output's disk, so that moving the result needs no copy.
+    """Write ``output`` atomically; return the child process's result. Raises ``CommandError``."""
+    # Use a folder on the output's disk, so that moving the result needs no copy.
     folder = Path(tempfile.mkdtemp(prefix=".vod-merge-", dir=output.parent))
     try:
         made = folder / "merged.mp4"

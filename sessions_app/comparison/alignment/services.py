@@ -43,7 +43,7 @@ REASONS_OF_INTERRUPTION = (
     "no_overlap",
     "no_common_clock",
 )
-# reason of a refusal because a recording was interrupted, the same as in the aligner
+# reason for refusing an offset if a recording was interrupted; the aligner uses the same name
 INTERRUPTED_REASON = "not_one_recording"
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
@@ -69,7 +69,7 @@ def _enqueue_alignment(session: ComparisonSession, method: str, roi: dict[str, A
         "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
     }
     _drop_old_alignments(session)
-    # The job belongs to the session's owner, so that the owner can see and cancel it.
+    # The session's owner owns the job, and can therefore see and cancel it.
     job = jobs.enqueue(ALIGN_KIND, session.owner, params)
     Alignment.objects.create(session=session, job=job, method=method)
     return job
@@ -95,7 +95,7 @@ def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
 
 
 def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
-    """Return the session's alignment that this job runs. Raises ``alignment_not_found``."""
+    """Return the session's alignment with this job. Raises ``alignment_not_found``."""
     alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
     if alignment is None:
         raise DomainError("alignment_not_found")
@@ -145,7 +145,7 @@ def _rounded(placement: Placement) -> Placement:
 def preview_timer(
     session: ComparisonSession, by: User, roi: dict[str, Any], times: list[float] | dict[str, list[float]] | None
 ) -> list[dict[str, Any]]:
-    """Read the timer box at some times of each VOD, before an alignment.
+    """Read the timer at some times of each VOD, before an alignment.
 
     Raises ``vod_file_not_found`` and ``vod_unreadable``.
     """
@@ -155,7 +155,7 @@ def preview_timer(
         if vod_id not in {vod.vod_id for vod in vods}:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
-    viewer = by if by.is_admin else session.owner  # an editor reads the videos with the owner's access
+    viewer = by if by.is_admin else session.owner  # an editor may read the videos that the owner may read
     folder = scratch.scratch_root() / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
@@ -191,7 +191,7 @@ def preview_timer(
         raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists. Choose another video.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
-            raise  # the child reported an error in our code; a damaged video would crash it without a message
+            raise  # an exit code above 0 is an error in our code; a damaged video can only crash the process
         raise DomainError("vod_unreadable", f"The videos could not be read. {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -212,7 +212,7 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
 
 
 def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
-    """Refuse proposals by timer alone if a recording was interrupted: the offset is right for only one part."""
+    """Refuse proposals by timer alone if a recording was interrupted: each part of it needs its own offset."""
     reference = result["reference"]
     kept = []
     for found in result["proposals"]:
@@ -244,7 +244,7 @@ def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> N
 
 
 def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]]) -> dict[str, Any]:
-    """Run the alignment child and return its result. Raises :class:`DomainError`."""
+    """Run the alignment process and return its result. Raises :class:`DomainError`."""
     folders = [request[name] for name in ("evidence_dir", "crop_dir") if request.get(name)]
     reads = [video["path"] for video in request["videos"]]
     if settings.EASYOCR_MODELS and request.get("reader") == "easyocr":

@@ -1,4 +1,4 @@
-"""The API of a comparison's events (contract section 1.1)."""
+"""REST API of the events of comparisons (contract section 1.1)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from vodplatform.core.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, paging.Vods], Iterable[str]]
 SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory instead of disk
-READ_SECONDS = 10.0  # maximum seconds that a list request waits for others of the same account or link
+READ_SECONDS = 10.0  # maximum seconds that a list request waits for other requests of the same account or link
 PEEK_BYTES = 1024  # bytes at the start of an uploaded file that are read to distinguish JSON from CSV
 
 
@@ -40,7 +40,7 @@ reading = Locks()  # one lock per account or link, held while a list of events i
 
 
 class EventReadsViewSet(ComparisonViewSet):
-    """Endpoints that can return all events of a comparison; they have a stricter request limit for visitors."""
+    """Endpoints that can return all events of a comparison. Visitors may send fewer requests to these endpoints."""
 
     def get_throttles(self) -> list[BaseThrottle]:
         if isinstance(self.viewer, LinkVisitor) and self.request.method in SAFE_METHODS:
@@ -57,7 +57,7 @@ class EventViewSet(EventReadsViewSet):
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the present state of the event that the first one created."""
+        """Answer a repeated request with the current state of the event that the first request created."""
         return self.answer_event(events.find_event(self.get_object(), UUID(made["event_id"])))
 
     @extend_schema(
@@ -69,7 +69,7 @@ class EventViewSet(EventReadsViewSet):
     def list(self, request: Request, session_id: str) -> Response:
         """List events by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
-        # A page of 4 MiB takes ten times as much memory to create, so each account reads one page at a time.
+        # Creating a page of 4 MiB needs ten times as much memory, so each account reads one page at a time.
         viewer = self.viewer
         reader = viewer.link_id if isinstance(viewer, LinkVisitor) else viewer.pk
         turn = Turn(reading.of(reader), READ_SECONDS)
@@ -91,7 +91,7 @@ class EventViewSet(EventReadsViewSet):
         responses={201: s.EventAnswerSerializer},
     )
     def create(self, request: Request, session_id: str) -> Response:
-        """Mark a moment or a span of one VOD or of all. Without edit permission, only comments are allowed."""
+        """Mark a moment or a span in one VOD or in all VODs. Without edit permission, only comments are allowed."""
         session = self.get_object()
         values = self.read_body(s.NewEventSerializer)
         return self.answer_event(events.create_event(session, self.viewer, values), 201)
@@ -99,12 +99,12 @@ class EventViewSet(EventReadsViewSet):
     @extend_schema(
         operation_id="events_change",
         summary="Change an event",
-        request=s.EventPatchSerializer,
+        request=s.EventChangeSerializer,
         responses={200: s.EventAnswerSerializer},
     )
     @action(detail=False, methods=["patch"], url_path="<uuid:event_id>")
     def change(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Change an event; omitted fields keep their values. Allowed for its author and for editors."""
+        """Change an event; omitted fields keep their values. Only the event's author and editors may do so."""
         session = self.get_object()
 
         def answers() -> Iterator[dict[str, Any]]:
@@ -112,13 +112,13 @@ class EventViewSet(EventReadsViewSet):
             if shown := paging.read_event(session, event_id):
                 yield s.EventSerializer.show(shown)
 
-        values = self.read_change(s.EventPatchSerializer, answers, alternatives=("time", "global_time"))
+        values = self.read_change(s.EventChangeSerializer, answers, alternatives=("time", "global_time"))
         return self.answer_event(events.change_event(session, self.viewer, event_id, values))
 
     @extend_schema(operation_id="events_delete", summary="Delete an event", responses={200: OkSerializer})
     @change.mapping.delete
     def delete_one(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Delete an event and its replies. Allowed for its author and for editors."""
+        """Delete an event and its replies. Only the event's author and editors may do so."""
         events.delete_event(self.get_object(), self.viewer, event_id)
         return Response({"ok": True})
 
@@ -141,7 +141,7 @@ class EventViewSet(EventReadsViewSet):
     )
     @action(detail=False, methods=["delete"], url_path="<uuid:event_id>/replies/<uuid:reply_id>")
     def delete_reply(self, request: Request, session_id: str, event_id: UUID, reply_id: UUID) -> Response:
-        """Delete a reply. Allowed for its author and for editors."""
+        """Delete a reply. Only the reply's author and editors may do so."""
         session = self.get_object()
         return self.answer_event(events.delete_reply(session, self.viewer, event_id, reply_id))
 
@@ -163,7 +163,7 @@ class EventViewSet(EventReadsViewSet):
     )
     @action(detail=False, methods=["post"])
     def detect(self, request: Request, session_id: str) -> Response:
-        """Detect events in a background job. Earlier results are replaced unless a user changed or answered them."""
+        """Detect events in a background job. Replace earlier detected events, except changed or answered ones."""
         session = self.get_object_to_change()
         data = self.read_body(s.DetectSerializer)
         job = auto_detect.start_detection(session, self.user, data["kinds"], data.get("vod_ids"))
@@ -174,7 +174,7 @@ class EventViewSet(EventReadsViewSet):
         operation_id="events_import",
         summary="Import events",
         request={
-            "application/json": s.NewEventSerializer(many=True),
+            "application/json": s.EventRowsSerializer,
             "multipart/form-data": s.EventFileSerializer,
         },
         responses={201: s.ImportedSerializer},
@@ -187,7 +187,10 @@ class EventViewSet(EventReadsViewSet):
         parser_classes=[StrictJSONParser, MultiPartParser],
     )
     def import_events(self, request: Request, session_id: str) -> Response:
-        """Add the events of a list or a file, all or none; errors name the line."""
+        """Add the events of a list or a file. If one is invalid, none is added. Errors name the line.
+
+        A JSON body may also be the list itself.
+        """
         session = self.get_object_to_change()
         rows, first_line = self.read_rows(request, session)
         made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
@@ -196,7 +199,8 @@ class EventViewSet(EventReadsViewSet):
     def read_rows(self, request: Request, session: ComparisonSession) -> tuple[Sequence[dict[str, Any]], int]:
         file = request.FILES.get("file")
         if file is None:
-            return files.validate_events(request.data), 1
+            rows = request.data
+            return files.validate_events(rows.get("events") if isinstance(rows, dict) else rows), 1
         name, sign = file.name.lower(), file.read(PEEK_BYTES).lstrip()[:1]
         file.seek(0)
         with Turn(files.parsing):
@@ -220,7 +224,7 @@ class EventFileViewSet(EventReadsViewSet):
     )
     @action(detail=True, url_path="events.csv", content_negotiation_class=AsTable)
     def as_csv(self, request: Request, session_id: str) -> HttpResponse | StreamingHttpResponse:
-        """Download a table: VOD, time, end, kind and label."""
+        """Download events as a table: VOD, time, end, kind, label."""
 
         def write(session: ComparisonSession, vods: paging.Vods) -> Iterable[str]:
             return files.to_csv(paging.iterate_rows(session, vods, has_content=False))
@@ -254,7 +258,7 @@ class EventFileViewSet(EventReadsViewSet):
     def file(
         self, ending: str, content_type: str, write: Write, name: str = "events"
     ) -> HttpResponse | StreamingHttpResponse:
-        """Return all events as a download, not grouped. Large files are streamed from disk."""
+        """Return all events as a download, without grouping. Large files are streamed from disk."""
         session = self.get_object()
         vods = paging.vods_of(session)
         made_of = (ending, session.name, paging.state_of(session, vods))

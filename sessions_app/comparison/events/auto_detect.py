@@ -29,12 +29,12 @@ EVENT_KINDS: dict[str, str] = {
 }
 ALIKE_SECONDS = 0.05  # maximum seconds between two detections of the same event
 
-# lists of detected events (time, end, label, confidence), by detector
+# detected events of a VOD (time, end, label, confidence), by detector
 Marks = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def start_detection(session: ComparisonSession, by: User, origins: Sequence[str], vod_ids: list[str] | None) -> Job:
-    """Queue a detection job owned by ``by``. vod_ids: VODs to analyse, or None for all.
+    """Queue a detection job that belongs to ``by``. vod_ids: VODs to analyse, or None for all VODs.
 
     Raises ``forbidden``, ``unknown_vod``, ``work_limit``.
     """
@@ -59,7 +59,7 @@ def check_editor(locked: ComparisonSession, by: User) -> None:
 
 
 def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> list[ComparisonVod]:
-    """Return the named VODs in session order, or all for None. Raises ``unknown_vod``."""
+    """Return the VODs with these ids in session order, or all VODs for None. Raises ``unknown_vod``."""
     vods = list(session.vods.select_related("video"))
     if vod_ids is None:
         return vods
@@ -70,9 +70,9 @@ def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> li
 
 
 def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any]] | None:
-    """Return the highlights that an earlier analysis by one of ``owners`` found, or None.
+    """Return the highlights from the latest analysis of the video by one of ``owners``, or None.
 
-    Changes that a user made to the highlights for a reel are ignored.
+    Ignore moments that a user chose later for a reel.
     """
     rows = AnalysisSession.objects.filter(
         video=video,
@@ -100,9 +100,9 @@ def highlight_params() -> dict[str, float | str]:
 
 
 def write_found(session: ComparisonSession, by: User, found: Mapping[str, Marks]) -> dict[str, int]:
-    """Replace earlier detected events; return the number of new ones by detector.
+    """Replace the events detected earlier. Return the number of new events by detector.
 
-    Events that a user has changed or answered stay. Raises ``forbidden``, ``too_many_events``.
+    Keep events that a user has changed or answered. Raises ``forbidden``, ``too_many_events``.
     """
     with edit_events(session, by) as change:
         if not change.access.can_edit:

@@ -1,4 +1,4 @@
-"""Event files for export and import: CSV and JSON."""
+"""Export and import of events as CSV and JSON files."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
 MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of all cached export files on disk
 MAX_COLUMNS = 50
-# maximum lines of a CSV file, including empty ones; maximum characters per line
+# maximum lines in an imported CSV file, including empty lines; maximum characters per line
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000
 
 Data = dict[str, Any]
 
 
 class FileCache:
-    """A disk cache of exported event files. Only one file is written at a time, which limits the CPU use."""
+    """A disk cache of exported event files. To limit the CPU use, only one file is written at a time."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
@@ -40,7 +40,7 @@ class FileCache:
         self._lock = threading.Lock()
 
     def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
-        """Return the cached file with this key. If there is none, write it. Raises ``unavailable``."""
+        """Return the cached file with this key. If there is none, write the file. Raises ``unavailable``."""
         with Turn(self._lock):
             if key in self._files:
                 self._files.move_to_end(key)
@@ -58,7 +58,7 @@ parsing = threading.Lock()  # held while an imported file is parsed, because par
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
-    """Yield events as RFC 4180 CSV. Events without a VOD have an empty ``vod_id`` and times of the shared clock."""
+    """Yield events as CSV (RFC 4180). Events without a VOD have no ``vod_id``; their times are on the shared clock."""
     return csv_lines(
         COLUMNS, ([row.vod.vod_id if row.vod else "", row.time, row.end, row.kind, row.label] for row in rows)
     )
@@ -71,15 +71,15 @@ def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
         place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
         rest = {"end": row.end, "kind": row.kind, "label": row.label, "color": row.color, "body": row.body}
         fields = json.dumps({**place, **rest}, ensure_ascii=False)
-        # Insert the stored JSON text of the drawing, since parsing a large drawing takes seconds.
+        # Insert a drawing's stored JSON text without parsing, because parsing a large drawing takes seconds.
         yield f'{"," if number else ""}\n{fields[:-1]}, "drawing": {row.drawing_text or "null"}}}'  # type: ignore[attr-defined]
     yield "\n]\n"
 
 
 def from_csv(file: IO[bytes]) -> list[Data]:
-    """Read events from a UTF-8 table with a header line; its columns are separated by commas, semicolons or tabs.
+    """Read events from a UTF-8 table with a header line. Columns are separated by commas, semicolons or tabs.
 
-    Ignores unknown columns. Raises ``invalid`` with errors by line.
+    Ignore unknown columns. Raises ``invalid`` with errors by line number.
     """
     lines = _lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))
     try:
@@ -120,7 +120,7 @@ def _from_cells(found: dict[str, str]) -> Data:
 
 
 def from_json(raw: bytes) -> list[Data]:
-    """Read events from a JSON list. Raises ``invalid`` with errors by the number of the event, from 1."""
+    """Read events from a JSON list. Raises ``invalid`` with errors by event number, starting at 1."""
     if has_too_many_parts(raw):
         raise refusal({"file": ["The file's JSON has too many elements. Split it."]})
     try:
@@ -132,7 +132,7 @@ def from_json(raw: bytes) -> list[Data]:
 
 
 def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
-    """Validate a list of events. Raises ``invalid`` with errors by line if any event is invalid."""
+    """Validate a list of events. If any is invalid, raises ``invalid`` with errors by line number."""
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})
     if not rows:
@@ -141,7 +141,7 @@ def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
     found: list[Data] = []
     errors: Data = {}
-    form = NewEventSerializer()  # create the serializer only once, because its creation takes longer than a validation
+    form = NewEventSerializer()  # created once, because creation is slow
     for number, row in enumerate(rows, start=first_line):
         try:
             found.append(form.run_validation(row))

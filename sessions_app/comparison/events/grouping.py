@@ -1,6 +1,6 @@
 """Grouping of events that several VODs show at one moment.
 
-Groups depend on the present offsets, so they are not stored.
+Groups are not stored, because they depend on the current offsets.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ JOIN_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An event on the shared clock, in seconds. frame: seconds of a frame of its VOD.
+    """An event on the shared clock, in seconds. frame: duration of its VOD's frames.
 
-    is_alone: whether it is never grouped, so that comments and drawings stay visible.
+    is_alone: whether the event is never grouped, so that comments and drawings stay visible.
     """
 
     key: UUID | str
@@ -33,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """Events that are listed as one; the oldest comes first. global_time: median of their times on the shared clock."""
+    """Events that are listed as one event, in order of creation. global_time: median time on the shared clock."""
 
     marks: tuple[Mark, ...]
     global_time: float
@@ -48,9 +48,9 @@ class EventGroup:
 
 
 def group_marks(marks: Iterable[Mark]) -> list[EventGroup]:
-    """Group events of one kind from different VODs that are at most 0.25 s, or one frame of the slower VOD, apart.
+    """Group events of the same kind and nearly the same time, at most one event per VOD.
 
-    A group has at most one event per VOD. Sorted by time, then by creation.
+    Their times may differ by 0.25 s, or by one frame if that is longer. Groups are sorted by time, then by creation.
     """
     found: list[EventGroup] = []
     social: list[Mark] = []
@@ -78,7 +78,7 @@ def _kind_of(mark: Mark) -> str:
 def _belongs(mark: Mark, together: list[Mark]) -> bool:
     if any(mark.vod_id == other.vod_id for other in together):
         return False
-    # Events are sorted by time, so comparing with a group's first event is enough.
+    # Events arrive in order of time, so a comparison with the group's first event is enough.
     apart = max(JOIN_SECONDS, *(one.frame for one in (mark, *together)))
     return mark.global_time - together[0].global_time <= apart
 

@@ -1,4 +1,4 @@
-"""``@`` mentions of users, kept until they have seen the event."""
+"""``@`` mentions of users, stored until the user has seen the event."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vodplatform.accounts.models import User
 
 MAX_NAME = 150
 WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
-END = re.compile(r"[.-](?!\w)")  # matches a word's last characters that may not belong to the user name
+END = re.compile(r"[.-](?!\w)")  # matches a dot or hyphen that may end a sentence
 
 
 def mentionable_users(session: ComparisonSession) -> QuerySet[User]:
-    """Return the users who can be mentioned, by name: the session's owner, and those it is shared with."""
+    """Return the users who can be mentioned, sorted by name: the session's owner, and users with whom it is shared."""
     shared = User.objects.filter(comparison_shares__session=session).values("pk")
     return User.objects.filter(Q(pk=session.owner_id) | Q(pk__in=shared), is_active=True).order_by("username")
 
@@ -31,14 +31,14 @@ def named_in(text: str, people: Iterable[User]) -> list[User]:
 def _names_in(text: str) -> set[str]:
     found = set()
     for word in map(str.lower, WORD.findall(text)):
-        # A dot or hyphen after a letter may belong to the user name or end the sentence, so try both.
+        # A dot or hyphen may belong to the user name or end the sentence, so try both names.
         ends = takewhile(lambda end: end <= MAX_NAME, (match.start() for match in END.finditer(word)))
         found |= {word, *(word[:end] for end in ends)}
     return found
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store and return the mentions that ``text`` adds. before: previous text, whose mentions are not stored again."""
+    """Store new mentions in ``text``; return the mentioned users. before: previous text, whose mentions are known."""
     if "@" not in text:
         return []
     people = list(mentionable_users(row.session))

@@ -1,7 +1,7 @@
 """Export and import of OpenTimelineIO timelines: VODs as tracks, events as markers.
 
-Markers of a clip use the recording's own time, other markers the shared clock. Fields unknown to OTIO are in metadata
-under :data:`METADATA_KEY`. Format: https://opentimelineio.readthedocs.io.
+A clip's markers have times of the recording, other markers times of the shared clock. Fields unknown to OTIO are in
+metadata under :data:`METADATA_KEY`. Format: https://opentimelineio.readthedocs.io.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from sessions_app.comparison.timeline import start_of
 from vodplatform.core.api.parsers import check_json, has_too_many_parts
 
 METADATA_KEY = "vod_sync"
-MAX_PARTS = 600_000  # maximum values and containers in an imported JSON file; enough for ten thousand markers
+MAX_PARTS = 600_000  # maximum number of JSON values in an imported timeline; enough for ten thousand markers
 DIGITS = 9
-CLOCK_RATE = 1000.0  # ticks per second in the times of markers on the timeline itself
+CLOCK_RATE = 1000.0  # units per second for the times of markers that belong to no clip
 KIND = "mark"  # kind of the event created from a marker that has no kind
 COLORS = {
     "RED": 0xE5484D, "ORANGE": 0xF2A541, "YELLOW": 0xFFD166, "GREEN": 0x39C98D, "CYAN": 0x3FCFC4, "BLUE": 0x4EA1FF,
@@ -42,7 +42,7 @@ def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
     Markers are written as text, because creating ten thousand OTIO objects takes seconds.
     """
     timeline = otio.schema.Timeline(name=session.name)
-    # Editors start a timeline at 0, so shift it if the shared clock starts before 0.
+    # Video editors start a timeline at 0. If the shared clock starts before 0, shift all times.
     start = start_of(vod.placement for vod in vods.values())
     timeline.metadata[METADATA_KEY] = {"session_id": session.pk, "start": start}
     for vod in vods.values():
@@ -54,7 +54,7 @@ def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
         timeline.tracks.append(track)
     whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
     tracks = whole["tracks"]
-    # Write a unique text in place of each list of markers; it is replaced later.
+    # Write a unique placeholder for each list of markers. The markers replace the placeholders below.
     places: dict[str, ComparisonVod | None] = {f"markers-{uuid.uuid4()}": None}
     tracks["markers"] = list(places)
     for vod, one in zip(vods.values(), tracks["children"], strict=True):
@@ -79,7 +79,7 @@ def _clip(vod: ComparisonVod) -> otio.schema.Clip:
     rate, duration = _rate(vod), vod.video.duration
     clip = otio.schema.Clip(
         name=vod.name,
-        # Write only the file's name, for which editors search. The server's path stays private.
+        # Write only the file's name, for which video editors search. The server's path stays private.
         media_reference=otio.schema.ExternalReference(target_url=vod.name, available_range=_range(0.0, duration, rate)),
         source_range=_range(0.0, duration, rate),
     )
@@ -109,7 +109,7 @@ def _marker(row: SessionEvent, rate: float, start: float) -> str:
         "metadata": {METADATA_KEY: own},
     }
     text = json.dumps(marker, ensure_ascii=False)
-    # Insert the stored JSON text of the drawing at the end of the marker's metadata.
+    # Insert the drawing's stored JSON text at the end of the marker's metadata.
     drawing = row.drawing_text  # type: ignore[attr-defined]
     return f'{text[:-3]}, "drawing": {drawing}}}}}}}' if drawing else text
 
@@ -124,11 +124,11 @@ def _nearest_color(color: str) -> str:
 
 
 def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
-    """Return a timeline's markers as events. Raises ``invalid`` with errors by the number of the marker, from 1.
+    """Return a timeline's markers as events. Raises ``invalid`` with errors by marker number, starting at 1.
 
-    Markers of a clip become events of its VOD, found by our metadata or else by name. Other markers use the shared
-    clock. The file is read as plain JSON, because OTIO's reader crashes the process on self-references and on timelines
-    without tracks.
+    A clip's markers become events of its VOD, which our metadata or else the clip's name identifies. Other markers use
+    the shared clock. The file is parsed as plain JSON, because OTIO's reader crashes the
+    process on self-references and on timelines without tracks.
     """
     if has_too_many_parts(raw, MAX_PARTS):
         raise refusal({"file": ["The timeline has too many elements. Split it."]})
@@ -158,7 +158,7 @@ class _Reader:
         self._by_name = {vod.name: vod for vod in reversed(vods)}
 
     def visit(self, part: Data, start: float) -> float:
-        """Collect the markers of a part; return its length in seconds."""
+        """Collect the markers of a part of the timeline; return its duration in seconds."""
         schema, span = _schema(part), _span(part.get("source_range"))
         if schema == "Transition":
             return 0.0  # a transition takes no time, since it overlaps its neighbours

@@ -1,6 +1,6 @@
 """Reading of a comparison's events by time on the shared clock.
 
-Their order is cached until events or offsets change, so that a page reads only its own events.
+The order is cached until events or offsets change, so that only a page's events are read.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from vodplatform.core.errors import DomainError
 
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events loaded by one query
-ORDERS_KEPT = 8  # maximum number of cached orders; an order of 10,000 events takes about 4 MB
+ORDERS_KEPT = 8  # maximum number of cached orders of events
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
-ALL_VODS = "any"  # filter value for all events: those of every VOD, and those without a VOD
+ALL_VODS = "any"  # filter value that selects all events, with or without a VOD
 # Load replies into plain lists, since creating a query set per event would double the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
@@ -45,7 +45,7 @@ class EventPage:
 
 
 class OrderCache:
-    """A cache of the order of events, for recently used sessions."""
+    """A cache of the order of recently used sessions' events."""
 
     def __init__(self) -> None:
         self._orders: OrderedDict[tuple[Any, ...], list[EventGroup]] = OrderedDict()
@@ -110,7 +110,7 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
-    """Return an event as lists show it, with the events grouped with it; None if it was deleted."""
+    """Return an event and the events that lists show in its group, or None if it was deleted."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
     return next(_load(found, vods), None)
@@ -119,10 +119,10 @@ def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
 def iterate_rows(
     session: ComparisonSession, vods: Vods, *, has_content: bool = True, of: ComparisonVod | str | None = ALL_VODS
 ) -> Iterator[SessionEvent]:
-    """Yield a session's events by time, not grouped and without replies.
+    """Yield a session's events in order of time, without grouping, replies and the field ``drawing``.
 
-    has_content: whether to load ``body`` and ``drawing_text``; ``drawing`` is never loaded. of: VOD whose events are
-    yielded; None for events without a VOD.
+    has_content: whether to load ``body`` and ``drawing_text``. of: VOD whose events are yielded, or None for events
+    without a VOD; by default all events.
     """
     order = cache.order(session, vods, None, is_joined=False)
     if of != ALL_VODS:

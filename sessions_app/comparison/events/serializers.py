@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.comparison.events.grouping import EventGroup, Mark, group_marks
@@ -22,6 +22,7 @@ from vodplatform.core.api.fields import (
     BoundedListField,
     EpochField,
     SecondsField,
+    StoredJsonField,
     StrictBooleanField,
     StrictCharField,
     StrictRegexField,
@@ -31,7 +32,7 @@ from vodplatform.core.errors import DomainError
 MAX_DRAWING_BYTES = 64 * 1024
 MAX_STROKE_TEXT = 500
 MAX_BODY = 10_000
-EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of the JSON of an event, and of a reply, apart from their texts
+EVENT_BYTES, REPLY_BYTES = 700, 250  # assumed JSON bytes of an event, and of a reply, without their texts
 AUTHOR_HELP = "The user's id, or the id of a link's visitor."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -43,6 +44,24 @@ FOUND_ORIGINS = [
 Data = dict[str, Any]
 
 
+class StrokeSerializer(serializers.Serializer[Data]):
+    """A stroke of a drawing. ``width``: thousandths of the frame's width."""
+
+    tool = serializers.ChoiceField(choices=TOOLS)
+    color = serializers.CharField(help_text="#rrggbb.")
+    width = serializers.FloatField(min_value=0, max_value=1000)
+    points = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(min_value=0, max_value=1), min_length=2, max_length=2),
+        help_text="Pairs [x, y], as fractions of the displayed frame.",
+    )
+    text = serializers.CharField(required=False, max_length=MAX_STROKE_TEXT, help_text="With the tool `text` only.")
+
+
+class DrawingSerializer(serializers.Serializer[Data]):
+    strokes = StrokeSerializer(many=True)
+
+
+@extend_schema_field(DrawingSerializer)
 class DrawingField(serializers.JSONField):
     """A drawing: ``{strokes: [{tool, color, width, points: [[x, y], …], text?}]}``.
 
@@ -89,7 +108,7 @@ def _number(value: Any, low: float, high: float) -> float:
 
 
 class EventFieldsSerializer(serializers.Serializer[Data]):
-    """An event's fields except its VOD and time."""
+    """The fields of an event, except its VOD and its start time."""
 
     end = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False, allow_null=True)
     kind = StrictRegexField(
@@ -106,7 +125,7 @@ class EventFieldsSerializer(serializers.Serializer[Data]):
 
 
 class NewEventSerializer(EventFieldsSerializer):
-    """An event at a time of its VOD or, without ``vod_id``, at a time of the shared clock."""
+    """A new event. With ``vod_id``, ``time`` is in the VOD's own time; otherwise ``global_time`` is required."""
 
     vod_id = StrictCharField(max_length=100, required=False, allow_null=True)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
@@ -127,7 +146,13 @@ class NewEventSerializer(EventFieldsSerializer):
         return attrs
 
 
-class EventPatchSerializer(EventFieldsSerializer):
+class EventRowsSerializer(serializers.Serializer[Data]):
+    """Events to import."""
+
+    events = NewEventSerializer(many=True)
+
+
+class EventChangeSerializer(EventFieldsSerializer):
     """Changes of an event; omitted fields keep their values.
 
     time: new start in the VOD's own time. global_time: new start on the shared clock; the end moves by the same amount.
@@ -149,9 +174,9 @@ class ReplyBodySerializer(serializers.Serializer[Data]):
 
 
 class EventQuerySerializer(serializers.Serializer[Data]):
-    """The query parameters of a list of events. Without a limit, the answer has at most 4 MiB.
+    """The query parameters of a list of events. A page has at most 4 MiB.
 
-    from, to: times of the shared clock.
+    from, to: seconds of the shared clock.
     """
 
     vod_id = serializers.CharField(required=False, max_length=100)
@@ -199,7 +224,7 @@ class SourceSerializer(serializers.Serializer[Data]):
 
 @dataclass(frozen=True)
 class ShownEvent:
-    """An event with the events of other VODs grouped with it. median_time: time of the group; None without a group."""
+    """An event and the events of other VODs in its group. median_time: time of the group, or None."""
 
     event: SessionEvent
     others: Sequence[SessionEvent] = ()
@@ -211,14 +236,14 @@ class ShownEvent:
 
 
 class EventSerializer(AnswerSerializer[ShownEvent]):
-    """An event. time, end: in the VOD's own time. global_time, end_global_time: the same on the shared clock."""
+    """An event. time, end: seconds of the VOD's own time. global_time, end_global_time: seconds of the shared clock."""
 
     event_id = serializers.UUIDField(source="event.pk")
     kind = serializers.CharField(source="event.kind")
     label = serializers.CharField(source="event.label")  # type: ignore[assignment]
     body = serializers.CharField(source="event.body")
     color = serializers.CharField(source="event.color", help_text="`#rrggbb`, or empty to use the kind's colour.")
-    drawing = serializers.DictField(allow_null=True, source="event.drawing")
+    drawing = StoredJsonField(DrawingSerializer, allow_null=True, source="event.drawing")
     vod_id = serializers.CharField(allow_null=True)
     time = serializers.FloatField(source="event.time")
     end = serializers.FloatField(allow_null=True, source="event.end")
@@ -311,7 +336,7 @@ def global_time_of(row: SessionEvent) -> float:
 def joined_events(
     rows: QuerySet[SessionEvent], vods: Mapping[int, ComparisonVod], *, is_joined: bool = True
 ) -> list[EventGroup]:
-    """Return the ids of a session's events by time, grouped across VODs."""
+    """Return the ids of a session's events in order of time, grouped across VODs."""
     is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
     columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
     frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}

@@ -1,7 +1,4 @@
-"""Changes of a comparison's events.
-
-Each change is one transaction that holds the session's row lock, and is broadcast on commit.
-"""
+"""Changes of a comparison's events."""
 
 from __future__ import annotations
 
@@ -40,10 +37,10 @@ from vodplatform.core.web.publish import publish_on_commit
 
 COMMENT = "comment"  # the only kind of event that viewers without edit permission may create
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000
-MAX_THREAD = 200_000  # maximum characters of all replies to an event together
-COMMENTERS_SHARE = 0.5  # share of a session's limits that viewers without edit permission may use up
+MAX_THREAD = 200_000  # maximum total characters of the replies to one event
+COMMENTERS_SHARE = 0.5  # share of the limits for bytes and replies above which only editors may add more
 MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
-MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; pages reload the list if more have changed
+MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message
 MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of the events in a broadcast message
 QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events after which the owner's storage quota is checked again
 
@@ -123,7 +120,7 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "by": by.username,
         "changed": shown,
         "deleted": [str(key) for key in change.deleted] if complete else [],
-        # Each socket keeps only its own viewer's name, because viewers may not see who else has access.
+        # Each socket removes the names of other users, because viewers may not see who else has access.
         "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
@@ -147,7 +144,10 @@ def create_event(session: ComparisonSession, by: Viewer, values: dict[str, Any])
 def create_events(
     session: ComparisonSession, by: Viewer, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int = 0
 ) -> list[SessionEvent]:
-    """Create several events, all or none. first_line: line of the first row in a file, for errors."""
+    """Create several events, or none if one is refused.
+
+    first_line: line number of the first event in an imported file, for errors; 0 without a file.
+    """
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
@@ -275,8 +275,8 @@ def _check_kind(values: dict[str, Any], access: Access) -> None:
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     """Copy a session's events and replies with their authors. Raises ``storage_full``.
 
-    SQL copies the rows; Python would take seconds for ten thousand. The source is not locked and may change, so the
-    copied rows are counted.
+    SQL copies the rows; Python would take seconds for ten thousand. The source is not locked, so the quota is checked
+    again with the copied rows.
     """
     quota.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
     names = {"source": source.pk, "target": target.pk}
@@ -291,7 +291,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             " WHERE e.session_id = %(source)s",
             names,
         )
-        # Skip replies to events that were added after the events were copied.
+        # Skip replies to events that were created after the statement above.
         cursor.execute(
             f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"

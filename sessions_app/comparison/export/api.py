@@ -80,7 +80,7 @@ class ExportViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def export(self, request: Request, session_id: str) -> Response:
-        """Render an MP4 in a background job. Its result has ``url, duration, width, height`` and ``size``."""
+        """Render an MP4 in a background job. The job's result has ``url, duration, width, height`` and ``size``."""
         session = self.get_object_to_change()
         job = exports.start_export(session, self.user, self.read_body(ExportSerializer))
         return Response({"ok": True, "job_id": str(job.pk)}, status=202)

@@ -1,4 +1,4 @@
-"""Export jobs of a comparison: validation of requests, captions, and deletion of expired files."""
+"""Export jobs of a comparison: validation, captions, and deletion of expired files."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ MAX_PARTS, MAX_AROUND = 500, 60.0  # maximum parts of a reel; maximum seconds sh
 MIN_HEIGHT, DEFAULT_HEIGHT, MAX_HEIGHT = 360, 720, 2160
 MAX_FPS, FILM_FPS = 60, 30
 NTSC = [Fraction(count * 1000, 1001) for count in (24, 30, 60)]
-NEAR_FPS = 0.005  # maximum difference of a requested from a standard frame rate: 29.97 means 30000/1001
+NEAR_FPS = 0.005  # maximum difference at which a requested rate is replaced by a standard rate: 29.97 by 30000/1001
 FPS_ROUNDING = Fraction(1, 5000)
 NEAR_END = 0.01  # seconds by which a requested end may exceed the timeline, because durations are rounded
-SHOWN_SECONDS = 3.0  # seconds for which an event without an end is captioned
+SHOWN_SECONDS = 3.0  # seconds for which the caption of an event without an end is shown
 MAX_CAPTION_LENGTH = 120
 MAX_DRAWINGS = 20
 LETTERS = "ABC"
@@ -228,7 +228,7 @@ def _sounds(vods: Sequence[ComparisonVod], shown: Sequence[int], audio: str) -> 
 
 
 def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
-    """Return the requested frame rate, or the highest of the videos. Variable rates become 30 or 60."""
+    """Return the requested frame rate, or the highest rate of the videos. A variable rate counts as 30 or 60 fps."""
     if wanted is not None:
         usual = next((fps for fps in NTSC if abs(float(fps) - wanted) < NEAR_FPS), None)
         return usual or Fraction(wanted).limit_denominator(1000)
@@ -344,7 +344,7 @@ def delete_expired() -> int:
     old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
     count = 0
     for job in old.filter(result__key__isnull=False).only("pk", "result"):
-        # Delete the file before its storage key, without which it could not be found.
+        # Delete the file before its storage key, because only jobs with a key are deleted here.
         outputs.delete_folder(outputs.prefix_of(job.pk))
         job.result = {name: value for name, value in (job.result or {}).items() if name != "key"}
         Job.objects.filter(pk=job.pk).update(result=job.result)

@@ -37,7 +37,7 @@ TAG = "sample"
 RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
 RENDER_SECONDS = 900.0
 RENDERED, STORED = 80.0, 90.0  # job progress in percent after rendering, and after storing the recordings
-START_AFTER_SECONDS = 4.0  # seconds after the last recording's start at which the sample comparison opens
+START_AFTER_SECONDS = 4.0  # initial position of the sample comparison, in seconds after the last recording's start
 
 
 class SampleJobs(JobHooks):
@@ -67,7 +67,7 @@ def request_sample(user: User) -> None:
 
 def make_sample(context: JobContext) -> dict[str, Any]:
     with _refusals(), transaction.atomic():
-        # Check the limits before the slow rendering, although the recordings' size is not known yet.
+        # Check the limits before the slow rendering.
         services.check_limit(context.owner)
         quota.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():

@@ -1,4 +1,4 @@
-"""The API for the owner of a comparison to manage its shares and links (contract section 1.1)."""
+"""The API for shares and links of a comparison (contract section 1.1)."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class ShareViewSet(ComparisonViewSet):
     @extend_schema(
         operation_id="shares_change",
         summary="Change a share",
-        request=s.SharePatchSerializer,
+        request=s.ShareChangeSerializer,
         responses={200: s.ShareAnswerSerializer},
     )
     @action(detail=False, methods=["patch"], url_path="<uuid:share_id>")
     def change(self, request: Request, session_id: str, share_id: UUID) -> Response:
-        """Change the role of an invited account."""
+        """Change the role of an invited account, or whether it can comment."""
         session = self.get_object_to_own()
         shares = session.shares.select_related("user").filter(pk=share_id)
-        values = self.read_change(s.SharePatchSerializer, lambda: map(s.ShareSerializer.show, shares))
+        values = self.read_change(s.ShareChangeSerializer, lambda: map(s.ShareSerializer.show, shares))
         return self.answer_share(sharing.change_share(session, share_id, values))
 
     @extend_schema(operation_id="shares_delete", summary="Withdraw a share", responses={200: OkSerializer})

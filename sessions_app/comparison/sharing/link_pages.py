@@ -1,4 +1,4 @@
-"""Pages of a share link: open it, enter its password, and set the visitor's name."""
+"""Pages of a share link."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Share links, which give access to a comparison without an account.
 
-Opening a link sets a signed cookie, so that no other address contains its secret. Each request checks the link.
+Opening a link sets a signed cookie, so that no other address contains the link's secret.
 """
 
 from __future__ import annotations
@@ -35,12 +35,11 @@ SECRET_BYTES = 32
 
 
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
-    """Create a share link; only the returned object has its address ``url``.
+    """Create a share link. Only the returned object has ``url``, the link's address. Raises ``too_many_links``.
 
-    site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises
-    ``too_many_links``.
+    site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``.
     """
-    _check_count(session)  # refuse before hashing the password, which is slow
+    _check_count(session)
     # Hash the password before the transaction, which locks the session.
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)
@@ -88,7 +87,7 @@ def find_link(token: str) -> ShareLink | None:
 
 
 def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
-    """Open a share link in this browser. A visitor who was here before keeps identity and name."""
+    """Open a share link in this browser. A visitor who opened the session before keeps identity and name."""
     before = opened_link(request.COOKIES, link.session_id)
     if before is not None and before.link.pk == link.pk:
         return before

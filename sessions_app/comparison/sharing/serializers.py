@@ -12,14 +12,14 @@ from vodplatform.core.api.fields import AnswerSerializer, EpochField, StrictBool
 
 SHARED_ROLES = [(role.value, role.label) for role in (SessionRole.VIEWER, SessionRole.EDITOR)]
 
-# minimum, maximum and default seconds until a link expires
+# seconds until a link expires
 MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 3_600, 2_592_000, 604_800
 MAX_PASSWORD = 200
 
 Data = dict[str, Any]
 
 
-class SharePatchSerializer(serializers.Serializer[Data]):
+class ShareChangeSerializer(serializers.Serializer[Data]):
     """Changes of a share; omitted fields keep their values."""
 
     role = serializers.ChoiceField(choices=SHARED_ROLES, required=False)

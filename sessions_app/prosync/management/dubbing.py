@@ -70,7 +70,7 @@ def dub(
     remove_text: bool,
     verbosity: int,
 ) -> tuple[list[Segment], dict[str, Any]]:
-    """Write ``output``; return parsed segments and the child's result. Raise :class:`CommandError`."""
+    """Write the dubbed video to ``output``. Return segments and the child's result. Raise :class:`CommandError`."""
     segments = _read(video, lines)
     folder = Path(tempfile.mkdtemp(prefix=".vod-dub-", dir=output.parent))
     try:

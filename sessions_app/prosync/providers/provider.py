@@ -33,14 +33,14 @@ from vodplatform.core.web import outbound, signing
 
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
-DEADLINE_SECONDS = 12 * 3600.0  # seconds from a job's first wait until the job fails; the input URLs expire later
+DEADLINE_SECONDS = 12 * 3600.0  # seconds from a job's first wait until the job fails
 MAX_INVALID_ANSWERS = 8
-# Maximum size of a result: a multiple of the source's size, and at least these bytes.
+# Maximum size of a result: ``MAX_FACTOR`` times the source's size, but not less than ``MIN_MAX_BYTES``.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
-# Maximum ratio of the durations of result and source. Durations count as at least ``LENGTH_SECONDS``.
+# Maximum ratio between the durations of result and source. Shorter durations count as ``LENGTH_SECONDS``.
 LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0
 WATCH_SECONDS = 0.5
-# Seconds during which a cancel request is retried, and seconds of one request.
+# Seconds during which a cancel request is retried, and timeout of one request in seconds.
 CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = "provider_refused"
@@ -140,7 +140,7 @@ def _request(row: ProJob, name: str) -> dict[str, Any]:
     return syncso.build_request(
         _absolute(stream_url(row.video, LONGEST_SECONDS)), sounds, segments, output_name=name,
         sync_mode=row.options["sync_mode"], model=row.options["model"] or syncso.MODELS[0],
-        # The URL is sent even without a webhook secret, because :meth:`SyncSo.find` matches the output name in it.
+        # Send the webhook's URL even without a secret, because :meth:`SyncSo.find` finds the output name in it.
         webhook_url=_absolute(WEBHOOK) if settings.PUBLIC_URL.startswith("https://") else None,
     )  # fmt: skip
 
@@ -197,9 +197,9 @@ def _give_up(work: Work, generation: Generation) -> NoReturn:
 
 
 def _start_new_generation_if_expired(work: Work) -> None:
-    """Start a new generation if the failed one's URLs have expired.
+    """Start a new generation if the input URLs of the failed generation have expired.
 
-    Until then a retry repeats the request, which the provider may have accepted.
+    Until then, a retry repeats the same request, because the provider may have accepted it.
     """
     if work.row.asked is not None and _url_expiry(work.row.asked) < time.time():
         _start_new_generation(work)
@@ -262,7 +262,7 @@ def _run_interruptibly(context: JobContext, fetch: Callable[[], T]) -> T:
 
 
 def _probe_result(work: Work, path: Path) -> dict[str, Any]:
-    """Return the probe's facts. A changed length is accepted, because the generation is already paid for.
+    """Return facts about the result. A changed duration is accepted, because the generation is already paid for.
 
     Raise :class:`syncso.InvalidResponse` if another download may help.
     """
@@ -304,16 +304,13 @@ def deleted(row: ProJob) -> None:
 
 
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
-    """Stop the generation if its job was cancelled or deleted, because only this attempt knows the id."""
+    """Stop the generation if its job was cancelled or deleted. Only this attempt may know the generation's id."""
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)
 
 
 def _cancel_in_background(name: str, generation_id: str) -> None:
-    """Ask the provider to stop a generation, in a thread. generation_id: "" if only the name is known.
-
-    If the process is killed first, the request is lost.
-    """
+    """Ask the provider, in a thread, to stop a generation. generation_id: "" if only ``name`` is known."""
     try:
         provider = client(seconds=CANCEL_REQUEST_SECONDS)
     except syncso.ProviderError:

@@ -42,13 +42,13 @@ MAX_DOUBLINGS = 16
 
 TOLERANCE_SECONDS = 300.0  # maximum seconds between a webhook's signed time and now
 MAX_SIGNATURE_LETTERS = 1000
-MILLISECONDS_FROM = 10**11  # smallest timestamp that counts as milliseconds; as seconds it is the year 5138
+MILLISECONDS_FROM = 10**11  # smallest timestamp that is read as milliseconds; as seconds, it would mean the year 5138
 
 MAX_ERROR_LETTERS = 500
 MAX_PAGE_BYTES = 64 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
-GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # an id fits into the database column
+GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # pattern of valid ids, which fit into the database column
 ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 TIMESTAMP = re.compile(r"[0-9]{1,15}")
 IN_PROGRESS_CODE = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
@@ -75,39 +75,39 @@ class ProviderError(Exception):
 
 
 class RetryLater(ProviderError):
-    """A temporary error. The provider may have accepted a create request."""
+    """A temporary error. The provider may have accepted the request nevertheless."""
 
 
 class LinkExpired(RetryLater):
-    """The result's URL has expired; get the generation for a new URL."""
+    """Error: the result's URL has expired. Call :meth:`SyncSo.get` for a new URL."""
 
 
 class RefusedForGood(ProviderError):
-    """The same request will be refused again."""
+    """Error: the same request would be refused again."""
 
 
 class RequestNotSent(RefusedForGood):
-    """The rules for outgoing requests block the API's address. The request's effect is unknown."""
+    """Error: the settings or the rules for outgoing requests forbid the request or its answer."""
 
 
 class AccountRefused(RefusedForGood):
-    """The provider refuses the key or plan; the operator has to act."""
+    """Error: the provider refuses the API key or the plan. The operator has to act."""
 
 
 class ResultRefused(RefusedForGood):
-    """The result is at a blocked address or too large."""
+    """Error: the result is too large, or its address is blocked."""
 
 
 class InvalidResponse(ProviderError):
-    """An answer that is not from this API. A proxy can cause this for a moment: retry a few times."""
+    """Error: the answer is not from this API. A proxy can cause this for a moment, so a few retries may help."""
 
 
 class UnknownGeneration(InvalidResponse):
-    """The provider does not know this generation, perhaps not yet (404)."""
+    """Error: the provider does not know this generation, perhaps not yet (404)."""
 
 
 class WebhookRefused(Exception):
-    """A webhook call with a wrong or outdated signature."""
+    """Error: the signature of a webhook call is wrong or outdated."""
 
 
 class Status(StrEnum):
@@ -129,7 +129,7 @@ class Status(StrEnum):
 class Generation:
     """A generation as reported by the provider.
 
-    output_url: temporary signed URL. error, error_code: cleaned, untrusted text.
+    output_url: signed URL of the result, which expires. error, error_code: untrusted text, cleaned.
     """
 
     id: str
@@ -148,7 +148,7 @@ class Generation:
 class Notice:
     """A webhook call with a valid signature. sent_at: signed Unix seconds.
 
-    replay_key: equal for repeated calls; remember it for twice the tolerance.
+    replay_key: the same for repeated calls, to detect them; keep it for twice the tolerance.
     """
 
     generation: Generation
@@ -171,8 +171,8 @@ class SyncSo:
     ) -> None:  # fmt: skip
         """Create the client. Raise ValueError if ``base_url`` would expose the key.
 
-        rules: limits per request; ``allow_private`` permits private addresses and HTTP, for tests. check: called per
-        request and downloaded block, to end the call by an exception.
+        rules: limits per request; ``allow_private`` permits private addresses and HTTP, for tests. check: called for
+        each request and downloaded block; it can raise an exception to end the call.
         """
         self._base = base_url.rstrip("/")
         if urlsplit(self._base).scheme != "https" and not rules.allow_private:
@@ -184,8 +184,8 @@ class SyncSo:
     def create(self, request: Mapping[str, Any], idempotency_key: str) -> str:
         """Start a generation and return its id. The same key and request return the same generation.
 
-        idempotency_key: unique in the organisation. Store key and request before sending: a changed request, even a
-        URL's signature, is a conflict. Undocumented: a key's lifetime, and codes of conflicts.
+        idempotency_key: unique in the organisation. Store key and request before sending, because a different request
+        with the same key is a conflict.
         """
         if IDEMPOTENCY_KEY.fullmatch(idempotency_key) is None:
             raise ValueError("An idempotency key has 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
@@ -210,8 +210,8 @@ class SyncSo:
     def find(self, output_name: str) -> Generation | None:
         """Return the newest of the last 500 generations with this output name, or None.
 
-        The API does not document ``outputFileName`` in the listing, so URLs of inputs, webhook and result are searched
-        too. A generation may exist despite None, so prefer to repeat the creation. Raise :class:`ProviderError`.
+        The listing's ``outputFileName`` is undocumented, so URLs of inputs, webhook and result are searched too. After
+        None, repeat the same request, because the generation may exist. Raise :class:`ProviderError`.
         """
         wanted = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(_checked_name(output_name))}(?![A-Za-z0-9_-])")
         for entry in self._listed():
@@ -225,8 +225,7 @@ class SyncSo:
     def cancel(self, generation_id: str) -> bool:
         """Ask to stop a generation; return whether it is cancelled. Raise :class:`ProviderError`.
 
-        The call was documented in May 2025, for pending generations. It no longer is, so usually the result is False
-        and the generation is charged.
+        The call is no longer documented. Usually the result is False, and the generation is charged.
         """
         answer = self._send("POST", f"/v2/generate/{_checked_id(generation_id)}/cancel")
         if answer.status in NOT_CANCELLED:
@@ -238,8 +237,8 @@ class SyncSo:
     def download(self, url: str, file: BinaryIO, max_file_bytes: int, *, seconds: float = DOWNLOAD_SECONDS) -> Fetched:
         """Download a result into ``file``, without the API key. After a failure the file is empty.
 
-        Truncation is detected only with a declared length. Raise :class:`ResultRefused`, :class:`LinkExpired`,
-        :class:`RetryLater`, :class:`InvalidResponse` and OSError.
+        Truncation is detected only if the server declares the length. Raise :class:`ResultRefused`,
+        :class:`LinkExpired`, :class:`RetryLater`, :class:`InvalidResponse` and OSError.
         """
         if not url.lower().startswith("https://") and not self._rules.allow_private:
             raise ResultRefused("The result's address is not encrypted (https); it was not downloaded.")
@@ -326,9 +325,8 @@ def build_request(
     """Return the body of a create request for validated segments. Raise ValueError.
 
     sounds: ``{refId: URL}``. segments: ``{"start", "end", "ref", "from", "to"}`` in seconds. output_name: unique, 8–255
-    characters of ``A-Za-z0-9_-``, also added to the webhook's query for :meth:`SyncSo.find`.
-
-    The provider documents modes for complete videos only.
+    characters of ``A-Za-z0-9_-``, also added to the webhook's query for :meth:`SyncSo.find`. sync_mode: documented for
+    complete videos only.
     """
     if sync_mode not in SYNC_MODES or model not in MODELS:
         raise ValueError(f"There is no mode {sync_mode!r} or no model {model!r}.")
@@ -353,17 +351,14 @@ def build_request(
 
 
 def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> Notice:
-    """Verify and parse a webhook call, signed with ``secret`` within five minutes of ``now`` (Unix seconds).
+    """Verify and parse a webhook call that was signed at most five minutes before or after ``now`` (Unix seconds).
 
-    header: ``Sync-Signature: t=<time>,v1=<hex>``, HMAC-SHA256 of ``"{t}.{body}"``; the secret includes ``whsec_``.
-    ``v1`` may repeat. ``t`` may be seconds or milliseconds (undocumented). Get the generation instead of trusting the
-    body.
-
-    Raise :class:`WebhookRefused` and :class:`InvalidResponse`.
+    header: value of ``Sync-Signature``: ``t=<time>,v1=<hex>``. ``v1`` is the HMAC-SHA256 of ``"{t}.{body}"`` and may
+    occur several times. ``t`` may be in seconds or milliseconds (undocumented). secret: includes the prefix ``whsec_``.
+    Do not trust the body, but get the generation. Raise :class:`WebhookRefused` and :class:`InvalidResponse`.
     """
     stamp, signatures = _signature(header or "")
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()
-    # Compare all signatures in constant time.
     matches = [hmac.compare_digest(expected, given.encode("utf-8", "surrogatepass")) for given in signatures]
     if not secret or not any(matches):
         raise WebhookRefused("The signature is wrong.")
@@ -391,10 +386,9 @@ def read_generation(entry: Mapping[str, Any]) -> Generation:
 def next_delay(
     attempt: int, retry_after: float | None = None, *, draw: Callable[[float, float], float] = random.uniform
 ) -> float:
-    """Return the seconds to wait before attempt ``attempt + 1`` (0 after the first).
+    """Return the seconds to wait before the next attempt. attempt: number of the last attempt; the first is 0.
 
-    Exponential backoff with full jitter (Brooker, AWS Architecture Blog, 2015), after at most 15 minutes of
-    ``Retry-After``.
+    The delay is ``Retry-After``, but at most 15 minutes, plus exponential backoff with full jitter.
     """
     most = min(MAX_DELAY, FIRST_DELAY * 2 ** min(max(attempt, 0), MAX_DOUBLINGS))
     asked = min(max(retry_after or 0.0, 0.0), MAX_RETRY_AFTER)
@@ -462,7 +456,7 @@ def _is_good(answer: outbound.Answer) -> bool:
 
 
 def _is_under_way(status: int, code: str) -> bool:
-    """Return whether an error 409 means that the first request with this key may still run."""
+    """Return whether an error 409 means that an earlier request with the same idempotency key may still run."""
     if status != HTTPStatus.CONFLICT:
         return False
     return not code.upper().startswith("IDEMPOTENCY_") or IN_PROGRESS_CODE.search(code) is not None
@@ -575,7 +569,7 @@ def _seconds(value: Any) -> float | None:
 
 
 def _clean(value: Any) -> str:
-    """Return untrusted text as one line, without parts of URLs that may be signed."""
+    """Return untrusted text as one line, without the parts of URLs that may contain a signature."""
     # Truncate before the regex search, whose time grows with the text.
     text = "".join(sign if sign.isprintable() else " " for sign in _text(value)[: 8 * MAX_ERROR_LETTERS])
     return " ".join(ADDRESS.sub(_shown_address, text).split())[:MAX_ERROR_LETTERS]

@@ -21,9 +21,9 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A pro job that an attempt works on. folder: the attempt's own folder.
+    """One attempt to run a pro job. folder: the attempt's own folder.
 
-    share: percent of progress at the engine's start and end.
+    share: job progress in percent at the engine's start and end.
     """
 
     context: JobContext

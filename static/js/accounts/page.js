@@ -71,10 +71,10 @@ async function change(act, failed) {
 }
 
 /**
- * Return the centre of an image as a small square JPEG in base64, or throw.
+ * Return the centre of an image as a small square JPEG in base64.
  * @param {File} file
  * @returns {Promise<string>}
- * @throws
+ * @throws {ApiError} The browser cannot read or resize the image.
  */
 async function small(file) {
   const picture = await createImageBitmap(file).catch(() => {

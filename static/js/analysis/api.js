@@ -4,7 +4,7 @@ import { call, get, idempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {"highlights"|"workout"} Kind
- * @typedef {import("../../../docs/openapi").Status} Session An analysis and its state.
+ * @typedef {import("../../../docs/openapi").AnalysisStatus} Session An analysis and its state.
  * @typedef {{index: number, start_time: number, end_time: number, score: number, description: string, signals:
  * Record<string, number>}} Segment
  * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start:
@@ -15,10 +15,13 @@ import { call, get, idempotencyKey } from "../base/api.js";
  * Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[], below_minimum?:
  * Segment[], found?: Highlight[]}} Highlights
  * @typedef {{start: number, turn: number, end: number}} Repetition
+ * @typedef {{limit: number, offset: number, total: number}} Pagination
+ * @typedef {{start: number, end: number}} Pause
+ * @typedef {{seconds: number, down: number, up: number, per_minute: number, pauses: Pause[]}} Tempo
+ * @typedef {{step: number, start: number, values: number[]}} MovementCurve
  * @typedef {{name: string, start_time: number, end_time: number, repetitions: number, rep_times: Repetition[], tempo:
- * {seconds: number, down: number, up: number, per_minute: number, pauses: {start: number, end: number}[]}|null,
- * confidence: number, name_confidence: number|null, signal: string, curve: {step: number, start: number, values:
- * number[]}|null, feedback: string[]}} Exercise
+ * Tempo|null, confidence: number, name_confidence: number|null, signal: string, curve: MovementCurve|null, feedback:
+ * string[]}} Exercise
  * @typedef {{start_time: number, end_time: number, reason: string}} NotCounted
  * @typedef {{summary: string, duration: number, exercises: Exercise[], total_repetitions: number, not_counted:
  * NotCounted[], warnings: string[], method: string, preview_url: string|null}} Workout
@@ -30,7 +33,7 @@ const path = (/** @type {string} */ what, /** @type {string} */ id) => `${ANALYS
 /**
  * @param {{limit: number, offset: number, analysis_type?: string}} query
  * @param {AbortSignal} [signal]
- * @returns {Promise<{sessions: Session[], pagination: {limit: number, offset: number, total: number}}>}
+ * @returns {Promise<{sessions: Session[], pagination: Pagination}>}
  */
 export function listSessions(query, signal) {
   const given = Object.entries(query)

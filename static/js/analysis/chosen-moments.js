@@ -2,12 +2,12 @@
 
 import { moment } from "../base/format.js";
 
-/** @typedef {{start: number, end: number}} Moment Start and end, in seconds of the video. */
+/** @typedef {{start: number, end: number}} Moment A moment between two times, in seconds of the video. */
 
 export const MOST = 50;
 const LEAST = 0.5; // minimum length of a moment, in seconds
 const LONGEST = 600; // maximum total length of all moments, in seconds
-const SLACK = 0.05; // seconds that a moment may pass the video's end, because a file's duration is not exact
+const SLACK = 0.05; // seconds by which a moment may end after the video, because a file's duration is not exact
 
 /** @param {Moment[]} moments @returns {number} */
 export const lengthOf = (moments) => moments.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
@@ -16,8 +16,8 @@ export const lengthOf = (moments) => moments.reduce((sum, { start, end }) => sum
 export const inOrder = (moments) => [...moments].sort((one, other) => one.start - other.start || one.end - other.end);
 
 /**
- * Return a new moment around a time that overlaps no other moment; null if the gap is too short. All times are in
- * seconds.
+ * Return a new moment, in seconds, that contains a time and overlaps no other moment. Return null if there is not
+ * enough space.
  * @param {Moment[]} moments
  * @param {number} at
  * @param {number} wanted
@@ -49,7 +49,7 @@ export function nextBest(moments, segments, duration) {
 }
 
 /**
- * Return a list with one error message per moment; a valid moment has an empty one.
+ * Return one error message per moment; the message of a valid moment is empty.
  * @param {Moment[]} moments
  * @param {number} duration
  * @returns {string[]}
@@ -64,7 +64,7 @@ export function faultsOf(moments, duration) {
   });
 }
 
-/** Return an error message for all moments together; empty if they are valid. @param {Moment[]} moments */
+/** Return an error message about the number and total length of moments; empty if valid. @param {Moment[]} moments */
 export function faultOfAll(moments) {
   if (!moments.length) return "Add a moment first.";
   if (moments.length > MOST) return `A reel can have at most ${MOST} moments. Remove some.`;

@@ -21,6 +21,6 @@ export function tellWhatHappened() {
   }
   if (!words) return;
   need("h1").focus();
-  // Set the text later: screen readers announce only changes of a live region.
+  // Set the text in a later task, because screen readers announce only changes of a live region.
   setTimeout(() => setText(need("[data-said]"), words));
 }

@@ -18,13 +18,13 @@ import { rangeWords, reachWords } from "./labels.js";
 
 const REEL = "reel";
 const SOURCE = "source";
-const HEIGHT = 100; // lane height in the chart's SVG coordinates
+const HEIGHT = 100; // height of a lane of the chart, in SVG units
 const MAX_CUTS = 4000;
 
 /** View of a highlights result. Dispatches "place" when the shown moment changes. */
 export class HighlightsView extends EventTarget {
   /** @type {Screen|null} */ screen = null;
-  /** Current moment in seconds, used if there is no player. */ #place = 0;
+  /** Current position in the source video, in seconds; used only without a player. */ #place = 0;
   #current = -2;
   least = h("i", { class: "least" });
   leastLabel = h("span", { class: "axis-label" });
@@ -118,16 +118,16 @@ export class HighlightsView extends EventTarget {
     return screen.shown === REEL ? reel.toSource(this.data.highlights, screen.time) : screen.time;
   }
 
-  /** Switch between reel and source video, at the same moment. @param {string} film */
+  /** Switch between the reel and the source video, and keep the current moment. @param {string} film */
   show(film) {
     const { screen, place, data } = this;
     if (!screen?.has(film) || screen.shown === film) return;
-    // If the reel lacks this moment, start at its next part.
+    // If the reel does not contain the moment, start at the next moment that the reel contains.
     const next = data.highlights.find((one) => one.start_time >= place) ?? data.highlights[0];
     screen.show(film, film === SOURCE ? place : (reel.toReel(data.highlights, place) ?? next?.reel_start ?? 0));
   }
 
-  /** Go to a moment; if the reel lacks it, switch to the source video. @param {number} time */
+  /** Go to a moment; if the reel does not contain it, show the source video. @param {number} time */
   seek(time) {
     const { screen, data } = this;
     const to = Math.min(Math.max(0, time), data.duration);
@@ -139,7 +139,7 @@ export class HighlightsView extends EventTarget {
     else this.#toNearest(to);
   }
 
-  /** Without a source video, seek to the nearest part of the reel. @param {number} time */
+  /** Seek to the part of the reel nearest to a time, because there is no source video. @param {number} time */
   #toNearest(time) {
     const away = (/** @type {import("./api.js").Highlight} */ one) =>
       Math.max(one.start_time - time, time - one.end_time, 0);
@@ -235,14 +235,14 @@ export class HighlightsView extends EventTarget {
     return chart;
   }
 
-  /** Show the minimum score as a line in the chart. @param {number} least */
+  /** @param {number} least */
   showMinimum(least) {
     const { segments } = this.data;
     const words = hundredths(least);
     const best = [...segments].sort((one, other) => other.score - one.score)[0];
     for (const part of [this.least, this.leastLabel]) part.style.setProperty("--y", String(least));
     setText(this.leastLabel, words);
-    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // hidden where it would overlap the scale's end labels
+    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // hide the label near the scale's labels 0 and 1
     setText(need("[data-least]", this.root), `minimum score ${words}`);
     setText(
       need("[data-chart-sentence]", this.root),
@@ -253,7 +253,7 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Frame the reel's moments in the chart; during editing, frame the edited moments.
+   * Mark the reel's moments in the chart; during editing, mark the edited moments instead.
    * @param {{start: number, end: number}[]} [moments]
    */
   showBands(moments = this.data.highlights.map(({ start_time, end_time }) => ({ start: start_time, end: end_time }))) {
@@ -264,8 +264,8 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw each cut as a line, and each dissolve or fade as wide as it lasts. The analysis locates some cuts only near
-   * highlights, so each segment's share of cuts is drawn behind them.
+   * Draw each cut as a line, and each dissolve or fade as wide as it lasts. The analysis may locate cuts only near
+   * highlights, so bars behind the lines show how often each segment cuts.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);
@@ -339,7 +339,7 @@ export class HighlightsView extends EventTarget {
 }
 
 /**
- * Return the SVG path of a segment's bar, with a gap to its neighbours.
+ * Return the SVG path of the bar that shows a segment's score, with a gap to the neighbouring bars.
  * @param {import("./api.js").Segment} segment
  * @param {number} usual
  */

@@ -40,7 +40,7 @@ const STATUSES = {
 export const isLive = ({ status }) => status === "queued" || status === "processing";
 
 /**
- * Return the state to show: the job's while the analysis is queued or running, otherwise the analysis's own.
+ * Return the state to show: the job's state while the analysis is queued or running, otherwise the analysis's state.
  * @param {Session} session
  */
 export const stateOf = (session) =>
@@ -101,7 +101,7 @@ export const repetitionWords = (name, number, of) =>
   `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
 
 /**
- * Return a sentence about the user's settings; empty if there are none.
+ * Return a sentence about the settings that the user chose; empty if there are none.
  * @param {Kind} kind
  * @param {Record<string, any>} params
  * @returns {string}
@@ -134,7 +134,6 @@ export function reachWords(segments, least) {
 }
 
 /**
- * Format a time range, such as `0:08–0:52`.
  * @param {number} from
  * @param {number} to
  * @returns {string}

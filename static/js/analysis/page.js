@@ -279,7 +279,7 @@ setInterval(() => {
 }, 1000);
 
 load();
-// Other pages link here with `?new&video=…` or `?new=workout&video=…`.
+// Links of other pages with `?new&video=…` or `?new=workout&video=…` open the form.
 const asked = new URL(location.href).searchParams;
 if (asked.has("new")) {
   const wanted = asked.get("new") ?? "";

@@ -4,7 +4,7 @@ import { h, icon, need } from "../base/dom.js";
 import { exerciseName } from "./labels.js";
 
 /**
- * Each setting has either a Range, or a list `values` of choices and a `default`.
+ * A setting has either a `Range`, or a list `values` of choices and a `default` choice.
  * @typedef {import("./api.js").Kind} Kind
  * @typedef {{least: number, most: number, default: number, whole: boolean}} Range
  * @typedef {Record<Kind, Record<string, any>>} Ranges
@@ -55,7 +55,7 @@ function readField(text, label, { least, most, whole }) {
 
 export class ParamsForm {
   /** @type {Kind} */ #kind = "highlights";
-  /** Typed text by name of the setting. @type {Record<string, string>} */ #typed = {};
+  /** Text that the user has typed, by name of the setting. @type {Record<string, string>} */ #typed = {};
 
   /**
    * @param {Ranges} ranges
@@ -91,7 +91,7 @@ export class ParamsForm {
   }
 
   /**
-   * Return the settings; if one is invalid, show its error and return null.
+   * Return the settings. If a setting is invalid, show an error at its field and return null.
    * @returns {Record<string, any>|null}
    */
   read() {
@@ -110,7 +110,7 @@ export class ParamsForm {
   }
 
   /**
-   * Show the server's errors at their fields; return whether this form has any of the fields.
+   * Show the server's errors at the fields that they name; return whether this form has any of these fields.
    * @param {Record<string, any>} errors
    * @returns {boolean}
    */

@@ -1,4 +1,4 @@
-// The editor of a reel: add, remove and trim moments; then the server cuts the new reel.
+// The editor of a reel. The user adds, removes and trims moments; then the server cuts the new reel.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, setText } from "../base/dom.js";
@@ -80,7 +80,7 @@ export class ReelEditor {
     return Number(this.view.session.params.segment_length) || 10;
   }
 
-  /** A new moment around the player's position; null if the gap is too short. */
+  /** A new moment around the player's position; null if there is not enough space. */
   get #room() {
     return roomAround(this.#moments, this.view.place, this.#usual, this.view.data.duration);
   }
@@ -101,7 +101,7 @@ export class ReelEditor {
     this.#add(found);
   }
 
-  /** Return a moment's number for element ids; sorting does not change it. @param {Moment} one */
+  /** Return a moment's number for element ids. Sorting does not change the number. @param {Moment} one */
   #numberOf(one) {
     if (!this.#numbers.has(one)) this.#numbers.set(one, ++this.#last);
     return this.#numbers.get(one);

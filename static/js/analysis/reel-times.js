@@ -2,10 +2,10 @@
 
 /** @typedef {import("./api.js").Highlight} Highlight */
 
-const EDGE = 0.02; // tolerance in seconds when comparing times, which are not exact
+const EDGE = 0.02; // tolerance for comparing inexact times, in seconds
 
 /**
- * Return the index of the highlight at a time of the source video, or -1.
+ * Return the index of the highlight at a time of the source video; -1 if there is none.
  * @param {Highlight[]} highlights
  * @param {number} time
  * @returns {number}
@@ -36,7 +36,7 @@ export function toSource(highlights, time) {
 }
 
 /**
- * Convert seconds of the source video to seconds of the reel; null if the reel lacks them.
+ * Convert a time of the source video to a time of the reel, in seconds; null if the reel does not contain the time.
  * @param {Highlight[]} highlights
  * @param {number} time
  * @returns {number|null}
@@ -47,8 +47,8 @@ export function toReel(highlights, time) {
 }
 
 /**
- * Return the numbers, from 1, of a segment's highlights. A highlight belongs to the segment if it was made from it, or
- * shares a quarter of the shorter of both.
+ * Return the numbers, from 1, of the highlights that belong to a segment. A highlight belongs to the segment if it was
+ * made from that segment, or if their overlap is longer than a quarter of the shorter one.
  * @param {Highlight[]} highlights
  * @param {{start_time: number, end_time: number, index?: number}} segment
  * @returns {number[]}

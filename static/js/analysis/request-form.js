@@ -18,21 +18,22 @@ import { KINDS } from "./labels.js";
  * @typedef {import("../videos/api.js").Video} Video
  * @typedef {object} NewOptions
  * @property {import("./parameter-fields.js").Ranges} ranges
- * @property {Record<string, number>} factors Estimated seconds of work per second of video, by kind of analysis.
- * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade Called once an analysis of a library
- * video has been created.
- * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] Uploads the chosen files; if
- * omitted, the form offers only the library video `video`.
- * @property {Kind} [kind] Initial kind of analysis.
+ * @property {Record<string, number>} factors `factors` has the estimated seconds of work per second of video, by kind
+ * of analysis.
+ * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade `onMade` is called once an analysis of a
+ * library video has been created.
+ * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] `onFiles` uploads the chosen
+ * files; without `onFiles`, the form offers only the library video `video`.
+ * @property {Kind} [kind] `kind` is the initial kind of analysis.
  * @property {Record<string, any>} [params]
- * @property {string} [video] Id of the initially chosen library video.
- * @property {Chosen[]} [files] Initially chosen files.
+ * @property {string} [video] `video` is the id of the library video that is chosen at first.
+ * @property {Chosen[]} [files] `files` are the files that are chosen at first.
  */
 
 const SEARCH_PAUSE = 250;
 const SHOWN = 24;
 const SHAPES_AFTER = 300;
-const SEGMENTS = 30; // number of segments that suggested lengths of 2 to 10 s should give
+const SEGMENTS = 30; // number of segments to aim for when suggesting a segment length of 2 to 10 s
 
 /** @param {number} seconds */
 export function estimateWords(seconds) {
@@ -43,8 +44,8 @@ export function estimateWords(seconds) {
 }
 
 /**
- * Return the suggested length of a segment, in seconds. Short videos get short segments, so that there are enough of
- * them.
+ * Return the suggested length of a segment, in seconds. Short videos get shorter segments, so that the analysis has
+ * enough segments.
  * @param {number} seconds
  */
 const segmentFor = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
@@ -184,7 +185,7 @@ export class NewAnalysis {
       input.value = "";
     });
     input.addEventListener("click", async (event) => {
-      // If the browser gives a handle for the file, the upload resumes automatically after a reload.
+      // Ask for a file handle, with which the upload resumes automatically after a reload.
       if (!("showOpenFilePicker" in window)) return;
       event.preventDefault();
       this.#take(await pickFiles(true, unreadable));

@@ -1,4 +1,4 @@
-// The player of an analysis result, which shows one of several films, such as reel and source video.
+// The player of an analysis result. It shows one of several films, such as the reel or the source video.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { clock, duration } from "../base/format.js";
@@ -8,15 +8,15 @@ import { Player } from "../videos/player.js";
 
 /**
  * @typedef {object} Film
- * @property {string} id Value of the film element's `data-film` attribute.
+ * @property {string} id `id` is the value of the film element's `data-film` attribute.
  * @property {string} url
- * @property {number} duration Duration in seconds, used until the browser has loaded the metadata.
+ * @property {number} duration `duration` is in seconds, and is used until the browser has loaded the metadata.
  * @property {string} [poster]
- * @property {() => Promise<string>} renew Fetches a new URL once the signed URL has expired.
+ * @property {() => Promise<string>} renew `renew` fetches a new URL once the signed URL has expired.
  */
 
 /**
- * Return a film in the form that `Player` reads.
+ * Convert a film to the video object that `Player` expects.
  * @param {Film} film
  * @param {string} url
  */
@@ -33,7 +33,7 @@ const asVideo = (film, url) =>
     file_size: 0,
   });
 
-/** A player of several films. Dispatches "change" after an action or a load, and "time" during playback. */
+/** A player of several films. It dispatches "change" if its state changes, and "time" if its position changes. */
 export class Screen extends EventTarget {
   /** @type {Map<string, Player>} */ #players = new Map();
   /** Ids of films whose loading has started. @type {Set<string>} */ #begun = new Set();

@@ -1,4 +1,4 @@
-// The table of segments: those of the reel or all, sorted by time or score.
+// The table of segments. It shows the reel's segments or all, sorted by time or score.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { clock, hundredths } from "../base/format.js";
@@ -29,7 +29,7 @@ export class Segments {
     this.body = need("tbody", root);
     this.list = need("[data-segment-list]", root);
     const best = data.highlights.length ? [] : (data.below_minimum ?? []);
-    /** The reel's highlights; if no segment reaches the minimum score, the best segments. @type {Line[]} */
+    /** The reel's highlights, or the best segments if no segment reaches the minimum score. @type {Line[]} */
     this.highlights = best.length
       ? best.map((one) => ({ ...one, numbers: [], picture: null, highlight: null }))
       : data.highlights.map((one, n) => ({
@@ -81,7 +81,7 @@ export class Segments {
     if (next && !this.list.matches(":hover, :focus-within")) this.#bringIn(next);
   }
 
-  /** Scroll the table, but not the page, to a row. @param {HTMLElement} row */
+  /** Scroll the table to a row without scrolling the page. @param {HTMLElement} row */
   #bringIn(row) {
     const { list } = this;
     const [top, bottom] = [

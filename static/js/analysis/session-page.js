@@ -59,7 +59,7 @@ function changed(next) {
 function draw() {
   drawHead();
   if (isLive(session)) progress.draw(session);
-  // Redraw the result only when the status changes, so that it keeps the focus.
+  // Redraw the result only when the status changes, because redrawing would lose the focus.
   const now = isLive(session) ? "live" : session.status;
   if (now === shown) return;
   shown = now;
@@ -107,7 +107,6 @@ function tick() {
   document.title = isLive(session) && session.progress > 0 ? `${percent(session.progress)} · ${TITLE}` : TITLE;
 }
 
-/** Redraw the header's buttons, if other buttons are needed now. */
 function drawActs() {
   const made = data && (data.highlight_video_url ?? data.preview_url);
   const again = mayRunAgain();
@@ -226,7 +225,7 @@ async function showResult() {
   } catch (error) {
     clearTimeout(shapes);
     if (error instanceof ApiError && [404, 410, 422].includes(error.status)) {
-      // The analysis has lost its result; its status has the reason.
+      // The result no longer exists. The status of the analysis explains why.
       state.replaceChildren();
       return void follower.ask(session.sessionId);
     }
@@ -369,8 +368,8 @@ function openData(event) {
 }
 
 /**
- * Return whether the analysis can be repeated. Files uploaded for an analysis are deleted with it, so this needs a
- * library video.
+ * Return whether the analysis can be repeated. This is possible only for library videos, because files uploaded for an
+ * analysis are deleted with the analysis.
  */
 function mayRunAgain() {
   return Boolean(session.source?.video_id) && !isLive(session) && !isGone;

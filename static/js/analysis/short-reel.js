@@ -5,11 +5,12 @@ import { reachWords } from "./labels.js";
 
 /** @typedef {import("./api.js").Highlights} Highlights */
 
-const SHORT = 0.6; // share of the requested length below which a reel is explained
+const SHORT = 0.6; // share of the requested length below which the page explains why the reel is short
 const MOST_HIGHLIGHTS = 50;
 
 /**
- * Explain why a reel is short; null if it is long enough. `params` are settings for a longer reel, or null.
+ * Return the reason why a reel is short, with settings for a longer reel if there are any. Return null if the reel is
+ * long enough.
  * @param {Pick<Highlights, "highlights"|"segments"|"duration"|"below_minimum">} data
  * @param {Record<string, any>} params
  * @returns {{text: string, params: Record<string, any>|null}|null}
@@ -41,7 +42,7 @@ export function whyShort({ highlights, segments, duration, below_minimum: best =
 const floored = (score) => Number(hundredths(score));
 
 /**
- * Return the highest minimum score that lets in enough segments for the missing seconds.
+ * Return the highest minimum score that adds enough segments to fill the reel's missing seconds; 0 if none does.
  * @param {import("./api.js").Segment[]} below
  * @param {number} lacking
  * @returns {number}

@@ -1,4 +1,5 @@
-// Live updates of analyses, from messages of their jobs and from status requests, which alone have the time left.
+// Live updates of analyses from two sources: messages of their jobs, and status requests. Only status requests return
+// the estimated time left.
 
 import { ApiError, jobs } from "../base/api.js";
 import { LiveChannel } from "../base/live-channel.js";
@@ -8,15 +9,15 @@ import { readSession } from "./api.js";
 /**
  * @typedef {import("./api.js").Session} Session
  * @typedef {object} FollowOptions
- * @property {() => Session[]} sessions Returns the analyses that the page shows.
- * @property {(session: Session) => void} onChange Called for each changed analysis.
- * @property {(id: string) => void} onGone Called with the id of a deleted analysis.
- * @property {(job: any) => void} [onUnknown] Called for a job whose analysis the page does not show.
+ * @property {() => Session[]} sessions `sessions` returns the analyses that the page shows.
+ * @property {(session: Session) => void} onChange `onChange` receives each changed analysis.
+ * @property {(id: string) => void} onGone `onGone` receives the id of each deleted analysis.
+ * @property {(job: any) => void} [onUnknown] `onUnknown` receives each job whose analysis the page does not show.
  * @property {(state: import("../base/live-channel.js").LiveState) => void} [onState]
  */
 
 const JOB_KINDS = new Set(["highlights", "workout"]);
-const SETTLES = 120; // ms before a status request: after a cancelled job, the next message may delete its analysis
+const SETTLES = 120; // ms to wait before a status request: meanwhile a message may report that the analysis was deleted
 const ASK = 5000; // ms between status requests for a running analysis
 const AFTER_ALL = 60_000; // ms between status requests for an expired analysis
 const NEWEST = 100;
@@ -24,13 +25,13 @@ const SIGNED_OUT = 4401;
 
 export class Follower {
   /**
-   * Running status requests; `again` means that another one follows.
+   * Running status requests by analysis id; if `again` is true, another request follows.
    * @type {Map<string, {again: boolean, request: AbortController}>}
    */ #reading = new Map();
   /** Ids of analyses whose last status request failed. @type {Set<string>} */ #unread = new Set();
   /** Timers of delayed status requests by analysis id. @type {Map<string, number>} */ #due = new Map();
   /** Ids of analyses being deleted, for which no status is requested. @type {Set<string>} */ #leaving = new Set();
-  /** Time of the last status by analysis id (performance.now()). @type {Map<string, number>} */ #readAt = new Map();
+  /** Times of the last status responses by analysis id, in ms. @type {Map<string, number>} */ #readAt = new Map();
 
   /** @param {FollowOptions} options */
   constructor(options) {
@@ -48,7 +49,7 @@ export class Follower {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#askForTimes());
   }
 
-  /** Return the estimated seconds left; null if unknown. @param {Session} session */
+  /** Return the estimated seconds until an analysis ends; null if unknown. @param {Session} session */
   left(session) {
     const { sessionId, eta_seconds } = session;
     if (stateOf(session) !== "processing" || typeof eta_seconds !== "number") return null;
@@ -61,7 +62,7 @@ export class Follower {
   }
 
   /**
-   * Delete an analysis, without status requests meanwhile.
+   * Delete an analysis. Meanwhile, send no status requests for the analysis.
    * @param {string} id
    * @param {() => Promise<unknown>} remove
    */
@@ -110,7 +111,7 @@ export class Follower {
     else if (message.type === "job") this.#change(message.job);
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
-      // A deleted job means that its analysis was deleted, too, unless the analysis had expired.
+      // If a job was deleted, its analysis was deleted too, unless the analysis had expired.
       if (session && hasRunOut(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));

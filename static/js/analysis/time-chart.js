@@ -45,7 +45,7 @@ export function area(values, step, height) {
 }
 
 /**
- * Return a waveform of values 0 to 1, mirrored at the middle, as an SVG path.
+ * Return a waveform of values 0 to 1 as an SVG path that is symmetric about the middle.
  * @param {number[]} values
  * @param {number} step
  * @param {number} height
@@ -64,10 +64,10 @@ export const round = (value) => Math.round(value * 100) / 100;
 
 /**
  * @typedef {object} ChartOptions
- * @property {number} duration Duration of the video, in seconds.
- * @property {string} label Accessible name of the chart.
- * @property {number[]} stops Positions between which the arrow keys move, in ascending seconds.
- * @property {(time: number) => string} say Describes a time for screen readers.
+ * @property {number} duration `duration` is the video's duration in seconds.
+ * @property {string} label `label` is the accessible name of the chart.
+ * @property {number[]} stops `stops` are the positions between which the arrow keys move, in ascending seconds.
+ * @property {(time: number) => string} say `say` describes a time for screen readers.
  * @property {(time: number) => void} seek
  */
 
@@ -142,7 +142,7 @@ export class TimeChart {
     );
   }
 
-  /** Return a time's share of the chart's width, 0 to 1. @param {number} time @returns {number} */
+  /** Convert a time to a fraction of the chart's width, 0 to 1. @param {number} time @returns {number} */
   share(time) {
     return Math.min(1, Math.max(0, time / this.options.duration));
   }
@@ -160,7 +160,7 @@ export class TimeChart {
   }
 
   /**
-   * Scroll a chart that is wider than the screen once the playhead leaves the visible part.
+   * If the chart is wider than the screen, scroll it once the playhead leaves the visible part.
    * @param {number} before
    * @param {number} now
    */
@@ -200,7 +200,7 @@ export class TimeChart {
     return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * this.options.duration;
   }
 
-  /** A mouse drags the playhead; on touch screens, a drag scrolls the chart. @param {PointerEvent} event */
+  /** Drag the playhead, except by touch: on touch screens, a drag scrolls the chart. @param {PointerEvent} event */
   #drag(event) {
     if (event.button !== 0 || event.pointerType === "touch") return;
     const end = new AbortController();
@@ -236,7 +236,7 @@ export class TimeChart {
   }
 
   /**
-   * Return the time of the stop `steps` stops after the playback position.
+   * Return the time of the stop that is `steps` stops after the playback position. Negative `steps` go back.
    * @param {number} steps
    * @returns {number}
    */

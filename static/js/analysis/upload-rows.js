@@ -1,4 +1,4 @@
-// Uploads of files to analyse.
+// The list of files that are being uploaded for analysis.
 
 import { need, setText } from "../base/dom.js";
 import { explain, toast } from "../base/notice.js";
@@ -31,7 +31,7 @@ export class Uploads {
   #drawing = false;
 
   /**
-   * `onArrived` is called after an upload with the id of the analysis, or "" if the response was lost.
+   * `onArrived` is called after an upload. It receives the id of the analysis, or "" if the server's response was lost.
    * @param {HTMLElement} panel
    * @param {number} limit
    * @param {(sessionId: string) => void} onArrived
@@ -52,7 +52,7 @@ export class Uploads {
     window.addEventListener("beforeunload", (event) => this.#all.some((one) => one.isGoing) && event.preventDefault());
     setInterval(() => this.#everySecond(), 1000);
     this.channel.ask();
-    // Ask the server only when other tabs have had time to report their uploads.
+    // Ask the server for unfinished uploads only after other tabs had time to report their own uploads.
     setTimeout(() => this.#askUnfinished(), 300);
   }
 
@@ -103,7 +103,7 @@ export class Uploads {
     this.#tellTabs();
     if (this.#drawing) return;
     this.#drawing = true;
-    // Limit drawing by a timer: progress arrives often, and hidden pages get no animation frames.
+    // Draw at most every 100 ms, because progress arrives often. Hidden pages get no animation frames, so use a timer.
     setTimeout(() => {
       this.#drawing = false;
       for (const row of this.#rows.values()) row.draw();
@@ -255,7 +255,7 @@ export class Uploads {
     for (const [transfer, row] of this.#rows) {
       if (transfer.state === "offline") row.draw();
       if (transfer.state !== "elsewhere") continue;
-      // Ask the sending tab: timers of hidden tabs are slow, but messages are answered at once.
+      // Ask the tab that sends the file. Timers of hidden tabs are slow, but hidden tabs answer messages at once.
       if (Date.now() - (this.#elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) this.channel.ask();
       if (!this.#isElsewhere(transfer.uploadId)) {
         transfer.sentElsewhere(false);

@@ -16,9 +16,9 @@ import { exerciseTitle, rangeWords, repetitionWords } from "./labels.js";
  */
 
 const FILM = "preview";
-const HEIGHT = 100; // lane height in the chart's SVG coordinates
-const MARGIN = 12; // margin above and below the movement curve, for repetition numbers
-const SLOW = 1.25; // a repetition longer than this multiple of the median is marked slow
+const HEIGHT = 100; // height of a lane of the chart, in SVG units
+const MARGIN = 12; // half of the total space above and below the movement curve, in SVG units
+const SLOW = 1.25; // multiple of the median duration above which a repetition is marked as slow
 
 export class WorkoutView {
   /** @type {Screen|null} */ screen = null;
@@ -282,7 +282,8 @@ export class WorkoutView {
 }
 
 /**
- * Return an exercise's movement as an SVG path, flipped if needed so that the middle of each repetition is on top.
+ * Return an exercise's movement as an SVG path. The path is flipped if needed, so that the middle of each repetition is
+ * at the top.
  * @param {Exercise} exercise
  * @returns {string}
  */

@@ -16,7 +16,7 @@ export class ApiError extends Error {
     this.body = body;
   }
 
-  /** Sentence that tells the user how to proceed after the error; empty if that depends on the request. */
+  /** Sentence that tells the user how to proceed after the error; empty if there is no general advice. */
   get nextStep() {
     if (this.status === 0) return "Check the network, then try again.";
     if (this.status === 401) return "Sign in, then try again.";
@@ -40,8 +40,8 @@ const SILENT = {
 };
 
 /**
- * Send a request to the JSON API and return the parsed response; null if it is empty. After an abort by the caller, an
- * AbortError is thrown.
+ * Send a request to the JSON API and return the parsed response; null if the response is empty. Throw an AbortError if
+ * the caller aborts the request.
  * @param {string} method
  * @param {string} url
  * @param {any} [body]
@@ -123,7 +123,7 @@ const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options =
   call("POST", url, body, options);
 
 /**
- * Return a random Idempotency-Key. Plain HTTP has no crypto.randomUUID.
+ * Return a random Idempotency-Key. Over plain HTTP, browsers do not offer crypto.randomUUID.
  * @returns {string}
  */
 export function idempotencyKey() {
@@ -199,10 +199,10 @@ export function linksApi(id) {
   };
 }
 
-/** Load all pages of an event list. @param {string} url */
+/** @param {string} url */
 async function wholeList(url) {
   const first = await get(url);
-  /** Events by id: an event that moves while pages load can be on two pages. @type {Map<string, any>} */
+  /** Events by id, because an event that moves while pages load can be on two pages. @type {Map<string, any>} */
   const events = new Map(first.events.map((/** @type {any} */ event) => [event.event_id, event]));
   for (let cursor = first.next_cursor; cursor; ) {
     const page = await get(`${url}&cursor=${encodeURIComponent(cursor)}`);

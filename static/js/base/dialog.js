@@ -23,7 +23,6 @@ export function show(element) {
 }
 
 /**
- * Open a dialog with a heading.
  * @param {string} name
  * @param {string} classes
  * @param {...(Node|string)} parts

@@ -3,8 +3,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Create an element. `on…` adds a listener, `data` sets data attributes, `vars` sets custom CSS properties, because the
- * security policy forbids style attributes. Null and false children are omitted.
+ * Create an element. Properties `on…` add listeners, and `data` sets data attributes. `vars` sets custom CSS
+ * properties, because the security policy forbids style attributes. Null and false children are omitted.
  * @param {string} tag
  * @param {Record<string, any>|null} [props]
  * @param {...(Node|string|null|false|undefined)} children
@@ -82,7 +82,7 @@ export function setText(element, text) {
 }
 
 /**
- * Return a function that runs `call` once it has not been called again for `wait` milliseconds.
+ * Return a function that runs `call` after `wait` milliseconds. Each further call of the function restarts the wait.
  * @template {(...args: any[]) => void} F
  * @param {F} call
  * @param {number} wait

@@ -3,20 +3,20 @@
 import { idempotencyKey } from "./api.js";
 
 const PREFIX = "vod-draft/";
-const KEPT = 30 * 24 * 3600 * 1000; // ms after which drafts are deleted
+const KEPT = 30 * 24 * 3600 * 1000; // age at which drafts are deleted, in ms
 
 /**
  * @typedef {object} Draft
- * @property {any} value Typed text.
- * @property {number} at Time of the last change, in ms since the epoch.
- * @property {Attempt & {lost?: Attempt[]}} [sent] Last request that sent this draft without receiving an answer; `lost`
- * holds earlier such requests with other text.
- * @typedef {{key: string, body: string}} Attempt Idempotency-Key and body of a request.
+ * @property {any} value `value` holds the typed text.
+ * @property {number} at `at` is the time of the last change, in ms since 1970.
+ * @property {Attempt & {lost?: Attempt[]}} [sent] `sent` is the last request with this draft if it has no answer yet,
+ * and `sent.lost` are earlier unanswered requests with another text.
+ * @typedef {{key: string, body: string}} Attempt A request's Idempotency-Key and body.
  */
 
 /**
- * The drafts of one person on one page or dialog. Dispatches "change" when a draft is added or removed. If the browser
- * cannot store a draft, it asks before leaving the page.
+ * The drafts of one person on one page or dialog. Dispatches "change" when a draft is added or removed. If a draft
+ * cannot be stored, the browser asks the user before leaving the page.
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
@@ -62,8 +62,8 @@ export class Drafts extends EventTarget {
   }
 
   /**
-   * Send a draft, then remove it. Retries never save the text twice: an unanswered request is repeated with its
-   * Idempotency-Key, and undone by `takeBack` if the text has changed.
+   * Send a draft, then remove it. Retries never save the text twice, because an unanswered request is repeated with its
+   * Idempotency-Key. If the text has changed since that request, `takeBack` undoes the request.
    * @template T
    * @param {string} key
    * @param {any} body

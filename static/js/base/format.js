@@ -1,9 +1,9 @@
-// Formats numbers and times like vodplatform/core/formatting.py;
-// tests/node/formats.json checks both.
+// Formatting of numbers and times, as in vodplatform/core/formatting.py. The cases in tests/node/formats.json test
+// both modules.
 
 const MINUS = "\u2212";
 const MILLI = 1000;
-const TINY = 1e-6; // added before rounding down, because 100 * 0.29 is slightly less than 29
+const TINY = 1e-6; // added to values before rounding down, because 100 * 0.29 is slightly less than 29
 
 /**
  * Format seconds, also negative ones, as `HH:MM:SS.mmm`.

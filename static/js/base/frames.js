@@ -1,7 +1,7 @@
-// Frame arithmetic. Seeks target the middle of a frame, because at its border a neighbouring frame may be shown.
+// Frame arithmetic. Seeks target the middle of a frame, because a seek to its border may show the neighbouring frame.
 
 const EPSILON = 1e-6;
-/** Steps per second in a video of variable frame rate; they are finer than its frames. */
+/** Steps per second in a video of variable frame rate. A step is shorter than a frame. */
 export const VARIABLE_GRID = 120;
 
 /**
@@ -32,7 +32,7 @@ export function midFrame(n, fps) {
 }
 
 /**
- * Return the middle of the frame at a time, all in seconds.
+ * Move a time, in seconds, to the middle of its frame.
  * @param {number} time
  * @param {number} fps
  * @param {number} duration
@@ -43,7 +43,7 @@ export function snap(time, fps, duration) {
 }
 
 /**
- * Return the time after a step of some frames; a negative number steps back.
+ * Step from a time by a number of frames, and return the new time in seconds. A negative number steps back.
  * @param {number} time
  * @param {number} by
  * @param {number} fps
@@ -56,7 +56,7 @@ export function step(time, by, fps, duration) {
 }
 
 /**
- * Return the number of the frame at a `mediaTime`, which is the rounded start of a frame in seconds.
+ * Return the number of a frame from its `mediaTime`, which is its rounded start time in seconds.
  * @param {number} mediaTime
  * @param {number} fps
  * @returns {number}

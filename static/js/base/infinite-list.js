@@ -8,27 +8,29 @@ import { errorNote } from "./notice.js";
 export const LIMIT = 24;
 const SHAPES_AFTER = 300;
 const SEARCH_PAUSE = 250;
-const AHEAD = 600; // the next page loads once the list's end is this close to the window, in pixels
-const TRIES = 3; // maximum requests if the first page becomes outdated while it loads
+const AHEAD = 600; // distance between the window and the list's end at which the next page loads, in pixels
+const TRIES = 3; // maximum number of requests for the first page if it becomes outdated while it loads
 
 /**
  * @typedef {{element: HTMLElement, title: HTMLElement}} ListCard
- * @typedef {{items: any[], pagination: {page: number, limit: number, total: number, totalPages: number}}} Answer
+ * @typedef {{page: number, limit: number, total: number, totalPages: number}} Pagination
+ * @typedef {{items: any[], pagination: Pagination}} Answer
  * @typedef {object} ListOptions
  * @property {string} path
- * @property {string} noun Singular name of an item, such as `video`.
- * @property {(part: (name: string) => string) => Record<string, any>} queryOf Reads the filters from the URL's
- * parameters.
+ * @property {string} noun `noun` is the singular name of an item, such as `video`.
+ * @property {(part: (name: string) => string) => Record<string, any>} queryOf `queryOf` reads the filters from the
+ * URL's parameters.
  * @property {(query: any, page: {page: number, limit: number}, signal: AbortSignal) => Promise<Answer>} ask
  * @property {(item: any) => ListCard} card
  * @property {(card: any) => void} [added]
- * @property {(items: any[]) => any[]} [ofThisList] Removes items newer than the first page.
- * @property {(answer: Answer) => void} [begun] Called with the first page.
- * @property {() => void} [drawn] Called after each update of the counts.
+ * @property {(items: any[]) => any[]} [ofThisList] `ofThisList` removes items newer than the first page.
+ * @property {(answer: Answer) => void} [begun] `begun` receives the first page.
+ * @property {() => void} [drawn] `drawn` is called after each update of the counts.
  * @property {(query: any) => boolean} isNarrowed
  * @property {() => HTMLElement} empty
- * @property {(query: any) => HTMLElement} nothing Returns the element shown if no item matches the filters.
- * @property {(query: any) => void} drawFilters Updates all filter controls except selects and the search text.
+ * @property {(query: any) => HTMLElement} nothing `nothing` returns the element to show if no item matches the filters.
+ * @property {(query: any) => void} drawFilters `drawFilters` updates all filter controls except selects and the search
+ * text.
  */
 
 export class EndlessList {
@@ -109,7 +111,7 @@ export class EndlessList {
     this.#isOutdated = true;
   }
 
-  /** Load the next page; concurrent calls share one load. */
+  /** Load the next page. Concurrent calls share one request. */
   loadMore() {
     this.#coming ??= this.#askMore().finally(() => (this.#coming = null));
     return this.#coming;
@@ -171,7 +173,7 @@ export class EndlessList {
     this.draw();
   }
 
-  /** Return the id of the next or else the previous item. @param {string} id @returns {string} */
+  /** Return the id of the next item, or of the previous item at the list's end. @param {string} id @returns {string} */
   neighbour(id) {
     const element = this.cards.get(id)?.element;
     return (element?.nextElementSibling ?? element?.previousElementSibling)?.getAttribute("data-video") ?? "";
@@ -316,7 +318,7 @@ export class EndlessList {
     );
   }
 
-  /** Load the list; after going back, restore its scroll position. */
+  /** Load the list. If the user has come back to the page, restore the list's scroll position. */
   async begin() {
     const left = history.state?.left;
     this.drawFilters();

@@ -5,7 +5,7 @@ import { explain, toast } from "./notice.js";
 import { Furthest, progressWords } from "./progress.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
-const CHECK = 5000; // ms between status requests: messages are lost while the broker restarts
+const CHECK = 5000; // ms between status requests, which replace messages that are lost while the broker restarts
 
 /** @typedef {{id: string, status: string, progress: number, seconds_left?: number|null, attempt?: number, message: string, result: any, error: any}} Job */
 
@@ -36,7 +36,7 @@ export class JobProgress {
   }
 
   /**
-   * Show a job's progress; resolves with the job once it has ended.
+   * Show a job's progress. Resolve with the job once the job has ended.
    * @param {string} job
    * @returns {Promise<Job>}
    */

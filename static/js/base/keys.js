@@ -4,11 +4,12 @@ import { h, need } from "./dom.js";
 
 /**
  * @typedef {object} Binding
- * @property {string} keys Key names for display, separated by spaces.
+ * @property {string} keys `keys` are key names for display, separated by spaces.
  * @property {string} label
  * @property {(event: KeyboardEvent) => boolean} match
  * @property {(event: KeyboardEvent) => void} run
- * @property {Record<string, string>} [buttons] Display names of keys for equivalent buttons, by CSS selector.
+ * @property {Record<string, string>} [buttons] `buttons` are the key names to show on equivalent buttons, by CSS
+ * selector.
  */
 
 const STORED = "vod-keys";
@@ -37,7 +38,7 @@ export function setKeysOn(on) {
  */
 function belongsToFocus(event) {
   const target = /** @type {HTMLElement} */ (event.target);
-  // A dialog that has just closed may briefly keep the focus.
+  // Ignore closed dialogs, which may briefly keep the focus.
   if (target.isContentEditable || target.closest("select, textarea, dialog[open]")) return true;
   if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type))
     return true;
@@ -51,7 +52,7 @@ function belongsToFocus(event) {
 }
 
 /**
- * Return whether AltGr is pressed, which types characters such as [. Some systems report it as Ctrl+Alt.
+ * Return whether AltGr is pressed, which types characters such as [. Some systems report AltGr as Ctrl+Alt.
  * @param {KeyboardEvent} event
  */
 function typedByAltGr(event) {
@@ -79,7 +80,7 @@ export function listen(bindings, signal) {
 }
 
 /**
- * Match a key without Ctrl, also with Caps Lock.
+ * Return a function that matches the given keys without Ctrl, also if Caps Lock is on.
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */
@@ -89,7 +90,7 @@ export function key(...keys) {
 }
 
 /**
- * Match a key, with or without Shift and Ctrl.
+ * Return a function that matches the given keys, with or without Shift and Ctrl.
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */

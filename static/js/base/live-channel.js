@@ -1,6 +1,6 @@
-// A WebSocket that reconnects, with polling while it is disconnected. Every message carries the complete state, so
-// missed messages do no harm. A connection counts from its first message, because a server without its message broker
-// closes accepted sockets at once.
+// A WebSocket that reconnects, and polls the API while disconnected. Every message has the complete state, so missed
+// messages do no harm. A connection counts as open after its first message, because a server without its message broker
+// accepts sockets but closes them at once.
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
@@ -11,7 +11,7 @@ const SETTLED = 500;
 const SIGNED_OUT = 4401;
 const FINAL = new Set([SIGNED_OUT, 4404]);
 
-/** An estimate of the server's clock, taken from the message with the shortest delay among the last ones. */
+/** An estimate of the server's clock. Among the latest messages, the one with the shortest delay counts. */
 export class ServerClock {
   /** @type {number[]} */
   #differences = [];
@@ -40,14 +40,14 @@ export class ServerClock {
 /**
  * @typedef {"connecting"|"live"|"polling"|"closed"} LiveState
  * @typedef {object} LiveOptions
- * @property {(message: any) => void} onMessage Called for each message unless its revision is older than the last one.
- * @property {() => Promise<any>} snapshot Reads the state from the API; called regularly while disconnected.
+ * @property {(message: any) => void} onMessage `onMessage` receives each message, except outdated revisions.
+ * @property {() => Promise<any>} snapshot `snapshot` reads the state from the API, regularly while disconnected.
  * @property {(snapshot: any) => void} onSnapshot
  * @property {(state: LiveState, code?: number) => void} [onState]
- * @property {(message: any) => string} [subject] Returns the id of the object to which a message's revision belongs.
- * @property {boolean} [isSilent] True if the server sends no first message; a connection then counts as open after
- * 0.5 s.
- * @property {Set<number>} [final] Close codes after which the channel does not reconnect.
+ * @property {(message: any) => string} [subject] `subject` returns the id of the object whose revision a message has.
+ * @property {boolean} [isSilent] `isSilent` is true if the server sends no first message; a connection then counts as
+ * open after 0.5 s.
+ * @property {Set<number>} [final] `final` are the close codes after which the channel does not reconnect.
  */
 
 export class LiveChannel {
@@ -109,7 +109,6 @@ export class LiveChannel {
     }
   }
 
-  /** Reconnect at once if disconnected. */
   retry() {
     if (this.#closed || this.#socket) return;
     clearTimeout(this.#reconnect);

@@ -1,4 +1,4 @@
-// Shows UTC times in the browser's time zone; the tooltip has the full time.
+// Display of UTC times in the browser's time zone. The tooltip shows the full time.
 
 import { when } from "./format.js";
 

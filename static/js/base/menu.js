@@ -1,4 +1,4 @@
-// Menu buttons, with the keys of the ARIA pattern.
+// Menu buttons, with the keyboard control of the ARIA pattern.
 
 import { h, icon } from "./dom.js";
 import { placeOf } from "./focus.js";
@@ -7,17 +7,17 @@ import { placeOf } from "./focus.js";
  * @typedef {object} MenuItem
  * @property {string} label
  * @property {string} [icon]
- * @property {string} [note] Additional text in a faint colour.
+ * @property {string} [note] `note` is an additional text in a faint colour.
  * @property {string} [href]
- * @property {string} [download] Name of the downloaded file.
- * @property {boolean} [checked] Makes the item a radio item and sets its state.
+ * @property {string} [download] `download` is the name of the downloaded file.
+ * @property {boolean} [checked] `checked` makes the item a radio item and sets its state.
  * @property {boolean} [danger]
- * @property {boolean} [apart] Draws a line above the item.
+ * @property {boolean} [apart] `apart` draws a line above the item.
  * @property {() => void} [run]
  */
 
 /** @type {HTMLElement|null} */ let open = null;
-/** Returns the menu's button, also after a redraw. @type {() => HTMLElement|null} */ let openedBy = () => null;
+/** Returns the open menu's button, also after a redraw. @type {() => HTMLElement|null} */ let openedBy = () => null;
 
 /**
  * @param {HTMLElement} button
@@ -33,7 +33,7 @@ export function toggleMenu(button, label, items) {
     { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" },
     ...items.map(element),
   );
-  // An open dialog or fullscreen element would hide a menu outside it.
+  // Insert the menu into an open dialog or fullscreen element, which would hide an outside menu.
   (button.closest("dialog, [data-menu-home], main, header") ?? document.body).append(box);
   box.showPopover();
   place(box, button);
@@ -119,7 +119,7 @@ document.addEventListener("pointerdown", (event) => {
   const target = /** @type {Node} */ (event.target);
   if (open && !open.contains(target) && !openedBy()?.contains(target)) closeMenu();
 });
-/** Keep the menu at its button; close it once the button is out of view. @param {Event} event */
+/** Keep the menu at its button; close the menu once the button is out of view. @param {Event} event */
 function follow(event) {
   if (!open || open.contains(/** @type {Node} */ (event.target))) return;
   const button = openedBy();

@@ -1,6 +1,6 @@
 import { leftWords, percent } from "./format.js";
 
-/** The progress of one job; it never falls, even if messages arrive out of order. */
+/** The progress of one job. It falls only if a new attempt starts, not if messages arrive out of order. */
 export class Furthest {
   #attempt = -1;
   #progress = 0;

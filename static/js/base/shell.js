@@ -1,4 +1,4 @@
-// Shared by all pages: theme switch, account menu, and banners for a lost network or login.
+// Controls of all pages: theme switch, account menu, and banners for a lost connection or an ended session.
 
 import { draftNames } from "./drafts.js";
 import { askAboutDrafts } from "./sign-out.js";

@@ -6,7 +6,7 @@ import { explain } from "./notice.js";
 
 const OFFLINE = "The server cannot be reached. Check the network, then try again.";
 
-/** Open the dialog. Success dispatches `signedin`; a different account reloads the page. */
+/** Open the dialog. Signing in dispatches `signedin`; signing in to a different account reloads the page. */
 export function signInAgain() {
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
   const problem = h(

@@ -1,4 +1,4 @@
-// The dialog about unsent drafts on signing out.
+// The dialog that asks what to do with unsent drafts when the user signs out.
 
 import { show } from "./dialog.js";
 import { h } from "./dom.js";

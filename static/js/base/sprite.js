@@ -1,14 +1,14 @@
 // Preview pictures: a WebVTT file maps times to areas of one image.
 
 /**
- * @typedef {{from: number, to: number, x: number, y: number, width: number, height: number}} Cue Times are in seconds,
- * sizes in pixels.
+ * @typedef {{from: number, to: number, x: number, y: number, width: number, height: number}} Cue A cue has times in
+ * seconds, and an area of the image in pixels.
  */
 
 const CUE = /^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)\s+-->\s+(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)/;
 
 /**
- * Parse a WebVTT file with `#xywh=` fragments.
+ * Parse a WebVTT file whose cues name areas of an image by `#xywh=`.
  * @param {string} text
  * @returns {{image: string, cues: Cue[]}}
  */
@@ -30,7 +30,7 @@ export function parseSprite(text) {
   return { image, cues };
 }
 
-const KEPT = 20; // maximum loaded images, some megabytes each
+const KEPT = 20; // maximum number of images in memory, which take some megabytes each
 
 /** Loaded images by URL, most recently used last. @type {Map<string, Promise<Sprite>>} */
 const loaded = new Map();
@@ -49,7 +49,7 @@ export class Sprite {
    * Load the pictures of a WebVTT file, or return the cached ones.
    * @param {string} address
    * @returns {Promise<Sprite>}
-   * @throws
+   * @throws {Error} The pictures cannot be loaded.
    */
   static load(address) {
     const known = loaded.get(address);
@@ -84,7 +84,7 @@ export class Sprite {
   }
 
   /**
-   * Draw the picture of a time into a canvas, and resize the canvas.
+   * Draw the picture of a time into a canvas. The canvas gets the picture's size.
    * @param {HTMLCanvasElement} canvas
    * @param {number} time
    */

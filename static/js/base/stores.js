@@ -2,10 +2,10 @@
 
 /**
  * @typedef {object} Store
- * @property {(key: string) => Promise<any>} read Reads a value; undefined if it is missing.
- * @property {(key: string, change: (kept: any) => any) => Promise<any>} update Changes a value atomically, also across
- * tabs, and resolves with the new value. A change to undefined deletes the value.
- * @property {(prefix: string) => Promise<string[]>} keys Lists the keys with a prefix.
+ * @property {(key: string) => Promise<any>} read `read` returns the value of a key, or undefined.
+ * @property {(key: string, change: (kept: any) => any) => Promise<any>} update `update` changes a value atomically,
+ * also across tabs, and resolves with the new value. If the new value is undefined, the key is deleted.
+ * @property {(prefix: string) => Promise<string[]>} keys `keys` lists the keys with a prefix.
  */
 
 /** A store in memory, for Node, tests, and browsers without IndexedDB. @implements {Store} */
@@ -91,7 +91,7 @@ export class IndexedDbStore {
   }
 
   /**
-   * Run one database request; resolves once the data is on disk.
+   * Run one database request. Resolve once the data is on disk.
    * @param {IDBTransactionMode} mode
    * @param {(table: IDBObjectStore) => IDBRequest} ask
    * @returns {Promise<any>}
@@ -111,7 +111,7 @@ export class IndexedDbStore {
     try {
       return await begin();
     } catch (error) {
-      // The database may be closed before the `close` event reports it.
+      // The database may have closed without a `close` event yet, so open it again.
       if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
       this.#opened = null;
       return begin();

@@ -1,12 +1,12 @@
-// Conversion between a comparison's global time T and video times, all in seconds: video time = clamp(T − offset +
-// driftPpm·10⁻⁶·(T − anchor), 0, duration).
+// Conversion between the global time T of a comparison and the times of its videos, in seconds. The formula is: video
+// time = clamp(T − offset + driftPpm·10⁻⁶·(T − anchor), 0, duration).
 
 /**
  * Position of a video on the global timeline.
  * @typedef {object} Placement
- * @property {number} offset Global time of the video's start, in seconds.
- * @property {number} driftPpm Speed difference of the video's clock, in parts per million.
- * @property {number} anchor Global time at which the offset is exact, in seconds.
+ * @property {number} offset `offset` is the global time of the video's start, in seconds.
+ * @property {number} driftPpm `driftPpm` is how much faster the video's clock runs, in parts per million.
+ * @property {number} anchor `anchor` is the global time at which the offset is exact, in seconds.
  */
 
 /**

@@ -3,8 +3,8 @@
 import { h } from "./dom.js";
 
 /**
- * @typedef {{x: number, y: number, width: number, height: number}} Box Position and size as fractions of the displayed
- * frame.
+ * @typedef {{x: number, y: number, width: number, height: number}} Box A box has its position and size in fractions of
+ * the displayed frame.
  */
 
 const SMALLEST = 0.01;
@@ -14,7 +14,7 @@ const FINE = 0.001;
 const USUAL = Object.freeze({ x: 0.41, y: 0.02, width: 0.18, height: 0.1 });
 
 /**
- * Move a box into the frame, with at least the minimum size.
+ * Move a box into the frame; enlarge it to the minimum size if needed.
  * @param {Box} box
  * @returns {Box}
  */
@@ -37,7 +37,8 @@ export function between(from, to) {
 }
 
 /**
- * Return a picture's area under `object-fit: contain`, in fractions of the frame. Parameters are aspect ratios.
+ * Return the area that a picture covers with `object-fit: contain`, in fractions of the frame. The parameters are the
+ * aspect ratios of frame and picture.
  * @param {number} frame
  * @param {number} picture
  * @returns {{left: number, top: number, width: number, height: number}}
@@ -161,7 +162,7 @@ export class RoiBox {
     const was = this.#box;
     const target = /** @type {HTMLElement} */ (event.target);
     const edge = target.dataset.edge;
-    // A touch or pen movement may become a scroll, so report its box only at the end.
+    // A touch or pen movement may turn into scrolling, so report the box only when the movement ends.
     const put = (/** @type {Box} */ box) => {
       if (event.pointerType !== "mouse") this.box = box;
       else this.#change(box);

@@ -59,7 +59,7 @@ export function newKey() {
 }
 
 /**
- * Send a video's files. Unlike `fetch`, XMLHttpRequest reports upload progress.
+ * Send a video's files by XMLHttpRequest, because `fetch` reports no upload progress.
  * @param {string} id
  * @param {{video?: File|null, thumbnail?: File|null}} files
  * @param {(share: number) => void} onProgress
@@ -70,7 +70,7 @@ export function newKey() {
 export function sendFiles(id, files, onProgress, signal) {
   const form = new FormData();
   form.append("videoId", id);
-  // Send the large file last, so that the server can reject the request before it arrives.
+  // Send the large file last, so that the server can reject the request before the file arrives.
   if (files.thumbnail) form.append("thumbnail", files.thumbnail);
   if (files.video) form.append("video", files.video);
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
-// Unresolved conflicts of concurrent edits. Conflicts in text fields follow from the document; tag conflicts are stored
-// in the browser tab.
+// Unresolved conflicts of concurrent edits. The document shows which text fields have conflicts; conflicts of tags are
+// stored in the browser tab.
 
 import { compareKeys, Document } from "./crdt.js";
 
@@ -9,8 +9,8 @@ import { compareKeys, Document } from "./crdt.js";
  */
 
 /**
- * Return the fields in which a user's and another person's values conflict. The user's other open pages count as
- * another person.
+ * Return the fields in which a user's value conflicts with another person's. The user's other open pages count as
+ * other people.
  * @param {string} document
  * @param {string} user
  * @param {string} actor

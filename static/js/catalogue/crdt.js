@@ -2,11 +2,12 @@
 // `Document.text()` returns the same JSON as Python, byte for byte.
 
 /**
- * An actor is one writer, such as a page. A clock has each actor's last known counter.
+ * An actor is one writer, such as a page; its operations are numbered by a counter. A clock has each actor's last known
+ * counter.
  * @typedef {Record<string, number>} Clock
  * @typedef {{type: string, value: any, timestamp: number, actor: string, clock: Clock, state?: string}} Operation
- * `timestamp` is in microseconds since 1970. `clock` covers the operation itself and all operations that its writer had
- * seen. `state` is the edit history of a description, see shared-text.js.
+ * An operation's `timestamp` is in microseconds since 1970. `clock` covers the operation and all operations that its
+ * writer had seen. `state` is the edit history of a description; see shared-text.js.
  * @typedef {{timestamp: number, actor: string, counter: number}} Key
  * @typedef {Key & {value: any, state?: string}} Write
  * @typedef {{counter: number, timestamp: number, place: number}} Addition
@@ -58,14 +59,14 @@ export const compareKeys = (one, other) =>
   one.timestamp - other.timestamp || compareText(one.actor, other.actor) || one.counter - other.counter;
 
 /**
- * Return a Map, because an actor may have the name of an Object property.
+ * Convert a clock to a Map, because an actor may have the name of an Object property.
  * @param {Clock|Map<string, number>} clock
  * @returns {Map<string, number>}
  */
 const asMap = (clock) => (clock instanceof Map ? clock : new Map(Object.entries(clock)));
 
 /**
- * Raise the counters of the clock `into` to those of `from`.
+ * Raise each counter of the clock `into` to at least that of the clock `from`.
  * @param {Map<string, number>} into
  * @param {Map<string, number>} from
  */
@@ -76,7 +77,7 @@ function joinInto(into, from) {
 /** @param {Operation} operation */
 export const counterOf = (operation) => operation.clock[operation.actor];
 
-/** Return the clock of the operations that an operation replaces. @param {Operation} operation */
+/** Return a clock that covers all operations that an operation replaces. @param {Operation} operation */
 function coversOf(operation) {
   const covers = new Map(Object.entries(operation.clock));
   covers.set(operation.actor, counterOf(operation) - 1);
@@ -84,7 +85,7 @@ function coversOf(operation) {
   return covers;
 }
 
-/** The received counters of each actor, as ascending closed ranges. */
+/** The counters of all received operations by actor, as ascending ranges that include both ends. */
 class Dots {
   /** @type {Map<string, number[][]>} */
   ranges = new Map();
@@ -142,8 +143,8 @@ class Dots {
 }
 
 /**
- * A field: the writes that no later write has replaced, at most one per actor. If none is left, the greatest write
- * counts.
+ * The state of one field. It keeps the writes that no later write has replaced, at most one per actor, and shows the
+ * latest. If none is left, it shows the latest of all writes.
  */
 class Register {
   /** @type {Map<string, Write>} */ writes = new Map();
@@ -189,8 +190,8 @@ class Register {
 }
 
 /**
- * The tags of a video: additions by tag and actor, a removal clock per tag, and a clock of all that `set_tags` has
- * replaced.
+ * The tags of a video. `added` has the additions by tag and actor. `removed` has one clock per tag, which covers the
+ * removed additions. `cleared` is a clock of all operations that `set_tags` has replaced.
  */
 class TagSet {
   /** @type {Map<string, Map<string, Addition>>} */ added = new Map();
@@ -205,7 +206,7 @@ class TagSet {
       this.add(value, actor, { counter, timestamp, place: 0 });
       this.#settle([value]);
     } else if (type === "remove_tag") {
-      // Add this removal's counter, so that only writers who have seen the removal can replace it.
+      // Include the removal's own counter, so that only writers who have seen the removal can replace it.
       this.#remove(value, coversOf(operation).set(actor, counter));
       this.#settle([value]);
     } else {
@@ -267,7 +268,7 @@ class TagSet {
     joinInto(removed, clock);
   }
 
-  /** Delete removed additions, and removal clocks that `cleared` covers. @param {Iterable<string>} [tags] */
+  /** Delete additions that were removed, and removals that `cleared` covers. @param {Iterable<string>} [tags] */
   #settle(tags = new Set([...this.added.keys(), ...this.removed.keys()])) {
     for (const tag of tags) {
       const removed = this.removed.get(tag);
@@ -434,7 +435,7 @@ export class Document {
 const sorted = (map) => [...map].sort((one, other) => compareText(one[0], other[0]));
 
 /**
- * Serialize a map with sorted keys; JavaScript objects put numeric keys first.
+ * Serialize a map with sorted keys. A JavaScript object would put numeric keys first.
  * @template T
  * @param {Map<string, T>} map
  * @param {(value: T) => string} each

@@ -125,7 +125,7 @@ const LABELS = {
   is_featured: "featured mark",
 };
 
-// The form is inert until the video is loaded: an earlier edit would conflict with all its values.
+// The form is inert until the video is loaded, because an earlier edit would conflict with the loaded values.
 let isLoaded = false;
 
 function load() {
@@ -179,7 +179,6 @@ function conflict(field, { mine, theirs }) {
   );
 }
 
-/** Show unresolved conflicts, and remove resolved ones. */
 function drawConflicts() {
   const open = openConflicts(client.document, facts.user, client.actor);
   for (const [field, both] of open) conflict(field, both);
@@ -250,7 +249,7 @@ function drawLine({ state, pending, kept, error }) {
 window.addEventListener("signedin", () => client.retry());
 window.addEventListener("online", () => renew());
 
-/** Save text that is being typed before the page closes. */
+/** Save the text that the user is still typing when the page closes. */
 function flush() {
   for (const field of Object.values(fields)) field.flush();
 }
@@ -479,7 +478,7 @@ let drawnHistory = "";
 async function askHistory() {
   try {
     const fresh = await fragment(`/catalogue/${facts.id}/edit?part=history&shown=${shown || ""}`);
-    // Redraw the history only if it changed, so that scrolling continues.
+    // Redraw the history only if it changed, because redrawing would interrupt scrolling.
     const text = [...fresh.children].map((part) => part.outerHTML).join("");
     if (text === drawnHistory) return;
     drawnHistory = text;

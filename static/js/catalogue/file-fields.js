@@ -9,8 +9,8 @@ import { isAbort, readCatalogueVideo, sendFiles } from "./api.js";
 
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
- * @typedef {{max_video_size: number, max_upload_size: number, max_thumbnail_size: number}} Limits Sizes are in bytes.
- * `max_video_size` is the largest video sent in one request, `max_upload_size` the largest video at all.
+ * @typedef {{max_video_size: number, max_upload_size: number, max_thumbnail_size: number}} Limits The limits are in
+ * bytes. A video larger than `max_video_size` is sent in chunks. A video larger than `max_upload_size` is rejected.
  * @typedef {"video"|"thumbnail"} Kind
  */
 
@@ -64,8 +64,9 @@ export class FilesForm {
   /**
    * @param {Limits} limits
    * @param {object} [options]
-   * @param {boolean} [options.replaces] True if the video already has a file.
-   * @param {() => void} [options.onChange] Called when a file is chosen, and when an upload starts or ends.
+   * @param {boolean} [options.replaces] `replaces` is true if the video already has a file.
+   * @param {() => void} [options.onChange] `onChange` is called when a file is chosen, and when an upload starts or
+   * ends.
    */
   constructor(limits, { replaces = false, onChange = () => {} } = {}) {
     this.limits = limits;
@@ -76,7 +77,7 @@ export class FilesForm {
       h("progress", { class: "bar", value: "0", max: "100", "aria-label": "Sent" })
     );
     this.words = h("p", { class: "text-small muted mono" });
-    // text for screen readers: states, not each percent
+    // text for screen readers, which announces states but not every percent
     this.said = h("p", { class: "visually-hidden", role: "status" });
     this.progress = h("div", { class: "col", hidden: true }, this.bar, this.words);
     this.problem = h("div", {});
@@ -276,7 +277,7 @@ export class FilesForm {
             reject(new ApiError(transfer.error?.text ?? "", { status: 400, type: transfer.error?.type }));
           this.#showShare(transfer.sent / file.size, WAITS[transfer.state === "offline" ? transfer.lack : ""]);
         });
-        // Ignore the error: an upload that the server could not delete can be resumed.
+        // If the server cannot delete the upload, ignore the error, because the upload can be resumed.
         signal.addEventListener("abort", () => transfer.cancel().catch(stopped), { once: true });
         transfer.start();
       });

@@ -11,7 +11,6 @@ import { counted } from "../base/format.js";
 const changes = (count) => counted(count, "change");
 
 /**
- * Describe whether the user's edits are saved.
  * @param {string} state
  * @param {number} pending
  * @param {"yes"|"soon"|"no"} kept
@@ -89,7 +88,7 @@ export const cleanTag = (text) =>
     .trim();
 
 /**
- * Return why a tag cannot be added, or "".
+ * Return the reason why a tag cannot be added; "" if it can be added.
  * @param {string} tag
  * @param {string[]} tags
  * @param {{max_tags: number, max_tag_length: number}} limits

@@ -6,7 +6,7 @@
  * @typedef {{event: "INSERT"|"UPDATE"|"DELETE", new: CatalogueVideo|null, old: CatalogueVideo|null}} Change
  */
 
-/** Values of the status filter that are no status. */
+/** Values of the status filter that are not statuses of a video. */
 const DELETED = "deleted";
 const HIDDEN = "hidden";
 
@@ -52,8 +52,8 @@ export function asked({ status, ...rest }) {
 }
 
 /**
- * Decide what a changed video does to a list: "offer" counts it as new, "draw" redraws its card. Cards that no longer
- * match stay, so that no card moves under the pointer.
+ * Decide how a list reacts to a changed video: "offer" counts the video as new, and "draw" redraws its card. A card
+ * that no longer matches the filters stays, so that no card moves under the pointer.
  * @param {Change} change
  * @param {Query} query
  * @param {CatalogueVideo|null} shown

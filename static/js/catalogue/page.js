@@ -147,7 +147,7 @@ function hide(video) {
 
 /** @param {CatalogueVideo} video */
 function remove(video) {
-  // A socket message may already have removed the card.
+  // Find the card's neighbour now, because a socket message may remove the card before the user confirms.
   const next = list.neighbour(video.id);
   deleteDialog(video, () => removed(video.id, "Video deleted.", next));
 }
@@ -170,7 +170,7 @@ function changed(video) {
 }
 
 /**
- * Remove a video's card. `words` confirms the removal if the user did it.
+ * Remove a video's card. If the user caused the removal, `words` is the confirmation to show.
  * @param {string} id
  * @param {string} [words]
  * @param {string} [next]
@@ -211,7 +211,7 @@ function heard(change) {
   }
   if (then === "offer" && !list.isLoading) {
     fresh.add(id);
-    // Show the video at once: in an empty list, no card can move.
+    // The list is empty, so no card can move: show the new video at once.
     if (!list.cards.size && !list.hasFailed) return void list.reload();
   }
   drawNews();
@@ -227,7 +227,7 @@ async function reconcile() {
   }
 }
 
-/** Fetch the shown part of the list; also return its filters and ids. */
+/** Fetch the shown part of the list again. Return the response with the current filters and the ids of the cards. */
 async function theShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
   return {
@@ -256,7 +256,7 @@ function adopt({ narrowed, shown, answer }) {
     const now = list.cards.get(video.id)?.video;
     if (now && Date.parse(video.updated_at) < Date.parse(now.updated_at)) continue;
     if (now) changed(video);
-    // A video newer than the last card is new; an older one is on a later page.
+    // A video newer than the last card is new to the list; an older video is on a later page.
     else if (list.isWhole || (!narrowed.search && at(video) > last)) fresh.add(video.id);
   }
   // Search results are not sorted by time: a missing card may be on a later page.
@@ -287,7 +287,7 @@ featured.addEventListener("click", (event) => {
 document.querySelector("[data-new]")?.addEventListener("click", makeNew);
 for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend() || reconcile());
 
-/** Open the report dialog for a link from a watch page. */
+/** Open the report dialog if the URL names a video to report, as links of watch pages do. */
 async function reportFromAddress() {
   const id = new URL(location.href).searchParams.get("report");
   if (!id || !viewer.user) return;

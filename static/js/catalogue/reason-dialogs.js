@@ -140,8 +140,8 @@ export function hideDialog(video, onChanged) {
 }
 
 /**
- * Open a dialog that asks for a reason and confirms an action. `isDone` recognises an error of an action that was
- * already done.
+ * Open a dialog that asks for a reason and confirms an action. `isDone` returns whether an error means that the action
+ * was already done.
  * @param {object} about
  * @param {string} about.heading
  * @param {string} about.words

@@ -1,5 +1,5 @@
-// A text that several people edit at once, merged with Yjs. Its state is a hash of the initial text and all edits
-// since; only states with the same initial text can merge.
+// A text that several people edit at once, merged with Yjs. The state of a text contains a hash of the initial text,
+// and all edits since then. Only states with the same initial text can be merged.
 
 import {
   Doc,
@@ -28,14 +28,14 @@ export class SharedText {
   }
 
   /**
-   * Restore a text from its state; without a matching state, the value becomes the initial text.
+   * Restore a text from its state. If the state is missing or does not match the value, the value is the initial text.
    * @param {Written} written
    */
   static of(written) {
     return SharedText.#read(written) ?? SharedText.#begin(written.value);
   }
 
-  /** Build the state of an initial text; it is equal in all browsers, so that edits can merge. @param {string} value */
+  /** Create a text. Its first state is equal in all browsers, so that edits can be merged. @param {string} value */
   static #begin(value) {
     const root = numberOf(value);
     const doc = new Doc();
@@ -67,7 +67,7 @@ export class SharedText {
     return this.#doc.getText(NAME);
   }
 
-  /** The state, used for merging; if it is too long, the edit history is dropped. */
+  /** The serialized state for merging. If the state is too long, the edit history is dropped. */
   get state() {
     let state = this.#encoded();
     if (state.length > MOST) {
@@ -82,7 +82,7 @@ export class SharedText {
     return `${this.#root}.${base64Of(encodeStateAsUpdate(this.#doc))}`;
   }
 
-  /** Replace the text by one edit. @param {string} value */
+  /** Change the text to a value by a single edit. @param {string} value */
   write(value) {
     const before = this.value;
     if (value === before) return;
@@ -101,7 +101,7 @@ export class SharedText {
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // A text without a state may be the initial text of this one.
+    // Another text without a state may be the initial text of this text.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();
@@ -112,7 +112,7 @@ export class SharedText {
   }
 
   /**
-   * Track positions across later edits; the returned function gives their current values.
+   * Track positions in the text across later edits. Return a function that returns the current positions.
    * @param {...number} places
    * @returns {() => number[]}
    */
@@ -123,7 +123,7 @@ export class SharedText {
 }
 
 /**
- * Return the edit between two texts, without splitting surrogate pairs.
+ * Return the edit that turns one text into another, without splitting surrogate pairs.
  * @param {string} before
  * @param {string} after
  */
@@ -141,7 +141,7 @@ export function changeOf(before, after) {
 const isHigh = (/** @type {number} */ unit) => unit >= 0xd800 && unit < 0xdc00;
 const isLow = (/** @type {number} */ unit) => unit >= 0xdc00 && unit < 0xe000;
 
-/** Return a 53-bit hash by the algorithm cyrb53 of bryc. @param {string} text */
+/** Return a 53-bit hash of a text, by bryc's algorithm cyrb53. @param {string} text */
 export function numberOf(text) {
   let [one, other] = [0xdeadbeef, 0x41c6ce57];
   for (let at = 0; at < text.length; at += 1) {

@@ -1,46 +1,50 @@
 // The reference client of a catalogue video's /sync endpoint. It edits the video's texts and tags, also offline, and
 // merges concurrent edits. It runs in browsers and in Node, without dependencies.
+
+// Usage:
 //
 //   import { SyncClient } from "./sync-client.js";
 //   const client = new SyncClient({
 //     videoId,                 // UUID
 //     actor,                   // id of the signed-in user; the client appends its replica: "{user-id}:{replica}"
-//     base: "",                // origin before /api/v1/videos/{id}/sync; "" in a page
+//     base: "",                // origin of the server; "" in a page
 //     store,                   // default: IndexedDB in a browser, memory elsewhere
 //     fetch,                   // default: globalThis.fetch
-//     headers,                 // object, or (async) function called before each request: {"X-CSRFToken": …}
+//     headers,                 // headers as an object, or an (async) function that returns them for each request
 //   });
 //   await client.start();      // loads and shows stored edits, then syncs in the background
-//   client.values              // {title, description, category, is_featured, tags}: merged, with unsent edits
+//   client.values              // merged values with unsent edits: {title, description, category, is_featured, tags}
 //   client.video               // the server's last version of the video, or null
 //   client.state               // "starting"|"synced"|"pending"|"sending"|"offline"|"refused"|"closed"
 //   client.pending             // number of unconfirmed own operations
-//   await client.edit(field, value, {seen, state})   // field: title|description|category|is_featured|tags (complete
-//                              // list). Shows the edit; resolves once stored. If the store is full, rejects but still
-//                              // sends it. `seen`: values that the writer has seen, by default the shown one; unseen
-//                              // values of others stay in conflict. `state`: see shared-text.js
+//   await client.edit(field, value, {seen, state})   // shows an edit, stores it, and sends it
 //   client.writes(field)       // concurrent writes of a field: [{value, actor, state?}], the shown one first
 //   await client.addTag(tag); await client.removeTag(tag)
-//   await client.sync()        // sends and pulls now; rejects with SyncError
+//   await client.sync()        // sends and fetches now; rejects with SyncError
 //   client.retry()             // retries at once after "refused" or "offline"
 //   client.stop()              // releases timers, locks and listeners; unsent edits stay in the store
-//
-//   Events (EventTarget; event.detail):
-//   "change"   {values, fields: ["title", …], origin: "local"|"remote"}    changed shown values
-//   "conflict" {field, mine, theirs, shown}     concurrent edits of a field; for "tags", mine and theirs are opposite
-//              changes of one tag: {tag, did: "added"|"removed"}
-//   "state"    {state, pending, kept, error}    kept: pending operations are in the store ("yes"), being written
-//              ("soon"), or rejected by it ("no"). error: SyncError or null; status and type as in the API, or
-//              "offline", or "other_account" if another person has signed in: unsent edits wait for their writer
-//   "refused"  {operation, error}               the server rejected this operation for good; it was undone
-//
-// A page with the socket ws/videos/{id}/ calls client.retry() at each message; the client also polls every 30 s. For a
+
+// The method `edit` changes a field: title, description, category, is_featured, or tags (the complete list). It
+// resolves once the edit is stored. If the store is full, it rejects, but the edit is still sent. `seen` lists the
+// values that the writer has seen, by default the shown value; other people's unseen values stay in conflict. For
+// `state`, see shared-text.js.
+
+// Events and their `detail`:
+// - "change" reports changed values: {values, fields: ["title", …], origin: "local"|"remote"}.
+// - "conflict" reports concurrent edits of a field: {field, mine, theirs, shown}. For tags, `mine` and `theirs` are
+//   opposite changes of one tag: {tag, did: "added"|"removed"}.
+// - "state" reports the progress: {state, pending, kept, error}. `kept` tells whether the pending operations are
+//   stored: "yes", "soon", or "no" after a failure. `error` is null or a SyncError. If another person has signed in,
+//   the type of the error is "other_account", and unsent edits wait for their writer.
+// - "refused" reports an operation that the server rejected permanently, and that was undone: {operation, error}.
+
+// A page with the socket ws/videos/{id}/ calls client.retry() at each message. The client also polls every 30 s. To a
 // user without edit rights, the server sends only the video.
-//
+
 // The shown values result from two parts: the document, which contains only operations that the server has returned,
 // and the log of own operations that the server has not returned yet. An operation is stored before it is sent, and
-// deleted from the log when the server returns it. If a response is lost, the operation is only sent again. For
-// replicas, see sync/outbox.js.
+// deleted from the log when the server returns it. After a lost response, the operation is sent again. For replicas,
+// see sync/outbox.js.
 
 import { Document, FIELDS, UPDATE_OF, compareKeys, counterOf } from "./crdt.js";
 import { Outbox } from "./sync/outbox.js";
@@ -56,9 +60,9 @@ const POLL = 30_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
-const MAX_IDLE = 5; // maximum consecutive exchanges without a confirmation
-const RECENT = 200; // maximum own operations kept to detect conflicts
-const NO_SKEW = 2_000; // ms of ignored clock difference: the Date header counts seconds
+const MAX_IDLE = 5; // number of exchanges in a row without a confirmed operation after which syncing fails
+const RECENT = 200; // maximum number of own operations that are kept to detect conflicts
+const NO_SKEW = 2_000; // ignored difference to the server's clock, in ms; the Date header counts whole seconds
 
 /** @typedef {import("./crdt.js").Operation} Operation */
 /** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */
@@ -71,10 +75,11 @@ const NO_SKEW = 2_000; // ms of ignored clock difference: the Date header counts
  * @property {import("../base/stores.js").Store} [store]
  * @property {typeof globalThis.fetch} [fetch]
  * @property {Record<string, string>|(() => Record<string, string>|Promise<Record<string, string>>)} [headers]
- * @property {any} [locks] The Web Locks API; `null` if unavailable.
- * @property {{first: number, longest: number}} [wait] Shortest and longest delay between attempts while offline, in ms.
- * @property {number} [poll] Delay between two polls, in ms.
- * @property {() => number} [now] Returns the current time, in ms since 1970.
+ * @property {any} [locks] `locks` is the Web Locks API, or `null` if unavailable.
+ * @property {{first: number, longest: number}} [wait] `wait` has the shortest and the longest delay between attempts
+ * while offline, in ms.
+ * @property {number} [poll] `poll` is the delay between two polls, in ms.
+ * @property {() => number} [now] `now` returns the current time, in ms since 1970.
  */
 
 export class SyncClient extends EventTarget {
@@ -87,16 +92,16 @@ export class SyncClient extends EventTarget {
   /** Initial values of the video. @type {Values|null} */ #base = null;
   #since = "";
   /** Own operations that the server has not returned yet. @type {Outbox} */ #outbox;
-  /** Cached #document with the operations of #outbox. @type {Document|null} */ #merged = null;
+  /** Cache of #document merged with the operations of #outbox. @type {Document|null} */ #merged = null;
   /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
 
   /** @type {Values} */ #shown = EMPTY;
-  /** Own operations whose counters were used twice. @type {Operation[]} */ #ghosts = [];
+  /** Own operations whose counters another operation uses too. @type {Operation[]} */ #ghosts = [];
   #skew = 0;
   #last = 0;
   #batch = MAX_OPERATIONS;
   #failures = 0;
-  #confirmed = 0; // own operations confirmed since the page was loaded
+  #confirmed = 0; // number of own operations confirmed since the page was loaded
   #timer = /** @type {any} */ (0);
   /** @type {Promise<void>|null} */ #running = null;
   /** @type {Promise<void>|null} */ #next = null;
@@ -129,7 +134,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * State of the pending operations in the store: "yes" if stored, "soon" while being written, "no" after a failure.
+   * Whether the pending operations are in the store: "yes", "soon" while they are written, or "no" after a failure.
    * @returns {"yes"|"soon"|"no"}
    */
   get kept() {
@@ -141,7 +146,7 @@ export class SyncClient extends EventTarget {
     return this.#outbox.actor;
   }
 
-  /** The merged document as text, equal for clients with the same operations. */
+  /** The merged document as text. It is equal in all clients with the same operations. */
   get document() {
     return this.#local().text();
   }
@@ -164,7 +169,7 @@ export class SyncClient extends EventTarget {
     this.sync().catch(() => {});
   }
 
-  /** Stop the client; resolves once edits are stored and locks released. @returns {Promise<void>} */
+  /** Stop the client. Resolve once edits are stored and locks are released. @returns {Promise<void>} */
   stop() {
     globalThis.removeEventListener?.("online", this.#online);
     clearTimeout(this.#timer);
@@ -192,7 +197,7 @@ export class SyncClient extends EventTarget {
     if (!type) throw new TypeError(`Unknown field ${field}.`);
     const next = field === "is_featured" ? value : field === "description" ? text(value) : line(value);
     const shown = /** @type {any} */ (this.#shown)[field];
-    // In a conflict, writing the shown value again resolves it.
+    // Skip an unchanged value, except in a conflict, which is resolved by writing the shown value again.
     if (next === shown && !(seen && this.writes(field).length > 1)) return;
     const known = [next, ...(seen ?? [shown])];
     const unseen = this.writes(field).filter((one) => one.actor !== this.actor && !known.includes(one.value));
@@ -224,7 +229,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * If possible, write only added and removed tags, so that concurrent changes of other tags survive.
+   * Write only the added and removed tags if possible, so that concurrent changes of other tags survive.
    * @param {string[]} value
    */
   async #editTags(value) {
@@ -242,7 +247,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * `unseen` are writes that the user has not seen. They are left out of the clocks, so that they stay in conflict.
+   * Apply and store own writes. `unseen` are writes of others that the user has not seen; the clocks of the new
+   * operations leave them out, so that they stay in conflict.
    * @param {any[][]} writes
    * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about]
    */
@@ -280,7 +286,6 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Remember an own operation, to detect conflicts.
    * @param {Operation} operation
    * @param {string[]} tags
    */
@@ -293,7 +298,7 @@ export class SyncClient extends EventTarget {
 
   /**
    * Return the estimated server time in microseconds since 1970, never the same twice. The last three digits are
-   * random, so that two copies of a replica differ.
+   * random, so that copies of a replica do not use the same time.
    */
   #now() {
     const now = Math.round((this.#milliseconds() + this.#skew) * 1000) + Math.floor(Math.random() * 1000);
@@ -362,12 +367,12 @@ export class SyncClient extends EventTarget {
   /** @param {string} actor */
   #known = (actor) => this.#document.clock[actor] ?? 0;
 
-  /** Include operations from the logs of other pages. @param {Operation[]} found */
+  /** Include operations that were found in stored logs. @param {Operation[]} found */
   #found(found) {
     if (!found.length) return;
     this.#merged = null;
-    // The server already has an operation with the same actor and counter. Load everything again, to see whether it is
-    // the same operation.
+    // If the server already has an operation with the same actor and counter, load everything again, to see whether
+    // both are the same operation.
     if (found.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     const document = this.#document.copy();
     for (const operation of found) {
@@ -416,7 +421,7 @@ export class SyncClient extends EventTarget {
       await this.#adopt();
       if (this.pending) this.#tell("sending");
       for (let confirmed = -1, idle = 0; ; confirmed = this.#confirmed) {
-        // Fetch first, to find reused counters before the server rejects them.
+        // Fetch before sending, to find reused counters before the server rejects them.
         await this.#pull();
         while (this.#ghosts.length) await this.#rename(this.#ghosts[0].actor);
         if (!this.pending) break;
@@ -464,7 +469,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Return an operation's clock, limited to operations that the server knows: after a restored backup, it lacks some.
+   * Return an operation's clock, limited to operations that the server knows. A server restored from a backup may lack
+   * some.
    * @param {Operation} operation
    */
   #seen(operation) {
@@ -478,7 +484,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Correct the time of rejected operations, or undo them. The server has stored none of the request.
+   * Correct the time of rejected operations, or undo the operations. The server has stored no operation of the request.
    * @param {Operation[]} sent
    * @param {SyncError} error
    */
@@ -490,7 +496,7 @@ export class SyncClient extends EventTarget {
     }
     let mended = 0;
     const until = Math.floor((this.#milliseconds() + this.#skew) * 1000);
-    // The server's time is known to one second; the random part makes copies of a replica differ.
+    // The server's time is known only to the second. The random part gives copies of a replica different times.
     let again = until - Math.floor(Math.random() * 1e6);
     for (const [index, fields] of refusals) {
       const operation = sent[Number(index)];
@@ -522,14 +528,14 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // The server already has an operation with the same actor and counter. Load everything again, to see whether it is
-    // the same operation.
+    // If the server already has an operation with the same actor and counter, load everything again, to see whether
+    // both are the same operation.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     this.#show("local");
   }
 
   /**
-   * Fetch new operations, or all if the result differs from the server's. Return the last response.
+   * Fetch new operations. If the merged state then differs from the server's, fetch all. Return the last response.
    * @param {{all?: boolean}} [options]
    * @returns {Promise<any>}
    */
@@ -559,7 +565,7 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // Keep operations with a reused counter until they have a new one.
+    // Keep operations with a reused counter until they have a new counter.
     const renamed = new Set(this.#ghosts.map(dot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, counterOf(one)) || renamed.has(dot(one)),
@@ -575,13 +581,13 @@ export class SyncClient extends EventTarget {
     return answer;
   }
 
-  /** Return the URL that fetches the video and its operations since a time, or all operations. @param {string} since */
+  /** Return the URL that fetches the video and its operations, all or since a time. @param {string} since */
   #address(since) {
     return `${this.url}?limit=${MAX_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
   }
 
   /**
-   * Return whether the document matches the server's state. It does not after a restored backup.
+   * Return whether the document matches the server's state. They differ if the server was restored from a backup.
    * @param {any} answer
    */
   #addsUp(answer) {
@@ -599,7 +605,7 @@ export class SyncClient extends EventTarget {
    */
   #tellConflicts(before, fresh) {
     const after = this.#local();
-    // Actors of this user: this page's replica, and those of closed pages whose operations it sends.
+    // Actors of this user: this page's replica, and the replicas of closed pages whose operations this page sends.
     const own = new Set([this.actor, ...this.#recent.map(({ operation }) => operation.actor)]);
     for (const theirs of fresh) {
       if (own.has(theirs.actor)) continue;

@@ -1,36 +1,36 @@
-// A text field of a shared video. Each pause in typing saves. Concurrent values stay until a person chooses;
-// descriptions are merged by characters.
+// A text field of a video that several people edit. Typed text is saved after each pause. If two people change a title
+// or category at the same time, a person chooses one text; descriptions are merged character by character.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { tellField } from "./reason-dialogs.js";
 import { SharedText, changeOf } from "./shared-text.js";
 
-const PAUSE = 400; // ms of pause after which typed text is saved
+const PAUSE = 400; // ms without a key press after which typed text is saved
 
 /** @typedef {import("./crdt.js").Write} Write */
 /**
- * @typedef {object} FieldOptions
- * @property {string} label Name of the field in sentences, such as "the title".
+ * @typedef {object} FieldOptions Options of a text field.
+ * @property {string} label Name of the field in messages, such as "the title".
  * @property {(text: string) => string} clean
- * @property {(value: string) => string} trouble Returns an error message for a value, or "".
- * @property {(value: string, about: {seen: string[], state?: string}) => Promise<void>} keep Saves a value as an
- * operation of the sync client.
- * @property {() => Write[]} writes Returns the field's concurrent writes, the displayed one first.
- * @property {() => string} actor Returns the name of this page in clocks.
- * @property {boolean} [isShared] True if concurrent texts are merged by characters.
+ * @property {(value: string) => string} trouble Function that returns the error message for a text; empty if valid.
+ * @property {(value: string, about: {seen: string[], state?: string}) => Promise<void>} keep Function that saves a text
+ * as an operation of the sync client.
+ * @property {() => Write[]} writes Function that returns the field's concurrent writes, the displayed write first.
+ * @property {() => string} actor Function that returns the actor id of this page's writes.
+ * @property {boolean} [isShared] True if concurrent texts are merged character by character.
  */
 
 export class TypedField {
   #timer = 0;
   #touched = false; // whether the user has typed since focusing the field
-  #composes = false; // whether an input method is composing text, when the field must not change
-  #base; // last loaded or saved value
-  #shown; // merged value from the sync client
+  #composes = false; // whether an input method is composing text; meanwhile, the page must not change the field
+  #base; // the field's last loaded or saved value
+  #shown; // the field's value in the sync client, merged from all writers
   /** Another person's value that arrived during typing. @type {string|null} */ #theirs = null;
-  #isBeside = false; // whether typed text was saved as an alternative to #theirs
+  #isBeside = false; // whether this user's text was saved as an alternative to another person's value
   /** @type {{mine: string, theirs: string}|null} */ #conflict = null;
   /** @type {SharedText|null} */ #shared = null;
-  /** Merged values of other people, not yet in an own operation. @type {string[]} */ #merged = [];
+  /** Other people's values merged into this text since this page's last save. @type {string[]} */ #merged = [];
 
   /**
    * @param {HTMLInputElement|HTMLTextAreaElement} input
@@ -68,12 +68,12 @@ export class TypedField {
 
   #typed() {
     this.#touched = true;
-    // Record each key press as an edit: one edit for distant changes would replace all text between them.
+    // Record each key press as its own edit. One edit for two distant changes would replace all text between them.
     this.#shared?.write(this.#typedText);
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.flush(), PAUSE);
     if (this.#theirs !== null && !this.#conflict) this.#draw();
-    // Errors appear after a pause, but disappear at once.
+    // Errors appear only after a pause in typing, but disappear as soon as the text is valid.
     if (!this.options.trouble(this.#typedText)) tellField(this.input, this.error, "");
   }
 
@@ -119,7 +119,7 @@ export class TypedField {
     if (this.#shared) {
       const [apart] = this.#merge();
       if (!apart) return this.#clear();
-      // If this page has written the field, the sync client reports the conflict.
+      // If this page has written the field, the sync client reports the conflict, so do not report it here.
       if (!this.#ownWrite) this.#tellTheirs(apart.value);
       return;
     }
@@ -182,7 +182,7 @@ export class TypedField {
     return same.find((one) => one.state) ?? { value };
   }
 
-  /** Merge all writes into the shared text; return those that cannot be merged. @returns {Write[]} */
+  /** Merge all writes into the shared text; return the writes that cannot be merged. @returns {Write[]} */
   #merge() {
     const own = this.#ownWrite;
     if (this.#isKept) {

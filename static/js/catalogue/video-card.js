@@ -39,7 +39,7 @@ export class Card {
     const focused = element.contains(document.activeElement)
       ? /** @type {HTMLElement} */ (document.activeElement).dataset.part
       : null;
-    // Keep an unchanged picture: a new element would flicker.
+    // Reuse the element of an unchanged picture: a new element would flicker.
     const [before, now] = [old?.querySelector("img"), picture.querySelector("img")];
     if (before && now && bare(before.src) === bare(now.src)) now.replaceWith(before);
     element.replaceChildren(picture, this.#foot());
@@ -172,7 +172,11 @@ function visible(video) {
   ];
 }
 
-/** Return the path of a URL, without its signature. @param {string} address @returns {string} */
+/**
+ * Return the last two path segments of a picture's URL, which do not contain its signature.
+ * @param {string} address
+ * @returns {string}
+ */
 function bare(address) {
   return address ? new URL(address, location.href).pathname.split("/").slice(-2).join("/") : "";
 }

@@ -14,7 +14,7 @@ const MERGES = "/api/v1/challenge-videos/merge-sessions";
 const path = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
 
 /**
- * @param {Record<string, string|number>} query Parameters of the list; empty values are left out.
+ * @param {Record<string, string|number>} query Query parameters of the list; parameters with empty values are not sent.
  * @param {AbortSignal} [signal]
  * @returns {Promise<ChallengeList>}
  */

@@ -10,7 +10,6 @@ import { foundWords, makerOf, statusOf } from "./status-text.js";
 export class Card {
   /** @param {Challenge} challenge */
   constructor(challenge) {
-    // EndlessList expects a card's item in `video`.
     this.video = challenge;
     this.element = h("li", { class: "card", data: { video: challenge.id } }, this.#picture(), this.#foot());
   }

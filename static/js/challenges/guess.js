@@ -9,7 +9,7 @@ import { Options } from "./options.js";
 /** @typedef {import("./api.js").Challenge} Challenge */
 
 export class Ask {
-  /** Idempotency keys by statement, reused after a lost answer. @type {Map<number, string>} */ #keys = new Map();
+  /** Idempotency keys by statement index, reused after a lost answer. @type {Map<number, string>} */ #keys = new Map();
   #isSending = false;
 
   /**
@@ -17,7 +17,7 @@ export class Ask {
    * @param {object} on
    * @param {(index: number) => void} on.play
    * @param {(answer: {statement_index: number, correct: boolean, lie_statement_index: number}) => void} on.answer
-   * @param {() => void} on.other Called if the challenge has changed on the server.
+   * @param {() => void} on.other Callback that runs if the challenge has changed on the server.
    */
   constructor(challenge, on) {
     this.challenge = challenge;

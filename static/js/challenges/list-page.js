@@ -1,4 +1,4 @@
-// The page that lists challenges: published ones, the user's drafts, and merges in progress.
+// The page that lists published challenges, the user's drafts, and merges in progress.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { EndlessList, nothingFound } from "../base/infinite-list.js";
@@ -11,7 +11,7 @@ import { Merges } from "./merges.js";
 /** @typedef {{search: string, show: string}} Query */
 
 const MAX_DRAFTS = 100;
-/** API parameters by the value of `show` in the address. @type {Record<string, Record<string, string|number>>} */
+/** API parameters for each value of the URL parameter `show`. @type {Record<string, Record<string, string|number>>} */
 const SHOWS = { "": { status: "published" }, unplayed: { unplayed: 1 }, mine: { mine: 1, status: "published" } };
 /** @type {Record<string, string>} */
 const NAMES = { "": "Challenges", unplayed: "Challenges that you have not played", mine: "Your challenges" };

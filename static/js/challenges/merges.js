@@ -9,11 +9,14 @@ import { listMerges } from "./api.js";
 /** @typedef {import("./api.js").Merge} Merge */
 
 const MOST = 50;
-const ASK = 5000; // ms between two polls during uploads, about which the server sends no messages
-const SETTLES = 300; // ms for which messages about jobs are collected into one refresh
+const ASK = 5000; // ms between two refreshes while clips upload, because the server sends no messages about uploads
+const SETTLES = 300; // ms after the last message about a job until the list is refreshed
 const SIGNED_OUT = 4401;
 const COMING = new Set(["initiated", "uploading"]);
-/** Appearance of each listed status. @type {Record<string, {icon: string, tone: string, word: string, act: string}>} */
+/**
+ * Icon, colour, label and link text of each listed status.
+ * @type {Record<string, {icon: string, tone: string, word: string, act: string}>}
+ */
 const STATES = {
   initiated: { icon: "upload", tone: "", word: "Waiting for clips", act: "Continue" },
   uploading: { icon: "upload", tone: "run", word: "Uploading clips", act: "Continue" },
@@ -29,8 +32,8 @@ export class Merges {
 
   /**
    * @param {HTMLElement} panel
-   * @param {{onState: (state: import("../base/live-channel.js").LiveState) => void, onMade: () => void}} on `onMade` is
-   *   called when a merge left the list, perhaps as a new challenge.
+   * @param {{onState: (state: import("../base/live-channel.js").LiveState) => void, onMade: () => void}} on
+   *   Callbacks. `onMade` runs when a merge has left the list, perhaps because it became a challenge.
    */
   constructor(panel, on) {
     this.panel = panel;
@@ -59,7 +62,7 @@ export class Merges {
       const { merge_sessions } = await listMerges(MOST);
       this.#draw(merge_sessions.filter((merge) => merge.overall_status in STATES && !merge.challenge_id));
     } catch {
-      // Keep the old list; the list of challenges reports the error.
+      // Keep the old list. The list of challenges on the same page reports the error.
     }
     const coming = [...this.#rows.values()].some(({ merge }) => COMING.has(merge.overall_status));
     if (coming && document.visibilityState === "visible") this.#soon(ASK);

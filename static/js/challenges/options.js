@@ -6,13 +6,15 @@ import { wordsOf } from "./status-text.js";
 /**
  * @typedef {import("./api.js").Challenge} Challenge
  *
- * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing Index of the current statement, and the
- *   statements watched to the end.
+ * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing Index of the current statement, and
+ *   indexes of the statements watched to the end.
  *
  * @typedef {object} OptionsHow
  * @property {(index: number) => void} onPlay
- * @property {(index: number) => void} [onChoose] Called when a statement is chosen; without it, none can be chosen.
- * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] Returns tone and notes of a statement.
+ * @property {(index: number) => void} [onChoose] Callback that runs when the user chooses a statement. Without a
+ *   callback, the user cannot choose.
+ * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] Function that returns the colour and
+ *   notes of a statement.
  */
 
 export class Options {

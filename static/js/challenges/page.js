@@ -39,7 +39,7 @@ const player = new SegmentPlayer(need("[data-stage] video"), need("[data-still]"
 });
 const stage = new Stage(need("[data-stage]"), challenge, player);
 
-/** Reload the challenge; if it no longer exists, show that. @throws {ApiError} */
+/** Reload and return the challenge. If it no longer exists, show a message. @throws {ApiError} The request failed. */
 async function read() {
   try {
     return await readChallenge(challenge.id);
@@ -111,14 +111,14 @@ async function answer({ statement_index, correct, lie_statement_index }) {
       : `Not this time. Number ${lie_statement_index + 1} was the lie.`,
   );
   try {
-    // The answer lacks the other players' results, so reload the challenge.
+    // The answer to a guess lacks the other players' results, so reload the challenge.
     changed(await read());
   } catch {
-    // The solution is already shown; the next visit shows the results.
+    // Ignore the error: the solution is shown already, and the next visit shows the other players' results.
   }
 }
 
-/** Reload the challenge after the server refused a guess because of a change. */
+/** Reload the challenge after the server refused a guess because the challenge had changed. */
 async function other() {
   try {
     const fresh = await read();
@@ -195,7 +195,7 @@ document.addEventListener("visibilitychange", async () => {
     )
       changed(fresh);
   } catch {
-    // Keep the results already shown.
+    // If the reload fails, keep the results already shown.
   }
 });
 

@@ -11,7 +11,7 @@ const MOST = 1000; // maximum number of characters in a report
 
 /**
  * @param {import("./api.js").Challenge} challenge
- * @param {() => void} onReported Called after a report, even if the user had already reported the challenge.
+ * @param {() => void} onReported Callback that runs after a report, even if the user had reported the challenge before.
  */
 export function reportDialog(challenge, onReported) {
   const key = newKey();

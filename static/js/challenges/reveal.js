@@ -99,7 +99,7 @@ export class Reveal {
         need("span", this.next).textContent = "All challenges";
       }
     } catch {
-      // The page of unplayed challenges, which the link opens, reports the error.
+      // Ignore the error: the link still opens the list of unplayed challenges, which reports it.
     }
   }
 }

@@ -1,19 +1,23 @@
-// =
+// A player for the segments of a video, one at a time. It stops on the last frame of a segment.
+//
+// Browsers show pictures about 30 ms before their sound, so a pause at the end of a segment's sound would show a
+// picture of the next segment. Near the end, a canvas therefore covers the video and shows only pictures of the current
+// segment, until the video has sought the segment's last frame.
 
 import { Player } from "../videos/player.js";
 
 /**
- * @typedef {{start_time: number, end_time: number, duration: number}} Segment Part of a video; positions in seconds, as
- *   in currentTime.
+ * @typedef {{start_time: number, end_time: number, duration: number}} Segment A part of a video, with start, end
+ *   and duration in seconds.
  */
 
-const EDGE = 0.002; // seconds from a frame border at which a position surely belongs to the frame
-const LEAD = 8; // ms before the end of the sound at which the player pauses, because pausing takes time
-const COVERS = 2; // seconds before a segment's end at which the canvas covers the video, early enough for a busy page
-const UNSURE = 0.12; // without picture times, the canvas is not redrawn for these last seconds of a segment
-const UNSURE_FRAMES = 2.5; // minimum of the seconds in UNSURE, as a number of frames
-const SETTLES = 250; // ms after which a seek counts as shown: a picture already on screen triggers no callback
-const PATIENCE = 2000; // maximum ms to wait for a picture of the right segment
+const EDGE = 0.002; // seconds kept between a seek and a frame's border, where the neighbouring frame may be shown
+const LEAD = 8; // ms before a segment's end at which the player pauses, because pausing takes time
+const COVERS = 2; // seconds before a segment's end at which the canvas covers the video; a page may be busy that long
+const UNSURE = 0.12; // if picture times are unknown, seconds before a segment's end at which canvas updates stop
+const UNSURE_FRAMES = 2.5; // if picture times are unknown, canvas updates stop at least this many frames before the end
+const SETTLES = 250; // maximum ms to wait for a picture after a seek: one already on screen triggers no callback
+const PATIENCE = 2000; // maximum ms to wait after a seek while the browser shows pictures of another segment
 
 /** @param {string} url @param {number} duration */
 const asVideo = (url, duration) =>
@@ -30,8 +34,8 @@ const asVideo = (url, duration) =>
   });
 
 /**
- * Plays segments of a video. Fires "change" (pressed, loaded or over), "time", and "end" (a segment was played to its
- * end).
+ * A player for segments of a video. It fires "change" if playing or loading starts or stops, "time" if the position
+ * changes, and "end" if a segment was played to its end.
  */
 export class SegmentPlayer extends EventTarget {
   /** Index of the current segment. */ index = 0;
@@ -45,18 +49,18 @@ export class SegmentPlayer extends EventTarget {
 
   /**
    * @param {HTMLVideoElement} element
-   * @param {HTMLCanvasElement} still Hidden canvas over the video.
+   * @param {HTMLCanvasElement} still Canvas over the video, hidden except near a segment's end.
    * @param {object} source
    * @param {string} source.url
    * @param {Segment[]} source.segments Segments in the order of the video.
    * @param {number} source.duration Duration of the video in seconds.
-   * @param {() => Promise<string>} source.renew Returns a new video address after a signed address expired.
+   * @param {() => Promise<string>} source.renew Function that returns a new video URL after the signed URL has expired.
    */
   constructor(element, still, { url, segments, duration, renew }) {
     super();
     this.element = element;
     this.still = still;
-    /** Canvas for drawing a picture before its time is checked. */
+    /** Canvas that holds a copy of a picture until the picture's time is checked. */
     this.draft = document.createElement("canvas");
     this.segments = segments;
     this.player = new Player(element, asVideo(url, duration), {
@@ -128,7 +132,7 @@ export class SegmentPlayer extends EventTarget {
   }
 
   /**
-   * Resolve once the picture of the seek is shown or a newer seek has started.
+   * Seek the video. Resolve once the new picture is shown or a newer seek has started.
    * @param {number} time Position in the video, in seconds.
    * @param {number} turn Number of this seek.
    */
@@ -149,7 +153,7 @@ export class SegmentPlayer extends EventTarget {
     this.#time();
   }
 
-  /** Wait until a picture of the segment is on screen, which is shortly after "seeked". */
+  /** Wait until a picture of the segment is on screen, shortly after the video's event "seeked". */
   async #onScreen() {
     const { element, segment } = this;
     const until = performance.now() + PATIENCE;
@@ -163,7 +167,7 @@ export class SegmentPlayer extends EventTarget {
   }
 
   #run() {
-    // A pause may abort the start, which is no error. If the browser refuses to play, the button shows Play again.
+    // Ignore errors of a start that a pause aborts. If the browser does not allow playing, show the Play button again.
     this.element.play().catch((error) => error.name === "NotAllowedError" && this.pause());
   }
 
@@ -183,7 +187,7 @@ export class SegmentPlayer extends EventTarget {
 
   // The end of a segment
 
-  /** Schedule the pause at the segment's end by the clock of the sound. */
+  /** Schedule the pause at the segment's end, by the clock that the sound follows. */
   #arm() {
     clearTimeout(this.#timer);
     const { element, segment } = this;
@@ -193,7 +197,7 @@ export class SegmentPlayer extends EventTarget {
     else this.#timer = window.setTimeout(() => this.#arm(), left - LEAD);
   }
 
-  /** Check each presented picture; if the browser does not report pictures, each animation frame. */
+  /** Check each picture on screen. If the browser does not report pictures, check at each animation frame. */
   #watch() {
     const { element } = this;
     if (!element.requestVideoFrameCallback) {
@@ -214,17 +218,17 @@ export class SegmentPlayer extends EventTarget {
   }
 
   /**
-   * @param {number} time Time of the picture, in seconds.
+   * @param {number} time Position of the picture in the video, in seconds.
    * @param {number} count Number of pictures presented so far; 0 if unknown.
    */
   #seen(time, count) {
     const { element, segment } = this;
-    // After a reload, the browser reports the video's first picture before the current one.
+    // Ignore pictures while paused or seeking: after a reload, the browser first reports the video's first picture.
     if (this.#isSeeking || element.seeking || element.paused) return;
     if (count && this.#last?.count === count - 1 && time > this.#last.time)
       this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
     this.#last = { time, count };
-    // A seek from outside left the segment, or the page was blocked for a while.
+    // The position leaves the segment by a seek from outside this page, or while the page is blocked.
     if (time < segment.start_time - EDGE) return this.play();
     if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
     if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame))
@@ -235,14 +239,14 @@ export class SegmentPlayer extends EventTarget {
   }
 
   /**
-   * Copy the current picture to the canvas, unless it may be of the next segment.
-   * @param {number} time Latest reported time of a picture, in seconds.
+   * Copy the current picture to the canvas, unless the picture may belong to the next segment.
+   * @param {number} time Position of the latest reported picture, in seconds.
    */
   #cover(time) {
     const { element, still, draft, segment } = this;
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
-    // Check the time after copying: the picture may have changed meanwhile. Some browsers report the time of the sound,
-    // which lags behind.
+    // Read the picture's time after copying, because the picture may have changed meanwhile. Use the later time: some
+    // browsers report the time of the sound, which lags behind the picture.
     const drawn = Math.max(time, timeOf(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;
@@ -276,7 +280,7 @@ function heard(target, name) {
 }
 
 /**
- * Return the time of the current picture, in seconds; NaN if unknown or cross-origin.
+ * Return the current picture's position in seconds; NaN if the browser does not reveal it, as for other origins.
  * @param {HTMLVideoElement} element
  */
 function timeOf(element) {
@@ -293,11 +297,11 @@ function timeOf(element) {
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {CanvasImageSource} picture
- * @param {number} width Width in pixels.
- * @param {number} height Height in pixels.
+ * @param {number} width
+ * @param {number} height
  */
 function drawOnto(canvas, picture, width, height) {
-  // Setting the size clears a canvas, even if the size is unchanged.
+  // Set the canvas size only if it has changed, because setting it clears the canvas.
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   canvas.getContext("2d", { alpha: false })?.drawImage(picture, 0, 0);
 }

@@ -9,7 +9,10 @@ import { key, offerKeys } from "../base/keys.js";
  */
 export function bindKeys(stage, count, toGuess) {
   const { player } = stage;
-  /** The digit 0 means statement 10. @param {KeyboardEvent} event */
+  /**
+   * Return the statement number of a digit key, which is 10 for the key 0. Return 0 for other keys.
+   * @param {KeyboardEvent} event
+   */
   const digit = (event) => (event.ctrlKey || !/^\d$/.test(event.key) ? 0 : Number(event.key) || 10);
   offerKeys([
     {

@@ -73,7 +73,7 @@ export class Stage {
   async fullscreen() {
     if (document.fullscreenElement) return document.exitFullscreen();
     if (this.root.requestFullscreen) return this.root.requestFullscreen();
-    // Some phones show only the video element in full screen, where the page cannot stop at a statement's end.
+    // Some phones can show only the video element in full screen. This page then cannot stop at a statement's end.
     /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
   }
 

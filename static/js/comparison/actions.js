@@ -1,4 +1,4 @@
-// Actions of the comparison page. Each changes the local players first, then informs the server.
+// Actions of the comparison page. Each action changes the local players first, then informs the server.
 
 import { debounce } from "../base/dom.js";
 import { explain, toast } from "../base/notice.js";
@@ -12,11 +12,11 @@ const PAUSE_TO_WRITE = "vod-pause-to-write";
 
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
-  /** Placement of each video before its unsent changes; undo restores it. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
+  /** Each video's offset and drift before unsent changes, for undo. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** Scope of the pause while the user writes: all viewers, or this page. @type {""|"shared"|"alone"} */ #paused = "";
+  /** Who is paused while the user writes: all viewers, or only this page. @type {""|"shared"|"alone"} */ #paused = "";
 
   /**
    * @param {object} parts
@@ -66,7 +66,7 @@ export class Actions extends EventTarget {
     if (this.oneByOne.isOn) this.#changed();
   }
 
-  /** True if the group plays; in independent mode, if the video touched last plays. */
+  /** True if the videos play. In independent mode, only the video that the user touched last counts. */
   get isPlaying() {
     return this.oneByOne.isOn ? this.oneByOne.isPlaying(this.touched.id) : this.controller.wanted === "playing";
   }
@@ -92,8 +92,8 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Pause for all viewers while the user writes, unless the setting is off. A user without the right to move the clock
-   * pauses only this page.
+   * Pause playback for all viewers while the user writes, unless the setting is off. For a user who may not move the
+   * clock, pause only this page.
    */
   pauseToWrite() {
     const { controller, remote } = this;
@@ -140,7 +140,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * @param {number} T Seconds on the shared clock.
+   * @param {number} T Time on the shared clock, in seconds.
    * @param {boolean} [final] False while the user is dragging.
    */
   async seek(T, final = true) {
@@ -157,7 +157,7 @@ export class Actions extends EventTarget {
     else this.seek(this.controller.time + seconds);
   }
 
-  /** @param {number} by Number of frames of the video touched last. */
+  /** @param {number} by Number of frames to step in the video that the user touched last. */
   async frame(by) {
     const { id, track } = this.touched;
     if (track.free) return this.moveFree(id, by);
@@ -174,7 +174,7 @@ export class Actions extends EventTarget {
     this.remote.played();
   }
 
-  /** @param {number} direction 1 for faster, -1 for slower. */
+  /** @param {number} direction 1 to play faster, -1 to play slower. */
   shift(direction) {
     const next = direction > 0 ? SPEEDS.find((s) => s > this.rate) : SPEEDS.findLast((s) => s < this.rate);
     if (next) this.speed(next);
@@ -200,7 +200,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Set a video's clock drift; the displayed frame stays.
+   * Set the drift of a video's clock; the displayed frame stays the same.
    * @param {string} id
    * @param {number} ppm Drift in parts per million.
    */
@@ -277,7 +277,7 @@ export class Actions extends EventTarget {
     return this.#sendOffsets();
   }
 
-  /** @param {Record<string, number>} offsets Offset in seconds by video id. */
+  /** @param {Record<string, number>} offsets Offset of each video in seconds, by video id. */
   async #setOffsets(offsets) {
     for (const [id, offset] of Object.entries(offsets)) {
       this.#place(id, { ...this.#pane(id).track.placement, offset });
@@ -361,7 +361,7 @@ export class Actions extends EventTarget {
     this.#changed();
   }
 
-  /** Jump to the loop's start if the clock has passed its end. */
+  /** Jump to the loop's start if the clock has reached the loop's end. */
   keepLoop() {
     const { from, to } = this.loop;
     if (to === null || this.controller.status !== "playing" || !this.remote.leading) return;
@@ -383,7 +383,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Load a video from a new address; the old one may have expired.
+   * Reload a video from a new URL, because the old URL may have expired.
    * @param {string} id
    */
   async retry(id) {

@@ -24,22 +24,23 @@ const METHODS = {
     text: "We compare the sound of the whole first video with parts of the others. If they match at only one offset, we propose it and show the evidence. If not, we tell you why.",
   },
 };
-const CHECK = 5000; // ms between two polls of the job; the socket alone may lose messages
+const CHECK = 5000; // ms between two polls of the job while the WebSocket is connected, in case it loses messages
 
 /**
  * @typedef {object} AlignOptions
  * @property {ReturnType<typeof import("../base/api.js").sessionApi>} api
  * @property {() => {vods: any[]}} session
  * @property {(vodId: string) => string} letterOf
- * @property {() => {roi: any|null, game: string}} request Parameters of the alignment job.
+ * @property {() => {roi: any|null, game: string}} request Function that returns the parameters of the alignment job.
  * @property {(session: any, vodIds: string[]) => void} onApplied
  * @property {(vodId: string) => void} onDraw
- * @property {(vodId: string) => void} onHand Align the given video by eye.
+ * @property {(vodId: string) => void} onHand Callback that lets the user align a video by eye.
  * @property {boolean} [isBoxShown]
  * @property {string} applyLabel Text appended to the label "Apply to B and C", such as " and open".
  * @property {boolean} [primary] True if Apply is the page's primary button.
  * @property {(state: "idle"|"running"|"done") => void} [onState]
- * @property {(isApplied: boolean) => void} [onResult] Called with true if every offset was found and applied.
+ * @property {(isApplied: boolean) => void} [onResult] Callback that receives whether all offsets were found and
+ *   applied.
  */
 
 export class AlignPanel {

@@ -9,7 +9,7 @@ import { errorNote, toast } from "../base/notice.js";
 import { lookOf } from "./events/kinds.js";
 import { bytes } from "../videos/api.js";
 
-/** Layout in the API, label, icon, number of videos (0 for all), and layout or mode of the page. */
+/** Export layouts: API name, label, icon, number of videos (0 for all), and matching layout or blend of the page. */
 const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
   ["side_by_side", "Side by side", "lrow", 0, "row"],
   ["stack", "Stacked", "layers", 0, ""],
@@ -21,14 +21,14 @@ const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
 ]);
 const HEIGHTS = [360, 480, 720, 1080];
 const KIND = "comparison.export";
-const ROUNDED = 0.001; // seconds to which displayed times are rounded
+const ROUNDED = 0.001; // seconds by which an entered start may be too early, because displayed times are rounded
 const RECENT = 50; // number of latest jobs searched for the last export
 
 /** @typedef {{url: string, size: number, duration: number}} Made */
 
 export class Exporting {
   /** @type {Made|null} */ #last = null;
-  /** Stays when the dialog closes, to keep the progress. */ #holder = h("div", { class: "spacer" });
+  /** Element of the export's progress, which stays when the dialog closes. */ #holder = h("div", { class: "spacer" });
 
   /**
    * @param {object} parts
@@ -39,7 +39,7 @@ export class Exporting {
    * @param {import("./layout.js").View} parts.view
    * @param {() => {from: number|null, to: number|null}} parts.loop
    * @param {() => string} parts.name
-   * @param {() => [string, number][]} parts.kinds Returns each kind of event and its number of events.
+   * @param {() => [string, number][]} parts.kinds Function that returns each kind of event with its number of events.
    */
   constructor({ api, sessionId, vods, controller, view, loop, name, kinds }) {
     this.api = api;
@@ -197,7 +197,7 @@ export class Exporting {
       seconds("before", "s before", "Seconds before each moment"),
       seconds("after", "s after", "Seconds after each moment"),
     );
-    // Disable hidden fields: an invalid one would block submitting the form.
+    // Disable hidden fields, because an invalid field would block the form even while hidden.
     const offer = (/** @type {boolean} */ isReel) => {
       around.hidden = !isReel;
       for (const input of around.querySelectorAll("input")) input.disabled = !isReel;
@@ -225,7 +225,7 @@ export class Exporting {
     toast("The video is ready. Open Export to download it.");
   }
 
-  /** Return ids of the videos in a layout, the main one first. @param {string} layout */
+  /** Return the ids of a layout's videos. If the layout has a main video, its id is first. @param {string} layout */
   #shown(layout) {
     const { main, over, mode } = this.view.state;
     const count = LAYOUTS.find(([name]) => name === layout)?.[3];
@@ -294,7 +294,9 @@ const seconds = (name, words, label) =>
     words,
   );
 
-/** @param {FormData} data @returns {{reel?: {kind: string, before: number, after: number}}} */
+/** @typedef {{kind: string, before: number, after: number}} Reel */
+
+/** @param {FormData} data @returns {{reel?: Reel}} */
 function reelOf(data) {
   const kind = String(data.get("reel") ?? "");
   return kind ? { reel: { kind, before: Number(data.get("before")), after: Number(data.get("after")) } } : {};

@@ -1,12 +1,12 @@
-// Folding of the side panel, and full screen. In full screen, or on a phone in landscape, the bars lie over the videos
-// and hide when there is no input.
+// The folding side panel, and full screen. In full screen, or on a phone in landscape, the top and bottom bars lie over
+// the videos and hide when there is no input.
 
 import { need } from "../base/dom.js";
 import { toast } from "../base/notice.js";
 
 const HIDE_AFTER = 3000; // ms without input after which the bars hide
 const SIDE = "vod-compare-side";
-// Only for touch screens: a desktop window this low is a zoomed page, whose user needs all controls.
+// Only touch screens match: a desktop window of so little height is a zoomed page, whose user needs all controls.
 const SIDEWAYS = "(orientation: landscape) and (max-height: 480px) and (pointer: coarse)";
 const TAP = 10;
 const BARS = ".top, .transport";
@@ -15,7 +15,7 @@ const MOVES = ["pointermove", "pointerdown", "keydown"];
 export class Screen {
   #timer = 0;
 
-  /** @param {() => boolean} isPlaying Returns whether the videos play; the bars hide only then. */
+  /** @param {() => boolean} isPlaying Function that returns whether the videos play; bars hide only then. */
   constructor(isPlaying) {
     this.isPlaying = isPlaying;
     this.sideways = matchMedia(SIDEWAYS);
@@ -24,7 +24,8 @@ export class Screen {
       button.addEventListener("click", () => this.toggleSide());
     document.addEventListener("fullscreenchange", () => this.#draw());
     this.sideways.addEventListener("change", () => this.#draw());
-    // A tap on the videos toggles the bars. The listeners capture, to run before others that show the bars.
+    // A tap on the videos shows or hides the bars. These listeners capture the event, so that they run before the
+    // listeners that show the bars.
     let began = { x: 0, y: 0, wasHidden: false };
     const pressed = (/** @type {PointerEvent} */ { clientX: x, clientY: y }) =>
       (began = { x, y, wasHidden: "idle" in document.body.dataset });

@@ -5,22 +5,22 @@ import { snap } from "../base/frames.js";
 import { rateOf } from "../base/timeline.js";
 
 const LOOK = 250; // ms between two checks of the videos' positions
-const OFF = 0.3; // seconds by which a playing video may differ from its clock; a seek takes about as long
+const OFF = 0.3; // maximum seconds between a playing video and its clock; larger differences cause a seek
 const COOL_DOWN = 1500; // minimum ms between two corrective seeks of a playing video
-const SEEK_PAUSE = 100; // ms without a further move before a seek is sent
-const END = 0.05; // seconds before its end from which a video counts as ended
-const NEAR = 1e-3; // tolerated error of a paused video, in seconds
+const SEEK_PAUSE = 100; // ms without a further move after which the last move is sent to the server
+const END = 0.05; // seconds before its end at which a video already counts as ended
+const NEAR = 1e-3; // maximum seconds between a paused video and its clock; larger differences cause a seek
 
 /** @typedef {import("./playback/track.js").Track} Track */
 /**
- * @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock Clock of one video; `since` is server
- *   time in epoch seconds.
+ * @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock Clock of one video. The video's
+ *   position was `from` at the server's time `since`, in seconds since 1970.
  */
 
 export class OneByOne extends EventTarget {
   isOn = false;
   /** @type {Map<string, Clock>} */ #clocks = new Map();
-  /** Time of each video's last seek during play. @type {Map<string, number>} */ #soughtAt = new Map();
+  /** Time of each video's last corrective seek, in ms. @type {Map<string, number>} */ #soughtAt = new Map();
   /** @type {Map<string, () => void>} */ #senders = new Map();
 
   /**
@@ -51,7 +51,7 @@ export class OneByOne extends EventTarget {
     if (isChanged) this.dispatchEvent(new Event("change"));
   }
 
-  /** Apply clocks from the server. @param {{session: any, at: number}} message */
+  /** Apply the videos' clocks that the server sent. @param {{session: any, at: number}} message */
   receive({ session, at }) {
     for (const vod of session.vods) {
       this.#clocks.set(vod.vod_id, {
@@ -92,9 +92,9 @@ export class OneByOne extends EventTarget {
   }
 
   /**
-   * Move one video. Only the last of several quick moves is sent.
+   * Move one video. Only the last of several quick moves is sent to the server.
    * @param {string} id
-   * @param {number} time Position in seconds.
+   * @param {number} time Position in the video, in seconds.
    */
   seek(id, time) {
     const track = this.#track(id);
@@ -140,7 +140,7 @@ export class OneByOne extends EventTarget {
   }
 
   /**
-   * Seek a video that differs from its clock.
+   * Seek a video whose position differs from its clock.
    * @param {Track} track
    * @param {boolean} [wasMoved]
    */
@@ -151,7 +151,7 @@ export class OneByOne extends EventTarget {
     if (!playing || now >= track.duration - END) {
       if (!video.paused) video.pause();
       const stand = snap(playing ? now : from, track.grid, track.duration);
-      // Seek to the middle of the frame: elsewhere in the frame, the browser may show the previous one.
+      // Seek to the middle of the frame: near its start, the browser may show the previous frame.
       if (!video.seeking && Math.abs(video.currentTime - stand) > NEAR) track.seek(stand);
       return;
     }

@@ -6,10 +6,10 @@ import { h, need } from "../base/dom.js";
 const LAYOUTS = ["focus", "row", "single"];
 const MODES = ["grid", "wipe", "overlay", "difference"];
 const ZOOMS = ["fit", "100", "200"];
-const FREE = "free"; // zoom set by wheel or fingers
+const FREE = "free"; // name of a zoom set by wheel or fingers
 const MOST = 16; // maximum zoom, as a multiple of "fit"
-const WHEEL = 0.002; // zoom exponent per pixel of wheel movement
-const NEAR_EDGE = 24; // maximum px between a press and the wipe's edge that drags the edge of a zoomed picture
+const WHEEL = 0.002; // relative change of the zoom per pixel of wheel movement
+const NEAR_EDGE = 24; // in a zoomed picture, maximum px from the wipe's edge at which a press drags the edge
 const NARROW = 1000; // maximum window width in px at which the wheel scrolls the page instead of zooming
 
 /**
@@ -17,13 +17,13 @@ const NARROW = 1000; // maximum window width in px at which the wheel scrolls th
  * @property {string} layout
  * @property {string} mode
  * @property {string} main Id of the main video.
- * @property {string} over Id of the video blended over the main one.
- * @property {number} blend Edge of the wipe or opacity of the upper video, 0 to 1.
+ * @property {string} over Id of the video blended over the main video.
+ * @property {number} blend Position of the wipe's edge or opacity of the upper video, from 0 to 1.
  */
 
 export class View {
   #zoom = "fit";
-  /** Free zoom, as a multiple of "fit". */ #free = 1;
+  /** Zoom set by wheel or fingers, as a multiple of "fit". */ #free = 1;
   #pan = { x: 0, y: 0 };
   /** Positions of pressed pointers. @type {Map<number, {x: number, y: number}>} */ #fingers = new Map();
 
@@ -73,14 +73,14 @@ export class View {
   }
 
   /**
-   * Select a blend, or return to the grid if it is already selected.
+   * Select a blend of two videos, or return to the grid if this blend is already selected.
    * @param {string} mode
    */
   toggleMode(mode) {
     this.set({ mode: this.state.mode === mode ? "grid" : mode });
   }
 
-  /** @param {number} direction 1 for larger, -1 for smaller, 0 for "fit". */
+  /** @param {number} direction 1 to zoom in, -1 to zoom out, 0 for "fit". */
   zoomBy(direction) {
     const now = Math.max(0, ZOOMS.indexOf(this.#zoom));
     const index = direction === 0 ? 0 : Math.min(Math.max(now + direction, 0), ZOOMS.length - 1);
@@ -88,9 +88,9 @@ export class View {
   }
 
   /**
-   * Zoom freely around a point.
+   * Zoom by a factor around a point.
    * @param {number} factor
-   * @param {{x: number, y: number}} at Fractions of the pane's width and height.
+   * @param {{x: number, y: number}} at Position of the point, as fractions of the pane's width and height.
    */
   #zoomAt(factor, at) {
     const before = this.#scale();
@@ -215,7 +215,7 @@ export class View {
   }
 
   /**
-   * Return whether a press drags the wipe's edge. In a zoomed picture it must be near the edge.
+   * Return whether a press drags the wipe's edge. In a zoomed picture, the press must be near the edge.
    * @param {HTMLElement} pic
    * @param {PointerEvent} event
    */
@@ -230,7 +230,7 @@ export class View {
     this.#drawZoom();
   }
 
-  /** Return the scale as a multiple of "fit". At 100 %, one pixel of the main video is one CSS pixel. */
+  /** Return the zoom as a multiple of "fit". At 100 %, each pixel of the main video has the size of a CSS pixel. */
   #scale() {
     if (this.#zoom === "fit") return 1;
     if (this.#zoom === FREE) return this.#free;

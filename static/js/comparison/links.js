@@ -6,7 +6,7 @@ import { h, icon } from "../base/dom.js";
 import { instant, when } from "../base/format.js";
 import { errorNote, explain, toast } from "../base/notice.js";
 
-/** Lifetimes offered for a link: seconds and label. */
+/** Lifetimes offered for a link, each in seconds and with its label. */
 const TIMES = [
   [3600, "an hour"],
   [86_400, "a day"],

@@ -165,7 +165,7 @@ const align = new AlignPanel(
 need("[data-align]").before(readingsHolder);
 
 /**
- * Apply a changed session, except offsets with unconfirmed local changes.
+ * Apply a changed session from the server. Keep offsets changed on this page that the server has not confirmed.
  * @param {any} next
  */
 function adopt(next) {

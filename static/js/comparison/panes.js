@@ -9,7 +9,7 @@ import * as format from "../base/format.js";
 export class Pane {
   #noteKey = "";
   isOneByOne = false;
-  /** Notice about the copy of a video that the browser cannot play; empty without one. */ remedy = "";
+  /** Notice about a playable copy, for a video that the browser cannot play; empty if there is none. */ remedy = "";
   /** True while the offset field contains text that is invalid or not yet applied. */
   #isTyping = false;
 
@@ -100,7 +100,7 @@ export class Pane {
   }
 
   /**
-   * Called once per animation frame.
+   * Update the pane's texts and notices, once per animation frame.
    * @param {{T: number, playing: boolean, leader: Track|null, waiting: boolean}} now
    */
   update({ T, playing, leader, waiting }) {

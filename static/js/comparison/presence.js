@@ -32,13 +32,13 @@ export class People {
 
   draw() {
     const { remote } = this;
-    // Hide the list without other viewers, unless the user only watches: such a user must leave the shared clock to
-    // pause.
+    // Hide list and button if there are no other viewers. Users who may only watch keep the button: to pause, they must
+    // leave the shared clock.
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>
       `${sentence(person)}${moved(person) ? ", moved the clock last" : ""}`;
-    // Show the viewer who moved the clock last first, so that a long list does not hide that viewer.
+    // Begin with the viewer of the latest clock change, because a long list hides its last names.
     const all = [...this.#people.filter(moved), ...this.#people.filter((person) => !moved(person))];
     const rest = all.slice(SHOWN);
     this.list.replaceChildren(

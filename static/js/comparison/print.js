@@ -46,7 +46,7 @@ let turn = 0;
 const isWritten = (event) => Boolean(event.body || event.drawing || event.replies.length);
 
 /**
- * Return the frame at a session time as an image; null if there is none or it cannot be read.
+ * Return a video's frame at a session time as an image; null if the frame cannot be read.
  * @param {Track} track
  * @param {number} at Session time in seconds.
  */
@@ -60,7 +60,7 @@ async function frameAt(track, at) {
   canvas.height = Math.round((width * video.videoHeight) / video.videoWidth);
   canvas.getContext("2d")?.drawImage(video, 0, 0, canvas.width, canvas.height);
   const words = `${position(track.mediaTime ?? track.time)}, frame ${track.frame}`;
-  // A few hundred uncompressed canvases would exceed a phone's memory; JPEG takes less.
+  // A few hundred uncompressed canvases would exceed a phone's memory; JPEG images need less.
   const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
   if (!blob) return null;
   const image = /** @type {HTMLImageElement} */ (h("img", { alt: words, src: URL.createObjectURL(blob) }));

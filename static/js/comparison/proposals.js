@@ -15,7 +15,8 @@ import { crop } from "./timer-readings.js";
  * @param {(vodId: string) => string} letterOf
  * @param {object} state
  * @param {boolean} state.isApplied
- * @param {((on: boolean) => void)|null} state.onChoose Select this proposal; null if there is only one.
+ * @param {((on: boolean) => void)|null} state.onChoose Function that selects or deselects this proposal; null
+ *   if there is no other proposal.
  */
 export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
   const letter = letterOf(proposal.vod_id);
@@ -152,7 +153,7 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
 }
 
 /**
- * Show up to three pairs of frames that show the same moment.
+ * Show up to three pairs of frames. Each pair shows the same moment in two videos.
  * @param {Evidence[]} evidence
  * @param {(vodId: string) => string} letterOf
  */
@@ -175,7 +176,8 @@ function evidencePairs(evidence, letterOf) {
 }
 
 /**
- * Show both sounds as images and as one audio sample with the reference in the left channel.
+ * Show the waveforms of both recordings, and an audio sample with the reference on the left channel and the other
+ * recording on the right.
  * @param {Evidence[]} evidence
  * @param {string} letter
  */

@@ -1,5 +1,5 @@
-// Copies of videos, made on request. Quick copies have many keyframes for scrubbing. Silent copies serve muted panes:
-// videos with sound follow the sound card's clock.
+// Copies of videos, made on request. Quick copies have many keyframes for scrubbing. Muted panes play silent copies,
+// because a video with sound follows the sound card's clock.
 
 import { ApiError, call } from "../base/api.js";
 import { h, need, setText } from "../base/dom.js";
@@ -9,7 +9,7 @@ import { explain } from "../base/notice.js";
 const LOOK = 2_000; // ms between two polls of a copy's job
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 const COOKIE = "copies";
-const DECLINED = "vod-copies-declined"; // session storage key; set once the user declined the offer
+const DECLINED = "vod-copies-declined"; // session storage key; set once the user declined quick copies
 const YEAR = 31_536_000;
 const MAKING = "A copy that this browser can show is being made.";
 
@@ -24,7 +24,7 @@ const MAKING = "A copy that this browser can show is being made.";
  */
 
 export class Copies {
-  /** Running job of each video's copy. @type {Map<string, {id: string, kind: string}>} */ #jobs = new Map();
+  /** Job that is making a copy, by video id. @type {Map<string, {id: string, kind: string}>} */ #jobs = new Map();
   /** Ids of videos that this browser cannot play. @type {Set<string>} */ #unplayable = new Set();
   /** @type {string|null} */ #trouble = null;
   #progress = 0;
@@ -58,7 +58,7 @@ export class Copies {
     });
   }
 
-  /** Videos without a quick copy that the viewer may request. */
+  /** Videos that lack a quick copy and for which the viewer may request one. */
   get #able() {
     return this.copies.filter((copy) => !copy.proxy_url && copy.mine);
   }
@@ -72,7 +72,7 @@ export class Copies {
   }
 
   #hideOffer() {
-    // A hidden element with focus would receive all keys.
+    // Move the focus first, because a hidden element with focus would receive all keys.
     if (this.offer.contains(document.activeElement)) need("[data-lanes]").focus();
     this.offer.hidden = true;
     this.controller.seeks.forget();
@@ -83,7 +83,7 @@ export class Copies {
     return this.quick && copy.proxy_url ? copy.proxy_url : copy.stream_url;
   }
 
-  /** Return the address of the copy that suits a video's pane now. @param {Copy} copy */
+  /** Return the address that a video's pane should play now: quick copy, silent copy or original. @param {Copy} copy */
   #wanted(copy) {
     if (copy.proxy_url && (this.quick || this.#unplayable.has(copy.vod_id))) return copy.proxy_url;
     const heard = this.controller.audibleId === copy.vod_id;

@@ -1,15 +1,15 @@
-// Synchronisation of the clock with other viewers. Only the newest local change is sent. The revision in the server's
-// answer identifies the broadcast of this change.
+// Synchronisation of the clock with other viewers. If several local changes wait, only the newest is sent. The revision
+// in the server's answer lets this tab recognise the broadcast of its own change.
 
 import { LiveChannel, ServerClock } from "../base/live-channel.js";
 
 /** @typedef {import("./playback/controller.js").SyncController} SyncController */
 /** @typedef {{type: "seek", at: number} | {type: "playback", state: string, rate: number, at: number}} Intent */
 
-const SCRUB_PAUSE = 100; // ms between two requests while scrubbing
+const SCRUB_PAUSE = 100; // minimum ms between two requests while the user scrubs
 const NEAR_END = 0.05;
 const OTHERS_SEEK = 0.25; // seconds; a larger jump of the clock is a seek by another viewer, not drift
-const RETELL_SECONDS = 0.5; // seconds between the local and the server's clock at which the position is sent again
+const RETELL_SECONDS = 0.5; // seconds; if local and server clock differ by more, the position is sent again
 const TELL_PAUSE = 3000;
 
 export class Remote {
@@ -17,12 +17,12 @@ export class Remote {
   leading = false;
   /** True if changes of the clock are not sent: the comparison is archived or the user may only watch. */
   isReadOnly = false;
-  /** False if the user left the shared clock: changes of it are neither applied nor sent. */
+  /** False if the user left the shared clock. Changes of the clock are then neither applied nor sent. */
   following = true;
   /** Name of the viewer who moved the clock last; empty if unknown. */ mover = "";
   /** True if another viewer moved the clock after this tab did. */ #isMovedByOther = false;
   /** Number of connected viewers. */ #viewers = 1;
-  /** True until the first message, which has the current state and is no move by a viewer. */ #isFirst = true;
+  /** True until the first message, which reports the current state instead of a move by a viewer. */ #isFirst = true;
   /** Latest message about the session or its clock. @type {any} */ #latest = null;
   #clock = new ServerClock();
   /** @type {Intent|null} */ #intent = null;
@@ -38,7 +38,7 @@ export class Remote {
    * @param {string} options.sessionId
    * @param {ReturnType<typeof import("../base/api.js").sessionApi>} options.api
    * @param {SyncController} options.controller
-   * @param {(session: any) => void} options.onSession Called after changes in this or another tab.
+   * @param {(session: any) => void} options.onSession Called after the session changed in this or another tab.
    * @param {(message: any) => void} options.onOneByOne Called with each video's clock in independent mode.
    * @param {(message: any) => void} options.onEvents
    * @param {(message: any) => void} options.onAccess
@@ -71,7 +71,8 @@ export class Remote {
     this.onTrouble = onTrouble;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
-      // Events have their own revisions: otherwise they would make a session message look outdated.
+      // Compare revisions of event messages only with each other: events are numbered separately, so a session message
+      // could otherwise look outdated.
       subject: (message) => (message.type === "events" ? "events" : "session"),
       snapshot: () => api.read(),
       onSnapshot: ({ session }) =>
@@ -93,8 +94,8 @@ export class Remote {
   }
 
   /**
-   * True if this tab may resume playback that it paused. If the viewer was alone and offline, the server has paused the
-   * clock; that is no move by another viewer.
+   * True if this tab may resume playback that it paused. The server pauses the clock while the only viewer is offline;
+   * this pause does not count as a move by another viewer.
    */
   get mayResume() {
     return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);
@@ -224,7 +225,7 @@ export class Remote {
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
       const before = this.#deferred;
-      // At the same revision, a session message contains all that a clock message does.
+      // Keep the newest message. At the same revision, prefer a session message, because a clock message contains less.
       if (
         !before ||
         message.revision > before.revision ||
@@ -240,7 +241,8 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // If the latest change of this tab did not move the clock, the message may contain another viewer's move.
+    // The broadcast of this tab's own change is not followed. If that change did not move the clock, the broadcast may
+    // still contain another viewer's move.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {
@@ -294,7 +296,7 @@ export class Remote {
   }
 
   /**
-   * If buffering moved the position away from the server's clock, send it again.
+   * Send the position again if buffering made it differ from the server's clock.
    * @param {any} message
    */
   #checkLead(message) {

@@ -212,7 +212,7 @@ export class History {
   }
 }
 
-/** Return the text about a change of drift; empty without one. @param {any} row @returns {string} */
+/** Return a text about changed clock drift; empty if the drift did not change. @param {any} row @returns {string} */
 function driftChange({ old_drift_ppm: before, new_drift_ppm: after }) {
   return after === null || before === after ? "" : `, clock ${ppm(before ?? 0)} to ${ppm(after)}`;
 }

@@ -4,10 +4,10 @@ import { h, need } from "../base/dom.js";
 import { duration, position } from "../base/format.js";
 import { extent, ticks } from "../base/timeline.js";
 
-const SHORTEST = 2; // minimum seconds shown at maximum zoom
+const SHORTEST = 2; // seconds that the timeline shows at maximum zoom
 const PIXELS_PER_MARK = 110;
 
-/** Fires `layout` when the visible range or the lanes change. */
+/** Timeline that fires `layout` when the visible range or the lanes change. */
 export class TimelineView extends EventTarget {
   #zoom = 1;
   #start = 0;
@@ -59,7 +59,7 @@ export class TimelineView extends EventTarget {
     }));
   }
 
-  /** @param {number} factor Factor of the scale; 2 zooms in. */
+  /** @param {number} factor Factor of the zoom; 2 shows half as much time. */
   zoomBy(factor) {
     this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), Math.max(1, this.#length / SHORTEST));
     this.#start = this.time - this.#span / 2;
@@ -90,7 +90,7 @@ export class TimelineView extends EventTarget {
     }
   }
 
-  /** Return a time's position on the lanes, 0 to 1 if visible. @param {number} T @returns {number} */
+  /** Return a time's position on the lanes: 0 at the left edge, 1 at the right. @param {number} T @returns {number} */
   #x(T) {
     return (T - this.#start) / this.#span;
   }

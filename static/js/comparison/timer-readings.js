@@ -12,7 +12,8 @@ const PAUSE = 500;
 const MOMENTS = 5;
 
 /**
- * Return times, in seconds, spread over each video. In the box's video, the displayed time replaces the nearest.
+ * Return evenly spread times for each video, in seconds. In the video with the timer box, the time of the displayed
+ * frame replaces the nearest of these times.
  * @param {{vod_id: string, duration: number}[]} vods
  * @param {{vod_id: string, time: number}} roi
  * @returns {Record<string, number[]>}
@@ -37,9 +38,12 @@ export class Readings {
 
   /**
    * @param {HTMLElement} holder
-   * @param {{vods: {vod_id: string, duration: number}[], letterOf: (id: string) => string,
-   *          preview: (roi: any, times: Record<string, number[]>, signal: AbortSignal) => Promise<{readings: Reading[]}>,
-   *          onReadings?: (readings: Reading[]) => void}} options
+   * @param {object} options
+   * @param {{vod_id: string, duration: number}[]} options.vods
+   * @param {(id: string) => string} options.letterOf
+   * @param {(roi: any, times: Record<string, number[]>, signal: AbortSignal) => Promise<{readings: Reading[]}>}
+   *   options.preview
+   * @param {(readings: Reading[]) => void} [options.onReadings]
    */
   constructor(holder, options) {
     this.holder = holder;

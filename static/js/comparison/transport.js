@@ -5,7 +5,7 @@ import { position } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 
 const IN_STEP = 0.04; // seconds; largest sync error that counts as in sync
-const METER = 0.05; // seconds; sync error at the end of the meter
+const METER = 0.05; // sync error, in seconds, that moves the meter's dot to the end
 
 /** @typedef {import("./actions.js").Actions} Actions */
 
@@ -85,7 +85,8 @@ export class Transport {
     const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
     dot.style.setProperty("--at", at.toFixed(3));
     const tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
-    if (dot.dataset.tone !== tone) dot.dataset.tone = tone; // assistive technology processes each write
+    // Write only a changed tone, because assistive technology processes each write.
+    if (dot.dataset.tone !== tone) dot.dataset.tone = tone;
     setText(need("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
   }
 

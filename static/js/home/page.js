@@ -6,8 +6,8 @@ import { LiveChannel } from "../base/live-channel.js";
 import { progressWords } from "../base/progress.js";
 import { tellTimes } from "../base/local-times.js";
 
-const GATHER = 300; // ms in which job changes are collected before the rows are reloaded
-const ASKED = 20; // number of newest jobs in a poll
+const GATHER = 300; // ms without a job change after which the rows are reloaded
+const ASKED = 20; // number of newest jobs that a poll requests
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 
 const SAMPLE = "comparison.sample";

@@ -31,7 +31,7 @@ const live = new LiveChannel("/ws/jobs/", {
   onSnapshot: compare,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
-  // Do not stop at code 4404: a server without this socket still answers polls.
+  // Stop only when the user is signed out. After code 4404, a server without this socket still answers polls.
   final: new Set([SIGNED_OUT]),
 });
 

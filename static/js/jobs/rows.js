@@ -22,9 +22,9 @@ export class Rows {
   /**
    * @param {HTMLElement} list
    * @param {object} options
-   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load Fetches rows that the server has rendered.
-   * @param {(fresh: DocumentFragment) => void} options.onParts Receives the complete response, which also has counts
-   * and queue positions.
+   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load Function that fetches rows from the server.
+   * @param {(fresh: DocumentFragment) => void} options.onParts Called with the complete response, which also has
+   * counts and queue positions.
    * @param {(title: string, word: string) => void} options.onEnd Called when a job has ended.
    * @param {() => void} options.onEmpty Called when the last row was removed.
    */
@@ -61,9 +61,9 @@ export class Rows {
   }
 
   /**
-   * Show a changed job; return whether it is listed. Only socket messages have a revision.
+   * Show a changed job, and return whether the job is listed.
    * @param {any} job
-   * @param {number} [revision]
+   * @param {number} [revision] Revision of a socket message; API responses have none.
    * @returns {boolean}
    */
   change(job, revision) {

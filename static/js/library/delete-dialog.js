@@ -10,7 +10,7 @@ import { namesOf, oneByOne } from "./bulk-actions.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
-/** Return the days that a deleted video stays in the bin; 0 without a bin. @returns {number} */
+/** Return the days that a deleted video stays in the bin; 0 if there is no bin. @returns {number} */
 function binDays() {
   const holder = /** @type {HTMLElement|null} */ (document.querySelector("[data-bin-days]"));
   return Number(holder?.dataset.binDays ?? 0);
@@ -18,8 +18,8 @@ function binDays() {
 
 /**
  * @param {Video[]} videos
- * @param {(gone: Video[], isFinal: boolean) => void} onDeleted Called once at the end; `isFinal` is true for videos
- *   deleted permanently.
+ * @param {(gone: Video[], isFinal: boolean) => void} onDeleted Called once after the deletions; `isFinal` is true
+ *   if the videos were deleted permanently.
  */
 export function deleteDialog(videos, onDeleted) {
   /** @type {Video[]} */ const gone = [];
@@ -79,7 +79,7 @@ export function deleteDialog(videos, onDeleted) {
       confirm.hidden = true;
       setText(cancel, "Close");
       cancel.focus();
-    } else dialog.close(); // an open dialog would keep the focus
+    } else dialog.close(); // close first, because an open dialog would keep the focus
     if (gone.length) onDeleted(gone, isFinal);
   }
 

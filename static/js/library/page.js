@@ -22,10 +22,10 @@ const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const VIEW = "vod-library-view";
 const BIN = "bin"; // value of the status filter that lists the bin
-/** Description of each order of the list, by its value in the address. @type {Record<string, string>} */
+/** Description of each sort order, by its value in the address. @type {Record<string, string>} */
 const ORDERS = { "": "newest first", title: "by name", longest: "longest first", largest: "largest first" };
 
-/** Creation time of the list's first video. Later videos are offered by a button. */ let newest = "";
+/** Creation time of the list's first video. A button offers newer videos. */ let newest = "";
 /** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
 
 // Phones hide the filters unless one is set.
@@ -58,7 +58,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
     selection.renew(card.video);
     showWork(card);
   },
-  // In the order by creation, newer videos do not enter the list; a button offers them.
+  // If the list is sorted by creation, newer videos do not enter it; a button offers them.
   ofThisList: (videos) => {
     const old = videos.filter(
       (video) => video.deleted_at || list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest),
@@ -164,7 +164,7 @@ const renewRail = debounce(async () => {
     }
     list.drawFilters();
   } catch {
-    // Keep the counts until the next change.
+    // Ignore the error: the old counts stay until the next change.
   }
 }, 400);
 
@@ -252,7 +252,11 @@ function changed(video) {
   renewRail();
 }
 
-/** @param {Video} video Deleted video. @param {boolean} [byHand] True if the user deleted it on this page. */
+/**
+ * Remove a deleted or restored video from the list.
+ * @param {Video} video
+ * @param {boolean} [byHand] True if the user removed this single video; the next card then gets the focus.
+ */
 function takeAway(video, byHand = false) {
   if (selection.letterOf(video.id)) selection.set(video, false);
   list.remove(video.id, byHand);
@@ -304,10 +308,13 @@ function showWork(card) {
   card.mark(selection.letterOf(card.video.id), selection.full);
 }
 
-/** Videos being reloaded; the value is true if another reload must follow. @type {Map<string, boolean>} */ const renewing =
-  new Map();
-/** Ids of videos whose reload failed; they are reloaded when the network or the session returns. @type {Set<string>} */ const unread =
-  new Set();
+/** Ids of videos being reloaded. The value is true if another reload must follow. @type {Map<string, boolean>} */
+const renewing = new Map();
+/**
+ * Ids of videos whose reload failed. Another reload follows when the network is back or the user signs in.
+ * @type {Set<string>}
+ */
+const unread = new Set();
 
 /** @param {string} id */
 async function renew(id) {
@@ -361,7 +368,7 @@ function stable(video) {
   ];
 }
 
-/** Offer new videos by a button, because a list that moves makes users press the wrong video. */
+/** Offer new videos by a button. If new cards moved the list, users could press the wrong video. */
 const lookForNew = debounce(async () => {
   if (list.query.status === BIN) return renewCounts();
   try {
@@ -380,7 +387,7 @@ const lookForNew = debounce(async () => {
         : videos.filter((video) => !list.cards.has(video.id)).length,
     );
   } catch {
-    // The next message about a job retries.
+    // Ignore the error: the next message about a job starts another attempt.
   }
 }, 500);
 
@@ -426,7 +433,7 @@ try {
   showView("grid");
 }
 
-// Select the videos named in the address, for example by a link to compare a video.
+// Select the videos whose ids are in the address, for example after a click on a link to compare a video.
 for (const id of new URL(location.href).searchParams.getAll("select")) {
   findVideo(id).then(
     (video) => selectable(video) && selection.set(video, true),

@@ -43,7 +43,7 @@ export class UploadsPanel {
     this.channel.ask();
     this.refresh();
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
-    // Timers of hidden tabs are slow, but hidden tabs answer messages at once.
+    // Ask tabs that have not reported lately: the timers of hidden tabs are slow, but hidden tabs answer at once.
     setInterval(() => {
       const now = performance.now();
       if (
@@ -105,7 +105,7 @@ export class UploadsPanel {
     if (ended) this.onEnded();
   }
 
-  /** @param {UploadState[]} files States of uploads from another tab. */
+  /** @param {UploadState[]} files Upload states that another tab has sent. */
   told(files) {
     let unknown = false;
     for (const file of files) {
@@ -138,7 +138,7 @@ export class UploadsPanel {
   }
 
   /**
-   * Redraw a row; return whether its upload receives data.
+   * Redraw a row, and return whether data of its upload is being transferred.
    * @param {Row} row
    * @returns {boolean}
    */

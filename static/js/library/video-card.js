@@ -10,7 +10,7 @@ import { posterOf } from "../videos/thumbnail.js";
  * @typedef {{progress: number, message: string, status: string}} Job
  */
 
-const STEPS = 20; // number of preview positions reached by arrow keys
+const STEPS = 20; // number of arrow key presses that move the preview from start to end
 const DAY = 86_400_000;
 const LINGER = 120; // ms of hovering before previews load, so that a passing pointer loads none
 
@@ -53,18 +53,17 @@ export class Card {
     this.#hasNoSprite = false;
     this.#drawWork();
     this.mark(letter, false);
-    // The focus stays in an open menu, which is outside the card.
+    // Return the focus to the redrawn card. An open menu keeps its focus, because it is outside the card.
     focused?.()?.focus();
   }
 
   /**
-   * @param {string} letter Letter of a selected video; empty if not selected.
+   * @param {string} letter Letter or check mark of a selected video; empty if not selected.
    * @param {boolean} full True if the maximum number of videos is selected.
    */
   mark(letter, full) {
     const { element, video } = this;
     element.toggleAttribute("data-sel", letter !== "");
-    // CSS has colours for letters, but not for the check mark.
     if (letter) element.dataset.letter = letter;
     else delete element.dataset.letter;
     const box = /** @type {HTMLInputElement|null} */ (element.querySelector("[data-part=pick]"));
@@ -156,7 +155,7 @@ export class Card {
         icon("alert"),
         h("span", { class: "lines" }, video.error?.message || "The video could not be read"),
       );
-    // If a video has a picture, remaining work is shown only below the picture.
+    // A playable video with a thumbnail shows remaining work only below the picture.
     if (video.status === "ready" && (video.poster_url || !this.#job)) return null;
     return h(
       "span",
@@ -235,7 +234,7 @@ export class Card {
     );
   }
 
-  // Preview of the video at the position of the pointer or the arrow keys
+  // Preview picture at the position of the pointer, or at the position chosen by arrow keys
 
   #listen() {
     const { element } = this;
@@ -292,7 +291,7 @@ export class Card {
   }
 }
 
-/** The card of a video in the bin, with the days left and buttons. */
+/** The card of a video in the bin, with the remaining days and the buttons Restore and Delete. */
 export class BinCard {
   /**
    * @param {Video} video
@@ -349,13 +348,13 @@ export class BinCard {
     );
   }
 
-  // EndlessList calls these methods; a video in the bin has no selection and no job.
+  // The library page calls these methods on every card, but a video in the bin has neither selection nor job.
   draw() {}
   mark() {}
   work() {}
 }
 
-/** Return a date as part of a sentence. @param {string} when @returns {string} */
+/** Return a date as worded inside a sentence, such as `today at 14:02`. @param {string} when @returns {string} */
 function inSentence(when) {
   return when.replace("Today, ", "today at ").replace("Yesterday", "yesterday");
 }

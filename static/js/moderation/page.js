@@ -55,7 +55,7 @@ reason?.addEventListener("blur", () => {
   waiting = "";
   reason.setCustomValidity("");
 });
-// Enter submits the waiting decision or, without one, focuses the decision buttons.
+// Enter submits the decision that waits for a reason. If none waits, Enter focuses the first decision button.
 reason?.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();

@@ -3,7 +3,9 @@
 import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
 
 /**
- * @typedef {{startTime: number, endTime: number, audioInput: {refId: string, startTime?: number, endTime?: number}, label?: string, status: string}} Segment
+ * @typedef {{refId: string, startTime?: number, endTime?: number}} AudioInput
+ * @typedef {{startTime: number, endTime: number, audioInput: AudioInput, label?: string, status: string}} Segment
+ * @typedef {import("../../../docs/openapi").Pagination} Pagination
  * @typedef {Omit<import("../../../docs/openapi").ProJob, "segments_data" | "outcome"> & {segments_data: Segment[], outcome: any}} ProJob
  */
 
@@ -14,10 +16,10 @@ const one = (/** @type {string} */ id) => `${SYNC}/pro-job/${encodeURIComponent(
 export const readJob = (id) => get(`${one(id)}/status`);
 /** @param {string} id */
 export const deleteJob = (id) => call("DELETE", one(id));
-/** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: {total: number}}>} */
+/** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: Pagination}>} */
 export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
 /**
- * Return other runs of the same video with a result, newest first.
+ * Return the other completed runs of the same video, newest first.
  * @param {string} id
  * @returns {Promise<ProJob[]>}
  */
@@ -25,7 +27,7 @@ export const otherRuns = async (id) =>
   (await get(`${SYNC}/pro-jobs?limit=50&status=completed&same_video_as=${encodeURIComponent(id)}`)).pro_jobs;
 
 /**
- * Upload a video and its sounds as a new job. Unlike `fetch`, XMLHttpRequest reports progress.
+ * Upload a video and its sounds as a new job. XMLHttpRequest reports upload progress, which `fetch` does not.
  * @param {FormData} form
  * @param {string} key
  * @param {(share: number) => void} onProgress

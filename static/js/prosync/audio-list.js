@@ -46,7 +46,7 @@ export class Sounds {
   }
 
   /**
-   * Return a sound's position in the list, from 1; 0 if it is missing.
+   * Return a sound's position in the list, counted from 1; 0 if the sound is missing.
    * @param {number|null} id
    * @returns {number}
    */

@@ -10,9 +10,9 @@ import { posterOf } from "../videos/thumbnail.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
-export const WAV_RATE = 192_000; // bytes per second of a WAV file at the usual sample rate
+export const WAV_RATE = 192_000; // bytes per second of a stereo WAV file at 48 kHz and 16 bits
 
-const AT_ONCE = 60; // maximum listed videos; a search finds others
+const AT_ONCE = 60; // maximum number of listed videos; a search finds others
 const TYPING = 250; // ms after the last key before the search starts
 const WAV_HEADER = 44; // bytes of a WAV header
 const FULL_SCALE = 32_767; // maximum value of a 16-bit sample
@@ -157,7 +157,7 @@ export class LineRecorder {
       this.#keep(new Blob(pieces));
     });
     this.#recorder = recorder;
-    // The microphone starts with a delay, so start the clock with the recording.
+    // The microphone starts with a delay, so the displayed time starts with the recorder's "start" event.
     recorder.addEventListener("start", () => {
       const began = performance.now();
       this.#draw(0);
@@ -208,20 +208,20 @@ export async function soundIn(file, name) {
 }
 
 /**
- * Return the first two channels as 16-bit WAV (RIFF, "Multimedia Programming Interface", 1991).
+ * Return a sound's first two channels as a 16-bit WAV file ("Multimedia Programming Interface", 1991).
  * @param {AudioBuffer} sound
  * @returns {ArrayBuffer}
  */
 function wavOf(sound) {
   const channels = Array.from({ length: Math.min(2, sound.numberOfChannels) }, (_, at) => sound.getChannelData(at));
-  const step = 2 * channels.length; // bytes per sample of all channels
+  const step = 2 * channels.length; // bytes of one sample in all channels together
   const view = new DataView(new ArrayBuffer(WAV_HEADER + step * sound.length));
   const text = (/** @type {number} */ at, /** @type {string} */ word) =>
     [...word].forEach((sign, index) => view.setUint8(at + index, sign.charCodeAt(0)));
   text(0, "RIFF");
   view.setUint32(4, WAV_HEADER - 8 + step * sound.length, true);
   text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true); // bytes of the format chunk
+  view.setUint32(16, 16, true); // size of the format chunk, in bytes
   view.setUint16(20, 1, true); // format code of PCM
   view.setUint16(22, channels.length, true);
   view.setUint32(24, sound.sampleRate, true);

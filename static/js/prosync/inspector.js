@@ -52,7 +52,14 @@ export class Inspector {
 
   /**
    * @param {Segment|null} segment
-   * @param {{at: number, faults: Fault[], sounds: {id: number, name: string, duration: number|null}[], number: (id: number|null) => number, isLocked: boolean, done: string, state: {sign: string, tone: string, word: string}|null}} about
+   * @param {object} about
+   * @param {number} about.at
+   * @param {Fault[]} about.faults
+   * @param {import("./segments.js").Sound[]} about.sounds
+   * @param {(id: number|null) => number} about.number
+   * @param {boolean} about.isLocked
+   * @param {string} about.done
+   * @param {{sign: string, tone: string, word: string}|null} about.state
    */
   show(segment, { at, faults, sounds, number, isLocked, done, state }) {
     need("[data-none]", this.panel).hidden = segment !== null;
@@ -120,7 +127,7 @@ export class Inspector {
       for (const name of names)
         this.#field(name).setAttribute("aria-invalid", String(own.some((fault) => fault.field === name)));
       const said = JSON.stringify(own);
-      if (said === (place.dataset.said ?? "[]")) continue; // screen readers would announce the same error again
+      if (said === (place.dataset.said ?? "[]")) continue; // a redraw would make screen readers repeat the error
       place.dataset.said = said;
       place.replaceChildren(
         ...own.flatMap((fault) =>
@@ -141,7 +148,7 @@ export class Inspector {
           type: "button",
           onclick: () => {
             this.told.onChange(mend.change);
-            this.#field(field).focus(); // the focused button disappears with the error
+            this.#field(field).focus(); // move the focus, because the focused button disappears with the error
           },
         },
         mend.label,

@@ -39,7 +39,7 @@ class Page {
   /** @type {LiveChannel|null} */ #channel = null;
   #next = 1;
   #key = newKey();
-  #asked = ""; // last request as JSON; only an equal request reuses `#key`
+  #asked = ""; // last sent request as JSON; only an equal request reuses the idempotency key
   #address = "";
 
   constructor() {
@@ -67,7 +67,7 @@ class Page {
       onDelete: () => this.remove(),
     });
     this.removal = new Removal(need("[data-inspector]"), need("[data-picture]"), { onChange: () => this.draw() });
-    // If work is unsent, open a run as a new page, so that the browser warns first.
+    // If there is an unsent draft, open the run as a new page, so that the browser first warns about losing the draft.
     this.runs = new Runs(need("[data-runs]"), {
       onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
     });
@@ -185,7 +185,7 @@ class Page {
     setTimeout(() => note.remove(), 8000);
   }
 
-  /** Replace the video, but keep sounds and segments; segments past its end become invalid. @param {File} file */
+  /** Replace the video, but keep sounds and segments. Segments past the new end become invalid. @param {File} file */
   async choose(file) {
     if (this.isLocked) return;
     const refuse = (/** @type {string} */ text) =>
@@ -316,8 +316,8 @@ class Page {
       this.runs.load();
     } catch (error) {
       this.#sending = null;
-      // The server repeats a rejection for the same idempotency key, so use a new key. After a lost response or a 429,
-      // keep the key.
+      // After a rejection, use a new idempotency key, because the server repeats its response to the old key. After a
+      // lost response or a 429, keep the key.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429)
         this.#asked = "";
       const hadFocus = document.activeElement === need("[data-cancel]");
@@ -741,7 +741,7 @@ class Page {
     offerKeys(this.#bindings());
   }
 
-  /** Seek to the next segment edge; -1 goes back. @param {number} way */
+  /** Seek to the next or previous segment edge. @param {number} way 1 for the next edge, -1 for the previous edge. */
   #jump(way) {
     const edges = [0, ...this.segments.flatMap((one) => [one.start, one.end]), this.stage.duration].sort(
       (one, other) => one - other,

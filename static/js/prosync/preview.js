@@ -5,11 +5,11 @@ import { moment } from "../base/format.js";
 
 /** @typedef {"before"|"beside"|"wipe"|"after"} View */
 
-const TICK = 250; // ms between checks of the drift between both videos
-const DEAD = 0.02; // tolerated difference between both videos' positions, in seconds
+const TICK = 250; // ms between two checks of how far the videos have drifted apart
+const DEAD = 0.02; // tolerated difference between the two videos' positions, in seconds
 const FAR = 0.3;
-const PULL = 0.8; // seconds in which drift is corrected
-const MAX_PULL = 0.05; // maximum change of the playback rate, as a share
+const PULL = 0.8; // seconds in which a change of the playback rate removes the drift, unless MAX_PULL limits it
+const MAX_PULL = 0.05; // maximum relative change of the playback rate that corrects drift
 const WIPE_STEP = 0.02;
 
 export class Stage {
@@ -70,7 +70,7 @@ export class Stage {
     this.#tell();
   }
 
-  /** Show the reason why a run has no picture; "" if the user can choose a video. @param {string} text */
+  /** Show why a run has no picture; with an empty text, let the user choose a video instead. @param {string} text */
   tellNone(text) {
     need("[data-empty]", this.root).hidden = this.#duration > 0 || text !== "";
     const place = need("[data-no-picture]", this.root);
@@ -143,7 +143,7 @@ export class Stage {
     this.after.pause();
   }
 
-  /** Wait until both videos can play at the same position. */
+  /** Wait, at most two seconds, until both videos can play from the same position. */
   async #ready() {
     const videos = this.#hasAfter ? [this.before, this.after] : [this.before];
     if (this.#hasAfter && Math.abs(this.after.currentTime - this.at) > DEAD) this.after.currentTime = this.at;

@@ -7,31 +7,37 @@ import { moment } from "../base/format.js";
  * @property {number} id
  * @property {string} name Name of the file.
  * @property {number|null} duration Duration in seconds; null while unknown.
- *
- * @typedef {object} Segment
+ */
+
+/**
+ * @typedef {object} Segment Part of the video that gets a new sound.
  * @property {number} id
- * @property {number} start Start, in seconds of the video.
- * @property {number} end End, in seconds of the video.
+ * @property {number} start Start in the video, in seconds.
+ * @property {number} end End in the video, in seconds.
  * @property {number|null} sound Id of the sound; null if none is chosen.
- * @property {number|null} from Start of the played part, in seconds of the sound; null for the sound's start.
- * @property {number|null} to End of the played part, in seconds of the sound; null for the sound's end.
+ * @property {number|null} from Position in the sound where its used part starts, in seconds; null for the beginning.
+ * @property {number|null} to Position in the sound where its used part ends, in seconds; null for the end.
  * @property {string} label
- *
+ */
+
+/**
  * @typedef {object} Mend A change that corrects a fault.
  * @property {string} label Label of the button that makes the change.
  * @property {Partial<Segment>} change
- *
+ */
+
+/**
  * @typedef {object} Fault An error that prevents sending the segments.
- * @property {number} segment Id of the segment.
+ * @property {number} segment Id of the faulty segment.
  * @property {"start"|"end"|"sound"|"from"|"to"} field
- * @property {string} text Sentence for the user.
+ * @property {string} text Explanation for the user.
  * @property {Mend|null} mend
  */
 
 export const LEAST = 0.1; // minimum length of a new or dragged segment, in seconds
 export const USUAL = 4; // default length of a new segment, in seconds
 const ROUND = 1000;
-const SLACK = 0.0005; // tolerance in seconds: durations are rounded to milliseconds
+const SLACK = 0.0005; // seconds by which an end may exceed the duration, because durations are rounded to milliseconds
 
 /** @param {number} seconds */
 export const rounded = (seconds) => Math.round(seconds * ROUND) / ROUND;
@@ -122,7 +128,8 @@ const short = (seconds) =>
     : `${(Math.round(seconds * 10) / 10).toFixed(1)} s`;
 
 /**
- * Return the first free gap for a segment at or after a time, at most `wanted` seconds; null if the gap is too short.
+ * Return the first free gap at or after a time, shortened to `wanted` seconds; null if the gap is too short for a
+ * segment.
  * @param {Segment[]} segments
  * @param {number} at
  * @param {number} duration
@@ -153,7 +160,7 @@ function bounds(segments, segment, duration) {
 }
 
 /**
- * Return a segment's times after a drag by `by` seconds, limited by its neighbours.
+ * Return a segment's start and end after the user has dragged it by `by` seconds. Neighbours limit the drag.
  * @param {Segment[]} segments
  * @param {Segment} segment
  * @param {"move"|"start"|"end"} what
@@ -173,7 +180,7 @@ export function dragged(segments, segment, what, by, duration) {
 }
 
 /**
- * Convert segments to the API's format; `files` are sound ids in upload order.
+ * Convert segments to the API's format. The returned `files` are ids of sounds, in upload order.
  * @param {Segment[]} segments
  * @param {Sound[]} sounds
  * @returns {{segments: any[], refs: string[], files: number[]}}

@@ -58,7 +58,7 @@ export function toldOfAll(outcome) {
 }
 
 /**
- * Say in how many segments mouths were moved; `why` is the reason common to all others.
+ * Describe in how many segments mouths were moved. `why` is the reason for unchanged mouths, if there is only one.
  * @param {any} outcome
  * @returns {{words: string, why: string}}
  */

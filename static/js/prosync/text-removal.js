@@ -7,7 +7,8 @@ import { moment, parseMoment } from "../base/format.js";
 /** @typedef {import("../base/timer-box.js").Box} Box */
 
 const MOST = 20; // maximum number of areas that the API accepts
-const USUAL = Object.freeze({ x: 0.2, y: 0.8, width: 0.6, height: 0.14 }); // usual place of subtitles, as shares
+/** Usual area of subtitles, as fractions of the picture's width and height. */
+const USUAL = Object.freeze({ x: 0.2, y: 0.8, width: 0.6, height: 0.14 });
 
 export class Removal {
   /** @type {RoiBox[]} */ #drawn = [];
@@ -41,14 +42,14 @@ export class Removal {
     return need(`[data-removal-field=${name}]`, this.root);
   }
 
-  /** Error message that prevents sending, or "". */
+  /** Message about an error in the options; empty if the options can be sent. */
   get fault() {
     const { start, end } = this.#times;
     if (!this.check.checked) return "";
     return this.#wrong || (end !== null && end <= (start ?? 0) ? "The end must be after the start." : "");
   }
 
-  /** The text-removal value for the API; undefined if it is switched off. @returns {any} */
+  /** Options of text removal for the API; undefined if text removal is switched off. @returns {any} */
   get asked() {
     if (!this.check.checked) return undefined;
     const { start, end } = this.#times;

@@ -18,8 +18,19 @@ const NEAR = 8; // pixels within which a segment's edge snaps to the playhead
 const NUDGE = { plain: 0.1, shift: 1, alt: 0.01 };
 
 /**
+ * @typedef {object} TimelineState
+ * @property {Segment[]} segments
+ * @property {Fault[]} faults
+ * @property {number|null} selected
+ * @property {number} duration
+ * @property {number} at
+ * @property {(id: number|null) => number} number
+ * @property {(id: number|null) => {bars: number[], duration: number}|null} bars
+ * @property {(id: number) => string} status
+ * @property {boolean} isLocked
+ *
  * @typedef {object} TimelineOptions
- * @property {() => {segments: Segment[], faults: Fault[], selected: number|null, duration: number, at: number, number: (id: number|null) => number, bars: (id: number|null) => {bars: number[], duration: number}|null, status: (id: number) => string, isLocked: boolean}} state
+ * @property {() => TimelineState} state
  * @property {(id: number) => void} onSelect
  * @property {(id: number, change: {start: number, end: number}, done: boolean) => void} onChange
  * @property {(seconds: number) => void} onSeek
@@ -133,7 +144,7 @@ export class Timeline {
       const sign = fault ? "alert" : (stateOf(status(segment.id))?.sign ?? "dot");
       need("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
-      // Move a block only if needed, because moving it ends its focus and a drag.
+      // Move a block only if needed, because a move ends the block's focus and a drag of the block.
       if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
     });
     this.#drawClashes(segments, duration);
@@ -257,7 +268,7 @@ export class Timeline {
     const { duration } = this.options.state();
     if (event.button !== 0 || !duration || /** @type {Element} */ (event.target).closest(".segment-block")) return;
     event.preventDefault();
-    // Remove the focus from a field, which would catch the shortcuts.
+    // Remove the focus from a text field, because the field would receive the shortcut keys.
     /** @type {HTMLElement|null} */ (document.activeElement)?.blur();
     const place = /** @type {HTMLElement} */ (event.currentTarget);
     const to = (/** @type {PointerEvent} */ one) => {

@@ -1,10 +1,10 @@
 // Waveforms of sounds.
 
 const BARS = 240;
-const MAX_BYTES = 300 * 1024 ** 2; // maximum bytes of a decoded file: all samples are in memory
+const MAX_BYTES = 300 * 1024 ** 2; // maximum bytes of a file to decode, because all samples are kept in memory
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @typedef {{duration: number, bars: number[]}} Wave `bars` are the peaks of the sound, 0 to 1. */
+/** @typedef {{duration: number, bars: number[]}} Wave A waveform; `bars` are the sound's peaks over time, 0 to 1. */
 
 /**
  * Compute a file's waveform; null if the file is too large or unreadable.
@@ -41,7 +41,7 @@ export function loudest(samples, count) {
 }
 
 /**
- * Read peaks from the server, in audiowaveform's JSON, version 2.
+ * Read a sound's peaks from the server, in version 2 of audiowaveform's JSON format.
  * @param {string} address
  * @param {number} [count]
  * @returns {Promise<number[]>}
@@ -57,7 +57,7 @@ export async function peaksAt(address, count = 4 * BARS) {
 }
 
 /**
- * Return the part of a waveform between two shares, 0 to 1, as SVG.
+ * Draw a part of a waveform as SVG. `from` and `to` are fractions of the sound's duration, 0 to 1.
  * @param {number[]} bars
  * @param {number} [from]
  * @param {number} [to]

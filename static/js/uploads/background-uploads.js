@@ -1,4 +1,4 @@
-// Uploads into the library from other pages, which show them in UploadsPanel.
+// Uploads into the library that start on the library page instead of the upload page.
 
 import { toast } from "../base/notice.js";
 import { uploadChannel } from "./tab-channel.js";

@@ -7,7 +7,7 @@ import { bytes, TUS } from "../videos/api.js";
 
 /**
  * @param {string} id
- * @param {boolean} isDirect True for an upload straight to the bucket.
+ * @param {boolean} isDirect True if the upload goes straight to the bucket.
  * @returns {Promise<void>}
  * @throws {import("../base/api.js").ApiError}
  */
@@ -18,9 +18,9 @@ export async function cancelUpload(id, isDirect) {
 
 /**
  * @param {string} name
- * @param {number} arrived Bytes that the server has.
+ * @param {number} arrived Number of bytes that the server has received.
  * @param {() => void} run
- * @param {string} [instead] Sentence about the alternative to cancelling.
+ * @param {string} [instead] Sentence for the user about an alternative to cancelling.
  */
 export function askToCancel(name, arrived, run, instead = "To continue later, pause it instead.") {
   if (arrived <= 0) return run();

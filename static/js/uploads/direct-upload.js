@@ -5,16 +5,16 @@ import { cookie } from "../base/api.js";
 import { TUS } from "../videos/api.js";
 
 const UPLOADS = "/api/v1/uploads";
-const MOST_PIECES = 10_000; // maximum number of pieces in S3
+const MOST_PIECES = 10_000; // maximum number of pieces of a file in S3
 const ENOUGH_TRIES = 3;
-const AHEAD = 4; // number of addresses per request; each request also records the pieces received so far
-/** Status that the tus endpoint would return to HEAD, by state of the ended upload. @type {Record<string, number>} */ const ENDED =
-  {
-    completed: 409,
-    failed: 409,
-    expired: 410,
-    cancelled: 404,
-  };
+const AHEAD = 4; // number of signed addresses per request; each request also records the pieces received so far
+/** HTTP status of the tus endpoint's response to HEAD, by state of the ended upload. @type {Record<string, number>} */
+const ENDED = {
+  completed: 409,
+  failed: 409,
+  expired: 410,
+  cancelled: 404,
+};
 const KNOWN = new Set(["purpose", "title", "video_id"]);
 
 /**
@@ -25,7 +25,7 @@ export const goesDirect = (into) =>
   "s3Cors" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
 
 /**
- * Return the size of all pieces except the last.
+ * Return the size of each piece in bytes; only the last piece may be smaller.
  * @param {number} size File size in bytes.
  * @param {number} usual Usual size of a piece in bytes.
  * @returns {number}
@@ -33,8 +33,8 @@ export const goesDirect = (into) =>
 export const pieceOf = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
 
 /**
- * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About Describes an upload; `begin`
- *   returns the fields of the creation request.
+ * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About Description of an upload;
+ *   `begin` returns the fields of the creation request.
  *
  * @typedef {{getStatus: () => number, getHeader: (name: string) => string|undefined, getBody: () => string,
  *   getUnderlyingObject: () => null}} Answer
@@ -52,7 +52,7 @@ export class DirectStack {
     this.about = about;
   }
 
-  /** Count a stalled request as a failure. */
+  /** Count a stalled request to the bucket as a failure. */
   giveUp() {
     if (this.isAsking) this.unreached += 1;
     this.isAsking = false;
@@ -151,7 +151,7 @@ class DirectRequest {
     const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
     if (offset < size) return told(found, headers);
     const answer = await this.#complete(headers);
-    // Status 423 makes the Transfer class retry soon; 409 would mean that the upload has ended.
+    // Status 423 makes the Transfer class retry soon. Status 409 would mean that the upload has ended.
     return answer.getStatus() === 409 ? told({ ...found, status: 423 }) : answer;
   }
 
@@ -173,7 +173,7 @@ class DirectRequest {
       throw error;
     } finally {
       this.stack.isAsking = false;
-      // A failed address may have expired, or the bucket may be down, so request new addresses.
+      // After a failure, request new addresses: the old ones may have expired.
       if (status === 200) this.stack.addresses.delete(number);
       else this.stack.addresses.clear();
     }
@@ -187,13 +187,14 @@ class DirectRequest {
   /** @param {Record<string, string>} headers */
   async #complete(headers) {
     const found = await this.#ask("POST", `${this.#at}/complete`, {});
-    // Pieces are lost or still being sent by another tab; the retry sends them.
+    // If pieces are missing, report a conflict, so that a retry sends them. Another tab may also still be sending them.
     if (found.json?.type === "chunk_missing") found.text = JSON.stringify({ type: "upload_conflict" });
     return told(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
   }
 
   /**
-   * Request the addresses of a piece and of the pieces after it. Return the response if the server refused.
+   * Request signed addresses for a piece and for the pieces after it. Return the response if the server refused; else
+   * null.
    * @param {number} number
    * @returns {Promise<Found|null>}
    */

@@ -4,7 +4,7 @@ const NAME = "vod-uploads";
 const STORE = "handles";
 
 /**
- * Use the storage; return null if the browser stores nothing.
+ * Run a request on the stored handles, and return its result; null if the browser's storage fails.
  * @template T
  * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore) => IDBRequest<T>} act
@@ -50,7 +50,7 @@ export async function keptHandles() {
 }
 
 /**
- * Open the file of a handle; return null if it is inaccessible.
+ * Open the file of a handle; return null if the file is inaccessible.
  * @param {FileSystemFileHandle} handle
  * @param {boolean} ask True to ask for permission, which browsers allow only during a click or key press.
  * @returns {Promise<File|null>}

@@ -1,10 +1,10 @@
-// Ways to choose files: picker of the browser, file field, and dropped files and folders.
+// Ways to choose files: the browser's file picker, a file field, and dropped files and folders.
 
 import { h } from "../base/dom.js";
 
 /**
- * @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen A chosen file; `handle` is null if the browser has
- *   none.
+ * @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen A chosen file; `handle` is null if the browser
+ *   offers no file handles.
  */
 
 const SUFFIXES = [

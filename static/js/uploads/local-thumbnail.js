@@ -3,7 +3,7 @@
 const PATIENCE = 8000; // maximum ms to wait for an event of the video element
 const LEAVE = 10_000; // ms until the temporary address of a file is revoked
 
-/** The previous thumbnail. Files are opened in sequence, because each needs a decoder. @type {Promise<unknown>} */
+/** Promise of the previous thumbnail. Draw one at a time, because each needs a decoder. @type {Promise<unknown>} */
 let before = Promise.resolve();
 
 /**
@@ -30,7 +30,7 @@ async function draw(file, canvas) {
   try {
     Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: address });
     await once(video, "loadeddata");
-    // The first picture is often black.
+    // Seek, because the first picture of a video is often black.
     video.currentTime = Math.min(video.duration / 4 || 0, 10);
     await once(video, "seeked");
     if (!video.videoWidth) return false;
@@ -43,7 +43,7 @@ async function draw(file, canvas) {
   } finally {
     video.removeAttribute("src");
     video.load();
-    // The browser may read the file for another moment.
+    // Revoke the address later, because the browser may still read the file for a moment.
     setTimeout(() => URL.revokeObjectURL(address), LEAVE);
   }
 }

@@ -37,10 +37,9 @@ const pauseAll = need("[data-pause-all]");
 /** Latest state of uploads in other tabs, by upload id. @type {Map<string, {at: number, going: Going}>} */ const elsewhere =
   new Map();
 /** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
-/** @type {{username: string, limits: {max_upload_bytes: number, max_storage_bytes: number}, usage: {storage_bytes: number}, tier: string}|null} */ let account =
-  null;
-/** User who signed in after this page loaded. Uploads stop, because they would go to that user's library. */ let stranger =
-  "";
+/** @type {import("../../../docs/openapi").Me|null} */ let account = null;
+/** Name of another user who signed in after this page loaded. Uploads pause: they would go to that user's library. */
+let stranger = "";
 
 const channel = uploadChannel({
   onAsk: tellTabs,
@@ -150,7 +149,10 @@ async function does(transfer, act) {
   } else if (act === "choose") chooseFor(transfer);
 }
 
-/** @param {Transfer} transfer An unfinished upload needs its own file; a refused upload is replaced by another. */
+/**
+ * Let the user choose the missing file of an unfinished upload, or another file instead of a refused one.
+ * @param {Transfer} transfer
+ */
 async function chooseFor(transfer) {
   const [chosen] = await pickFiles(false, unreadable);
   if (!chosen) return;
@@ -300,7 +302,7 @@ async function showStorage() {
   try {
     account = await me();
   } catch {
-    return; // the server checks the limits too
+    return; // ignore the error: the server checks the limits too
   }
   if (!account) return;
   if (account.username !== document.body.dataset.user) return leaveAlone(account.username);
@@ -328,7 +330,7 @@ const limitsKnown = showStorage();
 
 async function askUnfinished() {
   let uploads;
-  // List the handles before the uploads: otherwise the handle of an upload that starts meanwhile would be dropped.
+  // List the handles before the uploads. In the other order, an upload that starts in between would lose its handle.
   const kept = await keptHandles();
   try {
     const known = await liveUploads();
@@ -373,7 +375,7 @@ function jobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of all()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // If the upload lost its video's id, any ingest job may belong to it.
+    // While the video of an upload could not be read yet, any ingest job may belong to the upload.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);
@@ -396,7 +398,7 @@ async function renew(transfer, ended) {
     if (ended) transfer.working(null);
     transfer.adopt(video);
   } catch {
-    // The next message of the job retries.
+    // Ignore the error: the next message of the job starts another attempt.
   } finally {
     renewing.delete(transfer);
   }
@@ -405,7 +407,8 @@ async function renew(transfer, ended) {
 // Events
 
 input.addEventListener("click", async (event) => {
-  // With file handles, uploads resume after a reload without choosing the file again.
+  // Prefer a picker that returns file handles. With a handle, an upload resumes after a reload, and the user need not
+  // choose the file again.
   if (!("showOpenFilePicker" in window)) return;
   event.preventDefault();
   add(await pickFiles(true, unreadable));
@@ -435,12 +438,12 @@ window.addEventListener("signedin", () => {
 window.addEventListener("beforeunload", (event) => {
   if (all().some((transfer) => transfer.isGoing)) event.preventDefault();
 });
-// Update countdowns, and tell other tabs the state before it expires there.
+// Update countdowns. Send the upload states to other tabs before the previously sent states expire there.
 setInterval(() => {
   for (const [transfer, row] of rows) {
     if (transfer.state === "offline") row.draw();
     if (transfer.state !== "elsewhere") continue;
-    // Timers of hidden tabs are slow, but hidden tabs answer messages at once.
+    // Ask tabs that have not reported lately: the timers of hidden tabs are slow, but hidden tabs answer at once.
     if (Date.now() - (elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) channel.ask();
     if (!isElsewhere(transfer.uploadId)) {
       transfer.sentElsewhere(false);
@@ -451,5 +454,5 @@ setInterval(() => {
 }, 1000);
 
 channel.ask();
-// After this delay, tabs with running uploads have answered.
+// Wait until other tabs have had time to report their running uploads.
 setTimeout(askUnfinished, 300);

@@ -1,12 +1,18 @@
 // Messages between tabs about uploads. The uploading tab sends progress, and other tabs can control the upload.
 
 /**
- * @typedef {"waiting"|"sending"|"paused"|"offline"|"stopped"} Going State of an upload; "stopped" is any end.
- *
+ * @typedef {"waiting"|"sending"|"paused"|"offline"|"stopped"} Going State of an upload; "stopped" means that the upload
+ *   has ended in any way.
+ */
+
+/**
  * @typedef {{id: string, name: string, state: Going, sent: number, size: number, speed: number}} UploadState Progress
- *   of an upload in bytes and bytes per second.
- *
- * @typedef {"pause"|"resume"|"cancelled"} UploadAct Action on an upload; "cancelled" if already deleted on the server.
+ *   of an upload: bytes sent, size in bytes, and speed in bytes per second.
+ */
+
+/**
+ * @typedef {"pause"|"resume"|"cancelled"} UploadAct Action on an upload in another tab; "cancelled" reports that the
+ *   server has already deleted the upload.
  */
 
 const NAME = "vod-uploads";

@@ -1,4 +1,5 @@
-// The upload of one file, through the site by tus or straight to the bucket, until its video is ready. Fires "change".
+// The upload of one file until its video is ready. The bytes go through the site by tus, or straight to the bucket.
+// Fires "change".
 
 import { cookie } from "../base/api.js";
 import "../../vendor/tus-js-client/tus.min.js";
@@ -13,16 +14,15 @@ import { Speed } from "./transfer-speed.js";
 /**
  * @typedef
  *   {"waiting"|"sending"|"paused"|"offline"|"unfinished"|"elsewhere"|"refused"|"processing"|"ready"|"failed"|"gone"}
- *   State State of an upload. "unfinished" needs its file again, "elsewhere" is sent by another tab, the server
- *   rejected "refused", and "failed" was uploaded but cannot be used.
- *
- * @typedef {import("../videos/api.js").Video} Video
- *
- * @typedef {{purpose: string, [more: string]: string}} Into Metadata of the upload.
+ *   State State of an upload. "unfinished": the user must choose the file again. "elsewhere": another tab sends the
+ *   file. "refused": the file was rejected. "failed": the file was uploaded, but cannot be used.
  */
 
-// The first piece is small, so that the server refuses other files than videos early. Proxies limit the size of later
-// pieces.
+/** @typedef {import("../videos/api.js").Video} Video */
+/** @typedef {{purpose: string, [more: string]: string}} Into Metadata of the upload. */
+
+// The first piece is small, so that the server soon refuses a file that is no video. Later pieces stay below the size
+// limits of proxies.
 const FIRST_PIECE = 1024 * 1024;
 const PIECE = 16 * 1024 * 1024;
 const STALLED = 30_000; // ms without progress after which the connection counts as lost
@@ -41,10 +41,11 @@ export class Transfer extends EventTarget {
   /** Reason why the state is "offline". @type {"network"|"server"|"session"} */
   lack = "network";
   uploadId = "";
-  /** State of an upload that another tab sends. @type {import("./tab-channel.js").Going} */ going = "sending";
+  /** State of this upload as reported by another tab. @type {import("./tab-channel.js").Going} */ going = "sending";
   /** Time until which the upload can be resumed. @type {Date|null} */ expires = null;
   /** Tags for the new video. @type {string[]} */ tags = [];
-  /** Returns whether another tab sends this upload. @type {(id: string) => boolean} */ isElsewhere = () => false;
+  /** Function that returns whether another tab sends an upload. @type {(id: string) => boolean} */
+  isElsewhere = () => false;
   #speed = new Speed();
   /** @type {any} */ #upload = null;
   /** @type {DirectStack|null} */ #bucket = null;
@@ -63,10 +64,11 @@ export class Transfer extends EventTarget {
    * @param {object} about
    * @param {File|null} about.file
    * @param {string} about.name
-   * @param {number} about.size Size in bytes.
+   * @param {number} about.size Size of the file in bytes.
    * @param {FileSystemFileHandle|null} [about.handle]
    * @param {Into} [about.into]
-   * @param {((id: string) => Promise<Video>)|null} [about.read] Reads the finished video; null if the caller reads it.
+   * @param {((id: string) => Promise<Video>)|null} [about.read] Function that reads the finished video; null if the
+   *   caller reads the video.
    */
   constructor({ file, name, size, handle = null, into = { purpose: "library" }, read = readVideo }) {
     super();
@@ -116,7 +118,7 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Return whether a listed upload may be this one, whose creation request is not answered yet.
+   * Return whether an upload in the server's list may be this upload, whose creation request is not answered yet.
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
@@ -139,8 +141,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Open the file by its handle; return whether it exists unchanged.
-   * @param {boolean} ask True to ask for permission.
+   * Open the file by its handle. Return false if the file is inaccessible, or has a different size or name.
+   * @param {boolean} ask True to ask the user for permission.
    * @returns {Promise<boolean>}
    */
   async reopen(ask) {
@@ -157,7 +159,7 @@ export class Transfer extends EventTarget {
     this.#speed.forget();
     this.#set("sending");
     this.#watchMoves();
-    // After a pause and resume, the first creation request is still running; wait for it.
+    // If the user has paused and resumed, the first creation request may still be running; wait for its response.
     if (this.#beginning) return;
     if (!this.#upload) {
       this.#upload = this.#make(this.file);
@@ -188,7 +190,7 @@ export class Transfer extends EventTarget {
   }
 
   pause() {
-    // Do not abort the creation request: that could leave an upload without known id on the server.
+    // Do not abort the creation request: the server might create the upload, but this page would not learn its id.
     if (!this.#beginning) this.#stop();
     this.#set("paused");
   }
@@ -207,8 +209,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Cancel the upload and delete its data; return false if it had already ended. If that fails, the upload stays,
-   * paused.
+   * Cancel the upload and delete its data. Return false if the upload had already ended. After an error, the upload
+   * stays paused.
    * @returns {Promise<boolean>}
    * @throws {import("../base/api.js").ApiError}
    */
@@ -233,7 +235,7 @@ export class Transfer extends EventTarget {
   }
 
   wasCancelled() {
-    // The user may have resumed the upload while it was being deleted.
+    // Stop again, because the user may have resumed the upload during its deletion.
     this.#stop();
     if (this.uploadId) dropHandle(this.uploadId);
     this.#forgetAddress();
@@ -284,7 +286,7 @@ export class Transfer extends EventTarget {
       this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
     }
     return new tus.Upload(file, {
-      // With an endpoint, tus-js-client would start a new upload if the server refused HEAD.
+      // Give a known upload no endpoint: with one, tus-js-client would start a new upload if the server refused HEAD.
       endpoint: this.uploadId ? null : TUS,
       fingerprint: async () => fingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
@@ -364,7 +366,7 @@ export class Transfer extends EventTarget {
     try {
       this.adopt(await this.read(this.#resource));
     } catch {
-      // A job message or the library will show the video later.
+      // Ignore the error: a job message or the library will show the video later.
     }
   }
 
@@ -388,7 +390,7 @@ export class Transfer extends EventTarget {
     }
     // Responses to HEAD have no body; a 409 means that the upload has ended.
     if (status === 409 && wasHead) return void this.#ended();
-    // The server still locks a previous attempt, or the offset has changed; retry soon.
+    // A previous attempt still holds the server's lock, or the offset has changed; retry soon.
     if (status === 423 || body?.type === "upload_conflict" || (status === 409 && !body))
       return this.#lacks("server", Math.max(1000, this.#pauseLength() / 4));
     if (status === 429 || status >= 500) return this.#lacks("server", retryAfter * 1000 || this.#pauseLength());
@@ -402,7 +404,7 @@ export class Transfer extends EventTarget {
     isBucketShut = true;
     this.#lacks("network", 0);
     const id = this.uploadId;
-    // Cancel the old upload to free its quota. If that fails, it expires.
+    // Cancel the old upload to free its quota. If the request fails, the old upload expires later.
     await cancelUpload(id, true).catch(() => {});
     if (this.uploadId !== id) return;
     this.#stop();
@@ -462,7 +464,8 @@ export class Transfer extends EventTarget {
   #refusedBy(status, body) {
     const type = body?.type ?? `${status}`;
     const said = body?.reason ?? body?.error ?? "The server does not accept this file.";
-    // The server has ended a refused upload, so a corrected file needs a new one.
+    // Most refusals end the upload on the server, so a corrected file needs a new upload. If the storage is full or
+    // too many uploads are unfinished, a retry can continue the same upload.
     if (type !== "storage_full" && type !== "upload_limit") this.#leave();
     else {
       this.#forgetAddress();
@@ -477,7 +480,7 @@ export class Transfer extends EventTarget {
 
   /**
    * @param {"network"|"server"|"session"} lack
-   * @param {number} wait Milliseconds until a retry; 0 waits for an event.
+   * @param {number} wait Milliseconds until the retry; 0 to wait for the network or a sign-in.
    */
   #lacks(lack, wait) {
     this.lack = lack;
@@ -489,7 +492,7 @@ export class Transfer extends EventTarget {
     if (waits) this.#timer = window.setTimeout(() => this.state === "offline" && this.#set("waiting"), wait);
   }
 
-  /** Return a random number of milliseconds until the next retry, which grows with each failure. @returns {number} */
+  /** Return the milliseconds until the next retry: a random delay that grows with each failure. @returns {number} */
   #pauseLength() {
     return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries) * (0.8 + 0.4 * Math.random());
   }
@@ -497,7 +500,7 @@ export class Transfer extends EventTarget {
   #stop() {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
-    // After an abort, tus-js-client reports neither responses nor errors.
+    // After an abort, tus-js-client reports nothing, so end the wait for the creation request here.
     this.#upload?.abort();
     this.#hasBegun();
   }
@@ -552,7 +555,8 @@ function idOf(address) {
 }
 
 /**
- * Return status, body and delay of a response; the body is null if it is not JSON, such as a proxy's page.
+ * Return the status, body and retry delay (seconds) of a response. The body is null unless the response is JSON; a
+ * proxy's error page is not.
  * @param {any} response
  * @returns {{status: number, body: any, retryAfter: number}}
  */

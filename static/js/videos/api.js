@@ -12,14 +12,14 @@ import { frameRate, isoDay } from "../base/format.js";
 const LIBRARY = "/api/v1/library";
 const USES_A_CALL = 100;
 export const TUS = "/api/v1/uploads/tus/";
-/** Letters of a comparison's videos; their number limits the videos. */
+/** Letters of the videos in a comparison. A comparison has at most as many videos as there are letters. */
 export const LETTERS = ["A", "B", "C"];
 export const INGEST = "ingest";
 
 /**
  * @param {Record<string, string|number>} query
  * @param {AbortSignal} [signal]
- * @returns {Promise<{videos: Video[], pagination: {page: number, limit: number, total: number, totalPages: number}}>}
+ * @returns {Promise<import("../../../docs/openapi").LibraryPage>}
  */
 export function listVideos(query, signal) {
   const given = Object.entries(query)
@@ -43,7 +43,7 @@ export const findVideo = (id) =>
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
 /**
- * Delete a video; `isFinal` skips the bin. Comparisons show a gap instead.
+ * Delete a video; `isFinal` skips the bin. Comparisons that use the video show a gap instead.
  * @param {string} id
  * @param {boolean} isFinal
  */
@@ -63,9 +63,9 @@ export async function usesOf(videos) {
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
 export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
 /**
- * Start a job that makes the video's poster from the frame at a time.
+ * Start a job that makes one frame the video's poster.
  * @param {string} id
- * @param {number} time
+ * @param {number} time Time of the frame, in seconds.
  * @returns {Promise<{job_id?: string}>}
  */
 export const choosePicture = (id, time) =>
@@ -82,7 +82,7 @@ export const isOfPages = ({ front }) => front === "tus" || front === "direct";
 
 /** Return the user's unfinished uploads, newest first. @returns {Promise<Upload[]>} */
 export async function liveUploads() {
-  /** Uploads by id, because one may be on two pages. @type {Map<string, Upload>} */ const found = new Map();
+  /** Uploads by id, because two pages may list the same upload. @type {Map<string, Upload>} */ const found = new Map();
   for (let offset = 0; ; offset += UPLOADS_A_CALL) {
     const { uploads, total } = await get(
       `${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`,
@@ -122,7 +122,7 @@ export function bytes(bytes) {
 export const round = (size) => bytes(size).replace(".0 ", " ");
 
 /**
- * Format a part of a size as `1.3 of 2 GiB`.
+ * Format a part of a size, both in bytes, as `1.3 of 2 GiB`.
  * @param {number} part
  * @param {number} whole
  * @returns {string}
@@ -133,7 +133,7 @@ export function bytesOf(part, whole) {
 }
 
 /**
- * Format a picture size as `1080p60`, portrait as `1080×1920`; empty if unknown.
+ * Format a video's picture size as `1080p60`, or as `1080×1920` for portrait; empty if the size is unknown.
  * @param {Video} video
  * @returns {string}
  */

@@ -3,7 +3,7 @@
 import { ApiError } from "../base/api.js";
 
 /**
- * Download a file through this server: the bucket may forbid requests from pages.
+ * Download a file through this server, because the bucket may forbid requests from web pages.
  * @param {string} address
  * @param {string} name
  * @param {AbortSignal} [signal]

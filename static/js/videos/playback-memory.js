@@ -37,7 +37,7 @@ export function keepSound({ volume, muted }) {
   keep(SOUND, { volume, muted });
 }
 
-/** Return the language of the captions shown last; null if off. @returns {string|null} */
+/** Return the language of the captions shown last; null if captions were off. @returns {string|null} */
 export const keptCaptions = () => kept(CAPTIONS);
 /** @param {string|null} language */
 export const keepCaptions = (language) => keep(CAPTIONS, language);
@@ -54,8 +54,8 @@ export class Place {
   }
 
   /**
-   * Return the stored position, or null. A duration of 0 means unknown.
-   * @param {number} duration
+   * Return the stored position, in seconds; null if there is none.
+   * @param {number} duration Duration of the video, in seconds; 0 if unknown.
    * @returns {number|null}
    */
   of(duration) {
@@ -75,7 +75,7 @@ export class Place {
     const places = kept(PLACES) ?? {};
     delete places[this.video];
     if (isWithin(this.#time, this.#duration)) places[this.video] = [Number(this.#time.toFixed(3))];
-    // Drop the videos that were written longest ago; keys are in the order of writing.
+    // Keep only the newest positions; the keys are in the order of writing.
     keep(PLACES, Object.fromEntries(Object.entries(places).slice(-MAX_PLACES)));
   }
 

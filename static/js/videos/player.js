@@ -5,8 +5,8 @@ import { picture } from "./api.js";
 
 /**
  * @typedef {import("./api.js").Video} Video
- * @typedef {{id: string, label: string, note: string}} Quality The id is "original", "auto", "proxy", or the name of an
- * HLS rendition.
+ * @typedef {{id: string, label: string, note: string}} Quality A quality for playback. Its id is "original", "auto",
+ *   "proxy", or the name of an HLS rendition.
  */
 
 const HLS_TYPE = "application/vnd.apple.mpegurl";
@@ -14,7 +14,7 @@ const ORIGINAL = "original";
 const AUTO = "auto";
 const PROXY = "proxy";
 const USUAL_RATE = 30; // assumed frames per second while the frame rate is unknown
-const WAITS_AFTER = 400; // ms without a picture before a wait is reported
+const WAITS_AFTER = 400; // ms without a picture after which the player reports waiting
 
 export class Player extends EventTarget {
   /** Id of the selected quality; empty if none can be played. */
@@ -33,7 +33,7 @@ export class Player extends EventTarget {
    * @param {object} facts
    * @param {number} facts.fps Exact frame rate; 0 if unknown.
    * @param {boolean} facts.variable True if the frame rate varies.
-   * @param {() => Promise<Video>} facts.renew Fetches the video again, with URLs that have not expired.
+   * @param {() => Promise<Video>} facts.renew Function that fetches the video again, with fresh signed URLs.
    */
   constructor(element, video, { fps, variable, renew }) {
     super();
@@ -57,10 +57,10 @@ export class Player extends EventTarget {
     for (const name of ["playing", "canplay", "seeked", "loadeddata", "error", "emptied"])
       element.addEventListener(name, () => this.#waited());
     element.addEventListener("error", () => this.#broke());
-    // Without the video codec, the browser may play only the sound and report a width of 0.
     element.addEventListener("resize", () =>
       element.parentElement?.toggleAttribute("data-portrait", element.videoHeight > element.videoWidth),
     );
+    // Without the video codec, the browser may play only the sound and report a width of 0.
     element.addEventListener("loadedmetadata", () => element.videoWidth === 0 && this.#fallBack());
   }
 
@@ -117,7 +117,7 @@ export class Player extends EventTarget {
     return [chosen?.label, chosen?.label === now ? "" : now].filter(Boolean).join(", ");
   }
 
-  /** Use changed data of the video without interrupting playback. @param {Video} video */
+  /** Replace the data of the video without interrupting playback. @param {Video} video */
   adopt(video) {
     this.video = video;
     if (!this.quality) this.begin();
@@ -144,7 +144,7 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Switch to a quality; `byHand` allows qualities again that failed before.
+   * Switch to a quality. A choice by the user (`byHand`) also allows retries of qualities that failed before.
    * @param {string} id
    * @param {boolean} [byHand]
    */
@@ -223,7 +223,7 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Load an HLS stream, "auto" or a rendition; return whether a source was set.
+   * Load the HLS stream in a quality: "auto", or the name of a rendition. Return whether a source was set.
    * @param {string} id
    * @param {number} at
    * @returns {Promise<boolean>}
@@ -232,7 +232,7 @@ export class Player extends EventTarget {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
     if (this.quality !== id) return false;
-    this.#wantsToPlay ||= this.playing; // resume playback that began meanwhile: the new source stops it
+    this.#wantsToPlay ||= this.playing; // resume playback that began meanwhile, because the new source stops playback
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {
         this.#fallBack();
@@ -241,7 +241,7 @@ export class Player extends EventTarget {
       element.src = video.hls_url ?? "";
       return true;
     }
-    // The security policy forbids blob workers. hls.js would empty the page's own text tracks.
+    // The page's security policy forbids blob workers. If hls.js handled text tracks, it would empty those of the page.
     const hls = new Hls({
       enableWorker: false,
       startPosition: at || -1,
@@ -286,7 +286,7 @@ export class Player extends EventTarget {
   async #lost(status) {
     const id = this.quality;
     this.#wantsToPlay ||= this.playing;
-    // Renew expired URLs once. The server reports them by 410 or 404, a bucket by 403.
+    // Renew expired URLs, but only once a minute. For an expired URL, the server returns 410 or 404, and a bucket 403.
     if ([403, 404, 410].includes(status) && !this.#renewed) {
       this.#renewed = true;
       try {

@@ -11,7 +11,7 @@ export class SeekBar {
   /** @type {import("../base/sprite.js").Sprite|null} */ sprite = null;
   /** @type {{start: number, text: string}[]} */ #chapters = [];
   #dragging = false;
-  /** Pointer position on the bar, 0 to 1; null if it is elsewhere. @type {number|null} */ #hover = null;
+  /** Pointer position on the bar, 0 to 1; null if the pointer is elsewhere. @type {number|null} */ #hover = null;
 
   /**
    * @param {HTMLElement} element
@@ -56,7 +56,7 @@ export class SeekBar {
   }
 
   /**
-   * Show the preview picture at the pointer or, while keys are used, at the playback position.
+   * Show the preview picture at the pointer. If the bar is used by keyboard, show it at the playback position.
    * @param {number} share
    */
   #showPreview(share) {
@@ -104,7 +104,7 @@ export class SeekBar {
 
   #up() {
     this.#dragging = false;
-    // Hide the preview: a lifted finger has no position.
+    // Hide the preview, because a finger that left the screen has no position.
     this.#point(null);
   }
 
@@ -129,7 +129,7 @@ export class SeekBar {
 }
 
 /**
- * Return the end of the loaded part around the playback position, as a share of 0 to 1.
+ * Return the end of the loaded part around the playback position, as a fraction of the duration.
  * @param {HTMLVideoElement} video
  * @param {number} whole
  * @returns {number}

@@ -42,7 +42,7 @@ export function decode(content) {
 }
 
 /**
- * Return the English name of a BCP 47 language tag; empty if unknown.
+ * Return the English name of a BCP 47 language tag. Return "" for `und`, and the tag itself if it has no name.
  * @param {string} tag
  * @returns {string}
  */
@@ -75,7 +75,7 @@ function shortMoment(seconds) {
 }
 
 /**
- * Parse chapters, written as lines of time and name, into WebVTT; `problem` is an error message.
+ * Convert chapters, written as lines of time and name, to WebVTT; `problem` is an error message or empty.
  * @param {string} lines
  * @param {number} whole
  * @returns {{content: string, problem: string}}

@@ -88,7 +88,7 @@ export async function waveform(lane, address, player) {
 }
 
 /**
- * Return an SVG path along the maxima and back along the minima of `data`.
+ * Return a waveform's outline as an SVG path: along the maxima, then back along the minima.
  * @param {number[]} data
  * @param {number} full
  */

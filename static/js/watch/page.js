@@ -29,16 +29,16 @@ import { Transcript } from "./transcript.js";
 const PICTURE_WIDTH = 1280; // maximum width of an uploaded thumbnail, in pixels
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const GONE = 4404;
-const STALE = 30_000; // age in ms of the video's data at which opening the quality menu renews it
+const STALE = 30_000; // ms after which opening the quality menu reloads the video's data
 const ASK = 5000; // ms between polls while no quality is playable
-const ASK_FOR = 600_000; // ms of polling after the last job message
+const ASK_FOR = 600_000; // ms after the last job message at which polling ends
 
-// error types that a retry would repeat
+// types of errors that would occur again on a retry
 const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "vod_unreadable"]);
 
 /**
- * Data that the API lacks: exact frame rate and sound tracks (empty before the analysis), permissions, and whether the
- * video is in library or catalogue.
+ * Data that the API does not return: exact frame rate, sound tracks, permissions, and whether the video is in the
+ * library or the catalogue. Frame rate and sound tracks are unknown until the file is analysed.
  */ let facts = pageData("facts");
 const root = need("[data-player]");
 const state = need("[data-state]");
@@ -51,7 +51,7 @@ const listed = facts.place === "catalogue";
 /** @type {Controls|null} */ let controls = null;
 /** @type {Transcript|null} */ let transcript = null;
 /** @type {any} */ let work = null;
-/** Functions that show the playback position. @type {(() => void)[]} */ const followers = [];
+/** Functions that update displays of the playback position. @type {(() => void)[]} */ const followers = [];
 let readAt = 0;
 let pictureJob = ""; // id of the job that makes a chosen frame the poster
 let watched = "";
@@ -91,11 +91,11 @@ function adopt(next) {
   drawDetails();
   drawWords();
   if (next.status !== "failed") play();
-  // The job's first message shows whether it still runs.
+  // Watch the job even if it may have ended: its first message shows whether the job still runs.
   if (next.job_id && !watched && !listed) watch(next.job_id);
 }
 
-/** Load the exact frame rate, known once the file is analysed. */
+/** Load the exact frame rate, which is known once the file is analysed. */
 async function renewFacts() {
   try {
     const fresh = await fragment(location.pathname);
@@ -124,7 +124,7 @@ function begin() {
     renew: read,
   });
   if (video.poster_url) element.poster = video.poster_url;
-  // The poster would hide the first frame, whose number is shown.
+  // Remove the poster, because it would hide the first frame, whose number is shown.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
   seekBar = new SeekBar(need("[data-seek]", root), player);
   const words = new Transcript(root, player, seekBar, facts.id);
@@ -189,7 +189,7 @@ function mark() {
   if (!player) return;
   controls?.mark();
   follow();
-  askWhileWaiting(); // a quality may fail long after the last message
+  askWhileWaiting(); // polling may have to start: a quality may fail long after the last message
   const trouble = need("[data-trouble]", root);
   trouble.hidden = player.trouble === null;
   const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";
@@ -222,7 +222,7 @@ async function showSprite() {
     followers.push(pictures(need("[data-strip]"), sprite, player));
     follow();
   } catch {
-    drawn.sprite = ""; // no pictures; the next change of the video tries again
+    drawn.sprite = ""; // ignore the error: the next change of the video starts another attempt
   }
 }
 
@@ -425,7 +425,7 @@ function drawDetails() {
     ],
     ["Size", file_size > 0 ? bytes(file_size) : ""],
   ];
-  // Only the video's owner sees the file's format.
+  // Hide the details of the file if this is a catalogue video.
   /** @type {[string, string][]} */ const ofFile = [
     ["Sound", duration_exact > 0 ? sound() : ""],
     ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
@@ -729,7 +729,7 @@ let isUnread = false;
 let isReading = false;
 let hasChanged = false;
 
-/** Reload the video; calls during a request cause only one more. */
+/** Reload the video. Any number of calls during a request cause a single further request. */
 async function renew() {
   hasChanged = true;
   if (isReading) return;
@@ -756,7 +756,8 @@ function watchCatalogue() {
     snapshot: read,
     onSnapshot: adopt,
     isSilent: true,
-    // Fetch missed changes once connected. Code 4404 means that the viewer may have lost access.
+    // Once connected, fetch missed changes. After code 4404, fetch the video again, because the viewer may have lost
+    // access.
     onState: (now, code) => (now === "live" || (now === "closed" && code === GONE)) && renew(),
   });
 }

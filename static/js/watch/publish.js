@@ -45,7 +45,7 @@ export function publishDialog(video) {
   );
   dialog.addEventListener("close", () => stop.abort());
 
-  /** Copy captions and chapters; return the names of failed ones. @returns {Promise<string[]>} */
+  /** Copy captions and chapters; return the names of those that failed. @returns {Promise<string[]>} */
   async function copyTracks() {
     /** @type {string[]} */ const left = [];
     const tracks = await listTracks(video.id).catch(() => null);

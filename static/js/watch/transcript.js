@@ -18,9 +18,9 @@ export class Transcript {
   /** @type {TextTrack[]} */ tracks = [];
   /** @type {Line[]} */ chapters = [];
   /** @type {Line[]} */ #lines = [];
-  /** Id of the captions in the picture; null if off. @type {string|null} */ #shown = null;
-  /** Id of the captions in the transcript. */ #read = "";
-  /** Track elements by track id. @type {Map<string, HTMLTrackElement>} */ #elements = new Map();
+  /** Id of the captions on the picture; null if captions are off. @type {string|null} */ #shown = null;
+  /** Id of the captions that are shown as the transcript. */ #read = "";
+  /** HTML track elements by track id. @type {Map<string, HTMLTrackElement>} */ #elements = new Map();
 
   /**
    * @param {HTMLElement} root

@@ -87,7 +87,7 @@ def validate_account(user: User) -> None:
 
 
 def make_token(user: User, scopes: str | None, *, name: str = "command line", days: float | None = None) -> str:
-    """Create a token; return its key. scopes: comma-separated names."""
+    """Create an API token; return its key. ``scopes`` are comma-separated names."""
     wanted = scopes.split(",") if scopes else None
     unknown = [scope for scope in wanted or [] if scope not in Scope.values]
     if unknown:
@@ -101,7 +101,7 @@ def make_token(user: User, scopes: str | None, *, name: str = "command line", da
 def account_of(name: str, *, is_active: bool = False) -> User:
     """Return an account by name. Raise CommandError if there is none.
 
-    is_active: True ignores disabled accounts.
+    With ``is_active``, disabled accounts are ignored.
     """
     users = User.objects.filter(is_active=True) if is_active else User.objects.all()
     user = users.filter(username=name).first()

@@ -1,4 +1,4 @@
-"""Serializer fields that accept only the right JSON type, and parts shared by many API answers."""
+"""Serializer fields that accept only the right JSON type, and serializers shared by many API answers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 T = TypeVar("T")
 
 
 class AnswerSerializer(serializers.Serializer[T]):
-    """An API answer. Its fields describe it for the OpenAPI document and compute the values.
+    """An API answer. Its fields compute the values and describe the answer in the OpenAPI document.
 
     A field's value comes from :meth:`get_values`, from ``get_<name>``, or from the instance's attribute
     (``source``).
     """
 
     def get_values(self, instance: T) -> Mapping[str, Any]:
-        """Return the values of several fields, by name, for which one query suffices."""
+        """Return values by field name, for fields that one query can compute together."""
         return {}
 
     def to_representation(self, instance: T) -> dict[str, Any]:
@@ -35,14 +36,14 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @functools.cached_property
     def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
-        """Return each field's name, reader and formatter. REST framework's own way of reading is slower."""
+        """Return each field's name and the functions that read and format its value. REST framework's are slower."""
         return [
             (name, self._method_of(name) or _reader(field), field.to_representation)
             for name, field in self.fields.items()
         ]
 
     def _method_of(self, name: str) -> Callable[[T], Any] | None:
-        # Names such as ``get_value`` are REST framework's own methods.
+        # Skip REST framework's own methods, such as ``get_value``.
         method = f"get_{name}"
         return None if hasattr(serializers.Serializer, method) else getattr(self, method, None)
 
@@ -68,6 +69,17 @@ def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any
             return None
 
     return read_or_none
+
+
+class StoredJsonField(serializers.JSONField):
+    """A JSON value that answers contain as it is stored. The OpenAPI document describes it by a serializer.
+
+    shape: the serializer class. many: whether the value is a list of such objects.
+    """
+
+    def __init__(self, shape: type[serializers.Serializer[Any]], *, many: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        extend_schema_field(shape(many=many))(self)  # type: ignore[type-var]  # typed for classes alone
 
 
 class SecondsField(serializers.FloatField):
@@ -109,7 +121,7 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class StrictCharField(serializers.CharField):
-    """A JSON text; REST framework's own field accepts numbers."""
+    """A JSON string; REST framework's own field also accepts numbers."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -118,11 +130,11 @@ class StrictCharField(serializers.CharField):
 
 
 class StrictRegexField(StrictCharField, serializers.RegexField):
-    """A JSON text that matches a pattern."""
+    """A JSON string that matches a pattern."""
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """JSON true or false; the framework's own field accepts "no" and "off"."""
+    """JSON true or false; REST framework's own field also accepts "no" and "off"."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -176,7 +188,7 @@ class ListPageSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class CauseSerializer(serializers.Serializer[dict[str, str]]):
-    """The reason of a failure; docs/reference/errors.md lists each ``type``."""
+    """The reason of a failure; /api/docs/errors lists each ``type``."""
 
     type = serializers.CharField()
     message = serializers.CharField()

@@ -11,7 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web import signing
 
-# Fields that change without a request to change them. A client may send back an earlier value.
+# Fields that the server changes by itself. A client may send back an earlier, smaller value.
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip
@@ -26,7 +26,7 @@ def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
     """Raise ``invalid`` if a client sent new values of fixed fields.
 
-    answers: the object's API representations; a field may have any of their values.
+    ``answers`` are the object's API representations. A sent value must equal that of one representation.
     """
     shown = list(answers)
     named = [name for name in sent if any(name in answer for answer in shown)]

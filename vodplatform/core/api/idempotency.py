@@ -85,10 +85,10 @@ def idempotent(handler: Handler) -> Handler:
     """Make a REST view's ``post`` honour ``Idempotency-Key``.
 
     Answers are stored for 24 h, except 429 and 5xx. If an answer is too large to store, a repeated request gets the
-    result of the view's ``answer_again(made)`` (:func:`remember`).
+    result of the view's ``answer_again(made)``, where ``made`` has the ids given to :func:`remember`.
 
     Raises ``idempotency_mismatch`` if the key was used for other content, ``idempotency_running`` while the first
-    request runs, ``idempotency_answer_lost`` if there is no stored answer.
+    request runs, and ``idempotency_answer_lost`` if no answer was stored.
     """
 
     @wraps(handler)
@@ -115,9 +115,9 @@ def idempotent(handler: Handler) -> Handler:
 
 
 def run_once(user_id: Any, route: str, key: str, content: Any, effect: Callable[[], Any]) -> tuple[Any, bool]:
-    """Run ``effect`` once under this key. Return its result, and whether it had run before.
+    """Run ``effect`` only once per key. Return its result, and whether an earlier call had run it.
 
-    content: JSON value that identifies the request. Raises ``invalid``, and the errors of :func:`idempotent`.
+    ``content`` is a JSON value that identifies the request. Raises ``invalid``, and the errors of :func:`idempotent`.
     """
     if not KEY.fullmatch(key):
         raise DomainError("invalid", errors={HEADER: [WRONG_KEY]})
@@ -160,7 +160,7 @@ def bind_to_transaction() -> None:
 
 
 def remember(**made: str) -> None:
-    """Record the ids of created objects; the view's ``answer_again`` gets them."""
+    """Record the ids of created objects, for the view's ``answer_again``."""
     if current := _current.get():
         current.made = made
 
@@ -271,7 +271,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
 def _finish(current: InProgress, response: Response) -> None:
     try:
         if response.status_code == 429 or response.status_code >= 500:
-            # The effect is committed and must not be repeated, even if the answer is an error.
+            # A sealed record's effect is committed and must not be repeated, even if the answer is an error.
             if current.sealed:
                 _owned_record(current).filter(sealed=True).update(locked_until=Now())
             _owned_record(current).filter(sealed=False).delete()

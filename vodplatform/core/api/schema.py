@@ -8,6 +8,7 @@ from django.conf import settings
 
 # Example requests and answers by operationId, checked by tests/contract/test_examples.py.
 EXAMPLES = "docs/api-examples.json"
+INTRODUCTION = "docs/api-introduction.md"
 ERROR_SCHEMA = {
     "type": "object",
     "required": ["ok", "error", "code", "type", "request_id"],
@@ -15,9 +16,13 @@ ERROR_SCHEMA = {
         "ok": {"type": "boolean", "enum": [False]},
         "error": {"type": "string", "description": "A sentence that the user can act on."},
         "code": {"type": "integer", "description": "The HTTP status."},
-        "type": {"type": "string", "description": "A stable name; docs/reference/errors.md lists all."},
+        "type": {"type": "string", "description": "A stable name; /api/docs/errors lists all."},
         "request_id": {"type": "string"},
-        "errors": {"type": "object", "additionalProperties": {}, "description": "Errors by field."},
+        "errors": {
+            "type": "object",
+            "additionalProperties": {},
+            "description": "Sentences about each field: a list, or for parts of a field an object of lists.",
+        },
     },
     "additionalProperties": {},
 }
@@ -54,8 +59,21 @@ def add_error_responses(result: dict[str, Any], generator: Any, request: Any, pu
     return result
 
 
+def add_introduction(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    result["info"]["description"] = (Path(settings.BASE_DIR) / INTRODUCTION).read_text()
+    return result
+
+
+def allow_overlaps(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Describe alternatives by ``anyOf``: a value may match several of them, because additional fields are allowed."""
+    for schema in result["components"]["schemas"].values():
+        if set(schema) == {"oneOf"}:
+            schema["anyOf"] = schema.pop("oneOf")
+    return result
+
+
 def allow_empty_parameters(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Describe an empty query parameter as omitted in the OpenAPI document."""
+    """Allow empty query parameters in the OpenAPI document, because they count as omitted."""
     for operations in result["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", []):
@@ -71,7 +89,7 @@ def add_examples(result: dict[str, Any], generator: Any, request: Any, public: b
         for operation in operations.values():
             example = found.get(operation["operationId"], {})
             if "request" in example:
-                # Skip operations without a described body: notifications that other services send.
+                # Operations that receive other services' notifications have no described body and are skipped.
                 bodies = operation.get("requestBody", {}).get("content", {})
                 kind = next((kind for kind in ("application/json", "multipart/form-data") if kind in bodies), None)
                 if kind:

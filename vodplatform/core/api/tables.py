@@ -1,4 +1,4 @@
-"""CSV answers (RFC 4180). Spreadsheets must not execute their cells as formulas."""
+"""CSV answers (RFC 4180) whose cells a spreadsheet does not execute as formulas."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# Start of a cell. Spreadsheets may also split cells at semicolons, tabs and line ends.
+# Pattern for the start of a cell. Spreadsheets may also split cells at semicolons, tabs and line ends.
 CELL_START = r"(?<![^;\t\r\n])"
-# Characters that begin a formula, and the quotation mark that disarms formulas, so that it can be removed again.
+# Pattern for characters that begin a formula. It includes the mark, so that a cell's own leading ' survives unmarking.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

@@ -1,6 +1,6 @@
 """Free space on the disk with the data folder.
 
-On a full disk users could not even delete anything, because SQLite needs space for it. A reserve file is deleted then.
+On a full disk, users could not even delete files, because SQLite needs space for that. So a reserve file is deleted.
 """
 
 from __future__ import annotations

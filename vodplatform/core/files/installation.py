@@ -1,7 +1,7 @@
 """The check that database, file store and SECRET_KEY belong to one installation.
 
-Database and store hold the same id. Without it, a host with the wrong store or a copied database could delete other
-hosts' files.
+Database and store hold the same id. Without this check, a host with the wrong store or a copied database could delete
+other hosts' files.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ TAKE_OVER = (
 
 
 class WrongInstallation(Exception):
-    """Database, store and SECRET_KEY do not belong together; no file or row may be changed."""
+    """Error: database, store and SECRET_KEY do not belong together. No file or row may be changed."""
 
 
 def register_process() -> None:
-    """Check the installation. The first process creates the database row and the store's mark.
+    """Check the installation. The first process creates the database row and the mark, a file in the store.
 
     Raises :class:`WrongInstallation`, ``StoreUnavailable``, ``DatabaseError``.
     """
@@ -90,7 +90,7 @@ def check() -> None:
 
 
 def register_or_exit() -> None:
-    """Check the installation when a process starts; exit if it is wrong.
+    """Check the installation when a process starts, and exit if the installation is wrong.
 
     If database or store do not answer, :func:`check_or_stop` checks later.
     """
@@ -127,7 +127,7 @@ def check_or_stop() -> None:
 
 
 def raise_if_wrong() -> None:
-    """Raise :class:`WrongInstallation` if the last :func:`check_or_stop` found it."""
+    """Raise :class:`WrongInstallation` if the last :func:`check_or_stop` found a wrong installation."""
     if _refusals:
         raise WrongInstallation(_refusals[-1])
 
@@ -157,7 +157,6 @@ def _row() -> Installation:
 def _make_row() -> Installation:
     number = uuid.uuid4()
     columns = {"database": _database(), "store": _store(), "key": _digest(settings.SECRET_KEY, number)}
-    # Only one row can exist. A second process gets the first one's row.
     return Installation.objects.get_or_create(is_only=True, defaults={"pk": number, **columns})[0]
 
 
@@ -212,9 +211,9 @@ def _store() -> str:
 
 
 def _database() -> str:
-    """Return an id of the database that a copy does not share.
+    """Return an id that a copy of the database does not share.
 
-    Empty if a copy of the database would include the store.
+    The id is empty if database and store are in the data folder and so are copied together.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

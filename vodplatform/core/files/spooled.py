@@ -17,7 +17,7 @@ MAX_BYTES = 512 * 1024 * 1024  # maximum bytes of all answers that this process 
 
 
 class SpooledFile:
-    """An answer in a file without a name. size: bytes."""
+    """An answer in an unnamed temporary file. ``size`` is in bytes."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
         folder = Path(settings.DATA_DIR) / "tmp"
@@ -30,7 +30,7 @@ class SpooledFile:
             descriptor = os.dup(file.fileno())
         self._descriptor = descriptor
         self._close = weakref.finalize(self, os.close, descriptor)
-        # The lock prevents a read from a closed descriptor whose number another file has taken.
+        # The lock prevents reads after close(), when another file may have the descriptor's number.
         self._lock = threading.Lock()
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:

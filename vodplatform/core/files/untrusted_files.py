@@ -20,8 +20,8 @@ MAX_BYTES = 64 * 1024**2
 def move_out(folder: Path, *names: str) -> Path:
     """Move a file from a child process's ``folder`` to a new folder next to it; return its path.
 
-    names: folders below ``folder``, then the file. Raises ``FileNotFoundError`` unless it is a plain file,
-    :class:`StoreFull`.
+    ``names`` are folders below ``folder``, then the file's name. Raises ``FileNotFoundError`` if the file is no plain
+    file, and :class:`StoreFull`.
     """
     with _opened(folder, names) as (descriptor, name):
         target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name
@@ -34,7 +34,7 @@ def move_out(folder: Path, *names: str) -> Path:
 
 
 def read(folder: Path, *names: str) -> bytes:
-    """Return the bytes of a file below a child process's ``folder``. Parameters and errors: see :func:`move_out`."""
+    """Return the bytes of a child process's file of at most 64 MiB. For parameters and errors, see :func:`move_out`."""
     with _opened(folder, names) as (descriptor, name):
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
         try:

@@ -1,6 +1,6 @@
-"""The side of the child process in the JSON lines protocol.
+"""The child process's side of the JSON lines protocol with its parent.
 
-Standard library only, so that child processes start fast.
+The module uses only the standard library, so that child processes start fast.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ class Reports:
 def serve_request(serve: Callable[[Any, Reports], Any], fault: Callable[[Exception], dict[str, Any] | None]) -> None:
     """Serve the request on standard input. Unexpected errors end the process with a traceback.
 
-    serve: function that returns the result. fault: function that returns ``type`` and ``message`` of an expected error,
-    else None.
+    ``serve`` returns the result. ``fault`` returns an expected error's ``type`` and ``message``, or None.
     """
     reports = Reports()
     try:

@@ -1,4 +1,4 @@
-"""A pool of child processes for web requests, fair between callers."""
+"""A pool of child processes for web requests, shared fairly between callers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WAIT_SECONDS = 20.0
 # Seconds after which a child process is stopped if other requests wait.
 GIVE_WAY_SECONDS = 8.0
 POLL_SECONDS = 0.25
-# Maximum waiting requests, in total and per caller. Each holds a thread of the web server.
+# Maximum waiting requests, in total and per caller. Each occupies a thread of the web server.
 MAX_WAITING, MAX_WAITING_OF_ONE = 24, 6
 # Event that is set when the current request's client disconnects; None outside of requests.
 caller_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=None)
 
 
 class ChildPool:
-    """A pool of at most ``seats`` child processes. Each caller can run one at a time."""
+    """A pool of at most ``seats`` child processes, and of one at a time per caller."""
 
     def __init__(self, seats: int) -> None:
         self._free = seats
@@ -39,8 +39,8 @@ class ChildPool:
     ) -> Finished:  # fmt: skip
         """Run a child process once a seat is free and ``caller`` has no other running.
 
-        Raises :class:`ChildError`: ``BUSY`` if too many requests wait or 20 s have passed; ``STOPPED`` after 8 s if
-        others wait, or if the client has disconnected.
+        Raises :class:`ChildError`: ``BUSY`` if too many requests wait or this one has waited 20 s; ``STOPPED`` if the
+        client has disconnected, or if the child has run for 8 s while others wait.
         """
         gone, deadline = caller_gone.get(), time.monotonic() + WAIT_SECONDS
 

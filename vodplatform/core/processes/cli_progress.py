@@ -42,9 +42,9 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
 
 @contextmanager
 def writing_output(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
-    """Turn signals and write errors in the block into messages for the user.
+    """Turn signals and failed writes in the block into messages for the user.
 
-    what: name of the file, for messages. Raises :class:`CommandError`, and ``SystemExit`` after a signal.
+    ``what`` names the file in messages. Raises :class:`CommandError`, and ``SystemExit`` after a signal.
     """
     try:
         with sigterm_as_interrupt():
@@ -62,8 +62,8 @@ def run_with_progress(
 ) -> dict[str, Any]:  # fmt: skip
     """Run a child process with a progress bar; return its result. Raises :class:`CommandError`.
 
-    name: name of the work, such as ``The merge``. refusals: error types that mean an unusable input file. verbosity:
-    from 2 on, a failed process's standard error is shown.
+    ``name`` names the work, such as ``The merge``. ``refusals`` are the error types of unusable input files. With a
+    ``verbosity`` of 2 or more, a failed process's standard error is shown.
     """
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
@@ -97,7 +97,7 @@ def run_with_progress(
 
 
 def table(rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> list[str]:
-    """Return a table as aligned lines of text. numbers_from: index of the first right-aligned column."""
+    """Return a table as aligned lines of text. Columns from the index ``numbers_from`` on are right-aligned."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
 
     def cell(text: str, column: int) -> str:

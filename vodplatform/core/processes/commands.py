@@ -27,7 +27,7 @@ TABLES_SECONDS = 120.0  # maximum seconds that a command waits for `up`'s migrat
 
 
 class Command(BaseCommand):
-    """Base class of the management commands. Before the settings load, manage.py reads ``--data-dir``."""
+    """Base class of the management commands. manage.py itself reads ``--data-dir``, before it loads the settings."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -49,7 +49,7 @@ class DatabaseCommand(Command):
 def wait_for_tables(say: Callable[[], object]) -> None:
     """Wait until `up` has applied all migrations. Raises :class:`CommandError` if no `up` runs.
 
-    say: called once if the wait takes more than :data:`SILENT_SECONDS`.
+    ``say`` is called once if the wait takes longer than :data:`SILENT_SECONDS`.
     """
     teller = threading.Timer(SILENT_SECONDS, say)
     teller.daemon = True

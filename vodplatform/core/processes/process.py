@@ -1,6 +1,6 @@
 """Child processes for heavy or untrusted work.
 
-A child process reports by JSON lines. It is killed with its descendants if the caller wants or a limit is reached.
+A child process reports by JSON lines. It is killed with its descendants when its caller stops it or it exceeds a limit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-MOVED_BYTES = 1024**2  # input and output bytes that count as progress; minutes of progress reports are less
+MOVED_BYTES = 1024**2  # bytes read and written that count as progress; progress reports alone need minutes for so many
 FEW_FILES = ",nofile=512"  # limit of open files, because data in sockets and pipes escapes the memory limit
 # maximum number of JSON values in a message, since parsed values take twenty times their text's memory
 MAX_SAID_PARTS = 2_000_000
@@ -52,7 +52,8 @@ NAME_SERVICE = (
 class Limits:
     """Resource limits of a child process.
 
-    memory_bytes: maximum resident memory of the process and its descendants. data_bytes: RLIMIT_DATA of each process.
+    ``memory_bytes`` limits the resident memory of the process and its descendants together. ``data_bytes`` is the
+    RLIMIT_DATA of each process.
     """
 
     wall_seconds: float = 300.0
@@ -65,7 +66,7 @@ class Limits:
 class Access:
     """Files and network that a child process may access, in addition to the program's code and the system's libraries.
 
-    writes: folders; the first is ``TMPDIR``. connects_to: TCP port; None for no network.
+    ``writes`` are folders, of which the first is ``TMPDIR``. ``connects_to`` is a TCP port, or None for no network.
     """
 
     reads: Sequence[Path | str] = ()
@@ -82,7 +83,7 @@ class Access:
 
 
 class ChildError(Exception):
-    """Error: a child process failed. kind: one of this class's constants."""
+    """Error: a child process failed. ``kind`` is one of this class's constants."""
 
     STOPPED = "stopped"
     TIMEOUT = "timeout"
@@ -116,7 +117,7 @@ def child_environment(threads: int) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": count,
-        # OpenBLAS gets one thread: others would spin for 0.1 s at each start, and the matrices are small.
+        # OpenBLAS gets one thread: more threads would busy-wait for 0.1 s at each start, and the matrices are small.
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": count,
         "VOD_CHILD_THREADS": count,
@@ -141,10 +142,10 @@ def run_child(
     The kernel kills the child if the calling thread ends.
 
     - on_message: called in this thread with each JSON object.
-    - keeps: function that returns whether a message is in the result.
-    - should_stop: called ten times a second; if it returns a sentence, the child is stopped.
-    - on_moved: called after every ``MOVED_BYTES`` of input and output.
-    - access: None for trusted code, which runs without a sandbox.
+    - keeps: function that decides whether a message becomes part of the result.
+    - should_stop: called ten times a second. If it returns a sentence, the child is stopped.
+    - on_moved: called whenever ``MOVED_BYTES`` more have been read and written.
+    - access: rights in the sandbox; None for trusted code, which runs without a sandbox.
     """
     limits = limits or Limits()
     soft = f"data={limits.data_bytes},core=0{FEW_FILES if access else ''}"
@@ -364,7 +365,7 @@ def kill_orphans() -> int:
 
 
 def _lives(pid: str, started: str) -> bool:
-    """Return whether the process that started a marked child still runs. Its process id may have been reused."""
+    """Return whether the process that started a marked child still runs. Process ids may be reused."""
     try:
         return str(_start_of(int(pid))) == started
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 """Files that a sandboxed child process reads in parts through a thread of its parent.
 
-Standard library only, because child processes import this module.
+The module uses only the standard library, so that child processes start fast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ASK = struct.Struct("<IQI")  # request of the child process: file index, first b
 ANSWER = struct.Struct("<q")  # answer of the parent: number of bytes that follow, or FAILED
 FAILED = -1
 BLOCK_BYTES = 128 * 1024
-# Maximum blocks in one request. Requests of sequential reads grow up to it.
+# Maximum blocks in one request. In sequential reads, each request doubles the blocks up to this number.
 MOST_BLOCKS = 16
 KEPT_BLOCKS = 256
 # A child process may read at most this many times the files' total size.
@@ -30,13 +30,13 @@ Read = Callable[[int, int, int], bytes]
 
 
 class RangeServer:
-    """The parent's side: a thread that answers one child process.
+    """The parent's side: a thread that sends parts of files to one child process.
 
-    paths: names by which the child opens the files. count: bytes sent. error: first error of ``read``.
+    ``paths`` are the child's names of the files, ``count`` the bytes sent, and ``error`` the first error of ``read``.
     """
 
     def __init__(self, sizes: Sequence[int], read: Read) -> None:
-        """sizes: bytes of each file. read: function of file index, first byte, byte after the last."""
+        """Serve files of ``sizes`` bytes. ``read`` returns the bytes of a file (by index) from a start to an end."""
         self._sizes, self._read = list(sizes), read
         self._ours, self._theirs = socket.socketpair()
         self.descriptor = self._theirs.fileno()
@@ -72,7 +72,7 @@ class RangeServer:
         stop = min(start + length, self._sizes[index])
         try:
             return self._read(index, start, stop) if start < stop else b""
-        except Exception as exc:  # kept for the thread that waits for the child process
+        except Exception as exc:  # the thread that waits for the child process reads the error
             self.error = self.error or exc
             return None
 
@@ -82,7 +82,7 @@ _guard = threading.Lock()
 
 
 class RangedFile(io.RawIOBase):
-    """The child's side: a file that is read through the parent. Blocks are cached."""
+    """The child's side: a file that the parent reads. Its blocks are cached."""
 
     def __init__(self, path: str) -> None:
         self._descriptor, self._index, self.size = (int(part) for part in path.removeprefix(PREFIX).split(":"))

@@ -1,7 +1,7 @@
 """A launcher that starts one program in its own session, sandboxed and with limits.
 
-Usage: ``python -S -I sandbox.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…``. PROGRAM dies with the parent's
-thread. A ``preexec_fn`` could deadlock in a threaded parent.
+Usage: ``python -S -I sandbox.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…``. PROGRAM dies with the thread that
+started it. A ``preexec_fn`` instead could deadlock in a threaded parent.
 
 SOFT_LIMITS is a list of ``name=value,…`` with names of the ``resource`` module in lower case. RLIMIT_DATA is better
 than RLIMIT_AS, because decoders reserve gigabytes that they never touch.
@@ -10,9 +10,9 @@ RULE is ``run=PATH``, ``read=PATH``, ``write=PATH``, ``list=PATH`` or ``connect=
 a rule, the program and its descendants
 
 - see only the files of the rules (Landlock, Linux 5.13),
-- neither read, signal (6.12) nor limit other processes,
-- change no file's mode, owner, times or attributes,
-- have no network (seccomp) except TCP to PORT (any port before 6.7) and UDP for name lookups,
+- cannot read, signal (since Linux 6.12) or limit other processes,
+- cannot change a file's mode, owner, times or attributes,
+- have no network (seccomp) except TCP to PORT (before Linux 6.7, to any port) and UDP for name lookups,
 - stay in one process group below PROGRAM, and leave no memory behind.
 
 Features that the kernel lacks are skipped; ``manage.py doctor`` tests them.
@@ -28,10 +28,10 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-CAPABILITIES, OF_FILES = 64, (1, 2)  # capabilities: a number above all of them, and those for reading any user's files
+CAPABILITIES, OF_FILES = 64, (1, 2)  # upper limit of capability numbers; the two kept ones, for access to all files
 libc = ctypes.CDLL(None, use_errno=True)
 
-# System call numbers of linux/landlock.h, equal on all architectures.
+# Landlock's system call numbers, equal on all architectures, and constants of linux/landlock.h.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 GIVE_VERSION, PATH_BENEATH, NET_PORT = 1, 1, 2
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REFER, TRUNCATE, IOCTL_DEV = (1 << bit for bit in (0, 1, 2, 3, 13, 14, 15))
@@ -70,15 +70,15 @@ CHECKED_CALLS = {
     "aarch64": (220, 198, 199, 261, 206, 211, 269, 167, 56, -1),
 }
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# clone3 and openat2 have their flags in memory, which filters cannot read. They fail as if missing, so that programs
-# use clone and openat.
+# clone3 and openat2 have their flags in memory, which filters cannot read. Both fail with ENOSYS, so that programs use
+# clone and openat.
 CLONE3, OPENAT2 = 435, 437
 NAMESPACES = 0x7E020000  # flags of clone that create a namespace
 INTERNET = (2, 10)  # socket families AF_INET and AF_INET6
 PROTOCOLS = (0, 6, 17)  # protocols default, TCP and UDP; MPTCP is refused because it bypasses Landlock
 STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # socket types SOCK_STREAM and SOCK_DGRAM, and the bit mask of the type
 ACCESS_MODE, TRUNCATES = 0x3, 0x200  # flags of open: O_ACCMODE, O_TRUNC
-OPENS_CONNECTION = 0x20000000  # flag MSG_FASTOPEN: sending connects without the system call connect
+OPENS_CONNECTION = 0x20000000  # flag MSG_FASTOPEN, which opens a connection without the system call connect
 LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
 # offsets of the lower halves of the arguments in struct seccomp_data
@@ -95,7 +95,7 @@ def main(argv: list[str]) -> None:
     rules, command = [rule.partition("=")[::2] for rule in argv[2:end]], argv[end + 1 :]
     try:  # noqa: SIM105 - contextlib would cost each child some milliseconds
         os.setsid()
-    except PermissionError:  # a program inside the sandbox started this process: it must stay in its process group
+    except PermissionError:  # this process was started inside a sandbox and must stay in its process group
         pass
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -163,7 +163,7 @@ def restrict_calls(*, has_network: bool) -> None:
     if machine not in REFUSED:
         return
     clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = CHECKED_CALLS[machine]
-    # Each filter step: operation, operand, next block if true, next block if false. None means the next step.
+    # Filter steps: (operation, operand, next block if true, next block if false). None continues with the next step.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [
             (LOAD, ARCHITECTURE, None, None),
@@ -190,11 +190,11 @@ def restrict_calls(*, has_network: bool) -> None:
             *((EQUAL, family, "protocol", None) for family in INTERNET[:-1]),
             (EQUAL, INTERNET[-1], "protocol", "refuse"),
         ],
-        # Landlock checks truncation of read-only files only since Linux 6.2.
+        # Refuse to truncate while opening read-only, which Landlock checks only since Linux 6.2.
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # A process could escape kills if it stopped adopting orphans or stopped dying with its parent.
+        # Refuse to stop adopting orphans or dying with the parent: a process could then escape being killed.
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),

@@ -23,8 +23,8 @@ def record(
 ) -> AuditEntry:
     """Write an audit entry in the caller's transaction.
 
-    action: ``thing.verb``, such as ``token.revoked``. actor: None if not signed in. data: details without secrets; long
-    texts are cut.
+    ``action`` is ``thing.verb``, such as ``token.revoked``. ``actor`` is None if nobody is signed in. ``data`` are
+    details without secrets, of which long texts are cut.
     """
     someone = actor if actor is not None and actor.pk is not None else None
     return AuditEntry.objects.create(

@@ -23,7 +23,7 @@ def release_connection() -> None:
 
 @contextmanager
 def short_write_timeout() -> Iterator[None]:
-    """Let writes that SQLite's lock blocks fail after 50 ms (OperationalError) within the block."""
+    """Make a write in the block raise OperationalError if SQLite's lock delays it by 50 ms."""
     if connection.vendor != "sqlite":
         yield
         return
@@ -39,7 +39,7 @@ def short_write_timeout() -> Iterator[None]:
 
 @contextmanager
 def statement_timeout(seconds: float) -> Iterator[None]:
-    """Let PostgreSQL statements fail after ``seconds`` (OperationalError) within the block.
+    """Make a PostgreSQL statement in the block raise OperationalError if it takes longer than ``seconds``.
 
     SQLite needs no timeout, because the block may only read.
     """
@@ -61,7 +61,7 @@ def connect_outside_pool(django: BaseDatabaseWrapper, **parameters: Any) -> psyc
 
 
 def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
-    """Yield rows in batches. A database cursor would be lost behind PgBouncer."""
+    """Yield rows, queried in batches, because PgBouncer would lose a database cursor."""
     left = rows.order_by("pk")
     while batch := list(left[:size]):
         yield from batch
@@ -71,7 +71,7 @@ def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
 
 
 def delete_in_batches(rows: QuerySet[M], size: int = 5000) -> int:
-    """Delete ``rows`` in small transactions, because SQLite blocks other writers meanwhile; return how many."""
+    """Delete ``rows``; return how many. Transactions are small, because SQLite blocks other writers during each."""
     count = 0
     while deleted := rows.filter(pk__in=rows.order_by()[:size].values("pk")).delete()[0]:
         count += deleted

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-# Every database of a development version has this migration. No release may reuse its name.
+# Migration that every database of a development version has. No release may reuse its name.
 FORMER_MIGRATION = ("base", "0002_protect_audit")
 REFUSAL = (
     "This database was made by a version before 1.0.0 and cannot be upgraded in place: make a backup with that "

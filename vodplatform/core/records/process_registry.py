@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from vodplatform.core.models import ProcessKind, RunningProcess
 
 BEAT_SECONDS = 10.0
-# A process counts as ended after three missed reports.
+# Seconds after which a process without a report counts as ended.
 GONE_SECONDS = 30.0
 RETENTION = timedelta(days=1)  # how long the rows of ended processes are kept
 _own: tuple[int, uuid.UUID] | None = None

@@ -24,8 +24,8 @@ def create_in_state(model: type[ModelT], table: Table, state: str, *, field: str
 def transition(queryset: QuerySet[ModelT], table: Table, to: str, *, field: str = "status", **values: Any) -> int:
     """Move rows to state ``to`` where ``table`` allows it; return how many moved.
 
-    0 means that another request was faster or the state forbids it. Raises :class:`ImpossibleTransition` if no state
-    leads to ``to``.
+    0 means that another request was faster or the state forbids the move. Raises :class:`ImpossibleTransition` if no
+    state leads to ``to``.
     """
     sources = [source for source, targets in table.items() if to in targets]
     if not sources:

@@ -1,6 +1,6 @@
-"""Stored files that no row references. They are deleted only if seen twice, a day apart.
+"""Stored files that no row references. They are deleted only if found twice, a day apart.
 
-The file's row may not be committed yet, or the search may have a fault.
+At first, a file's row may not be committed yet, or the search may have a fault.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BATCH = 500
 def confirm_unreferenced(sweep: str, keys: Iterable[str]) -> set[str]:
     """Return the keys that were also unreferenced ``VOD_UNREFERENCED_HOURS`` ago; record the others for the next call.
 
-    keys: all keys that are unreferenced now.
+    ``keys`` are all keys that are unreferenced now.
     """
     now = set(keys)
     noted = Unreferenced.objects.filter(sweep=sweep)

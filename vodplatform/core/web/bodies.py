@@ -18,7 +18,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[..., Awaitable[None]]  # servers and frameworks define different types for ASGI
+App = Callable[..., Awaitable[None]]  # any ASGI application; servers and frameworks define ASGI's types differently
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ PROTECTIVE_HEADERS = [
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """Return headers by lower-case name. Values of repeated headers are joined (RFC 9110)."""
+    """Return header values by lower-case name. Repeated headers' values are joined by commas (RFC 9110)."""
     found: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")

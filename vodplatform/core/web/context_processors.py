@@ -20,10 +20,10 @@ THEMES = (
 class NavItem:
     """An entry of the main navigation.
 
-    - at_desk: whether the top bar on wide screens shows it.
+    - at_desk: whether the top bar on wide screens shows the entry.
     - on_phone: "bar" for the phone's tab bar, "more" for the phone's menu.
     - home_of: prefix of other paths for which the entry counts as current.
-    - is_public: whether anonymous users see it.
+    - is_public: whether anonymous users see the entry.
     """
 
     label: str
@@ -73,7 +73,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def navigation(request: HttpRequest, at: str = "") -> list[NavItem]:
     """Return the navigation's entries, with the current one marked.
 
-    at: path that replaces the request's path.
+    ``at`` replaces the request's path.
     """
     here = at or request.path.rstrip("/") or "/"
     user = getattr(request, "user", None)

@@ -42,7 +42,8 @@ ANSWER_SECONDS = 1.5
 # Timeout in seconds of the database driver, so that a check without an answer frees its thread.
 DRIVER_SECONDS = 2
 PROBE = os.urandom(4096)
-# Timeout in seconds of a heartbeat write, and seconds for which writes may fail, because other writers lock SQLite.
+# Timeout in seconds of a heartbeat write; and seconds for which the writes may fail before the check does, because
+# other writers lock SQLite.
 WRITE_SECONDS = 0.5
 LOCKED_SECONDS = 10.0
 BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
@@ -91,7 +92,7 @@ class HealthCheck:
 
 
 class HeartbeatWriter:
-    """Writer of the database row that a health check updates. Short locks are not an error."""
+    """Writer of the database row that a health check updates. Short failures, such as locks, are tolerated."""
 
     def __init__(self) -> None:
         self._fails_since: float | None = None
@@ -149,7 +150,7 @@ def _address(name: str, mode: str) -> str:
 
 def ask_storage() -> None:
     if not isinstance(default_storage, FileSystemStorage):
-        # List the bucket: reading a file would not tell a missing file from a missing bucket.
+        # List the bucket, because reading a file would not distinguish a missing file from a missing bucket.
         default_storage.listdir("health")
         return
     Path(default_storage.location).mkdir(parents=True, exist_ok=True)
@@ -220,7 +221,7 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """Answer whether a load balancer may send requests to this process.
 
-    503 if the database is unavailable, migrations are missing, or the process is shutting down.
+    The answer is 503 if the database is unavailable, migrations are missing, or the process is shutting down.
     """
     if drain.is_shutting_down():
         return error_response("unavailable", "This process is shutting down.")

@@ -11,14 +11,14 @@ from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 from vodplatform.core.redis_pool import channel_host
 
-# Maximum messages that wait for a slow client. Above it, the client has to load its state again.
+# Maximum messages that wait for a slow client. With more, the client has to load its state again.
 MAX_WAITING = 100
-# Number of decoded messages that are kept, because several sockets of a process receive the same message.
+# Number of decoded messages in the cache, because several sockets of a process receive the same message.
 KEPT_MESSAGES = 32
 
 
 class ShortQueue(asyncio.Queue[Any]):
-    """A queue of messages. When it is full, ``overflow`` replaces all of them."""
+    """A queue of messages. When the queue is full, the message ``overflow`` replaces all waiting messages."""
 
     def __init__(self, overflow: bytes) -> None:
         super().__init__()

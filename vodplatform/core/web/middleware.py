@@ -16,15 +16,15 @@ from vodplatform.core.errors import error_response
 from vodplatform.core.web import health
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# The admin theme needs inline scripts, eval and inline styles.
+# Content security policy of the admin, whose theme needs inline scripts, eval and inline styles.
 ADMIN_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 FORM = "application/x-www-form-urlencoded"
-MAX_FORM_BYTES = 512 * 1024  # maximum bytes of a form; parsing one needs 80 times as much memory
+MAX_FORM_BYTES = 512 * 1024  # maximum bytes of a form; parsing a form takes 80 times as much memory
 KEEPS_SLASH = ("/admin/", "/static/")
-# The query of an admin list becomes conditions in SQL, and databases limit their number.
+# Maximum bytes of an admin page's query string, which becomes SQL conditions; databases limit their number.
 MAX_ADMIN_QUERY_BYTES = 4096
 
 
@@ -85,7 +85,7 @@ class RequestContextMiddleware:
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
 
     def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
-        """Refuse malformed requests. Done here so that other middleware still adds headers to the error."""
+        """Refuse malformed requests in this hook, so that other middleware still adds headers to the error."""
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:

@@ -48,9 +48,9 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 # Private networks (RFC 1918, 4193), loopback, carrier-grade NAT (RFC 6598). Allowed only with ``allow_private``.
 NEIGHBOURS = _networks("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 100.64.0.0/10 ::1/128 fc00::/7")
-# Metadata services of clouds, as far as they are not link-local. Never allowed.
+# Addresses of clouds' metadata services that are not link-local. They are never allowed.
 METADATA = _networks("100.100.100.200/32 168.63.129.16/32 fd00:ec2::/32 fd20:ce::254/128")
-# Other networks in IANA's special-purpose registries. Of IPv6 only 2000::/3 is assigned to hosts.
+# Other networks in IANA's special-purpose registries. In IPv6, only 2000::/3 is assigned to hosts.
 SPECIAL = _networks(
     "0.0.0.0/8 169.254.0.0/16 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24"
     " 224.0.0.0/4 240.0.0.0/4 2001::/23 2001:db8::/32 3fff::/20"
@@ -64,7 +64,7 @@ PRIVATE = "a private"
 
 
 class OutboundError(Exception):
-    """Error: a request got no usable answer. The message contains at most the host."""
+    """Error: a request got no usable answer. Of the URL, the message contains at most the host."""
 
 
 class Refused(OutboundError):
@@ -90,7 +90,7 @@ class Rules:
     - allow_private: whether private, loopback and carrier-grade NAT addresses are allowed.
     - connect_seconds: maximum time to connect to each address.
     - max_bytes: maximum size of the body, before and after decompression.
-    - redirects: maximum number; with 0, a redirect is returned as the answer.
+    - redirects: maximum number of redirects to follow. With 0, a redirect is returned as the answer.
     """
 
     allow_private: bool = False
@@ -102,7 +102,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a request. body: decompressed; empty if it was written to a file."""
+    """An answer to a request. ``body`` is decompressed. It is empty if the body was written to a file."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -118,9 +118,10 @@ def send(
     rules: Rules = Rules(),
     into: BinaryIO | None = None,
 ) -> Answer:
-    """Send one request and read its complete answer, whatever its status.
+    """Send a request and return the complete answer, whatever the answer's status.
 
-    into: file that receives the body. Raises :class:`Refused`, :class:`Unreachable`, :class:`TooSlow`, :class:`TooBig`.
+    ``into`` is a file for the answer's body. Raises :class:`Refused`, :class:`Unreachable`, :class:`TooSlow` or
+    :class:`TooBig`.
     """
     deadline = _Deadline(rules.seconds)
     target = check_url(url)
@@ -172,8 +173,8 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
     judged: list[Address] = [ip]
     if isinstance(ip, IPv6Address):
         inner, is_all = _embedded(ip)
-        # An IPv6 address may contain an IPv4 address. If it is only another notation, the IPv4 address is checked,
-        # otherwise both.
+        # An IPv6 address may contain an IPv4 address. If it is only another notation of the IPv4 address, check only
+        # the latter, otherwise both.
         judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
     kinds = [_kind(found) for found in judged]
     refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]

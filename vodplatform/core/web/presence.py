@@ -1,4 +1,4 @@
-"""People present, for example, in a watched comparison, over all web processes.
+"""Lists of the people who watch a comparison (for example) now, over all web processes.
 
 Each process announces the people of its own sockets. If a process is silent for some minutes, its people are removed.
 """
@@ -17,7 +17,8 @@ FORGET_SECONDS = 180.0  # seconds until a silent process's people are removed; e
 MAX_PEOPLE = 200
 PROCESS = uuid.uuid4().hex
 
-# dictionary with a person's name and other fields; following: whether the person's player follows the shared playback
+# Dictionary with a person's name and other fields. ``following`` tells whether the person's player follows the shared
+# playback.
 Person = dict[str, Any]
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -26,7 +27,8 @@ Tell = Callable[[dict[str, Any]], Awaitable[None]]
 class _Room:
     """The people in one place, such as a comparison.
 
-    here: people by socket id of this process. elsewhere: time and people of other processes' announcements.
+    ``here`` has this process's people by socket id, and ``elsewhere`` the time and people of other processes' last
+    announcements.
     """
 
     here: dict[str, Person] = field(default_factory=dict)
@@ -40,7 +42,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def add_socket(place: str, socket_id: str, person: Person, tell: Tell) -> None:
-    """Record a socket and its person. tell: function that sends a message to the sockets of all processes."""
+    """Record a socket and its person. ``tell`` sends a message to the sockets of all processes."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person
@@ -91,7 +93,6 @@ def _people(room: _Room) -> list[Person]:
     found: dict[str, Person] = {}
     for person in [*room.here.values(), *(one for _, people in room.elsewhere.values() for one in people)]:
         known = found.get(person["name"])
-        # A person with several open pages counts as following if one of the pages follows.
         follows = person.get("following") or bool(known and known.get("following"))
         found[person["name"]] = {**person, "following": follows} if "following" in person else person
     return sorted(found.values(), key=lambda person: str(person["name"]))[:MAX_PEOPLE]

@@ -15,9 +15,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
-# Maximum number of small pieces in a chunked body, and maximum bytes of a small piece.
+# Maximum number of a body's pieces if they are small on average; and average bytes that do not count as small.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
-# Limits of messages and control frames on one socket: at once, and per second.
+# Maximum messages and control frames that a WebSocket client may send at once; and then per second.
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 10
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
@@ -62,15 +62,15 @@ class _Misuse(Exception):
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol. It ends connections of abusive clients.
 
-    - A request's header may have 64 KiB and take 20 s.
+    - A request's headers may have 64 KiB and take 20 s.
     - A body may pause for 60 s. Tiny pieces, trailers and pipelined requests are limited.
-    - Clients must read 8 KiB of an answer in 30 s, except media.
+    - A client must read 8 KiB of an answer in 30 s. Media answers are exempt.
 
-    If more than half of the possible connections are open, requests except ``/health`` get 503, because each request
-    may need a descriptor for a file.
+    If more than half of the possible connections are open, all requests except ``/health`` get 503, because each
+    request may need another file descriptor.
     """
 
-    _head = 0  # bytes of the current request's header, not counting the first piece received
+    _head = 0  # bytes of the current request's headers, not counting the first piece received
     _heads = 0
     _in_head = _in_body = False
     _pieces = _body_bytes = _trailer_bytes = 0
@@ -156,7 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and not self.transport.is_closing():
             self._wait(self.body_seconds)
-        # Do not count the piece in which the header begins: it may also contain the end of another request.
+        # Do not count the piece in which the headers begin: this piece may also contain the end of another request.
         if self._in_head and heads == self._heads:
             self._head += len(data)
             if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -219,7 +219,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     unread_seconds = 20.0
     _unread: asyncio.TimerHandle | None = None
-    # frames that the client may still send; time of the event loop when they were last counted
+    # number of frames that the client may still send; event loop's time when frames were last counted
     _frames, _counted = float(FRAMES_AT_ONCE), 0.0
 
     def data_received(self, data: bytes) -> None:

@@ -36,7 +36,7 @@ def publish_on_commit(groups: str | Iterable[str], message: dict[str, Any]) -> N
 def publish(groups: Iterable[str], message: dict[str, Any]) -> None:
     """Send ``message`` to groups of sockets; failures are only counted and logged.
 
-    message: JSON types, with ``type`` and ``revision``.
+    ``message`` consists of JSON types and has ``type`` and ``revision``.
     """
     for group in groups:
         _send(group, {"type": "watch.message", "message": message})
@@ -47,7 +47,7 @@ def publish_gone_on_commit(group: str) -> None:
 
 
 def publish_recheck_on_commit(group: str) -> None:
-    """Let a group's sockets check on commit whether their viewers still have access."""
+    """Once the transaction commits, make a group's sockets check whether their viewers still have access."""
     transaction.on_commit(lambda: _send(group, {"type": "watch.recheck"}), robust=True)
 
 
@@ -86,7 +86,7 @@ class Sender:
         atexit.register(self.flush)
 
     def is_running(self) -> bool:
-        """Return whether the thread runs in this process. A forked process has only the object."""
+        """Return whether the sending thread runs in this process. A forked process lacks the thread."""
         return self.pid == os.getpid() and self._thread.is_alive()
 
     def send(self, group: str, event: dict[str, Any]) -> None:

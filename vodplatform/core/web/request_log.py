@@ -16,7 +16,7 @@ from vodplatform.core.web.bodies import App, Message, Receive, Scope, Send
 def log_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count and log a request.
 
-    route: URL pattern that matched. seconds: time until the answer began.
+    ``route`` is the URL pattern that matched. ``seconds`` is the time until the answer began.
     """
     metrics.observe_request(method, route, status, seconds)
     logs.event("request", method=method[:20], route=route, status=status, ms=round(seconds * 1000, 1))
@@ -29,7 +29,7 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = time.perf_counter()
         response = self.get_response(request)
-        # Log the user of a page if the view has loaded them. API views set the user themselves.
+        # Log a page's user if the view has loaded the user. API views log the user themselves.
         user = getattr(request, "_cached_user", None)
         if user is not None and user.is_authenticated and not logs.user_id.get():
             logs.user_id.set(str(user.pk))

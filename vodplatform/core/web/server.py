@@ -41,14 +41,14 @@ class Server(uvicorn.Server):
             return
         notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
-        # Otherwise uvicorn would repeat the signal and end the process before cancelled uploads have saved their data.
+        # uvicorn would repeat the captured signals and end the process before cancelled uploads have saved their data.
         self._captured_signals.clear()
 
 
 def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: float = 0.0) -> Server:
     """Return the program's web server.
 
-    trusted_proxies: addresses whose ``X-Forwarded-For`` is believed, or ``*``.
+    ``trusted_proxies`` are the addresses whose ``X-Forwarded-For`` is believed; ``*`` means all.
     """
     return Server(
         uvicorn.Config(

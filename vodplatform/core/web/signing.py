@@ -1,6 +1,6 @@
 """Signed URLs. Each is valid for one purpose and one file until it expires.
 
-Each day of expiry has its own key, derived from ``SECRET_KEY`` or a fallback key.
+The signatures of URLs that expire on the same day share a key, derived from ``SECRET_KEY`` or a fallback key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.conf import settings
 
 ROUND_SECONDS, MIN_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
-# Longer expiry times cannot come from this program, and Python refuses to format very long numbers.
+# Pattern of an expiry time. Longer ones cannot come from this program, and Python refuses to format very long numbers.
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
 
@@ -33,7 +33,7 @@ class ExpiredSignature(BadSignature):
 def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | None = None) -> str:
     """Return a token that allows ``purpose`` on ``name`` for about ``seconds``.
 
-    The expiry is rounded up, by at most 5 minutes or a tenth of ``seconds``. Pages then repeat the same URLs, which
+    The expiry is rounded up by at most 5 minutes, for short times by less. Pages then repeat the same URLs, which
     browsers have cached.
     """
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds

@@ -86,9 +86,9 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    In a sliding window, a request is allowed once ``before · rest / window + now < limit``. counted: requests in the
-    previous window, seconds until they expire, and the same for the current window, which expires a full window after
-    its end.
+    A request is allowed once ``before · rest / window + now < limit``. ``before`` is the number of requests in the
+    previous window, ``rest`` the seconds until they expire, and ``now`` the number in the current window. ``counted``:
+    ``before``, ``rest``, ``now`` and the seconds until the current requests expire, a full window after its end.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now
@@ -142,7 +142,7 @@ def count_email(email: str) -> bool:
 
 
 def digest_of(name: str) -> str:
-    """Return a key for all spellings of a user name, which does not reveal the name in Redis."""
+    """Return a key that all spellings of a user name share. The key does not reveal the name in Redis."""
     folded = normalize("NFKC", name[:MAX_NAME]).strip().casefold()
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

@@ -48,7 +48,7 @@ class Locks:
         self._guard = threading.Lock()
 
     def of(self, key: Hashable) -> threading.Lock:
-        """Return the lock of ``key``. The caller must reference the lock while holding it."""
+        """Return the lock of ``key``. The caller must keep a reference to the lock while holding it."""
         with self._guard:
             lock = self._locks.get(key)
             if lock is None:

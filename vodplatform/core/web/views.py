@@ -20,7 +20,6 @@ from vodplatform.core.web.context_processors import theme_of
 logger = logging.getLogger("vodplatform.error")
 
 
-# Prefixes of paths that only programs, not browsers, request.
 API_PREFIXES = ("/api", "/functions/v1/", "/videos", "/sync")
 UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 

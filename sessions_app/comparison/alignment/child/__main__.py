@@ -56,7 +56,7 @@ def _roi(value: Any) -> Roi | None:
 
 
 def main() -> None:
-    """Read one request ``{"op": "align" | "preview", …}``; write progress lines, then ``result`` or ``error``.
+    """Read a request ``{"op": "align" | "preview", …}``; write progress lines, then a result or error.
 
     An expected error is a line ``{"error": {"type", "message"}}`` with exit code 0.
     """

@@ -20,7 +20,7 @@ OnProgress = Callable[[float, str], None]
 class ShownReading:
     """A timer reading or sound measurement, shown to the user.
 
-    value: shown time or offset, seconds; None if unreadable.
+    value: time on the timer, or offset, in seconds; None if unreadable.
     """
 
     time: float
@@ -31,7 +31,7 @@ class ShownReading:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A picture or sound file by which the user can check an offset."""
+    """A picture or sound file with which the user can check an offset."""
 
     file: str
     vod_id: str
@@ -42,7 +42,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one method (timer or sound): an offset, or the reason of a refusal."""
+    """The result of one method (timer or sound): an offset, or the reason why there is none."""
 
     method: str
     offset: float | None = None
@@ -58,7 +58,7 @@ class Finding:
 class Proposal:
     """A proposed placement of a video on the reference video's timeline.
 
-    error_bound: maximum error in seconds, if the offset is right at all.
+    error_bound: maximum error of the offset in seconds, if it is not completely wrong.
     """
 
     vod_id: str
@@ -102,7 +102,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AlignmentResult:
-    """The result for all videos."""
+    """The result of an alignment."""
 
     reference: str | None
     proposals: tuple[Proposal, ...]
@@ -112,14 +112,15 @@ class AlignmentResult:
         return dataclasses.asdict(self)
 
 
-# start of a proposal's note if the video was compared with another video than the reference
+# first words of a proposal's note if its video was compared with a video other than the reference
 INDIRECT_NOTE_PREFIX = "Aligned through"
-THIRD_SIDE_SECONDS = 60.0  # minimum overlap for comparing the second and third video as a check, seconds
-UNCONFIRMED_FACTOR = 0.8  # factor on the confidence of a proposal if this check finds no offset
+THIRD_SIDE_SECONDS = 60.0  # minimum overlap in seconds for comparing the second and third video as a check
+# factor on a proposal's confidence if comparing the second and third video finds no offset
+UNCONFIRMED_FACTOR = 0.8
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
-    """Return the proposals of the second and third video; None if one was not compared with the first."""
+    """Return the second and third video's proposals; None unless both were compared with the first video."""
     if len(proposals) < 2 or any(item.note.startswith(INDIRECT_NOTE_PREFIX) for item in proposals.values()):
         return None
     b, c = proposals.values()
@@ -129,9 +130,10 @@ def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] |
 def check_third_side(
     proposals: dict[str, Proposal], refused: dict[str, Refusal], gap: float | None, tolerance: float
 ) -> None:
-    """Check two proposals by a direct comparison of their videos; lower their confidence or refuse them.
+    """Check two proposals by a direct comparison of their videos.
 
-    If the three offsets contradict each other, the wrong one is unknown, so both proposals are refused.
+    If it finds no offset (gap is None), lower their confidence. If the three offsets contradict each other, refuse
+    both, because the wrong one is unknown.
     """
     b, c = proposals.values()
     if gap is None:
@@ -154,7 +156,7 @@ def check_third_side(
 
 
 class Progress:
-    """Progress of all videos in percent, which never falls; thread-safe."""
+    """Progress of all videos in percent, which never falls. Several threads may report it."""
 
     def __init__(self, report: OnProgress | None) -> None:
         self._report = report
@@ -163,9 +165,9 @@ class Progress:
         self._shown = 0.0
 
     def update(self, part: str, share: float, message: str, stage: tuple[float, float, int]) -> None:
-        """Report progress. share: 0 to 1, done of ``part``.
+        """Report progress. share: completed share of ``part``, 0 to 1.
 
-        stage: (total percent at the stage's start, at its end, number of its parts).
+        stage: (total percent at its start, total percent at its end, number of its parts).
         """
         start, end, parts = stage
         if self._report is None:
@@ -179,7 +181,7 @@ class Progress:
 
 
 def safe_name(vod_id: str) -> str:
-    """Return a file name for ``vod_id``. If characters were replaced, a hash keeps names of different ids distinct."""
+    """Return a file name for ``vod_id``. If characters are replaced, a hash is added, so that names stay unique."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", vod_id)[:64]
     return plain if plain == vod_id else f"{plain}-{hashlib.sha256(vod_id.encode()).hexdigest()[:8]}"
 

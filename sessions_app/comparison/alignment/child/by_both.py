@@ -23,18 +23,18 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.formatting import hundredths
 
-# maximum seconds between the offsets by timer and by sound: recorders capture sound and picture with a delay
+# maximum difference in seconds of agreeing offsets by timer and by sound: recorders delay sound against picture
 AGREE_SECONDS = 0.25
-ALONE_CAP = 0.95  # maximum confidence of an offset by one method if the other method could not be used
-# maximum confidence of an offset by one method if the other was usable, but found another offset or none
+ALONE_CAP = 0.95  # maximum confidence of an offset if only the timer, or only the sound, could be used
+# maximum confidence of an offset by one method if the other found no offset or a different one
 DOUBTED_CAP = 0.85
-# minimum probability of the likelier offset if the methods disagree; below it, both are refused
+# minimum probability of the likelier offset if timer and sound disagree; otherwise, both are refused
 MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
-# Reasons for a refusal by sound that cast doubt on an offset by timer.
+# refusals by sound that cast doubt on an offset by timer
 BROKEN = {"not_one_recording", "speed_differs"}
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
-# Reasons for a refusal by timer that cast doubt on an offset by sound, because both timers were readable.
+# refusals by timer that cast doubt on an offset by sound, because both timers were readable
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 
 
@@ -55,7 +55,7 @@ def align_by_both(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # waits for the thread; `hearing.result` then raises its exception
+            hearing.exception()  # waits for the thread; `hearing.result` raises its exception later
         timer = align_by_timer(
             paths,
             roi,
@@ -162,10 +162,9 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # Only sound measures a drift, by which the offset at time 0 may differ from that at the anchor.
+    # Only sound measures drift. Drift makes the offset at time 0 differ from the offset at the anchor.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # Users compare pictures, so the timer's offset is used if it is the more exact; the drift is always taken from the
-    # sound.
+    # Users compare pictures, so use the timer's offset if it is more exact.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen
@@ -204,8 +203,7 @@ def probability_against(confidence: float, other: float) -> float:
 
 
 def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    # A timer alone cannot exclude that the matches differ, which limits its confidence to ONE_CLOCK_CAP; the sound
-    # does.
+    # ONE_CLOCK_CAP limits the timer's confidence, because timers of different matches can agree. Sound excludes this.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"

@@ -1,6 +1,6 @@
 """Alignment of videos by their in-game timers.
 
-Steps: locate the timer, read samples, fit running segments, vote for offsets, refine the best to the frame.
+Steps: locate the timer, read it many times, fit segments, vote for offsets, refine the best offset.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
-MIN_EXPLAINED_SHARE = 0.5  # minimum share of timer readings that fit the clock; below it, more readings are taken
-MIN_READABLE_SHARE = 0.4  # minimum share of readings that look like a time; below it, no timer was found
+MIN_EXPLAINED_SHARE = 0.5  # share of timer readings that fit the clock, below which more readings are taken
+MIN_READABLE_SHARE = 0.4  # share of readings that look like a time, below which no timer counts as found
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
 EVIDENCE_SHARE = 0.25  # minimum width and height of an evidence picture, as a share of the frame
-EVIDENCE_ROOM = 2.0  # minimum width and height of an evidence picture, in multiples of the timer
+EVIDENCE_ROOM = 2.0  # minimum size of an evidence picture, as a multiple of the timer's size
 READINGS_SHOWN = 12
 ADVICE = "Draw the box tightly around the match timer at a moment when it runs, or set the offset by hand."
 
@@ -76,7 +76,7 @@ def align_by_timer(
 ) -> AlignmentResult:
     """Align videos by their timers. The first video with a readable timer is the reference, with offset 0.
 
-    on_progress: receives an increasing percentage and a sentence, from several threads.
+    on_progress: receives an increasing percentage and a sentence; called from several threads.
     """
     aligner = _Aligner(paths, roi, game, reader, Progress(on_progress))
     aligner.threads = max(1, min(threads, len(paths)))
@@ -215,7 +215,7 @@ class _Aligner:
                 bare.append(candidate)
             elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-        # A number without a colon is mostly health, money or a score, but may be a timer whose colon is unreadable.
+        # A number without a colon is usually health, money or a score. Try it last: the colon may be unreadable.
         for candidate in ranked(bare)[:CANDIDATES]:
             if clock.runs or runs(candidate):
                 break
@@ -231,7 +231,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, looks)
                 looks = source.looks(SECOND_LOOK)
             yield from locator.near(self._roi.box, looks)
-        # Search the first picture alone: it usually shows a running clock, and each further picture costs as much.
+        # Search one picture first: it usually shows a running clock, and each picture takes long.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.find_at_edges(first)

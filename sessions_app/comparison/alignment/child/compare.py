@@ -1,4 +1,4 @@
-"""Comparison of two videos' timer readings: their offset with its confidence, or a refusal."""
+"""Comparison of two videos' timer readings. The result is an offset with its confidence, or a refusal."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from sessions_app.comparison.alignment.child.fit import MIN_AGREEING_FLIPS, Refi
 from sessions_app.comparison.alignment.child.timer_text import format_timer
 from sessions_app.comparison.alignment.child.vote import Hypothesis, count_support, find_offsets
 
-# maximum rounds of additional timer readings (halfway between the others) while no offset is clearly best
+# maximum rounds of additional timer readings while no offset is clearly best
 MAX_RESAMPLINGS = 2
 ENOUGH_SCORE = 18.0
 CLEAR_RUNNER_UP = 0.3
 MIN_AGREEING = 5
 MIN_VALUES = 3
-MAX_PAIRS = 4  # maximum pairs of timer runs, one from each video, that are refined per offset
+MAX_PAIRS = 4  # maximum pairs of timer runs (one run from each video) on which an offset is refined
 SURE = 0.95
-WELL_READ = 0.8  # minimum mean confidence of a run's readings; below it, a change of digit may be read one frame late
+WELL_READ = 0.8  # mean confidence of a run's readings, below which digit changes may be detected one frame late
 RIVALS_EXAMINED = 3
-REFINED_CLASH = 3  # contradicting readings that a pair of runs counts for if its refined offset differs
-RULE_STEP = 5.0  # seconds; games often use multiples of it as the length of a time-out
+REFINED_CLASH = 3  # number of contradicting readings that a pair of runs with another refined offset counts as
+RULE_STEP = 5.0  # seconds; games often use multiples of this step as the length of a pause
 
 
 @dataclass(slots=True)
 class TimerTrack:
     """The timer of one video.
 
-    refine: returns the exact clock constant (shown value minus time) of a segment, from a number of digit changes.
+    refine: returns the exact clock constant (value − slope × time) of a segment, from a number of digit changes.
     """
 
     vod_id: str
@@ -73,7 +73,7 @@ class TimerTrack:
                 )
 
     def refine_again(self, numbers: Sequence[int]) -> None:
-        """Refine segments again that rest on one digit change; discard those for which no second one agrees."""
+        """Search further digit changes for segments with only one. Discard the result if no second change agrees."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -81,7 +81,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return the possible delay of a segment's digit changes, seconds: one frame if its digits are hard to read."""
+        """Return the possible delay of a segment's digit changes in seconds: a frame if the digits are hard to read."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -126,7 +126,7 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
     runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
-    # Each further pair of runs costs a search in both videos, so stop as soon as the answer is sure.
+    # Each further pair needs a search in both videos, so stop when the answer is certain.
     for count in range(2, MAX_PAIRS + 1):
         examined = _examine(a, b, best, count, pool)
         answer = _decide(a, b, examined, runner_up, len(hypotheses))
@@ -139,9 +139,9 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
 def _choose(
     a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
 ) -> Verdict | Disagreement:
-    """Choose between offsets that fit about equally well, by refining each to the frame.
+    """Choose between offsets that fit about equally well, by refining each.
 
-    Rounds rarely repeat to within a frame, so wrong offsets contradict themselves.
+    Rounds rarely repeat to the frame, so the pairs of timer runs contradict a wrong offset.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -165,7 +165,7 @@ def _sample_more(clock: TimerTrack) -> None:
 class Examined:
     """An offset refined to the frame.
 
-    late: possible error by digit changes shown late, seconds.
+    late: possible error from late digit changes, in seconds.
     """
 
     hypothesis: Hypothesis
@@ -180,7 +180,7 @@ class Examined:
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
     """Refine an offset on ``count`` pairs of timer runs: the best supported pair, and pairs far from it.
 
-    Game rules (such as a fixed pause) link neighbouring runs, so these agree under wrong offsets too.
+    Because of game rules (such as a fixed pause), neighbouring runs agree under wrong offsets, too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -190,14 +190,14 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # A single digit change may be shown late, so search a second one before counting a contradiction.
+    # A single digit change may be shown late, so search a second change before counting a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Pairs with a common run rest on one digit change, so they do not confirm each other.
+    # Pairs that share a run rest on the same digit change, so they do not confirm each other.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -246,7 +246,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # If digit changes do not agree, the video may have shown outdated digits; the bound grows by a second.
+    # If digit changes disagree, the video may have shown outdated digits, so add a second to the error bound.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -265,7 +265,7 @@ def _common(
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
     if high - low < frame:
-        # The frame times of each video are exact to half a frame, so narrower bounds would be a coincidence.
+        # Widen the bounds to the accuracy of the frame times, which is half a frame in each video.
         low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 
@@ -273,10 +273,10 @@ def _common(
 def _links(
     a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """Return the numbers of (jumps, pauses) between matched runs that unrelated matches would rarely share.
+    """Return the numbers of (jumps, pauses) in both videos that unrelated matches would rarely share.
 
-    A reset or pause changes the clock constant (shown value minus time). Game rules use whole seconds, so only a change
-    by a fraction of a second counts.
+    A jump changes the clock constant (value − slope × time) between two runs by a fraction of a second: game rules use
+    whole seconds. A pause of an unusual length counts twice.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HALF_AT = 3.0  # agreeing readings that halve the remaining doubt
-# maximum confidence if the videos share no reset or pause of the clock, since any two clocks can be aligned
+HALF_AT = 3.0  # number of agreeing timer readings that halves the remaining doubt
+# maximum confidence if the videos share no reset or pause of the timer, since any two timers can be aligned
 ONE_CLOCK_CAP = 0.85
-COARSE = 1.0  # tolerance for comparing the values or lengths of pauses, seconds
-IRREGULAR_SPREAD = 20.0  # seconds over which the resets and pauses of unrelated matches vary
+COARSE = 1.0  # tolerance in seconds for the values and lengths of pauses
+IRREGULAR_SPREAD = 20.0  # range in seconds over which the resets and pauses of unrelated matches are spread
 REFUSE_BELOW = 0.5
 RUNNER_UP_LIMIT = 0.5
 
@@ -17,9 +17,9 @@ RUNNER_UP_LIMIT = 0.5
 class Support:
     """Evidence for an alignment by timer.
 
-    runner_up: score of the second-best offset divided by the best. jumps: resets or pauses that agree within
-    ``tolerance`` seconds and that no game rule forces. pauses: pauses whose value or length agrees to a second.
-    flips_agree: whether two digit changes of each video agree.
+    runner_up: second-best offset's score divided by the best score. jumps: number of resets and pauses that agree
+    within ``tolerance`` seconds and that no game rule explains. pauses: number of pauses whose value or length agrees
+    to a second. flips_agree: whether two digit changes of each video agree.
     """
 
     agreeing: int
@@ -35,8 +35,8 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    It falls with the number of offsets that would match as many pauses and resets by accident (number of false alarms,
-    a contrario method: Desolneux, Moisan, Morel).
+    The probability falls with the number of offsets that would match as many pauses and resets by chance (number of
+    false alarms, a contrario method: Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

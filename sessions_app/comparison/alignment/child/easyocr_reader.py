@@ -1,4 +1,4 @@
-"""Optional timer reader with EasyOCR's recogniser, if its package and weights are installed."""
+"""Optional timer reader with EasyOCR's text recogniser. It needs EasyOCR's package and weights."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ UNUSED = (
 LINE_HEIGHT = 64  # height of the recogniser's training images, pixels
 MIN_WIDTH, MAX_WIDTH = 32, 1280
 
-# Factor on the odds of a colon, which the recogniser often reads as a point. Calibrated by `python -m bench readers`
-# with seeds 11 to 15 (bench/results.md).
+# Factor on the odds of a colon, because the recogniser often reads colons as points. Calibrated by
+# `python -m bench readers` with seeds 11 to 15 (bench/results.md).
 COLON_ODDS = 100_000.0
-# logit(probability that a time is right) = SLOPE · logit(probability of its least certain character) + SHIFT.
+# Calibration: logit(probability of a time) = SLOPE · logit(probability of its least certain character) + SHIFT.
 SLOPE, SHIFT = 0.8, 2.0
 
 
@@ -59,7 +59,7 @@ class EasyOcrReader:
                 ["en"], gpu=False, detector=False, download_enabled=False, verbose=False, quantize=False,
                 model_storage_directory=str(models), user_network_directory=str(models),
             )  # fmt: skip
-        except FileNotFoundError as exc:  # EasyOCR raises this for a damaged file of weights
+        except FileNotFoundError as exc:  # EasyOCR raises FileNotFoundError for damaged weights, too
             raise ReaderUnavailable(
                 f"{models / WEIGHTS} is damaged, or not the file that EasyOCR knows by this name: {HOW_TO_GET_WEIGHTS}"
             ) from exc
@@ -91,7 +91,7 @@ def network_input(crop: Image) -> NDArray[np.float32]:
 def decode(
     chances: NDArray[np.float32], characters: Sequence[str], colon_odds: float = COLON_ODDS
 ) -> tuple[str, float]:
-    """Return the text by greedy CTC decoding, and the probability of its least certain character."""
+    """Return the decoded text (greedy CTC decoding), and the probability of the text's least certain character."""
     colon, point = characters.index(":"), characters.index(".")
     chances = chances.copy()
     either = chances[:, colon] + chances[:, point]
@@ -105,7 +105,7 @@ def decode(
 
 
 def calibrated(least: float) -> float:
-    """Return the probability that a time is right (Platt scaling)."""
+    """Return the probability that a read time is right (Platt scaling)."""
     return 1.0 / (1.0 + math.exp(-(SLOPE * logit(least) + SHIFT)))
 
 
@@ -120,7 +120,7 @@ def load_package() -> Any:
     try:
         importlib.import_module("torch")
         with stand_ins():
-            # import this module now: Reader would import it later, when the empty replacement modules are removed
+            # Import this now. Reader would import it later, without the replacements of missing modules.
             importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:
@@ -131,7 +131,7 @@ def load_package() -> Any:
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Replace the modules :data:`UNUSED` by empty ones inside the ``with`` block."""
+    """Replace the modules in :data:`UNUSED` by empty modules within the ``with`` block."""
     before = {name: sys.modules.get(name) for name in UNUSED}
     sys.modules.update({name: types.ModuleType(name) for name in UNUSED})
     sys.modules["bidi"].get_display = None  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Fit of straight segments to one video's timer readings: a segment is a clock that runs or pauses."""
+"""Fit of straight segments to a video's timer readings. In each segment, the timer runs evenly or pauses."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# minimum overlap or gap in seconds; a smaller one neither supports nor contradicts a segment
+# overlap or gap of a reading and a segment, in seconds, that is too small to be evidence
 TOUCH = 0.03
-# Cost of a segment in readings, by slope: a running segment (-1 or 1) needs three readings, a pause (0) two.
+# cost of a segment by slope, so that a running segment (-1 or 1) needs three readings, a pause (0) two
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # maximum seconds between the moment that a timer shows and its frame's time
+DRAWN_BEFORE = 1 / 30  # maximum seconds by which a timer is drawn before its frame's time
 MISSED_IN_A_ROW = 2.5  # summed confidence of consecutive contradicting readings that ends a segment
 MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
-MIN_AGREEING_FLIPS = 3  # number of digit changes that must agree on the clock; equal delays of three are improbable
+MIN_AGREEING_FLIPS = 3  # number of digit changes that must agree, because three are unlikely to be equally late
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,12 @@ class Sample:
         ]
 
     def constant(self, slope: int) -> tuple[float, float]:
-        """Return bounds of the constant c in value = c + slope × time; timers truncate the value."""
+        """Return bounds of c in value = c + slope × time, because timers truncate the value."""
         return _constant(self.time, self.reading, slope)
 
 
 def _constant(time: float, reading: Reading, slope: int) -> tuple[float, float]:
     assert reading.value is not None
-    # A game may draw the timer up to one frame earlier than the frame's time.
     slack = max(0.0, DRAWN_BEFORE - reading.resolution) / 2
     low = reading.value - slope * time
     return low - slack, low + reading.resolution + slack
@@ -85,7 +84,7 @@ class Segment:
 class Refined:
     """The constant c of a segment (value = c + slope × time), exact to the frame.
 
-    late: maximum delay of the agreeing digit changes, seconds.
+    late: maximum delay of the agreeing digit changes in seconds.
     """
 
     low: float
@@ -100,12 +99,15 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether as many digit changes contradict as support the constant, as if two rounds were joined."""
+        """Return whether at least as many digit changes contradict the constant as support it.
+
+        The segment may then join two rounds.
+        """
         return self.disagreeing >= self.flips
 
 
 def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> list[Segment]:
-    """Return the segments, in order of time, that explain most readings at the least cost.
+    """Return the segments that explain most readings with the fewest segments, in order of time.
 
     Method: dynamic programming.
     """
@@ -150,7 +152,7 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # Bounds that only touch are no evidence: the bounds of a clock off by a second may touch, too.
+                # Bounds that only touch are no evidence, because those of a timer that is wrong by 1 s touch, too.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)
@@ -181,7 +183,7 @@ def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
 def _build_segment(samples: Sequence[Sample], slope: int) -> Segment | None:
     low, high = shared_bounds([(*s.constant(slope), s.reading.confidence) for s in samples])
     if high - low < TOUCH:
-        # Widen very narrow bounds, which would exclude right readings, because frame times are slightly late.
+        # Widen very narrow bounds. They would exclude right readings, because frame times are not exact.
         low, high = (low + high - TOUCH) / 2, (low + high + TOUCH) / 2
     inside = [s for s in samples if _overlap(s.constant(slope), (low, high)) >= 0.49 * TOUCH]
     if len(inside) < 2 or (slope and len({s.value for s in inside}) < DISTINCT_VALUES):
@@ -194,7 +196,7 @@ def _overlap(first: tuple[float, float], second: tuple[float, float]) -> float:
 
 
 def shared_bounds(bounds: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
-    """Return the interval covered by the greatest total weight."""
+    """Return the interval in which overlapping bounds have the most weight."""
     edges = sorted([(low, 0, weight) for low, _, weight in bounds] + [(high, 1, weight) for _, high, weight in bounds])
     total = best = 0.0
     found = (edges[0][0], edges[0][0])

@@ -1,7 +1,6 @@
 """Probabilities of timer values in the output of a CTC text recogniser (Graves et al., 2006).
 
-The most probable text misreads digits 10 pixels high (1:13 as 1:18). With probabilities of all times, other frames can
-decide.
+Digits 10 pixels high are often misread (1:13 as 1:18). With the probabilities of all times, other frames can decide.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from sessions_app.comparison.alignment.child.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # index of the column that sums all separators
-CLOSED = (9, 7, 10)  # indices of the columns of 8, 6 and 9, as which dotted or slashed zeros are often read
-AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to zero
-UNSEPARATED = 0.3  # factor on the probability of a time whose colon is missing
-LONGEST = 130  # number of minutes at which the search for times ends
+SEPARATOR = 11  # index of the column with the sum of all separators
+CLOSED = (9, 7, 10)  # indices of the columns of 8, 6 and 9, as which dotted zeros are often read
+AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to that of 0
+UNSEPARATED = 0.3  # factor on the probability of a time without a colon
+LONGEST = 130  # upper limit of the searched times, in minutes
 LEAST = 0.03
 MOST_TIMES = 6
-SURE_BLANK = 0.999  # minimum probability of the CTC blank in a step that counts as blank
+SURE_BLANK = 0.999  # probability of the CTC blank from which on a time step counts as blank
 
 
 def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, float]]:
     """Return the most probable times as (seconds, probability), most probable first.
 
-    characters: character of each column; "" for the CTC blank.
+    scores: one column per character. characters: "" for the CTC blank.
     """
     steps = collapse(scores, characters)
-    # Keep only the first of consecutive blank steps; it is enough to separate equal digits.
+    # Keep only the first of consecutive blank steps, because one blank is enough to separate equal digits.
     blank = steps[:, 0] >= SURE_BLANK
     steps = steps[~(blank & np.concatenate([[False], blank[:-1]]))]
     if not len(steps) or steps[:, 1:SEPARATOR].max() < LEAST:
@@ -42,13 +41,13 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
     first, minutes = _minutes(steps)
     chances = np.zeros((LONGEST, 60))
     np.maximum.at(chances, minutes, first.T @ _seconds(steps))
-    chances[60:] *= REPAIRED  # lower the probability of more than 59 minutes, which few timers show
+    chances[60:] *= REPAIRED  # lower the probability of times over 59 minutes, which few timers show
     best = np.argsort(-chances, axis=None)[:MOST_TIMES]
     return [(float(n), float(chances.flat[n])) for n in best if chances.flat[n] >= LEAST]
 
 
 def collapse(scores: Array, characters: Sequence[str]) -> Array:
-    """Sum the characters' columns into 12: one for blank and unused characters, ten digits, one for separators."""
+    """Sum the columns of all characters into 12: the blank with unused characters, the ten digits, the separators."""
     steps = scores @ _columns(tuple(characters))
     steps[:, 1] += AS_ZERO * steps[:, CLOSED].sum(axis=1)
     return np.asarray(steps)

@@ -1,4 +1,4 @@
-"""Search for the box of the timer in a video's pictures, near the user's box (the hint) or anywhere."""
+"""Search for the timer in a video's pictures, near the box that the user drew (the hint), or anywhere."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from media_app.av.frames import WHOLE, Box, Image, Picture
 from sessions_app.comparison.alignment.child.reader import DETECTOR_STRIDE, Reading, TextFinder, TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
-# growth of the user's box before the search, as shares of its width and height: users draw loosely, and HUD sizes
-# differ
+# The user's box grows by these shares of its width and height before the search: users draw loosely, and HUD sizes
+# differ.
 HINT_GROWTH = (0.6, 1.2)
-# height to which the hint is scaled for text detection, pixels: takes 12 ms; a complete frame would take 670 MB
+# height in pixels to which the user's box is scaled for text detection, which then takes 12 ms
 HINT_HEIGHT = 160
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # height of a hint, as a share of the frame, above which it is also searched at a higher resolution
-COARSE_WIDTH = 736  # width to which a frame is scaled for text detection, pixels: finds text 12 pixels high
-EDGE = 0.25  # height of the searched strips at the top and bottom, where most timers are, as a share of the frame
+LARGE_HINT = 0.12  # height of the user's box, as a share of the frame, above which a higher resolution is tried, too
+COARSE_WIDTH = 736  # width in pixels to which a frame is scaled for text detection; enough for text 12 pixels high
+EDGE = 0.25  # share of the frame's height that is searched at the top and at the bottom, where most timers are
 TILE = (640, 384)
 TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
 SAME_PLACE = 0.6  # maximum vertical distance between two boxes of the same text, as a share of the box height
-LEAST = 0.3  # minimum confidence of a reading that makes a box a candidate
-LEAST_IN_HINT = 0.1  # the same minimum for a reading inside the user's box
+LEAST = 0.3  # minimum confidence of a reading that makes its box a candidate
+LEAST_IN_HINT = 0.1  # minimum confidence of a candidate near the user's box
 MARGIN = 0.12  # margin around a detected text, as a share of its height
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A box that may contain the timer. box: union of all text boxes found at this position."""
+    """A possible position of the timer. box: smallest box around all texts found at this position."""
 
     box: Box
     readings: list[Reading] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Locator:
     def find_at_edges(self, picture: Picture) -> list[Candidate]:
         found: list[Candidate] = []
         frame = picture.scaled(COARSE_WIDTH)
-        # Cut to a multiple of the detector's stride; otherwise the picture would be scaled, which blurs text.
+        # Make the height a multiple of the detector's stride; otherwise, scaling would blur the text.
         height = DETECTOR_STRIDE * max(1, round(EDGE * len(frame) / DETECTOR_STRIDE))
         for top in (0, len(frame) - height):
             place = Box(0.0, top / len(frame), 1.0, height / len(frame))

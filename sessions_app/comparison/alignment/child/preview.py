@@ -35,8 +35,8 @@ def preview_timers(
 ) -> list[dict[str, Any]]:
     """Return one reading per moment and video: ``vod_id, time, text, value, confidence, crop``.
 
-    times: moments by video, seconds, at most :data:`MOMENTS` each; by default, evenly spread keyframes. Raises
-    :class:`media_app.av.container.MediaError`.
+    times: seconds by ``vod_id``, at most :data:`MOMENTS` each; by default, evenly spread keyframes.
+    Raises :class:`media_app.av.container.MediaError`.
     """
     cv2.setNumThreads(1)
     finder = TextFinder()

@@ -1,4 +1,4 @@
-"""Text detector and recogniser for timers, with the models of the package rapidocr; uses no network."""
+"""Text detector and recogniser for timers, with the models of the package rapidocr. They use no network."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from sessions_app.comparison.alignment.child.timer_text import (
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 DETECTOR = "PP-OCRv6_det_small.onnx"
 LINE_HEIGHT = 48  # height of the recogniser's training images, pixels
-WIDTH_STEP = 8  # picture widths are multiples of it, pixels: the recogniser's stride
+WIDTH_STEP = 8  # the recogniser's stride in pixels; picture widths are multiples of this stride
 MIN_WIDTH, MAX_WIDTH = 32, 960
-BATCH = 2  # number of crops read at once: 8 would take 90 MB more for a tenth more speed
+BATCH = 2  # number of crops recognised at once; eight would be only a tenth faster, but need 90 MB more
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
-SURE = 0.9  # minimum confidence of a reading for which no alternatives are computed
-UNCLIP = 1.6  # enlargement of text boxes, which the detector returns shrunken (DB, arXiv:1911.08947)
+SURE = 0.9  # confidence of a reading from which on no alternative readings are computed
+UNCLIP = 1.6  # factor for enlarging the text boxes, because the detector shrinks them (DB, arXiv:1911.08947)
 
 
 class ReaderUnavailable(Exception):
@@ -46,7 +46,7 @@ class ReaderUnavailable(Exception):
 class Reading:
     """The text in a picture, and the time that it shows.
 
-    confidence: 0 to 1, of the least certain character. others: alternative readings, likeliest first.
+    confidence: that of the least certain character, 0 to 1. others: alternative readings, likeliest first.
     """
 
     text: str
@@ -61,12 +61,12 @@ class Reading:
 
 
 class TimerReader(Protocol):
-    """Reader of text in crops; calls from several threads at once are allowed."""
+    """Reader of the timer in cropped pictures. Several threads may call it at once."""
 
     name: str
 
     def read(self, crops: Sequence[Image], profile: GameProfile = ...) -> list[Reading]:
-        """Return one reading per picture. crops: pictures of one line of text, BGR, uint8, shape (h, w, 3)."""
+        """Return one reading per crop. crops: pictures of a single line of text, BGR, uint8, shape (h, w, 3)."""
         ...
 
 
@@ -84,7 +84,7 @@ class TextBox:
 def reading_of(
     text: str, confidence: float, profile: GameProfile, times: Sequence[tuple[float, float]] = ()
 ) -> Reading:
-    """Return the reading of a recognised text. Repairs, such as a letter read as a digit, lower its confidence."""
+    """Return the time in a recognised text. Repairs, such as reading a letter as a digit, lower the confidence."""
     found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in possible_times(text, profile)]
     known = {reading.value for reading in found}
     found += [Reading(format_timer(v), v, p, 1.0) for v, p in times if v not in known and v <= profile.longest]
@@ -136,7 +136,7 @@ class TextFinder:
 
     def __init__(self, threads: int = 1) -> None:
         self._session = open_model(DETECTOR, threads)
-        # Run only one detection at a time, since parallel ones would double the peak memory.
+        # Run only one detection at a time, because two would double the peak memory.
         self._alone = threading.Lock()
 
     def find(self, image: Image, height: int, max_width: int = 1280) -> list[TextBox]:
@@ -176,13 +176,13 @@ class TextFinder:
 
 
 def network_input(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Convert BGR bytes (n, h, w, 3) to the models' input: −1 to 1, shape (n, 3, h, w)."""
+    """Convert BGR pictures, shape (n, h, w, 3), to the models' input: −1 to 1, shape (n, 3, h, w)."""
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def open_model(name: str, threads: int) -> Any:
     """Return an onnxruntime session for a rapidocr model. Raises :class:`ReaderUnavailable`."""
-    # Load the model file directly: importing rapidocr would take 0.5 s and add its own pre-processing.
+    # Load the model file directly. Importing rapidocr would take 0.5 s and add unwanted pre-processing.
     package = find_spec("rapidocr")
     path = Path(package.origin).parent / "models" / name if package and package.origin else None
     if path is None or not path.is_file():

@@ -15,18 +15,18 @@ from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
 MAX_FLIPS = 8  # maximum number of digit changes searched per segment of the clock
-# maximum frames between two readable crops for finding the digit change between them by pixels
+# maximum gap in frames in which a digit change is located by comparing pixels
 MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
-# minimum ratio between the probabilities of a crop's best and second value; below it, the crop is unreadable
+# ratio between the confidences of a crop's best and second-best value, below which the crop counts as unreadable
 CLEARER = 2.0
-UNREADABLE = 0.05  # minimum confidence of a crop's value; below it, the crop is unreadable
-LATE_FRAMES = 1.25  # maximum difference of agreeing digit changes, in frames: recorders repeat and drop frames
-CHANGED_LEVEL = 24.0  # minimum difference of a pixel's value (0 to 255) before and after a digit change
+UNREADABLE = 0.05  # confidence of a crop's value, below which the crop counts as unreadable
+LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
+CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
 MAX_FRAMES_KEPT = 400
-CHECK_SECONDS = 0.25  # seconds of decoded video between two checks whether the digit has changed
-TRIES = 6  # maximum crops that are read until one is readable
-# extra seconds of decoding accepted for a digit change at the other end of the segment
+CHECK_SECONDS = 0.25  # seconds of decoded video between two checks for a digit change
+TRIES = 6  # maximum number of crops tried to find a readable one
+# extra seconds of decoding accepted for a digit change far from the known ones
 FAR_IS_WORTH = 2.0
 
 
@@ -34,7 +34,7 @@ FAR_IS_WORTH = 2.0
 class Flip:
     """A change of the timer's last digit.
 
-    low, high: bounds of the clock constant (value minus slope × time) if the change was shown without delay.
+    low, high: bounds of the clock constant (value − slope × time), provided that the change was shown without delay.
     """
 
     before: float
@@ -47,7 +47,7 @@ class Flip:
 class Plan:
     """A planned search for a digit change.
 
-    values: timer values that may be read; the middle one is shown at the change.
+    values: expected timer values; the middle one marks the change.
     """
 
     keyframe: float
@@ -57,10 +57,10 @@ class Plan:
 
 
 def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
-    """Return the clock constant of a running ``segment`` from its digit changes (flips); None without one.
+    """Return the clock constant of a running ``segment`` from its digit changes (flips); None without a flip.
 
-    At low bitrates an encoder may keep an old digit for seconds, but never shows a new one too early, so the earliest
-    flip counts. Flips after different keyframes that agree to within a frame were shown without delay.
+    At low bitrates, an encoder may keep an old digit for seconds, but never shows a new digit too early. The earliest
+    flip therefore counts. Flips after different keyframes that agree to a frame were shown without delay.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -93,7 +93,7 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If too few flips agree, all of them may be late; the bounds by the readings limit the delay.
+    # If too few flips agree, all may be late. The bounds from the timer readings then limit the delay.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
@@ -137,7 +137,7 @@ def _plan(
 def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float, float]:
     low, high = bounds
     middle = (low + high) / 2
-    # The last digit changes when c + slope × t is a multiple of the timer's resolution.
+    # The last digit changes when the value c + slope × t is a multiple of the timer's resolution.
     steps = (middle + slope * time) / resolution
     mark = (np.floor(steps) + 1 if slope > 0 else np.ceil(steps) - 1) * resolution
     flip = float((mark - middle) * slope)
@@ -201,7 +201,7 @@ class _Crops:
         return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
 
     def flip(self, slope: int) -> Flip | None:
-        """Return the first digit change; None if it is not one step in the segment's direction."""
+        """Return the digit change in these crops; None unless it is one step in the right direction."""
         count = len(self._times)
         left = self._first_readable(range(count))
         right = self._first_readable(range(count - 1, -1, -1))
@@ -219,7 +219,7 @@ class _Crops:
                 right = middle
         if not self._is_step(left, right, slope):
             return None
-        # When counting down, the digit changes as the clock falls below the old value, so the old value marks the
+        # A timer that counts down changes its digit when the clock falls below the old value, so this value marks the
         # change.
         mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > MAX_PIXEL_GAP_FRAMES:

@@ -15,19 +15,20 @@ from sessions_app.comparison.alignment.child.fit import Sample
 from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
-SPACING = 15.0  # seconds between two timer readings of a long video
+SPACING = 15.0  # usual number of seconds between two timer readings of a video
 LEAST = 40  # minimum number of timer readings of a video: 12 were too few, 20 gave little confidence
 MAX_AT_FIRST = 240
 BATCH = 8
-WALK_PIXELS = 4000 * 1920 * 1080  # maximum pixels decoded to read frames that are no keyframes: about 11 s of one core
-STEP_SECONDS = 2.0  # seconds between read frames after a keyframe, if keyframes are rare
+# maximum pixels decoded to reach frames that are not keyframes: about 11 s of one core
+WALK_PIXELS = 4000 * 1920 * 1080
+STEP_SECONDS = 2.0  # seconds between the frames read after a keyframe, if keyframes are rare
 CLOSE = 1e-4
 
 Report = Callable[[int, int], None]
 
 
 class Source:
-    """A video, its timer's box, and the readings taken so far; for one thread at a time.
+    """A video, its timer's box, and the readings so far, for one thread at a time.
 
     Raises :class:`media_app.av.container.MediaError` if the file cannot be opened.
     """
@@ -160,7 +161,7 @@ class Source:
         for time in sorted(times):
             place = int(np.searchsorted(keyframes, time, "right")) - 1
             groups.setdefault(float(keyframes[max(0, place)]), []).append(time)
-        # Read the frames nearest after a keyframe first, which cost least of the budget.
+        # Start with the frames that are nearest after a keyframe: decoding these is cheapest.
         for start, wanted in sorted(groups.items(), key=lambda item: item[1][0] - item[0]):
             reachable = [time for time in wanted if round((time - start) * self.file.fps) < self._walk_budget]
             if reachable:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# Digits for letters that recognisers return instead of them (O for 0). No other letter is replaced.
+# letters that are replaced by digits, because text recognisers confuse them (O and 0)
 DIGITS = str.maketrans("OoDQlIiL|!B", "00001111118")
 SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
 CLEAN, REPAIRED = 1.0, 0.6
@@ -18,7 +18,7 @@ MAX_HOURS = 100
 class TimerValue:
     """A timer's time. resolution: seconds of the last digit's place. trust: 1; 0.6 if the text was repaired.
 
-    The clock was within [seconds, seconds + resolution), because timers truncate.
+    Timers truncate, so the exact time was within [seconds, seconds + resolution).
     """
 
     seconds: float
@@ -28,7 +28,7 @@ class TimerValue:
 
 @dataclass(frozen=True, slots=True)
 class GameProfile:
-    """A game's timer. slopes: directions in which it may count."""
+    """A game's timer. slopes: directions in which it may count, 1 (up) or -1 (down)."""
 
     slopes: tuple[int, ...]
     longest: float
@@ -43,8 +43,8 @@ PROFILES = {
 }
 
 _FORMS = (
-    # Patterns of times with the trust in them, most exact first. A lone point is a decimal point or a misread colon;
-    # after two digits, rather a decimal point. More than 59 minutes are often a dotted zero misread as 8, 6 or 9.
+    # Patterns of times, each with its trust, most exact first. A lone point may be a decimal point or a misread colon.
+    # After two digits, a decimal point is likelier. Minutes over 59 are often a dotted zero misread as 8, 6 or 9.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),
@@ -59,12 +59,12 @@ _FORMS = (
 _BARE = (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED)
 _BEFORE_ZERO = re.compile(r"[-–−](?P<time>\d[\d:.]*\d)")
 _STOPPAGE = re.compile(r"\+\d{1,2}$")  # stoppage time in football, "90:00+3"
-# A single letter beside digits is a misread digit; two or more letters are a label of the timer.
+# Two or more letters beside digits are a label; a single letter is a misread digit.
 _LABELLED = re.compile(r"(?:[^\W\d_]{2,}[:.]?)?(?P<time>\d[\d:.]*\d)(?:[^\W\d_]{2,})?")
 
 
 def normalise(text: str) -> str:
-    """Replace all kinds of separators by ``:`` and ``.``."""
+    """Replace all separators in a timer's text by ``:`` and ``.``."""
     text = text.strip().translate(SEPARATORS)
     text = re.sub(r"\s*([:.])\s*", r"\1", text)
     text = re.sub(r"(:[0-5]) (\d)$", r"\1\2", text)
@@ -97,7 +97,7 @@ def is_separated(text: str) -> bool:
 def _meanings_of_chunk(chunk: str, profile: GameProfile) -> list[TimerValue]:
     before = _BEFORE_ZERO.fullmatch(chunk)
     if before is not None:
-        # Before zero, timers truncate towards zero: a clock from -45.99 to -45 s is shown as -0:45.
+        # Negative times are truncated towards zero: from -45.99 to -45 s, a timer shows -0:45.
         values = _meanings_of_token(before["time"], profile, _FORMS)
         return [replace(value, seconds=-value.seconds - value.resolution) for value in values]
     chunk = _STOPPAGE.sub("", chunk.strip('()[]{}<>-–—_*"').rstrip(".:"))

@@ -1,4 +1,4 @@
-"""Possible offsets between two videos with fitted timers, ranked by how well they fit all readings."""
+"""Possible offsets between two videos, ranked by how many readings of the two timers agree with each offset."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-# maximum seconds between a reading and the other video's timer that still agree, if the offset is precise
+# maximum difference in seconds at which a reading agrees with the other video's timer, if the offset is precise
 AGREE = 0.2
-# maximum half-width of a precise offset's bounds, seconds; with wider bounds, a reading must lie inside them to agree
+# half-width in seconds below which an offset's bounds are precise; with wider bounds, a reading must lie inside to
+# agree
 KNOWN_WELL = 0.2
-CONTRADICT = 1.1  # minimum seconds between a reading and the other video's timer that contradict each other
+CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
 CONTRADICTION_COST = 2.0
-APART = 1.5  # minimum difference of two separate offsets, seconds
+APART = 1.5  # difference in seconds above which two offsets are separate
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
     """A possible offset: a moment at time t in video A is at t − offset in video B.
 
-    pairs: agreeing readings by (segment of A, segment of B).
+    pairs: number of agreeing readings by (segment of A, segment of B).
     """
 
     low: float
@@ -50,7 +51,7 @@ def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]
     for first in a:
         for second in b:
             if first.runs and first.slope == second.slope:
-                # c_a + s·t = c_b + s·(t − offset)  ⇒  offset = s·(c_b − c_a)
+                # both timers show c_a + s·t = c_b + s·(t − offset), so offset = s·(c_b − c_a)
                 ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
                 judged.append(_narrowed(count_support(min(ends), max(ends), a, b), a, b))
     judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))

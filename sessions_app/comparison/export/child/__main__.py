@@ -1,10 +1,14 @@
-"""The child process that renders an export of a comparison; it has no access to sessions or keys.
+"""The child process that renders an export of a comparison.
 
-``python -m sessions_app.comparison.export.child`` reads a JSON request from standard input, times in seconds:
-``{"videos": [{"path", "offset", "drift_ppm", "drift_anchor", "duration"}, …], "panes": [shown videos' indices],
-"sounds": [audible videos' indices], "layout", "start", "end", "parts": [[start, end], …] of a reel, "fps": [n, d],
-"height", "captions": [{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}], "has_clock", "target":
-path, "folder": path of temporary files, "threads": n}``. Unused videos need no path. It writes JSON lines:
+``python -m sessions_app.comparison.export.child`` reads a JSON request, with times in seconds, from standard input::
+
+    {"videos": [{"path", "offset", "drift_ppm", "drift_anchor", "duration"}, …],
+     "panes": [indices of the shown videos], "sounds": [indices of the audible videos],
+     "layout", "height", "fps": [numerator, denominator], "start", "end", "parts": [[start, end], …],
+     "captions": [{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}, …], "has_clock",
+     "target": output path, "folder": path for temporary files, "threads": number}
+
+Only a reel has ``parts``. Videos that are neither shown nor audible need no path. The process writes JSON lines:
 ``{"progress": 0 to 100, "message"}``, then ``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type",
 "message"}}``.
 """
@@ -38,7 +42,7 @@ from sessions_app.comparison.timeline import Placement
 from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
 INDEXED, WRITTEN = 5.0, 15.0  # job progress in percent after indexing the videos, and after writing the captions
-# maximum seconds, besides one frame, by which the export's duration may differ from the requested one
+# seconds, in addition to one frame, by which the export's duration may differ from the requested one
 ROUNDED_SECONDS = 0.05
 FONT_PIXELS = 20
 

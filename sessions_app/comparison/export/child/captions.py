@@ -19,14 +19,14 @@ Picture = NDArray[np.uint8]
 TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the exported picture's height
 SMALLEST = 14
 BACKGROUND = 150  # opacity of the background behind text, 0 to 255
-BELOW = 3 / 1000  # how much wider a stroke's dark border is than the stroke, as a share of the frame's width
-ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # length of an arrow's head in stroke widths; angle of its sides in radians
+BELOW = 3 / 1000  # width that a dark border adds to a stroke, as a share of the frame's width
+ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # length of an arrow's head in stroke widths; its half angle in radians
 WEIGHT = 500
 MAX_LINES = 4
-NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size; limits how much text is measured
-# time limit for drawing: minimum seconds, and seconds per gigapixel of the export's frames
+NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size; limits how much text is drawn
+# time limit for drawing: base in seconds, and added seconds per gigapixel of the export's frames
 SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0
-UNITS = 1000  # stroke width that equals the frame's width
+UNITS = 1000  # value of a stroke's width that means the full width of the frame
 DEPTH = 4  # fractional bits of the coordinates given to OpenCV
 
 
@@ -38,7 +38,7 @@ def write_captions(
     path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
-    """Write the captions as a video with premultiplied colours; each of its pictures is shown until the next one.
+    """Write the captions as a transparent video with premultiplied colours, one frame per change of the captions.
 
     frames: position of each video's picture in the export. Raises :class:`TooManyStrokes`.
     """

@@ -30,15 +30,15 @@ SOUND = {"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE}
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
 GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
-SEEK_BEFORE = 1.0  # seconds by which a seek goes further back than wanted, so that it reaches an earlier keyframe
+SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time, so that the seek reaches an earlier keyframe
 SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
-# sample rates in Hz to choose from; the ratio of two changes the sound's speed by nearly any factor
+# sample rates in Hz; the ratio of two chosen rates is the factor that changes the sound's speed
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
-# maximum seconds of an export; maximum error of its sound's timing at the end, seconds
+# maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
-# packets read to measure how exact timestamps are; maximum error of exact ones, seconds
+# number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame for copying packets
+NEAR_FRAME = 5e-4  # seconds from an export's start to a source frame, above which packets are not copied
 CLOCK_LETTERS = 1 / 22  # height of the displayed clock's text, as a share of the picture's height
 
 
@@ -50,7 +50,7 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The description of an export. sounds: audible videos. captions: transparent video to overlay.
+    """A description of an export. sounds: audible videos. captions: transparent video to overlay.
 
     clock_font: font file for the displayed clock; None for no clock.
     """
@@ -90,7 +90,7 @@ def render_export(
 def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
     """Render several parts and join them in one MP4. Raises the errors of :func:`render_export`.
 
-    The pictures of the parts are copied. Their sound is PCM, because AAC would start late in each part.
+    Joining copies the pictures and encodes the sound. The parts have PCM sound, because AAC would start late in each.
     """
     seconds = [part.clock.seconds for part in parts]
     lines = ["ffconcat version 1.0"]
@@ -112,9 +112,9 @@ def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progres
 
 
 def copied_part(export: Export) -> tuple[float, float] | None:
-    """Return (start, end) of the part of the source that equals the export, seconds; None if it must be rendered.
+    """Return (start, end), in seconds, of the part of the source that equals the export, or None.
 
-    The part's packets are copied. It must start at a frame, because its sound starts there, too.
+    This part can be copied. It must start at a frame, because its sound starts there, too.
     """
     pane, clock = export.panes[0], export.clock
     facts, span = pane.source.facts, pane.span
@@ -131,9 +131,9 @@ def copied_part(export: Export) -> tuple[float, float] | None:
 
 
 def indexed(source: Source, path: Path, program: Ffmpeg) -> Source:
-    """Copy a source without a keyframe index to ``path``; otherwise each part reads it from its start.
+    """Return a copy at ``path`` of a source without a keyframe index; return any other source unchanged.
 
-    Other sources are returned unchanged.
+    Without an index, each part of a reel would read the source from its start.
     """
     if _is_seekable(source):
         return source
@@ -159,7 +159,7 @@ class _Inputs:
         if key not in self._nodes:
             reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
             if _is_seekable(source) and time > SEEK_BEFORE:
-                # Do not cut exactly at this time, since the frame shown then has started earlier.
+                # The frame that is visible at `time` has started earlier.
                 reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
             self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)
         return self._nodes[key]
@@ -204,7 +204,7 @@ def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
 
 
 def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
-    """Return a filter that selects, for each frame of the export, the latest source frame that has started."""
+    """Select, for each frame of the export, the source frame that is visible at that time."""
     near = 1.0 + MICROSECONDS * _uncertainty(source)
     zero = (float(source.origin) + span.time) * MICROSECONDS
     return (
@@ -219,7 +219,7 @@ def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
 def _uncertainty(source: Source) -> float:
     """Return the maximum rounding error of a source's timestamps in seconds.
 
-    Half a tick of the time base, or more if they were rounded to milliseconds before.
+    The error is half a tick of the time base, or more if the timestamps were once rounded to milliseconds.
     """
     fps = source.facts.fps
     with open_media(source.path) as container:
@@ -286,7 +286,7 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 
 
 def rates_of(rate: float) -> list[tuple[int, int]]:
-    """Return pairs of sample rates whose ratios together speed sound up by ``rate``.
+    """Return pairs of sample rates. The product of their ratios is ``rate``, the factor that speeds up a sound.
 
     A rate very close to 1 needs two pairs.
     """

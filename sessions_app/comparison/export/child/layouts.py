@@ -47,9 +47,9 @@ def videos_of(layout: str) -> int | None:
 
 
 def arrange(layout: str, shapes: Sequence[tuple[int, int]], height: int) -> Arrangement:
-    """Arrange videos in a picture that is ``height`` pixels high. Raises ``ValueError`` above :data:`MAX_SIDE`.
+    """Arrange videos in a picture that is ``height`` pixels high.
 
-    shapes: (width, height) of each, the main video first.
+    shapes: (width, height) of each video, the main video first. Raises ``ValueError`` if the picture is too large.
     """
     height = even(height)
     aspects = [width / tall for width, tall in shapes]

@@ -9,7 +9,7 @@ from typing import Any
 
 from sessions_app.comparison.timeline import Placement
 
-NEAR = 1e-6  # tolerance in frames against rounding errors
+NEAR = 1e-6  # tolerance for rounding errors of times, as a share of a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Caption:
     text: str = ""
     strokes: tuple[dict[str, Any], ...] = ()
     is_name: bool = False
-    is_notice: bool = False  # a notice is a centred text instead of a video's picture
+    is_notice: bool = False  # whether the text replaces the picture before the video's start or after its end
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The frames of an export: frame n shows ``start + n / fps`` of the shared clock, in seconds."""
+    """The frames of an export. Frame n shows the time ``start + n / fps`` of the shared clock, in seconds."""
 
     start: float
     fps: Fraction

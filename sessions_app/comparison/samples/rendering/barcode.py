@@ -1,8 +1,11 @@
 """A frame number drawn as black and white cells, readable from any screenshot.
 
-A strip covers the bottom 1/20 of the picture. Its 28 equal cells, from left to right: white, black; 20 bits of the
-number, most significant first, 1 is white; 4 bits of checksum: 5 plus the number's five 4-bit digits, modulo 16; black,
-white.
+A strip of 28 equal cells covers the bottom 1/20 of the picture. From left to right:
+
+- white, black
+- 20 bits of the number, the most significant bit first; white is 1
+- 4 bits of checksum: 5 plus the number's five hexadecimal digits, modulo 16
+- black, white
 """
 
 import numpy as np

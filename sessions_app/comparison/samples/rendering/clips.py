@@ -46,7 +46,7 @@ DEMO_DRIFT_PPM = 80.0
 
 
 def demo_specs(seed: int) -> list[Clip]:
-    """Return three recordings of one match for the demo. For every third seed, one offset is negative."""
+    """Return three recordings of one match for the demo."""
     rng = np.random.default_rng([seed, 41])
     match = round_match(seed, 260.0)
     begin = 18 + rng.uniform(0, 12)
@@ -163,7 +163,7 @@ def refusal_pairs(seed: int) -> list[Pair]:
 
 
 def unrelated_pair(seed: int) -> Pair:
-    """Return recordings of two matches with equal clocks, which only the sound can distinguish."""
+    """Return recordings of two matches whose clocks look alike, so that only the sound can distinguish the matches."""
     a, b = {"audio": True}, {"audio": True, "style": "broadcast"}
     return _pair("unrelated", round_match(seed, 120), a, b, round_match(seed + 1, 120))
 
@@ -229,9 +229,9 @@ def truth(clips: Sequence[Clip], seed: int) -> dict[str, Any]:
 
 
 def render_demo(folder: Path, truth_file: Path, seed: int) -> list[Path]:
-    """Render the demo's recordings into `folder`, unless they exist, and write the file with their true offsets.
+    """Render the demo's recordings into `folder`, unless they exist, and write their true offsets to `truth_file`.
 
-    Raises ValueError if that file would be inside `folder`, where the worker could read it.
+    Raises ValueError if `truth_file` is inside `folder`, where the worker could read it.
     """
     if truth_file.resolve().is_relative_to(folder.resolve()):
         raise ValueError("the truth file must lie outside the recordings' folder")

@@ -1,4 +1,4 @@
-"""Encoder of synthetic recordings whose frames show exactly the match time of their timestamps."""
+"""Encoder of synthetic recordings."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -54,8 +54,8 @@ def usual_priority() -> Iterator[None]:
 def render(spec: RecordingSpec, match: Match, path: Path, on_progress: Progress | None = None) -> None:
     """Write a recording of `match` to `path` (MP4). Frame n shows the match at spec.match_time(pts(n)).
 
-    The file gets its name when it is complete. on_progress: receives (encoded frames, all frames). Raises ValueError if
-    the match is too short.
+    The file appears at `path` when it is complete. on_progress: receives the numbers of encoded and of all frames.
+    Raises ValueError if the match is too short.
     """
     if spec.start < 0 or spec.match_time(spec.duration) > match.duration:
         raise ValueError(f"{spec.name} is not all within the match of {match.duration} s")

@@ -1,4 +1,4 @@
-"""Timer styles of synthetic recordings: how the clock looks and where it is on the screen."""
+"""Timer styles of synthetic recordings."""
 
 from dataclasses import dataclass
 from typing import Literal

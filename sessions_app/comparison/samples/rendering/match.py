@@ -15,7 +15,7 @@ UNITS: dict[ClockFormat, int] = {"m:ss": 1, "mm:ss": 1, "h:mm:ss": 1, "m:ss.t": 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a match's clock: at match time t, from `start` on, the clock is at `clock` + `rate` * (t - start)."""
+    """A part of a match's clock. From `start` on, the clock shows `clock` + `rate` * (t - `start`) at match time t."""
 
     start: float
     clock: float
@@ -25,7 +25,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Event:
-    """A visible and audible event at `time` (match seconds). place: 0..1 around the map. gain: loudness, 0..1."""
+    """A visible and audible event at `time` (match seconds). place: position around the map, 0..1. gain: 0..1."""
 
     time: float
     kind: EventKind
@@ -77,7 +77,7 @@ class Match:
         return self._texts[max(0, bisect_right(self._times, match_time) - 1)]
 
     def flips(self, begin: float, end: float) -> list[tuple[float, str]]:
-        """Return (match seconds, new text) of each change of the clock's text in [begin, end)."""
+        """Return (match time in seconds, new text) for each change of the clock's text in [begin, end)."""
         changes = zip(self._times[1:], self._texts[1:], self._texts, strict=False)
         return [(time, text) for time, text, before in changes if begin <= time < end and text != before]
 
@@ -117,10 +117,10 @@ def round_match(
     length: float = 100.0,
     identical: bool = False,
 ) -> Match:
-    """Return a match of rounds, each with a countdown of `buy` seconds, one of up to `length`, and 7 s after it.
+    """Return a match of rounds. A round has a countdown of `buy` seconds, one of up to `length` seconds and one of 7 s.
 
-    identical: whether all rounds are equal, so that several offsets fit the clock. pauses: number of stops of 5 to 15
-    s.
+    identical: whether all rounds are equal, without the 7 s, so that several offsets fit the clock. pauses: number of
+    pauses of 5 to 15 s.
     """
     rng = np.random.default_rng([seed, 1])
     segments: list[Segment] = []
@@ -140,7 +140,7 @@ def round_match(
 def count_up_match(
     seed: int, duration: float, clock_format: ClockFormat = "m:ss", pauses: int = 0, clock: float | None = None
 ) -> Match:
-    """Return a match whose clock counts up from `clock` seconds; from a random value if it is None."""
+    """Return a match whose clock counts up from `clock` seconds, or from a random value."""
     rng = np.random.default_rng([seed, 2])
     first = float(rng.uniform(20, 2400)) if clock is None else clock
     segments = [Segment(0.0, first, 1, "MATCH")]

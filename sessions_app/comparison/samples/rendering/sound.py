@@ -1,4 +1,4 @@
-"""The sound of a match in a synthetic recording, exact to the sample."""
+"""The sound of a synthetic recording."""
 
 from functools import lru_cache
 

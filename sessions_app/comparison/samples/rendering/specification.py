@@ -1,4 +1,4 @@
-"""Specification of a synthetic recording: picture, frame rate, sound, and start in the match."""
+"""Specification of a synthetic recording."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,11 +16,10 @@ class RecordingSpec:
     """A recording to render: size in displayed pixels, times in seconds, bitrate in bit/s, GOP in frames.
 
     - start: match time of the recording's time 0
-    - style: timer style, or None for no timer
     - bitrate: takes precedence over `crf`
     - rotate: rotation by the player, clockwise degrees: 0, 90, 180 or 270
-    - loop: seconds of scene drawn once and repeated, for long files
-    - vfr: whether frames are dropped and shifted; `fps` is then the maximum rate
+    - loop: seconds of the scene that are drawn once and then repeated; None to draw all
+    - vfr: whether the frame rate is variable; `fps` is then the maximum rate
     - drift_ppm: how much too fast the recorder's clock runs, in millionths
     """
 
@@ -62,7 +61,7 @@ class RecordingSpec:
 
 
 def offset(spec: RecordingSpec, reference: RecordingSpec) -> float:
-    """Return the true offset relative to `reference` in seconds: vod_time = (T - offset) * rate."""
+    """Return the true offset in seconds: at time T of `reference`, the recording is at (T - offset) * rate."""
     return spec.start - reference.start
 
 

@@ -3,8 +3,8 @@
 ``python -m sessions_app.prosync.engine.audio`` reads one request from standard input::
 
     {"source": path, "target": path, "folder": path for intermediate files,
-     "lines": [{"start": seconds, "end": seconds, "sound": path,
-                "from": seconds of the sound or null, "to": the same, "mode"}, …],
+     "lines": [{"start": seconds, "end": seconds, "sound": path, "mode",
+                "from": start of the used part of the sound in seconds, or null, "to": its end}, …],
      "mouths": true to move the mouths in the segments,
      "remove_text": null, or the argument of :func:`sessions_app.prosync.engine.audio.repainting.repaint`,
      "threads": number, "ffmpeg": path}

@@ -23,10 +23,10 @@ ONLY_LONG, LONG_START, EIGHT_SHORT, LONG_STOP = range(4)  # values of window_seq
 SINE = 0  # value of window_shape; 1 is Kaiser-Bessel derived
 LONG_BEGIN, LONG_END = (ONLY_LONG, LONG_START), (ONLY_LONG, LONG_STOP)
 SINGLE, PAIR, FILL = 0, 1, 6  # values of id_syn_ele (ISO/IEC 14496-3, table 4.71)
-SIGHT = 64  # number of first bytes in which a packet's channel element is searched
+SIGHT = 64  # number of bytes at a packet's start in which its channel element is searched
 ADTS_HEADER, ADTS_CHECKED = 7, 9  # length of an ADTS header in bytes, without and with checksum (ISO/IEC 13818-7, 6.2)
-# Encoder options: full bandwidth, no noise substitution, no intensity stereo. In speech the error of the "fast" coder
-# is −62 dB, that of the default coder −50 dB.
+# Encoder options: full bandwidth, no noise substitution, no intensity stereo. The "fast" coder has less error in
+# speech: −62 dB instead of −50 dB.
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
 MAX_WIDTH = 20_000
 KAISER_ALPHA = 4.0
@@ -38,11 +38,11 @@ MIN_PLAIN_RATE = 32_000  # minimum sampling rate in Hz; lower rates may imply un
 
 
 class Damaged(Exception):
-    """The packets contradict their headers."""
+    """Error: the packets contradict their headers."""
 
 
 class Unusual(ValueError):
-    """The sound is not plain AAC-LC."""
+    """Error: the sound is not plain AAC-LC."""
 
 
 class Windows(NamedTuple):
@@ -71,7 +71,7 @@ def windows_of(packet: bytes) -> Windows | None:
         return None
     take(4)
     if kind == SINGLE or not take(1):
-        take(8)  # skip the global gain, which is here only if the channels share no windows
+        take(8)  # skip the global gain
     take(1)
     sequence, place = take(2), total - left
     shape = take(1)
@@ -99,7 +99,7 @@ RISING = _rising()
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
     """Adapt the block of samples that our first packet shares with the original packet before it.
 
-    The result is the nearest block whose alias the original packet cancels (Princen and Bradley 1986).
+    The result is the most similar block whose aliasing the original packet cancels (Princen and Bradley 1986).
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples

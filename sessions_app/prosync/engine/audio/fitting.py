@@ -22,7 +22,7 @@ from sessions_app.prosync.engine.audio.stretch import stretched
 
 Mode = Literal["cut_off", "loop", "bounce", "silence", "remap"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-SEAM_SECONDS = 0.003  # seconds of fade at a sound's ends against clicks
+SEAM_SECONDS = 0.003  # seconds of the fade at a sound's ends, which prevents clicks
 MAX_SECONDS = 3600.0
 USUAL_STRETCH = (0.5, 2.0)
 
@@ -67,7 +67,7 @@ class Fitted:
         return 0 if self.mode in ("loop", "bounce") else max(0, self.count - self.own)
 
     def samples(self, first: int, count: int) -> Samples:
-        """Return ``count`` samples from number ``first`` on; they may lie after the segment's end."""
+        """Return ``count`` samples from number ``first`` on. The range may extend beyond the segment's end."""
         seam = max(1, min(round(SEAM_SECONDS * self.rate), self.own // 2))
         if self.mode not in ("loop", "bounce"):
             found = self.material.piece(first, count)
@@ -97,7 +97,7 @@ class SampleCount(NamedTuple):
 def fit(
     lines: Sequence[Line], rooms: Sequence[SampleCount], rate: int, channels: int, folder: Path
 ) -> Iterator[Fitted]:
-    """Yield each line's sound, fitted to the length in ``rooms``. Raise :class:`SoundFailed` and OSError."""
+    """Yield each line's sound, fitted to its number of samples in ``rooms``. Raise :class:`SoundFailed` and OSError."""
     materials: dict[int, SampleFile] = {}
     for sound in dict.fromkeys(line.sound for line in lines):
         spans = {

@@ -12,13 +12,13 @@ from media_app.av.meter import Meter
 
 MAX_GAIN = 12.0
 MAX_PEAK = -1.0
-MIN_SECONDS = 0.5  # minimum seconds of a sound whose loudness is measured, because the gate uses blocks of 0.4 s
-# minimum seconds over which the original's loudness is measured: the short-term window of EBU Tech 3341
+MIN_SECONDS = 0.5  # seconds below which a sound is repeated to measure its loudness, which needs blocks of 0.4 s
+# minimum seconds of the original sound whose loudness is measured: the short-term window of EBU Tech 3341
 AROUND_SECONDS = 3.0
 
 
 def loudness(runs: Iterable[Samples], rate: int, channels: int) -> tuple[float | None, float]:
-    """Return loudness (LUFS, None for silence) and peak (dBFS, -inf for silence)."""
+    """Return a sound's loudness (LUFS, None for silence) and peak (dBFS, -inf for silence)."""
     meter, peak = Meter(rate, channels), 0.0
 
     def put(samples: Samples) -> None:
@@ -39,6 +39,6 @@ def loudness(runs: Iterable[Samples], rate: int, channels: int) -> tuple[float |
 
 
 def gain_of(original: float | None, given: float | None, peak: float) -> float:
-    """Return the gain in dB from loudness ``given`` to ``original`` (LUFS), limited by ``peak`` (dBFS)."""
+    """Return the gain in dB that changes loudness ``given`` to ``original`` (LUFS) and limits ``peak`` (dBFS)."""
     wanted = 0.0 if original is None or given is None else max(-MAX_GAIN, min(MAX_GAIN, original - given))
     return min(wanted, MAX_PEAK - peak) if math.isfinite(peak) else 0.0

@@ -15,10 +15,10 @@ FADE_SECONDS = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The position of a new sound, in samples after ``currentTime`` 0. fade: samples of the fade at each end.
+    """The position of a new sound, in samples after ``currentTime`` 0. fade: number of samples faded at each end.
 
-    tail: samples of the crossfade into the next sound if that follows directly. follows: True if the sound follows the
-    previous one directly.
+    tail: number of samples of the crossfade into a sound that follows directly. follows: whether this sound directly
+    follows another one.
     """
 
     first: int

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SoundFailed(Exception):
-    """An uploaded sound cannot be used. type: error code. line: index of its segment."""
+    """Error: an uploaded sound cannot be used. type: error code. line: index of the sound's segment."""
 
     UNSUPPORTED, UNREADABLE, TOO_LONG, EMPTY = "sound_unsupported", "sound_unreadable", "sound_too_long", "sound_empty"
 
@@ -22,7 +22,7 @@ class Outcome:
     """The changes to one segment.
 
     used: seconds of the new sound that are heard. original, given: loudness of the replaced and of the new sound in
-    LUFS, None for silence. joints: errors in dBFS at the joints before and after the segment.
+    LUFS, None for silence. joints: signal errors, in dBFS, at the joints with the copied packets before and after.
     """
 
     mode: str

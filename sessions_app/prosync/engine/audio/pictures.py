@@ -60,7 +60,7 @@ class Pictures:
     def add_to(self, out: OutputContainer) -> VideoStream:
         with open_media(self.path) as container:
             own: Any = container.streams[self.track]
-            # The copy is opaque (has no encoder), because FFmpeg cannot encode some codecs.
+            # `opaque` creates the track without an encoder, because FFmpeg cannot encode some codecs.
             stream = out.add_stream_from_template(own, opaque=True)
             assert isinstance(stream, VideoStream)
             stream.time_base = self.base

@@ -1,6 +1,6 @@
 """Repainting of a dub's pictures: text removal and lip-sync in one pass.
 
-Lip-sync alone does not justify encoding a complete video.
+Lip-sync is omitted if it alone would require encoding the complete video again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def repaint(
     program: Ffmpeg,
     tell: Progress,
 ) -> Repainted:
-    """Remove text and move mouths in the pictures, as requested and as far as possible.
+    """Remove text and move mouths in the pictures, as far as possible.
 
     removal: optional ``regions`` (boxes as shares of the displayed picture), ``start``, ``end`` (seconds); None for no
     removal. Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed`,

@@ -1,7 +1,7 @@
 """Inaudible insertion of new packets into an AAC-LC track.
 
 New packets start and end as close to a segment as the original's windows allow. Possible joints are decoded and
-measured; the one with the smallest error is used.
+measured. The first inaudible joint is used, or else the joint with the smallest error.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from sessions_app.prosync.engine.audio import aac
 from sessions_app.prosync.engine.audio.mixing import Voice, mixed
 from sessions_app.prosync.engine.audio.track import OwnSound
 
-LEADS = 8  # maximum blocks encoded additionally before and after a segment to find a good joint
+LEADS = 8  # maximum number of extra blocks encoded before and after a segment to find a good joint
 DB_PER_EXTRA_BLOCK = 3.0  # reduction of a joint's error, in dB, that justifies one more encoded block
-# Acceptable error of a joint: dB relative to the block's level, and dBFS.
+# A joint is acceptable below one of these errors: dB relative to the block's level, or dBFS.
 FAINT, INAUDIBLE = -35.0, -75.0
-WARM_UP = 4  # blocks encoded before the first used packet
-BEHIND = 3  # blocks encoded after the last used packet
+WARM_UP = 4  # number of extra blocks encoded before the first used packet
+BEHIND = 3  # number of extra blocks encoded after the last used packet
 NEAR = 4  # minimum original blocks between two runs of new packets; closer runs are joined
 
 
@@ -32,8 +32,8 @@ NEAR = 4  # minimum original blocks between two runs of new packets; closer runs
 class _Joint:
     """A joint between new and original packets.
 
-    block: number of the block that both share. changed: samples to encode in this block. error: dBFS after decoding;
-    None if no block is shared.
+    block: number of the block that both packets share. changed: adapted samples of this block, or None. error: decoding
+    error in dBFS; None if no block is shared.
     """
 
     block: int
@@ -41,7 +41,7 @@ class _Joint:
     error: float | None = None
 
     def better(self, other: _Joint | None) -> _Joint:
-        """Return the joint with the smaller error; each additional block must reduce the error enough."""
+        """Return the better joint. An additional block must reduce the error by :data:`DB_PER_EXTRA_BLOCK`."""
         if other is None or self.error is None or other.error is None:
             return self
         return self if self.error + DB_PER_EXTRA_BLOCK * abs(self.block - other.block) < other.error else other
@@ -66,7 +66,7 @@ class Run:
 class Spliced:
     """A spliced sound track.
 
-    first, end: range of its packet numbers, which may exceed the original's.
+    first, end: range of packet numbers, which may exceed the original track's range.
     """
 
     own: OwnSound

@@ -31,7 +31,7 @@ WARM_UP = 2  # number of packets decoded before the wanted blocks, to fill the d
 
 
 class NotSpliced(Exception):
-    """The packets cannot be copied, so the sound must be encoded."""
+    """Error: the packets cannot be copied, so the sound must be encoded."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class OwnSound:
         return self.kept.get(number) if 0 <= number < self.count else self.silent
 
     def samples(self, first: int, end: int) -> Samples:
-        """Return the samples of blocks; their packets and :data:`WARM_UP` packets before them must be stored."""
+        """Return samples of blocks. Their packets, and :data:`WARM_UP` packets before them, must be stored."""
         packets = [self.packet(number) or self.silent for number in range(first - WARM_UP, end)]
         return decoded(packets, self.config, self.channels)[:, WARM_UP * BLOCK :]
 
@@ -83,7 +83,7 @@ def read_track(source: Source, edges: Sequence[float]) -> OwnSound:
     try:
         with open_media(source.path) as container:
             found = _survey(container, source, edges)
-        # The silent packet has a sine window, because a new decoder assumes one before its first packet.
+        # The silent packet has a sine window, because a new decoder assumes a sine window before its first packet.
         found.silent = with_shape(silent_packet(found.rate, found.channels), SINE)
         decoded([packet for _, packet in sorted(found.kept.items())[:8]], found.config, found.channels)
     except (Damaged, Unusual, av.error.FFmpegError) as exc:
@@ -112,7 +112,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     def place(row: _Row) -> float:
         return row.stamp * step - shift
 
-    # If times are rounded, players align the sound by its first audible packet.
+    # Use the first audible packet, because players align a sound with rounded times by this packet.
     heard = next((number for number, row in enumerate(begin) if place(row) > -BLOCK / 2), 0)
     found.head = round(place(begin[heard])) - heard * BLOCK
     blocks = [found.block(round(edge * rate)) for edge in edges]
@@ -131,9 +131,9 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
 
 
 class _Row(NamedTuple):
-    """A packet of sound. stamp, length: ticks. hidden: number of inaudible samples at its end.
+    """A packet of sound. stamp, length: start and duration in ticks. hidden: number of inaudible samples at its end.
 
-    config: decoder configuration from its ADTS header. is_other: True if the format changes at this packet.
+    config: decoder configuration from its ADTS header. is_other: whether the format changes at this packet.
     """
 
     stamp: int

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from sessions_app.prosync.engine.frame_patching.painting import Image, Patch
 
-# Luma weights of red and blue per colour matrix (ITU-T H.273, table 4).
+# Luma weights of red and blue, by number of the colour matrix (ITU-T H.273, table 4).
 SHARES = {
     1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087),
     9: (0.2627, 0.0593), 10: (0.2627, 0.0593),
 }  # fmt: skip
 BT709, BT601 = 1, 6
-HD_LINES = 720  # minimum height in lines at which undeclared colours count as BT.709, as in Chromium
+HD_LINES = 720  # height in lines from which a video without declared colours counts as BT.709, as in Chromium
 SQUARE_ENOUGH = Fraction(1, 50)
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 Plane: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in stored pixels; all even
+Box: TypeAlias = tuple[int, int, int, int]  # even edges of a box (left, top, right, bottom) in stored pixels
 STRIP = 64
 
 
@@ -101,7 +101,7 @@ class Blender:
         return np.asarray(cv2.transform(planes, self._to_bgr), np.uint8)
 
     def blend(self, frame: VideoFrame, stored: Image, patches: Sequence[Patch]) -> Image:
-        """Blend patches into ``frame``; return its BGR image afterwards. stored: its BGR image before.
+        """Blend patches into ``frame`` and return the changed BGR image. stored: the frame's unchanged BGR image.
 
         Raise ValueError if a patch's image and alpha differ in size.
         """

@@ -1,4 +1,4 @@
-"""Encoding of painted pieces as H.264 that fits between the original's packets.
+"""Encoding of painted pieces of a video as H.264 packets that fit between the original packets.
 
 A piece begins with an IDR picture and has no B-frames, so decoding order is display order.
 """
@@ -92,7 +92,7 @@ class Encoder:
             if blender is None:
                 blender = Blender(self._view, int(frame.colorspace), full=frame.format.name == FULL_RANGE)
             self._paint(number, frame, blender)
-            # Clear the picture's type, or the encoder makes a keyframe of each of the source's keyframes.
+            # Clear the frame's type. Otherwise the encoder creates a keyframe wherever the source has one.
             frame.pict_type = PictureType.NONE
             yield from self._numbered(encoder.encode(frame))
         if blender is not None:

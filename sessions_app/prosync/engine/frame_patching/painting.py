@@ -14,7 +14,7 @@ Image = NDArray[np.uint8]  # picture in BGR, shape (height, width, 3)
 class Patch:
     """A changed part of a picture. x, y: upper left corner in displayed pixels.
 
-    image: BGR, shape (h, w, 3). alpha: opacity, 0 to 1, shape (h, w). Unchanged pixels stay exactly as decoded.
+    image: BGR, shape (h, w, 3). alpha: opacity, 0 to 1, shape (h, w).
     """
 
     x: int
@@ -38,8 +38,8 @@ class Painter(Protocol):
 class Run:
     """Frames from ``start`` to before ``end``, seconds on the scale of ``currentTime``.
 
-    whole: True to paint all these frames, even if frames before them must be encoded again. False to keep earlier
-    frames unchanged: the run then starts after all frames that they refer to, and may end early to avoid encoding.
+    whole: True to paint all these frames, even if earlier frames must be encoded again. False to keep earlier frames:
+    the run then starts where the track can next be split, and may end early to avoid encoding.
     """
 
     start: float
@@ -52,8 +52,8 @@ class Run:
 class Placed:
     """The report on a run; times are seconds of ``currentTime``.
 
-    late: number of frames at the run's start that are unpainted, because earlier frames refer to them. encoded_start,
-    encoded_end: part that was encoded again.
+    late: number of frames at the run's start that stay unpainted, because the track cannot be split before them.
+    encoded_start, encoded_end: start and end of the part that was encoded again.
     """
 
     run: int

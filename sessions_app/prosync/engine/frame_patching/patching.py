@@ -41,7 +41,7 @@ def patch(
 ) -> Patched:
     """Write ``source`` with the changes of ``runs`` to ``target``, an MP4.
 
-    Tags and other tracks are dropped. Raise :class:`ConversionFailed` for faulty media or empty runs, OSError,
+    Only picture and sound are kept, without tags. Raise :class:`ConversionFailed`, OSError,
     :class:`media_app.av.ffmpeg.ProgramMissing`, :class:`media_app.av.container.MediaError`, and painters' exceptions.
     """
     tell = on_progress or (lambda share: None)
@@ -122,7 +122,7 @@ class _Writer:
         return stream
 
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
-        """Return options for a fine movie time scale if a track starts late; milliseconds are too coarse."""
+        """Return the option for a fine movie time scale if a track starts late, because milliseconds are too coarse."""
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:
             if stream.time_base and stream.start_time is not None:

@@ -26,8 +26,8 @@ class Pictures:
     """The index of a video track.
 
     decoded: display times in ticks, in decoding order. shown: the same times, sorted. hidden: number of initial frames
-    that are not shown. entries: packets where decoding may start. joints: packets before which the track may be split,
-    because all earlier packets are shown earlier.
+    that are not shown. entries: numbers of packets where decoding may start. joints: numbers of packets before which
+    the track may be split, because all earlier packets are shown earlier.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Pictures:
 
     @classmethod
     def of(cls, path: Path) -> Pictures:
-        """Read all packets. Raise :class:`ConversionFailed`."""
+        """Index all packets of a file. Raise :class:`ConversionFailed`."""
         with open_media(path) as container:
             video = first_video(container)
             found = _Found(video)

@@ -38,7 +38,7 @@ def _copied(source: Source, stream: AudioStream, out: OutputContainer) -> Timed:
 
 
 def ticks_of(stream: AudioStream) -> Fraction:
-    """Return seconds per tick of a copied sound track: one sample if the source's ticks are coarser."""
+    """Return seconds per tick of a copied sound track. A tick is one sample if the source's ticks are coarser."""
     context = stream.codec_context
     base = Fraction(stream.time_base or 1)
     if context.frame_size and context.sample_rate and base > Fraction(1, context.sample_rate):
@@ -80,7 +80,7 @@ class _Clock:
         at = round((stamp * self._base - self._origin) / self.ticks)
         if not self._frame:
             return at, length
-        # Rounded times would cause gaps or overlaps between packets.
+        # Let packets follow directly, because rounded times would cause gaps or overlaps between them.
         if self._next is not None and abs(at - self._next) * self.ticks <= ROUNDING:
             at = self._next
         self._next = at + self._frame

@@ -1,7 +1,7 @@
 """Detection of faces and of one face's 478 mesh points, with MediaPipe.
 
-Models: BlazeFace (Bazarevsky et al., 2019) and Attention Mesh (Grishchenko et al., 2020). OpenCV's mesh lacks attention
-and draws closed lips open.
+Models: BlazeFace (Bazarevsky et al., 2019) and Attention Mesh (Grishchenko et al., 2020). OpenCV's mesh model reports
+closed lips as open.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CLOSE, FAR = 0, 1  # face detectors for distances up to 2 m and up to 5 m
 
 
 class FacesUnavailable(Exception):
-    """The face model cannot be loaded."""
+    """Error: the face model cannot be loaded."""
 
 
 class Faces:
@@ -66,7 +66,7 @@ class Faces:
     def points(self, image: Image) -> NDArray[np.float32] | None:
         """Return a face's points in pixels, shape (478, 2), or None. image: BGR.
 
-        The first pixel's centre is 0.
+        The centre of the first pixel is (0, 0).
         """
         height, width = image.shape[:2]
         found = self._mesh.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).multi_face_landmarks

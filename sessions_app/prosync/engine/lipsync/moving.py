@@ -19,8 +19,8 @@ FADE_FRAMES = 4
 SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
-SHOWS_INSIDE = 0.06  # opening of the lips, in face units, from which the mouth's inside is visible
-# openings of the lips in face units: inside fully visible, and too wide for speech
+SHOWS_INSIDE = 0.06  # opening of the lips, in eye distances, from which the mouth's inside is visible
+# openings of the lips, in eye distances, that show the mouth's full inside, and that are too wide for speech
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
 
@@ -29,7 +29,7 @@ DARK_COUNTS = 0.8
 class Moved:
     """The result of a mouth painter. moved: number of repainted frames.
 
-    own_inside: True if the mouth's inside is copied from the person, False if it is drawn.
+    own_inside: True if the mouth's inside is copied from the video, False if it is drawn.
     """
 
     frames: int
@@ -38,7 +38,7 @@ class Moved:
 
 
 class MouthPainter:
-    """A painter of the mouth in one part of a video, for one use.
+    """A painter of the mouth in one part of a video, which can be used only once.
 
     See :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`.
     """
@@ -85,7 +85,7 @@ def mouth_painter(
 
 
 class _BestInside:
-    """Selection of the frame with the best view into the mouth: open as in speech, and dark in the middle."""
+    """Selection of the frame with the best view into the mouth, which is open as in speech and dark in the middle."""
 
     def __init__(self) -> None:
         self.best = 0.0

@@ -15,29 +15,30 @@ Floats = NDArray[np.float64]
 Colour = NDArray[np.float64]
 Corners = tuple[int, int, int, int]
 
-# maximum distance of painted pixels in face units: beside the mouth, and below the chin
+# maximum distance of painted pixels, in eye distances: sideways from the mouth's centre, and down from the chin
 REACH_ASIDE, REACH_DOWN = 0.78, 0.45
 JAW_HALF = 0.5
-JAW_SHARE = 0.85  # the chin's movement, as a share of the lower lip's
-LIP_DEPTH = 0.7  # share of the way from lip to chin after which skin moves with the jaw only
+JAW_SHARE = 0.85  # movement of the chin, as a share of the lower lip's movement
+LIP_DEPTH = 0.7  # share of the way from lip to chin from which skin moves only with the jaw
 BELOW_CHIN = 0.35
 MIN_FALL = 2.0
 COARSE = 64
-NOTICED = 0.25  # smallest movement of a pixel that is painted, in pixels
+NOTICED = 0.25  # movement, in pixels, at which a moved pixel is painted almost opaquely
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-LIP_MARGIN = 0.09  # share of the closing gap removed from each lip's edge, because mesh points often lie on teeth
+# outward shift of each lip's edge, as a share of the mouth's closing, because mesh points often lie on teeth
+LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-FULLER, MAX_FULLER = 2.2, 0.42  # growth of a lip per face unit by which the mouth closes, and maximum growth
+FULLER, MAX_FULLER = 2.2, 0.42  # growth of a lip per eye distance by which the mouth closes, and maximum growth
 TEETH_REACH, TEETH_STEPS = 0.05, 11
-PALE = 0.55  # maximum saturation of teeth, as a share of the lip's
-# Shadow between closed lips: its size in face units, and its strength (BGR).
+PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation
+# Shadow between closed lips: its size in eye distances, and its strength for blue, green and red.
 SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)
-LIT = 0.085  # opening of the mouth, in face units, from which its inside is fully lit
+LIT = 0.085  # opening of the mouth, in eye distances, from which its inside is fully lit
 MIN_LIGHT = 0.35
-# BGR colours of a drawn mouth's inside, and usual colour of skin
+# BGR colours of the inside of a drawn mouth, and the usual BGR colour of skin
 DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)
 
 
@@ -150,10 +151,13 @@ def _curve(values: NDArray[np.float64], along: Field) -> Field:
 
 
 class _Skin:
-    """The warp of skin and lips: the source position of each new position, relative to the mouth."""
+    """The warp of skin and lips, which maps each new position to its source. Positions are relative to the mouth."""
 
     def __init__(self, mouth: Mouth, wanted: Mouth, above: Floats, below: Floats) -> None:
-        """Set up the warp. above, below: how far teeth extend beyond each lip's edge, face units at :data:`NODES`."""
+        """Set up the warp.
+
+        above, below: how far teeth extend beyond each lip's edge at :data:`NODES`, in eye distances.
+        """
         self.mouth, self.wanted = mouth, wanted
         closing = (mouth.lower - mouth.upper) - (wanted.lower - wanted.upper)
         far = np.clip(closing / 0.02, 0, 1)
@@ -166,7 +170,7 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """Return the source's x; the mouth's change of width fades out towards the cheeks."""
+        """Return the x coordinates of the source. The mouth's change of width fades out towards the cheeks."""
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 
@@ -192,7 +196,7 @@ class _Skin:
         return np.asarray(_curve(teeth, along) * np.exp(-((np.maximum(away, 0) / LIP) ** 2)), np.float32)
 
     def fuller(self, along: Field, away: Field) -> Field:
-        """Return the shift that makes closing lips fuller. away: face units from the lip's edge."""
+        """Return the shift that makes closing lips fuller. away: distance from the lip's edge, in eye distances."""
         away = np.maximum(away, 0)
         return np.asarray(_curve(self.fullness, along) * away * np.exp(-((away / LIP) ** 2)), np.float32)
 
@@ -220,7 +224,7 @@ class _Skin:
 
 
 def _teeth(image: Image, mouth: Mouth, edge: Floats, side: int) -> Floats:
-    """Return how far teeth extend beyond a lip's edge, face units at :data:`NODES`. side: 1 down, -1 up."""
+    """Return how far teeth extend beyond a lip's edge at :data:`NODES`, in eye distances. side: 1 down, -1 up."""
     steps = np.linspace(0, TEETH_REACH, TEETH_STEPS)
     x = np.repeat((NODES * mouth.half)[:, None], TEETH_STEPS, axis=1).astype(np.float32)
     y = (edge[:, None] + side * steps).astype(np.float32)

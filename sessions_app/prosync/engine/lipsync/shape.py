@@ -1,7 +1,7 @@
 """Measured and target shapes of a mouth.
 
-A face unit is the distance between the outer eye corners. x points right and y to the chin, whatever the head's pose. A
-mouth's origin lies between its corners and its x axis runs through them.
+The unit is the eye distance: the distance between the outer corners of the eyes. The x axis points right and the y axis
+to the chin, whatever the head's pose. A mouth's origin lies between its corners, and its x axis runs through them.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ NODES = np.linspace(-1.0, 1.0, 33)
 HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # seconds over which the movements of head and lips are smoothed
 TREMBLING = 0.008
 MIN_UNIT = 10.0
-UPPER_SHARE = 0.2  # share of an opening made by the upper lip
-REST_SHARE = 0.25  # height of the closed lips between the open upper (0) and lower lip (1)
-MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of a person's widest opening of the mouth, in face units
+UPPER_SHARE = 0.2  # share of a mouth's opening that the upper lip makes
+REST_SHARE = 0.25  # height at which lips close, between the open upper lip (0) and the open lower lip (1)
+MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of a person's widest opening of the mouth, in eye distances
 OWN_PERCENTILE = 96
 # Relative change of the mouth's width when it is fully spread, and when it is fully open.
 WIDER, OPEN_NARROWER = 0.09, 0.05
 MAX_STRETCHED = 0.16
-KEPT_WIDTH = 0.35  # kept share of the mouth's deviation from its usual width, so that smiles remain
+KEPT_WIDTH = 0.35  # share of the mouth's deviation from its usual width that is kept, so that smiles remain
 
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """The shape of a mouth in a frame. origin: its position in pixels, shape (2,).
+    """The shape of a mouth in a frame. Lengths are in eye distances, except ``origin`` and ``axes``.
 
-    axes: pixels per face unit along and across the mouth, columns of shape (2, 2). half: half width. upper, lower: y of
-    the inner lip edges at :data:`NODES`. nose, chin: y of the nose's bottom and of the chin's tip. half, upper, lower,
-    nose and chin are in face units. trust: 0 to 1.
+    origin: position in pixels, shape (2,). axes: pixels per eye distance along and across the mouth, columns of shape
+    (2, 2). half: half width. upper, lower: y of the inner lip edges at :data:`NODES`. nose, chin: y of the nose's
+    bottom and of the chin's tip. trust: weight of changes, 0 to 1.
     """
 
     origin: Floats
@@ -66,7 +66,7 @@ class Mouth:
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A person's usual mouth. half: half width at rest. open: widest opening. Both are in face units."""
+    """A person's usual mouth, in eye distances. half: half of the usual width. open: widest opening."""
 
     half: float
     open: float
@@ -91,7 +91,10 @@ def habit(found: Sequence[Mouth | None]) -> Habit:
 
 
 def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: float) -> Mouth:
-    """Return ``mouth`` with the shape for a sound. opening: 0 to 1; spread: -1 to 1; weight: share of the change."""
+    """Return ``mouth`` with the shape for a sound.
+
+    opening: 0 to 1. spread: -1 (rounded) to 1 (wide). weight: share of the change.
+    """
     gap = mouth.lower - mouth.upper
     rest = mouth.upper + REST_SHARE * gap
     profile = (1 - NODES**2) ** (0.8 - 0.2 * min(0.0, spread)) * opening * own.open
@@ -173,9 +176,9 @@ def _steadied(values: Floats, step: float, noise: float) -> Floats:
 
 
 def smoothed(values: Floats, seconds: float, step: float) -> Floats:
-    """Smooth along the first axis, keeping parabolas (Savitzky and Golay, 1964).
+    """Smooth values along the first axis without changing parabolas (Savitzky and Golay, 1964).
 
-    seconds: filter width; step: seconds between values.
+    seconds: width of the filter. step: seconds between values.
     """
     reach = min(max(1, round(seconds / step / 2)), (len(values) - 1) // 2)
     if reach < 2:

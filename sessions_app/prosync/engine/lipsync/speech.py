@@ -1,7 +1,7 @@
 """A model of mouth movements for a spoken sound.
 
-Vowels open the mouth. A low first formant raises the jaw; a high second formant spreads and a low one rounds the lips
-(Peterson and Barney, 1952). Hiss closes the teeth, hum the lips.
+Vowels open the mouth. A low first formant raises the jaw. A high second formant spreads the lips, a low one rounds them
+(Peterson and Barney, 1952). Hissing closes the teeth, humming closes the lips.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ HUM, VOWELS, HISS = (90, 300), (300, 3000), (4000, 7500)  # frequency bands in H
 FIRST_FORMANT, SECOND_FORMANT = (250, 1000), (900, 3000)
 HELD, DROPPED = 380.0, 620.0  # first formant in Hz of a raised and of a dropped jaw
 ROUNDED, SPREAD = 1250.0, 2000.0  # second formant in Hz of rounded and of spread lips
-RANGE = 24.0  # dB from the loudest vowels down to the level at which the mouth is closed
-ABOVE_NOISE = 9.0  # dB from the quietest parts up to the level at which the mouth is closed
+RANGE = 24.0  # dB below the level of the loudest vowels at which the mouth is closed
+ABOVE_NOISE = 9.0  # dB above the level of the quietest parts at which the mouth is closed
 LOUDEST, QUIETEST = 95, 5
 FAINT = -60.0
 ATTACK, RELEASE = 0.035, 0.06  # time constants in seconds of the mouth's opening and closing

@@ -1,8 +1,7 @@
 """Reconstruction of the background behind text.
 
 Dense optical flow (DIS, Kroeger et al. 2016) finds hidden pixels in other frames, as in flow-guided completion (Xu et
-al. 2019, arXiv:1905.02884). Normalised convolution (Knutsson and Westin 1993) fills the rest, as accurately as Telea's
-method and ten times faster.
+al. 2019, arXiv:1905.02884). Normalised convolution (Knutsson and Westin 1993) fills the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from media_app.av.frames import Image
 
 MIN_SIDE = 96
 HALF = 0.5
-TOLERANCE = 7.0  # RMS difference in grey levels at which another frame's weight falls to an eighth
+TOLERANCE = 7.0  # RMS difference between frames, in grey levels, at which the other frame's weight falls to an eighth
 MIN_SHARE = 0.05
 ENOUGH = 0.5
 MIN_WEIGHT = 0.08
@@ -111,7 +110,7 @@ class Background:
             known = np.ones(self.now.hidden.shape, np.float32)
             known[rows[~seen], columns[~seen]] = 0
             whole = _spread(picture, known)
-            # Blur filled pixels, because the edges of the filling's windows would be visible.
+            # Blur the filled pixels. Otherwise the edges of the windows used for filling would be visible.
             soft = cv2.GaussianBlur(whole, (0, 0), SOFT)
             picture = np.clip(np.rint(np.where(known[..., None] > 0, whole, soft)), 0, 255).astype(np.uint8)
         return picture

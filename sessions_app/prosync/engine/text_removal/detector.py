@@ -14,13 +14,13 @@ from sessions_app.prosync.engine.text_removal.region import Region
 MODEL = "PP-OCRv6_det_small.onnx"
 STRIDE = 32  # Width and height of the network's input are multiples of this, in pixels.
 MAX_PIXELS = 960 * 544  # maximum pixels of the network's input, to limit memory: a 1080p frame needs 670 MB
-TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # minimum score of a text pixel, and minimum mean score of a line
+TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # minimum network score of a text pixel, and minimum mean score of a line (0 to 1)
 UNCLIP = 1.6  # factor that enlarges detected boxes; the network is trained on shrunken ones (arXiv:1911.08947)
 MIN_SIDE = 3
 
 
 class DetectorMissing(Exception):
-    """The text detector is not installed."""
+    """Error: the text detector is not installed."""
 
 
 class TextDetector:

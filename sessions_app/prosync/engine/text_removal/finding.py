@@ -1,7 +1,7 @@
 """Frame-accurate search for lines of text in a video.
 
 Every half second, if the picture changed, the detector searches a frame. New lines are followed forwards, and backwards
-to the previous search. Text shown for less than half a second may be missed.
+to the previous search.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ HELD = 64
 FOLLOW_PIXELS = 960 * 544
 # Minimum change of a pixel in grey levels, and minimum number of changed pixels, for a new search.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
-COVERED = 0.5  # minimum share of a found line that followed lines cover; a less covered line is new
+COVERED = 0.5  # share of a detected line's area covered by followed lines, below which the detected line is new
 LONGER = 1.5
-# A line's height is at most this share of the picture's, or its length at least this multiple of its height.
+# A detected line is ignored if it is higher than ``LARGE`` of the picture's height and shorter than ``LONG`` times its
+# own height.
 LARGE, LONG = 0.12, 3.0
 MAX_LINES = 48
 MARGIN = 0.4  # width of the background examined around a line, in line heights
@@ -39,10 +40,7 @@ SOUGHT = 2
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Results of a search for text.
-
-    within: regions in which pixels may change.
-    """
+    """The results of a search for text. within: regions in which pixels may be changed."""
 
     texts: tuple[Text, ...]
     width: int
@@ -54,7 +52,7 @@ class Found:
 
     @property
     def spans(self) -> list[tuple[float, float]]:
-        """Parts of the video with text: (start, end) in seconds, sorted and disjoint."""
+        """Return the parts of the video with text as (start, end) in seconds, sorted and disjoint."""
         joined: list[tuple[float, float]] = []
         for text in sorted(self.texts, key=lambda one: one.start):
             if joined and text.start <= joined[-1][1]:
@@ -118,7 +116,7 @@ class _Held:
 class _Finding:
     """A search for text through a video. within: searched regions in displayed pixels.
 
-    If ``boxes`` are given, all text in them counts; if not, text on objects in the scene is ignored.
+    If ``boxes`` are given, all text inside them is found. Without boxes, text on objects in the scene is ignored.
     """
 
     def __init__(self, video: VideoFile, boxes: Sequence[Box], detector: TextDetector) -> None:
@@ -293,7 +291,7 @@ def _slices(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def _is_line(region: Region, height: int) -> bool:
-    """Return whether the region can be a line; the detector also reports faces."""
+    """Return whether a detected region can be a line of text, because the detector also reports faces."""
     shorter, longer = sorted((region.width, region.height))
     return shorter <= LARGE * height or longer >= LONG * shorter
 

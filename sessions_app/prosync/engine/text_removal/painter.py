@@ -28,15 +28,15 @@ from sessions_app.prosync.engine.text_removal.sightings import Text
 AHEAD = 20
 WINDOW_BYTES = 192 * 1024 * 1024
 KEPT_PIXELS = 24_000_000
-LINGER = 3.5  # frames before and after a line's time in which the line may still fade
+LINGER = 3.5  # number of frames before and after a line's time in which the line may fade in or out
 AROUND = 0.75
 MIN_AROUND, MAX_AROUND = 24, 64
-SLOW = 0.04  # minimum motion of the background in pixels per frame; a slower one uncovers nothing in time
+SLOW = 0.04  # motion of the background, in pixels per frame, below which hidden pixels are not uncovered in time
 FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0
 MAX_VIEWS = 4
-# Distances to the other frames that are used; at 1, the background has moved by a stroke's width.
+# Distances to the frames from which hidden pixels are copied; at 1, the background has moved by a stroke's width.
 STEPS = (1.0, 1.6, 0.6)
 
 
@@ -277,10 +277,9 @@ def _margin(height: int) -> int:
 
 
 def _recoloured(clean: Image, own: View, shown: Image) -> Image:
-    """Return ``shown`` with its text replaced by ``clean``, in the colours of ``shown``.
+    """Return ``shown`` with its text replaced by pixels of ``clean``, whose colours are adapted to ``shown``.
 
-    The painter and the caller convert frames to BGR differently. Both conversions are linear, so an affine map relates
-    them.
+    The painter and the caller convert frames to BGR by different linear maps, so an affine map adapts the colours.
     """
     seen, hidden = np.flatnonzero(own.hidden == 0), own.hidden > 0
     picture = shown.copy()

@@ -1,7 +1,7 @@
 """Tracking of one line of text.
 
-The background may move, so only the strokes' contrast is compared (normalised cross-correlation). It is independent of
-fades.
+The background may move, so only the strokes' contrast is compared by normalised cross-correlation. The correlation does
+not change while a line fades.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from media_app.av.frames import Image
 from sessions_app.prosync.engine.text_removal.region import Region
 
 Grey = NDArray[np.uint8]
-PRESENT = 0.35  # minimum correlation at which a line is visible; an absent line reaches 0.2
-OTHER = 0.55  # share of a line's usual correlation below which another line has replaced it
-STRAY = 0.85  # share of a line's usual correlation below which the line is searched farther away
+PRESENT = 0.35  # minimum correlation at which a line counts as visible; an absent line reaches 0.2
+OTHER = 0.55  # share of a line's usual correlation below which the line counts as replaced by another line
+STRAY = 0.85  # share of a line's usual correlation below which the line is also searched farther away
 NEAR, FAR = 1, 10
 STEADY = 0.75
 FAINT = 2.5
@@ -42,9 +42,9 @@ class Sighting:
 class Text:
     """A line of text. start: seconds of its first frame. end: seconds of the first frame without it.
 
-    region: bounds of its strokes at the start, in displayed pixels. mask: PNG of the region, 255 on strokes. times:
-    seconds at which the line moves. shifts: its pixels right of and below ``region`` from these times on. appears,
-    vanishes: True if the frame before or after the line was seen without it.
+    region: bounds of the strokes at the start, in displayed pixels. mask: PNG of the region, 255 on strokes. times:
+    seconds at which the line moves. shifts: its (x, y) shift from ``region``, in pixels, from each of ``times`` on.
+    appears, vanishes: whether the frame just before or just after the line is known to lack the line.
     """
 
     start: float
@@ -125,7 +125,7 @@ class Pattern:
 
 @dataclass(slots=True)
 class Track:
-    """A line that is followed. places: (seconds, pixels right of and below its first position)."""
+    """A line that is followed. places: (seconds, x, y) per frame, with the shift from the first position in pixels."""
 
     pattern: Pattern
     places: list[tuple[float, float, float]]
@@ -139,7 +139,7 @@ class Track:
         self._usual = self.pattern.likeness
 
     def follow(self, grey: Grey, seconds: float, *, backward: bool = False) -> bool:
-        """Search the line in the next frame, or in the previous one if ``backward``; return whether it is there."""
+        """Search the line in the next frame, or in the previous one if ``backward``. Return whether it was found."""
         x, y = self._expected(backward)
         score, right, down = self.pattern.find(grey, x, y, NEAR)
         if score < STRAY * self._usual:
@@ -164,7 +164,7 @@ class Track:
 
     @property
     def is_overlay(self) -> bool:
-        """Return whether the line is still or moves evenly. Text on objects in the scene does not."""
+        """Return whether the line is still or moves evenly. Text on objects in the scene moves unevenly."""
         if len(self.places) < MIN_FRAMES:
             return False
         times, x, y = np.array(self.places).T

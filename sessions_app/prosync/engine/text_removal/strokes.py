@@ -1,7 +1,7 @@
 """Separation of a text line's strokes from the background.
 
-Colours frequent inside the line's box and rare around it are text: a ratio of histograms, as in back-projection (Swain
-and Ballard 1991).
+A colour that is frequent inside the line's box and rare around the box is text. This is a ratio of histograms, as in
+back-projection (Swain and Ballard 1991).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from media_app.av.frames import Image
 
 BINS = 16
-LIKELY = 0.62  # minimum share of a text colour's frequency that lies inside the line's box
-FREQUENT = 0.007  # minimum share of a line's pixels that have the colour of its strokes
-MIN_RING = 0.1  # minimum background around a line, as a share of its box's pixels
-SPECK = 0.015  # maximum area of removed specks, in squared line heights
-SURE = 0.9  # minimum certainty (0 to 1) that a speck is text, for keeping the speck
+LIKELY = 0.62  # minimum share of a text colour's frequency that is inside the line's box and not around the box
+FREQUENT = 0.007  # minimum share of the box's pixels that have the colour of strokes
+MIN_RING = 0.1  # minimum background around a line's box, as a share of the box's pixels
+SPECK = 0.015  # area below which a speck is removed, in squared line heights
+SURE = 0.9  # certainty (0 to 1) that a speck is text, above which the speck is kept
 FRINGE = 0.03
 
 
 def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return a mask, 255 on strokes and fringes, uint8, shape (h, w).
 
-    pictures: BGR pictures of a line, shape (h, w, 3). line: its box, bool, shape (h, w). ground: pixels without text,
-    bool, shape (h, w).
+    pictures: BGR pictures of a line, shape (h, w, 3). line: pixels in the line's box. ground: pixels without text. Both
+    are bool, shape (h, w).
     """
     rows = np.flatnonzero(line.any(axis=1))
     height = int(rows[-1] - rows[0]) + 1
@@ -42,7 +42,7 @@ def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDAr
     mask = np.where((core > 0) | (beside & line & (likely > LIKELY)), 255, 0).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     areas = stats[:, cv2.CC_STAT_AREA]
-    # Full stops are as small as specks, but certain in colour.
+    # Full stops are as small as specks, but their colour is certainly that of text.
     sureness = np.bincount(labels.ravel(), weights=likely.ravel(), minlength=count) / areas
     kept = np.zeros(count, np.uint8)
     kept[1:] = np.where((areas[1:] >= SPECK * height**2) | (sureness[1:] > SURE), 255, 0)

@@ -1,11 +1,10 @@
-// The outbox: a user's operations on one video that the server has not confirmed yet. They are stored in a log before
-// they are sent.
-//
-// A replica is the name under which a page numbers its operations; only the page that holds the replica's lock uses its
-// numbers. A page takes the first free replica, and also sends the logs of closed pages. Over plain HTTP there are no
-// locks (Web Locks): each page is a new replica and sends all other logs once, which does no harm.
-//
-// A page may close between any two steps, so each step leaves every operation in some log.
+// The outbox of a page: the user's operations on one video that the server has not confirmed yet. The operations are
+// stored in a log before they are sent. A page may close between any two steps, so each step leaves every operation in
+// some log.
+
+// A replica is a name under which a page numbers its operations. Only the page that holds the replica's lock uses the
+// replica's numbers. A page takes the first free replica, and also sends the logs of closed pages. Over plain HTTP,
+// browsers have no Web Locks: each page is a new replica and sends all other logs once, which does no harm.
 
 import { counterOf } from "../crdt.js";
 import { SyncError, dot } from "./protocol.js";
@@ -13,7 +12,7 @@ import { SyncError, dot } from "./protocol.js";
 /** @typedef {import("../crdt.js").Operation} Operation */
 /** @typedef {import("../../base/stores.js").Store} Store */
 /**
- * Returns the last counter of an actor that the server has confirmed.
+ * Function that returns the last counter of an actor that the server has confirmed.
  * @typedef {(actor: string) => number} Known
  */
 
@@ -22,11 +21,11 @@ export class Outbox {
   /** Unconfirmed operations of closed pages. @type {Operation[]} */ adopted = [];
   counter = 0; // counter of this replica's last operation
   #replica = "";
-  /** Functions that release the locks. @type {Map<string, () => void>} */ #locks = new Map();
+  /** @type {Map<string, () => void>} */ #locks = new Map();
   /** @type {Promise<unknown>} */ #writing = Promise.resolve();
   #isClosed = false;
   /** @type {Set<Operation>} */ #kept = new Set();
-  /** True if `own` could not be stored and will be lost with the page. */ isRefused = false;
+  /** True if the store rejected the operations `own`, so that closing the page loses them. */ isRefused = false;
 
   /**
    * @param {Store} store
@@ -58,7 +57,7 @@ export class Outbox {
     return this.own.every((one) => this.#kept.has(one));
   }
 
-  /** Release the locks after the last write, so that the next page reads the last counter. */
+  /** Release the locks after the last write, so that the next page with this replica reads the last counter. */
   async close() {
     this.#isClosed = true;
     await this.#writing;
@@ -80,7 +79,7 @@ export class Outbox {
       one.toString(16).padStart(2, "0"),
     ).join("");
     if (!(await this.#take(fresh, known))) {
-      this.locks = null; // the browser refuses even a new lock
+      this.locks = null; // the browser grants no locks at all
       await this.#take(fresh, known);
     }
     // Without a lock, no other page can take the replica, so do not list it.
@@ -103,7 +102,7 @@ export class Outbox {
   }
 
   /**
-   * Lock a replica until it is released; return whether it was free.
+   * Lock a replica until it is released. Return whether the replica was free.
    * @param {string} replica
    * @returns {Promise<boolean>}
    */
@@ -140,7 +139,7 @@ export class Outbox {
       // Skip a replica with an empty log, so that another page can take it.
       if (!(await this.store.read(key))?.log.length) continue;
       if (this.locks && !(await this.#lock(replica))) continue;
-      // Read the log again: its page may have written before it released the lock.
+      // Read the log again, because its page may have written to it before releasing the lock.
       const log = (await this.store.read(key))?.log ?? [];
       this.mustBeOpen();
       this.adopted.push(...log);
@@ -150,13 +149,13 @@ export class Outbox {
     return found;
   }
 
-  /** Return an unused counter. A copy of this replica may have used higher ones. @param {Known} known */
+  /** Return a counter that neither this replica nor a known copy of it has used. @param {Known} known */
   count(known) {
     this.counter = Math.max(this.counter, known(this.actor)) + 1;
     return this.counter;
   }
 
-  /** Store this replica's log. Rejects if the store is full or broken. */
+  /** Store this replica's log. Reject if the store is full or broken. */
   async keep() {
     const state = { counter: this.counter, log: [...this.own] };
     try {
@@ -210,7 +209,7 @@ export class Outbox {
 
   /**
    * Move operations to an unused replica, because a copy of the browser profile has used their counters. `ghosts` are
-   * operations that the log may lack.
+   * operations to move that the log may not contain.
    * @param {string} actor
    * @param {Operation[]} ghosts
    * @param {(one: Operation) => boolean} isTold
@@ -218,7 +217,7 @@ export class Outbox {
    */
   async rename(actor, ghosts, isTold, known) {
     const isOther = (/** @type {Operation} */ one) => one.actor !== actor;
-    // Use the arrays, not copies, so that operations added during the `await` move too.
+    // Keep the arrays, not copies, so that operations that are added during the `await` are moved too.
     const parts = [this.adopted, this.own, ghosts];
     const old = this.#replicaOf(actor);
     const isOwn = actor === this.actor;
@@ -237,7 +236,7 @@ export class Outbox {
       if (!seen) delete clock[actor];
       this.own.push({ ...one, actor: this.actor, clock: { ...clock, [this.actor]: this.count(known) } });
     }
-    // Delete the old log last: a page that closes earlier leaves duplicates, but loses nothing.
+    // Delete the old log last. If the page closes before, operations are duplicated, but none is lost.
     if (!(await this.#tryKeep())) return;
     const isElsewhere = (/** @type {Operation} */ one) => !moved.has(dot(one));
     await this.#keep(this.logs + old, (kept) =>
@@ -261,7 +260,7 @@ export class Outbox {
   }
 
   /**
-   * Store recoverable data; a full or broken store does not stop syncing.
+   * Store data that can be recovered. Ignore a full or broken store, so that syncing continues.
    * @param {string} key
    * @param {(kept: any) => any} change
    */
@@ -271,7 +270,7 @@ export class Outbox {
   }
 
   /**
-   * Write in sequence, so that an older state never overwrites a newer one.
+   * Write to the store one change at a time, so that an older state never overwrites a newer one.
    * @param {string} key
    * @param {(kept: any) => any} change
    */

@@ -36,8 +36,8 @@ export const dot = (one) => `${counterOf(one)} ${one.actor}`;
 export const content = (one) => one && [one.type, one.value];
 
 /**
- * Return whether an operation from the server is a sent one, although the server may have normalized its value or a
- * page corrected its time.
+ * Return whether an operation from the server is the same as a sent one. The server may have normalized the value, or a
+ * page may have corrected the time.
  * @param {Operation} told
  * @param {Operation} sent
  */
@@ -51,7 +51,7 @@ export const isRepetition = (told, sent) =>
  */
 export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-/** Collapse spaces and control characters, as the server does. @param {string} value */
+/** Replace runs of spaces and control characters by one space, as the server does. @param {string} value */
 export const line = (value) =>
   text(value)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Zs}]+/gu, " ")

@@ -4,7 +4,7 @@ import { call, get } from "../../base/api.js";
 
 /**
  * @typedef {object} UploadState The upload of one clip in a merge.
- * @property {number} video_index Index of the clip.
+ * @property {number} video_index Index of the clip in the merge.
  * @property {string} session_id
  * @property {string} filename
  * @property {"initiated"|"uploading"|"completed"|"failed"|"cancelled"|"expired"} status
@@ -25,7 +25,7 @@ import { call, get } from "../../base/api.js";
  * @property {string} merge_session_id
  * @property {string} title
  * @property {"initiated"|"uploading"|"queued"|"processing"|"completed"|"failed"|"cancelled"|"expired"} overall_status
- * @property {number} progress Progress in percent; uploads end at 50.
+ * @property {number} progress Progress of uploads and merge in percent; the merge starts at 50.
  * @property {string} message
  * @property {UploadState[]} uploads
  * @property {string|null} job_id
@@ -66,7 +66,7 @@ export const deleteMerge = (id) => call("DELETE", mergeAt(id));
 /** @param {string} id */
 export const chunkAddress = (id) => uploadAt(id, "chunk");
 /**
- * Return the chunks that the server lacks; fails if the upload has ended.
+ * Return the numbers of the chunks that the server lacks. The request fails if the upload has ended.
  * @param {string} id
  * @returns {Promise<{remaining_chunks: number[]}>}
  */

@@ -1,5 +1,5 @@
-// The upload of one chunk: a form with number, SHA-256 and bytes. Fetch reports no upload progress, so it uses
-// XMLHttpRequest.
+// The upload of one chunk, as a form with number, SHA-256 and bytes. The request is an XMLHttpRequest, because fetch
+// does not report upload progress.
 
 import { ApiError, cookie } from "../../base/api.js";
 import { chunkAddress } from "./api.js";
@@ -9,13 +9,13 @@ const STALLED = 30_000;
 
 /**
  * Upload a chunk and return the upload's new state.
- * @param {string} upload Upload id.
+ * @param {string} upload Id of the upload.
  * @param {number} number
  * @param {Blob} bytes
- * @param {(sent: number) => void} onSent Called with the bytes sent so far.
+ * @param {(sent: number) => void} onSent Callback that receives the number of bytes sent so far.
  * @param {AbortSignal} signal
  * @returns {Promise<any>}
- * @throws {ApiError} With status 0 without an answer or after an abort.
+ * @throws {ApiError} The error has status 0 if the request was aborted or received no answer.
  */
 export async function sendChunk(upload, number, bytes, onSent, signal) {
   const form = new FormData();
@@ -51,10 +51,10 @@ export async function sendChunk(upload, number, bytes, onSent, signal) {
 }
 
 /**
- * Return the SHA-256 as hexadecimal; empty over plain http, where browsers compute none.
+ * Return a chunk's SHA-256 in hexadecimal. Over plain http, where browsers cannot compute it, return an empty string.
  * @param {Blob} bytes
  * @returns {Promise<string>}
- * @throws {ApiError} Of type `clip_lost` if the clip is unreadable.
+ * @throws {ApiError} The error has the type `clip_lost` if this browser can no longer read the clip.
  */
 async function sha256(bytes) {
   /** @type {ArrayBuffer} */ let content;

@@ -1,4 +1,4 @@
-// The uploader of a merge's clips. It sends chunks of all clips in parallel, with retries, and fires "change".
+// The uploader of a merge's clips. It sends up to three chunks at once, with retries, and fires "change" on progress.
 
 import { ApiError } from "../../base/api.js";
 import { Speed } from "../../uploads/transfer-speed.js";
@@ -8,7 +8,7 @@ import { network, noteSpeed } from "./network-speed.js";
 import { Patience, Stopped } from "./retry.js";
 
 const AT_ONCE = 3;
-/** Error types of an upload that no longer exists; the merge's status has the reason. */
+/** Error types of an upload that has ended. The merge's status then contains the reason. */
 const OVER = new Set(["upload_not_found", "upload_finished", "upload_expired", "upload_lost", "not_found", "gone"]);
 
 /** A stopwatch that runs while at least one of its tasks runs. */
@@ -34,18 +34,18 @@ class Stopwatch {
 
 export class Part {
   /** @type {Map<number, number>} */ flying = new Map();
-  /** State of the clip's upload; a "missing" clip must be chosen again. @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} */ state;
+  /** State of the upload. The user must choose a "missing" clip again. @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} */ state;
   /** @type {ApiError|null} */ error = null;
-  /** Bytes sent by this page; `watch` measures their time. */ went = 0;
+  /** Bytes of the clip sent by this page; `watch` measures how long sending took. */ went = 0;
   watch = new Stopwatch();
 
   /**
    * @param {object} about
    * @param {number} about.index
-   * @param {string} about.upload Upload id.
+   * @param {string} about.upload Id of the upload.
    * @param {number} about.size
    * @param {number} about.chunkSize Chunk size in bytes.
-   * @param {number[]} about.missing Chunks that the server lacks.
+   * @param {number[]} about.missing Numbers of the chunks that the server lacks.
    * @param {boolean} about.isComplete
    * @param {Blob|null} about.blob
    */
@@ -64,7 +64,7 @@ export class Part {
     return Math.min(this.chunkSize, this.size - number * this.chunkSize);
   }
 
-  /** Bytes sent, including unfinished chunks. */
+  /** Number of the clip's bytes sent so far, including those of unfinished chunks. */
   get sent() {
     if (this.state === "arrived") return this.size;
     const without = (/** @type {Iterable<number>} */ numbers) =>
@@ -89,10 +89,11 @@ export class Sender extends EventTarget {
   /**
    * @param {Part[]} parts
    * @param {object} hears
-   * @param {() => void} hears.onArrived Called when all clips are complete.
-   * @param {(part: Part) => void} hears.onRefused Called when the server refused a clip and sending stopped.
-   * @param {() => void} hears.onOver Called when an upload ended elsewhere and sending stopped.
-   * @param {Set<string>} hears.told Uploads whose speed was already reported.
+   * @param {() => void} hears.onArrived Callback that runs when all clips are uploaded.
+   * @param {(part: Part) => void} hears.onRefused Callback that runs when the server refused a clip, which stops
+   *   all uploads.
+   * @param {() => void} hears.onOver Callback that runs when an upload was ended elsewhere, which stops all uploads.
+   * @param {Set<string>} hears.told Ids of uploads whose speed was already reported to the server.
    */
   constructor(parts, { onArrived, onRefused, onOver, told }) {
     super();
@@ -100,7 +101,7 @@ export class Sender extends EventTarget {
     this.hears = { onArrived, onRefused, onOver };
     this.told = told;
     this.patience.addEventListener("change", () => {
-      // Abort the requests, which would otherwise wait 30 s for their timeout.
+      // While paused or offline, abort all requests, which would otherwise wait 30 s for their timeout.
       if (this.patience.paused || !navigator.onLine) this.#land();
       this.#tell();
     });
@@ -130,7 +131,7 @@ export class Sender extends EventTarget {
     return this.parts.some((part) => part.state === "missing");
   }
 
-  /** @param {boolean} again True to ask the server first which chunks it lacks. */
+  /** @param {boolean} again True to ask the server first which chunks are missing. */
   async start(again = false) {
     try {
       if (again)
@@ -203,7 +204,7 @@ export class Sender extends EventTarget {
     }
   }
 
-  /** Return the next clip to send. Clips not started come first, because the server may refuse them. */
+  /** Return the next clip to send. Unstarted clips come first, because the server checks a clip's first chunk. */
   #next() {
     const ready = this.parts.filter(
       ({ state, blob, missing, flying }) =>
@@ -242,7 +243,7 @@ export class Sender extends EventTarget {
   /**
    * @param {Part} part
    * @param {number} number
-   * @param {number} sent Bytes sent of the chunk.
+   * @param {number} sent Number of the chunk's bytes sent so far.
    */
   #moved(part, number, sent) {
     part.flying.set(number, sent);

@@ -3,9 +3,9 @@
 const KIB = 1024;
 const LEAST = 256 * KIB;
 const MOST = 4096 * KIB;
-/** Target duration of a chunk in seconds: longer chunks lose more when interrupted, shorter ones add pauses. */
+/** Target upload time of a chunk in seconds. Interruptions lose more of a longer chunk; shorter chunks add pauses. */
 const SECONDS = 2;
-/** Maximum number of chunks. The server allows 25 000; the margin is for rounded sizes. */
+/** Maximum number of chunks in a file, below the server's limit of 25 000. */
 const PIECES = 20_000;
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
@@ -13,15 +13,15 @@ const LONGEST_WAIT = 30_000;
 /**
  * @typedef {object} Network
  * @property {number} speed Speed of the latest upload in bytes per second; 0 if unknown.
- * @property {string} kind The browser's `effectiveType`, such as `4g`; empty if unknown.
- * @property {number} downlink The browser's estimate in Mbit/s; 0 if unknown.
+ * @property {string} kind The browser's `effectiveType` of the connection, such as `4g`; empty if unknown.
+ * @property {number} downlink The browser's estimate of the bandwidth in Mbit/s; 0 if unknown.
  */
 
 /**
  * Return the chunk size in bytes: a power of two, unless a server limit applies.
  * @param {Network} network
  * @param {number} largest Size of the largest file in bytes.
- * @param {{least: number, most: number}} allowed The server's limits in bytes.
+ * @param {{least: number, most: number}} allowed The server's minimum and maximum chunk size in bytes.
  * @returns {number}
  */
 export function chunkSize({ speed, kind, downlink }, largest, { least, most }) {
@@ -44,9 +44,9 @@ function byKind(kind, downlink) {
 
 /**
  * Return the milliseconds to wait before a retry.
- * @param {number} tries Number of consecutive failures.
- * @param {number|null} [retryAfter] Seconds requested by the server.
- * @param {number} [chance] Random number, 0 to 1.
+ * @param {number} tries Number of consecutive failed requests.
+ * @param {number|null} [retryAfter] Seconds to wait as requested by the server.
+ * @param {number} [chance] Random number from 0 to 1, which spreads the retries of many pages.
  * @returns {number}
  */
 export function waitLength(tries, retryAfter = null, chance = Math.random()) {

@@ -1,10 +1,11 @@
-// Checks of a clip before upload: file type, duration and picture size, read by the browser's player or from the file.
+// Checks of a clip before its upload. The browser's player reads duration and picture size; if it cannot play the clip,
+// type and duration are read from the file.
 
 import { tooLarge } from "../../uploads/transfer.js";
 
 /**
  * @typedef {object} Facts
- * @property {number} duration Duration in seconds; 0 if unknown.
+ * @property {number} duration Clip duration in seconds; 0 if unknown.
  * @property {number} width
  * @property {number} height
  * @property {boolean} plays True if this browser can play the clip.
@@ -25,10 +26,10 @@ export class Refused extends Error {
 
 /**
  * @param {Blob} blob
- * @param {number} limit Maximum size in bytes.
+ * @param {number} limit Maximum size of the clip in bytes.
  * @param {number} [knownDuration] Duration in seconds of a clip recorded on this page; 0 for a file.
  * @returns {Promise<Facts>}
- * @throws {Refused}
+ * @throws {Refused} The clip is empty, too large, unreadable or not a video.
  */
 export async function look(blob, limit, knownDuration = 0) {
   if (blob.size === 0) throw new Refused("Empty file", "Choose another file.");
@@ -52,7 +53,7 @@ export async function look(blob, limit, knownDuration = 0) {
 }
 
 /**
- * Return a clip's facts from the browser's player; null if it cannot play the clip.
+ * Return the duration and picture size that the browser's player reads; null if the player cannot play the clip.
  * @param {Blob} blob
  * @returns {Promise<Facts|null>}
  */
@@ -75,7 +76,7 @@ async function asked(blob) {
 }
 
 /**
- * Seek to the end of a browser's recording, which reveals its duration.
+ * Seek to the end of a recording made by a browser: only then does the player know its duration.
  * @param {HTMLVideoElement} video
  */
 async function findEnd(video) {
@@ -84,11 +85,11 @@ async function findEnd(video) {
   await once(video, "seeked");
 }
 
-/** Make the controls of a video show the duration even of a browser's recording. @param {HTMLVideoElement} video */
+/** Make a video's controls show the duration, even if a browser recorded the video. @param {HTMLVideoElement} video */
 export function showLength(video) {
   video.addEventListener("loadedmetadata", async () => {
     if (Number.isFinite(video.duration)) return;
-    // Without this setting, phones do not reload the first picture after the seek.
+    // Set `preload` to "auto", because phones otherwise do not reload the first picture after the seek.
     video.preload = "auto";
     await findEnd(video).catch(() => {});
     video.currentTime = 0;
@@ -116,7 +117,7 @@ function once(video, event) {
   });
 }
 
-/** Offset and signature that identify each video container. @type {[number, string][]} */
+/** Signatures that identify video containers, each with its byte offset in the file. @type {[number, string][]} */
 const MARKS = [
   [4, "ftyp"],
   [4, "moov"],
@@ -143,7 +144,7 @@ function isContainer(head) {
 }
 
 /**
- * Return the duration in seconds from the `mvhd` box of an MP4 or MOV (ISO 14496-12, 8.2.2); 0 without one.
+ * Return the duration in seconds from the `mvhd` box of an MP4 or MOV (ISO 14496-12, 8.2.2); 0 without such a box.
  * @param {Blob} blob
  * @returns {Promise<number>}
  */
@@ -164,9 +165,9 @@ export async function mp4Duration(blob) {
 }
 
 /**
- * Return the duration in a `mvhd` box, in seconds.
+ * Return the duration stored in an `mvhd` box, in seconds.
  * @param {DataView} box
- * @param {number} at Offset of the box's content.
+ * @param {number} at Byte offset of the content in the box.
  * @returns {number}
  */
 function readMvhd(box, at) {

@@ -6,32 +6,32 @@ import { debounce } from "../../base/dom.js";
 import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft } from "./storage.js";
 
 /**
- * @typedef {object} Clip
+ * @typedef {object} Clip A statement's video.
  * @property {string} id
  * @property {string} name
  * @property {string} type
- * @property {number} size Size in bytes.
- * @property {number} duration Duration in seconds; 0 if unknown.
+ * @property {number} size Clip size in bytes.
+ * @property {number} duration Clip duration in seconds; 0 if unknown.
  * @property {boolean} plays True if this browser can play the clip.
- * @property {boolean} isRecorded True if recorded on this page, so that no other copy exists.
- * @property {Blob|null} blob Content of the clip; null if not stored in this browser.
+ * @property {boolean} isRecorded True if the clip was recorded on this page, so that no other copy exists.
+ * @property {Blob|null} blob Content of the clip; null if this browser has not stored it.
  *
- * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement A statement; `problem` is the
- *   reason to replace its clip.
+ * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement A statement of a challenge;
+ *   `problem` is the error message about its clip.
  *
  * @typedef {{key: string, body: any}} Asked A request and its idempotency key.
  */
 
 const FIRST_STATEMENTS = 3;
 const SAVE_PAUSE = 250;
-const GUESSED_RATE = 625_000; // bytes per second assumed for a clip of unknown duration
+const GUESSED_RATE = 625_000; // assumed bytes per second, from which a clip's unknown duration is estimated
 const newId = idempotencyKey;
 
 export class Draft {
   title = "";
   level = false;
   /** @type {Statement[]} */ statements = [];
-  /** Id of the statement that is the lie; empty until chosen. */ lie = "";
+  /** Id of the statement that is the lie; empty until the user has chosen it. */ lie = "";
   /** Request that started the merge. @type {Asked|null} */ begun = null;
   mergeId = "";
   /** Ids of uploads whose speed was reported to the server. @type {string[]} */ told = [];
@@ -85,7 +85,7 @@ export class Draft {
     return this.clips.reduce((sum, clip) => sum + clip.size, 0);
   }
 
-  /** Index of the lie, or -1 until chosen. */
+  /** Index of the statement that is the lie; -1 until the user has chosen it. */
   get lieIndex() {
     return this.statements.findIndex(({ id }) => id === this.lie);
   }
@@ -164,7 +164,7 @@ export class Draft {
   }
 
   /**
-   * Return the request that starts a merge. Files are named by number, because their names could reveal the lie.
+   * Return the body of the request that starts a merge. Files are named by number: their own names may reveal the lie.
    * @param {number} chunkSize Chunk size in bytes.
    */
   mergeBody(chunkSize) {
@@ -173,7 +173,7 @@ export class Draft {
       video_count: clips.length,
       video_filenames: clips.map((clip, index) => `statement-${index + 1}${suffixOf(clip)}`),
       video_file_sizes: clips.map((clip) => clip.size),
-      // The server only estimates the merge time from durations, so a guess by size is enough.
+      // The server uses durations only to estimate the merge time, so a guess from the file size is enough.
       video_durations: clips.map(
         (clip) => Math.round((clip.duration || Math.max(1, clip.size / GUESSED_RATE)) * 1000) / 1000,
       ),

@@ -26,8 +26,8 @@ export class Form {
    * @param {Facts} facts
    * @param {object} hears
    * @param {() => void} hears.onMake
-   * @param {() => void} hears.onThrowAway Called when the user confirmed to discard the draft.
-   * @param {(text: string) => void} hears.say Announce to screen readers.
+   * @param {() => void} hears.onThrowAway Callback that runs once the user has confirmed to discard the draft.
+   * @param {(text: string) => void} hears.say Function that announces a text to screen readers.
    */
   constructor(root, draft, facts, { onMake, onThrowAway, say }) {
     this.root = root;
@@ -181,7 +181,7 @@ export class Form {
 
   /** @param {Statement} statement @param {number} at */
   async #remove(statement, at) {
-    // A file can be chosen again, but a recording has no other copy.
+    // Ask before removing a recording, because it has no other copy. A file can be chosen again.
     if (
       statement.clip?.isRecorded &&
       !(await askFirst({
@@ -212,7 +212,7 @@ export class Form {
   // Clips
 
   /**
-   * Assign the first file to `first`, and the other files to statements without a clip.
+   * Assign the first file to the statement `first`, and the other files to statements without a clip.
    * @param {File[]} files
    * @param {Statement|null} [first]
    */
@@ -238,7 +238,7 @@ export class Form {
    * @param {Statement} statement
    * @param {Blob} blob
    * @param {string} name
-   * @param {number} [seconds] Duration of a recording made on this page.
+   * @param {number} [seconds] Duration in seconds of a recording made on this page; 0 for a file.
    */
   async #set(statement, blob, name, seconds = 0) {
     if (this.#busy.has(statement)) return;
@@ -262,7 +262,7 @@ export class Form {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
-      // The previous clip stays usable.
+      // If the new file is refused, the statement keeps its previous clip.
       if (statement.clip?.blob && !before) toast(`${said} The previous clip stays.`, "bad");
       else statement.problem = said;
       if (statement.problem) this.hears.say(said);
@@ -327,7 +327,7 @@ function tell(input, sentence) {
   else input.removeAttribute("aria-invalid");
 }
 
-/** Format a time like `14.06.09`. @param {Date} date @returns {string} */
+/** Format a time of day like `14.06.09`. @param {Date} date @returns {string} */
 function clockWords(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(".");
 }

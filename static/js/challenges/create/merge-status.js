@@ -1,11 +1,11 @@
-// Observer of one merge: it listens to messages of the merge's job and polls the status.
+// Observer of one merge. It listens to messages about the merge's job, and also polls the merge's status.
 
 import { ApiError } from "../../base/api.js";
 import { LiveChannel } from "../../base/live-channel.js";
 import { readMerge } from "./api.js";
 
-const ASK = 2000; // ms between two polls while the socket is closed
-const ASK_WHILE_LIVE = 15_000; // ms between two polls while the socket is open
+const ASK = 2000; // ms between two polls of a merge's status while the WebSocket is closed
+const ASK_WHILE_LIVE = 15_000; // ms between two polls of a merge's status while the WebSocket is open
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 
 /** @typedef {import("./api.js").Merge} Merge */
@@ -23,7 +23,7 @@ export class Follower {
    * @param {object} hears
    * @param {(merge: Merge) => void} hears.onStatus
    * @param {(percent: number, message: string) => void} hears.onProgress
-   * @param {(error: ApiError) => void} hears.onGone Called if the user has no such merge.
+   * @param {(error: ApiError) => void} hears.onGone Callback that runs if the user has no such merge.
    */
   constructor(id, { onStatus, onProgress, onGone }) {
     this.id = id;
@@ -51,7 +51,7 @@ export class Follower {
       if (merge.job_id && merge.job_id !== this.#job) this.#watch(merge.job_id);
       this.hears.onStatus(merge);
     } catch (error) {
-      // Banners report a lost network or session, and the next poll retries.
+      // Ignore other errors: banners report a lost network or session, and the next poll tries again.
       if (!this.#ended && error instanceof ApiError && error.status === 404) this.hears.onGone(error);
     } finally {
       this.#isReading = false;

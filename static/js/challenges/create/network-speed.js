@@ -23,7 +23,7 @@ function keptSpeed() {
   }
 }
 
-/** @param {number} speed Speed in bytes per second. */
+/** @param {number} speed Measured upload speed in bytes per second. */
 export function noteSpeed(speed) {
   try {
     if (speed > 0) localStorage.setItem(KEY, JSON.stringify({ speed: Math.round(speed), at: Date.now() }));

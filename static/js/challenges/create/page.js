@@ -55,7 +55,7 @@ const steps = [...document.querySelectorAll("[data-steps] li")];
 let draft = new Draft();
 /** @type {Sender|null} */ let sender = null;
 /** @type {Follower|null} */ let follower = null;
-/** Retries of all requests except chunks. @type {Patience|null} */ let patience = null;
+/** Retries of the request that starts a merge. @type {Patience|null} */ let patience = null;
 /** Last known status of the merge. @type {Merge|null} */ let merge = null;
 /** Id of the statement that receives dropped files. @type {string} */ let aimedAt = "";
 /** JSON of the challenge's fields as last saved on the server. */ let savedAs = "";
@@ -90,12 +90,12 @@ function show(stage, step = "form") {
   return moved;
 }
 
-/** @param {string} id Id of the merge to put into the address; empty for none. */
+/** @param {string} id Id of the merge to put into the page's URL; empty to remove it. */
 function leadTo(id) {
   history.replaceState(null, "", id ? `?merge=${encodeURIComponent(id)}` : location.pathname);
 }
 
-/** Stop this page's uploads and polls; the server continues. */
+/** Stop this page's uploads and polls. A merge continues on the server. */
 function stopWork() {
   sender?.stop();
   follower?.end();
@@ -129,7 +129,7 @@ async function begin() {
   notes.replaceChildren();
   const largest = Math.max(...draft.clips.map((clip) => clip.size));
   const body = draft.mergeBody(chunkSize(network(), largest, { least: facts.least_chunk, most: facts.most_chunk }));
-  // If the form is unchanged, reuse the stored request, which returns the same merge. Its chunk size may differ.
+  // If the form is unchanged, repeat the stored request, which returns the same merge. Ignore a new chunk size.
   const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
   if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: idempotencyKey(), body };
   await draft.saveNow();
@@ -237,7 +237,7 @@ function showWork(step, stand) {
   if (moved || stand.phase === "failed") work.focus();
 }
 
-/** @param {Part[]} parts @param {boolean} [again] True to ask the server first which chunks it lacks. */
+/** @param {Part[]} parts @param {boolean} [again] True to ask the server first which chunks are missing. */
 function send(parts, again = false) {
   const told = new Set(draft.told);
   const its = new Sender(parts, {
@@ -289,7 +289,7 @@ function keepTold(told) {
   draft.changed();
 }
 
-/** Remove the clip's name from an error, because the page shows it already. @param {string} text */
+/** Remove the clip's name from an error message, because the page already shows the name. @param {string} text */
 const withoutName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
 
 /**
@@ -346,7 +346,7 @@ function stands(now) {
   merge = now;
   const { overall_status: status, uploads, challenge_id } = now;
   if (challenge_id && challenge_id !== draft.challengeId) return void leave(challenge_id);
-  // The server's progress includes uploading as its first half.
+  // The first half of the server's progress is uploading, so show only the second half, from 0 to 100 percent.
   if (status === "processing")
     return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
   // All clips are uploaded, but the merge has not started: continue polling.
@@ -379,7 +379,7 @@ function partOf(upload) {
 
 /** @param {Merge} failed @returns {Trouble} */
 function troubleOf({ uploads, error_message, retry_available }) {
-  // If one clip is refused, the other uploads fail with `merge_failed`.
+  // If one clip is refused, the other uploads fail with `merge_failed`, so look for a different error.
   const refused = uploads.find((one) => one.error && one.error.type !== "merge_failed");
   // If a clip is unreadable, the merge's error begins with the clip's number.
   const named = /^Clip (\d+)\b/.exec(error_message ?? "");
@@ -475,7 +475,7 @@ async function cancel() {
   stopWork();
   try {
     if (id) await cancelMerge(id);
-    // If the answer was lost, repeating the same request returns the merge's id.
+    // The answer with the merge's id was lost, so repeat the request, which returns the same id.
     else if (begun)
       initiate(begun.body, begun.key)
         .then((answer) => cancelMerge(answer.merge_session_id))
@@ -564,7 +564,8 @@ async function save() {
       leave(/** @type {ApiError} */ (error).body.challenge_id);
       return false;
     }
-    // The server repeats its refusal for the same key, so use a new key. After a lost answer, keep the key.
+    // After a refusal, use a new idempotency key: the server repeats its refusal for the same key. After a lost answer,
+    // keep the key.
     if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId)
       draft.made = null;
     review.drawSaved(Boolean(draft.challengeId));
@@ -629,7 +630,7 @@ async function throwAway() {
 
 // Start
 
-/** @param {boolean} take True to take over from another tab. */
+/** @param {boolean} take True to take over the challenge from another tab. */
 async function start(take = false) {
   const alone = await holdAlone(`vod-challenge-${document.body.dataset.user}`, takenElsewhere, take);
   if (!alone) return elsewhere("A challenge is being created in another tab");
@@ -639,14 +640,14 @@ async function start(take = false) {
   if (kept && (!asked || asked === kept.mergeId)) draft = kept;
   else if (asked) {
     draft = new Draft(0);
-    // The browser may store a draft of another challenge, which must not be overwritten.
+    // If this browser already stores a draft of another challenge, do not overwrite that draft.
     draft.mayKeep = !kept || kept.isEmpty;
   }
   if (asked && !draft.mergeId) draft.mergeId = asked;
   if (draft.mergeId) return goOn();
   form.show(draft);
   show("form");
-  // The answer to the request was lost; repeating the request returns the same merge.
+  // If the answer to the stored request was lost, repeat the request, which returns the same merge.
   if (draft.begun && draft.clips.length === draft.begun.body.video_count && draft.clips.every((clip) => clip.blob))
     initiateMerge();
 }
@@ -678,7 +679,7 @@ function takenElsewhere() {
 
 /** @param {string} title */
 function elsewhere(title) {
-  // The other tab stores the draft now.
+  // From now on, only the other tab stores the draft.
   draft.mayKeep = false;
   showOther(
     "copy",

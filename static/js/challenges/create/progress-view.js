@@ -17,14 +17,14 @@ import { bytes, bytesOf } from "../../videos/api.js";
  * @typedef {"pause"|"resume"|"now"|"cancel"|"retry"|"replace"|"back"} WorkAct
  *
  * @typedef {object} Line
- * @property {string} title Text of the statement, or `Statement 2`.
- * @property {string} name File name; empty if unknown.
+ * @property {string} title Text of the statement, or its number, as in `Statement 2`.
+ * @property {string} name File name of the clip; empty if unknown.
  * @property {Clip|null} clip
  *
  * @typedef {object} Trouble
  * @property {string} title
  * @property {string} text
- * @property {number} clip Index of the faulty clip, or -1.
+ * @property {number} clip Index of the clip that caused the failure; -1 if unknown.
  * @property {boolean} mayRetry
  *
  * @typedef {object} Stand
@@ -32,7 +32,7 @@ import { bytes, bytesOf } from "../../videos/api.js";
  * @property {Sender|null} sender
  * @property {import("./retry.js").Patience|null} patience
  * @property {{percent: number, message: string, isQueued: boolean, estimate: number}|null} merge Progress of the merge;
- *   `estimate` is in seconds.
+ *   `estimate` is its expected duration in seconds.
  * @property {Trouble|null} trouble
  */
 
@@ -47,9 +47,9 @@ export class Work {
    * @param {HTMLElement} root
    * @param {object} hears
    * @param {(act: WorkAct) => void} hears.onAct
-   * @param {(files: File[]) => string} hears.onFiles Receives missing clips; returns a message about files that fit
-   *   none.
-   * @param {(text: string) => void} hears.say Announce to screen readers.
+   * @param {(files: File[]) => string} hears.onFiles Callback that receives files for missing clips and returns a
+   *   message about files that fit no clip.
+   * @param {(text: string) => void} hears.say Function that announces a text to screen readers.
    */
   constructor(root, { onAct, onFiles, say }) {
     this.root = root;
@@ -155,7 +155,7 @@ export class Work {
     this.hears.say(phase === "failed" ? "" : [heading, word].join(": "));
   }
 
-  /** Return tone, icon and word for the current status. @returns {[string, string, string]} */
+  /** Return the colour, icon and label of the current status. @returns {[string, string, string]} */
   #status() {
     const { phase, sender, merge } = this.#stand;
     const lack = this.#lack;
@@ -233,7 +233,7 @@ export class Work {
     if (had) /** @type {HTMLElement} */ (this.note.querySelector("input") ?? this.heading).focus();
   }
 
-  /** Build the request to choose missing clips again. */
+  /** Build the note that asks the user to choose missing clips again. */
   #missing() {
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
@@ -354,7 +354,7 @@ export class Work {
     return this.#stand.sender?.parts.find((part) => part.index === at);
   }
 
-  // Parts redrawn with every byte count
+  // Parts redrawn at each change of progress
 
   #move() {
     const { phase, sender, merge } = this.#stand;

@@ -9,7 +9,7 @@ import { showLength } from "./clip-info.js";
 const LONGEST = 60;
 const COUNT = 3;
 const BITS = 2_500_000; // video bits per second of a recording
-/** Recording formats by preference; the server merges the first ones without re-encoding. */
+/** Recording formats in order of preference. The server merges the first formats without re-encoding. */
 const TYPES = [
   "video/mp4;codecs=avc1.42E01F,mp4a.40.2",
   "video/mp4;codecs=avc1,mp4a.40.2",
@@ -22,7 +22,7 @@ const TYPES = [
 
 /** @typedef {"asking"|"refused"|"ready"|"counting"|"recording"|"taken"} State */
 
-/** Return the recording format; empty if the browser cannot record. @returns {string} */
+/** Return the preferred format that this browser can record; empty if it cannot record. @returns {string} */
 const recordingType = () =>
   globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "";
 
@@ -60,7 +60,7 @@ export class Recorder {
   #timer = 0;
   #address = "";
   #warned = false;
-  /** Ids of the chosen devices; empty for the browser's default. */ #devices = {
+  /** Ids of the chosen camera and microphone; empty for the browser's defaults. */ #devices = {
     camera: "",
     microphone: "",
   };
@@ -75,7 +75,7 @@ export class Recorder {
     this.video = /** @type {HTMLVideoElement} */ (
       h("video", { playsinline: true, "aria-label": "The camera's picture" })
     );
-    // Live video has no duration, so the controls must not search for one.
+    // Live video has no duration, so stop `showLength` from seeking to its end.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
     showLength(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });
@@ -376,7 +376,7 @@ export class Recorder {
     if (take) this.onTaken(take, length);
   }
 
-  /** Escape stops a recording; a finished recording is discarded only by a second Escape. @param {Event} event */
+  /** Stop a recording on Escape. Discard a finished recording only on a second Escape. @param {Event} event */
   #escape(event) {
     if (this.#state === "recording") {
       event.preventDefault();

@@ -1,5 +1,5 @@
-// Retries of requests that failed temporarily. A wait ends early when the network returns or the user signs in or
-// retries.
+// Retries of requests that failed temporarily. The wait for a retry ends early when the network returns, the user signs
+// in, or the user presses a retry button.
 
 import { ApiError } from "../../base/api.js";
 import { waitLength } from "./chunk-size.js";
@@ -8,11 +8,11 @@ import { waitLength } from "./chunk-size.js";
 
 /** Types of errors that a retry can resolve. */
 const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_locked"]);
-/** The error of requests that `stop` ended. */
+/** The error of a request that was ended by `stop`. */
 export class Stopped extends Error {}
 
 export class Patience extends EventTarget {
-  /** Functions that end the current waits for a retry. @type {Set<() => void>} */ #waiting = new Set();
+  /** Functions, each of which ends one wait for a retry. @type {Set<() => void>} */ #waiting = new Set();
   /** Reason and end time of each wait for a retry. @type {Map<object, {lack: Lack, at: number}>} */ #lacks = new Map();
   #paused = false;
   #stopped = false;
@@ -26,7 +26,10 @@ export class Patience extends EventTarget {
     window.addEventListener("signedin", () => this.now(), { signal });
   }
 
-  /** Reason and end time of the next retry, or null. The time is as of Date.now(); 0 waits for an event. */
+  /**
+   * Reason and time of the next retry; null if no request waits. The time is in ms since 1970, or 0 if the retry waits
+   * for an event, such as a sign-in.
+   */
   get lack() {
     if (!this.#paused && !navigator.onLine) return { lack: /** @type {Lack} */ ("network"), at: 0 };
     const all = [...this.#lacks.values()];
@@ -54,7 +57,7 @@ export class Patience extends EventTarget {
     this.#tell();
   }
 
-  /** Stop for good; all requests then throw `Stopped`. */
+  /** End all waits and retries permanently; every request then throws `Stopped`. */
   stop() {
     this.#stopped = true;
     this.#ends.abort();
@@ -65,9 +68,10 @@ export class Patience extends EventTarget {
    * Run a request with retries.
    * @template T
    * @param {() => Promise<T>} ask
-   * @param {() => boolean} [isWanted] Checked before each try; false throws `Stopped`.
+   * @param {() => boolean} [isWanted] Callback that runs before each try. If it returns false, the request
+   *   throws `Stopped`.
    * @returns {Promise<T>}
-   * @throws {ApiError} If a retry would not help.
+   * @throws {ApiError} The request failed, and a retry would not help.
    */
   async ask(ask, isWanted = () => true) {
     const who = {};
@@ -98,7 +102,7 @@ export class Patience extends EventTarget {
     if (this.#stopped) throw new Stopped();
   }
 
-  /** @param {number} length Time to wait in milliseconds; 0 waits for an event. @returns {Promise<void>} */
+  /** @param {number} length Time to wait in milliseconds; 0 to wait for an event. @returns {Promise<void>} */
   #wait(length) {
     return new Promise((resolve) => {
       if (this.#stopped) return resolve();

@@ -11,7 +11,7 @@ import { duration } from "../../base/format.js";
 
 export class Review {
   /** @type {Segment[]} */ #segments = [];
-  /** Second at which the played segment ends; 0 if the complete video plays. */ #until = 0;
+  /** Position in seconds at which the playing segment ends; 0 if the complete video plays. */ #until = 0;
   #address = "";
   #isWaiting = false;
   #hasRenewed = false;
@@ -20,10 +20,10 @@ export class Review {
    * @param {HTMLElement} root
    * @param {{max_text: number, max_title: number}} facts
    * @param {object} hears
-   * @param {(publish: boolean) => void} hears.onDone Called when title and lie are set.
+   * @param {(publish: boolean) => void} hears.onDone Callback that saves a complete challenge or publishes it.
    * @param {() => void} hears.onChange
    * @param {() => void} hears.onThrowAway
-   * @param {() => Promise<string>} hears.renew Returns a new video address after a signed address expired.
+   * @param {() => Promise<string>} hears.renew Function that returns a new video URL after the signed URL has expired.
    */
   constructor(root, facts, hears) {
     this.root = root;
@@ -207,7 +207,7 @@ export class Review {
     if (word) this.saved.replaceChildren(icon("run", "spin"), word);
   }
 
-  /** @param {boolean} isDraft True if the server has the draft. */
+  /** @param {boolean} isDraft True if the challenge is saved as a draft on the server. */
   drawSaved(isDraft) {
     this.saved.replaceChildren(...(isDraft ? [icon("check"), "Saved as a draft. Only you can see it."] : []));
   }
@@ -245,7 +245,7 @@ export class Review {
 
   /** @param {Segment} segment */
   #play({ start_time, end_time }) {
-    // Rounding of a frame's exact start time may show the previous frame.
+    // Seek slightly past the start of the frame: rounding of the exact start may show the previous frame.
     this.video.currentTime = start_time + 0.001;
     this.#until = end_time;
     this.video.play().catch(() => {});

@@ -12,7 +12,7 @@ import { showLength } from "./clip-info.js";
  * @typedef {"up"|"down"|"remove"|"record"} SlotAct
  *
  * @typedef {object} SlotHears
- * @property {(files: File[]) => void} onFiles Called with at least one file.
+ * @property {(files: File[]) => void} onFiles Callback that receives one or more chosen files.
  * @property {(act: SlotAct) => void} onAct
  * @property {() => void} onText
  * @property {() => void} onLie
@@ -117,9 +117,9 @@ export class Slot {
   /**
    * @param {number} at
    * @param {number} count
-   * @param {number} least Minimum number of statements.
+   * @param {number} least Minimum number of statements in a challenge.
    * @param {boolean} isLie
-   * @param {boolean} isBusy True while a file is being checked.
+   * @param {boolean} isBusy True while a file for this statement is being checked.
    */
   draw(at, count, least, isLie, isBusy) {
     const { statement, element } = this;

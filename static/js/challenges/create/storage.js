@@ -8,7 +8,7 @@ const draftKey = () => `${mine()}draft`;
 const clipKey = (/** @type {string} */ id) => `${mine()}clip/${id}`;
 
 /**
- * Use the storage; return null if the browser cannot store.
+ * Run a storage operation and return its result; return null if the operation fails.
  * @template T
  * @param {() => Promise<T>} act
  * @returns {Promise<T|null>}
@@ -28,7 +28,7 @@ async function tried(act) {
  */
 const put = async (key, value) => (await tried(() => store.update(key, () => value))) !== null;
 
-/** Return the draft given to `keepDraft`; null or undefined if there is none. @returns {Promise<any>} */
+/** Return the draft that `keepDraft` stored; null or undefined if there is none. @returns {Promise<any>} */
 export const readDraft = () => tried(() => store.read(draftKey()));
 /** @param {any} draft */
 export const keepDraft = (draft) => put(draftKey(), draft);
@@ -52,8 +52,8 @@ export async function forgetOthers() {
 }
 
 /**
- * Delete stored clips that no draft uses, left by a page that closed too early.
- * @param {Set<string>} ids Clips in use.
+ * Delete stored clips that no draft uses. A page that closed too early may have left them.
+ * @param {Set<string>} ids Ids of the clips in use.
  */
 export async function forgetClips(ids) {
   await tried(async () => {

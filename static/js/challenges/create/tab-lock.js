@@ -2,9 +2,9 @@
 // locks and every tab proceeds.
 
 /**
- * Request the lock; return whether this tab has it.
+ * Request the lock; return whether this tab holds the lock.
  * @param {string} name
- * @param {() => void} onTaken Called when another tab took the lock.
+ * @param {() => void} onTaken Callback that runs when another tab takes the lock.
  * @param {boolean} [take] True to take the lock from another tab.
  * @returns {Promise<boolean>}
  */

@@ -6,7 +6,7 @@ import { counted } from "../../base/format.js";
 import { JobProgress, reasonOf } from "../../base/job-progress.js";
 import { errorNote, toast } from "../../base/notice.js";
 
-/** The detectable kinds of events: name in the API, label, description. */
+/** Kinds of events that can be detected, each with API name, label and description. */
 const FINDABLE = [
   ["highlights", "Highlights", "Moments that stand out in sound and motion"],
   ["sound_peaks", "Sound peaks", "Moments far louder than their surroundings"],

@@ -9,20 +9,21 @@ import { marked } from "./mentions.js";
 
 /** @typedef {import("./store.js").Shown} Shown */
 /**
- * @typedef {object} DetailActs
- * @property {(one: Shown, values: any) => Promise<boolean>} change Change all events of a group; false if refused.
- * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move Move an event to times
- *   in seconds on the shared clock; false if refused.
+ * @typedef {object} DetailActs Callbacks of the details.
+ * @property {(one: Shown, values: any) => Promise<boolean>} change Changes fields of an event; returns false if the
+ *   server refuses.
+ * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move Moves an event to times
+ *   on the shared clock, in seconds; returns false if the server refuses.
  * @property {(one: Shown) => void} remove
- * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply Send a reply; `draft` is the key of
- *   its stored draft.
+ * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply Sends a reply; `draft` is the key of
+ *   the reply's stored draft.
  * @property {(one: Shown, replyId: string) => void} removeReply
  * @property {(one: Shown) => void} draw
  * @property {() => void} close
- * @property {() => number} now Current time on the shared clock, in seconds.
+ * @property {() => number} now Returns the current time on the shared clock, in seconds.
  * @property {(written: {created_by: string|null}) => boolean} canChange
  * @property {() => boolean} canReply
- * @property {() => void} written Called after text was sent or discarded.
+ * @property {() => void} written Runs after the user has sent or discarded text.
  */
 
 const LONGEST = { label: 200, body: 10_000 };
@@ -33,7 +34,7 @@ export class EventDetails {
   /** @type {Shown|null} */ #one = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
   #isSaving = false;
-  /** Id of the event whose save was requested again during a save. */ #requestedId = "";
+  /** Id of the event to save again after the current save; empty for none. */ #requestedId = "";
 
   /**
    * @param {HTMLElement} holder
@@ -327,7 +328,7 @@ export class EventDetails {
     if (!field) return;
     field.dataset.saved = value;
     const text = this.drafts.get(this.#draft(name))?.text;
-    // While saving, the draft is kept: the store shows a value before the server accepts it.
+    // While saving, keep the draft: the page shows the new value even before the server accepts it.
     if (text === value && !this.#isSaving) this.drafts.set(this.#draft(name), undefined);
     const shown = text ?? value;
     if (field.value === shown) return;
@@ -367,7 +368,7 @@ export class EventDetails {
   }
 
   /**
-   * Save one field; false if the server refused.
+   * Save one field; return false if the server refuses its value.
    * @param {Shown} one
    * @param {typeof TYPED[number]} name
    * @param {string} text
@@ -463,7 +464,7 @@ export class EventDetails {
 }
 
 /**
- * a span without an end becomes a moment
+ * Return whether the text of a field is valid.
  * @param {typeof TYPED[number]} name
  * @param {string} text
  * @returns {boolean}
@@ -476,7 +477,7 @@ function isValid(name, text) {
 
 /**
  * @param {import("./store.js").SessionEvent} event
- * @param {(at: Date) => string} [time] Formatter of the creation time.
+ * @param {(at: Date) => string} [time] Function that formats the creation time.
  * @returns {string}
  */
 export function whoAndWhen(event, time = relative) {

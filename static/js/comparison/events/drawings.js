@@ -5,7 +5,7 @@ import { toast } from "../../base/notice.js";
 import { fitted } from "../../base/timer-box.js";
 import { begun, extended, fits, isVisible, picture } from "./strokes.js";
 
-export const SHOWN_SECONDS = 3; // seconds for which a drawing without an end is shown
+export const SHOWN_SECONDS = 3; // seconds for which a drawing is shown if its event has no end
 const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
   ["pen", "pencil", "Pen"],
   ["line", "minus", "Line"],
@@ -16,7 +16,7 @@ const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
 ]);
 const COLORS = { Yellow: "#ffd166", Red: "#ff5a5f", Blue: "#4ea1ff", Green: "#39c98d", White: "#ffffff" };
 const WIDTHS = { Thin: 3, Medium: 6, Thick: 12 };
-const LETTERS = 8; // letter height as a multiple of the line width
+const LETTERS = 8; // height of letters in a drawing, as a multiple of the line width
 const MAX_TEXT = 200;
 
 /**
@@ -70,8 +70,8 @@ export class DrawingLayer {
   }
 
   /**
-   * @param {number} T Seconds on the shared clock.
-   * @param {string} hidden Id of the event whose drawing is being edited.
+   * @param {number} T Time on the shared clock, in seconds.
+   * @param {string} hidden Id of the event whose drawing is hidden because the user is editing it.
    */
   update(T, hidden) {
     const { track } = this.pane;
@@ -110,8 +110,8 @@ export class Sketch {
   /**
    * @param {import("../panes.js").Pane} pane
    * @param {import("./strokes.js").Stroke[]} strokes
-   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done Save the strokes, or null to
-   *   cancel; if it returns false, the editor stays open.
+   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done Callback that receives the
+   *   strokes to save, or null to cancel. If it returns false, the editor stays open.
    */
   constructor(pane, strokes, done) {
     this.pane = pane;
@@ -281,7 +281,7 @@ export class Sketch {
       "pointerup",
       (e) => {
         end.abort();
-        // A stroke has one width, set by the pen's mean pressure. Mice always report 0.5.
+        // A stroke has one width, set by the pen's mean pressure. Other devices count as 0.5, which mice always report.
         const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
         this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
       },
@@ -298,7 +298,7 @@ export class Sketch {
     this.#draw(stroke);
   }
 
-  /** Show a text field at fractions of the frame's width and height. @param {number} x @param {number} y */
+  /** Show a text field at a point, given as fractions of the frame's size. @param {number} x @param {number} y */
   #write(x, y) {
     const size = this.#width * LETTERS;
     const stroke = begun("text", this.#color, size, x, y);

@@ -1,4 +1,4 @@
-// The list of events. It scrolls with the clock unless the user is reading in it, and builds only visible rows.
+// The list of events. It scrolls with the clock unless the user is reading the list. Only visible rows are built.
 
 import { h } from "../../base/dom.js";
 import { duration, hundredths, tenths } from "../../base/format.js";
@@ -6,8 +6,8 @@ import { lastBegun } from "./filters.js";
 import { NOTE, lookOf } from "./kinds.js";
 import { colors, glyph, looks } from "./lanes.js";
 
-const AHEAD = 8; // rows built before and after the visible ones
-const SAME = 0.0005; // maximum seconds between the clock and the start of an event that already counts as begun
+const AHEAD = 8; // number of rows built before and after the visible rows
+const SAME = 0.0005; // seconds before its start at which an event already counts as begun
 
 /** @typedef {import("./store.js").Shown} Shown */
 
@@ -22,7 +22,7 @@ export class EventList {
    * @param {HTMLElement} scroller
    * @param {object} options
    * @param {(id: string) => string} options.letterOf
-   * @param {(one: Shown) => boolean} options.isDraft True if the event has unsent text.
+   * @param {(one: Shown) => boolean} options.isDraft Function that returns true if an event has unsent text.
    * @param {(one: Shown) => void} options.open
    * @param {() => void} options.enter
    */
@@ -50,12 +50,12 @@ export class EventList {
     this.#draw();
   }
 
-  /** Mark the latest event that has begun at a time, and scroll to it. @param {number} T */
+  /** Mark the latest event that has begun by the given time, and scroll to this event. @param {number} T */
   update(T) {
     const current = lastBegun(this.#shown, T + SAME);
     if (current === this.#current) return;
     this.#current = current;
-    // Do not scroll while the pointer or keyboard focus is in the list; focus after a click does not count.
+    // Do not scroll while the pointer or the keyboard focus is in the list. Focus from a click does not count.
     if (!this.#isRead && !this.scroller.querySelector(":focus-visible")) this.#reveal(current);
     this.#drawn = "";
     this.#draw();

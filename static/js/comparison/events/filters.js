@@ -1,9 +1,9 @@
 /**
- * @typedef {object} Filters
+ * @typedef {object} Filters Filters of the events.
  * @property {Set<string>} hiddenKinds
- * @property {string} vodId Video id; empty for all videos.
- * @property {string} person User name; empty for all users.
- * @property {string} origin `made` for events by people, `found` for detected events; empty for both.
+ * @property {string} vodId Id of the video whose events are shown; empty for all videos.
+ * @property {string} person Name of the user whose events are shown; empty for all users.
+ * @property {string} origin `made` to show events by people, `found` to show detected events; empty for both.
  */
 
 /** @returns {Filters} */
@@ -58,7 +58,7 @@ export function peopleOf(shown) {
 }
 
 /**
- * Return the index of the last entry at or before a time, or -1.
+ * Return the index of the last entry at or before a time; -1 if there is none.
  * @param {{at: number}[]} list Entries ordered by time.
  * @param {number} T
  * @returns {number}

@@ -1,21 +1,21 @@
-// Groups events of one kind that several videos show at the same moment. Repeats
-// sessions_app/comparison/events/grouping.py, because the page must regroup as soon as it moves an offset.
+// Grouping of events of one kind that several videos show at the same moment. The page has its own copy of
+// sessions_app/comparison/events/grouping.py, because it must regroup events as soon as the user changes an offset.
 
 const JOIN_SECONDS = 0.25;
 
 /**
  * @typedef {object} Mark An event on the shared clock.
  * @property {string} key
- * @property {number} number Index in order of creation.
+ * @property {number} number Index of the event in order of creation.
  * @property {string} kind
  * @property {string|null} vodId
- * @property {number} at Time in seconds.
+ * @property {number} at Time of the event in seconds.
  * @property {number} frame Duration of a frame of the event's video, in seconds.
  * @property {boolean} isAlone True if the event is never grouped, so that its text or drawing stays visible.
  *
  * @typedef {object} Joined A group of events.
  * @property {Mark[]} marks
- * @property {number} at Median time in seconds.
+ * @property {number} at Median time of the group's events, in seconds.
  */
 
 /**
@@ -46,9 +46,10 @@ export function join(marks) {
 }
 
 /**
- * Return whether an event may join a group: its video is not in the group, and the group's first event is near.
+ * Return whether an event may join a group. It must be near the group's first event, and the group may have no event of
+ * the same video.
  * @param {Mark} mark
- * @param {Mark[]} together Group's events, ordered by time.
+ * @param {Mark[]} together Events of the group, ordered by time.
  */
 function belongs(mark, together) {
   if (together.some((other) => other.vodId === mark.vodId)) return false;

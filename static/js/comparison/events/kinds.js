@@ -1,4 +1,4 @@
-// Letter, colour and shape of each kind of event. Colour is never the only difference.
+// Letter, colour and shape of each kind of event. Known kinds never differ in colour alone.
 
 /** @typedef {{name: string, letter: string, tone: string, shape: "square"|"round"|"drop"}} Look */
 
@@ -23,7 +23,7 @@ export const NOTE = "comment";
 const OTHER_TONES = ["a", "b", "c", "d", "e"];
 
 /**
- * Return a kind's look. Unknown kinds get their first letter, and a colour derived from their name.
+ * Return the appearance of a kind of event. Unknown kinds get their first letter, and a colour derived from their name.
  * @param {string} kind
  * @returns {Look}
  */
@@ -40,7 +40,7 @@ export function lookOf(kind) {
 }
 
 /**
- * Convert typed text to a kind in the API's format; empty if no character is valid.
+ * Convert typed text to a kind of event in the API's format. Return an empty string if no character is valid.
  * @param {string} text
  * @returns {string}
  */

@@ -1,16 +1,16 @@
-// Events on the timeline: a lane for events shared by several videos, and one for each video. Overlapping events become
-// one marker with their number.
+// Events on the timeline: a lane for events shared by several videos, and a lane for each video. Overlapping events
+// become one marker that shows how many events it stands for.
 
 import { h, need } from "../../base/dom.js";
 import { counted, position } from "../../base/format.js";
 import { lookOf } from "./kinds.js";
 import { nameOf } from "./store.js";
 
-const APART = 18; // minimum px between two markers
+const APART = 18; // minimum px between two markers; nearer events share a marker
 const APART_WITH_NUMBER = 34;
 const DRAGGED = 4; // px of pointer movement that turn a press into a drag
 const DRAGGED_BY_TOUCH = 12; // px of a finger's movement that turn a press into a drag
-const WITH_EDGES = 30; // minimum px of a span whose ends can be dragged
+const WITH_EDGES = 30; // width of a span in px from which its ends can be dragged
 
 /**
  * @typedef {import("./store.js").Shown} Shown
@@ -19,7 +19,7 @@ const WITH_EDGES = 30; // minimum px of a span whose ends can be dragged
  *
  * @typedef {object} Marker Events at one position of a lane.
  * @property {Shown[]} shown
- * @property {string|null} vodId Video of the lane; null in the lane of shared events.
+ * @property {string|null} vodId Id of the lane's video; null in the lane of shared events.
  * @property {number} at
  * @property {number|null} until
  */
@@ -35,8 +35,8 @@ export class EventLanes {
    * @param {import("../timeline-view.js").TimelineView} timeline
    * @param {object} act
    * @param {(one: Shown) => void} act.open
-   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag Move the event, or an end of its
-   *   span, by seconds.
+   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag Callback that moves an event, or
+   *   one end of its span, by a number of seconds.
    * @param {(marker: Marker|null, element?: HTMLElement, at?: number) => void} act.hover
    * @param {(one: Shown) => boolean} act.canChange
    */
@@ -281,7 +281,7 @@ export class HoverCard {
   /**
    * @param {Marker} marker
    * @param {HTMLElement} beside
-   * @param {number} at Seconds on the shared clock.
+   * @param {number} at Time on the shared clock, in seconds.
    */
   show(marker, beside, at) {
     const [one] = marker.shown;

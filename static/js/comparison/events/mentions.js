@@ -47,13 +47,13 @@ export class NameOffers {
   /** @type {Field|null} */ #field = null;
   #chosen = 0;
 
-  /** @param {() => Promise<string[]>} people Loads the user names; called when the user first types an at sign. */
+  /** @param {() => Promise<string[]>} people Function that loads user names when the user first types an at sign. */
   constructor(people) {
     this.people = people;
     this.list = h("ul", { class: "name-offers", role: "listbox", id: LIST, "aria-label": "People you can mention" });
     this.list.hidden = true;
     document.body.append(this.list);
-    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the text field
+    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keep the focus in the text field
     this.list.addEventListener("click", (event) => {
       const option = /** @type {HTMLElement} */ (event.target).closest("li");
       if (option) this.#take(option.dataset.name ?? "");

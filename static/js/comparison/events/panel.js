@@ -20,17 +20,17 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
-const SAME_MOMENT = 2; // maximum seconds between a new event and the draft of the same kind that it continues
+const SAME_MOMENT = 2; // a new event continues a draft that is at most this many seconds from the clock
 const NEW = "new/";
-const REACHED = 0.02; // an event within these seconds of the clock is the current event
+const REACHED = 0.02; // maximum seconds between the clock and an event at which the event counts as current
 
 /**
  * @typedef {import("./store.js").Shown} Shown
  *
- * @typedef {object} NewDraft An unsent new event.
+ * @typedef {object} NewDraft The draft of a new event.
  * @property {string} kind
  * @property {string} vodId
- * @property {number} at Seconds on the shared clock.
+ * @property {number} at Time of the event on the shared clock, in seconds.
  * @property {number} time Position in the event's video, in seconds.
  * @property {boolean} isOfAll
  * @property {string} text
@@ -45,7 +45,7 @@ export class EventsPanel {
   #rightsDrawn = "";
   /** Ids of events with unsent text. @type {Set<string>} */ #withDraft = new Set();
   /** @type {Set<string>} */ #sentDrafts = new Set();
-  /** Moment and draft key of the open form for a new event. @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} */ #marked =
+  /** Video, time and draft key of the new event's form. @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} */ #marked =
     null;
   /** @type {{sketch: Sketch, eventId: string}|null} */ #sketch = null;
   #isSketching = false;
@@ -63,7 +63,7 @@ export class EventsPanel {
    * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights
    * @param {{username: string, user_id: string}} parts.person
    * @param {string} parts.sessionId
-   * @param {() => Promise<string[]>} parts.nameable Loads the names of users that can be mentioned.
+   * @param {() => Promise<string[]>} parts.nameable Function that loads the names of users that can be mentioned.
    */
   constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights, person, sessionId, nameable }) {
     this.api = api;
@@ -134,19 +134,19 @@ export class EventsPanel {
   }
 
   /**
-   * Apply a change of events by any user.
+   * Apply a message about events that a user has changed.
    * @param {{by: string, named?: Record<string, string[]>}} message
    */
   receive(message) {
     this.store.receive(/** @type {any} */ (message));
     const mine = Object.entries(message.named ?? {}).filter(([, users]) => users.includes(this.username));
-    // A mention in the open event needs no notice: drawing marked it as read.
+    // A mention in the open event needs no notice, because it is already marked as read.
     if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded)) toast(`${message.by} mentions you.`);
   }
 
   // Display
 
-  /** Called once per animation frame. @param {number} T Time on the shared clock, in seconds. */
+  /** Update list and drawings, once per animation frame. @param {number} T Time on the shared clock, in seconds. */
   update(T) {
     this.list.update(T);
     for (const layer of this.layers.values()) layer.update(T, this.#sketch?.eventId ?? "");
@@ -273,7 +273,7 @@ export class EventsPanel {
     const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
     if (!one) return;
     this.open(one);
-    need("[data-event-details]").focus(); // the button hides after the last unread mention
+    need("[data-event-details]").focus(); // the focused button disappears after the last unread mention
   }
 
   /** @param {number} total */
@@ -393,7 +393,7 @@ export class EventsPanel {
 
   // Actions
 
-  /** Select an event. @param {string} id Event id; empty deselects. */
+  /** Select an event. @param {string} id Id of the event; empty to deselect. */
   select(id) {
     this.#selected = id;
     this.#draw();
@@ -460,7 +460,7 @@ export class EventsPanel {
     need("[data-naming-name]").focus();
   }
 
-  /** Keys and drafts of new events, from the newest. @returns {[string, NewDraft][]} */
+  /** Drafts of new events with their keys, newest first. @returns {[string, NewDraft][]} */
   get #newDrafts() {
     return this.drafts.all.filter(([key]) => key.startsWith(NEW)).map(([key, { value }]) => [key, value]);
   }
@@ -487,7 +487,7 @@ export class EventsPanel {
     this.#drawDraftRows();
   }
 
-  /** Store the text in the form for a new event as a draft. */
+  /** Store the contents of the form for a new event, as a draft. */
   #keepNaming(isOpen = true) {
     const marked = this.#marked;
     if (!marked) return;
@@ -540,7 +540,7 @@ export class EventsPanel {
     const isBusy = this.#marked !== null && this.#sentDrafts.has(this.#marked.draft);
     form.setAttribute("aria-busy", String(isBusy));
     need("[data-naming-name]").readOnly = isBusy;
-    if (isBusy) leaveFocus(form); // keys pressed now are single-key shortcuts, not text
+    if (isBusy) leaveFocus(form); // without focus in the form, keys run shortcuts instead of typing text
   }
 
   /** Close the form for a new event; its text is kept as a draft. */
@@ -654,7 +654,7 @@ export class EventsPanel {
 
   /** @param {Shown} one @param {any} values */
   #change(one, values) {
-    // Name, kind and colour apply to all events of a group; a note or drawing applies to the first.
+    // Name, kind and colour apply to all events of a group; a note or drawing applies only to the first event.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
     const changes = sources.map(({ event }) => ({ id: event.event_id, values }));
@@ -688,8 +688,8 @@ export class EventsPanel {
    * Shift events, or one end of their spans.
    * @param {Shown} one
    * @param {import("./store.js").Source[]} sources
-   * @param {import("./lanes.js").Hold} hold "move" for the event; "start" or "end" for that end of its span.
-   * @param {number} by Seconds to shift.
+   * @param {import("./lanes.js").Hold} hold Part to shift: the event ("move"), or the start or end of its span.
+   * @param {number} by Number of seconds to shift by.
    */
   #shift(one, sources, hold, by) {
     const changes = sources.map(({ event, at, until }) => {
@@ -717,7 +717,11 @@ export class EventsPanel {
     return this.#attempt(() => this.store.change(changes, `moved ${nameOf(one.event)}`));
   }
 
-  /** Make a change; false if the server refused. @param {() => Promise<unknown>} change @returns {Promise<boolean>} */
+  /**
+   * Make a change; if it fails, show the error and return false.
+   * @param {() => Promise<unknown>} change
+   * @returns {Promise<boolean>}
+   */
   async #attempt(change) {
     try {
       await change();

@@ -1,5 +1,5 @@
-// The page's copy of the comparison's events, updated by messages from the server and changed through the API with
-// undo.
+// The page's copy of the comparison's events. Messages from the server update the copy. The user's changes go through
+// the API and can be undone.
 
 import { ApiError } from "../../base/api.js";
 import { globalTime, placementOf } from "../../base/timeline.js";
@@ -15,7 +15,7 @@ import { join } from "./grouping.js";
  * @property {string} color
  * @property {any} drawing
  * @property {string|null} vod_id
- * @property {number} time Position in the event's video in seconds; without a video, time on the shared clock.
+ * @property {number} time Start in the event's video, in seconds. Without a video, start on the shared clock.
  * @property {number|null} end
  * @property {string} origin
  * @property {number|null} confidence
@@ -25,16 +25,16 @@ import { join } from "./grouping.js";
  * @property {string} created_by_name
  * @property {number} created_at
  *
- * @typedef {object} Source An event of a group, with its times on the shared clock.
+ * @typedef {object} Source A member of a group of events, with its times on the shared clock.
  * @property {SessionEvent} event
- * @property {number} at Start in seconds.
- * @property {number|null} until End in seconds; null for a moment.
+ * @property {number} at Start of the member in seconds.
+ * @property {number|null} until End of the member in seconds; null if the event is a moment.
  *
  * @typedef {object} Shown A group of events shown as one.
- * @property {string} id Id of the first event.
+ * @property {string} id Id of the group's first event.
  * @property {SessionEvent} event First event of the group.
  * @property {Source[]} sources
- * @property {number} at Median start in seconds on the shared clock.
+ * @property {number} at Median start of the group's events on the shared clock, in seconds.
  * @property {number|null} until
  */
 
@@ -46,8 +46,8 @@ export class EventStore extends EventTarget {
   /** Ids of unread events that mention the user. @type {Set<string>} */ unseen = new Set();
   /** Error of the last attempt to load the events. @type {unknown} */ failure = null;
   /** Events by id, in order of creation. @type {Map<string, SessionEvent>} */ #events = new Map();
-  /** Number of messages received about an event, by its id. @type {Map<string, number>} */ #told = new Map();
-  /** New ids of events recreated by undo, by previous id. @type {Map<string, string>} */ #renamed = new Map();
+  /** Number of messages received about each event, by event id. @type {Map<string, number>} */ #told = new Map();
+  /** New ids of events that undo has recreated, by previous id. @type {Map<string, string>} */ #renamed = new Map();
   #revision = -1;
   #wanted = -1;
   #loading = false;
@@ -91,7 +91,7 @@ export class EventStore extends EventTarget {
   /**
    * Return an event's time on the shared clock.
    * @param {SessionEvent} event
-   * @param {number} [time] Position in the video, in seconds.
+   * @param {number} [time] Position in the event's video, in seconds; by default, the event's start.
    */
   globalTime(event, time = event.time) {
     const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
@@ -142,7 +142,7 @@ export class EventStore extends EventTarget {
 
   /**
    * @param {{revision: number, changed: SessionEvent[], deleted: string[], complete: boolean, named?: Record<string,
-   *   string[]>}} message Changed and deleted events; `named` has the newly mentioned users by event id.
+   *   string[]>}} message Message about changed and deleted events; `named` lists newly mentioned users by event id.
    */
   receive(message) {
     if (this.#loading) {
@@ -165,7 +165,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Mark an event as unread if it newly mentions the user, and as read if it no longer does.
+   * Mark an event as unread if it newly mentions the user, and as read if it no longer mentions the user.
    * @param {SessionEvent} event
    * @param {string[]} named
    */
@@ -204,7 +204,7 @@ export class EventStore extends EventTarget {
   /**
    * Change events as one undo step.
    * @param {{id: string, values: any}[]} changes
-   * @param {string} label Description such as “moved Kill”.
+   * @param {string} label Description of the change, such as “moved Kill”.
    */
   change(changes, label) {
     return this.edits.inTurn(async () => {
@@ -246,12 +246,12 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Delete an event whose creation was confirmed too late, unless it has replies. Adds no undo step.
+   * Delete an event that an earlier, unanswered request created, unless it has replies. Undo cannot revert this.
    * @param {string} id
    */
   takeBack(id) {
     return this.edits.inTurn(async () => {
-      await this.load(); // reload, because a repeated request returns the event as created, without replies
+      await this.load(); // reload, because a repeated request returns the event without replies added since
       if (!this.get(id)?.replies.length) await this.#remove(id);
     });
   }
@@ -260,13 +260,13 @@ export class EventStore extends EventTarget {
    * Send a reply and return its id.
    * @param {string} id
    * @param {string} body
-   * @param {string} key Idempotency key.
+   * @param {string} key Idempotency key of the reply.
    * @returns {Promise<string|undefined>}
    */
   async reply(id, body, key) {
     const known = this.get(id)?.replies.length ?? 0;
     const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
-    // A repeated request returns the event as it was then, without newer replies.
+    // A repeated request returns the event as it was at the first request, so load newer replies.
     if (replies.length <= known) await this.load();
     const own = replies.filter((reply) => reply.body === body && reply.created_by_name === this.username);
     return own.at(-1)?.reply_id;

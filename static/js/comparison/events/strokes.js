@@ -1,9 +1,9 @@
-// Shapes and size limits of the strokes in a drawing. Points are fractions of the frame; line widths and letter heights
-// are thousandths of its width.
+// Shapes and size limits of the strokes in a drawing. Points are fractions of the frame's size. Line widths and letter
+// heights are thousandths of the frame's width.
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 1000;
-const NEAREST = 0.002; // minimum distance between two points, as a fraction of the frame
+const NEAREST = 0.002; // minimum distance between two points of a stroke, as a fraction of the frame's size
 const MAX_POINTS = 1500;
 const HEAD = 5; // length of an arrowhead as a multiple of the line width
 const MAX_BYTES = 60_000; // maximum bytes of a drawing; the server's limit is 64 KB
@@ -13,14 +13,14 @@ const MAX_BYTES = 60_000; // maximum bytes of a drawing; the server's limit is 6
  * @typedef {{tool: Tool, color: string, width: number, points: number[][], text?: string}} Stroke
  */
 
-/** Limit a coordinate to the frame, and round it to 0.0001. @param {number} value @returns {number} */
+/** Limit a coordinate to 0 to 1, and round it to four decimals. @param {number} value @returns {number} */
 function kept(value) {
   return Math.round(Math.min(Math.max(value, 0), 1) * 10_000) / 10_000;
 }
 
 /**
- * Return the stroke with an added point, or unchanged if the point is too near. Tools with two points replace the
- * second.
+ * Return the stroke with an added point. A pen stroke stays unchanged if the point is too near to its last point. Other
+ * strokes have two points, so the new point replaces the second.
  * @param {Stroke} stroke
  * @param {number} x
  * @param {number} y
@@ -51,7 +51,7 @@ export function fits(strokes) {
 
 /**
  * Return the outline of a stroke as an SVG path.
- * @param {Stroke} stroke Stroke of any tool except text.
+ * @param {Stroke} stroke A stroke of any tool except text.
  * @param {number} high
  * @returns {string}
  */

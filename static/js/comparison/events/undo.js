@@ -4,7 +4,7 @@ const KEPT = 100;
 
 /**
  * @typedef {object} Edit
- * @property {string} label Description such as “moved Kill”.
+ * @property {string} label Description of the edit, such as “moved Kill”.
  * @property {() => Promise<unknown>} undo
  * @property {() => Promise<unknown>} redo
  */
@@ -12,9 +12,10 @@ const KEPT = 100;
 export class Edits extends EventTarget {
   /** @type {Edit[]} */ #done = [];
   /** @type {Edit[]} */ #undone = [];
-  /** Queue of edits: two quick presses of undo revert two edits. @type {Promise<unknown>} */ #turn = Promise.resolve();
+  /** Last edit in the queue. Edits run in turn, so two quick undos revert two edits. @type {Promise<unknown>} */
+  #turn = Promise.resolve();
 
-  /** Descriptions of the edits that undo and redo would run. @returns {{undo: string|null, redo: string|null}} */
+  /** Descriptions of the edits that the next undo or redo affects. @returns {{undo: string|null, redo: string|null}} */
   get labels() {
     return { undo: this.#done.at(-1)?.label ?? null, redo: this.#undone.at(-1)?.label ?? null };
   }
@@ -38,7 +39,7 @@ export class Edits extends EventTarget {
   }
 
   /**
-   * Run an edit after the previous one, so that undo reverts the latest.
+   * Run an edit once the previous edit has finished, so that undo reverts the latest edit.
    * @template T
    * @param {() => Promise<T>} move
    * @returns {Promise<T>}
@@ -50,9 +51,9 @@ export class Edits extends EventTarget {
   }
 
   /**
-   * Move an edit between the undo and redo lists.
+   * Undo or redo the latest edit, and move the edit to the other list.
    * @param {"undo"|"redo"} way
-   * @throws Error of the edit, which is dropped unless a retry may succeed.
+   * @throws The error of the edit. The edit is dropped unless a retry may succeed.
    */
   async #move(way) {
     const from = way === "undo" ? this.#done : this.#undone;

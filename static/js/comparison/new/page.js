@@ -1,4 +1,5 @@
-// The page for a new comparison. Users choose, upload and order recordings; the comparison opens once all are ready.
+// The page for a new comparison. Users choose, upload and order recordings. The comparison opens once all recordings
+// are ready.
 
 import { createSession, libraryFiles } from "../../base/api.js";
 import { h, icon, need, setText } from "../../base/dom.js";
@@ -37,7 +38,7 @@ const said = need("[data-said]");
 /** Step of the page; "waiting" lasts until all recordings are ready. @type {"choosing"|"waiting"|"making"} */ let state =
   "choosing";
 
-/** True once the page has loaded the videos named in its address. */ let hasRead = false;
+/** True once the page has loaded the videos named in its URL. */ let hasRead = false;
 const choice = new Choice();
 const tray = new Tray(need("[data-tray]"), choice, {
   remove,
@@ -205,11 +206,11 @@ function mark() {
   for (const card of list.cards.values()) card.mark(choice.letterOf(card.id), choice.isFull);
 }
 
-/** Store the chosen videos in the address, for reloads and the Back button. */
+/** Store the chosen videos in the page's URL, for reloads and the Back button. */
 function keepInAddress() {
   const address = new URL(location.href);
   const ids = choice.recordings.flatMap(({ video }) => video?.id ?? []);
-  // Before the videos in the address are loaded, writing would lose them.
+  // Change the URL only after the videos named in it are loaded; an earlier change would lose them.
   if (!hasRead || ids.join() === address.searchParams.getAll("video").join()) return;
   address.searchParams.delete("video");
   for (const id of ids) address.searchParams.append("video", id);
@@ -303,7 +304,7 @@ async function renew() {
   }
 }
 
-/** Start each refresh after the previous one, because a slow network must not get two at once. */
+/** Refresh repeatedly. Each refresh starts after the previous one, so that a slow network has only one at a time. */
 async function keepRenewing() {
   await renew();
   setTimeout(keepRenewing, RENEW_PAUSE);

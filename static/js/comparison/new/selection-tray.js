@@ -20,7 +20,7 @@ export class Tray {
    * @param {object} act
    * @param {(recording: Recording) => void} act.remove
    * @param {(recording: Recording) => void} act.tryAgain
-   * @param {(words: string) => void} act.say Announce to screen readers.
+   * @param {(words: string) => void} act.say Function that announces a text to screen readers.
    */
   constructor(list, choice, act) {
     this.list = list;

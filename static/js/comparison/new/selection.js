@@ -11,7 +11,7 @@ import { LETTERS } from "../../videos/api.js";
 const FEWEST = 2;
 export const MOST = LETTERS.length;
 
-/** A video, a file of a folder, or an upload that becomes a video. */
+/** A recording to compare: a video, a file of a folder, or an upload that becomes a video. */
 export class Recording {
   static #uploads = 0;
   #id;
@@ -26,7 +26,7 @@ export class Recording {
     this.#id = transfer ? `upload-${++Recording.#uploads}` : "";
   }
 
-  /** Video id, file path or number of the upload. */
+  /** Key of the recording: the video's id, the file's path, or a name with the upload's number. */
   get key() {
     return this.video?.id ?? this.file?.path ?? this.#id;
   }
@@ -71,7 +71,7 @@ export class Choice extends EventTarget {
     return this.recordings.filter((one) => !one.isReady);
   }
 
-  /** Return the letter of a chosen recording; empty if not chosen. @param {string} key @returns {string} */
+  /** Return a recording's letter; empty if the recording is not chosen. @param {string} key @returns {string} */
   letterOf(key) {
     return LETTERS[this.recordings.findIndex((one) => one.key === key)] ?? "";
   }

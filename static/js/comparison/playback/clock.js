@@ -1,4 +1,4 @@
-// The group's clock: global time at the group's speed, corrected by the leading video.
+// The shared clock of the videos that play together. It runs at their speed and is corrected by the leading video.
 
 export class GroupClock {
   #T = 0;
@@ -15,7 +15,7 @@ export class GroupClock {
   }
 
   /**
-   * Return the global time in seconds.
+   * Return the time on the shared clock, in seconds.
    * @param {number} now
    * @returns {number}
    */
@@ -24,7 +24,7 @@ export class GroupClock {
   }
 
   /**
-   * @param {number} T Global time in seconds.
+   * @param {number} T Time on the shared clock, in seconds.
    * @param {number} now
    */
   set(T, now) {

@@ -1,6 +1,6 @@
-// Synchronised playback of two or three videos. To start or seek, all videos stop, seek to the middle of their frames,
-// and then start together. The audible or main video sets the clock and is never corrected. The other videos are
-// corrected by speed, or by a seek if far off.
+// Synchronised playback of two or three videos. To start or seek, all videos stop, seek to the middle of a frame, and
+// then start together. The audible or main video sets the shared clock and is never corrected. The other videos are
+// corrected by a change of speed, or by a seek if they are far off.
 
 import { GroupClock } from "./clock.js";
 import { Follower } from "./follower.js";
@@ -74,7 +74,7 @@ export class SyncController extends EventTarget {
     return extent(this.tracks).end;
   }
 
-  /** Video that lacks data, so that the other videos wait. */
+  /** Video that lacks data, so that the other videos wait for it; null for none. */
   get waitingFor() {
     return this.#waitingFor;
   }
@@ -99,8 +99,9 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Play; resolves when playing, or when replaced by a newer request.
-   * @param {number} [at] Global start time; by default the current time, or the start if at the end.
+   * Start playback. Resolve once the videos play or a newer request is done.
+   * @param {number} [at] Start time on the shared clock, in seconds. The default is the current time, or the start if
+   *   the clock is at the end.
    * @returns {Promise<void>}
    */
   async play(at) {
@@ -109,7 +110,7 @@ export class SyncController extends EventTarget {
     await this.seek(at ?? (this.time >= this.end - 0.05 ? this.start : this.time));
   }
 
-  /** @param {number} [at] Global time; by default that of the leader's frame. */
+  /** @param {number} [at] Time of the pause on the shared clock; by default, that of the leading video's frame. */
   pause(at) {
     if (this.#wanted === "paused" && at === undefined) return;
     this.#wanted = "paused";
@@ -119,8 +120,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Seek to a global time, then continue playing if requested. Resolves when the latest requested time is on screen.
-   * @param {number} T Time in seconds.
+   * Seek to a time, then play on if playback is requested. Resolve once the latest requested time is on screen.
+   * @param {number} T Time on the shared clock, in seconds.
    * @returns {Promise<void>}
    */
   seek(T) {
@@ -130,7 +131,7 @@ export class SyncController extends EventTarget {
     return this.#gate;
   }
 
-  /** @param {number} rate Speed from 0.1 to 4. */
+  /** @param {number} rate Playback speed from 0.1 to 4. */
   setRate(rate) {
     this.#rate = rate;
     this.#applyRate();
@@ -152,8 +153,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Set how often sync errors are checked and which are tolerated.
-   * @param {{interval: number, tolerance: number}} said Interval and tolerance, in ms.
+   * Set how often sync errors are checked, and how large an error is tolerated.
+   * @param {{interval: number, tolerance: number}} said Time between two checks and tolerated error, both in ms.
    */
   keepStep(said) {
     this.#keeping = policy.stepKeeping(said);
@@ -202,8 +203,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Follow the session's clock; with null, stop following.
-   * @param {(() => number)|null} clock Returns the session's global time in seconds.
+   * Follow the session's clock, or stop following it.
+   * @param {(() => number)|null} clock Function that returns the session's time in seconds; null to stop following.
    */
   follow(clock) {
     this.#follower.clock = clock;
@@ -269,7 +270,7 @@ export class SyncController extends EventTarget {
     this.#waitingFor = null;
   }
 
-  /** After a pause, seek the clock and the other videos to the leader's frame. */
+  /** After a pause, set the clock to the frame of the leading video, and seek the other videos to this time. */
   #settle() {
     const now = performance.now();
     const leader = this.leader;
@@ -329,7 +330,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Stop all videos if one lacks data for too long. Videos that sought just before are exempt.
+   * Stop all videos if one video lacks data for too long. A video that has just sought is exempt.
    * @param {number} now
    * @param {number} T
    */
@@ -385,7 +386,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Return the seconds by which a paused video differs from its position at a global time; null outside the video.
+   * Return how far, in seconds, a paused video is ahead of the position that it should show at a global time. Return
+   * null if the video does not play at that time.
    * @param {Track} track
    * @param {number} T
    */

@@ -1,27 +1,27 @@
-// Corrections for a video that is ahead or behind. The constants were measured with three videos (60, 29.97 and 30
-// fps), a blocked thread, missing data and seeks.
+// Rules that bring a video back in sync if it is ahead or behind. The constants come from measurements with three
+// videos (60, 29.97 and 30 fps), a blocked thread, missing data and seeks.
 
-export const LOOK = 60; // ms between two checks for starts, ends and missing data
-export const TICK = 250; // ms between two checks of sync errors
-/** Default sync settings of a session, in ms. They select the measured constants TICK and DEAD_BAND. */
+export const LOOK = 60; // ms between two checks for videos that must start, have ended or lack data
+export const TICK = 250; // ms between two measurements of the videos' sync errors
+/** Default sync settings of a session, in ms. For a default value, the measured TICK or DEAD_BAND applies instead. */
 const UNCHANGED = { interval: 500, tolerance: 100 };
-const DEAD_BAND = 0.002; // seconds; smaller sync errors are never corrected
-export const SETTLED = 0.001; // seconds; sync error at which a correction ends
-const RECOVERY = 0.8; // seconds in which a change of speed would remove an error
-const GENTLE = 0.05; // maximum relative change of speed for small errors
-const FIRM = 0.1; // maximum relative change of speed for large errors
-const FIRM_FROM = 0.05; // seconds; smallest large error
+const DEAD_BAND = 0.002; // sync error, in seconds, above which a correction starts
+export const SETTLED = 0.001; // sync error, in seconds, at which a running correction ends
+const RECOVERY = 0.8; // seconds in which a change of speed removes a sync error, unless GENTLE or FIRM limits it
+const GENTLE = 0.05; // maximum relative change of speed that corrects a small sync error
+const FIRM = 0.1; // maximum relative change of speed that corrects a large sync error
+const FIRM_FROM = 0.05; // sync error, in seconds, above which FIRM applies
 const RATE_STEP = 0.002;
-const SEEK_FROM = 0.3; // seconds; larger errors need a seek. A limit of 0.1 causes repeated seeks under load
+const SEEK_FROM = 0.3; // seconds; a seek corrects larger sync errors. With 0.1, a busy computer seeks repeatedly
 export const FIRST_LEAD = 0.08; // initial estimate of the duration of a seek during play, in seconds
-export const COOL_DOWN = 1500; // minimum ms between two seeks of a video
-export const STARVED = 120; // ms for which a video may lack data before all videos wait
-export const REBASE = 0.01; // seconds between clock and leader at which the clock is reset to the leader
-const FOLLOW_DEAD_BAND = 0.04; // seconds; smaller errors against the session's clock are ignored
+export const COOL_DOWN = 1500; // minimum ms between two corrective seeks of a video
+export const STARVED = 120; // ms for which a video may lack data before all videos pause and wait
+export const REBASE = 0.01; // seconds; if clock and leading video differ by more, the clock takes the video's time
+const FOLLOW_DEAD_BAND = 0.04; // seconds; smaller differences from the session's clock are ignored
 const FOLLOW_REACH = 0.02; // maximum relative change of speed while following the session's clock
-const FOLLOW_SEEK = 1; // seconds; larger errors against the session's clock need a seek
+const FOLLOW_SEEK = 1; // seconds; a seek corrects larger differences from the session's clock
 export const FOLLOW_COOL_DOWN = 5000; // minimum ms between two seeks while following the session's clock
-const SLOW_SEEK = 500; // ms; longer seeks count as slow. Seeks in a quick copy take under 200
+const SLOW_SEEK = 500; // ms; longer seeks count as slow. Seeks in quick copies take less than 200 ms
 const [SEEKS_KEPT, SLOW_SEEKS] = [6, 4];
 
 /**
@@ -41,8 +41,8 @@ export function stepKeeping({ interval, tolerance }) {
 }
 
 /**
- * Return the correction of a video: a seek, or a factor of the group's speed.
- * @param {number} error Sync error in seconds; positive if ahead of the leader.
+ * Return how to correct a video: by a seek, or by a factor of the group's speed.
+ * @param {number} error Sync error in seconds; positive if the video is ahead of the leading video.
  * @param {{maySeek: boolean, correcting: boolean, deadBand?: number}} state `maySeek` is false shortly after a seek;
  *   `deadBand` is the tolerated error in seconds.
  * @returns {Correction}
@@ -56,8 +56,8 @@ export function correction(error, { maySeek, correcting, deadBand = DEAD_BAND })
 }
 
 /**
- * Return the correction of the group towards the session's clock.
- * @param {number} error Error in seconds; positive if ahead.
+ * Return how to bring the videos back to the session's clock: by a seek, or by a factor of their speed.
+ * @param {number} error Difference in seconds; positive if the videos are ahead of the clock.
  * @returns {Correction}
  */
 export function followCorrection(error) {
@@ -68,9 +68,9 @@ export function followCorrection(error) {
 }
 
 /**
- * Return a new estimate of a seek's duration, in seconds.
- * @param {number} lead Estimate used for the latest seek.
- * @param {number} error Error after that seek; positive if the estimate was too long.
+ * Return a new estimate of a seek's duration, in seconds, from the result of the latest seek.
+ * @param {number} lead Estimate that the latest seek used, in seconds.
+ * @param {number} error Sync error after the latest seek, in seconds; positive if the estimate was too long.
  * @returns {number}
  */
 export function learnLead(lead, error) {
@@ -78,7 +78,7 @@ export function learnLead(lead, error) {
 }
 
 /**
- * Return the median; NaN without values.
+ * Return the median; NaN if there are no values.
  * @param {number[]} values
  * @returns {number}
  */
@@ -107,7 +107,7 @@ export class SeekTimes {
     this.#last = [...this.#last, ms].slice(-SEEKS_KEPT);
   }
 
-  /** True if most latest seeks were too slow for scrubbing. */
+  /** True if most of the latest seeks were too slow for scrubbing. */
   get areSlow() {
     return this.#last.filter((ms) => ms > SLOW_SEEK).length >= SLOW_SEEKS;
   }

@@ -1,19 +1,19 @@
-// Correction of a viewer's group towards the session's clock, by speed, or by a seek if far off.
+// Correction of a viewer's videos that differ from the session's clock: by speed, or by a seek if far off.
 
 import { FOLLOW_COOL_DOWN, followCorrection } from "./drift-policy.js";
 
 export class Follower {
-  /** Returns the session's time in seconds; null while this viewer leads. @type {(() => number)|null} */
+  /** Function that returns the session's time in seconds; null if no clock is followed. @type {(() => number)|null} */
   clock = null;
-  /** Factor that the group's speed is multiplied by to correct its error. */
+  /** Factor of the videos' speed that corrects their difference from the session's clock. */
   factor = 1;
   #coolUntil = 0;
 
   /**
-   * Return the correction needed now, or null.
-   * @param {number} T The group's time, in seconds.
+   * Return the correction to apply now; null if nothing changes.
+   * @param {number} T Time on the viewer's own clock, in seconds.
    * @param {number} now
-   * @param {number} lead Expected duration of a seek, in session seconds.
+   * @param {number} lead Expected duration of a seek, in seconds of session time.
    * @returns {{seek: number} | {factor: number} | null}
    */
   look(T, now, lead) {

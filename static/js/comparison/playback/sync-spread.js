@@ -19,12 +19,12 @@ export class Spread {
     this.#seen = [];
   }
 
-  /** Latest spread in seconds; null before the first measurement. */
+  /** Latest spread between the videos, in seconds; null before the first measurement. */
   get now() {
     return this.#seen.at(-1)?.spread ?? null;
   }
 
-  /** Largest spread in memory, in seconds; null before the first measurement. */
+  /** Largest spread among the kept measurements, in seconds; null before the first measurement. */
   get worst() {
     return this.#seen.length ? Math.max(...this.#seen.map((s) => s.spread)) : null;
   }

@@ -1,4 +1,4 @@
-// A video of the group: element, placement, measured position and seeks.
+// A video of a comparison: element, place on the timeline, measured position, and seeks.
 
 import { VARIABLE_GRID, frameOf, snap } from "../../base/frames.js";
 import { FIRST_LEAD, learnLead, median } from "./drift-policy.js";
@@ -32,15 +32,15 @@ export class Track {
     this.duration = duration;
     this.fps = fps;
     this.variable = variable;
-    /** Seek positions per second: the frame rate, or a fixed grid if the frame rate varies. */
+    /** Number of seek positions per second: the frame rate, or a fixed number if the frame rate varies. */
     this.grid = variable ? VARIABLE_GRID : fps;
     /** True if the video is unlinked from the group's clock. */
     this.free = false;
     /** True if the browser cannot play the video; the other videos continue. */
     this.failed = video.error !== null || showsNothing(video);
-    /** Seconds by which the video is ahead of the leader; null if unknown. */
+    /** Seconds by which the video is ahead of the leading video; null if unknown. */
     this.outOfStep = /** @type {number|null} */ (null);
-    /** Factor of the speed while a sync error is corrected. */
+    /** Factor of the video's speed that corrects a sync error; 1 if none is corrected. */
     this.factor = 1;
     this.lead = FIRST_LEAD;
     this.coolUntil = 0;
@@ -78,7 +78,7 @@ export class Track {
     return globalTime(time, this.placement);
   }
 
-  /** Convert global time to a position, which may lie outside the video. @param {number} T */
+  /** Convert a global time to a position, which may lie before or after the video. @param {number} T */
   timeAt(T) {
     return timeAt(T, this.placement);
   }
@@ -97,7 +97,7 @@ export class Track {
   }
 
   /**
-   * Return the position to show at a global time; before and after the video, its first or last frame.
+   * Return the position of the frame to show at a global time. Outside the video, this is its first or last frame.
    * @param {number} T
    */
   placeAt(T) {
@@ -105,7 +105,8 @@ export class Track {
   }
 
   /**
-   * Seek and wait until the frame is on screen. Return false if replaced by a later seek, failed or timed out.
+   * Seek, and wait for a limited time until the frame is on screen. Return false if a later seek replaced this one, or
+   * if the video failed.
    * @param {number} time Position in seconds.
    * @returns {Promise<boolean>}
    */
@@ -127,8 +128,8 @@ export class Track {
   }
 
   /**
-   * Seek during play. Aims ahead by the seek's expected duration, and measures the duration.
-   * @param {() => number} target Returns the correct position now, in seconds.
+   * Seek during play to the position that is correct once the seek ends. Then update the estimate of a seek's duration.
+   * @param {() => number} target Function that returns the correct position now, in seconds.
    * @param {number} speed
    */
   async jump(target, speed) {
@@ -145,7 +146,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group Speed of the shared clock, without the video's drift. */
+  /** @param {number} group Speed of the shared clock, before the video's drift is compensated. */
   setSpeed(group) {
     const speed = group * rateOf(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
@@ -154,8 +155,8 @@ export class Track {
   }
 
   /**
-   * Return the position now in seconds: the median of recent frame times, each extrapolated to now. A hidden tab or
-   * pane reports no frames; then return currentTime.
+   * Return the current position in seconds: the median of recent frame times, each extrapolated to now. Return
+   * currentTime for a hidden tab or pane, which reports no frames.
    * @param {number} now
    * @returns {number}
    */

@@ -121,7 +121,7 @@ def running_program(recordings: Path, port: int) -> Any:
     }
     log = settings.DATA_DIR / "logs" / "up.log"
     log.parent.mkdir(exist_ok=True)
-    # The shim kills the child together with this process. Its new session lets Ctrl-C reach the child only once.
+    # sandbox.py kills the child when this process dies. In its new session, the child gets each Ctrl-C only once.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(

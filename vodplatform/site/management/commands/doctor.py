@@ -34,7 +34,7 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_accessible_to_oth
 from vodplatform.site.management.commands.up import check_database, check_disk_space, library_folders
 from vodplatform.version import version_text
 
-# Key of an object that need not exist, because CORS preflights do not read it; and their timeout in seconds.
+# Key of an object that need not exist, because a CORS preflight does not read it; and a preflight's timeout in seconds.
 NAMELESS, CORS_SECONDS = "doctor", 10
 # Maximum seconds between the clocks of host and database. The query itself takes less than one.
 CLOCK_SECONDS = 5.0
@@ -150,10 +150,7 @@ def database() -> str | None:
 
 
 def idle_limit() -> str | None:
-    """Return a problem if PostgreSQL does not limit idle transactions.
-
-    `migrate` sets the limit per role and database.
-    """
+    """Return a problem if PostgreSQL does not limit idle transactions. `migrate` sets this limit."""
     if connection.vendor != "postgresql":
         return None
     with connect_outside_pool(connection) as fresh:
@@ -317,7 +314,7 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Origins that pages contact: they upload to the bucket and download from the CDN, if there is one.
+            # Ask the servers that pages contact: they upload to the bucket and download from the CDN, if there is one.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
                 # CloudFront refuses unsigned requests, whatever the method.

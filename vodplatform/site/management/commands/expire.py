@@ -26,7 +26,7 @@ from vodplatform.site import host_metrics
 
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
-EMPTY_SECONDS = 3600  # minimum age in seconds of a deleted empty folder; a newer one may be in use
+EMPTY_SECONDS = 3600  # minimum age in seconds of empty folders to delete; newer ones may be in use
 
 
 class Command(BaseCommand):
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         audit.purge()
         services.purge()
         links.delete_expired_links()
-        if away is not None:  # do not delete files: the store could belong to another installation
+        if away is not None:  # delete no files: the store does not answer and could be another installation's
             event("cleanup.left", reason=away.reason)
             raise CommandError(away.message) from away
         ended = cleanup.expire_uploads()

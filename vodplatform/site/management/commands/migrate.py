@@ -31,7 +31,7 @@ class Command(Migrate):
     def execute(self, *args: Any, **options: Any) -> Any:
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
-            # Django's check takes a locked database for one without JSON support.
+            # Skip Django's check, which takes a locked database for one without JSON support.
             connection.features.supports_json_field = True
         return super().execute(*args, **options)
 
@@ -59,7 +59,7 @@ def migration_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return
-    # Not a session lock, because PgBouncer would keep it after this process has ended.
+    # Take a transaction's lock: PgBouncer would keep a session's lock after this process has ended.
     with connect_outside_pool(connection) as own:
         own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         # Poll: a waiting lock query would block `CREATE INDEX CONCURRENTLY` in the process that holds the lock.

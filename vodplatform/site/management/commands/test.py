@@ -25,7 +25,7 @@ class Command(BaseCommand):
             raise CommandError("The tests are not installed: run them in the project's source tree.")
         if importlib.util.find_spec("pytest") is None:
             raise CommandError("pytest is not installed in this Python: run `make develop`, or `make test`.")
-        # DJANGO_SETTINGS_MODULE would override the settings module of the tests.
+        # Remove DJANGO_SETTINGS_MODULE, which would override the settings module of the tests.
         environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         os.chdir(PROJECT_ROOT)
         os.execve(sys.executable, [sys.executable, "-m", "pytest", *args], environment)

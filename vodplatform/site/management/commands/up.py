@@ -71,7 +71,7 @@ class Command(BaseCommand):
             "PYTHONUNBUFFERED": "1",
             "VOD_LOG_LEVEL": log_level(is_verbose=options["verbose"]),
             VARIABLE: str(metrics_folder(settings.DATA_DIR)),
-            # Child processes can then import the program from any working directory.
+            # PYTHONPATH lets child processes import the program from any working directory.
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")))),
         }
         supervisor = Supervisor(children, environment)

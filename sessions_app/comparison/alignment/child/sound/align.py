@@ -15,37 +15,37 @@ from sessions_app.comparison.alignment.child.sound.recording import Recording
 from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak, find_peaks, find_stretch
 
 CANDIDATES = 12
-SCAN_WINDOWS = 4  # number of windows (short pieces of sound) measured per candidate lag to compare the candidates
-MAX_MEASURED_PLACES = 3  # maximum candidate lags that are measured with all windows
-RIVAL_SHARE = 0.6  # minimum sharpness of a competing lag for a refusal, as a share of the best lag's sharpness
-REPEATED_RATIO = 1.25  # ratio of the best lag's score to the second's; below it, the sound is considered repetitive
-CLEAR_RATIO = 1.5  # the same ratio; from it on, a few probes of the second recording suffice
+SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
+MAX_MEASURED_PLACES = 3  # maximum candidate lags that are then measured with more windows
+RIVAL_SHARE = 0.6  # sharpness of a second lag, relative to the best, from which on the sound counts as repetitive
+REPEATED_RATIO = 1.25  # ratio of the best to the second-best lag's score, below which the sound counts as repetitive
+CLEAR_RATIO = 1.5  # ratio of the best to the second-best lag's score, from which on probes of the sound are enough
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # the same ratio; from it on, other lags are not measured
+PLAIN_RATIO = 3.0  # ratio of the best to the second-best lag's score, from which on no other lags are measured
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-# minimum ratio of the score at a changed speed to that at equal speed; above it, the speeds differ
+# ratio of the score at a changed speed to the score at equal speed, from which on the speeds differ
 STRETCHED_RATIO = 1.3
 STRETCH_SECONDS = 20.0
 
-# usual and minimum length of a window in seconds; short overlaps use shorter windows
+# usual and minimum length of a window in seconds; short overlaps are measured in shorter windows
 WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0
 FEWEST_WINDOWS, WINDOWS = 8, 16
-LONG_SECONDS = 1800.0  # minimum overlap of the recordings, in seconds, for measuring more windows
+LONG_SECONDS = 1800.0  # overlap of the recordings, in seconds, above which more windows are measured
 MOST_WINDOWS = 48
 SEARCH_SECONDS = 0.5  # seconds searched before and after the expected offset of a window
-SHARP = 7.0  # minimum sharpness of a window's correlation peak; below it, the window is not used
+SHARP = 7.0  # sharpness of a window's correlation peak, in standard deviations, below which the window is not used
 MIN_AGREEING = 3
-MIN_SHARE = 0.5  # minimum share of windows that must agree on an offset
+MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01
-# minimum consecutive disagreeing windows for a refusal: their number, and their share of all windows
+# An offset is refused if this many consecutive windows, and this share of all, disagree.
 LEAST_APART, PART_APART = 4, 0.25
 LEAST_BOUND = 2e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The offset measured on one window, a short piece of both recordings."""
+    """The offset measured in one window, which is a short piece of both recordings."""
 
     time: float
     offset: float
@@ -62,10 +62,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class SoundMatch:
-    """A found offset: ``first_time = second_time + offset``, seconds.
+    """An offset found by sound: ``first_time = second_time + offset``, seconds.
 
-    anchor: time of the first recording at which the offset is exact, the middle of the overlap. drift_ppm: growth of
-    the offset with time. ratio: best lag's score divided by the second's.
+    anchor: time of the first recording at which the offset is exact: the middle of the overlap. drift_ppm: growth of
+    the offset with time. ratio: best lag's score divided by the second-best lag's.
     """
 
     offset: float
@@ -85,7 +85,7 @@ class SoundMatch:
 class SoundRefusal:
     """A refusal to state an offset.
 
-    doubted: the offset that was measured but not trusted, if any.
+    doubted: unreliable offset that was measured, or None.
     """
 
     reason: str
@@ -126,7 +126,7 @@ class _Pair:
 
 
 def align_sounds(first: Recording, second: Recording) -> SoundMatch | SoundRefusal:
-    """Return the offset of ``second`` against ``first``, or a refusal.
+    """Return the offset of ``second`` relative to ``first``, or a refusal.
 
     Raises :class:`sessions_app.comparison.alignment.child.sound.track.NoSound` for a silent recording.
     """

@@ -1,7 +1,7 @@
 """Delay between two short pieces of sound, to a fraction of a sample.
 
-Generalised cross-correlation with phase transform (Knapp and Carter, 1976): equal weight of all frequencies tolerates
-echoes, equalisers and gain.
+Generalised cross-correlation with phase transform (Knapp and Carter, 1976): the equal weight of all frequencies
+tolerates echoes, equalisers and gain.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
 
 BAND_HZ = (100.0, 3700.0)
-WHITENING = 0.85  # exponent of the whitening: 1 is the phase transform; less reduces the weight of weak frequencies
+WHITENING = 0.85  # exponent of the whitening: 1 gives all frequencies equal weight, less gives weak ones less weight
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The delay of the second piece of sound, seconds.
+    """The delay of the second piece of sound in seconds.
 
-    sharpness: height of the correlation peak in standard deviations of the noise. rival: height of the second peak, as
-    a share of the highest.
+    sharpness: height of the correlation peak in standard deviations of the noise. rival: height of the second-highest
+    peak, as a share of the highest.
     """
 
     seconds: float
@@ -32,9 +32,9 @@ class Delay:
 
 
 def measure_delay(first: Samples, second: Samples) -> Delay:
-    """Return the delay at which ``second``, shape (m,), fits best into the longer ``first``, shape (n,).
+    """Return the delay at which ``second``, shape (m,), best fits the longer ``first``, shape (n,).
 
-    Both have 8 000 samples per second.
+    Both sounds have 8 000 samples per second.
     """
     n, m = len(first), len(second)
     size = 1 << (n - 1).bit_length()

@@ -1,4 +1,4 @@
-"""Evidence for users to check an offset: a picture of both waveforms, and ten seconds of sound."""
+"""Files with which users can check an offset: a picture of both waveforms, and ten seconds of both sounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
 WIDTH, HEIGHT = 960, 270
 SHOWN_SECONDS = 1.5
 LISTEN_SECONDS = 10.0
-# BGR colours of the waveforms of the first and second video, visible on dark pages.
+# BGR colours of background, axis and both waveforms, for dark pages
 GROUND, AXIS = (24, 20, 18), (70, 64, 60)
 COLORS = ((255, 161, 78), (65, 165, 247))
 

@@ -1,6 +1,6 @@
-"""Spectral flux of sound: how much each frequency band's level rises (Dixon, Onset Detection Revisited, DAFx 2006).
+"""Spectral flux of sound: rises of each frequency band's level (Dixon, Onset Detection Revisited, DAFx 2006).
 
-Each value is normalised by its neighbourhood, so that gain, compression and equalisers do not matter.
+Values are normalised by their neighbours, so that gain, compression and equalisers do not matter.
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy import fft  # import now: numpy loads np.fft lazily, which fails if two threads do it at once
+from numpy import fft  # loaded now, because numpy's lazy loading of np.fft fails in two threads
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.track import RATE, Run, Samples
 
 Flux = NDArray[np.float32]
-HOP = 128  # distance between two flux values in samples: 16 ms
+HOP = 128  # distance between two flux values, in samples of sound: 16 ms
 HOP_SECONDS = HOP / RATE
-WINDOW = 512  # length of the analysed window in samples
+WINDOW = 512  # number of samples from which the band levels at one moment are computed
 EDGES_HZ = (120, 240, 400, 620, 920, 1330, 1900, 2650, 3650)
 BANDS = len(EDGES_HZ) - 1
-FLOOR = 1e-7  # band energy that counts as silence, relative to a window of full-scale sound
-LAG = 2  # distance, in flux values, of the two levels whose difference is the flux
-AROUND_SECONDS = 2.0  # seconds before and after a flux value whose spread normalises it
-QUIET = 0.15  # added to the spread before division, so that tiny changes are not amplified
+FLOOR = 1e-7  # energy of sound that counts as silence, relative to full-scale sound
+LAG = 2  # steps of 16 ms between the two levels whose difference is a flux value
+AROUND_SECONDS = 2.0  # seconds before and after a flux value by which it is normalised
+QUIET = 0.15  # constant added to the standard deviation, so that normalising does not amplify tiny changes
 HIGHEST = 4.0
 BLOCK = 1 << 12
 
@@ -37,7 +37,7 @@ class FluxMeter:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
         self._bins = np.searchsorted(fft.rfftfreq(WINDOW, 1 / RATE), EDGES_HZ)
         self._scale = 1.0 / float(np.sum(self._window)) ** 2
-        # (number of the first hop of 16 ms, band levels with shape (windows, BANDS))
+        # (number of the first step of 16 ms, band levels with shape (steps, BANDS))
         self._parts: list[tuple[int, NDArray[np.float32]]] = []
         self._rest = np.zeros(0, np.float32)
         self._at = 0  # number of the first sample in ``_rest``, counted from the recording's start
@@ -59,9 +59,9 @@ class FluxMeter:
             self._take((len(self._rest) - WINDOW) // HOP + 1)
 
     def end(self) -> tuple[Flux, NDArray[np.bool_]]:
-        """Return the flux from 0 s on, shape (BANDS, hops), and a mask of the hops with sound, shape (hops,).
+        """Return the flux from 0 s on, shape (BANDS, steps), and a mask of the steps with sound, shape (steps,).
 
-        A hop is a step of 16 ms.
+        A step lasts 16 ms.
         """
         if len(self._rest) >= WINDOW:
             self._take((len(self._rest) - WINDOW) // HOP + 1)

@@ -10,16 +10,16 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM
 
 Values = NDArray[np.float64]
 
-TOLERANCE = 0.002  # maximum distance of a measurement from the line that it supports, seconds
-LEAST_ERROR = 2e-5  # minimum error of one measured offset in seconds: a sixth of a sample
+TOLERANCE = 0.002  # maximum distance in seconds of a measured offset from the line that it supports
+LEAST_ERROR = 2e-5  # minimum error in seconds of a measured offset: a sixth of a sample
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """An offset that changes linearly with the time of the first recording.
 
-    offset, error: offset at ``center`` seconds and its standard error, seconds. on: indices of the measurements on the
-    line.
+    offset, error: offset at ``center`` (a time), and its standard error, in seconds. on: indices of the
+    measurements on the line.
     """
 
     center: float

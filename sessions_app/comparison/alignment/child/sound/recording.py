@@ -1,4 +1,4 @@
-"""The sound of a recording, read in parts: first a few probes, then all of it if they do not suffice."""
+"""The sound of a recording: a few short probes are read first, and the complete sound only if needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OnShare = Callable[[float], None]
 
 
 class Recording:
-    """The sound of the file ``path``, for one thread at a time; a context manager.
+    """A context manager for the sound of a file, for one thread at a time.
 
     Raises :class:`media_app.av.container.MediaError` if the file is unreadable, and :class:`NoSound`.
     """
@@ -45,11 +45,11 @@ class Recording:
 
     @property
     def duration(self) -> float:
-        """Return the length of the sound in seconds; before all of it is read, the file's duration."""
+        """Return the duration of the sound in seconds, or of the file until all sound is read."""
         return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
 
     def read_all(self, on_share: OnShare | None = None) -> KnownFlux:
-        """Return the flux of all sound. Raises :class:`NoSound` if it is silent or shorter than a second."""
+        """Return the flux of the complete sound. Raises :class:`NoSound` if it is silent or shorter than a second."""
         if self._whole is None:
             meter = FluxMeter()
             for run in self.track.runs():
@@ -65,7 +65,7 @@ class Recording:
         return self._whole
 
     def read_probes(self) -> KnownFlux:
-        """Return the flux of three parts of 30 s; of all sound if the file is short or the parts are silent."""
+        """Return the flux of three parts of 30 s. If these are silent or the file is short, read the complete sound."""
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
             return self.read_all()
         if self._probes is None:

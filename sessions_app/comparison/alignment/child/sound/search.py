@@ -1,6 +1,6 @@
 """Search for the lag between two recordings, by normalised cross-correlation of their spectral flux.
 
-A lag of n hops (16 ms each): hop k of the second recording matches hop k + n of the first.
+With a lag of n steps of 16 ms, step k of the second recording matches step k + n of the first recording.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECONDS, Flux
 
-APART_SECONDS = 0.5  # minimum distance of two separate correlation peaks, seconds
+APART_SECONDS = 0.5  # minimum distance in seconds of separate correlation peaks
 MIN_OVERLAP_SECONDS = 5.0
-# length in seconds of parts that are correlated separately; clock drift would blur the peak of longer parts
+# length in seconds of parts that are correlated separately; in longer parts, drift would blur the peak
 BLOCK_SECONDS = 600.0
 MAX_DRIFT = 1e-3  # maximum relative speed difference between the clocks of two recordings
-SPREAD_HOPS = 1  # hops by which each part's peak is widened before the parts are added
+SPREAD_HOPS = 1  # steps of 16 ms by which each part's correlation peak is widened before the parts are added
 STRETCHES = tuple(round(1 + sign * permille / 1000, 4) for permille in range(4, 62, 2) for sign in (1, -1))
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A possible lag in seconds. score: agreement, in standard deviations of the agreement of unrelated sounds."""
+    """A possible lag in seconds. score: agreement at this lag, in standard deviations between unrelated sounds."""
 
     lag: float
     score: float
@@ -33,7 +33,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class KnownFlux:
-    """The flux of a recording, shape (BANDS, hops), and a mask of the hops read so far, shape (hops,)."""
+    """The flux of a recording, shape (BANDS, steps), and a mask of the steps read so far, shape (steps,)."""
 
     flux: Flux
     mask: NDArray[np.bool_]
@@ -61,19 +61,19 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
         if not part.mask.any():
             continue
         found, base = correlate(first, part)
-        # Drift moves the peaks of the outer parts of a long recording, so widen them.
+        # Drift moves the peaks of a long recording's outer parts, so widen these peaks more.
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
-    # Drift splits the peak of one lag into several, so peaks must be further apart.
+    # Drift splits the peak of one lag into several, so peaks of different lags must be further apart.
     apart = APART_SECONDS + (length / 2 * MAX_DRIFT if blocks > 1 else 0.0)
     return [] if scores is None else _peaks(np.sqrt(scores), base, count, apart)
 
 
 def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32], int]:
-    """Return the agreement of the recordings at each lag, and the index of lag 0.
+    """Return the recordings' agreement at each lag, and the index of lag 0.
 
-    The unit is the standard deviation for unrelated sounds.
+    The agreement's unit is its standard deviation for unrelated sounds.
     """
     n, m = len(first.mask), len(second.mask)
     size = _fast(n + m)
@@ -90,13 +90,13 @@ def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32],
     shared *= _lags(heard_first * np.conj(fft.rfft(energy_second, size)), size, n, m)
     enough = overlap * HOP_SECONDS >= MIN_OVERLAP_SECONDS
     agreement = _lags(product, size, n, m) / np.sqrt(np.maximum(shared, 1.0))
-    # Neighbouring values share samples and noise, so only about a quarter of them are independent.
+    # Neighbouring flux values share samples and noise, so only about a quarter are independent.
     scores = np.where(enough, agreement * np.sqrt(np.maximum(overlap, 0.0) * BANDS / 4), 0.0)
     return scores.astype(np.float32), m - 1
 
 
 def find_stretch(first: KnownFlux, second: KnownFlux, start: float, seconds: float) -> tuple[float, Peak]:
-    """Return the relative speed at which a part of the second recording fits the first best, and its lag."""
+    """Return the relative speed at which a part of the second recording best fits the first, and the part's lag."""
     begin, count = round(start / HOP_SECONDS), round(seconds / HOP_SECONDS)
     piece = second.flux[:, begin : begin + count]
     best = (1.0, Peak(0.0, 0.0))

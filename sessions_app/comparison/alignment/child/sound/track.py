@@ -1,4 +1,4 @@
-"""The sound of a file: one channel, 8 000 samples per second, with times as in the browser's ``currentTime``."""
+"""The sound of a file: one channel, 8 000 samples per second. Times equal the browser's ``currentTime``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_SECONDS = 13 * 3600.0  # maximum seconds of sound read from a file, whatever
 MAX_TRACKS = 16
 LOUDNESS_PLACES = 4
 LISTEN_SECONDS = 0.5
-# ratio of the power of the channels' mean to the channels' own power; below it, the channels cancel each other
+# ratio of the power of the channels' mean to the mean of their powers, below which the channels cancel each other out
 CANCELLED = 0.1
 
 
@@ -44,7 +44,7 @@ class Run:
 
 
 class SoundTrack:
-    """The loudest sound track of a file, for one thread at a time; a context manager.
+    """A context manager for the loudest sound track of a file, for one thread at a time.
 
     Raises :class:`MediaError` for an unreadable file, :class:`NoSound` if no track can be decoded.
     """
@@ -86,9 +86,9 @@ class SoundTrack:
                 yield Run(run.start + first / RATE, run.samples[first:last])
 
     def samples(self, start: float, seconds: float) -> tuple[Samples, float]:
-        """Return ``seconds`` of sound from ``start`` on, and the share of it that the file contains.
+        """Return ``seconds`` of sound from ``start`` on, and the share of this sound that the file contains.
 
-        Gaps are filled with silence. The first sample's time is exact to half a sample.
+        Fill gaps with silence. The start is exact to half a sample.
         """
         count = round(seconds * RATE)
         found = np.zeros(count, np.float32)
@@ -181,10 +181,10 @@ class _Mixer:
         self._fifo: AudioFifo | None = None
         self._resampler: AudioResampler | None = None
         self._rate = 1
-        self._start = 0.0  # time of the first of the current consecutive samples, seconds
-        self._taken = self._mixed = 0  # numbers of samples received and resampled, both counted at the file's rate
-        self._given = 0  # number of resampled samples yielded since ``_start``
-        # sum of the differences between timestamps and the times expected from samples, seconds
+        self._start = 0.0  # start in seconds of the current run of consecutive samples
+        self._taken = self._mixed = 0  # numbers of samples received and resampled, at the file's sampling rate
+        self._given = 0  # number of output samples yielded since ``_start``
+        # sum in seconds of the differences between timestamps and the times expected from samples
         self._late = 0.0
         self._counted = 0
 
@@ -201,7 +201,7 @@ class _Mixer:
             yield from self._begin(at, rate)
             behind = 0.0
             self._fifo.write(frame)  # type: ignore[union-attr]
-        # Containers round timestamps (Matroska to a millisecond), so the mean difference is more exact than one.
+        # Containers round timestamps (Matroska to a millisecond), so average the differences of many timestamps.
         self._late += behind
         self._counted += 1
         self._taken += frame.samples
