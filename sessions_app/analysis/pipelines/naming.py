@@ -45,7 +45,10 @@ class Facts:
 
 
 def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) -> Facts | None:
-    """Return the measurements of a set; None if the body is hardly visible. joints: see :class:`PoseTrack`."""
+    """Return the measurements of a set; None if the body is hardly visible.
+
+    joints: see :class:`~sessions_app.analysis.pipelines.pose_sampling.PoseTrack`.
+    """
     first, last = (int(at) for at in np.searchsorted(times, (one.start, one.end)))
     part = joints[first : last + 1]
     part = part[~np.isnan(part[:, 11, 0])]
