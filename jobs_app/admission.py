@@ -6,7 +6,6 @@ Workers claim only admitted jobs. The owner's tier limits the admitted jobs in e
 from __future__ import annotations
 
 import uuid
-import zlib
 from collections import Counter
 from collections.abc import Collection
 
@@ -19,6 +18,7 @@ from jobs_app.kinds import registry
 from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import Job, JobStatus
 from vodplatform.accounts.limits import limits_of_many
+from vodplatform.core.records.database import lock_until_commit
 
 ADMISSION_BATCH = 200
 QUEUE_NUMBERS = 1000
@@ -78,11 +78,8 @@ def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
 
 
 def _lock_places(owner_id: uuid.UUID) -> None:
-    if connection.vendor == "postgresql" and connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [PLACES_LOCK, zlib.crc32(owner_id.bytes) & 0x7FFFFFFF]
-            )
+    if connection.in_atomic_block:
+        lock_until_commit(PLACES_LOCK, owner_id.bytes)
 
 
 def admit_next(owner_id: uuid.UUID, lane: str) -> bool:

@@ -27,6 +27,7 @@ from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import TRANSITIONS, Job, JobPace, JobQuerySet, JobStatus, lease_duration
 from vodplatform.core import metrics
 from vodplatform.core.logs import event
+from vodplatform.core.records.database import lock_until_commit
 from vodplatform.core.records.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
@@ -155,7 +156,7 @@ def _lock(space: int, name: bytes) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space, zlib.crc32(name) & 0x7FFFFFFF])
+        lock_until_commit(space, name)
 
 
 def _try_lock(space: int, name: bytes) -> bool:

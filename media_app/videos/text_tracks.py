@@ -21,7 +21,7 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 
 MAX_CHARACTERS = 500_000
-# Maximum characters of a track's search text, in which one character can become eighteen letters.
+# Maximum characters of a track's search text. Normalising can turn one character into eighteen letters.
 MAX_SEARCHED = 2 * MAX_CHARACTERS
 MAX_CUES = 20_000
 MAX_TRACKS = 10
@@ -115,7 +115,7 @@ def _searched(cues: list[Caption]) -> str:
     for cue in cues:
         try:
             text = html.unescape(cue.text)
-        except ValueError as exc:  # a character reference has more digits than Python converts
+        except ValueError as exc:  # a character reference such as ``&#65;`` has too many digits
             raise _invalid(f"The cue at {cue.start} has a character reference that is too long.") from exc
         for begin in range(0, len(text), FOLDED_AT_ONCE):
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))

@@ -1,4 +1,4 @@
-"""Limit of a user's plan on the work for a video: pixels times frames.
+"""A plan's limit on the work for a video, which is measured as pixels times frames.
 
 A limit on bytes does not suffice: a still picture shown for twelve hours is a small file, but a day of work.
 """
@@ -14,7 +14,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
 SHORT_GIGAPIXELS = 5.0  # maximum gigapixels of a job that may use the queue's slot for short jobs
-MIN_FPS = 1.0  # minimum frames per second assumed to compute the work
+MIN_FPS = 1.0  # minimum frame rate used to compute a video's work
 
 
 def gigapixels(facts: Mapping[str, Any] | Video) -> float:
@@ -28,7 +28,7 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
 
 
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:
-    """Return the error ``work_limit`` if a video and ``beside`` gigapixels of other work exceed the plan."""
+    """Return the error ``work_limit`` if a video exceeds the plan. beside: gigapixels of other work to add."""
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
     if work + beside <= limit:
         return None

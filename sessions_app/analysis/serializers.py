@@ -148,7 +148,7 @@ class KeepSerializer(serializers.Serializer[Data]):
 
 
 class SegmentSignalsSerializer(serializers.Serializer[Data]):
-    """What a score is computed from, each from 0 to 1."""
+    """The signals from which a segment's score is computed. Each is from 0 to 1."""
 
     sound = serializers.FloatField()
     motion = serializers.FloatField()
@@ -195,7 +195,7 @@ class ChosenMomentSerializer(BestMomentSerializer):
 
 
 class HighlightCurvesSerializer(serializers.Serializer[Data]):
-    """Values from 0 to 1 for each ``step`` of seconds."""
+    """Curves over the video: one value from 0 to 1 per ``step`` (seconds)."""
 
     step = serializers.FloatField()
     score = serializers.ListField(child=serializers.FloatField())

@@ -47,7 +47,7 @@ def wait_for_result(app: Callable[[Scope], App]) -> App:
                 await first.give(send)
             return
         session_id = uuid.UUID(json.loads(first.body)["sessionId"])
-        # From here on, log with the id of the request that Django has answered.
+        # Django has answered the request. Use its request id in the log lines below, too.
         logs.request_id.set(first.request_id)
         gone = asyncio.ensure_future(_until_gone(receive))
         found = asyncio.ensure_future(_until_ended(session_id))
@@ -91,7 +91,7 @@ class _HeldResponse:
 
 
 def _until_read(receive: Receive) -> Receive:
-    """Return a ``receive`` that blocks after the request body, so that `_until_gone` receives the disconnect."""
+    """Return a ``receive`` that blocks after the body, so that `_until_gone`, not the app, receives the disconnect."""
     is_read = False
 
     async def read() -> Message:

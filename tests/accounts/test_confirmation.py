@@ -102,12 +102,15 @@ def test_an_address_or_a_name_that_was_taken_meanwhile_makes_no_account() -> Non
     sign_up(username="eve", email="eve@example.org")
     User.objects.create_user("owner", "ADA@example.org", PASSWORD)
     User.objects.create_user("EVE", password=PASSWORD)
+    sign_up(username="a1ice", email="alice@example.org")
+    User.objects.create_user("alice", password=PASSWORD)
     assert Client().post(link(0), GIVEN).status_code == 404
-    page = Client().post(link(1), GIVEN)
-    assert page.status_code == 409
-    assert b"The user name is taken" in page.content
-    assert not PendingSignUp.objects.filter(username="eve").exists()
-    assert User.objects.count() == 2
+    for number in (1, 2):
+        page = Client().post(link(number), GIVEN)
+        assert page.status_code == 409
+        assert b"The user name is taken" in page.content
+    assert not PendingSignUp.objects.filter(username__in=["eve", "a1ice"]).exists()
+    assert User.objects.count() == 3
 
 
 def test_one_address_makes_one_account() -> None:

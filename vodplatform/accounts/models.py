@@ -17,11 +17,12 @@ from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from vodplatform.accounts import names
+from vodplatform.core.records.database import lock_until_commit
 
 # Characters that change the reading direction; with them, different names could look alike.
 TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -80,6 +81,7 @@ def username_key(username: str) -> str:
 
 
 # Map from a field to the fields that :meth:`User.save` computes from it and adds to ``update_fields``.
+NAMES_LOCK = 0x766F67  # advisory lock of everyone who creates an account
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
@@ -178,7 +180,14 @@ class User(AbstractUser):
         if kwargs.get("update_fields") is not None:
             wanted = set(kwargs["update_fields"])
             kwargs["update_fields"] = wanted.union(*(DERIVED_FIELDS[name] for name in wanted & DERIVED_FIELDS.keys()))
-        super().save(*args, **kwargs)
+        if not self._state.adding:
+            return super().save(*args, **kwargs)
+        with transaction.atomic():
+            # Check the name again: another account may have taken a similar one since `clean`.
+            lock_until_commit(NAMES_LOCK)
+            if User.objects.filter(username_skeleton__in=names.skeletons(self.username)).exists():
+                raise IntegrityError(f"{self.username!r} looks like the name of another account.")
+            super().save(*args, **kwargs)
 
 
 def default_scopes(user: User) -> list[str]:

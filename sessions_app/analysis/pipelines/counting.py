@@ -22,11 +22,11 @@ WORTH_ASKING = 0.4
 RIVAL = 0.8
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # share of samples with a visible person below which repetitions are also counted by the picture
-PICTURE_WINDOWS = 128.0  # maximum seconds of a time window counted by the picture; longer ones need too much memory
+WELL_SEEN = 0.9  # minimum share of samples with a visible person; if it is lower, changes of the picture count, too
+PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture, to limit memory use
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-MIN_UNSEEN = 0.3  # minimum share of time without a clearly visible person, in a set counted by the picture
+MIN_UNSEEN = 0.3  # minimum share of a set's time without a clearly visible person, to count it by picture changes
 MOVED = 12
 MIN_AREA = 0.03  # share of the picture's pixels that must change in a set; excludes a running clock
 MIN_CHANGE = 2.0
@@ -103,7 +103,7 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Return whether a set at the same time, but with another count, has almost the same value."""
+    """Return whether another set at this set's time has a different count, but almost the same value."""
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)

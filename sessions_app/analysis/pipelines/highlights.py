@@ -49,13 +49,13 @@ EDGE_MARGIN = 0.9  # seconds decoded before and after a possible shot edge, to d
 EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges; 24 s of 1080p
 EARLY = 0.95  # share of the longest GOP's length; a shorter GOP probably ends at a cut
 END_TOLERANCE_SECONDS = 0.1  # maximum seconds by which a highlight may end early to avoid encoding
-# Maximum missing part of a file without a warning: seconds, plus a share of the announced duration.
+# A warning is given if more than this is missing from a file: seconds plus share of the announced duration.
 CUT_SHORT = 1.0, 0.02
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
 WINDOWS_BUDGET = 2.0  # total length of the windows judged by the vision model, as a multiple of the reel's
 QUIET_DB = -59.0  # maximum level in dB of a sound track that counts as silent
-# Percent of the job at the end of reading, vision model, shot edges and thumbnails.
+# job progress in percent after reading, judging by the vision model, finding shot edges, and creating thumbnails
 READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
 
 

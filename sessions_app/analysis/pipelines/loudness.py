@@ -1,7 +1,7 @@
 """Loudness of each moment relative to its surroundings.
 
-A sound that is loud in a library is quiet in a stadium. Loudness is also measured without smoothing, which hides short
-sounds.
+A sound that is loud in a library is quiet in a stadium. Loudness is also measured without smoothing, because smoothing
+hides short sounds.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # length in seconds of the window to measure the deviation, the unit of unusual values
+CONTEXT = 600.0  # length in seconds of the window in which one deviation is measured
 SILENT_DB = -60.0
 SPREAD_PERCENT = 80.0  # percentile of the loudness whose distance from the median is one deviation
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-PEAK_FROM, PEAK_SURE = 0.65, 4.0  # minimum excess loudness, in deviations, of a sound peak, and of a certain one
+PEAK_FROM, PEAK_SURE = 0.65, 4.0  # excess loudness in deviations: minimum of a sound peak; confidence is 1 from here on
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 
@@ -33,8 +33,8 @@ PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 class Loudness:
     """Loudness of the speech band at each step of time.
 
-    level: dB above the usual level. hits, sound: deviations by which the level exceeds the usual level plus one
-    deviation; sound is smoothed.
+    level: dB above the usual level. hits: excess of the level over the usual level plus one deviation, in deviations.
+    sound: the same, smoothed.
     """
 
     level: Floats
@@ -81,9 +81,9 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return the deviations by which values exceed the running median plus one deviation, at least 0.
+    """Return how far values exceed the running median plus one deviation, in deviations; 0 for lower values.
 
-    A deviation is the distance from the median to the percentile ``percent``, at least ``least``.
+    One deviation is the distance from the median to the percentile ``percent``, but at least ``least``.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

@@ -30,7 +30,7 @@ def find_marks(task: Task) -> Result:
     found: dict[str, list[dict[str, Any]]] = {}
     if kinds & {"highlights", "sound_peaks"}:
         share = READ_PERCENT / 100 if "shots" in kinds else 1.0
-        # A search for marks starts over after a crash, so it sends no checkpoints.
+        # Save no checkpoints, because a search for marks starts over after a crash.
         reading = replace(
             task,
             progress=lambda percent, message: task.progress(share * percent, message),

@@ -180,7 +180,7 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    # Of three histograms, each pair differs by at most 2, so 6 means nothing in common.
+    # A look has three histograms. Two histograms differ by at most 2, so two looks differ by at most 6.
     nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 

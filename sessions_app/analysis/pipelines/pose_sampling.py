@@ -27,12 +27,12 @@ MAX_LOOKS = 36_000  # maximum number of samples; long videos are sampled less of
 SMALL = 24  # width and height of the small pictures, in pixels
 # BlazePose numbers of nose, shoulders, elbows, wrists, hips, knees, ankles.
 KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-ABSENT_SECONDS = 2.0  # seconds without a visible person after which not every sample is searched
+ABSENT_SECONDS = 2.0  # seconds without a visible person, after which only some samples are searched
 ABSENT_STEP = 0.5
 MIN_BODY = 0.06  # minimum length of a person's torso or thighs, as a share of the picture's height
 SAVE_SECONDS = 10.0
 MAX_SAVED = 900_000
-# Steps in pixels to round joints; a checkpoint uses the finest that makes it small enough.
+# Steps in pixels to which joints are rounded in checkpoints; the first step that makes the data small enough is used.
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 VERSION = 1
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# shares of a signal's local range above which it is high, and below which it is low
+# shares of a signal's local range: high values are above the first, low values below the second
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds
@@ -137,7 +137,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return (is upper, sample of the extreme) for each stay of the signal in its upper or lower part."""
+    """Return (is high, sample number of the extreme) for each period in which the signal is high or low."""
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:

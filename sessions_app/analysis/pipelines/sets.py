@@ -33,12 +33,12 @@ MIN_LIKENESS = 0.6
 LIKENESS_OF_TWO = 0.8  # minimum similarity (0 to 1) in a set of only two repetitions, which may be alike by chance
 AMPLITUDES = 2.5
 LENGTHS = 3.0
-LONGEST_PAUSE = 4.0  # maximum seconds of a pause within a set; a longer pause starts another set
-MIN_WAY = 0.5  # minimum ratio of the smaller to the larger of a repetition's two movements, there and back
+LONGEST_PAUSE = 4.0  # maximum seconds of a pause within a set, or 1.5 times the usual repetition if that is longer
+MIN_WAY = 0.5  # minimum size of a repetition's smaller movement (there or back), as a share of the larger
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
-GOES_ON = 0.45  # the movement continues outside a set if the signal's range there is above this share
+GOES_ON = 0.45  # minimum range of the signal next to a set, 0 to 1, if the movement continues there
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
@@ -217,7 +217,7 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # entry n: highest total value of the first n sets, and the number of set n if chosen, else -1
+    # entry n: highest total value of the first n sets, and the index of the n-th set, or -1 if it is not chosen
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

@@ -27,11 +27,11 @@ OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
 # Limits for cuts
 CUT = 0.15  # minimum difference between the pictures at a cut
-# minimum ratio of a cut's difference to the differences around it, for large and small cuts
+# minimum ratio of the picture's change at a cut to the changes around it, for large and for small cuts
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-# The old picture has returned if it differs by less than this share of the cut's difference plus this constant.
+# A picture equals the one before the cut if they differ by less than: share of the cut's difference, plus constant.
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture

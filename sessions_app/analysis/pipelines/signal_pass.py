@@ -31,11 +31,11 @@ BINS_A_SECOND = 10  # loudness values per second
 BIN = SOUND_RATE // BINS_A_SECOND
 BAND = (300.0, 3000.0)  # frequency band in Hz that holds speech and hits, but not wind and hum
 SILENCE = -100.0
-MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values: one day, in case of wrong timestamps
+MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values (one day), because timestamps may be wrong
 MAX_KEYFRAMES = 12_000  # maximum number of stored keyframes (190 MB)
 PROGRESS_STEP = 0.002
 DENSE_PIXELS = 3e9  # maximum total pixels of a small video: seven minutes of 640×360
-FRAMES_BEHIND = 1  # packets decoded after each keyframe of a large video
+FRAMES_BEHIND = 1  # number of packets decoded after each keyframe of a large video
 TINY = (48, 27)
 CHANGE_SECONDS = 0.34
 MAX_WAITING = 32
@@ -186,7 +186,7 @@ class _ChangeMeter:
         luma = frame.reformat(width=TINY[0], height=TINY[1], format="gray", interpolation="AREA").to_ndarray()
         now = np.asarray(luma, np.int16)
         if 0 < at - self._at <= CHANGE_SECONDS:
-            # With steady motion, frames differ more after a longer time, but less than proportionally.
+            # In steady motion, the difference between two frames grows with the square root of the time between them.
             self.changes.append(float(np.abs(now - self._luma).mean()) * float(np.sqrt(0.1 / (at - self._at))))
             self.times.append((at + self._at) / 2)
         self._at, self._luma = at, now

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vodplatform.core.formatting import clock, counted, duration, hundredths, tenths
 
-# Minimum deviations of a signal (0 to 1) that are called "more" and "much more".
+# minimum values of a signal (0 to 1) for the descriptions "more" and "much more"
 SOME, MUCH = 0.25, 0.6
 LOUDER_DB = 6.0  # minimum dB above the usual level for the description "much louder"
 HIT_DB = 10.0  # minimum dB above the usual level at which even a short sound is described as "louder"

@@ -139,7 +139,7 @@ export class View {
           ),
       );
       const slider = /** @type {HTMLInputElement} */ (need("[data-blend]", pane.element));
-      slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Share of the upper video");
+      slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Opacity of the upper video");
       slider.value = String(blend * 100);
     }
     this.#drawZoom();

@@ -55,7 +55,7 @@ def test_recordings_of_folders_are_chosen_ordered_and_compared_by_keys_and_point
     expect(create).to_have_attribute("aria-disabled", "false")
     box(page, "charlie.mp4").check()
     expect(box(page, "notes.mp4")).to_be_disabled()
-    expect(create).to_have_text("Compare 3")
+    expect(create).to_have_text("Compare 3 recordings")
     hold = page.get_by_role("button", name=re.compile("^Reorder C, charlie.mp4"))
     hold.drag_to(page.locator("[data-tray] li").first)
     expect_chosen(page, "charlie.mp4", "alpha.mp4", "bravo.mp4")

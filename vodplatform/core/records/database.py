@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -19,6 +20,13 @@ def release_connection() -> None:
     """Return this thread's PostgreSQL connection to the pool. Call it before a long wait."""
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         connection.close()
+
+
+def lock_until_commit(space: int, name: bytes = b"") -> None:
+    """Take PostgreSQL's advisory lock of ``name`` in ``space``. On SQLite, the transaction excludes others anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space, zlib.crc32(name) & 0x7FFFFFFF])
 
 
 @contextmanager

@@ -322,7 +322,7 @@ function drawFoot() {
   createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
   setText(
     need("[data-create-words]"),
-    { choosing: `Compare ${Math.max(2, recordings.length)}`, waiting: "Stop waiting", making: "Opening…" }[state],
+    { choosing: `Compare ${Math.max(2, recordings.length)} recordings`, waiting: "Stop waiting", making: "Opening…" }[state],
   );
   setText(hint, "");
   if (failed) setText(hint, `${choice.letterOf(failed.key)} cannot be used. Remove it.`);
