@@ -83,7 +83,7 @@ CLIPS = (
 class Measured:
     """The counted repetitions of a clip.
 
-    sure: confidence of the clip's least certain exercise set. seconds: duration of the analysis with its preview.
+    sure: confidence of the clip's least certain exercise set. seconds: duration of the analysis and its preview video.
     """
 
     clip: Clip

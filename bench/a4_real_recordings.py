@@ -1,7 +1,7 @@
 """Measurement A4: alignment by timer, by sound and by both.
 
-Pairs are cut from clips of real games, or drawn and then encoded so that old digits of the timer stay visible too long.
-The environment variable ``BENCH_CLIPS`` names the folder of :data:`CLIPS`.
+Pairs are cut from clips of real games, or drawn and then encoded so that the timer's previous digits stay visible too
+long. The environment variable ``BENCH_CLIPS`` names the folder with the clips of :data:`CLIPS`.
 """
 
 from __future__ import annotations

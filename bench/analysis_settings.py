@@ -1,4 +1,4 @@
-"""Django settings for measurements: add the bare baseline view and allow each account more jobs at once."""
+"""Django settings for measurements: a minimal view as baseline, more concurrent jobs per account, no throttling."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import TIER_LIMITS

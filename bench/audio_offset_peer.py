@@ -13,8 +13,8 @@ import imageio_ffmpeg
 from bench.measure import cache
 
 REQUIREMENT = "audio-offset-finder==0.5.5"
-# All recordings here are shorter than 900 s, the part that audio-offset-finder reads by default. One process serves all
-# runs, so that imports are not measured.
+# By default, audio-offset-finder reads the first 900 s; all our recordings are shorter. One process serves all runs, so
+# that imports are not measured.
 PROGRAM = """
 import json, sys, time
 from audio_offset_finder.audio_offset_finder import find_offset_between_files

@@ -1,4 +1,4 @@
-"""CPU seconds of the web process per GiB of a file in a bucket, sent by the process itself or by signed URLs."""
+"""CPU seconds of the web process per GiB sent to or from a bucket, through the process or by signed URLs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def measure(seed: int) -> list[Table]:
         assert web is not None
         ways = {"in: tus": by_tus, "in: direct": upload_directly}
         costs: dict[str, list[float]] = {way: [] for way in (*ways, *(f"{way}, 32 MiB" for way in ways), *OUT)}
-        # Warm up, since the first upload or download of each way costs more.
+        # Warm up, since each method's first upload or download costs more.
         for send in ways.values():
             wait_ingested(program, send(program, small))
         for _ in range(ROUNDS):

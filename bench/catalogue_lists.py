@@ -63,7 +63,7 @@ def main() -> None:
     keys = {ANYBODY: "", MODERATOR: ApiToken.issue(moderator)[1], ADMIN: ApiToken.issue(admin)[1]}
     fill(moderator, count, random.Random(seed))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # update the statistics now; PostgreSQL does so only within a minute
+        cursor.execute("ANALYZE")  # update the planner's statistics now; PostgreSQL may take a minute
     print("filled", flush=True)
     for line in sys.stdin:
         query, who = LISTS[line.strip()]

@@ -1,4 +1,4 @@
-"""Peak memory of the child process that aligns two recordings of 600 s, and duration of a call that sets an offset."""
+"""Peak memory of the child process that aligns two recordings of 600 s, and the time the API takes to set an offset."""
 
 from __future__ import annotations
 

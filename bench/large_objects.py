@@ -1,6 +1,6 @@
 """``python -m bench.large_objects FOLDER SEED``: fill a data folder with one account's largest objects, for R8.
 
-Writes rows directly where the API would take too long, and ``about.json`` with ids of objects, keys and cookies.
+Writes rows directly where the API would be too slow. Writes the objects' ids, keys and cookies to ``about.json``.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def remuxed(video: Path, segments: list[Segment]) -> Cost:
 def measure(seed: int) -> list[Table]:
     video, segments = material(seed)
     table = Table("", ("what", "measured", "goal", "met"))
-    _, result = dubbed(video, segments)  # loads the files into the page cache before the measurement
+    _, result = dubbed(video, segments)  # loads the files into the page cache
     assert (result["picture"], result["sound"]) == ("copied", "spliced"), result
     ours, theirs = [], []
     for _ in range(RUNS):

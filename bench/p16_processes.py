@@ -36,7 +36,7 @@ READERS = 4
 PAGE = "/api/v1/library?limit=20"
 JOBS = 600
 OWNERS = 50
-# Seconds of the measurement without load, of a worker's start, and of the wait for PostgreSQL's statistics.
+# Durations in seconds: measurement without load, start of a worker, wait for PostgreSQL's statistics.
 IDLE_SECONDS, START_SECONDS, TOLD_SECONDS = 20.0, 8.0, 1.1
 QUEUED, CLAIMERS, CLAIM_SECONDS = 1_000_000, 80, 20.0
 

@@ -31,7 +31,7 @@ from sessions_app.comparison.samples.rendering.clips import (
 from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
 from sessions_app.comparison.samples.rendering.specification import offset
 
-# Numbers of pairs that can be aligned, of sets with seven pairs to refuse each, and of pairs from different matches.
+# Number of pairs to align, number of sets of seven pairs to refuse, and number of pairs from different matches.
 RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8
 BINS = ((0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 STYLES = ("tactical", "broadcast", "arcade", "speedrun", "esports", "glass", "minimal", "led")

@@ -83,7 +83,7 @@ def baseline(pair: Pair, paths: dict[str, Path], reader: str, seed: int) -> floa
 def measure(seed: int) -> list[Table]:
     pair, a, b = long_pair(seed)
     paths = {pair.a.spec.name: a, pair.b.spec.name: b}
-    align(a, b)  # loads the files into the page cache before the measurement
+    align(a, b)  # loads the files into the page cache
     same_reader = baseline(pair, paths, "ours", seed)
     runs = [align(a, b) for _ in range(RUNS)]
     with_detection = baseline(pair, paths, "rapidocr", seed)

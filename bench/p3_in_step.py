@@ -54,7 +54,7 @@ WATCH = """() => {
     requestAnimationFrame(look);
 }"""
 
-# Script that plays the same videos on a plain page by a simple rule.
+# Script that plays the same videos on a plain page with simple drift correction.
 RULE = """([videos]) => {
     const elements = videos.map(({ url }) => Object.assign(document.createElement("video"), { src: url, muted: true }));
     for (const element of elements) {
@@ -124,7 +124,7 @@ def spread_of(videos: Sequence[Pane], positions: Sequence[float]) -> float:
 
 
 def spread_on_screen(videos: Sequence[Pane], frames: dict[str, int], near: float) -> float:
-    """Return by how many seconds the videos on screen differ at least, given the frame that each video shows.
+    """Return the minimum seconds by which the videos on screen differ, given the frame number of each video.
 
     near: approximate time on the shared clock.
     """
@@ -216,10 +216,10 @@ class Rule(Comparison):
 
 @dataclass(slots=True)
 class Played:
-    """Results of playing the videos. A spread is the greatest difference between two videos' shared times, in ms.
+    """Results of playing the videos. A spread is the largest distance between two videos on the shared clock, in ms.
 
-    steady: spreads by the elements' positions, except soon after a fault. screens: spreads by screenshots. frames:
-    frames per second that each video showed. dropped: share of decoded frames that each video did not show.
+    steady: spreads by the elements' positions, except just after a provoked fault. screens: spreads by screenshots.
+    frames: frames per second that each video showed. dropped: share of decoded frames that each video did not show.
     """
 
     steady: list[float]

@@ -70,7 +70,7 @@ def measure(seed: int) -> list[Table]:
         "-c", "copy", "-f", "hls", "-hls_time", "6", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
         "-hls_flags", "single_file", "-hls_segment_filename", "OUT/media.mp4", "OUT/index.m3u8",
     )  # fmt: skip
-    ingest(path, "hls")  # loads the file into the page cache before the measurement
+    ingest(path, "hls")  # loads the file into the page cache
     ours, theirs, pictures = [], [], []
     for _ in range(RUNS):
         theirs.append(bare(path, *copy))

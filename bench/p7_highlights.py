@@ -89,7 +89,7 @@ def analyse(path: Path) -> tuple[Cost, dict[str, object]]:
 def measure(seed: int) -> list[Table]:
     path, gop = recording(seed)
     python()
-    analyse(path)  # loads the file into the page cache before the measurement
+    analyse(path)  # loads the file into the page cache
     ours, theirs = [], []
     data: dict[str, object] = {}
     for _ in range(RUNS):

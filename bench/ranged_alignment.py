@@ -1,4 +1,4 @@
-"""Share of the bytes that an alignment reads of two recordings in a bucket, and the duration of reading in ranges."""
+"""Alignment of two recordings in a bucket, read in byte ranges: share of the bytes read, and duration."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from sessions_app.comparison.samples.rendering.specification import VERSION
 def long_pair(seed: int) -> tuple[Pair, Path, Path]:
     """Render two recordings of one match for a seed: 600 s, 1080p60 and 720p30.
 
-    Only the last pair is kept, because a pair takes minutes to render and 700 MB. The recordings use CABAC, deblocking
-    and B-frames. The preset `ultrafast` omits these, which would favour programs that decode every frame.
+    A pair takes minutes to render and 700 MB, so only the last pair is kept. The recordings use CABAC, deblocking and
+    B-frames. The preset `ultrafast` omits these, which would favour programs that decode every frame.
     """
     quick = bench_pair_specs(seed)
     a, b = (replace(clip, spec=replace(clip.spec, preset="veryfast", bframes=2)) for clip in (quick.a, quick.b))
@@ -35,7 +35,7 @@ def long_pair(seed: int) -> tuple[Pair, Path, Path]:
 
 
 def kept_seed(seed: int | None) -> int:
-    """Return ``seed``. If ``seed`` is None, return the seed of the pair on disk, or 1 without a pair."""
+    """Return ``seed``. If ``seed`` is None, return the seed of the pair on disk, or 1 if there is none."""
     kept = [folder.name.split("-")[1] for folder in cache("").glob("long-*")]
     return seed if seed is not None else int(kept[0]) if kept else 1
 

@@ -28,11 +28,11 @@ MAX_RATIO, MAX_GROWTH = 3.0, 100e6
 # Minimum CPU seconds of a request for measuring its effect on the other account; the effect of cheaper requests is lost
 # in noise.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # share of a goal from which a result is printed at once
+WORTH_TELLING = 0.3  # minimum ratio of a value to its goal for printing the result at once
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-LONG_CPU = 1.0  # CPU seconds from which a request that misses a goal is not measured again
+LONG_CPU = 1.0  # minimum CPU seconds of requests that are not repeated after missing a goal
 # Duration in seconds of a measurement without load, and number of requests between two measurements without load.
 QUIET_SECONDS, QUIET_EVERY = 0.8, 20
 
@@ -203,7 +203,7 @@ class Meter:
     def _window(self, alone: Result, make: Callable[[], Send], is_write: bool) -> list[float]:
         rate = WRITES_A_SECOND if is_write else READS_A_SECOND
         pause = 1 / rate
-        # Prepare only one request if its answer takes longer than the measured window.
+        # A request that takes longer than the measured window is sent only once.
         sends = [make() for _ in range(1 if alone.wall > WINDOW_SECONDS else int(WINDOW_SECONDS * rate) + 1)]
 
         def work() -> None:

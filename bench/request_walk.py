@@ -1,6 +1,6 @@
 """The requests of measurement R8: each API call, page, admin list and socket.
 
-Each is sent plain, and as large or complex as the program accepts.
+Each is sent in a minimal form, and as large or complex as the program accepts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BASE = "/api/sessions/multi-vod"
 ATTEMPTS = 4  # maximum attempts to find the largest accepted body; each omits the fields refused before
-# Endings of API paths whose requests change an object, so each request gets a new object.
+# Endings of API paths that change an object; each request to them gets a new object.
 CHANGES = ("/cancel", "/pause", "/resume", "/retry", "/complete", "/archive", "/unarchive", "/restore", "/apply")
 SIGNS = {"": "a", " of ligatures": heavy.LIGATURE, " of marks": heavy.MARK}
 SEARCHES = {

@@ -1,4 +1,4 @@
-"""Django settings of measurement R8. Jobs do not run. Requests are not throttled, because the sender limits itself."""
+"""Django settings of measurement R8. Jobs do not run. There is no throttling: the sender limits its own rate."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import JOB_LANES, TIER_LIMITS

@@ -1,7 +1,7 @@
 """Alignment by sound of generated pairs of recordings: offsets, refusals, and reliability (measurement A4).
 
-Half of the pairs fit the confidence curve in ``sound/confidence.py``. With ``VOD_BENCH_MEDIA`` set, pairs of real clips
-are measured too, but never used for the fit.
+The confidence curve in ``sound/confidence.py`` is fitted to half of the pairs. With ``VOD_BENCH_MEDIA`` set, pairs of
+real clips are measured too, but never used for the fit.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Outcome:
     """The aligner's answer to a pair.
 
     - reason: error code if the aligner refused the pair, else empty.
-    - right: whether the offset, proposed or doubted, is right.
+    - right: whether the offset is right, even if the aligner refused it as doubtful.
     - features: inputs of the confidence curve; None if nothing was measured.
-    - by_both: highest confidence of the method `auto` if the same sounds belong to pictures of different matches with
+    - by_both: highest confidence of the method `auto` for these sounds with pictures of different matches that have
       similar timers.
     """
 

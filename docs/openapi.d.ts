@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Find highlights and wait for them
-         * @description Find the highlights of a video. The answer waits for them.
+         * @description Find the highlights of a video, and answer when they are found.
          */
         post: operations["analyze_highlights"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Count repetitions and wait for the result
-         * @description Count the repetitions in a video. The answer waits for them.
+         * @description Count the repetitions in a video, and answer when they are counted.
          */
         post: operations["analyze_workout"];
         delete?: never;
@@ -1347,7 +1347,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a job
-         * @description Stop a job at its last checkpoint and free its place. Returns 409 if the job saves no checkpoints.
+         * @description Pause a job and free its place. It resumes from its last checkpoint. Returns 409 if it saves none.
          */
         post: operations["jobs_pause"];
         delete?: never;
@@ -3019,7 +3019,7 @@ export interface components {
              */
             origin?: components["schemas"]["HighlightOriginEnum"];
         };
-        /** @description Values from 0 to 1 for each ``step`` of seconds. */
+        /** @description Curves over the video: one value from 0 to 1 per ``step`` (seconds). */
         HighlightCurves: {
             /** Format: double */
             step: number;
@@ -3522,7 +3522,7 @@ export interface components {
         /**
          * @description A new merge. Sizes (bytes) and durations (seconds) are the client's claims.
          *
-         *     For uploaded clips, ``media_file_ids`` replaces the four lists.
+         *     If the clips are already uploaded, ``media_file_ids`` replaces the four ``video_…`` lists.
          */
         NewMergeRequest: {
             video_count: number;
@@ -3542,7 +3542,11 @@ export interface components {
             /** @default normal */
             priority: components["schemas"]["PriorityEnum"];
         };
-        /** @description Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too. */
+        /**
+         * @description Operation of a client. ``type`` and ``value`` may replace ``operation_type`` and ``operation_data``.
+         *
+         *     ``operation_data`` may also be the value itself.
+         */
         NewOperationRequest: {
             /** @description Your own id of the operation. */
             id?: string;
@@ -3560,7 +3564,7 @@ export interface components {
             /** @description {user id} or {user id}:{replica}. */
             actor_id?: string;
         };
-        /** @description A video, sounds, and the segment that each sound replaces. */
+        /** @description A new pro job: a video, sounds, and the segment that each sound replaces. */
         NewProJobRequest: {
             /** Format: binary */
             video: string;
@@ -4033,7 +4037,7 @@ export interface components {
             why_picture?: string | null;
             segments: components["schemas"]["SegmentOutcome"][];
         };
-        /** @description The result of the job of a pro job: the number of its segments. */
+        /** @description The result of a pro job: its id and its number of segments. */
         ProResult: {
             /** Format: uuid */
             job_id: string;
@@ -4390,7 +4394,7 @@ export interface components {
             duration: number;
         };
         /**
-         * @description The changes to one segment; empty if the provider does not tell them.
+         * @description The changes to one segment; empty if the provider does not report them.
          *
          *     used: seconds of the new sound that are heard. original, given: loudness in LUFS of the replaced and of the new
          *     sound, null for silence. joints: errors in dBFS at the joints before and after the segment.
@@ -4414,7 +4418,7 @@ export interface components {
             joints?: (number | null)[];
             note?: string | null;
         };
-        /** @description What a score is computed from, each from 0 to 1. */
+        /** @description The signals from which a segment's score is computed. Each is from 0 to 1. */
         SegmentSignals: {
             /** Format: double */
             sound: number;

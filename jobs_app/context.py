@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # last progress message of a child process; users see it only once the job is completed
+DONE = "Done"  # last progress message of a child process; hidden from users until the job is completed
 
 
 class JobFailed(Exception):
@@ -40,7 +40,7 @@ class JobFailed(Exception):
 
 
 class TransientFault(JobFailed):
-    """A failure that may pass; the job is retried automatically."""
+    """A temporary failure; the job is retried automatically."""
 
 
 class LeaseLost(Exception):
@@ -223,7 +223,7 @@ class JobContext:
                 on_message(message)
 
         self.check()
-        # Close broken database connections now: the next query comes only after the child process has ended.
+        # Close broken database connections before the long wait for the child process.
         close_old_connections()
         try:
             return run_child(

@@ -166,8 +166,8 @@ class LeaseRenewer:
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         """End this process if a handler ignores the loss of its job for too long.
 
-        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. While the database does not answer,
-        the time counts only a sixtieth, because the handler may be waiting for the database.
+        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. While the database is unstable, a
+        minute counts as a second, because the handler may be waiting for the database.
         """
         now = time.monotonic()
         passed, self._looked_at = now - self._looked_at, now

@@ -101,7 +101,7 @@ def icon_of(name: str) -> str:
 
 
 def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-    """Return the subjects of jobs. A subject that cannot be read is replaced by the kind's label."""
+    """Return the object that each job works on. If it cannot be read, return the label of the job's kind."""
     found: dict[UUID, JobSummary] = {}
     for name in {job.kind for job in jobs}:
         same = [job for job in jobs if job.kind == name]

@@ -333,7 +333,7 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
 def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
     """Retry the job until the storage is available, for at most a day. Costs no attempt and no retry.
 
-    If the attempt lasted longer than ``BETWEEN_OUTAGES``, the last outage had ended, and the day starts again.
+    If this attempt ran longer than ``BETWEEN_OUTAGES``, the outage is a new one, and the day starts again.
     """
     with transaction.atomic():
         job = lease.rows().annotate(now=Now()).first()

@@ -15,12 +15,12 @@ from itertools import pairwise
 STEPS = 20  # number of steps into which a progress curve divides the work
 CURVES_KEPT = 8  # number of recent progress curves kept for each kind of job
 SHORTEST_SECONDS = 3.0  # minimum seconds of a job; the progress curves of shorter jobs are not kept
-# Minimum elapsed seconds, and minimum share of the job's time, for an estimate of the remaining time.
+# Minimum elapsed seconds, and minimum elapsed share of the job's time, to estimate the remaining time.
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05
 LEAST_CURVES = 2
 AGREEMENT = 4 / 3  # maximum ratio of an estimate to the median estimate; otherwise the remaining time is unknown
 AGREEMENT_SECONDS = 1.0  # difference from the median, in seconds, up to which an estimate is always accepted
-RECENT = 1 / 3  # latest share of the elapsed time, over which the present speed is measured
+RECENT = 1 / 3  # share of the elapsed time, ending now, over which the present speed is measured
 
 Curve = Sequence[float]
 

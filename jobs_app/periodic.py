@@ -49,7 +49,7 @@ def run_in_thread(name: str, function: Callable[[], Any]) -> None:
 
 
 def claim_due(name: str, seconds: float) -> bool:
-    """Return whether this worker has claimed a due periodic task; set it due again after ``seconds``."""
+    """Claim a periodic task if it is due, and make it due again after ``seconds``. Return whether it was due."""
     Chore.objects.bulk_create([Chore(name=name)], ignore_conflicts=True)
     due = Chore.objects.filter(name=name, due_at__lte=Now())
     return bool(due.update(due_at=Now() + timedelta(seconds=seconds)))

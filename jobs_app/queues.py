@@ -80,7 +80,7 @@ def _known() -> QueueState:
         if now < until:
             return known
         if until:
-            # Let other threads use the old limits, so that a hanging database blocks only this thread.
+            # Let other threads use the old limits meanwhile, so that a hanging database blocks only this thread.
             _read = (now + CACHE_SECONDS, known)
     known = QueueState(dict(LaneLimit.objects.values_list("lane", "limit")))
     pairs: set[tuple[str, str]] = set()

@@ -48,7 +48,7 @@ class RunningJobs:
         self._drained_for: str | None = None
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the next job of ``lane``. A job that this process was emptied for, to run alone, comes first."""
+        """Claim the job that must run alone, if this process was emptied for it; else the next job of ``lane``."""
         with self._lock:
             if self._alone:
                 return None

@@ -72,7 +72,7 @@ def cancel(job: Job) -> Job:
 
 
 def pause(job: Job) -> Job:
-    """Pause a job that has not ended, at its last checkpoint. Costs no attempt."""
+    """Pause an unfinished job; it resumes from its last checkpoint. Costs no attempt."""
     with transaction.atomic():
         _check_pausable(job)
         won = transition(

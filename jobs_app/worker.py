@@ -56,7 +56,7 @@ class WorkerLifecycle(Middleware):
         lease_renewer.requeue_all()
         with contextlib.suppress(DatabaseError):
             process_registry.unregister_process()
-        # Flush here, because a forked process ends without Python's exit handlers.
+        # Send buffered messages now, because a forked process ends without Python's exit handlers.
         publish.flush()
 
 

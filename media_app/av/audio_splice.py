@@ -22,7 +22,7 @@ from media_app.av.source import Sound, Source
 Samples = NDArray[np.float32]
 BLOCK = 1024  # samples of an AAC frame
 FADE = 144  # fade at both ends of each part, in samples (3 ms)
-SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seconds before the target at which successive seek attempts aim
+SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seek positions to try in turn, in seconds before the target
 ROUNDING = 0.002  # maximum rounding error of timestamps in seconds; smaller gaps and overlaps are ignored
 LAYOUTS = {1: "mono", 2: "stereo"}
 

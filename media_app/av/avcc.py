@@ -37,7 +37,7 @@ class Avcc:
         return next(iter(sorted(set(range(32)) - taken)), 31)
 
     def joined(self, other: bytes) -> bytes | None:
-        """Return one record for this stream and the other; None if their parameter set numbers conflict."""
+        """Return one record with both streams' parameter sets; None if the sets' numbers conflict."""
         second = Avcc.parse(other)
         if second is None:
             return None

@@ -87,7 +87,7 @@ def _opened(file: str | RangedFile) -> av.container.InputContainer:
 
 
 def first_video(container: av.container.InputContainer) -> VideoStream:
-    """Return the track that players show: the first default one, cover pictures excluded, else the first.
+    """Return the track that players show: the first default track, else the first. Cover pictures are ignored.
 
     Raises :class:`MediaError`.
     """

@@ -32,11 +32,11 @@ from media_app.av.container import (
 from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
 
 Image = NDArray[np.uint8]
-# Seconds before the target at which successive seek attempts aim.
+# Seek positions to try in turn, in seconds before the target.
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
-BEFORE_START = 10.0  # seconds before time 0 at which a seek to the start aims, since decoding times may be negative
-JUST_BEFORE = 0.02  # seconds before a keyframe at which a seek aims if the file has no index
+BEFORE_START = 10.0  # seek position for the start, in seconds before time 0, since decoding times may be negative
+JUST_BEFORE = 0.02  # seek position for a keyframe of a file without index, in seconds before the keyframe
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -222,7 +222,7 @@ class VideoFile:
     def iterate_frames(self, start: float, sparse_until: float | None = None) -> Iterator[Picture]:
         """Yield all frames in presentation order from the last keyframe at or before ``start`` (seconds).
 
-        sparse_until: time in seconds before which frames that no other frame needs may be skipped.
+        sparse_until: time in seconds; before it, frames that no other frame refers to may be skipped.
         """
         for target in (*(start - extra for extra in SEEK_STEPS), -BEFORE_START):
             self._seek(target)

@@ -105,7 +105,7 @@ def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _element(head: bytes) -> tuple[int, int | None, int]:
-    """Return an EBML element's id (0 if invalid), content length (None if unknown) and head length."""
+    """Return an EBML element's id (0 if invalid), content length (None if unknown) and header length."""
     id_length = _width(head[:1])
     size_length = _width(head[id_length : id_length + 1])
     if not 1 <= id_length <= 4 or not 1 <= size_length <= 8 or len(head) < id_length + size_length:

@@ -30,7 +30,7 @@ LAST_LINE = "#EXT-X-ENDLIST"
 MIME_TYPE = "application/vnd.apple.mpegurl"
 SEGMENT_SECONDS = 6
 GOP_SECONDS = 2
-# Seconds at which output timestamps start, because the earlier decoding times must not be negative.
+# Seconds at which output timestamps start. Decoding times are earlier, but must not be negative.
 CLOCK_START = 1
 # Options that store a start time in each fragment (tfdt), since browsers' Media Source Extensions ignore empty edits.
 # Sound before the start is dropped.

@@ -100,6 +100,6 @@ def encoded_sound(source: Source) -> dict[str, Any]:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # Add the delay of a late start to the time limit, because some output formats keep that delay.
+        # The time limit includes the delay of a late start, because some output formats keep the delay.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

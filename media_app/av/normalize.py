@@ -41,7 +41,7 @@ FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # seconds above which a sound packet's duration is ignored, because in MP4 it includes a clock jump
+MAX_PACKET = 2  # maximum seconds of a sound packet; longer durations, which in MP4 include a clock jump, are ignored
 JOINT_SECONDS = 0.003  # seconds up to which gaps and overlaps between sound packets are ignored as rounding errors
 COPY_SHARE = 0.25
 
@@ -111,7 +111,7 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
             made.time_base = stream.time_base
             if stream.type == "video" and format == "mp4":
                 made.codec_context.codec_tag = MP4_PICTURES[stream.codec_context.codec.canonical_name]
-            # Matroska has no negative times. So drop sound before time 0: priming would shift all tracks.
+            # Matroska cannot store negative times: priming before time 0 would shift all tracks, so drop it.
             first = 0.0 if format == "matroska" else float("-inf")
             writers[stream.index] = _Pictures(made) if stream.type == "video" else _Sound(made, first)
         for number, placed in enumerate(scan.packets()):

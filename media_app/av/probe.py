@@ -37,8 +37,8 @@ TIMING_PACKETS = 600
 VFR_JITTER = 0.1  # maximum deviation of a regular frame's duration, as a share of the usual duration
 # Relative difference below which a measured frame rate is taken for a usual rate. 30 and 29.97 differ by 0.001.
 RATE_ROUNDING = Fraction(1, 5000)
-RATE_ERROR = Fraction(1, 4)  # maximum error of a usual rate in frames over the file; else the measured rate is used
-RATE_HOLES = 0.005  # relative difference between mean and steady frame rate above which pictures are missing
+RATE_ERROR = Fraction(1, 4)  # maximum error of a rate rounded to a usual rate, in frames over the complete file
+RATE_HOLES = 0.005  # relative difference between mean and steady frame rate above which pictures count as missing
 RATE_DENOMINATOR = 1_000_000
 VFR_SHARE = 0.01  # share of irregular frames above which the frame rate counts as variable
 
@@ -168,7 +168,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
-        # If they differ, prefer the steady rate to the mean rate, which includes gaps between frames.
+        # If the rates differ, use the steady rate: the mean rate includes gaps between frames.
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
@@ -270,7 +270,7 @@ def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
 
 
 def _steady_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
-    """Return the frame rate without gaps, rounded to a usual rate if the error over the file is at most 1/4 frame."""
+    """Return the frame rate outside gaps, rounded to a usual rate if the error is at most :data:`RATE_ERROR`."""
     steps = [later - earlier for earlier, later in pairwise(timestamps)]
     median = sorted(steps)[len(steps) // 2]
     steady = [step for step in steps if abs(step - median) <= max(1, VFR_JITTER * median)]

@@ -22,7 +22,7 @@ LINES = 720
 GOP_SECONDS = Fraction(1, 4)
 MAX_GOP = 30  # maximum number of frames from one keyframe to the next
 QUALITY = 21
-# Seconds after a keyframe from which the next picture becomes a keyframe, if the frame rate is variable.
+# Interval of keyframes at a variable frame rate, in seconds; the next picture becomes a keyframe.
 FORCED_SECONDS = 0.2
 # Picture codecs that MP4 can contain, with the sample entry type that players expect.
 CARRIED = {

@@ -30,7 +30,7 @@ from media_app.av.container import (
 from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
-LATE_START = 5.0  # seconds until a file's first track starts, above which a copy without this delay is made
+LATE_START = 5.0  # maximum seconds until a file's first track starts; otherwise a copy without the delay is made
 SCAN_SECONDS = 10.0  # seconds after which the scan of a file's packets stops, because a user waits
 RANGED_SECONDS = 2.0  # seconds after which the scan of packets stops if the file is in the bucket
 MAX_KEYFRAMES = 2000

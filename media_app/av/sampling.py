@@ -10,7 +10,7 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-# Minimum share of the moments that have a nearest keyframe of their own; otherwise all frames are decoded.
+# Minimum ratio of distinct nearest keyframes to requested moments; below it, all frames are decoded.
 ENOUGH_KEYFRAMES = 0.6
 WALK_SECONDS = 60.0  # seconds after which decoding of all frames stops, and the remaining moments get keyframes
 EARLY = 1e-3

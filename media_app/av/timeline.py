@@ -15,16 +15,16 @@ from typing import Any
 from av.packet import Packet
 from av.stream import Stream
 
-LOOK_AHEAD = 600  # number of packets buffered to find the clock break of the other track
+LOOK_AHEAD = 600  # number of packets buffered to find the same clock break in the other track
 LOOK_AHEAD_BYTES = 64 * 1024**2
 REORDER_SECONDS = 1.0  # maximum seconds that a picture's timestamp steps back by reordering; more is a clock break
 REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
-MAX_STILL = 1800.0  # maximum seconds between pictures of a silent still screen in non-streaming formats
+MAX_STILL = 1800.0  # maximum seconds between pictures of a silent still screen; MAX_GAP in streaming formats
 SOUND_TAIL = 0.1  # maximum seconds of sound dropped at a clock break to avoid a gap in the picture
 NEAR_BREAK = 5.0  # maximum seconds between clock breaks of picture and sound that count as one break
-STEP_SECONDS = 1.0  # maximum seconds from a picture's clock break to a small step back of the sound that belongs to it
-OVERLAP = 0.5  # maximum backward step of the sound, in seconds, that is repeated sound and not a clock break
+STEP_SECONDS = 1.0  # maximum seconds from a picture's clock break to a backward step of the sound at the same break
+OVERLAP = 0.5  # maximum backward step of the sound, in seconds, that counts as repeated sound, not a clock break
 NEW_BREAK = 0.5  # minimum seconds between two clock breaks that are reported separately
 SAME_MOMENT = 0.0006  # maximum seconds between timestamps that count as equal, because of rounding
 PICTURE_SECONDS = Fraction(1, 30)  # seconds assumed for a picture if the frame rate is unknown
@@ -58,7 +58,7 @@ class _Track:
     - last_stamp: latest timestamp since the last clock break.
     - shift: presentation time minus file time, in seconds.
     - end: presentation time at which the last packet ends.
-    - steady_end: the same by usual durations, because MP4 durations include clock jumps.
+    - steady_end: end computed from usual packet durations, because MP4 durations include clock jumps.
     - first_stamp: timestamp of the first keyframe after a clock break, or None.
     """
 

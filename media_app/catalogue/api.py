@@ -212,7 +212,7 @@ class VideoViewSet(CatalogueViewSet):
         base, until, more = None, None, False
         with transaction.atomic():
             if tells:
-                # Lock the video, so that later operations arrive later than the answer's time.
+                # Lock the video, so that operations missing from this answer get a later arrival time.
                 Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
             video = self.find(video_id)
             if tells:

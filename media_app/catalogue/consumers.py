@@ -32,7 +32,7 @@ class CatalogueConsumer(WatchConsumer):
 
     async def watch_message(self, event: dict[str, Any]) -> None:
         message = event["message"]
-        # While a viewer's audience changes, the same message may arrive from two groups.
+        # A viewer who changes from one group to another may get the same message from both.
         if message != self._last:
             self._last = message
             await self.send_json(message)

@@ -157,7 +157,7 @@ class Write(NamedTuple):
 
 @dataclass(slots=True)
 class Register:
-    """The current writes of one field by actor. No later operation covers them.
+    """Writes of one field, by actor, that no later operation covers.
 
     covered: joined clocks of all writers. greatest: greatest write ever, which is shown if all writes are covered.
     """

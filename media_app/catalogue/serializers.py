@@ -141,7 +141,10 @@ class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class NewOperationSerializer(serializers.Serializer[dict[str, Any]]):
-    """Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too."""
+    """Operation of a client. ``type`` and ``value`` may replace ``operation_type`` and ``operation_data``.
+
+    ``operation_data`` may also be the value itself.
+    """
 
     id = serializers.CharField(
         required=False, max_length=operations.MAX_CLIENT_ID, help_text="Your own id of the operation."

@@ -101,7 +101,7 @@ def _check_seen(document: Document, by: User, clock: Clock | None, version: int 
     if version is not None and version < document.version:
         kind = "version_mismatch"
     if clock is not None:
-        # The clock may include operations that the server does not have only if they are the caller's own.
+        # The caller's own counters may be ahead of the server's; all other counters must be equal.
         others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
         own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
         behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)

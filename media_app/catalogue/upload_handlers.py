@@ -153,7 +153,7 @@ def _check_taken(video: Video) -> None:
     if scan.is_configured() and not (upload and upload.metadata.get("scanned")):
         raise DomainError("video_not_ready", "The file has not been scanned for viruses yet. Try again later.")
     if video.location.endswith("/") or (upload and upload.multipart_id):
-        # On S3, tus uploads also consist of parts until the ingest job has joined the parts.
+        # On S3, tus uploads consist of parts, as chunked uploads do, until the ingest job has joined them.
         with contextlib.suppress(FileNotFoundError):
             return check_file(video)
         raise DomainError("video_not_ready", "The file's parts are still being joined. Try again later.")
@@ -196,7 +196,7 @@ def _place(upload: Upload, video_id: uuid.UUID) -> None:
     assemble.finish_multipart_uploads(upload)
     source = upload.key
     upload.resource_id, upload.metadata = video_id, {**upload.metadata, "video_id": str(video_id)}
-    # Save the new key before moving the file: after a later failure, ending the upload deletes both files.
+    # Save the new key before moving the file, so that ending a failed upload deletes the file at either key.
     upload.key, upload.multipart_id, upload.parts = _key(upload), "", []
     upload.save(update_fields=["resource_id", "metadata", "key", "multipart_id", "parts"])
     store.move(source, upload.key)

@@ -7,7 +7,7 @@ from media_app.catalogue.api import CatalogueViewSet, VideoViewSet
 from media_app.catalogue.files_api import VideoFileViewSet
 from vodplatform.core.api.routers import Router
 
-# URL prefixes that the first clients use; these URLs are omitted from the API schema.
+# URL prefixes of the oldest clients; the API schema omits these URLs.
 PREFIXES = ("", "functions/v1/")
 
 

@@ -148,7 +148,7 @@ def start_range_server(keys: Sequence[str]) -> RangeServer:
 
 
 def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
-    """Return a local file's own path, or that of an S3 file's copy in ``folder``. Raise ``FileNotFoundError``.
+    """Return the path of a local file, or of an S3 file's copy in ``folder``. Raise ``FileNotFoundError``.
 
     on_progress: called regularly, in this thread, with the bytes moved since the last call, perhaps 0. If it raises,
     the transfer is aborted.

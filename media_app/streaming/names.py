@@ -34,7 +34,7 @@ def made_type(name: str) -> str | None:
 
 
 def attachment(title: str, location: str) -> str:
-    """Return a Content-Disposition (RFC 6266, RFC 8187) that names a download after the title, with its suffix."""
+    """Return a Content-Disposition (RFC 6266, RFC 8187) that names a download by title and file suffix."""
     stem = " ".join("".join(map(_harmless, title)).split())[:MAX_LETTERS].strip(". ") or "video"
     suffix = PurePosixPath(location).suffix.lower()
     if not _SUFFIX.fullmatch(suffix) or stem.lower().endswith(suffix):

@@ -77,9 +77,9 @@ def _given(query: QueryDict) -> dict[str, Any]:
 
 
 class ChunkedUploadViewSet(ApiViewSet[Upload]):
-    """An upload in chunks, with two URLs, whose API operations have different names."""
+    """An upload in chunks. It has two URLs; their API operations have different names."""
 
-    # Chunks and requests for the state, which clients send equally often, are not throttled.
+    # Chunks and requests for the state are not throttled, because clients send many of them.
     throttle_scope = None
     lookup_url_kwarg = "upload_id"
     lookup_value_converter = "uuid"

@@ -57,7 +57,7 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Return uploads whose bytes count towards the quota themselves, because no finished file counts them yet."""
+        """Return uploads whose bytes count towards the quota, because no finished file counts them yet."""
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
 

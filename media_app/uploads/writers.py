@@ -37,14 +37,14 @@ from vodplatform.core.records.transitions import transition
 
 LOCK_SECONDS = 5.0
 RENEW_SECONDS = 1.5
-# Seconds before the lock's expiry in which writing waits for a renewal.
+# Seconds before the lock's expiry at which writing pauses, until the lock is renewed.
 SPARE_SECONDS = 0.5
 # Bytes, or seconds, after which the upload's offset is updated.
 SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
 # Bytes after which data is flushed, so that little is left to flush when the offset is updated.
 FLUSH_BYTES = 4 * 1024**2
-# Number of bytes not yet on disk, and of S3 parts not yet sent, at which writing waits.
+# Bytes not yet on disk, or S3 parts not yet sent, at which writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
 MIN_PART_BYTES, MAX_PART_BYTES = 8 * 1024**2, 64 * 1024**2
@@ -149,7 +149,7 @@ class UploadWriter:
         return self.lock.is_near_its_end(SPARE_SECONDS) or self._is_crowded()
 
     def flush_due(self) -> None:
-        """Check the file's type, flush bytes, and update the offset if it is time.
+        """Check the file's type; when due, flush bytes and update the offset.
 
         Raises :class:`LockLost`, ``not_a_video``, ``upload_lost``, ``StoreFull``, ``StoreUnavailable``.
         """
@@ -398,7 +398,7 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # With ``holds``, this step also counts the parts that were sent before the checksum was verified.
+            # If ``holds`` is set, this step also counts the parts sent before the checksum was verified.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:

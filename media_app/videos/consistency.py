@@ -185,7 +185,7 @@ def leftovers() -> Leftovers:
 
 
 def old_leftovers(found: Leftovers) -> Leftovers:
-    """Return the leftovers that a check a day ago found too; remember the others for the next check."""
+    """Return the part of ``found`` that a check a day ago found too; remember the rest for the next check."""
     files = confirm_unreferenced("leftovers", (file.key for file in found.files))
     return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
 

@@ -44,11 +44,11 @@ from vodplatform.core.records.transitions import transition
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 MAX_LINES = 1080  # maximum pixels of the shorter side of a rendition that replaces an unplayable source
 POSTER_SECONDS = 120.0
-COPIED_BYTES = 1_000_000  # minimum bytes per second that a normalisation is expected to read, for its time limit
+COPIED_BYTES = 1_000_000  # assumed minimum reading speed of a normalisation in bytes per second, for its time limit
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # exit code of the sandbox if it could not start the program
-# errors of a child process that a retry may not repeat
+# errors of a child process after which a retry may succeed
 MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")
 BROKE = "The file cannot be read as a video. Check that it plays, or convert it, then upload it again."
 DELETED = "The video has been deleted."
@@ -262,7 +262,7 @@ def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
 
 
 def raise_if_machine_fault(exc: ChildError) -> None:
-    """Raise :class:`TransientFault` if a child process failed for a reason other than its media."""
+    """Raise :class:`TransientFault` if a child process failed because of the server, not of the video."""
     if exc.kind == ChildError.START or exc.returncode == NO_SHIM:
         raise TransientFault("unavailable", "The server could not start a helper process.") from exc
     if exc.kind == ChildError.CRASHED and exc.returncode == -signal.SIGKILL:

@@ -24,7 +24,10 @@ MAX_PATH_BYTES = 2000  # maximum bytes of a path that PostgreSQL can index
 
 
 def roots_of(user: User) -> list[Path]:
-    """Return a user's library folders: those of the user's groups, those without a group for staff, all for admins."""
+    """Return a user's library folders.
+
+    Admins get all folders, others those of their groups. Staff also get the folders without a group.
+    """
     groups = set(user.groups.values_list("name", flat=True))
     return [
         root

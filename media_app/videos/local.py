@@ -17,9 +17,9 @@ NORMALIZE_SECONDS = 24 * 3600.0
 
 
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
-    """Return the path of a file, or of its normalised copy in ``folder``, and a video.
+    """Return the path of a file or of its normalised copy in ``folder``, and an unsaved video.
 
-    The video is not saved. Only its ``recording`` is set: the faults of the file.
+    The video has only ``recording``, the faults of the file.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

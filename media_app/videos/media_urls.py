@@ -121,7 +121,7 @@ def source_of(video: Video) -> dict[str, Any]:
 
 
 def media_of(video: Video) -> dict[str, Any]:
-    """Return a video's URLs, None for missing files, and its playable renditions, as the API shows them."""
+    """Return the API's media fields: a video's URLs (None for missing files) and its playable renditions."""
     made = list(video.renditions.all()) if video.deleted_at is None else []
     for rendition in made:
         rendition.video = video

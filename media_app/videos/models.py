@@ -86,7 +86,7 @@ def catalogue_rule(user: User | AnonymousUser) -> Q:
 
 class VideoQuerySet(models.QuerySet["Video"]):
     def visible_to(self, user: User | AnonymousUser) -> VideoQuerySet:
-        """Return the user's library and the visible catalogue videos, or all videos for admins; none in bins."""
+        """Return the user's library and the visible catalogue videos; for admins all videos. Bins are excluded."""
         if isinstance(user, User) and user.is_admin:
             return self.exclude(IN_BIN)
         if isinstance(user, AnonymousUser):
@@ -280,7 +280,7 @@ class Video(models.Model):
         return bool(self.recording.get("reasons"))
 
     def can_change(self, user: User) -> bool:
-        """Return whether a user may edit the video: its owner, admins; in the catalogue, moderators."""
+        """Return whether a user may edit the video: in the catalogue moderators, elsewhere the owner and admins."""
         if self.place == VideoScope.CATALOGUE:
             return user.is_moderator
         return user.is_admin or user.pk == self.owner_id

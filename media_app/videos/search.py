@@ -85,7 +85,7 @@ def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 class _Found(Func):
-    """Full-text match on PostgreSQL; the expression must equal the one of the index."""
+    """Full-text match on PostgreSQL; the expression must equal the index's expression."""
 
     template = "to_tsvector('simple', %(expressions)s)"
     arg_joiner = ") @@ to_tsquery('simple', "

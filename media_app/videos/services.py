@@ -286,7 +286,7 @@ def delete_other_files(video_id: uuid.UUID, location: str) -> None:
     Nothing is deleted if the video's file is no longer at ``location``.
     """
     try:
-        # List first: files that arrive later are not deleted.
+        # List the files first, so that files which arrive later are kept.
         found = [file.key for file in store.files(f"videos/{video_id}/")]
         coming = Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE)
         kept = {location, *coming.values_list("key", flat=True)}
@@ -349,8 +349,8 @@ def cancel_jobs(video_id: uuid.UUID) -> None:
 def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> None:
     """Delete a video and its renditions, but not a file in a library folder.
 
-    by: user, None if the time in the bin is over. Raise ``video_in_use`` (409) if ``sessions`` of this user show the
-    video, unless ``leave_gaps`` is set, the video is in the bin, or an admin deletes it.
+    by: user; None if the time in the bin is over. Raise ``video_in_use`` (409) with the user's ``sessions`` that show
+    the video. No error with ``leave_gaps``, for a video in the bin, or for admins.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
@@ -400,7 +400,7 @@ def restore_from_bin(video: Video, by: User) -> None:
         audit.record("video.unbin", actor=by, target=video, title=video.title)
         video_shelving.send(Video, video=video, by=by, is_final=False)
     if video.job and video.job.status == JobStatus.CANCELLED:
-        with contextlib.suppress(DomainError):  # if the retry fails, the owner can repeat it
+        with contextlib.suppress(DomainError):  # if the job cannot be retried now, the owner can retry it later
             jobs.retry(video.job)
 
 

@@ -233,7 +233,7 @@ class AnalysisViewSet(StartingViewSet):
 
 @extend_schema(tags=[TAG])
 class SynchronousAnalysisViewSet(StartingViewSet):
-    """Endpoints whose requests wait for the result; :mod:`sessions_app.analysis.sync_endpoint` does the waiting."""
+    """Endpoints that answer with the results; :mod:`sessions_app.analysis.sync_endpoint` waits for these."""
 
     def begin(self, request: Request, analysis_type: str) -> Response:
         form = request.data
@@ -251,7 +251,7 @@ class SynchronousAnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"])
     def highlights(self, request: Request) -> Response:
-        """Find the highlights of a video. The response is sent when they are found."""
+        """Find the highlights of a video, and answer when they are found."""
         return self.begin(request, AnalysisType.HIGHLIGHTS)
 
     @idempotent
@@ -263,5 +263,5 @@ class SynchronousAnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"])
     def workout(self, request: Request) -> Response:
-        """Count the repetitions in a video. The response is sent when they are counted."""
+        """Count the repetitions in a video, and answer when they are counted."""
         return self.begin(request, AnalysisType.WORKOUT)

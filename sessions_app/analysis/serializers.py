@@ -89,7 +89,6 @@ class AnalysisParametersSerializer(serializers.Serializer[Data]):
 class AnalysisStatusSerializer(AnswerSerializer[AnalysisSession]):
     """The state of an analysis. ``progress`` is in percent."""
 
-    # Needs a session loaded by ``with_state``.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=SessionStatus.choices)
     progress = serializers.FloatField(min_value=0, max_value=100)

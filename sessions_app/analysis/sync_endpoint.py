@@ -47,7 +47,7 @@ def wait_for_result(app: Callable[[Scope], App]) -> App:
                 await first.give(send)
             return
         session_id = uuid.UUID(json.loads(first.body)["sessionId"])
-        # Django has answered the request. Use its request id in the log lines below, too.
+        # Log the following lines with the request id from Django's response.
         logs.request_id.set(first.request_id)
         gone = asyncio.ensure_future(_until_gone(receive))
         found = asyncio.ensure_future(_until_ended(session_id))

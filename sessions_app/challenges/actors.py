@@ -46,7 +46,7 @@ from vodplatform.core.processes.process import Access, ChildError
 from vodplatform.core.records.transitions import create_in_state
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
-# seconds added to the merge process's time limit per second of video: enough for large pictures
+# seconds by which each second of video raises the merge process's time limit; enough for large pictures
 WORK_SECONDS_PER_SECOND = 20.0
 SLOW_BYTES = 125_000  # bytes per second by which the duration of an unmeasured clip is estimated
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
@@ -206,7 +206,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # Delete the stored file only after these errors: then no row refers to it for certain.
+        # Delete the stored file only after these errors; after others, a row may refer to it.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)

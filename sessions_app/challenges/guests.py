@@ -28,9 +28,9 @@ def playable(challenge_id: uuid.UUID, guest: Guest) -> Challenge | None:
 
 
 def count_guess(address: str) -> None:
-    """Count a guess. Raises ``throttled`` if guests of its network guess too often.
+    """Count a guest's guess. Raises ``throttled`` if guests in the same network guess too often.
 
-    Networks are counted, because a browser without cookies is a new guest each time.
+    Guesses are counted per network, because a browser without cookies is a new guest each time.
     """
     if wait := count_request("guest_guess", network_of(address)):
         raise DomainError("throttled", "Too many guesses from your network.", retry_after=wait)

@@ -60,10 +60,10 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
 class MergeSession(models.Model):
     """A merge of a user's clips into one video. It starts when all clips are uploaded.
 
-    video: the merged video, whose id is the session's, so that files of failed attempts are found. segments:
-    ``{"start", "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
-    source_seconds: total length of the clips. expires_at: end of the time for uploads or a retry. challenge_deleted_at:
-    time at which the challenge was deleted. Without a new challenge, the merge is deleted at expires_at.
+    video: the merged video. It has the session's id, by which files of failed attempts are found. segments: ``{"start",
+    "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
+    source_seconds: total length of the clips. expires_at: deadline for uploads, a retry, or a new challenge after the
+    first one was deleted. challenge_deleted_at: time of that deletion.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -243,7 +243,7 @@ class Guest:
     """A player without an account. guest_id: id from a cookie; None until the guest's first guess."""
 
     guest_id: uuid.UUID | None
-    # attributes of users that are also read from guests
+    # user attributes that code also reads from guests
     pk: None = None
     is_moderator: bool = False
 
@@ -308,7 +308,7 @@ class Challenge(models.Model):
 
     objects = ChallengeQuerySet.as_manager()
     if TYPE_CHECKING:
-        guess_count: int  # ChallengeQuerySet.shown_to sets this and ``own_guesses``
+        guess_count: int  # set by ChallengeQuerySet.shown_to, as is ``own_guesses``
         own_guesses: list[Guess]
 
     class Meta:

@@ -68,7 +68,7 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
 def plain_fields(data: Any) -> Any:
-    """Return the request's fields, with a form's text converted to JSON types."""
+    """Return the request's fields. In a form, convert text to numbers, flags and lists."""
     if not isinstance(data, Mapping):
         return data
     found: Data = {}
@@ -113,7 +113,7 @@ def _number(value: Any) -> Any:
 class NewMergeSerializer(serializers.Serializer[Data]):
     """A new merge. Sizes (bytes) and durations (seconds) are the client's claims.
 
-    For uploaded clips, ``media_file_ids`` replaces the four lists.
+    If the clips are already uploaded, ``media_file_ids`` replaces the four ``video_…`` lists.
     """
 
     video_count = StrictIntegerField(min_value=MIN_CLIPS, max_value=MAX_CLIPS)
@@ -177,7 +177,6 @@ class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
 class BegunMergeSerializer(AnswerSerializer[MergeSession]):
     """A new merge and its upload URLs."""
 
-    # The serialized merge must be loaded by ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     upload_sessions = NewClipUploadSerializer(many=True)
     estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
@@ -283,7 +282,6 @@ def poster_address(video: Video) -> str | None:
 class ListedMergeSerializer(AnswerSerializer[MergeSession]):
     """The state of a merge. ``progress`` is in percent; the uploads make up the first 50."""
 
-    # The serialized merge must be loaded by ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     title = serializers.CharField(allow_blank=True)
     overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")

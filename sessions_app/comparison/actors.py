@@ -43,7 +43,7 @@ from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
 # Time limit of the export process: fixed seconds, plus seconds per gigapixel of displayed or written frames, plus
-# seconds per gigapixel of source video. (Sources without a keyframe index are read from their start.)
+# seconds per gigapixel of source video.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
 ANALYSED_PERCENT = 99.0  # job progress in percent when all videos are analysed

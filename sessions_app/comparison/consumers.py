@@ -36,7 +36,7 @@ from vodplatform.core.web import presence
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
 REST_SECONDS = 60.0  # seconds during which clock messages are still sent after the last VOD has ended
-# seconds during which a process sends the same clock message to all its viewers of a session
+# seconds for which a process caches a session's clock message for all its viewers
 SHARED_SECONDS = 0.02
 # latest clock message and the time of its creation, by session id
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -80,7 +80,7 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        if session.is_abandoned(session.now()):  # must be checked before the new viewer renews the lease
+        if session.is_abandoned(session.now()):  # check the lease before the new viewer renews it
             pause_abandoned_session(session.pk)
             with contextlib.suppress(ComparisonSession.DoesNotExist):
                 session = reload(session)
@@ -207,7 +207,7 @@ class SessionConsumer(WatchConsumer):
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the message as this viewer may see it.
 
-        Without a grant, this is the message itself, whose JSON is cached for all viewers.
+        A viewer whose access is not by share or link gets the unchanged object, whose JSON is cached for all viewers.
         """
         if self.access is None or not self.access.grant:
             return message

@@ -52,9 +52,9 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """Return a copied VOD's video, or a new placeholder if it was deleted.
+    """Return a copied VOD's video, or a new placeholder if the video was deleted.
 
-    A video in the bin of ``by`` does not count as deleted.
+    Raises ``video_not_found`` if ``by`` may not see the video, unless it is in the bin of ``by``.
     """
     video = vod.video
     if video.place == VideoScope.SESSION and video.deleted_at is not None:

@@ -25,7 +25,7 @@ MIN_VODS, MAX_VODS = 2, 3
 MAX_SEARCH_WORDS = 10  # maximum number of words in a search; further words are ignored
 # age of `watched_at` above which the last viewer of a playing clock counts as gone
 WATCH_LEASE = timedelta(seconds=10)
-SHARE_GRANT, LINK_GRANT = "share", "link"  # kinds of grants in video addresses
+SHARE_GRANT, LINK_GRANT = "share", "link"  # prefixes of grants in video addresses
 
 
 class SyncMode(models.TextChoices):
@@ -103,7 +103,7 @@ class LinkVisitor:
 
     @property
     def username(self) -> str:
-        """Return the displayed name. It contains a blank, so no account can have it."""
+        """Return the displayed name. It contains a blank, so it differs from all user names."""
         return f"{self.name} (guest)" if self.name else f"Guest {self.visitor_id.hex[:4]}"
 
 
@@ -225,7 +225,7 @@ class ComparisonSession(models.Model):
         return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
 
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
-        """Return the clock at ``now``, a database time. If the last viewer has left, it is paused at that moment."""
+        """Return the clock at ``now`` (database time); paused at ``watched_at`` if the last viewer has left."""
         anchored = Clock(
             tracks=tuple(
                 Track(vod.placement, vod.video.duration, vod.position, vod.own_playing, vod.own_rate) for vod in vods

@@ -308,9 +308,9 @@ def set_offsets(
     drifts: dict[str, float] | None = None,
     anchors: dict[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Set offsets and drifts by VOD id, all or none. Omitted values stay.
+    """Set offsets, drifts and drift anchors by VOD id. If one is invalid, none is set. Omitted values stay.
 
-    An offset without a drift shifts the VOD equally at all times.
+    If only the offset is given, it shifts the VOD equally at all times.
     """
     named = [offsets, drifts or {}, anchors or {}]
     with edit_session(session, by) as change:
@@ -418,8 +418,8 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
     """Record that a viewer is watching the playing clock now. Return the recorded time, or None.
 
-    can_edit: whether the viewer may move the clock. Other viewers only renew an existing record. Otherwise a clock that
-    was started by the API would pause when they leave.
+    can_edit: whether the viewer may move the clock. Other viewers only renew an existing record; otherwise, a clock
+    started by the API would pause when they leave.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:
@@ -433,7 +433,7 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session at the time when its last viewer left it, unless a viewer has returned.
 
-    left_at: last result of :func:`record_viewer`. None to use the stored time, if that is older than the lease.
+    left_at: last result of :func:`record_viewer`. By default the stored time, if it is older than the lease.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return

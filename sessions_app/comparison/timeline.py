@@ -127,7 +127,7 @@ class Clock:
         return replace(track, position=max(track.position, min(moved, track.duration)))
 
     def together(self) -> Clock:
-        """Return the clock after all VODs follow the clock again, from their present positions."""
+        """Return a clock that all VODs follow again, from their present positions."""
         return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
 
     def paused(self) -> Clock:
@@ -158,7 +158,7 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def with_placements(self, placements: dict[int, Placement]) -> Clock:
-        """Return the clock after new placements, by the VOD's index. The time is clamped to the new timeline."""
+        """Return the clock with new placements (by VOD index). Its time is clamped to the new timeline."""
         tracks = tuple(
             replace(track, placement=placements.get(index, track.placement)) for index, track in enumerate(self.tracks)
         )

@@ -77,7 +77,7 @@ class Options:
 
 
 def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
-    """Return a list that is given as a list or as JSON text, or one fault. Its entries are checked later."""
+    """Parse a list or the JSON text of a list. Return one fault for anything else. Do not check the entries."""
     try:
         value = text if isinstance(text, list) else _json(text, float)
     except ValueError:

@@ -27,7 +27,7 @@ MESSAGES = {
 
 
 class NewProJobSerializer(serializers.Serializer[Data]):
-    """A video, sounds, and the segment that each sound replaces."""
+    """A new pro job: a video, sounds, and the segment that each sound replaces."""
 
     video = serializers.FileField()
     audio_files = serializers.ListField(
@@ -118,7 +118,7 @@ class ProOptionsSerializer(serializers.Serializer[Data]):
 
 
 class SegmentOutcomeSerializer(serializers.Serializer[Data]):
-    """The changes to one segment; empty if the provider does not tell them.
+    """The changes to one segment; empty if the provider does not report them.
 
     used: seconds of the new sound that are heard. original, given: loudness in LUFS of the replaced and of the new
     sound, null for silence. joints: errors in dBFS at the joints before and after the segment.
@@ -150,7 +150,7 @@ class ProOutcomeSerializer(serializers.Serializer[Data]):
 
 
 class ProResultSerializer(serializers.Serializer[Data]):
-    """The result of the job of a pro job: the number of its segments."""
+    """The result of a pro job: its id and its number of segments."""
 
     job_id = serializers.UUIDField()
     segments = serializers.IntegerField()

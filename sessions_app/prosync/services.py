@@ -46,7 +46,7 @@ class ReceivedSound(Protocol):
 
 
 def most_segments(user: User) -> int:
-    """Return the segment limit. Raise ``tier_required`` if the plan allows none."""
+    """Return the segment limit. Raise ``tier_required`` if the plan allows no segments."""
     most = limits_of(user)["max_segments"]
     if not most:
         raise DomainError("tier_required")

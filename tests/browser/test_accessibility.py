@@ -41,6 +41,7 @@ PAGES = {
     "printing": ("/compare/{id}?print", False),
     "comparison": ("/compare/{id}", False),
     "documentation": ("/api/docs", True),
+    "error types": ("/api/docs/errors", True),
     "catalogue": ("/catalogue", False),
     "analyses": ("/analysis", False),
 }

@@ -32,6 +32,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "health/ready": (OPEN, []),
     "api/schema": (OPEN, ["?format=json"]),
     "api/docs": (OPEN, ["?script="]),
+    "api/docs/errors": (OPEN, []),
     "login": (OPEN, ["?next=/compare/{session_id}"]),
     "signup": (OPEN, ["?next=/compare/{session_id}"]),
     "account": (SIGNED_IN, []),

@@ -31,8 +31,8 @@ class NameTaken(Exception):
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     """E-mail a confirmation link to an unsaved user. ``link_of`` turns a token into the link's URL.
 
-    An account's owner gets another e-mail, and an address above its daily limit none. Callers learn of neither case.
-    Raise :class:`MailFailed`.
+    The owner of an existing account gets a different e-mail. Above an address's daily limit, nothing is sent. Callers
+    learn of neither case. Raise :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.count_email(email):

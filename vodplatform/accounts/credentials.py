@@ -89,7 +89,7 @@ def user_of(credential: Credential) -> User | None:
 
 
 def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn | None:
-    """Return the caller of an ASGI connection by header or cookie, or None without the scope ``read``.
+    """Return an ASGI connection's caller by header or cookie; None if the scope ``read`` is missing.
 
     A WebSocket's cookie counts only if the Origin header names this host, because other sites' pages send cookies too.
     """

@@ -162,10 +162,7 @@ class User(AbstractUser):
             raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:
-        """Update username_key; return whether it changed.
-
-        The keys of old accounts may end with ``#…``. This suffix does not count as a change.
-        """
+        """Update username_key; return whether it changed, apart from the suffix ``#…`` of some old accounts' keys."""
         key = username_key(self.username)
         if self.username_key.partition("#")[0] == key:
             return False
@@ -331,7 +328,8 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # The key has no constraint: during an update, hosts with the previous release delete accounts but not sessions.
+    # No constraint in the database: during an update, hosts with the previous release delete users without their
+    # sessions.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

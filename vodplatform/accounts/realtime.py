@@ -31,7 +31,7 @@ TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
 RETRY_SECONDS = 5.0  # seconds until permissions are checked again after the database or Redis failed
-# Random share by which the time between checks varies, because many sockets may connect at once.
+# Maximum random change of the time between checks, as a share. It spreads the checks of many sockets.
 RECHECK_JITTER = 0.2
 OVERLAP_SECONDS = 0.5
 # number of open sockets in this process, by user id, or by network for anonymous clients
@@ -46,7 +46,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     The socket subscribes, sends the snapshot, then newer messages. Each minute it checks permissions and sends a newer
     snapshot, because messages may get lost. The socket closes when the viewer's credential ends.
 
-    With ``is_silent``, the connection opens only once subscribed, so that a client that then reads the data misses no
+    With ``is_silent``, the connection opens only after the subscription. A client that then reads the data misses no
     change. A viewer's sockets beyond ``settings.SOCKETS_AT_ONCE`` in a process close with :data:`TRY_AGAIN`.
     """
 
@@ -70,8 +70,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
         """Return the group to subscribe to and the first message, or None if ``user`` may not watch.
 
-        The message has a ``revision``; None is not sent. This method may query the database. ``user`` is a
-        :class:`User` or the result of :meth:`anonymous_viewer`.
+        The message has a ``revision``; it is None if there is nothing to send. This method may query the database.
+        ``user`` is a :class:`User` or the result of :meth:`anonymous_viewer`.
         """
         raise NotImplementedError
 
@@ -79,7 +79,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the socket. Retry, because the first use of a broken broker connection fails."""
+        """Run the socket. Retry, because a broken broker connection fails at its first use."""
         for _ in range(CONNECT_TRIES):
             try:
                 try:
@@ -168,7 +168,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         await self.close(NOT_FOUND)
 
     async def watch_recheck(self, event: dict[str, Any]) -> None:
-        """Check permissions now, because they have changed."""
+        """Check permissions now, because they may have changed."""
         if self._checker is not None:
             self._is_due_again = True  # check again later, because the running check may have read old permissions
         elif self._timer is not None:

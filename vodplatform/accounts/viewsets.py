@@ -24,7 +24,7 @@ M = TypeVar("M", bound=Model)
 
 
 class FieldlessMetadata(SimpleMetadata):
-    """Metadata for OPTIONS requests, without serializer fields, which the OpenAPI document describes."""
+    """Metadata for OPTIONS requests. Serializer fields are omitted: the OpenAPI document describes them."""
 
     def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
         return {}

@@ -21,7 +21,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # Disk space in bytes that each metrics file reserves. A histogram with one set of labels takes 3 KB.
 FILE_BYTES = {"histogram": 2 << 20, "counter": 128 << 10, "gauge_livesum": 64 << 10}
 FILE = re.compile(r"(?P<kind>histogram|counter|gauge_livesum)_(?P<pid>[0-9]+)\.db")
-CLOCK_SECONDS = 2.0  # seconds by which a process may seem to have started after its metrics file's last change
+CLOCK_SECONDS = 2.0  # tolerance in seconds when a process's start is compared with its file's last change
 logger = logging.getLogger("vodplatform.site.metrics")
 
 

@@ -149,8 +149,8 @@ class ProcessKind(models.TextChoices):
 class RunningProcess(models.Model):
     """A web or worker process, and what it last reported.
 
-    ``queues`` are a worker's lanes. ``max_jobs`` limits its jobs, except each lane's first job and one short job.
-    ``jobs`` is the number of running jobs.
+    ``queues`` are a worker's lanes. Only each lane's first job and one short job may exceed ``max_jobs``. ``jobs`` is
+    the number of running jobs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

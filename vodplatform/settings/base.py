@@ -234,12 +234,11 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 # Limits per minute: sign-ins by account and by IP address; requests by user, or by IP address if anonymous.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
-# Limits per minute for share links: opened by one network; passwords tried by one network; passwords tried for one
-# link.
+# Limits per minute for share links: openings by network; password attempts by network; password attempts by link.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
 # Limit per minute and network for event lists and files that visitors of a share link request.
 THROTTLES["visitor_events"] = 120
-# Limits per minute for opening WebSockets: by one account; anonymously by one network.
+# Limit per minute for opening WebSockets, by account, or by network if anonymous.
 THROTTLES["socket"] = 300
 # Limit per minute and network for anonymous guesses at challenges.
 THROTTLES["guest_guess"] = 20
@@ -328,7 +327,7 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
-JOB_SLICE_SECONDS = 60.0  # seconds that a job runs before it yields to jobs that wait in a full queue
+JOB_SLICE_SECONDS = 60.0  # in a full queue, seconds that a job runs before it yields to waiting jobs
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0

@@ -1,6 +1,6 @@
 """Backups: one archive of rows and stored files, written while the server runs.
 
-The tar archive holds ``manifest.json``, ``rows.jsonl`` (all rows at one moment, for SQLite and PostgreSQL) and
+The tar archive holds ``manifest.json``, ``rows.jsonl`` (all rows at one moment, for SQLite or PostgreSQL) and
 ``media/…`` (the stored files). It omits files on S3, videos used by reference, browser sessions and the secret key.
 """
 
@@ -71,7 +71,7 @@ def write_archive(target: Path) -> dict[str, int]:
     """Write the archive with mode 0600; replace ``target`` once the archive is complete. Return row counts by model."""
     partial = None
     try:
-        # Under a random name, no other user can have placed a symbolic link.
+        # The name is random, so no other user can have placed a symbolic link there.
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         partial = Path(name)
         with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:

@@ -59,7 +59,7 @@ def run_due_tasks() -> None:
 
 
 def serve_metrics(host: str, port: int) -> None:
-    """Serve this host's ``/metrics``, unless another process of the host does. Failures are logged."""
+    """Serve this host's ``/metrics``, unless another process of the host already does. Failures are logged."""
     global _metrics_server
     if _metrics_server is not None:
         return

@@ -90,7 +90,7 @@ PROCESS_START = define(
 class Collector:
     """Metrics that one function reads.
 
-    ``asks_database`` is True if the function needs the database. It is then skipped while the database is unavailable.
+    ``asks_database`` is True if the function needs the database; without the database, such a function is skipped.
     """
 
     name: str
@@ -204,7 +204,7 @@ COLLECTORS = [
     Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL, HOST_TIME), read_machine, False),
     Collector("process", (BUILD_INFO, PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
-# Collectors about this host. The others return the same values on every host.
+# Collectors about this host. Other collectors return the same values on every host.
 HOST_COLLECTORS = [collector for collector in COLLECTORS if not collector.asks_database]
 
 

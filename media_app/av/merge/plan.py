@@ -21,7 +21,7 @@ USUAL_RATES = tuple(
 )
 NEAR = Fraction(1, 100)  # relative difference up to which a frame rate is rounded to a usual rate
 CONFIG_BYTES = 2  # length, in bytes, of the AudioSpecificConfig of plain AAC-LC (ISO/IEC 14496-3, 1.6.2.1)
-# Bits of an AudioSpecificConfig: AAC-LC with frames of 1024 samples that depends on no other track.
+# AudioSpecificConfig bits of AAC-LC with 1024 samples per frame, no core coder and no extension.
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
 EVENNESS = 0.001  # maximum seconds between a sound packet and its expected time, if the sound is copied

@@ -171,7 +171,7 @@ async def _head(exchange: Exchange, upload_id: str) -> None:
     upload = await _find(exchange, upload_id)
     if upload.status in LIVE:
         lock = await _lock(upload)
-        # Completing an upload takes long; the database pool must stay free for renewals of locks.
+        # Completing an upload takes long, so keep the database pool free to renew locks.
         upload = await in_thread(_settle, upload, lock, pool=storage_threads)
     if upload.status not in (*LIVE, UploadStatus.COMPLETED):
         raise DomainError("upload_finished", status=upload.status)

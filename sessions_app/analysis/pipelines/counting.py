@@ -22,7 +22,7 @@ WORTH_ASKING = 0.4
 RIVAL = 0.8
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # minimum share of samples with a visible person; if it is lower, changes of the picture count, too
+WELL_SEEN = 0.9  # minimum share of samples with a visible person; below it, picture changes are counted, too
 PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture, to limit memory use
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
@@ -122,7 +122,6 @@ def _agreement(one: Set, everything: list[Set]) -> float:
             continue
         if other.signal not in best or other.value > best[other.signal].value:
             best[other.signal] = other
-    # If no other signal has a set at this time, the agreement is one half.
     same, total = one.worth / 2, one.worth
     for other in best.values():
         if other.worth >= WORTH_ASKING * one.worth:

@@ -1,7 +1,6 @@
 """Loudness of each moment relative to its surroundings.
 
-A sound that is loud in a library is quiet in a stadium. Loudness is also measured without smoothing, because smoothing
-hides short sounds.
+Loudness is also measured without smoothing, because smoothing hides short sounds.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-PEAK_FROM, PEAK_SURE = 0.65, 4.0  # excess loudness in deviations: minimum of a sound peak; confidence is 1 from here on
+PEAK_FROM, PEAK_SURE = 0.65, 4.0  # excess loudness in deviations: minimum for a sound peak, and for one of confidence 1
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 

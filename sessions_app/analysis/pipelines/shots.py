@@ -41,7 +41,7 @@ FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
 # Limits for dissolves
 LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
-# maximum correlation of a dissolve's first and last picture, including black bars and excluding them
+# maximum correlation of a dissolve's first and last picture: with black bars, without black bars
 ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
 MIXED = 0.16  # maximum share of a dissolve's change that mixing its end pictures does not explain

@@ -1,7 +1,6 @@
 """A pass over a video file that reads packets, sound and some frames.
 
-In a large video, only keyframes and one frame after each are decoded; in a small video, all reference
-frames. A stored keyframe takes 15 kB of memory.
+In a large video, only keyframes and one frame after each are decoded; in a small video, all reference frames.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class FileCache:
 
 
 cache = FileCache()
-parsing = threading.Lock()  # held while an imported file is parsed, because parsing takes much memory
+parsing = threading.Lock()  # lock to parse only one imported file at a time, because parsing takes much memory
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
@@ -141,7 +141,7 @@ def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
     found: list[Data] = []
     errors: Data = {}
-    form = NewEventSerializer()  # created once, because creation is slow
+    form = NewEventSerializer()  # create one serializer for all events, because creating one is slow
     for number, row in enumerate(rows, start=first_line):
         try:
             found.append(form.run_validation(row))

@@ -54,7 +54,7 @@ def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
         timeline.tracks.append(track)
     whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
     tracks = whole["tracks"]
-    # Write a unique placeholder for each list of markers. The markers replace the placeholders below.
+    # Write a unique placeholder for each list of markers, to be replaced below.
     places: dict[str, ComparisonVod | None] = {f"markers-{uuid.uuid4()}": None}
     tracks["markers"] = list(places)
     for vod, one in zip(vods.values(), tracks["children"], strict=True):

@@ -38,7 +38,7 @@ from vodplatform.core.web.publish import publish_on_commit
 COMMENT = "comment"  # the only kind of event that viewers without edit permission may create
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000
 MAX_THREAD = 200_000  # maximum total characters of the replies to one event
-COMMENTERS_SHARE = 0.5  # share of the limits for bytes and replies above which only editors may add more
+COMMENTERS_SHARE = 0.5  # share of the byte and reply limits that applies to viewers without edit permission
 MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
 MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message
 MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of the events in a broadcast message

@@ -39,7 +39,7 @@ MAX_PARTS, MAX_AROUND = 500, 60.0  # maximum parts of a reel; maximum seconds sh
 MIN_HEIGHT, DEFAULT_HEIGHT, MAX_HEIGHT = 360, 720, 2160
 MAX_FPS, FILM_FPS = 60, 30
 NTSC = [Fraction(count * 1000, 1001) for count in (24, 30, 60)]
-NEAR_FPS = 0.005  # maximum difference at which a requested rate is replaced by a standard rate: 29.97 by 30000/1001
+NEAR_FPS = 0.005  # maximum difference in fps to replace a requested rate by a standard one: 29.97 by 30000/1001
 FPS_ROUNDING = Fraction(1, 5000)
 NEAR_END = 0.01  # seconds by which a requested end may exceed the timeline, because durations are rounded
 SHOWN_SECONDS = 3.0  # seconds for which the caption of an event without an end is shown
@@ -344,7 +344,7 @@ def delete_expired() -> int:
     old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
     count = 0
     for job in old.filter(result__key__isnull=False).only("pk", "result"):
-        # Delete the file before its storage key, because only jobs with a key are deleted here.
+        # Delete the file before its key. After a crash in between, the next run finds the key.
         outputs.delete_folder(outputs.prefix_of(job.pk))
         job.result = {name: value for name, value in (job.result or {}).items() if name != "key"}
         Job.objects.filter(pk=job.pk).update(result=job.result)

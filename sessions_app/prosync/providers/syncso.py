@@ -148,7 +148,7 @@ class Generation:
 class Notice:
     """A webhook call with a valid signature. sent_at: signed Unix seconds.
 
-    replay_key: the same for repeated calls, to detect them; keep it for twice the tolerance.
+    replay_key: equal in repeated calls. To detect repeated calls, store the key for twice the tolerance.
     """
 
     generation: Generation

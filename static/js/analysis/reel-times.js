@@ -48,7 +48,7 @@ export function toReel(highlights, time) {
 
 /**
  * Return the numbers, from 1, of the highlights that belong to a segment. A highlight belongs to the segment if it was
- * made from that segment, or if their overlap is longer than a quarter of the shorter one.
+ * made from that segment, or if both overlap for more than a quarter of the shorter of the two.
  * @param {Highlight[]} highlights
  * @param {{start_time: number, end_time: number, index?: number}} segment
  * @returns {number[]}

@@ -26,8 +26,8 @@ import { KINDS } from "./labels.js";
  * files; without `onFiles`, the form offers only the library video `video`.
  * @property {Kind} [kind] `kind` is the initial kind of analysis.
  * @property {Record<string, any>} [params]
- * @property {string} [video] `video` is the id of the library video that is chosen at first.
- * @property {Chosen[]} [files] `files` are the files that are chosen at first.
+ * @property {string} [video] `video` is the id of the initially chosen library video.
+ * @property {Chosen[]} [files] `files` are the initially chosen files.
  */
 
 const SEARCH_PAUSE = 250;

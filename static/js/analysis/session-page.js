@@ -368,8 +368,8 @@ function openData(event) {
 }
 
 /**
- * Return whether the analysis can be repeated. This is possible only for library videos, because files uploaded for an
- * analysis are deleted with the analysis.
+ * Return whether the analysis can be repeated. This is possible only for library videos: other files are deleted with
+ * their analysis.
  */
 function mayRunAgain() {
   return Boolean(session.source?.video_id) && !isLive(session) && !isGone;

@@ -9,7 +9,7 @@ const SHORT = 0.6; // share of the requested length below which the page explain
 const MOST_HIGHLIGHTS = 50;
 
 /**
- * Return the reason why a reel is short, with settings for a longer reel if there are any. Return null if the reel is
+ * Return why a reel is short, with settings for a longer reel if there are any. Return null if the reel is
  * long enough.
  * @param {Pick<Highlights, "highlights"|"segments"|"duration"|"below_minimum">} data
  * @param {Record<string, any>} params

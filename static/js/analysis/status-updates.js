@@ -62,7 +62,7 @@ export class Follower {
   }
 
   /**
-   * Delete an analysis. Meanwhile, send no status requests for the analysis.
+   * Delete an analysis, and meanwhile send no status requests for it.
    * @param {string} id
    * @param {() => Promise<unknown>} remove
    */

@@ -1,4 +1,4 @@
-// A chart over a video's time: lanes, ruler and playhead. A click or drag seeks; arrow keys move between stops.
+// A chart over a video's time: lanes, ruler and playhead. A click or drag seeks; arrow keys move between given times.
 
 import { h } from "../base/dom.js";
 import { duration } from "../base/format.js";
@@ -6,7 +6,7 @@ import { ticks } from "../base/timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PIXELS_PER_MARK = 96;
-const FAR = 10; // number of stops that Page Up and Page Down move
+const FAR = 10; // number of `stops` that Page Up and Page Down move
 
 /**
  * @param {number} width
@@ -236,7 +236,7 @@ export class TimeChart {
   }
 
   /**
-   * Return the time of the stop that is `steps` stops after the playback position. Negative `steps` go back.
+   * Return the position in `stops` that is `steps` entries after the playback position. Negative `steps` go back.
    * @param {number} steps
    * @returns {number}
    */
@@ -244,7 +244,7 @@ export class TimeChart {
     const { stops, duration: whole } = this.options;
     const at = stops.findLastIndex((stop) => stop <= this.#time + 0.05);
     if (steps > 0) return stops[at + steps] ?? (at + 1 < stops.length ? stops[stops.length - 1] : whole);
-    // If playback is more than a second past a stop, stepping back goes to that stop.
+    // More than a second after a position of `stops`, stepping back returns to that position.
     const isBehind = at >= 0 && this.#time - stops[at] > 1;
     return stops[at + steps + (isBehind ? 1 : 0)] ?? 0;
   }

@@ -255,7 +255,7 @@ export class Uploads {
     for (const [transfer, row] of this.#rows) {
       if (transfer.state === "offline") row.draw();
       if (transfer.state !== "elsewhere") continue;
-      // Ask the tab that sends the file. Timers of hidden tabs are slow, but hidden tabs answer messages at once.
+      // Ask the sending tab for its progress. Timers of hidden tabs are slow, but hidden tabs answer messages at once.
       if (Date.now() - (this.#elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) this.channel.ask();
       if (!this.#isElsewhere(transfer.uploadId)) {
         transfer.sentElsewhere(false);

@@ -176,7 +176,7 @@ function isRefused(error) {
 }
 
 /**
- * Return undefined for a permanent rejection; rethrow other errors.
+ * Ignore a permanent rejection; rethrow other errors.
  * @param {unknown} error
  * @returns {undefined}
  */

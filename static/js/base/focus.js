@@ -1,6 +1,6 @@
 /**
- * Return a function that finds an element, even after a redraw. Then the function returns the new element with the same
- * `data-part` and `data-video`.
+ * Return a function that returns an element or, after a redraw, the new element with the same `data-part` and
+ * `data-video`.
  * @param {Element|null} element
  * @returns {() => HTMLElement|null}
  */

@@ -5,7 +5,7 @@ import { explain, toast } from "./notice.js";
 import { Furthest, progressWords } from "./progress.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
-const CHECK = 5000; // ms between status requests, which replace messages that are lost while the broker restarts
+const CHECK = 5000; // ms between status requests, in case the broker loses messages while it restarts
 
 /** @typedef {{id: string, status: string, progress: number, seconds_left?: number|null, attempt?: number, message: string, result: any, error: any}} Job */
 

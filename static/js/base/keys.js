@@ -32,7 +32,7 @@ export function setKeysOn(on) {
 }
 
 /**
- * Return whether the focused element handles the key itself.
+ * Return whether the focused element handles the pressed key itself.
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */
@@ -80,7 +80,7 @@ export function listen(bindings, signal) {
 }
 
 /**
- * Return a function that matches the given keys without Ctrl, also if Caps Lock is on.
+ * Return a function that recognises events of the given keys without Ctrl, also if Caps Lock is on.
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */
@@ -90,7 +90,7 @@ export function key(...keys) {
 }
 
 /**
- * Return a function that matches the given keys, with or without Shift and Ctrl.
+ * Return a function that recognises events of the given keys, with or without Shift and Ctrl.
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */

@@ -33,7 +33,7 @@ export function toggleMenu(button, label, items) {
     { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" },
     ...items.map(element),
   );
-  // Insert the menu into an open dialog or fullscreen element, which would hide an outside menu.
+  // Insert the menu into an open dialog or fullscreen element, which would hide a menu outside it.
   (button.closest("dialog, [data-menu-home], main, header") ?? document.body).append(box);
   box.showPopover();
   place(box, button);

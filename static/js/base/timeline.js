@@ -53,7 +53,6 @@ export function vodTime(T, { placement, duration }) {
 }
 
 /**
- * Convert a video time to a global time.
  * @param {number} time
  * @param {Placement} placement
  * @returns {number}

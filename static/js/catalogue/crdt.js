@@ -144,7 +144,7 @@ class Dots {
 
 /**
  * The state of one field. It keeps the writes that no later write has replaced, at most one per actor, and shows the
- * latest. If none is left, it shows the latest of all writes.
+ * latest. If no kept write is left, it shows the latest of all writes.
  */
 class Register {
   /** @type {Map<string, Write>} */ writes = new Map();

@@ -277,7 +277,7 @@ export class FilesForm {
             reject(new ApiError(transfer.error?.text ?? "", { status: 400, type: transfer.error?.type }));
           this.#showShare(transfer.sent / file.size, WAITS[transfer.state === "offline" ? transfer.lack : ""]);
         });
-        // If the server cannot delete the upload, ignore the error, because the upload can be resumed.
+        // If the server cannot delete the upload, end it here anyway: the user can resume it later.
         signal.addEventListener("abort", () => transfer.cancel().catch(stopped), { once: true });
         transfer.start();
       });

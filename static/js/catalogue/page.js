@@ -227,7 +227,7 @@ async function reconcile() {
   }
 }
 
-/** Fetch the shown part of the list again. Return the response with the current filters and the ids of the cards. */
+/** Fetch the shown part of the list again. Return the response, and the filters and card ids before it. */
 async function theShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
   return {

@@ -101,7 +101,7 @@ export class SharedText {
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // Another text without a state may be the initial text of this text.
+    // Without a state, the other person's text may be this text's initial text.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();

@@ -60,7 +60,7 @@ const POLL = 30_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
-const MAX_IDLE = 5; // number of exchanges in a row without a confirmed operation after which syncing fails
+const MAX_IDLE = 5; // maximum exchanges in a row that confirm no operation; then syncing fails
 const RECENT = 200; // maximum number of own operations that are kept to detect conflicts
 const NO_SKEW = 2_000; // ignored difference to the server's clock, in ms; the Date header counts whole seconds
 
@@ -371,8 +371,7 @@ export class SyncClient extends EventTarget {
   #found(found) {
     if (!found.length) return;
     this.#merged = null;
-    // If the server already has an operation with the same actor and counter, load everything again, to see whether
-    // both are the same operation.
+    // If the server has an operation with the same actor and counter, load all operations, to compare both.
     if (found.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     const document = this.#document.copy();
     for (const operation of found) {
@@ -528,8 +527,7 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // If the server already has an operation with the same actor and counter, load everything again, to see whether
-    // both are the same operation.
+    // Load all operations if the server has an operation with the same actor and counter.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     this.#show("local");
   }
@@ -581,7 +579,7 @@ export class SyncClient extends EventTarget {
     return answer;
   }
 
-  /** Return the URL that fetches the video and its operations, all or since a time. @param {string} since */
+  /** Return the URL of the video with all its operations, or with its operations since a time. @param {string} since */
   #address(since) {
     return `${this.url}?limit=${MAX_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
   }

@@ -201,7 +201,7 @@ export class Own {
  * @param {(challenge: Challenge) => void} onChanged
  */
 export function editDialog(challenge, limits, onChanged) {
-  // Players who guessed know the lie, so only the title can still change.
+  // Players who guessed know which statement is the lie, so only the title can still change.
   const isPlayed = challenge.guess_count > 0;
   const problem = h("div", {});
   const save = h("button", { class: "btn primary" }, "Save");

@@ -84,7 +84,7 @@ function mark() {
 function play(index) {
   if (index === player.index && (player.playing || (player.time > 0 && !player.isOver))) player.toggle();
   else player.play(index);
-  // On phones the video may be above the visible area.
+  // Scroll to the video, which may be above the visible area on phones.
   need("[data-stage]").scrollIntoView({ block: "nearest" });
 }
 

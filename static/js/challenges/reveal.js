@@ -1,4 +1,4 @@
-// The result of a guess: the lie, other players' results, the next challenge.
+// The result of a guess: which statement is the lie, other players' results, and the next challenge.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { listChallenges } from "./api.js";

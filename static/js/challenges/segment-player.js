@@ -16,7 +16,7 @@ const LEAD = 8; // ms before a segment's end at which the player pauses, because
 const COVERS = 2; // seconds before a segment's end at which the canvas covers the video; a page may be busy that long
 const UNSURE = 0.12; // if picture times are unknown, seconds before a segment's end at which canvas updates stop
 const UNSURE_FRAMES = 2.5; // if picture times are unknown, canvas updates stop at least this many frames before the end
-const SETTLES = 250; // maximum ms to wait for a picture after a seek: one already on screen triggers no callback
+const SETTLES = 250; // maximum ms to wait for a picture after a seek; a picture already shown triggers no callback
 const PATIENCE = 2000; // maximum ms to wait after a seek while the browser shows pictures of another segment
 
 /** @param {string} url @param {number} duration */
@@ -167,7 +167,7 @@ export class SegmentPlayer extends EventTarget {
   }
 
   #run() {
-    // Ignore errors of a start that a pause aborts. If the browser does not allow playing, show the Play button again.
+    // Ignore the error if a pause aborts the start. If the browser does not allow playing, show the Play button again.
     this.element.play().catch((error) => error.name === "NotAllowedError" && this.pause());
   }
 
@@ -187,7 +187,7 @@ export class SegmentPlayer extends EventTarget {
 
   // The end of a segment
 
-  /** Schedule the pause at the segment's end, by the clock that the sound follows. */
+  /** Schedule the pause at the segment's end by the video's position, which follows the sound. */
   #arm() {
     clearTimeout(this.#timer);
     const { element, segment } = this;
@@ -197,7 +197,7 @@ export class SegmentPlayer extends EventTarget {
     else this.#timer = window.setTimeout(() => this.#arm(), left - LEAD);
   }
 
-  /** Check each picture on screen. If the browser does not report pictures, check at each animation frame. */
+  /** Handle each picture when it is shown. If the browser does not report pictures, use animation frames. */
   #watch() {
     const { element } = this;
     if (!element.requestVideoFrameCallback) {
@@ -228,7 +228,7 @@ export class SegmentPlayer extends EventTarget {
     if (count && this.#last?.count === count - 1 && time > this.#last.time)
       this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
     this.#last = { time, count };
-    // The position leaves the segment by a seek from outside this page, or while the page is blocked.
+    // The position can leave the segment by a seek from outside this page, or while the page is blocked.
     if (time < segment.start_time - EDGE) return this.play();
     if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
     if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame))

@@ -316,7 +316,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Set an unlinked video's offset so that its current frame falls on the group's current time.
+   * Set an unlinked video's offset so that its current frame falls on the linked videos' current time.
    * @param {string} id
    */
   alignHere(id) {

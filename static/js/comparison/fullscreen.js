@@ -42,7 +42,7 @@ export class Screen {
     const bar = need(".top");
     new ResizeObserver(() => document.body.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
     for (const name of MOVES) document.addEventListener(name, () => this.#moved());
-    // Listen to focus only in the bars: elsewhere, focus from a tap on a video would show the bars.
+    // Listen for focus only inside the bars: a tap on a video also moves the focus, but must not show the bars.
     for (const bar of document.querySelectorAll(BARS)) bar.addEventListener("focusin", () => this.#moved());
     this.#draw();
   }

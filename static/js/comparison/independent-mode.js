@@ -7,14 +7,14 @@ import { rateOf } from "../base/timeline.js";
 const LOOK = 250; // ms between two checks of the videos' positions
 const OFF = 0.3; // maximum seconds between a playing video and its clock; larger differences cause a seek
 const COOL_DOWN = 1500; // minimum ms between two corrective seeks of a playing video
-const SEEK_PAUSE = 100; // ms without a further move after which the last move is sent to the server
-const END = 0.05; // seconds before its end at which a video already counts as ended
+const SEEK_PAUSE = 100; // ms to wait for another seek before a seek is sent to the server
+const END = 0.05; // seconds; a video this close to its end counts as ended
 const NEAR = 1e-3; // maximum seconds between a paused video and its clock; larger differences cause a seek
 
 /** @typedef {import("./playback/track.js").Track} Track */
 /**
- * @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock Clock of one video. The video's
- *   position was `from` at the server's time `since`, in seconds since 1970.
+ * @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock Clock of one video. At the
+ *   server's time `since` (seconds since 1970), the video was at position `from`.
  */
 
 export class OneByOne extends EventTarget {
@@ -92,7 +92,7 @@ export class OneByOne extends EventTarget {
   }
 
   /**
-   * Move one video. Only the last of several quick moves is sent to the server.
+   * Seek one video. Only the last of several quick seeks is sent to the server.
    * @param {string} id
    * @param {number} time Position in the video, in seconds.
    */
@@ -132,7 +132,7 @@ export class OneByOne extends EventTarget {
     return this.#clocks.get(track.id) ?? { from: track.time, since: this.remote.serverNow, playing: false, rate: 1 };
   }
 
-  /** Return the video's position by its clock, in seconds. @param {Track} track */
+  /** Return the video's position according to its clock, in seconds. @param {Track} track */
   #now(track) {
     const { from, since, playing, rate } = this.#clock(track);
     const passed = playing ? (this.remote.serverNow - since) * rate * rateOf(track.placement) : 0;

@@ -6,10 +6,10 @@ import { h, need } from "../base/dom.js";
 const LAYOUTS = ["focus", "row", "single"];
 const MODES = ["grid", "wipe", "overlay", "difference"];
 const ZOOMS = ["fit", "100", "200"];
-const FREE = "free"; // name of a zoom set by wheel or fingers
+const FREE = "free"; // name of the zoom level that wheel or fingers set
 const MOST = 16; // maximum zoom, as a multiple of "fit"
 const WHEEL = 0.002; // relative change of the zoom per pixel of wheel movement
-const NEAR_EDGE = 24; // in a zoomed picture, maximum px from the wipe's edge at which a press drags the edge
+const NEAR_EDGE = 24; // maximum px between the wipe's edge and a press that drags it, in a zoomed picture
 const NARROW = 1000; // maximum window width in px at which the wheel scrolls the page instead of zooming
 
 /**

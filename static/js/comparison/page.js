@@ -165,7 +165,7 @@ const align = new AlignPanel(
 need("[data-align]").before(readingsHolder);
 
 /**
- * Apply a changed session from the server. Keep offsets changed on this page that the server has not confirmed.
+ * Apply a changed session from the server, but keep offset changes of this page that are not confirmed yet.
  * @param {any} next
  */
 function adopt(next) {
@@ -280,7 +280,7 @@ function toggleTimerBox(id) {
   mark();
 }
 
-/** Unlink a video, so that the user can align it by eye. @param {string} id */
+/** Unlink a video from the shared clock, so that the user can align it by eye. @param {string} id */
 function moveAlone(id) {
   const pane = panes.find((/** @type {import("./panes.js").Pane} */ one) => one.id === id);
   if (!pane || remote.isReadOnly) return;
@@ -297,7 +297,7 @@ function closeTimerBox() {
   mark();
 }
 
-/** Redraw buttons and labels, which change only by user actions and messages. */
+/** Redraw buttons and labels after a user action or message. */
 function mark() {
   transport.mark();
   for (const pane of panes) {
@@ -335,7 +335,7 @@ manage.addEventListener("click", () =>
         session.name = name;
         showName(name);
       },
-      onArchived: () => {}, // the server's message updates the page
+      onArchived: () => {}, // the page updates once the server's message arrives
       onDeleted: () => location.assign("/compare"),
     },
   ),

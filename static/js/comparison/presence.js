@@ -38,7 +38,7 @@ export class People {
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>
       `${sentence(person)}${moved(person) ? ", moved the clock last" : ""}`;
-    // Begin with the viewer of the latest clock change, because a long list hides its last names.
+    // Begin with the viewer who moved the clock last: a long list hides the names at its end.
     const all = [...this.#people.filter(moved), ...this.#people.filter((person) => !moved(person))];
     const rest = all.slice(SHOWN);
     this.list.replaceChildren(

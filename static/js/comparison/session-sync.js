@@ -71,8 +71,7 @@ export class Remote {
     this.onTrouble = onTrouble;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
-      // Compare revisions of event messages only with each other: events are numbered separately, so a session message
-      // could otherwise look outdated.
+      // Event messages have their own revision numbers. Compared with these, a session message could look outdated.
       subject: (message) => (message.type === "events" ? "events" : "session"),
       snapshot: () => api.read(),
       onSnapshot: ({ session }) =>
@@ -94,8 +93,8 @@ export class Remote {
   }
 
   /**
-   * True if this tab may resume playback that it paused. The server pauses the clock while the only viewer is offline;
-   * this pause does not count as a move by another viewer.
+   * True if this tab may resume playback that it paused. If the only viewer was offline, the server has paused the
+   * clock; this pause does not count as another viewer's move.
    */
   get mayResume() {
     return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);
@@ -241,8 +240,8 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // The broadcast of this tab's own change is not followed. If that change did not move the clock, the broadcast may
-    // still contain another viewer's move.
+    // Ignore the broadcast of this tab's own move of the clock. Follow broadcasts of its other changes, which may
+    // contain another viewer's move.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {

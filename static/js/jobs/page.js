@@ -31,7 +31,7 @@ const live = new LiveChannel("/ws/jobs/", {
   onSnapshot: compare,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
-  // Stop only when the user is signed out. After code 4404, a server without this socket still answers polls.
+  // Stop only if the user is signed out. Code 4404 may come from a server without this socket, which answers polls.
   final: new Set([SIGNED_OUT]),
 });
 
@@ -43,7 +43,7 @@ function receive(message) {
 }
 
 /**
- * Compare the list with the newest jobs, and refresh listed jobs that the snapshot lacks.
+ * Compare the list with the newest jobs, and refresh listed jobs that are not among them.
  * @param {{jobs: any[], total: number}} snapshot
  */
 function compare(snapshot) {
@@ -97,7 +97,7 @@ async function reload() {
   }
 }
 
-/** Update counts and queue positions from the response that had the rows. @param {DocumentFragment} fresh */
+/** Update counts and queue positions from the response that also contained the rows. @param {DocumentFragment} fresh */
 function showParts(fresh) {
   for (const part of /** @type {NodeListOf<HTMLElement>} */ (fresh.querySelectorAll("[data-part]"))) {
     const shown = /** @type {HTMLElement|null} */ (

@@ -113,7 +113,7 @@ export function editDialog(video, onChanged, first = "title") {
   function refused(error) {
     const errors = error instanceof ApiError && error.type === "invalid" ? error.body?.errors : null;
     const named = FIELDS.filter((name) => errors?.[name]);
-    // Each call moves the focus, so the reverse order ends at the first field with an error.
+    // Each call moves the focus, so the first field with an error comes last.
     for (const name of [...named].reverse()) tell(name, sentences(errors[name]));
     if (!named.length) problem.replaceChildren(errorNote("The video was not saved.", error));
   }

@@ -28,7 +28,7 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
 /** Creation time of the list's first video. A button offers newer videos. */ let newest = "";
 /** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
 
-// Phones hide the filters unless one is set.
+// Phones hide the filters unless a filter is set.
 
 const fold = need("[data-fold]");
 const tools = need("[data-tools]");
@@ -58,7 +58,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
     selection.renew(card.video);
     showWork(card);
   },
-  // If the list is sorted by creation, newer videos do not enter it; a button offers them.
+  // If the list is sorted by creation, do not insert newer videos; a button offers them.
   ofThisList: (videos) => {
     const old = videos.filter(
       (video) => video.deleted_at || list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest),
@@ -380,7 +380,7 @@ const lookForNew = debounce(async () => {
       list.show(listed(answer));
       return list.drawMore();
     }
-    // In other orders, new videos may be on any page, so compare the total numbers.
+    // In other sort orders, new videos may be on any page, so compare the total numbers.
     list.offer(
       list.query.order
         ? Math.max(0, pagination.total - list.total)

@@ -11,7 +11,7 @@ import { letterAt, selectable } from "./video-card.js";
 
 const FEWEST = 2;
 const MOST = 100;
-const CHOSEN = "✓"; // mark of selected videos if there are more of them than letters
+const CHOSEN = "✓"; // mark of selected videos if their number exceeds that of letters
 
 export class Selection {
   /** @type {Video[]} */ chosen = [];

@@ -348,7 +348,7 @@ export class BinCard {
     );
   }
 
-  // The library page calls these methods on every card, but a video in the bin has neither selection nor job.
+  // The library page calls these methods on every card. A video in the bin has no selection or job to draw.
   draw() {}
   mark() {}
   work() {}

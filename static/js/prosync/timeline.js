@@ -144,7 +144,7 @@ export class Timeline {
       const sign = fault ? "alert" : (stateOf(status(segment.id))?.sign ?? "dot");
       need("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
-      // Move a block only if needed, because a move ends the block's focus and a drag of the block.
+      // Move a block only if needed: a moved block loses the focus, and a drag of it ends.
       if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
     });
     this.#drawClashes(segments, duration);
@@ -180,7 +180,7 @@ export class Timeline {
     const begin = (from ?? 0) / wave.duration;
     const stop = (to ?? wave.duration) / wave.duration;
     const svg = drawWave(wave.bars, begin, Math.max(begin + 1e-3, stop));
-    // A sound shorter than its segment fills a part of the block.
+    // A sound shorter than its segment fills only a part of the block.
     svg.style.setProperty("--share", String(Math.min(1, ((stop - begin) * wave.duration) / (end - start))));
     block.append(svg);
   }

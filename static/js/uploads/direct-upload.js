@@ -8,7 +8,7 @@ const UPLOADS = "/api/v1/uploads";
 const MOST_PIECES = 10_000; // maximum number of pieces of a file in S3
 const ENOUGH_TRIES = 3;
 const AHEAD = 4; // number of signed addresses per request; each request also records the pieces received so far
-/** HTTP status of the tus endpoint's response to HEAD, by state of the ended upload. @type {Record<string, number>} */
+/** Status with which the tus endpoint answers HEAD for an ended upload, by its state. @type {Record<string, number>} */
 const ENDED = {
   completed: 409,
   failed: 409,

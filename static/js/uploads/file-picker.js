@@ -105,7 +105,7 @@ export async function droppedFrom(transfer, onLost) {
   for (const { file, entry, handle } of asked) {
     const known = await Promise.resolve(handle).catch(() => null);
     if (known?.kind === "directory") await guarded(known.name, () => walk(known, found, onLost), onLost);
-    // Browsers without file handles describe folders by entries.
+    // Browsers without file handles represent a dropped folder by an entry.
     else if (!known && entry?.isDirectory)
       await guarded(
         entry.name,

@@ -375,7 +375,7 @@ function jobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of all()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // While the video of an upload could not be read yet, any ingest job may belong to the upload.
+    // As long as this page has not read the upload's video, any ingest job may be the upload's.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);

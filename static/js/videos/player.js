@@ -14,7 +14,7 @@ const ORIGINAL = "original";
 const AUTO = "auto";
 const PROXY = "proxy";
 const USUAL_RATE = 30; // assumed frames per second while the frame rate is unknown
-const WAITS_AFTER = 400; // ms without a picture after which the player reports waiting
+const WAITS_AFTER = 400; // ms without a picture after which the player reports that it waits
 
 export class Player extends EventTarget {
   /** Id of the selected quality; empty if none can be played. */
@@ -157,7 +157,7 @@ export class Player extends EventTarget {
     this.quality = id;
     this.#hls?.destroy();
     this.#hls = null;
-    this.#tell(); // show the choice while it loads
+    this.#tell(); // show the chosen quality while it loads
     const proxy = video.renditions.find((rendition) => rendition.kind === PROXY);
     if (id === ORIGINAL) element.src = video.video_url ?? "";
     else if (id === PROXY && proxy) element.src = proxy.url;
@@ -232,7 +232,7 @@ export class Player extends EventTarget {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
     if (this.quality !== id) return false;
-    this.#wantsToPlay ||= this.playing; // resume playback that began meanwhile, because the new source stops playback
+    this.#wantsToPlay ||= this.playing; // resume playback that began meanwhile: the new source will stop it
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {
         this.#fallBack();
@@ -241,7 +241,7 @@ export class Player extends EventTarget {
       element.src = video.hls_url ?? "";
       return true;
     }
-    // The page's security policy forbids blob workers. If hls.js handled text tracks, it would empty those of the page.
+    // The page's security policy forbids blob workers. If hls.js handled text tracks, it would empty the page's tracks.
     const hls = new Hls({
       enableWorker: false,
       startPosition: at || -1,

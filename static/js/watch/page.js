@@ -29,7 +29,7 @@ import { Transcript } from "./transcript.js";
 const PICTURE_WIDTH = 1280; // maximum width of an uploaded thumbnail, in pixels
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const GONE = 4404;
-const STALE = 30_000; // ms after which opening the quality menu reloads the video's data
+const STALE = 30_000; // ms; opening the quality menu reloads the video's data if older
 const ASK = 5000; // ms between polls while no quality is playable
 const ASK_FOR = 600_000; // ms after the last job message at which polling ends
 
@@ -189,7 +189,7 @@ function mark() {
   if (!player) return;
   controls?.mark();
   follow();
-  askWhileWaiting(); // polling may have to start: a quality may fail long after the last message
+  askWhileWaiting(); // start polling if needed: a quality may fail long after the last job message
   const trouble = need("[data-trouble]", root);
   trouble.hidden = player.trouble === null;
   const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";

@@ -16,7 +16,8 @@ from rest_framework.request import Request
 MARK = "'"
 # Pattern for the start of a cell. Spreadsheets may also split cells at semicolons, tabs and line ends.
 CELL_START = r"(?<![^;\t\r\n])"
-# Pattern for characters that begin a formula. It includes the mark, so that a cell's own leading ' survives unmarking.
+# Pattern for characters that begin a formula. It includes the mark, so that a cell's own leading ' is marked too, and
+# unmarking restores it.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

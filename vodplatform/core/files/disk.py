@@ -1,6 +1,7 @@
 """Free space on the disk with the data folder.
 
-On a full disk, users could not even delete files, because SQLite needs space for that. So a reserve file is deleted.
+On a full disk, users could not even delete files, because SQLite needs space for that. Deleting a reserve file gives
+SQLite this space.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def register_process() -> None:
             f"else. Give this host the same key, or name the former one in SECRET_KEY_FALLBACKS. {TAKE_OVER}"
         )
     check()
-    # A matching fallback key is replaced by the current key, and may then be removed from the settings.
+    # If a fallback key matched, record the current key. The fallback may then be removed from the settings.
     key = _digest(settings.SECRET_KEY, row.pk)
     Installation.objects.filter(pk=row.pk).exclude(key=key).update(key=key)
 
@@ -217,7 +217,7 @@ def _database() -> str:
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # A replica that became the primary keeps the system identifier.
+            # The system identifier remains the same when a replica becomes the primary.
             cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
             may_ask = cursor.fetchone()[0]
             server = "(SELECT system_identifier::text FROM pg_control_system())" if may_ask else "''"

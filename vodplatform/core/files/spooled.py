@@ -30,7 +30,7 @@ class SpooledFile:
             descriptor = os.dup(file.fileno())
         self._descriptor = descriptor
         self._close = weakref.finalize(self, os.close, descriptor)
-        # The lock prevents reads after close(), when another file may have the descriptor's number.
+        # The lock prevents reads after close(): another file may then have the descriptor's number.
         self._lock = threading.Lock()
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:

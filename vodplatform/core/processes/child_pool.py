@@ -25,7 +25,7 @@ caller_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", defa
 
 
 class ChildPool:
-    """A pool of at most ``seats`` child processes, and of one at a time per caller."""
+    """A pool of at most ``seats`` child processes, with at most one per caller."""
 
     def __init__(self, seats: int) -> None:
         self._free = seats
@@ -37,7 +37,7 @@ class ChildPool:
         self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes, access: Access | None = None,
         ranged: RangeServer | None = None,
     ) -> Finished:  # fmt: skip
-        """Run a child process once a seat is free and ``caller`` has no other running.
+        """Run a child process once a seat is free and ``caller`` has no other child running.
 
         Raises :class:`ChildError`: ``BUSY`` if too many requests wait or this one has waited 20 s; ``STOPPED`` if the
         client has disconnected, or if the child has run for 8 s while others wait.

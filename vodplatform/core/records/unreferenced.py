@@ -1,6 +1,6 @@
 """Stored files that no row references. They are deleted only if found twice, a day apart.
 
-At first, a file's row may not be committed yet, or the search may have a fault.
+When it is found first, its row may not be committed yet, or the search may have a fault.
 """
 
 from __future__ import annotations

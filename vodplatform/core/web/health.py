@@ -42,10 +42,8 @@ ANSWER_SECONDS = 1.5
 # Timeout in seconds of the database driver, so that a check without an answer frees its thread.
 DRIVER_SECONDS = 2
 PROBE = os.urandom(4096)
-# Timeout in seconds of a heartbeat write; and seconds for which the writes may fail before the check does, because
-# other writers lock SQLite.
-WRITE_SECONDS = 0.5
-LOCKED_SECONDS = 10.0
+WRITE_SECONDS = 0.5  # timeout of a heartbeat write, in seconds
+LOCKED_SECONDS = 10.0  # seconds of failing writes that the check tolerates, because other writers lock SQLite
 BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
 BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 

@@ -11,7 +11,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 from vodplatform.core.redis_pool import channel_host
 
-# Maximum messages that wait for a slow client. With more, the client has to load its state again.
+# Maximum messages that wait for a slow client. If there are more, the client must load its state again.
 MAX_WAITING = 100
 # Number of decoded messages in the cache, because several sockets of a process receive the same message.
 KEPT_MESSAGES = 32

@@ -64,7 +64,7 @@ PRIVATE = "a private"
 
 
 class OutboundError(Exception):
-    """Error: a request got no usable answer. Of the URL, the message contains at most the host."""
+    """Error: a request got no usable answer. The message contains at most the URL's host."""
 
 
 class Refused(OutboundError):
@@ -173,8 +173,8 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
     judged: list[Address] = [ip]
     if isinstance(ip, IPv6Address):
         inner, is_all = _embedded(ip)
-        # An IPv6 address may contain an IPv4 address. If it is only another notation of the IPv4 address, check only
-        # the latter, otherwise both.
+        # If an IPv6 address contains an IPv4 address, check both. If it is only another notation of the IPv4 address,
+        # check only the IPv4 address.
         judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
     kinds = [_kind(found) for found in judged]
     refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]
@@ -358,7 +358,7 @@ class _Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         found = _looked_up(self._host, host, port, self._deadline)
-        # Refuse a name with both allowed and forbidden addresses, because that is an attack.
+        # Refuse the name if any address is forbidden: a mix with allowed addresses is an attack.
         for _, address in found:
             kind = why_refused(address[0], allow_private=self._rules.allow_private)
             if kind is not None:

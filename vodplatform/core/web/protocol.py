@@ -15,9 +15,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
-# Maximum number of a body's pieces if they are small on average; and average bytes that do not count as small.
+# Maximum pieces of a request body if they are small; and the average bytes below which they count as small.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
-# Maximum messages and control frames that a WebSocket client may send at once; and then per second.
+# Maximum messages and control frames from a WebSocket client: in one burst, and per second after a burst.
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 10
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
@@ -219,7 +219,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     unread_seconds = 20.0
     _unread: asyncio.TimerHandle | None = None
-    # number of frames that the client may still send; event loop's time when frames were last counted
+    # number of frames that the client may still send; time of the last count on the event loop's clock
     _frames, _counted = float(FRAMES_AT_ONCE), 0.0
 
     def data_received(self, data: bytes) -> None:

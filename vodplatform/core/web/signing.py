@@ -33,7 +33,7 @@ class ExpiredSignature(BadSignature):
 def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | None = None) -> str:
     """Return a token that allows ``purpose`` on ``name`` for about ``seconds``.
 
-    The expiry is rounded up by at most 5 minutes, for short times by less. Pages then repeat the same URLs, which
+    The expiry is rounded up by at most 5 minutes, for short times by less. Pages can then repeat URLs that
     browsers have cached.
     """
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds

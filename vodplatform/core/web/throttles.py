@@ -43,7 +43,7 @@ WINDOWS = {
     "sign_up_email": RateLimitItemPerDay,
 }
 MAX_NAME = 254
-COUNTED_SCOPE_KEY = "vod.counted"  # key of the ASGI scope for requests that were counted as a write before Django ran
+COUNTED_SCOPE_KEY = "vod.counted"  # key of the ASGI scope that marks requests counted as a write before Django ran
 Counter = SlidingWindowCounterRateLimiter
 
 
@@ -86,9 +86,12 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    A request is allowed once ``before · rest / window + now < limit``. ``before`` is the number of requests in the
-    previous window, ``rest`` the seconds until they expire, and ``now`` the number in the current window. ``counted``:
-    ``before``, ``rest``, ``now`` and the seconds until the current requests expire, a full window after its end.
+    A request is allowed once ``before · rest / window + now < limit``. ``counted`` has four numbers:
+
+    - before: requests in the previous window.
+    - rest: seconds until those requests expire.
+    - now: requests in the current window.
+    - seconds until these requests expire, a full window after the current window ends.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now

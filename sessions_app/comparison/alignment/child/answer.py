@@ -58,7 +58,7 @@ class Finding:
 class Proposal:
     """A proposed placement of a video on the reference video's timeline.
 
-    error_bound: maximum error of the offset in seconds, if it is not completely wrong.
+    error_bound: maximum error in seconds, unless the offset is completely wrong.
     """
 
     vod_id: str

@@ -26,10 +26,10 @@ MIN_AGREEING = 5
 MIN_VALUES = 3
 MAX_PAIRS = 4  # maximum pairs of timer runs (one run from each video) on which an offset is refined
 SURE = 0.95
-WELL_READ = 0.8  # mean confidence of a run's readings, below which digit changes may be detected one frame late
+WELL_READ = 0.8  # minimum mean confidence of a run's readings; if it is lower, digit changes may be one frame late
 RIVALS_EXAMINED = 3
-REFINED_CLASH = 3  # number of contradicting readings that a pair of runs with another refined offset counts as
-RULE_STEP = 5.0  # seconds; games often use multiples of this step as the length of a pause
+REFINED_CLASH = 3  # a pair of runs with another refined offset counts as this many contradicting readings
+RULE_STEP = 5.0  # step in seconds; many games' rules make pauses last a multiple of it
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return the possible delay of a segment's digit changes in seconds: a frame if the digits are hard to read."""
+        """Return a segment's maximum delay of digit changes, in seconds: one frame if its digits are hard to read."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -139,9 +139,9 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
 def _choose(
     a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
 ) -> Verdict | Disagreement:
-    """Choose between offsets that fit about equally well, by refining each.
+    """Choose between offsets that fit about equally well, by refining each to the frame.
 
-    Rounds rarely repeat to the frame, so the pairs of timer runs contradict a wrong offset.
+    The lengths of rounds rarely repeat to the frame, so some pair of timer runs contradicts a wrong offset.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -246,7 +246,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # If digit changes disagree, the video may have shown outdated digits, so add a second to the error bound.
+    # If digit changes disagree, an encoder may have kept old digits in the picture, so add a second to the error bound.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -273,9 +273,9 @@ def _common(
 def _links(
     a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """Return the numbers of (jumps, pauses) in both videos that unrelated matches would rarely share.
+    """Return the numbers of jumps and pauses in both videos that unrelated matches would rarely share.
 
-    A jump changes the clock constant (value − slope × time) between two runs by a fraction of a second: game rules use
+    At a jump, the clock constant (value − slope × time) changes by a fraction of a second; game rules change it by
     whole seconds. A pause of an unusual length counts twice.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)

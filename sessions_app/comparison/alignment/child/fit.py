@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# overlap or gap of a reading and a segment, in seconds, that is too small to be evidence
+# minimum overlap or gap of a reading and a segment that counts as evidence, in seconds
 TOUCH = 0.03
 # cost of a segment by slope, so that a running segment (-1 or 1) needs three readings, a pause (0) two
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
@@ -43,7 +43,7 @@ class Sample:
         ]
 
     def constant(self, slope: int) -> tuple[float, float]:
-        """Return bounds of c in value = c + slope × time, because timers truncate the value."""
+        """Return (low, high) bounds of c in value = c + slope × time. The timer truncates, so c is not exact."""
         return _constant(self.time, self.reading, slope)
 
 
@@ -152,7 +152,7 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # Bounds that only touch are no evidence, because those of a timer that is wrong by 1 s touch, too.
+                # Bounds that only touch are no evidence: if a timer is wrong by 1 s, its bounds touch, too.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)

@@ -1,6 +1,6 @@
 """Probabilities of timer values in the output of a CTC text recogniser (Graves et al., 2006).
 
-Digits 10 pixels high are often misread (1:13 as 1:18). With the probabilities of all times, other frames can decide.
+Digits 10 pixels high are often misread (1:13 as 1:18). If several times are kept, readings of other frames can decide.
 """
 
 from __future__ import annotations

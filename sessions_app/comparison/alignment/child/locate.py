@@ -15,7 +15,7 @@ HINT_GROWTH = (0.6, 1.2)
 # height in pixels to which the user's box is scaled for text detection, which then takes 12 ms
 HINT_HEIGHT = 160
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # height of the user's box, as a share of the frame, above which a higher resolution is tried, too
+LARGE_HINT = 0.12  # minimum height of the user's box, as a share of the frame, to try a higher resolution, too
 COARSE_WIDTH = 736  # width in pixels to which a frame is scaled for text detection; enough for text 12 pixels high
 EDGE = 0.25  # share of the frame's height that is searched at the top and at the bottom, where most timers are
 TILE = (640, 384)

@@ -34,7 +34,7 @@ BATCH = 2  # number of crops recognised at once; eight would be only a tenth fas
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
-SURE = 0.9  # confidence of a reading from which on no alternative readings are computed
+SURE = 0.9  # minimum confidence of a reading that needs no alternative readings
 UNCLIP = 1.6  # factor for enlarging the text boxes, because the detector shrinks them (DB, arXiv:1911.08947)
 
 

@@ -15,12 +15,12 @@ from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
 MAX_FLIPS = 8  # maximum number of digit changes searched per segment of the clock
-# maximum gap in frames in which a digit change is located by comparing pixels
+# maximum frames between the readings around a digit change, to locate it by comparing pixels
 MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
-# ratio between the confidences of a crop's best and second-best value, below which the crop counts as unreadable
+# minimum confidence of a readable crop's best value, as a multiple of the second-best value's
 CLEARER = 2.0
-UNREADABLE = 0.05  # confidence of a crop's value, below which the crop counts as unreadable
+UNREADABLE = 0.05  # minimum confidence of a readable crop's value if the crop has no second value
 LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
 MAX_FRAMES_KEPT = 400
@@ -47,7 +47,7 @@ class Flip:
 class Plan:
     """A planned search for a digit change.
 
-    values: expected timer values; the middle one marks the change.
+    values: timer values expected around the change; the timer changes to or from the middle value.
     """
 
     keyframe: float

@@ -16,7 +16,8 @@ MAX_HOURS = 100
 
 @dataclass(frozen=True, slots=True)
 class TimerValue:
-    """A timer's time. resolution: seconds of the last digit's place. trust: 1; 0.6 if the text was repaired.
+    """A timer's time. resolution: place value of the last digit, in seconds. trust: 0.6 for repaired or ambiguous text,
+    else 1.
 
     Timers truncate, so the exact time was within [seconds, seconds + resolution).
     """

@@ -9,8 +9,7 @@ from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, 
 
 # maximum difference in seconds at which a reading agrees with the other video's timer, if the offset is precise
 AGREE = 0.2
-# half-width in seconds below which an offset's bounds are precise; with wider bounds, a reading must lie inside to
-# agree
+# maximum half-width in seconds of a precise offset's bounds; if they are wider, agreeing readings must lie inside them
 KNOWN_WELL = 0.2
 CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
 CONTRADICTION_COST = 2.0

@@ -32,13 +32,13 @@ GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time, so that the seek reaches an earlier keyframe
 SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
-# sample rates in Hz; the ratio of two chosen rates is the factor that changes the sound's speed
+# sample rates in Hz; resampling from one rate to another changes the sound's speed by their ratio
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
 # maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
 # number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-NEAR_FRAME = 5e-4  # seconds from an export's start to a source frame, above which packets are not copied
+NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame, to copy packets
 CLOCK_LETTERS = 1 / 22  # height of the displayed clock's text, as a share of the picture's height
 
 
@@ -112,9 +112,9 @@ def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progres
 
 
 def copied_part(export: Export) -> tuple[float, float] | None:
-    """Return (start, end), in seconds, of the part of the source that equals the export, or None.
+    """Return (start, end), in seconds, of the part of the source that can be copied as the export, or None.
 
-    This part can be copied. It must start at a frame, because its sound starts there, too.
+    The part must start at a frame, because its sound starts at the same time.
     """
     pane, clock = export.panes[0], export.clock
     facts, span = pane.source.facts, pane.span

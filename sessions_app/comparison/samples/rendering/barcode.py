@@ -4,7 +4,7 @@ A strip of 28 equal cells covers the bottom 1/20 of the picture. From left to ri
 
 - white, black
 - 20 bits of the number, the most significant bit first; white is 1
-- 4 bits of checksum: 5 plus the number's five hexadecimal digits, modulo 16
+- 4 bits of checksum: 5 plus the sum of the number's five hexadecimal digits, modulo 16
 - black, white
 """
 

@@ -73,7 +73,7 @@ class Match:
         return times, ticks
 
     def clock_text(self, match_time: float) -> str:
-        """Return the text that the clock shows at `match_time`; before the match starts, its first text."""
+        """Return the text that the clock shows at `match_time`; before the match, the first text."""
         return self._texts[max(0, bisect_right(self._times, match_time) - 1)]
 
     def flips(self, begin: float, end: float) -> list[tuple[float, str]]:
@@ -117,10 +117,10 @@ def round_match(
     length: float = 100.0,
     identical: bool = False,
 ) -> Match:
-    """Return a match of rounds. A round has a countdown of `buy` seconds, one of up to `length` seconds and one of 7 s.
+    """Return a match of rounds. Each round has three countdowns: `buy` seconds, up to `length` seconds, and 7 s.
 
-    identical: whether all rounds are equal, without the 7 s, so that several offsets fit the clock. pauses: number of
-    pauses of 5 to 15 s.
+    identical: whether all rounds are equal and lack the third countdown, so that several offsets fit the clock.
+    pauses: number of pauses of 5 to 15 s.
     """
     rng = np.random.default_rng([seed, 1])
     segments: list[Segment] = []

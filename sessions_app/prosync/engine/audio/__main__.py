@@ -4,7 +4,7 @@
 
     {"source": path, "target": path, "folder": path for intermediate files,
      "lines": [{"start": seconds, "end": seconds, "sound": path, "mode",
-                "from": start of the used part of the sound in seconds, or null, "to": its end}, …],
+                "from": start of the sound's used part in seconds, or null, "to": end of the part}, …],
      "mouths": true to move the mouths in the segments,
      "remove_text": null, or the argument of :func:`sessions_app.prosync.engine.audio.repainting.repaint`,
      "threads": number, "ffmpeg": path}

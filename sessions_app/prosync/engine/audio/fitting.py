@@ -45,7 +45,7 @@ class Line:
 class Fitted:
     """A sound fitted to its segment.
 
-    material: used samples of the sound. stretch: factor by which the sound was stretched.
+    material: samples of the sound that are used. stretch: factor by which the sound was stretched.
     """
 
     material: SampleFile
@@ -97,7 +97,7 @@ class SampleCount(NamedTuple):
 def fit(
     lines: Sequence[Line], rooms: Sequence[SampleCount], rate: int, channels: int, folder: Path
 ) -> Iterator[Fitted]:
-    """Yield each line's sound, fitted to its number of samples in ``rooms``. Raise :class:`SoundFailed` and OSError."""
+    """Yield each line's sound, fitted to the sample count in ``rooms``. Raise :class:`SoundFailed` and OSError."""
     materials: dict[int, SampleFile] = {}
     for sound in dict.fromkeys(line.sound for line in lines):
         spans = {

@@ -12,8 +12,8 @@ from media_app.av.meter import Meter
 
 MAX_GAIN = 12.0
 MAX_PEAK = -1.0
-MIN_SECONDS = 0.5  # seconds below which a sound is repeated to measure its loudness, which needs blocks of 0.4 s
-# minimum seconds of the original sound whose loudness is measured: the short-term window of EBU Tech 3341
+MIN_SECONDS = 0.5  # minimum seconds to measure loudness, which uses blocks of 0.4 s; shorter sounds are repeated
+# minimum seconds of original sound to measure: the short-term window of EBU Tech 3341
 AROUND_SECONDS = 3.0
 
 

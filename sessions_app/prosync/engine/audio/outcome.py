@@ -22,7 +22,7 @@ class Outcome:
     """The changes to one segment.
 
     used: seconds of the new sound that are heard. original, given: loudness of the replaced and of the new sound in
-    LUFS, None for silence. joints: signal errors, in dBFS, at the joints with the copied packets before and after.
+    LUFS, None for silence. joints: signal errors, in dBFS, at the joints with the copied packets on both sides.
     """
 
     mode: str

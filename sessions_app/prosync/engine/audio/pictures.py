@@ -65,7 +65,7 @@ class Pictures:
             assert isinstance(stream, VideoStream)
             stream.time_base = self.base
             if own.codec_context.codec.canonical_name == "hevc" and own.codec_tag != "hev1":
-                stream.codec_tag = "hvc1"  # Apple's players require this tag for HEVC.
+                stream.codec_tag = "hvc1"  # Apple's players require the tag hvc1 for HEVC.
         return stream
 
     def packets(self, stream: VideoStream) -> Iterator[tuple[float, Packet[Any]]]:

@@ -36,10 +36,10 @@ class Painter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Frames from ``start`` to before ``end``, seconds on the scale of ``currentTime``.
+    """Frames from ``start`` (inclusive) to ``end`` (exclusive), in seconds of ``currentTime``.
 
     whole: True to paint all these frames, even if earlier frames must be encoded again. False to keep earlier frames:
-    the run then starts where the track can next be split, and may end early to avoid encoding.
+    the run then starts at the next frame where the track can be split, and may end early to avoid encoding.
     """
 
     start: float
@@ -67,7 +67,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """The report on a file. encoded: number of frames encoded again."""
+    """The report on a patched file. encoded: number of frames encoded again."""
 
     placed: list[Placed]
     frames: int

@@ -13,7 +13,7 @@ NEAR = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames to encode again, from ``first`` to before ``behind``. The track may be split at both."""
+    """Frames to encode again, ``first`` (inclusive) to ``behind`` (exclusive). The track may be split at both."""
 
     first: int
     behind: int
@@ -21,7 +21,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Painted frames of a run, from ``first`` to before ``behind``.
+    """Painted frames of a run, ``first`` (inclusive) to ``behind`` (exclusive).
 
     late: number of the run's frames before ``first`` that stay unpainted.
     """
@@ -38,7 +38,7 @@ def holds(seconds: Sequence[float], run: Run) -> bool:
 
 
 def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> tuple[list[Piece], list[Stretch]]:
-    """Return the sorted pieces to encode again, and the painted stretch of each run."""
+    """Return the pieces to encode again, sorted, and the frames to paint in each run."""
     pieces: list[Piece] = []
     painted: dict[int, tuple[int, int, int]] = {}
     for number, run in sorted(enumerate(runs), key=lambda one: one[1].start):

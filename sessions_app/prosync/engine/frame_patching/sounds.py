@@ -80,7 +80,7 @@ class _Clock:
         at = round((stamp * self._base - self._origin) / self.ticks)
         if not self._frame:
             return at, length
-        # Let packets follow directly, because rounded times would cause gaps or overlaps between them.
+        # Start a packet where the previous packet ends: rounded times would cause gaps or overlaps.
         if self._next is not None and abs(at - self._next) * self.ticks <= ROUNDING:
             at = self._next
         self._next = at + self._frame

@@ -19,7 +19,7 @@ Corners = tuple[int, int, int, int]
 REACH_ASIDE, REACH_DOWN = 0.78, 0.45
 JAW_HALF = 0.5
 JAW_SHARE = 0.85  # movement of the chin, as a share of the lower lip's movement
-LIP_DEPTH = 0.7  # share of the way from lip to chin from which skin moves only with the jaw
+LIP_DEPTH = 0.7  # depth at which skin moves only with the jaw, as a share of the distance from lip to chin
 BELOW_CHIN = 0.35
 MIN_FALL = 2.0
 COARSE = 64
@@ -27,11 +27,11 @@ NOTICED = 0.25  # movement, in pixels, at which a moved pixel is painted almost 
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-# outward shift of each lip's edge, as a share of the mouth's closing, because mesh points often lie on teeth
+# Outward shift of each lip's measured edge, as a share of the mouth's closing. Mesh points often lie on teeth.
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-FULLER, MAX_FULLER = 2.2, 0.42  # growth of a lip per eye distance by which the mouth closes, and maximum growth
+FULLER, MAX_FULLER = 2.2, 0.42  # relative growth of a lip per eye distance of the mouth's closing, and its maximum
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation
 # Shadow between closed lips: its size in eye distances, and its strength for blue, green and red.
@@ -170,7 +170,7 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """Return the x coordinates of the source. The mouth's change of width fades out towards the cheeks."""
+        """Return the source's x coordinates. The mouth's change of width fades out towards the cheeks."""
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 
@@ -224,7 +224,7 @@ class _Skin:
 
 
 def _teeth(image: Image, mouth: Mouth, edge: Floats, side: int) -> Floats:
-    """Return how far teeth extend beyond a lip's edge at :data:`NODES`, in eye distances. side: 1 down, -1 up."""
+    """Return how far teeth extend beyond a lip's edge at :data:`NODES`, in eye distances. side: 1 below, -1 above."""
     steps = np.linspace(0, TEETH_REACH, TEETH_STEPS)
     x = np.repeat((NODES * mouth.half)[:, None], TEETH_STEPS, axis=1).astype(np.float32)
     y = (edge[:, None] + side * steps).astype(np.float32)

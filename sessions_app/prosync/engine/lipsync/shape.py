@@ -31,7 +31,7 @@ NODES = np.linspace(-1.0, 1.0, 33)
 HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # seconds over which the movements of head and lips are smoothed
 TREMBLING = 0.008
 MIN_UNIT = 10.0
-UPPER_SHARE = 0.2  # share of a mouth's opening that the upper lip makes
+UPPER_SHARE = 0.2  # the upper lip's share of a mouth's opening
 REST_SHARE = 0.25  # height at which lips close, between the open upper lip (0) and the open lower lip (1)
 MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of a person's widest opening of the mouth, in eye distances
 OWN_PERCENTILE = 96
@@ -47,7 +47,7 @@ class Mouth:
 
     origin: position in pixels, shape (2,). axes: pixels per eye distance along and across the mouth, columns of shape
     (2, 2). half: half width. upper, lower: y of the inner lip edges at :data:`NODES`. nose, chin: y of the nose's
-    bottom and of the chin's tip. trust: weight of changes, 0 to 1.
+    bottom and of the chin's tip. trust: weight of changes to this mouth, 0 to 1.
     """
 
     origin: Floats
@@ -93,7 +93,7 @@ def habit(found: Sequence[Mouth | None]) -> Habit:
 def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: float) -> Mouth:
     """Return ``mouth`` with the shape for a sound.
 
-    opening: 0 to 1. spread: -1 (rounded) to 1 (wide). weight: share of the change.
+    opening: 0 to 1. spread: -1 (rounded) to 1 (wide). weight: applied share of the change.
     """
     gap = mouth.lower - mouth.upper
     rest = mouth.upper + REST_SHARE * gap

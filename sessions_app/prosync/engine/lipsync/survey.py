@@ -30,7 +30,7 @@ MARGIN = 1.2
 ENOUGH_PIXELS = 400
 MIN_MOUTH = 24.0
 MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's, so that the speaker is clear
-# distance from nose to temple, as a share of the distance between the temples, below which a face is turned away
+# minimum distance from nose to temple, as a share of the distance between the temples; less means a turned face
 MAX_TURNED = 0.23
 JUMP = 0.5  # movement of a face between two frames, in eye distances, that means a new shot
 MIN_FOLLOWED = 0.5
@@ -139,7 +139,7 @@ class _Follower:
 
 
 def aligned(corners: tuple[int, int, int, int], size: tuple[int, int]) -> Box:
-    """Return a box, in fractions of a picture, slightly inside pixel edges, so that rounding restores the edges."""
+    """Return a box as fractions of a picture, chosen so that rounding restores the pixel ``corners``."""
     (left, top, right, bottom), (width, height) = corners, size
     x, y = (left + 0.2) / width, (top + 0.2) / height
     return Box(x, y, (right - 0.2) / width - x, (bottom - 0.2) / height - y)

@@ -77,7 +77,7 @@ class Background:
 
     @property
     def open(self) -> NDArray[np.bool_]:
-        """Return a mask of the pixels under text that need more frames."""
+        """Return a mask of the pixels under text that the added frames have not shown well enough."""
         left = np.zeros(self.now.hidden.shape, bool)
         left[self._at] = self._weight < ENOUGH
         return left

@@ -27,7 +27,7 @@ HELD = 64
 FOLLOW_PIXELS = 960 * 544
 # Minimum change of a pixel in grey levels, and minimum number of changed pixels, for a new search.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
-COVERED = 0.5  # share of a detected line's area covered by followed lines, below which the detected line is new
+COVERED = 0.5  # maximum share of a new line's area that lines already followed may cover
 LONGER = 1.5
 # A detected line is ignored if it is higher than ``LARGE`` of the picture's height and shorter than ``LONG`` times its
 # own height.
@@ -291,7 +291,7 @@ def _slices(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def _is_line(region: Region, height: int) -> bool:
-    """Return whether a detected region can be a line of text, because the detector also reports faces."""
+    """Return whether a detected region can be a line of text. The detector also reports faces."""
     shorter, longer = sorted((region.width, region.height))
     return shorter <= LARGE * height or longer >= LONG * shorter
 

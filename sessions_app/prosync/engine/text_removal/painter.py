@@ -31,12 +31,13 @@ KEPT_PIXELS = 24_000_000
 LINGER = 3.5  # number of frames before and after a line's time in which the line may fade in or out
 AROUND = 0.75
 MIN_AROUND, MAX_AROUND = 24, 64
-SLOW = 0.04  # motion of the background, in pixels per frame, below which hidden pixels are not uncovered in time
+SLOW = 0.04  # minimum motion of the background, in pixels per frame, that uncovers hidden pixels in time
 FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0
 MAX_VIEWS = 4
-# Distances to the frames from which hidden pixels are copied; at 1, the background has moved by a stroke's width.
+# Distances to the frames that hidden pixels are copied from. Unit: the time in which the background moves by a stroke's
+# width.
 STEPS = (1.0, 1.6, 0.6)
 
 
@@ -49,7 +50,7 @@ class _Frame:
 class TextPainter:
     """Removal of found text, a context manager.
 
-    Paint frames in ascending order, or restart from the beginning.
+    Painting is fastest in ascending order: each step back starts reading the video again.
     """
 
     def __init__(self, source: Source, found: Found, threads: int = 1) -> None:
@@ -290,7 +291,7 @@ def _recoloured(clean: Image, own: View, shown: Image) -> Image:
     mine = own.image.reshape(-1, 3)[chosen].astype(np.float32)
     shift = shown.reshape(-1, 3)[chosen].astype(np.float32) - mine
     centre, apart = mine.mean(axis=0), shift.mean(axis=0)
-    # Ridge regression keeps the colour difference small if there are few colours.
+    # Ridge regression limits the colour adaptation if there are few colours.
     spread = mine - centre
     slope = np.linalg.solve(spread.T @ spread + RIDGE * np.eye(3, dtype=np.float32), spread.T @ (shift - apart))
     values = clean[hidden].astype(np.float32)

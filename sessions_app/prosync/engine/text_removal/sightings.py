@@ -20,7 +20,7 @@ from sessions_app.prosync.engine.text_removal.region import Region
 Grey = NDArray[np.uint8]
 PRESENT = 0.35  # minimum correlation at which a line counts as visible; an absent line reaches 0.2
 OTHER = 0.55  # share of a line's usual correlation below which the line counts as replaced by another line
-STRAY = 0.85  # share of a line's usual correlation below which the line is also searched farther away
+STRAY = 0.85  # share of a line's usual correlation below which the line is also searched far from its expected place
 NEAR, FAR = 1, 10
 STEADY = 0.75
 FAINT = 2.5
@@ -44,7 +44,7 @@ class Text:
 
     region: bounds of the strokes at the start, in displayed pixels. mask: PNG of the region, 255 on strokes. times:
     seconds at which the line moves. shifts: its (x, y) shift from ``region``, in pixels, from each of ``times`` on.
-    appears, vanishes: whether the frame just before or just after the line is known to lack the line.
+    appears: whether the frame before ``start`` is known to lack the line. vanishes: the same for the frame at ``end``.
     """
 
     start: float

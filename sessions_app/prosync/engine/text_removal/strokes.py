@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from media_app.av.frames import Image
 
 BINS = 16
-LIKELY = 0.62  # minimum share of a text colour's frequency that is inside the line's box and not around the box
+LIKELY = 0.62  # minimum i / (i + a) of a text colour; i, a: its frequencies inside and around the line's box
 FREQUENT = 0.007  # minimum share of the box's pixels that have the colour of strokes
 MIN_RING = 0.1  # minimum background around a line's box, as a share of the box's pixels
 SPECK = 0.015  # area below which a speck is removed, in squared line heights

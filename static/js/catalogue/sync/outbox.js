@@ -12,7 +12,7 @@ import { SyncError, dot } from "./protocol.js";
 /** @typedef {import("../crdt.js").Operation} Operation */
 /** @typedef {import("../../base/stores.js").Store} Store */
 /**
- * Function that returns the last counter of an actor that the server has confirmed.
+ * Function that returns an actor's last counter that the server has confirmed.
  * @typedef {(actor: string) => number} Known
  */
 
@@ -209,7 +209,7 @@ export class Outbox {
 
   /**
    * Move operations to an unused replica, because a copy of the browser profile has used their counters. `ghosts` are
-   * operations to move that the log may not contain.
+   * further operations to move, which the log may lack.
    * @param {string} actor
    * @param {Operation[]} ghosts
    * @param {(one: Operation) => boolean} isTold

@@ -1,5 +1,5 @@
-// The draft of a challenge, saved in this browser after every change. The server receives the lie only with the
-// finished challenge.
+// The draft of a challenge, saved in this browser after every change. Only the finished challenge tells the server
+// which statement is the lie.
 
 import { idempotencyKey } from "../../base/api.js";
 import { debounce } from "../../base/dom.js";
@@ -164,7 +164,8 @@ export class Draft {
   }
 
   /**
-   * Return the body of the request that starts a merge. Files are named by number: their own names may reveal the lie.
+   * Return the body of the request that starts a merge. Files are named by number, because their own names may reveal
+   * which statement is the lie.
    * @param {number} chunkSize Chunk size in bytes.
    */
   mergeBody(chunkSize) {

@@ -1,4 +1,4 @@
-// The form of a new challenge: title, statements with clips, loudness, and the lie.
+// The form of a new challenge: title, statements with clips, loudness, and which statement is the lie.
 
 import { need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";

@@ -37,7 +37,7 @@ import { Work } from "./progress-view.js";
  */
 
 const TITLE = document.title;
-/** Index of each step in the list of steps above the page. */
+/** Index of each step in the list at the top of the page. */
 const STEPS = { form: 0, sending: 1, merging: 2, review: 3 };
 const DRAW = 100; // ms between two redraws
 const REFUSED = new Set([400, 403, 404, 409, 410, 413, 422]);
@@ -129,7 +129,7 @@ async function begin() {
   notes.replaceChildren();
   const largest = Math.max(...draft.clips.map((clip) => clip.size));
   const body = draft.mergeBody(chunkSize(network(), largest, { least: facts.least_chunk, most: facts.most_chunk }));
-  // If the form is unchanged, repeat the stored request, which returns the same merge. Ignore a new chunk size.
+  // If at most the chunk size has changed, repeat the stored request, which returns the same merge.
   const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
   if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: idempotencyKey(), body };
   await draft.saveNow();
@@ -640,7 +640,7 @@ async function start(take = false) {
   if (kept && (!asked || asked === kept.mergeId)) draft = kept;
   else if (asked) {
     draft = new Draft(0);
-    // If this browser already stores a draft of another challenge, do not overwrite that draft.
+    // Do not overwrite a stored draft of another challenge.
     draft.mayKeep = !kept || kept.isEmpty;
   }
   if (asked && !draft.mergeId) draft.mergeId = asked;

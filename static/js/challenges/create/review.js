@@ -1,4 +1,4 @@
-// The review of a merged challenge before publication: video, statements and lie.
+// The review of a merged challenge before publication: video and statements, one of which is the lie.
 
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
@@ -215,7 +215,7 @@ export class Review {
   /** @param {HTMLElement|null} note */
   tellProblem(note) {
     this.problem.replaceChildren(...(note ? [note] : []));
-    // On phones the note may be below the visible area.
+    // Scroll to the note, which may be below the visible area on phones.
     note?.scrollIntoView({ block: "nearest" });
   }
 

@@ -1,4 +1,4 @@
-// The fields of one statement: clip, text, and the choice of the lie.
+// The fields of one statement: clip, text, and whether the statement is the lie.
 
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";

@@ -1,4 +1,4 @@
-// Storage of a draft's texts, lie and clips in this browser. Keys begin with the user's id.
+// Storage of a challenge's draft and its clips in this browser. Keys begin with the user's id.
 
 import { IndexedDbStore } from "../../base/stores.js";
 

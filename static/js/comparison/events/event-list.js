@@ -7,7 +7,7 @@ import { NOTE, lookOf } from "./kinds.js";
 import { colors, glyph, looks } from "./lanes.js";
 
 const AHEAD = 8; // number of rows built before and after the visible rows
-const SAME = 0.0005; // seconds before its start at which an event already counts as begun
+const SAME = 0.0005; // seconds before an event's start from which the event counts as begun
 
 /** @typedef {import("./store.js").Shown} Shown */
 

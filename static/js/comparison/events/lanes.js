@@ -10,7 +10,7 @@ const APART = 18; // minimum px between two markers; nearer events share a marke
 const APART_WITH_NUMBER = 34;
 const DRAGGED = 4; // px of pointer movement that turn a press into a drag
 const DRAGGED_BY_TOUCH = 12; // px of a finger's movement that turn a press into a drag
-const WITH_EDGES = 30; // width of a span in px from which its ends can be dragged
+const WITH_EDGES = 30; // minimum width in px of a span whose ends can be dragged
 
 /**
  * @typedef {import("./store.js").Shown} Shown

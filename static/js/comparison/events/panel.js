@@ -20,9 +20,9 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
-const SAME_MOMENT = 2; // a new event continues a draft that is at most this many seconds from the clock
+const SAME_MOMENT = 2; // maximum seconds between the clock and a draft that a new event continues
 const NEW = "new/";
-const REACHED = 0.02; // maximum seconds between the clock and an event at which the event counts as current
+const REACHED = 0.02; // maximum seconds between the clock and the current event
 
 /**
  * @typedef {import("./store.js").Shown} Shown

@@ -17,7 +17,7 @@ import { Tray } from "./selection-tray.js";
 /** @typedef {import("../../videos/api.js").Video} Video */
 
 const RENEW_PAUSE = 2000; // ms between two refreshes of videos that are being prepared
-const PICTURE_SECONDS = 300; // maximum age in seconds of a video whose missing picture may still arrive
+const PICTURE_SECONDS = 300; // seconds after its creation in which a video may still get its picture
 const RENEWED = 6; // maximum number of unselected videos that one refresh reloads
 const LIBRARY = "";
 const CATALOGUE = "catalogue";
@@ -112,7 +112,7 @@ function showUnusable(names) {
   setText(note, `The names of these files are not UTF-8, so they cannot be used. Rename them: ${names.join(", ")}`);
 }
 
-/** Return whether the list is unfiltered, so that a new video appears at its top. @param {any} query */
+/** Return whether the list shows the whole library, newest first. @param {any} query */
 function isWhole({ from, search, tag, order }) {
   return from === LIBRARY && !search && !tag && !order;
 }
@@ -304,7 +304,7 @@ async function renew() {
   }
 }
 
-/** Refresh repeatedly. Each refresh starts after the previous one, so that a slow network has only one at a time. */
+/** Refresh repeatedly. Wait for each refresh to end, so that a slow network never has two at once. */
 async function keepRenewing() {
   await renew();
   setTimeout(keepRenewing, RENEW_PAUSE);
@@ -322,7 +322,9 @@ function drawFoot() {
   createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
   setText(
     need("[data-create-words]"),
-    { choosing: `Compare ${Math.max(2, recordings.length)} recordings`, waiting: "Stop waiting", making: "Opening…" }[state],
+    { choosing: `Compare ${Math.max(2, recordings.length)} recordings`, waiting: "Stop waiting", making: "Opening…" }[
+      state
+    ],
   );
   setText(hint, "");
   if (failed) setText(hint, `${choice.letterOf(failed.key)} cannot be used. Remove it.`);

@@ -26,7 +26,7 @@ export class Recording {
     this.#id = transfer ? `upload-${++Recording.#uploads}` : "";
   }
 
-  /** Key of the recording: the video's id, the file's path, or a name with the upload's number. */
+  /** Key of the recording: the video's id, the file's path, or `upload-` and a number. */
   get key() {
     return this.video?.id ?? this.file?.path ?? this.#id;
   }

@@ -1,6 +1,6 @@
 // Synchronised playback of two or three videos. To start or seek, all videos stop, seek to the middle of a frame, and
-// then start together. The audible or main video sets the shared clock and is never corrected. The other videos are
-// corrected by a change of speed, or by a seek if they are far off.
+// then start together. The leading video (the audible video, else the main video) sets the shared clock and is never
+// corrected. The other videos are corrected by a change of speed, or by a seek if they are far off.
 
 import { GroupClock } from "./clock.js";
 import { Follower } from "./follower.js";
@@ -110,7 +110,7 @@ export class SyncController extends EventTarget {
     await this.seek(at ?? (this.time >= this.end - 0.05 ? this.start : this.time));
   }
 
-  /** @param {number} [at] Time of the pause on the shared clock; by default, that of the leading video's frame. */
+  /** @param {number} [at] Time of the pause on the shared clock; by default, the time of the leading video's frame. */
   pause(at) {
     if (this.#wanted === "paused" && at === undefined) return;
     this.#wanted = "paused";
@@ -174,7 +174,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Step by frames of one video; the other videos follow. With a variable frame rate, continue until the frame changes.
+   * Step one video by frames; the other videos follow. If its frame rate varies, step until its frame changes.
    * @param {number} by
    * @param {string} id
    */
@@ -386,8 +386,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Return how far, in seconds, a paused video is ahead of the position that it should show at a global time. Return
-   * null if the video does not play at that time.
+   * Return by how many seconds a paused video is ahead of its correct position at a global time; null if the video does
+   * not play at that time.
    * @param {Track} track
    * @param {number} T
    */

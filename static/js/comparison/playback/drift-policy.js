@@ -3,7 +3,7 @@
 
 export const LOOK = 60; // ms between two checks for videos that must start, have ended or lack data
 export const TICK = 250; // ms between two measurements of the videos' sync errors
-/** Default sync settings of a session, in ms. For a default value, the measured TICK or DEAD_BAND applies instead. */
+/** Default sync settings of a session, in ms. A session with a default value uses TICK or DEAD_BAND instead. */
 const UNCHANGED = { interval: 500, tolerance: 100 };
 const DEAD_BAND = 0.002; // sync error, in seconds, above which a correction starts
 export const SETTLED = 0.001; // sync error, in seconds, at which a running correction ends

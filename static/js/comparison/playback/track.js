@@ -34,7 +34,7 @@ export class Track {
     this.variable = variable;
     /** Number of seek positions per second: the frame rate, or a fixed number if the frame rate varies. */
     this.grid = variable ? VARIABLE_GRID : fps;
-    /** True if the video is unlinked from the group's clock. */
+    /** True if the video is unlinked from the shared clock. */
     this.free = false;
     /** True if the browser cannot play the video; the other videos continue. */
     this.failed = video.error !== null || showsNothing(video);
@@ -55,7 +55,6 @@ export class Track {
     this.#watch();
   }
 
-  /** Current position in the video, in seconds. */
   get time() {
     return this.video.currentTime;
   }
@@ -146,7 +145,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group Speed of the shared clock, before the video's drift is compensated. */
+  /** @param {number} group Speed to set, before the drift of the video's own clock is compensated. */
   setSpeed(group) {
     const speed = group * rateOf(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;

@@ -121,7 +121,7 @@ def running_program(recordings: Path, port: int) -> Any:
     }
     log = settings.DATA_DIR / "logs" / "up.log"
     log.parent.mkdir(exist_ok=True)
-    # sandbox.py kills the child when this process dies. In its new session, the child gets each Ctrl-C only once.
+    # sandbox.py kills the child when this process dies, and starts it in a new session, where it gets each Ctrl-C once.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(

@@ -59,7 +59,7 @@ def migration_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return
-    # Take a transaction's lock: PgBouncer would keep a session's lock after this process has ended.
+    # Use a transaction-level lock: PgBouncer would keep a session-level lock after this process has ended.
     with connect_outside_pool(connection) as own:
         own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         # Poll: a waiting lock query would block `CREATE INDEX CONCURRENTLY` in the process that holds the lock.

@@ -17,24 +17,24 @@ from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak
 CANDIDATES = 12
 SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
 MAX_MEASURED_PLACES = 3  # maximum candidate lags that are then measured with more windows
-RIVAL_SHARE = 0.6  # sharpness of a second lag, relative to the best, from which on the sound counts as repetitive
-REPEATED_RATIO = 1.25  # ratio of the best to the second-best lag's score, below which the sound counts as repetitive
-CLEAR_RATIO = 1.5  # ratio of the best to the second-best lag's score, from which on probes of the sound are enough
+RIVAL_SHARE = 0.6  # minimum sharpness of a second lag, relative to the best lag's, to call the sound repetitive
+REPEATED_RATIO = 1.25  # minimum ratio of the best to the second-best lag's score in sound that is not repetitive
+CLEAR_RATIO = 1.5  # minimum ratio of the best to the second-best lag's score, to read only probes of the sound
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # ratio of the best to the second-best lag's score, from which on no other lags are measured
+PLAIN_RATIO = 3.0  # minimum ratio of the best to the second-best lag's score, to measure only the best lag
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-# ratio of the score at a changed speed to the score at equal speed, from which on the speeds differ
+# minimum ratio of the score at a changed speed to the score at equal speed, to report different speeds
 STRETCHED_RATIO = 1.3
 STRETCH_SECONDS = 20.0
 
 # usual and minimum length of a window in seconds; short overlaps are measured in shorter windows
 WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0
 FEWEST_WINDOWS, WINDOWS = 8, 16
-LONG_SECONDS = 1800.0  # overlap of the recordings, in seconds, above which more windows are measured
+LONG_SECONDS = 1800.0  # maximum overlap of the recordings in seconds for `WINDOWS`; longer overlaps use more windows
 MOST_WINDOWS = 48
 SEARCH_SECONDS = 0.5  # seconds searched before and after the expected offset of a window
-SHARP = 7.0  # sharpness of a window's correlation peak, in standard deviations, below which the window is not used
+SHARP = 7.0  # minimum sharpness of a used window's correlation peak, in standard deviations
 MIN_AGREEING = 3
 MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01

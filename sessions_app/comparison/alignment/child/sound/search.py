@@ -25,7 +25,7 @@ STRETCHES = tuple(round(1 + sign * permille / 1000, 4) for permille in range(4, 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A possible lag in seconds. score: agreement at this lag, in standard deviations between unrelated sounds."""
+    """A possible lag in seconds. score: agreement at this lag; standard deviation 1 for unrelated sounds."""
 
     lag: float
     score: float
