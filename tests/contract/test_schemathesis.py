@@ -35,7 +35,6 @@ from schemathesis.specs.openapi.checks import (
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
 from media_app.videos.models import TextTrack
-from sessions_app.analysis.models import AnalysisSession
 from sessions_app.challenges.models import MergeSession
 from sessions_app.comparison.models import Alignment, ComparisonSession, EventReply, OffsetSource
 from tests.contract import places
@@ -196,7 +195,7 @@ def taught() -> dict[str, Any]:
     for name, schema in schemas.items():
         if not name.endswith("Request") and "properties" in schema:
             schema.setdefault("additionalProperties", False)
-    for name in ("CredentialsRequest", "TokenRequestRequest"):
+    for name in ("CredentialsRequest", "NewTokenRequest"):
         schemas[name]["properties"]["username"]["enum"] = ["mine", "nobody"]
         schemas[name]["properties"]["password"]["enum"] = [factories.PASSWORD, "wrong"]
     # Paths into library folders have their own tests, which probe real files.
@@ -397,7 +396,6 @@ def fill_in(case: Case) -> None:
     elif name == "analysis_keep":
         case.path_parameters, case.body = {"session_id": str(LIBRARY_ANALYSIS)}, {"keep": True}
     elif name == "analysis_reel":
-        AnalysisSession.objects.filter(pk=MY_ANALYSIS).update(data={"duration": 20.0, "segments": [], "highlights": []})
         case.path_parameters = {"session_id": str(MY_ANALYSIS)}
         case.body = {"moments": [{"start_time": 2, "end_time": 4.5}]}
     elif name == "challenges_make":

@@ -182,6 +182,20 @@ def make_rendition(video: Video, kind: str, name: str = "", **fields: Any) -> Re
     return Rendition.objects.create(video=video, kind=kind, name=name, **{**values, **fields})
 
 
+# What analyses find in a video in which nothing happens, by their kind.
+FOUND_NOTHING: dict[str, dict[str, Any]] = {
+    "highlights": {
+        "summary": "Nothing stands out.", "duration": 20.0, "method": "signals", "warnings": [], "segments": [],
+        "highlights": [], "below_minimum": [], "edges": [],
+        "curves": {"step": 0.5, "score": [], "sound": [], "motion": []},
+    },
+    "workout": {
+        "summary": "No repetitions.", "duration": 20.0, "method": "movement", "warnings": [], "exercises": [],
+        "total_repetitions": 0, "not_counted": [],
+    },
+}  # fmt: skip
+
+
 def make_analysis(
     owner: User, *, kind: str = "highlights", video: Video | None = None, content: bytes = b"bytes",
     name: str = "match", pk: uuid.UUID | None = None, **job: Any,
@@ -204,6 +218,8 @@ def make_analysis(
             job=row, status=VideoStatus.READY, file_size=len(content), duration=20.0,
         )  # fmt: skip
     session.video, session.job = video, row
+    if job.get("status") == JobStatus.COMPLETED:
+        session.data = FOUND_NOTHING[kind]
     session.save()
     _put(row, job)
     return AnalysisSession.objects.with_state().get(pk=session.pk)
