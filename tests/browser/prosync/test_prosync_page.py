@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -517,7 +518,7 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
 
     (video,) = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown["source"]["stream_url"])
     backstage.change_video(video=video, status="failed")
-    ended = {"lease_token": None, "lease_until": None, "admitted": False, "finished_at": "2026-01-01T00:00:00Z"}
+    ended = {"lease_token": None, "lease_until": None, "admitted": False, "finished_at": datetime.now(UTC).isoformat()}
     error = {"type": "timeout", "message": "It took longer than it may."}
     backstage.change(job=run, status="failed", error=error, segments_data=shown["segments_data"], **ended)
     page.reload()
