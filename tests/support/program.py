@@ -328,8 +328,9 @@ class Program:
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 found: dict[str, Any] = json.load(response)
-                faults = faults_of(method, path, response.status, found)
-                assert not faults, f"{method} {path}: {faults}"
+                if self.tree == PROJECT_ROOT:  # other releases have documents of their own
+                    faults = faults_of(method, path, response.status, found)
+                    assert not faults, f"{method} {path}: {faults}"
                 return found
         except urllib.error.HTTPError as exc:
             raise CallFailed(exc.code, exc.read().decode(errors="replace")) from exc
