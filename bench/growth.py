@@ -1,6 +1,6 @@
-"""Duration of the hourly clean-up of large tables, and how long it delays other writers, on both databases.
+"""Duration of the hourly clean-up of large tables, and how long it delays other writers, on SQLite and PostgreSQL.
 
-``python -m bench.growth`` measures only the settings' database and prints JSON.
+``python -m bench.growth`` measures only the database that the settings name, and prints JSON.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class Result:
     """The measured cost of one request.
 
     cpu: CPU seconds. wall: elapsed seconds. growth: additional memory of the web process, bytes. stored: bytes added to
-    the database. p95: 95th percentile of the other account's simultaneous response times, seconds. ratio: p95 divided
+    the database. p95: 95th percentile of another account's response times meanwhile, seconds. ratio: p95 divided
     by the p95 without the request.
     """
 

@@ -96,9 +96,9 @@ running_jobs = RunningJobs()
 
 
 def spare_threads(lanes: Collection[str]) -> int:
-    """Return how many threads a worker process needs beyond ``max_jobs``.
+    """Return how many threads a worker process needs in addition to ``max_jobs``.
 
-    They serve the first job of each lane, a short job and wake-ups.
+    These threads serve the first job of each lane, one short job, and the messages that wake the worker.
     """
     return max(2, len(lanes))
 

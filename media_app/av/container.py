@@ -54,9 +54,9 @@ class MediaError(Exception):
 
 
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
-    """Open a media file; files that it refers to are never opened.
+    """Open a media file, but never a file that it refers to.
 
-    path: a local file, or a file that the parent process reads. Raises :class:`MediaError`.
+    path: of a local file, or of a file that the parent process reads for this child. Raises :class:`MediaError`.
     """
     if str(path).startswith(PREFIX):
         return _opened(RangedFile(str(path)))
@@ -121,8 +121,8 @@ def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Pac
 def presentation_origin(container: av.container.InputContainer) -> Fraction:
     """Return the container time, in seconds, at which an HTML5 element's ``currentTime`` is 0.
 
-    Players show MP4 and Matroska from time zero, but Chromium moves a negative start to zero. Files in
-    :data:`REBASED_FORMATS` are remuxed to start at zero.
+    For MP4 and Matroska, this is 0. For a negative start, this is the start, which Chromium moves to zero. For files in
+    :data:`REBASED_FORMATS`, this is the start, because they are remuxed to start at zero.
     """
     start = cast("int | None", container.start_time) or 0
     if start < 0 or not REBASED_FORMATS.isdisjoint(container.format.name.split(",")):

@@ -107,8 +107,8 @@ class Ffmpeg:
     ) -> None:  # fmt: skip
         """Write ``target`` from ``tracks`` of ``source``.
 
-        options: output options. reading: input options. A flag has the value None. ffmpeg ends with the calling thread.
-        Raises :class:`ConversionFailed`, :class:`ProgramMissing`, OSError.
+        options: output options. reading: input options. An option without a value is given as None. If the calling
+        thread ends, ffmpeg is killed. Raises :class:`ConversionFailed`, :class:`ProgramMissing`, OSError.
         """
         address = f"file:{source.path}"
         reading = {"threads": self.threads, **INPUT_OPTIONS, **(reading or {})}

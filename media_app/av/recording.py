@@ -37,7 +37,7 @@ MAX_KEYFRAMES = 2000
 HEAD_BYTES = 1024  # bytes of a keyframe that are searched for parameter sets
 MAX_SETS = 64  # maximum number of parameter sets that are decoded to find picture sizes
 MISSING_SECONDS = 0.5  # maximum seconds from the last packet to the claimed duration; otherwise the end is missing
-# Bytes after the last packet, and their share of the file. If a file exceeds both limits, its end is missing.
+# Maximum number of bytes after the last packet, and maximum share of the file. If a file exceeds both, its end is lost.
 MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05
 SLICE, IDR_SLICE = 1, 5  # lowest and highest type of H.264 NAL units that contain pictures
 # Bit mask and shift of a NAL unit's type, and types of sequence parameter sets, by codec.

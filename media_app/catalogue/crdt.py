@@ -174,7 +174,7 @@ class Register:
         self._take(writes, other.covered)
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation conflicts with a write, because neither writer had seen the other's edit."""
+        """Return whether the operation conflicts with a write: neither writer had seen the edit of the other."""
         if operation.counter <= self.covered.get(operation.actor, -1):
             return False
         return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())

@@ -196,7 +196,7 @@ def _place(upload: Upload, video_id: uuid.UUID) -> None:
     assemble.finish_multipart_uploads(upload)
     source = upload.key
     upload.resource_id, upload.metadata = video_id, {**upload.metadata, "video_id": str(video_id)}
-    # Save the new key before moving the file, so that ending a failed upload deletes the file at either key.
+    # Save the new key before moving the file. The clean-up of a failed upload then deletes the file at both keys.
     upload.key, upload.multipart_id, upload.parts = _key(upload), "", []
     upload.save(update_fields=["resource_id", "metadata", "key", "multipart_id", "parts"])
     store.move(source, upload.key)

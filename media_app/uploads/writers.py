@@ -104,7 +104,7 @@ def acquire(upload_id: uuid.UUID) -> Lock | None:
 def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWriter:
     """Return the writer of a locked upload. Raises ``upload_lost``.
 
-    holds: whether bytes count only once the request's checksum is verified, at its end.
+    holds: whether the bytes of a request count only after its end, when its checksum has been verified.
     """
     return FileWriter(upload, lock, holds=holds) if store.is_local() else PartWriter(upload, lock, holds=holds)
 

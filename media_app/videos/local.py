@@ -19,7 +19,7 @@ NORMALIZE_SECONDS = 24 * 3600.0
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
     """Return the path of a file or of its normalised copy in ``folder``, and an unsaved video.
 
-    The video has only ``recording``, the faults of the file.
+    Only the attribute ``recording`` of the video is set; it describes the faults of the file.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

@@ -50,8 +50,8 @@ from vodplatform.core.records.unreferenced import confirm_unreferenced
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
-# Signal before a deletion or a move to the bin, with ``video`` and ``by`` (user). Receivers return the sessions of
-# ``by`` that show the video.
+# Signal before a deletion or a move to the bin, with ``video`` and ``by`` (user). Receivers return the user's sessions
+# that show the video; if there is one, the deletion is refused.
 video_deleting = Signal()
 # Signal after a move to or from the bin and before the final deletion (``is_final``), with ``video`` and ``by`` (user).
 video_shelving = Signal()

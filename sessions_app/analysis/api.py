@@ -233,7 +233,7 @@ class AnalysisViewSet(StartingViewSet):
 
 @extend_schema(tags=[TAG])
 class SynchronousAnalysisViewSet(StartingViewSet):
-    """Endpoints that answer with the results; :mod:`sessions_app.analysis.sync_endpoint` waits for these."""
+    """Endpoints that answer with the results. :mod:`sessions_app.analysis.sync_endpoint` waits for the results."""
 
     def begin(self, request: Request, analysis_type: str) -> Response:
         form = request.data

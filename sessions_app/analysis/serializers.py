@@ -187,7 +187,7 @@ class HighlightSerializer(BestMomentSerializer):
 
 
 class ChosenMomentSerializer(BestMomentSerializer):
-    """A highlight that the program chose before the user cut another reel."""
+    """A highlight of the program's own choice, kept after the user has cut a reel of other moments."""
 
     reel_start = serializers.FloatField(allow_null=True)
     reel_end = serializers.FloatField(allow_null=True)

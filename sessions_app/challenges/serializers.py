@@ -429,7 +429,8 @@ class ShownChallenge:
 class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     """A challenge. ``lie_statement_index`` and ``results`` are null for other users than the owner until they guess."""
 
-    # Challenges must be loaded by ``shown_to``. Only this serializer and the answer to a guess reveal the lie.
+    # Show challenges loaded by ``shown_to``. Apart from the answer to a guess, only this serializer tells which
+    # statement of a challenge is the lie.
     id = serializers.UUIDField(source="challenge.pk")
     title = serializers.CharField(source="challenge.title")
     owner = OwnerSerializer(source="challenge.owner")

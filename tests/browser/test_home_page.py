@@ -34,7 +34,7 @@ def test_first_steps_and_the_bar_of_a_phone_lead_everywhere(open_page: OpenPage,
         expect(page.get_by_role("heading", name="Welcome, newcomer")).to_be_visible()
         expect_fine(page)
     assert page.evaluate(shelf.TOO_SMALL, "main a.btn, .tabbar > *") == []
-    bar = page.get_by_role("navigation", name="Main, phone")
+    bar = page.get_by_role("navigation", name="Main menu")
     expect(bar.get_by_role("link", name="Home")).to_have_attribute("aria-current", "page")
     names = ["Home", "Library", "Upload", "Compare"]
     assert bar.get_by_role("link").all_inner_texts() == names

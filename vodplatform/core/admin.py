@@ -50,7 +50,7 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
         try:
             field = model._meta.pk if part == "pk" else model._meta.get_field(part)
         except FieldDoesNotExist:
-            # A name that is no model field may be a custom filter. Django refuses other unknown names.
+            # A parameter that names no model field may belong to a custom filter. Django refuses all others.
             return index == 0 or LOOKUPS.issuperset(parts[index:])
         if field is None or not field.is_relation or field.related_model is None:
             return LOOKUPS.issuperset(parts[index + 1 :])

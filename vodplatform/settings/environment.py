@@ -186,7 +186,7 @@ class Environment:
             "secret_key": secret or None,
             "querystring_auth": True,
             "default_acl": None,
-            # True saves the call that checks whether a key is free. Every key is used only once.
+            # Overwriting saves the call that checks whether a key is free. It is safe: every key is used only once.
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",

@@ -16,8 +16,8 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# Time that Dramatiq's master waits for a worker's boot message. It is tiny: if a worker dies while sending the message,
-# the master waits forever for the worker's lock.
+# Time that Dramatiq's master process waits for a worker's boot message. It is short, so that the master hardly ever
+# reads the message: if the worker dies while sending it, the reader waits forever for the dead worker's lock.
 BOOT_MILLISECONDS = 10
 
 

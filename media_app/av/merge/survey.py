@@ -12,7 +12,8 @@ from media_app.av.avcc import LENGTH_BYTES, Avcc
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 OTHER = -1  # pseudo type of a parameter set that is in a packet but not in the header
 UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
-# Minimum seconds of sound without picture for which the first or last picture is lengthened; shorter sound is cut.
+# If sound plays without picture for at least these seconds, the first or last picture is shown longer. Shorter sound is
+# cut.
 MIN_HELD = Fraction(1, 10)
 
 

@@ -139,7 +139,7 @@ class IncomingChunk:
         self.size = 0
         self.digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
-        # Path of the chunk's file while no database row refers to the file; :meth:`close` then deletes it.
+        # Path of the chunk's file until a database row refers to it. :meth:`close` deletes a file that is still here.
         self._path: Path | None = None
 
     def open(self) -> None:

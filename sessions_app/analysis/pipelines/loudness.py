@@ -16,9 +16,9 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # length in seconds of the window in which one deviation is measured
+CONTEXT = 600.0  # length in seconds of the window in which the usual deviation from the median loudness is measured
 SILENT_DB = -60.0
-SPREAD_PERCENT = 80.0  # percentile of the loudness whose distance from the median is one deviation
+SPREAD_PERCENT = 80.0  # percentile of the loudness; its distance from the median is called one deviation
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2

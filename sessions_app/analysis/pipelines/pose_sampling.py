@@ -126,7 +126,7 @@ def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
 
 
 def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
-    """Return the joints as JSON types of less than a megabyte."""
+    """Return the joints as an object for JSON that takes less than a megabyte."""
     part = joints[:, list(KEPT)][:, :, [0, 1, 3]].astype(np.float64)
     is_seen = ~np.isnan(part[:, 0, 0])
     text, step = "", STEPS[0]

@@ -137,7 +137,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return (is high, sample number of the extreme) for each period in which the signal is high or low."""
+    """Return each period in which the signal is high or low: whether it is high, and the index of its extreme value."""
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:

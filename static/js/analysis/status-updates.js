@@ -111,7 +111,7 @@ export class Follower {
     else if (message.type === "job") this.#change(message.job);
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
-      // If a job was deleted, its analysis was deleted too, unless the analysis had expired.
+      // A job is deleted with its analysis. Only an expired analysis stays without its job, so ask for its state again.
       if (session && hasRunOut(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));

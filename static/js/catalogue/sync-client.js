@@ -420,7 +420,8 @@ export class SyncClient extends EventTarget {
       await this.#adopt();
       if (this.pending) this.#tell("sending");
       for (let confirmed = -1, idle = 0; ; confirmed = this.#confirmed) {
-        // Fetch before sending, to find reused counters before the server rejects them.
+        // Fetch before sending: the answer shows whether a copy of this browser profile has used the same counters.
+        // The server would reject operations with these counters.
         await this.#pull();
         while (this.#ghosts.length) await this.#rename(this.#ghosts[0].actor);
         if (!this.pending) break;

@@ -13,8 +13,9 @@ import { Player } from "../videos/player.js";
 
 const EDGE = 0.002; // seconds kept between a seek and a frame's border, where the neighbouring frame may be shown
 const LEAD = 8; // ms before a segment's end at which the player pauses, because pausing takes time
-const COVERS = 2; // seconds before a segment's end at which the canvas covers the video; a page may be busy that long
-const UNSURE = 0.12; // if picture times are unknown, seconds before a segment's end at which canvas updates stop
+const COVERS = 2; // seconds before a segment's end at which the canvas begins to cover the video
+// If picture times are unknown, the canvas keeps its picture from these seconds before a segment's end on.
+const UNSURE = 0.12;
 const UNSURE_FRAMES = 2.5; // if picture times are unknown, canvas updates stop at least this many frames before the end
 const SETTLES = 250; // maximum ms to wait for a picture after a seek; a picture already shown triggers no callback
 const PATIENCE = 2000; // maximum ms to wait after a seek while the browser shows pictures of another segment

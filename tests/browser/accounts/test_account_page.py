@@ -187,7 +187,7 @@ def test_theme_keys_and_plan_are_kept_and_each_menu_leads_there(open_page: OpenP
     page.wait_for_url("**/jobs?show=live")
 
     phone = open_page("/compare", size=PHONE)
-    navigation = phone.get_by_role("navigation", name="Main, phone")
+    navigation = phone.get_by_role("navigation", name="Main menu")
     navigation.get_by_text("More").click()
     navigation.get_by_role("link", name="Account").click()
     phone.wait_for_url("**/account")

@@ -431,7 +431,7 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
     expect(lines).to_have_count(58)
     expect(lines.first).to_contain_text("0.94")
     page.get_by_label("Order").select_option("By time")
-    numbers = page.get_by_role("region", name="Numbers of the segments")
+    numbers = page.get_by_role("region", name="Values of the segments")
     expect(numbers).to_be_hidden()
     page.get_by_text("Numbers", exact=True).click()
     expect(numbers.get_by_role("row")).to_have_count(59)

@@ -91,7 +91,7 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     shares = f"{BASE}/{address.rsplit('/', 1)[1]}/shares"
     made = program.call("POST", shares, {"username": "guest", "role": "viewer"})["share"]
     there = open_page(address, session=guest, quiet=False)
-    expect(there.get_by_text("You can watch", exact=True)).to_be_visible()
+    expect(there.get_by_text("View only", exact=True)).to_be_visible()
     there.keyboard.press("c")
     expect(there.get_by_text("You cannot change this comparison.")).to_be_visible()
     program.call("PATCH", f"{shares}/{made['share_id']}", {"role": "editor"})

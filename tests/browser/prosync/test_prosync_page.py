@@ -457,7 +457,7 @@ def test_text_is_removed_in_an_area(open_page: OpenPage, files: dict[str, Path],
     expect(page.get_by_role("heading", level=1)).to_have_text("pickup")
     page.locator("[data-add-sounds]").set_input_files([files["line"]])
     make_segments(page, 0, 1.5)
-    page.get_by_label("Remove text from the picture").check()
+    page.get_by_label("Remove on-screen text").check()
     page.get_by_role("button", name="Limit to an area").click()
     expect(page.locator(".roi-box")).to_be_focused()
     press(page, "ArrowUp", "Shift+ArrowLeft")

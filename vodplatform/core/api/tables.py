@@ -16,8 +16,8 @@ from rest_framework.request import Request
 MARK = "'"
 # Pattern for the start of a cell. Spreadsheets may also split cells at semicolons, tabs and line ends.
 CELL_START = r"(?<![^;\t\r\n])"
-# Pattern for characters that begin a formula. It includes the mark, so that a cell's own leading ' is marked too, and
-# unmarking restores it.
+# Pattern for the characters that begin a formula in a spreadsheet. The program puts ' before such cells. The pattern
+# includes ' itself, so that a cell that begins with ' also gets a second ', and an import removes only this one.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

@@ -30,7 +30,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-MOVED_BYTES = 1024**2  # bytes read and written that count as progress; progress reports alone take minutes to reach it
+# Number of bytes read and written that counts as progress. A child that only reports progress writes far fewer.
+MOVED_BYTES = 1024**2
 FEW_FILES = ",nofile=512"  # limit of open files: the memory limit does not count data in sockets and pipes
 # maximum number of JSON values in a message, since parsed values take twenty times their text's memory
 MAX_SAID_PARTS = 2_000_000

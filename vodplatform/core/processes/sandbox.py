@@ -28,7 +28,8 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-CAPABILITIES, OF_FILES = 64, (1, 2)  # upper limit of capability numbers; the two that are kept, for access to all files
+# upper limit of the numbers of Linux capabilities; numbers of the two that are kept, which give access to files
+CAPABILITIES, OF_FILES = 64, (1, 2)
 libc = ctypes.CDLL(None, use_errno=True)
 
 # Landlock's system call numbers, equal on all architectures, and constants of linux/landlock.h.
@@ -194,7 +195,7 @@ def restrict_calls(*, has_network: bool) -> None:
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # Refuse calls that stop adopting orphans or dying with the parent: a process could then avoid being killed.
+        # Refuse the calls by which a process would no longer adopt orphans, or no longer be killed with its parent.
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),

@@ -164,7 +164,7 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
     # Only sound measures drift. Drift makes the offset at time 0 differ from the offset at the anchor.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # Users compare pictures, so use the timer's offset if it is more exact.
+    # Users compare pictures, and the timer is part of the picture. Use its offset if it is the more exact one.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen

@@ -215,7 +215,8 @@ class _Aligner:
                 bare.append(candidate)
             elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-        # A number without a colon is usually health, money or a score. Try it last: the colon may be unreadable.
+        # A number without a colon is usually health, money or a score. Try such numbers last: one of them may be a
+        # timer whose colon is unreadable.
         for candidate in ranked(bare)[:CANDIDATES]:
             if clock.runs or runs(candidate):
                 break

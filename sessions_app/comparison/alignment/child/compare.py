@@ -65,7 +65,7 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the exact clock constants of segments: the first from several digit changes, the others from one."""
+        """Find the exact offset of each segment's timer. The first segment needs several digit changes, others one."""
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
                 self.refined[number] = self.refine(

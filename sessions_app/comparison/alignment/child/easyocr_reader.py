@@ -37,7 +37,7 @@ MIN_WIDTH, MAX_WIDTH = 32, 1280
 # Factor on the odds of a colon, because the recogniser often reads colons as points. Calibrated by
 # `python -m bench readers` with seeds 11 to 15 (bench/results.md).
 COLON_ODDS = 100_000.0
-# Calibration: logit(probability of a time) = SLOPE · logit(probability of its least certain character) + SHIFT.
+# Calibration of a reading: logit(its probability) = SLOPE · logit(probability of its least certain character) + SHIFT.
 SLOPE, SHIFT = 0.8, 2.0
 
 

@@ -13,8 +13,8 @@ TOUCH = 0.03
 # cost of a segment by slope, so that a running segment (-1 or 1) needs three readings, a pause (0) two
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # maximum seconds by which a timer is drawn before its frame's time
-MISSED_IN_A_ROW = 2.5  # summed confidence of consecutive contradicting readings that ends a segment
+DRAWN_BEFORE = 1 / 30  # maximum age in seconds of the timer's value in a frame: games draw the timer before the frame
+MISSED_IN_A_ROW = 2.5  # sum of the confidences of consecutive contradicting readings at which a segment ends
 MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
 MIN_AGREEING_FLIPS = 3  # number of digit changes that must agree, because three are unlikely to be equally late

@@ -45,12 +45,12 @@ class Hypothesis:
 
 
 def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
-    """Return the offsets that align a running segment of video A with one of video B, best score first."""
+    """Return the offsets that align two segments in which the timers of videos A and B run, best score first."""
     judged = []
     for first in a:
         for second in b:
             if first.runs and first.slope == second.slope:
-                # both timers show c_a + s·t = c_b + s·(t − offset), so offset = s·(c_b − c_a)
+                # At time t, both timers show the same value: c_a + s·t = c_b + s·(t − offset), where s is 1 or −1.
                 ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
                 judged.append(_narrowed(count_support(min(ends), max(ends), a, b), a, b))
     judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))

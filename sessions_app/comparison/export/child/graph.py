@@ -38,7 +38,7 @@ RATES = range(SOUND_RATE, 8 * SOUND_RATE)
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
 # number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame, to copy packets
+NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame at which packets are copied
 CLOCK_LETTERS = 1 / 22  # height of the displayed clock's text, as a share of the picture's height
 
 
@@ -286,9 +286,9 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 
 
 def rates_of(rate: float) -> list[tuple[int, int]]:
-    """Return pairs of sample rates. The product of their ratios is ``rate``, the factor that speeds up a sound.
+    """Return the pairs of sample rates that resample a sound to play ``rate`` times as fast.
 
-    A rate very close to 1 needs two pairs.
+    ``rate`` is the product of the pairs' ratios. If it is very close to 1, no single pair is exact enough.
     """
     if rate == 1.0:
         return []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-MAX_EARLY_END = 0.15  # maximum seconds by which a run may end early to avoid encoding
+MAX_EARLY_END = 0.15  # maximum seconds by which a run of new pictures may be cut short if its rest can be copied then
 NEAR = 1e-3
 
 

@@ -38,7 +38,7 @@ def _copied(source: Source, stream: AudioStream, out: OutputContainer) -> Timed:
 
 
 def ticks_of(stream: AudioStream) -> Fraction:
-    """Return seconds per tick of a copied sound track. A tick is one sample if the source's ticks are coarser."""
+    """Return the seconds per tick of a copied sound track: those of the source, or one sample if that is shorter."""
     context = stream.codec_context
     base = Fraction(stream.time_base or 1)
     if context.frame_size and context.sample_rate and base > Fraction(1, context.sample_rate):

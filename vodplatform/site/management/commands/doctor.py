@@ -314,7 +314,7 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Ask the servers that pages contact: they upload to the bucket and download from the CDN, if there is one.
+            # Send a CORS request to the servers that pages use: the bucket for uploads, and the CDN for downloads.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
                 # CloudFront refuses unsigned requests, whatever the method.
