@@ -200,7 +200,7 @@ def first_bytes(door: Server, rng: random.Random) -> list[float]:
 
 
 def slow_readers(door: Server) -> int:
-    """Return the server's memory in bytes while clients that have requested the complete file do not read it."""
+    """Return the growth of the server's memory, in bytes, while clients do not read the file they requested."""
     request = f"GET {door.address} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
     def stand_still(count: int) -> list[socket.socket]:

@@ -1,4 +1,4 @@
-"""Alignment of two recordings in a bucket, read in byte ranges: share of the bytes read, and duration."""
+"""Alignment of two recordings, read in byte ranges as from a bucket: share of their bytes read, and duration."""
 
 from __future__ import annotations
 

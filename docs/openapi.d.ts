@@ -661,7 +661,7 @@ export interface paths {
         };
         /**
          * List the people who can see a comparison
-         * @description List the accounts that can be mentioned with `@`. Requires permission to comment.
+         * @description List the accounts that can be mentioned with `@`. Requires an account with permission to comment.
          */
         get: operations["comparison_people"];
         put?: never;
@@ -1436,7 +1436,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a video of your library
-         * @description Move a video to the bin, where it can be restored until ``purge_at``, or delete it for good (``purge``).
+         * @description Move a video to the bin (restorable until ``purge_at``), or delete it for good (``purge``, or without a bin).
          *
          *     If your comparisons show a library video, the answer is a conflict (409) that names them, unless ``leave_gaps``
          *     is true.
@@ -2136,7 +2136,7 @@ export interface paths {
         };
         /**
          * Get a processing report
-         * @description Return the last results of a client's own processing of the file. Allowed for moderators.
+         * @description Return the last results that a client has sent of its own processing of the file. Only for moderators.
          */
         get: operations["videos_processing_report"];
         /**
@@ -2542,7 +2542,7 @@ export interface components {
              */
             thumbnail?: string;
         };
-        /** @description Page of the catalogue, newest first; up to 1 000 search results are sorted by relevance. */
+        /** @description Page of the catalogue, newest first; search results by relevance if there are at most 1 000. */
         CataloguePage: {
             videos: components["schemas"]["Video"][];
             pagination: components["schemas"]["Pagination"];
@@ -2619,25 +2619,6 @@ export interface components {
          * @enum {string}
          */
         ChallengeStatusEnum: "draft" | "published" | "withheld";
-        /** @description A highlight that the program chose before the user cut another reel. */
-        ChosenMoment: {
-            /** Format: double */
-            start_time: number;
-            /** Format: double */
-            end_time: number;
-            /**
-             * Format: double
-             * @description 0 to 1.
-             */
-            score: number;
-            description: string;
-            /** @description Index of the segment with the moment's highest score. */
-            segment: number;
-            /** Format: double */
-            reel_start: number | null;
-            /** Format: double */
-            reel_end: number | null;
-        };
         /** @description URL to which a chunk is sent by PUT, without extra headers. size: exact number of bytes. */
         ChunkAddress: {
             chunk_number: number;
@@ -2864,12 +2845,12 @@ export interface components {
              * @description Certainty of the count, from 0 to 1.
              */
             confidence: number;
-            /** @description The measured movement. */
+            /** @description Name of the measured movement. */
             signal: string;
             curve: components["schemas"]["ExerciseCurve"];
             feedback: string[];
         };
-        /** @description The measured movement: one value for each ``step`` of seconds, from ``start`` on. */
+        /** @description The measured movement: one value from 0 to 1 per ``step`` (seconds), from ``start`` (seconds) on. */
         ExerciseCurve: {
             /** Format: double */
             step: number;
@@ -2991,7 +2972,7 @@ export interface components {
             correct: boolean;
             lie_statement_index: number;
         };
-        /** @description A moment in the reel. Its position in the reel is null if the reel does not contain it. */
+        /** @description A highlight or a moment that the user chose. Its position in the reel is null if the reel does not contain it. */
         Highlight: {
             /** Format: double */
             start_time: number;
@@ -3049,7 +3030,7 @@ export interface components {
             /** @description The best moments if none reaches `min_score`; otherwise empty. */
             below_minimum: components["schemas"]["BestMoment"][];
             /** @description After the user cut another reel: the highlights of the analysis. */
-            found?: components["schemas"]["ChosenMoment"][];
+            found?: components["schemas"]["BestMoment"][];
             curves: components["schemas"]["HighlightCurves"];
             edges: components["schemas"]["ShotEdge"][];
             /** @description The reel. Signed; expires. */
@@ -4418,7 +4399,7 @@ export interface components {
             joints?: (number | null)[];
             note?: string | null;
         };
-        /** @description The signals from which a segment's score is computed. Each is from 0 to 1. */
+        /** @description Signals of a segment, from 0 to 1. Its score depends on ``sound`` and ``motion``, not on ``cuts``. */
         SegmentSignals: {
             /** Format: double */
             sound: number;
@@ -5102,7 +5083,6 @@ export type ChallengeList = components['schemas']['ChallengeList'];
 export type ChallengeReport = components['schemas']['ChallengeReport'];
 export type ChallengeResults = components['schemas']['ChallengeResults'];
 export type ChallengeStatusEnum = components['schemas']['ChallengeStatusEnum'];
-export type ChosenMoment = components['schemas']['ChosenMoment'];
 export type ChunkAddress = components['schemas']['ChunkAddress'];
 export type ChunkAddresses = components['schemas']['ChunkAddresses'];
 export type ChunkRequest = components['schemas']['ChunkRequest'];

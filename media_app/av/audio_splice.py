@@ -29,7 +29,10 @@ LAYOUTS = {1: "mono", 2: "stereo"}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the output sound. source: None for silence. start, length: seconds of source. gain: linear factor."""
+    """A part of the output sound. source: None for silence. start: position in the source, in seconds.
+
+    length: seconds. gain: linear factor.
+    """
 
     source: Source | None
     start: float

@@ -17,7 +17,8 @@ from av.stream import Stream
 
 LOOK_AHEAD = 600  # number of packets buffered to find the same clock break in the other track
 LOOK_AHEAD_BYTES = 64 * 1024**2
-REORDER_SECONDS = 1.0  # maximum seconds that a picture's timestamp steps back by reordering; more is a clock break
+# A picture's timestamp steps back by reordering at most these seconds, or REORDER_PICTURES frames if that is longer.
+REORDER_SECONDS = 1.0
 REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
 MAX_STILL = 1800.0  # maximum seconds between pictures of a silent still screen; MAX_GAP in streaming formats
@@ -171,7 +172,7 @@ class PacketPlacer:
             if usual := durations or steps:
                 track.packet_seconds = usual[len(usual) // 2]
             if track.is_picture and any(packet.is_keyframe for packet, _ in own):
-                track.first_stamp = None  # drop the pictures before the first keyframe, which cannot be decoded
+                track.first_stamp = None  # drop the pictures before the first keyframe: they cannot be decoded
 
     def _next(self) -> PlacedPacket | None:
         track, packet, stamp = self._ahead.popleft()

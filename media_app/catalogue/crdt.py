@@ -197,7 +197,7 @@ class Register:
 
 
 class Addition(NamedTuple):
-    """An actor's newest addition of a tag. place: the tag's index in the operation's ``set_tags`` list, else 0."""
+    """An actor's newest addition of a tag. place: the tag's index in a ``set_tags`` or initial list, else 0."""
 
     counter: int
     timestamp: int

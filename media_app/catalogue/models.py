@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 
-SERVER = "server"  # actor of edits made through a PUT request or the admin site
+SERVER = "server"  # actor of edits made through a PUT or PATCH request or the admin site
 
 
 class CrdtOperation(models.Model):

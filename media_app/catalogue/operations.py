@@ -15,7 +15,7 @@ from media_app.videos import text_rules
 MAX_OPERATIONS = 1000
 MAX_ANSWERED = 10_000
 MAX_AHEAD = timedelta(minutes=5)
-# Name of a replica (a copy of the data, such as a browser tab). An actor's name is ``{user-id}:{replica}``.
+# Name of a replica (a copy of the data, such as a browser tab). An actor is ``{user-id}`` or ``{user-id}:{replica}``.
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
 MAX_CLIENT_ID = 64

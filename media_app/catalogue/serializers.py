@@ -60,7 +60,7 @@ class CatalogueQuerySerializer(PageQuerySerializer):
 
 @extend_schema_serializer(many=False)
 class CataloguePageSerializer(serializers.Serializer[dict[str, Any]]):
-    """Page of the catalogue, newest first; up to 1 000 search results are sorted by relevance."""
+    """Page of the catalogue, newest first; search results by relevance if there are at most 1 000."""
 
     videos = VideoSerializer(many=True)
     pagination = PaginationSerializer()

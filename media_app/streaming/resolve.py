@@ -193,7 +193,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """Verified signature. until: expiry in epoch seconds. opens_restricted: whether it also opens non-public videos."""
+    """Verified signature. until: expiry in epoch seconds. opens_restricted: whether it opens restricted videos too."""
 
     until: int
     opens_restricted: bool = False

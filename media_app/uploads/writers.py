@@ -54,7 +54,7 @@ Step = tuple[int, dict[str, Any]]
 
 
 class LockLost(Exception):
-    """Another request writes this upload, or the upload has ended."""
+    """Another request writes this upload, the upload has ended, or its lock was not renewed in time."""
 
 
 @dataclass(slots=True)

@@ -102,7 +102,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         responses={200: s.DeletedSerializer},
     )
     def destroy(self, request: Request, video_id: str) -> Response:
-        """Move a video to the bin, where it can be restored until ``purge_at``, or delete it for good (``purge``).
+        """Move a video to the bin (restorable until ``purge_at``), or delete it for good (``purge``, or without a bin).
 
         If your comparisons show a library video, the answer is a conflict (409) that names them, unless ``leave_gaps``
         is true.

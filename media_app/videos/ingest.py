@@ -106,7 +106,9 @@ class IngestedFile:
 def ingest(
     context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
 ) -> IngestedFile:
-    """Join, scan and probe a video's file. Normalise a file that programs would read differently.
+    """Join, scan and probe a video's file. Return the file and its facts.
+
+    A file that programs would read differently is normalised.
 
     needs_end: whether to reject a truncated file. Raise :class:`JobFailed`.
     """

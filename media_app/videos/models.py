@@ -75,7 +75,8 @@ IN_BIN = Q(place=VideoScope.LIBRARY, deleted_at__isnull=False)
 def catalogue_rule(user: User | AnonymousUser) -> Q:
     """Return the filter of catalogue videos for a user.
 
-    Admins see all videos, moderators all but deleted ones, others public ones.
+    Admins see all videos, moderators all but deleted ones, others public ones. Without ``PUBLIC_CATALOG``, visitors
+    without an account see none.
     """
     if isinstance(user, User) and user.is_admin:
         return Q(place=VideoScope.CATALOGUE)

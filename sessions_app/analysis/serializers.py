@@ -89,6 +89,7 @@ class AnalysisParametersSerializer(serializers.Serializer[Data]):
 class AnalysisStatusSerializer(AnswerSerializer[AnalysisSession]):
     """The state of an analysis. ``progress`` is in percent."""
 
+    # Instances must come from ``AnalysisSessionQuerySet.with_state``.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=SessionStatus.choices)
     progress = serializers.FloatField(min_value=0, max_value=100)
@@ -147,7 +148,7 @@ class KeepSerializer(serializers.Serializer[Data]):
 
 
 class SegmentSignalsSerializer(serializers.Serializer[Data]):
-    """The signals from which a segment's score is computed. Each is from 0 to 1."""
+    """Signals of a segment, from 0 to 1. Its score depends on ``sound`` and ``motion``, not on ``cuts``."""
 
     sound = serializers.FloatField()
     motion = serializers.FloatField()
@@ -176,7 +177,7 @@ class BestMomentSerializer(serializers.Serializer[Data]):
 
 
 class HighlightSerializer(BestMomentSerializer):
-    """A moment in the reel. Its position in the reel is null if the reel does not contain it."""
+    """A highlight or a moment that the user chose. Its position in the reel is null if the reel does not contain it."""
 
     reel_start = serializers.FloatField(allow_null=True)
     reel_end = serializers.FloatField(allow_null=True)
@@ -184,13 +185,6 @@ class HighlightSerializer(BestMomentSerializer):
     origin = serializers.ChoiceField(
         choices=["highlights", "manual"], required=False, help_text="In a reel of moments that the user chose."
     )
-
-
-class ChosenMomentSerializer(BestMomentSerializer):
-    """A highlight of the program's own choice, kept after the user has cut a reel of other moments."""
-
-    reel_start = serializers.FloatField(allow_null=True)
-    reel_end = serializers.FloatField(allow_null=True)
 
 
 class HighlightCurvesSerializer(serializers.Serializer[Data]):
@@ -222,7 +216,7 @@ class HighlightsDataSerializer(serializers.Serializer[Data]):
     below_minimum = BestMomentSerializer(
         many=True, help_text="The best moments if none reaches `min_score`; otherwise empty."
     )
-    found = ChosenMomentSerializer(
+    found = BestMomentSerializer(
         many=True, required=False, help_text="After the user cut another reel: the highlights of the analysis."
     )
     curves = HighlightCurvesSerializer()
@@ -255,7 +249,7 @@ class TempoSerializer(serializers.Serializer[Data]):
 
 
 class ExerciseCurveSerializer(serializers.Serializer[Data]):
-    """The measured movement: one value for each ``step`` of seconds, from ``start`` on."""
+    """The measured movement: one value from 0 to 1 per ``step`` (seconds), from ``start`` (seconds) on."""
 
     step = serializers.FloatField()
     start = serializers.FloatField()
@@ -273,7 +267,7 @@ class ExerciseSerializer(serializers.Serializer[Data]):
     rep_times = RepetitionSerializer(many=True)
     tempo = TempoSerializer()
     confidence = serializers.FloatField(help_text="Certainty of the count, from 0 to 1.")
-    signal = serializers.CharField(help_text="The measured movement.")
+    signal = serializers.CharField(help_text="Name of the measured movement.")
     curve = ExerciseCurveSerializer()
     feedback = serializers.ListField(child=serializers.CharField())
 

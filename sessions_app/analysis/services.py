@@ -206,7 +206,7 @@ def delete_files(row: AnalysisSession) -> None:
 def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
     """Return the locked session. Lock order: jobs, session, video."""
     named = AnalysisSession.objects.filter(pk=session_id).values_list("job_id", "reel_job_id").first() or ()
-    # A session's analysis job never changes, so locking this job excludes all other writers.
+    # A session never gets another analysis job, so locking this job excludes all other writers.
     list(Job.objects.select_for_update().filter(pk__in=[pk for pk in named if pk]).order_by("pk"))
     rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "reel_job", "video")
     return rows.filter(pk=session_id).first()

@@ -43,7 +43,7 @@ def wait_for_result(app: Callable[[Scope], App]) -> App:
         first = _HeldResponse()
         await app(scope)(scope, _until_read(receive), first.take)
         if first.code != STARTED:
-            if first.code:  # status 0 if the client disconnected during the upload
+            if first.code:  # the status is 0 if the client disconnected during the upload
                 await first.give(send)
             return
         session_id = uuid.UUID(json.loads(first.body)["sessionId"])

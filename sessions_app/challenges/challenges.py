@@ -188,7 +188,7 @@ def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 
 def _open(row: Challenge, is_open: bool) -> None:
-    """Let all users watch the challenge's video, or only its owner. Closing it revokes other users' URLs."""
+    """Let all users watch the challenge's video, or only its owner. Closing revokes URLs signed while it was open."""
     place = VideoScope.OPEN if is_open else VideoScope.SESSION
     Video.objects.filter(merges=row.merge, place__in=UNLISTED).update(place=place, updated_at=Now())
 

@@ -332,7 +332,10 @@ def keep_without_challenge(session_id: uuid.UUID) -> None:
 
 @periodic_task("merges", seconds=300)
 def expire() -> int:
-    """Delete failed merges after a week, and expired merges without a challenge. Return the number deleted."""
+    """Delete unfinished merges a week after they expire, and expired merges whose challenge was deleted.
+
+    Return the number deleted.
+    """
     # Delete clips of completed merges that could not be deleted earlier.
     left = Upload.objects.filter(purpose=PURPOSE, taken_up=True).exclude(key="")
     _drop(list(left.values_list("pk", flat=True)[:BATCH]))

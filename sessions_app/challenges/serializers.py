@@ -282,6 +282,7 @@ def poster_address(video: Video) -> str | None:
 class ListedMergeSerializer(AnswerSerializer[MergeSession]):
     """The state of a merge. ``progress`` is in percent; the uploads make up the first 50."""
 
+    # Instances must come from ``MergeSessionQuerySet.with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     title = serializers.CharField(allow_blank=True)
     overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")

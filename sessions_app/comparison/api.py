@@ -128,7 +128,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True)
     def people(self, request: Request, session_id: str) -> Response:
-        """List the accounts that can be mentioned with `@`. Requires permission to comment."""
+        """List the accounts that can be mentioned with `@`. Requires an account with permission to comment."""
         session = self.get_object()
         if not self.access.can_comment or isinstance(self.viewer, LinkVisitor):
             raise DomainError("forbidden")

@@ -146,7 +146,7 @@ class SessionChange:
 
 
 def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
-    """Lock the session's row until the transaction ends.
+    """Lock the session's row until the transaction ends. Every change of a session must call this first.
 
     Raises ``session_not_found``, and ``archived`` unless ``even_archived``.
     """

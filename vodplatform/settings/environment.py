@@ -311,7 +311,7 @@ def _origin(address: str) -> str:
 
 
 def private_redis_socket(data_dir: Path) -> Path:
-    """Return the path of the private Redis's socket. It is in /tmp if the usual path is too long for a socket."""
+    """Return the path of the private Redis's socket; in /tmp if the usual path nears the kernel's 107-byte limit."""
     path = data_dir / "run" / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path

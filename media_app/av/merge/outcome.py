@@ -22,7 +22,7 @@ class ClipFailed(Exception):
 
 
 class Segment(NamedTuple):
-    """A clip's start and end in the merged video, in seconds of ``currentTime``. The next clip starts at the end."""
+    """A clip's start and end in the merged video, in seconds of ``currentTime``. The next clip starts at ``end``."""
 
     start: float
     end: float

@@ -250,7 +250,7 @@ class _SoundMeter:
 
 
 def histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return each picture's histograms of Y, Cr and Cb, shape (n, 48)."""
+    """Return the histograms of Y, Cr and Cb of each picture as shares of its pixels: 16 bins each, shape (n, 48)."""
     pixels = pictures.shape[1] * pictures.shape[2]
     shares = np.zeros((len(pictures), 48), np.float32)
     offsets = 16 * np.arange(3)

@@ -16,7 +16,7 @@ JOIN_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An event on the shared clock, in seconds. frame: duration of its VOD's frames.
+    """An event on the shared clock. global_time: seconds. frame: duration of one frame of its VOD, in seconds.
 
     is_alone: whether the event is never grouped, so that comments and drawings stay visible.
     """

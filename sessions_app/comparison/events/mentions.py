@@ -38,7 +38,7 @@ def _names_in(text: str) -> set[str]:
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store new mentions in ``text``; return the mentioned users. before: previous text, whose mentions are known."""
+    """Store the new mentions in ``text`` and return their users. before: previous text, whose mentions are known."""
     if "@" not in text:
         return []
     people = list(mentionable_users(row.session))

@@ -26,7 +26,7 @@ from vodplatform.core.errors import DomainError
 
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events loaded by one query
-ORDERS_KEPT = 8  # maximum number of sorted lists of event ids in the cache
+ORDERS_KEPT = 8  # maximum number of sorted lists of event groups in the cache; 10,000 events take about 4 MB
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
 ALL_VODS = "any"  # filter value that selects all events, with or without a VOD
 # Load replies into plain lists, since creating a query set per event would double the time.

@@ -359,6 +359,7 @@ def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> 
     """
     stamp, signatures = _signature(header or "")
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()
+    # Compare all signatures, each in constant time.
     matches = [hmac.compare_digest(expected, given.encode("utf-8", "surrogatepass")) for given in signatures]
     if not secret or not any(matches):
         raise WebhookRefused("The signature is wrong.")

@@ -8,7 +8,7 @@ import { stateOf, statusOf } from "./labels.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
-/** Messages by state of the analysis, shown while the job has sent no message. @type {Record<string, string>} */
+/** Messages by state, shown if the analysis is paused or its job sent no message. @type {Record<string, string>} */
 const QUIET = {
   queued: "Queued; starts automatically. You can leave this page.",
   processing: "Starting",

@@ -52,7 +52,7 @@ export class Uploads {
     window.addEventListener("beforeunload", (event) => this.#all.some((one) => one.isGoing) && event.preventDefault());
     setInterval(() => this.#everySecond(), 1000);
     this.channel.ask();
-    // Ask the server for unfinished uploads only after other tabs had time to report their own uploads.
+    // Ask the server for unfinished uploads only after other tabs have had time to report their own uploads.
     setTimeout(() => this.#askUnfinished(), 300);
   }
 

@@ -211,7 +211,7 @@ function heard(change) {
   }
   if (then === "offer" && !list.isLoading) {
     fresh.add(id);
-    // The list is empty, so no card can move: show the new video at once.
+    // If the list is empty, no card can move, so show the new video at once.
     if (!list.cards.size && !list.hasFailed) return void list.reload();
   }
   drawNews();

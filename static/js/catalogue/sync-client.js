@@ -528,7 +528,8 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // Load all operations if the server has an operation with the same actor and counter.
+    // If the server has an operation with the actor and counter of a waiting operation, load all operations again, to
+    // see whether both are the same operation.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     this.#show("local");
   }

@@ -11,7 +11,7 @@ import { Player } from "../videos/player.js";
  *   and duration in seconds.
  */
 
-const EDGE = 0.002; // seconds kept between a seek and a frame's border, where the neighbouring frame may be shown
+const EDGE = 0.002; // seconds from a frame's border at which a time surely belongs to that frame
 const LEAD = 8; // ms before a segment's end at which the player pauses, because pausing takes time
 const COVERS = 2; // seconds before a segment's end at which the canvas begins to cover the video
 // If picture times are unknown, the canvas keeps its picture from these seconds before a segment's end on.

@@ -10,7 +10,7 @@ import { key, offerKeys } from "../base/keys.js";
 export function bindKeys(stage, count, toGuess) {
   const { player } = stage;
   /**
-   * Return the statement number of a digit key, which is 10 for the key 0. Return 0 for other keys.
+   * Return the statement number for a digit key; the key 0 means 10. Return 0 for other keys or with Ctrl.
    * @param {KeyboardEvent} event
    */
   const digit = (event) => (event.ctrlKey || !/^\d$/.test(event.key) ? 0 : Number(event.key) || 10);

@@ -297,7 +297,7 @@ function closeTimerBox() {
   mark();
 }
 
-/** Redraw buttons and labels after a user action or message. */
+/** Redraw buttons and labels after a user action, a message or a change of the playback status. */
 function mark() {
   transport.mark();
   for (const pane of panes) {

@@ -291,7 +291,7 @@ export class Card {
   }
 }
 
-/** The card of a video in the bin, with the remaining days and the buttons Restore and Delete. */
+/** The card of a video in the bin, with the remaining days and the buttons "Restore" and "Delete for good". */
 export class BinCard {
   /**
    * @param {Video} video

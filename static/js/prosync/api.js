@@ -5,7 +5,7 @@ import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
 /**
  * @typedef {{refId: string, startTime?: number, endTime?: number}} AudioInput
  * @typedef {{startTime: number, endTime: number, audioInput: AudioInput, label?: string, status: string}} Segment
- * @typedef {import("../../../docs/openapi").Pagination} Pagination
+ * @typedef {import("../../../docs/openapi").ListPage} Pagination
  * @typedef {Omit<import("../../../docs/openapi").ProJob, "segments_data" | "outcome"> & {segments_data: Segment[], outcome: any}} ProJob
  */
 

@@ -54,7 +54,7 @@ export class Place {
   }
 
   /**
-   * Return the stored position, in seconds; null if there is none.
+   * Return the stored position, in seconds; null if there is none, or if it is near the video's start or end.
    * @param {number} duration Duration of the video, in seconds; 0 if unknown.
    * @returns {number|null}
    */

@@ -157,6 +157,7 @@ def _row() -> Installation:
 def _make_row() -> Installation:
     number = uuid.uuid4()
     columns = {"database": _database(), "store": _store(), "key": _digest(settings.SECRET_KEY, number)}
+    # Only one row can exist. If another process has just created it, return that row.
     return Installation.objects.get_or_create(is_only=True, defaults={"pk": number, **columns})[0]
 
 

@@ -20,8 +20,8 @@ MAX_BYTES = 64 * 1024**2
 def move_out(folder: Path, *names: str) -> Path:
     """Move a file from a child process's ``folder`` to a new folder next to it; return its path.
 
-    ``names`` are folders below ``folder``, then the file's name. Raises ``FileNotFoundError`` if the file is no plain
-    file, and :class:`StoreFull`.
+    ``names`` are folders below ``folder``, then the name of the file. Raises :class:`StoreFull`, and
+    ``FileNotFoundError`` unless there is a plain file with this name.
     """
     with _opened(folder, names) as (descriptor, name):
         target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name

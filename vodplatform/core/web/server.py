@@ -41,7 +41,8 @@ class Server(uvicorn.Server):
             return
         notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
-        # uvicorn would repeat the captured signals and end the process before cancelled uploads have saved their data.
+        # Clear the captured signals. Otherwise, uvicorn would repeat them and end the process before cancelled uploads
+        # have saved their data.
         self._captured_signals.clear()
 
 

@@ -181,7 +181,7 @@ class Progress:
 
 
 def safe_name(vod_id: str) -> str:
-    """Return a file name for ``vod_id``. If characters are replaced, a hash is added, so that names stay unique."""
+    """Return a file name for ``vod_id``. If it differs from the id, a hash is added, so that names stay unique."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", vod_id)[:64]
     return plain if plain == vod_id else f"{plain}-{hashlib.sha256(vod_id.encode()).hexdigest()[:8]}"
 

@@ -10,7 +10,7 @@ from sessions_app.comparison.alignment.child.reader import Reading
 MIN_USABLE_CONFIDENCE = 0.4
 # minimum overlap or gap of a reading and a segment that counts as evidence, in seconds
 TOUCH = 0.03
-# cost of a segment by slope, so that a running segment (-1 or 1) needs three readings, a pause (0) two
+# cost of a segment in readings, by slope: a running segment (-1 or 1) needs three readings, a pause (0) two
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
 DRAWN_BEFORE = 1 / 30  # maximum age in seconds of the timer's value in a frame: games draw the timer before the frame

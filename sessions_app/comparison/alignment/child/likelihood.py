@@ -18,7 +18,7 @@ Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
 SEPARATOR = 11  # index of the column with the sum of all separators
-CLOSED = (9, 7, 10)  # indices of the columns of 8, 6 and 9, as which dotted zeros are often read
+CLOSED = (9, 7, 10)  # indices of the columns of 8, 6 and 9, as which dotted or slashed zeros are often read
 AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to that of 0
 UNSEPARATED = 0.3  # factor on the probability of a time without a colon
 LONGEST = 130  # upper limit of the searched times, in minutes
@@ -41,7 +41,7 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
     first, minutes = _minutes(steps)
     chances = np.zeros((LONGEST, 60))
     np.maximum.at(chances, minutes, first.T @ _seconds(steps))
-    chances[60:] *= REPAIRED  # lower the probability of times over 59 minutes, which few timers show
+    chances[60:] *= REPAIRED  # lower the probability of times from 60 minutes on, which few timers show
     best = np.argsort(-chances, axis=None)[:MOST_TIMES]
     return [(float(n), float(chances.flat[n])) for n in best if chances.flat[n] >= LEAST]
 

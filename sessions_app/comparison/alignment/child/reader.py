@@ -84,7 +84,7 @@ class TextBox:
 def reading_of(
     text: str, confidence: float, profile: GameProfile, times: Sequence[tuple[float, float]] = ()
 ) -> Reading:
-    """Return the time in a recognised text. Repairs, such as reading a letter as a digit, lower the confidence."""
+    """Return the reading of a recognised text. Repairs, such as reading a letter as a digit, lower its confidence."""
     found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in possible_times(text, profile)]
     known = {reading.value for reading in found}
     found += [Reading(format_timer(v), v, p, 1.0) for v, p in times if v not in known and v <= profile.longest]

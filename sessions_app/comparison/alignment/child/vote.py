@@ -51,6 +51,7 @@ def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]
         for second in b:
             if first.runs and first.slope == second.slope:
                 # At time t, both timers show the same value: c_a + s·t = c_b + s·(t − offset), where s is 1 or −1.
+                # So offset = s·(c_b − c_a).
                 ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
                 judged.append(_narrowed(count_support(min(ends), max(ends), a, b), a, b))
     judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))

@@ -38,7 +38,7 @@ class Moved:
 
 
 class MouthPainter:
-    """A painter of the mouth in one part of a video, which can be used only once.
+    """A painter of the mouth in one part of a video. A painter can be used only once.
 
     See :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`.
     """

@@ -368,7 +368,7 @@ export class EventDetails {
   }
 
   /**
-   * Save one field; return false if the server refuses its value.
+   * Save one field; return false if that fails.
    * @param {Shown} one
    * @param {typeof TYPED[number]} name
    * @param {string} text

@@ -150,7 +150,10 @@ def database() -> str | None:
 
 
 def idle_limit() -> str | None:
-    """Return a problem if PostgreSQL does not limit idle transactions. `migrate` sets this limit."""
+    """Return a problem if PostgreSQL does not limit idle transactions.
+
+    `migrate` sets this limit per role and database.
+    """
     if connection.vendor != "postgresql":
         return None
     with connect_outside_pool(connection) as fresh:

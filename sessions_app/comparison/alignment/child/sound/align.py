@@ -31,7 +31,7 @@ STRETCH_SECONDS = 20.0
 # usual and minimum length of a window in seconds; short overlaps are measured in shorter windows
 WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0
 FEWEST_WINDOWS, WINDOWS = 8, 16
-LONG_SECONDS = 1800.0  # overlap of the recordings in seconds above which more than `WINDOWS` windows are used
+LONG_SECONDS = 1800.0  # overlap of the recordings in seconds above which the number of windows grows with the overlap
 MOST_WINDOWS = 48
 SEARCH_SECONDS = 0.5  # seconds searched before and after the expected offset of a window
 SHARP = 7.0  # minimum sharpness of a used window's correlation peak, in standard deviations
