@@ -20,7 +20,7 @@ RECORDINGS, SECONDS, EVENTS = 3, 300.0, 8
 BUDGET = 1.25
 COVERED = 0.5  # minimum share of an event's seconds that the reel must show, so that the event counts as shown
 MOST, MIN_SCORE = 50, 0.2
-PIECE = 8.0  # seconds of each piece of video that the baseline methods (uniform, random) choose
+PIECE = 8.0  # minimum seconds of each piece of video that the baseline methods (uniform, random) choose
 Spans = list[tuple[float, float]]
 
 

@@ -38,7 +38,7 @@ def measure(seed: int) -> list[Table]:
         assert web is not None
         ways = {"in: tus": by_tus, "in: direct": upload_directly}
         costs: dict[str, list[float]] = {way: [] for way in (*ways, *(f"{way}, 32 MiB" for way in ways), *OUT)}
-        # Warm up, since each method's first upload or download costs more.
+        # Warm up, since each method's first upload costs more.
         for send in ways.values():
             wait_ingested(program, send(program, small))
         for _ in range(ROUNDS):

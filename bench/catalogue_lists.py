@@ -24,7 +24,8 @@ NOT_READY = [
     ("processing", "queued"), ("failed", "failed"), ("failed", "failed"), ("failed", ""), ("processing", "failed"),
     ("processing", "cancelled"), ("processing", ""), ("uploading", ""), ("uploading", ""), ("uploading", ""),
 ]  # fmt: skip
-# Measured lists: (query string, user who sends it). Two of a thousand videos match the search for a rare word.
+# Measured lists: (query string, user who sends it). Two of a thousand videos have the rare word; the search also
+# finds 20 with longer words that begin with the rare word.
 ANYBODY, MODERATOR, ADMIN = "", "moderator", "admin"
 LISTS = {
     "first page": ("", ANYBODY),

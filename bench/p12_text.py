@@ -51,7 +51,10 @@ class Scene:
 
 @dataclass(slots=True)
 class Score:
-    """Sums over all frames with text. error: squared error. values: number of pixel values. cpu: CPU seconds."""
+    """Sums over frames. error, values: squared error and number of values of the pixels in and around the text.
+
+    cpu: CPU seconds, of the frames without text too.
+    """
 
     error: float = 0.0
     values: int = 0

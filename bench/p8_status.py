@@ -1,4 +1,4 @@
-"""Measurements P8 and P10b: response times of status requests and uploads during an analysis, cost of waiting jobs."""
+"""Measurements P8 and P10b: response times during analyses and uploads; a background job against a call that waits."""
 
 from __future__ import annotations
 

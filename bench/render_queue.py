@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 OWNER, OTHER = "bench", "other"
 LONG_SECONDS, SHORT_SECONDS, SHORT_EXPORTS = 150, 3, 10
-ENDS_SECONDS = 1_800.0  # timeout for all exports of a round, in seconds
+ENDS_SECONDS = 1_800.0  # timeout, in seconds, for the end of a round's long export and the start of its short exports
 DONE = {"completed", "failed", "cancelled"}
 
 

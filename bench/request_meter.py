@@ -86,7 +86,10 @@ class Result:
 
     @property
     def worst_goal_share(self) -> float:
-        """Return the largest ratio of a measured value to its goal. Above 1, a goal is missed."""
+        """Return the largest ratio of a measured value to its goal; CPU seconds are compared with 10, which is no goal.
+
+        Above 1, a goal is missed, or the request needs more than 10 CPU seconds.
+        """
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
 

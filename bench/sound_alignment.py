@@ -32,7 +32,7 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound
 from sessions_app.comparison.samples.rendering.clips import render_pair, unrelated_pair
 
 RELATED_OF_A_KIND, MISLEADING_OF_A_KIND, HARD_OF_A_KIND, REAL_OF_A_KIND = 11, 18, 80, 8
-PICTURES = 8  # number of rendered pairs of two different games that show similar timers
+PICTURES = 8  # number of rendered pairs of two different matches that show similar timers
 RIGHT_SECONDS = 1 / 60  # largest error in seconds at which an offset counts as right: half a frame at 30 fps
 SURE = 0.9
 BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.95), (0.95, 1.01))

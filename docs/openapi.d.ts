@@ -969,7 +969,7 @@ export interface paths {
         };
         /**
          * List your merges
-         * @description List the caller's merges, newest first, without chunk numbers.
+         * @description List the caller's merges, newest first. Only the status of a single merge has chunk numbers.
          */
         get: operations["merges_list"];
         put?: never;
@@ -2297,6 +2297,7 @@ export interface components {
             /** Format: uuid */
             session_id: string;
             summary: string;
+            pictures?: string[];
         };
         /** @description URLs of the analysed video; ``video_id`` is null outside the library. */
         AnalysisSource: {
@@ -2739,7 +2740,11 @@ export interface components {
          * @enum {string}
          */
         EngineEnum: "local" | "syncso";
-        /** @description An event. time, end: seconds of the VOD's own time. global_time, end_global_time: seconds of the shared clock. */
+        /**
+         * @description An event. time, end: seconds of the VOD's own time, or of the shared clock without a VOD.
+         *
+         *     global_time, end_global_time: seconds of the shared clock.
+         */
         Event: {
             /** Format: uuid */
             event_id: string;
@@ -3113,7 +3118,7 @@ export interface components {
             jobs: components["schemas"]["Job"][];
             total: number;
         };
-        JobResult: components["schemas"]["ExportResult"] | components["schemas"]["ImportResult"] | components["schemas"]["AlignmentResult"] | components["schemas"]["MergeResult"] | components["schemas"]["DetectionResult"] | components["schemas"]["AnalysisResult"] | components["schemas"]["ProResult"] | components["schemas"]["PlayableCopyResult"] | components["schemas"]["RenditionsResult"] | components["schemas"]["SampleResult"];
+        JobResult: components["schemas"]["ExportResult"] | components["schemas"]["ImportResult"] | components["schemas"]["AlignmentResult"] | components["schemas"]["AnalysisResult"] | components["schemas"]["MergeResult"] | components["schemas"]["DetectionResult"] | components["schemas"]["ProResult"] | components["schemas"]["PlayableCopyResult"] | components["schemas"]["RenditionsResult"] | components["schemas"]["SampleResult"];
         JobStarted: {
             ok: boolean;
             /** Format: uuid */
@@ -3858,7 +3863,7 @@ export interface components {
             /** @description Reason for hiding or showing the video, for the audit log. */
             reason?: string;
         };
-        /** @description Changes of a challenge. ``texts`` has all statements, in order. */
+        /** @description Changes of a challenge; of a published one, only ``guests_may_play``. ``texts`` has all statements, in order. */
         PatchedChallengeChangesRequest: {
             title?: string;
             texts?: string[];
@@ -4501,7 +4506,7 @@ export interface components {
          * @enum {string}
          */
         ShotEdgeKindEnum: "cut" | "dissolve" | "fade";
-        /** @description A timer reading or a sound measurement that supports an offset. */
+        /** @description A timer reading or a sound measurement of an alignment. value: null if the timer is unreadable. */
         ShownReading: {
             /**
              * Format: double

@@ -56,7 +56,7 @@ class Pace:
         return 100 * self._share(self._samples[-1][1]) if self._samples else 0.0
 
     def seconds_left(self, now: float | None = None) -> float | None:
-        """Return the remaining seconds, or None if the estimates are too different (see ``AGREEMENT``)."""
+        """Return the remaining seconds, or None if data are too few or the estimates differ (see ``AGREEMENT``)."""
         elapsed = (time.monotonic() if now is None else now) - self.began
         if len(self.curves) < LEAST_CURVES or elapsed < LEAST_SECONDS or not self._samples:
             return None

@@ -32,7 +32,10 @@ def codecs_of(header: bytes) -> str:
 
 
 def header_of(path: Path) -> bytes:
-    """Return an MP4's bytes up to the end of its ``moov`` box. Raises ValueError if media data precedes the box."""
+    """Return an MP4's bytes up to the end of its ``moov`` box.
+
+    Raises ValueError if no ``moov`` box begins within the first :data:`MAX_BEFORE_MOOV` bytes.
+    """
     with path.open("rb") as file:
         at = 0
         while len(start := file.read(8)) == 8 and at < MAX_BEFORE_MOOV:

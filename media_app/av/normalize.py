@@ -32,6 +32,7 @@ MP4_PICTURES = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v",
 }  # fmt: skip
+# Sound codecs that browsers play from MP4.
 MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})

@@ -11,7 +11,7 @@ Family = Literal["video", "image", "audio"]
 
 ENOUGH_BYTES = 512  # number of first bytes needed to detect a file's kind; up to 4 096 bytes are more reliable
 BOX_HEADER = 8
-CUT_PACKETS = 8  # number of complete packets needed to recognise a transport stream that begins within a packet
+CUT_PACKETS = 8  # number of packet headers needed to recognise a transport stream that begins within a packet
 TS_SYNC = 0x47
 TS_PACKET = 188
 M2TS_PACKET = 192

@@ -36,17 +36,17 @@ from vodplatform.core.records.transitions import transition
 
 VIDEO_KINDS = (MP4, M4V, MOV, WEBM, OGV, AVI)
 EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
-# File suffixes that are kept in a storage key while the file's type is unknown.
+# File suffixes that are kept in a storage key while the file's type is unknown; ``ogg`` becomes ``ogv``.
 SUFFIXES = frozenset({*EXTENSIONS.values(), "ogg"})
 USUAL_EXTENSION = "mp4"
 # Columns that describe a video's file, restored if a replacement file fails.
 OF_THE_FILE = (
     "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
-    "is_variable_frame_rate", "width", "height", "codec", "audio_tracks",
+    "is_variable_frame_rate", "width", "height", "codec", "audio_tracks", "recording",
 )  # fmt: skip
 NOTHING_KNOWN: dict[str, Any] = {
     "sha256": "", "duration": 0.0, "fps_numerator": 0, "fps_denominator": 1, "is_variable_frame_rate": False,
-    "width": 0, "height": 0, "codec": "", "audio_tracks": [],
+    "width": 0, "height": 0, "codec": "", "audio_tracks": [], "recording": {},
 }  # fmt: skip
 WRONG_ID = {"video_id": ["Send the id of a catalogue video."]}
 

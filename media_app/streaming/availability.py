@@ -37,7 +37,7 @@ def use_of(video: Video) -> Use:
     if not has_file or video.state == VideoStatus.UPLOADING:
         return Use.LATER
     if video.state == VideoStatus.PROCESSING:
-        # During processing, a file is playable only if it is local and needs no virus scan.
+        # A file on S3 may not exist until the ingest job has joined its parts. With a virus scanner, wait for the scan.
         return Use.PLAY if settings.CLAMD is None and store.is_local() else Use.LATER
     return _of_failed(video)
 

@@ -35,7 +35,7 @@ def is_valid(grant: str, video_id: UUID) -> bool:
 
 @contextlib.asynccontextmanager
 async def run_while_valid(ask: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
-    """Run the block, and call ``ask`` every few seconds. Once it returns False, raise :class:`Withdrawn`."""
+    """Run the block, and call ``ask`` every few seconds. Once it returns False or fails, raise :class:`Withdrawn`."""
     try:
         async with asyncio.timeout(None) as limit:
             watcher = asyncio.create_task(_watch(ask, limit))

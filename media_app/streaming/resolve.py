@@ -157,7 +157,9 @@ def as_refusals() -> Iterator[None]:
 
 
 def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
-    """Return the original file of a video if the user may see it. If ``user`` is None, the URL's signature decides.
+    """Return a video's file, or its normalised copy, if the user may see it.
+
+    If ``user`` is None, the URL's signature decides.
 
     Raise ``unauthenticated``, ``not_found``, ``gone``, ``video_not_ready``, ``unavailable``.
     """

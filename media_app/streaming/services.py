@@ -35,7 +35,7 @@ class Delivery:
 def choose_delivery(video: Video, device: Device, *, seconds: float, signed: bool) -> Delivery:
     """Return the URL from which ``device`` plays ``video``, valid for ``seconds``.
 
-    signed: whether the URL must work without signing in. HLS URLs always do. Raise ``video_not_ready``,
+    signed: whether the URL must work without signing in. HLS and proxy URLs always do. Raise ``video_not_ready``,
     ``unavailable``.
     """
     if use_of(video) != Use.PLAY:

@@ -44,7 +44,7 @@ class UploadHandler(ABC):
         """
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the metadata to store, or raise ``DomainError``. For a form, called at its end."""
+        """Return the metadata to store, or raise ``DomainError``. Not called for forms."""
         return dict(metadata)
 
     def max_bytes(self) -> int | None:

@@ -41,7 +41,7 @@ from vodplatform.core.text import normalize
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 MIN_CHUNK_BYTES = 64 * 1024
-MAX_LOOKED_AT = 10  # maximum concurrent inspections of an owner's files
+MAX_LOOKED_AT = 10  # maximum concurrent inspections of an owner's files in a process; a merge has up to 10 clips
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2

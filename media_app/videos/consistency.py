@@ -50,7 +50,7 @@ OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COM
 MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
-# Renditions made only on request. Lost ones are not made again automatically.
+# Lost renditions of these kinds are not queued again here: they are made on request, when needed, or by other jobs.
 ON_DEMAND = (
     RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
     RenditionKind.DUB,

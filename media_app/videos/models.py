@@ -144,7 +144,11 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return found
 
     def with_state(self) -> VideoQuerySet:
-        """Annotate ``state``: failed if the ingest job failed, processing if it will be retried, else ``status``."""
+        """Annotate ``state``: ``status``, corrected by the ingest job.
+
+        A processing video is failed if its job failed, was cancelled or is gone; a failed video is processing if its
+        job waits for a retry.
+        """
         return self.select_related("job").annotate(  # type: ignore[no-redef]
             state=Case(
                 When(_HAS_FAILED, then=Value(VideoStatus.FAILED.value)),

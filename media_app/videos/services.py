@@ -350,7 +350,7 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
     """Delete a video and its renditions, but not a file in a library folder.
 
     by: user; None if the time in the bin is over. Raise ``video_in_use`` (409) with the user's ``sessions`` that show
-    the video. No error with ``leave_gaps``, for a video in the bin, or for admins.
+    the video. This is not checked with ``leave_gaps``, for a video in the bin, or for admins.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)

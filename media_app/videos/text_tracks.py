@@ -115,7 +115,7 @@ def _searched(cues: list[Caption]) -> str:
     for cue in cues:
         try:
             text = html.unescape(cue.text)
-        except ValueError as exc:  # a character reference such as ``&#65;`` has too many digits
+        except ValueError as exc:  # a character reference has more digits than Python converts
             raise _invalid(f"The cue at {cue.start} has a character reference that is too long.") from exc
         for begin in range(0, len(text), FOLDED_AT_ONCE):
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))

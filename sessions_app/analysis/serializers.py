@@ -309,6 +309,7 @@ class AnalysisResultSerializer(serializers.Serializer[Data]):
 
     session_id = serializers.UUIDField()
     summary = serializers.CharField(allow_blank=True)
+    pictures = serializers.ListField(child=serializers.CharField(allow_blank=True), required=False)
 
 
 class ResultsSerializer(AnswerSerializer[AnalysisSession]):

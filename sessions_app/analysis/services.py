@@ -165,7 +165,7 @@ def clean_up(session: AnalysisSession, by: User | None) -> None:
 
 @periodic_task("analyses", seconds=60)
 def expire() -> int:
-    """Delete the files of expired analyses, and later their rows. Return the number of analyses."""
+    """Delete the files of expired analyses, and later their rows. Return the number of analyses that lost files."""
     count = 0
     for pk in list(AnalysisSession.objects.over().order_by("expires_at").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
@@ -191,7 +191,7 @@ def clean_up_after_job(job: Job) -> None:
 
 
 def delete_files(row: AnalysisSession) -> None:
-    """Delete an analysis's uploaded video, or the renditions made of a library video."""
+    """Delete an analysis's uploaded video, or the renditions that the analysis made of a library video."""
     if row.video is None:
         return
     if row.owns_video:

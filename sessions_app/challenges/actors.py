@@ -62,7 +62,7 @@ class MergeJobs(JobHooks):
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        """Return the title and URL of each job's challenge, or of its merge if there is no challenge."""
+        """Return the title of each job's merge, and the URL of its challenge, or of the merge without a challenge."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
         found = {}

@@ -76,7 +76,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
     )
     @action(detail=False, url_path="merge-sessions")
     def own(self, request: Request) -> Response:
-        """List the caller's merges, newest first, without chunk numbers."""
+        """List the caller's merges, newest first. Only the status of a single merge has chunk numbers."""
         query = self.read_query(ListQuerySerializer)
         rows = MergeSession.objects.filter(owner=self.user)
         shown = [s.ListedMergeSerializer.show(session) for session in rows.with_state()[page_slice(query)]]

@@ -338,7 +338,7 @@ class Challenge(models.Model):
         return self.own_guesses[0] if self.own_guesses else None
 
     def tells_lie_to(self, user: User | Guest) -> bool:
-        """Return whether ``user`` is the owner, or a player who has guessed. Only they may know the lie."""
+        """Return whether ``user`` may know the lie, as owner or as player who has guessed. Needs ``shown_to``."""
         return self.owner_id == user.pk or self.own_guess is not None
 
     @property

@@ -68,7 +68,7 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
 def plain_fields(data: Any) -> Any:
-    """Return the request's fields. In a form, convert text to numbers, flags and lists."""
+    """Return the request's fields. Convert lists sent as text, numbers in lists and, in a form, numbers and flags."""
     if not isinstance(data, Mapping):
         return data
     found: Data = {}
@@ -137,7 +137,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
         return value
 
     def validate_video_mime_types(self, value: list[str]) -> list[str]:
-        """Reject types other than video. The content is checked later."""
+        """Reject types other than video and ``application/octet-stream``. The content is checked later."""
         wrong = [name for name in value if not name.lower().startswith(("video/", "application/octet-stream"))]
         if wrong:
             raise serializers.ValidationError(f"{clean_name(wrong[0])[:60]} is not a video type.")
@@ -176,6 +176,8 @@ class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
 
 class BegunMergeSerializer(AnswerSerializer[MergeSession]):
     """A new merge and its upload URLs."""
+
+    # Instances must come from ``MergeSessionQuerySet.with_state``.
 
     merge_session_id = serializers.UUIDField(source="pk")
     upload_sessions = NewClipUploadSerializer(many=True)
@@ -371,7 +373,7 @@ class NewChallengeSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeChangesSerializer(serializers.Serializer[Data]):
-    """Changes of a challenge. ``texts`` has all statements, in order."""
+    """Changes of a challenge; of a published one, only ``guests_may_play``. ``texts`` has all statements, in order."""
 
     title = StrictCharField(max_length=MAX_TITLE, required=False, validators=[plain_text])
     texts = BoundedListField(
@@ -430,8 +432,8 @@ class ShownChallenge:
 class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     """A challenge. ``lie_statement_index`` and ``results`` are null for other users than the owner until they guess."""
 
-    # Show challenges loaded by ``shown_to``. Apart from the answer to a guess, only this serializer tells which
-    # statement of a challenge is the lie.
+    # Show challenges loaded by ``shown_to``. Apart from the answer to a guess and the admin site, only this serializer
+    # tells which statement of a challenge is the lie.
     id = serializers.UUIDField(source="challenge.pk")
     title = serializers.CharField(source="challenge.title")
     owner = OwnerSerializer(source="challenge.owner")
@@ -520,7 +522,7 @@ class ChallengeListSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeQuerySerializer(ListQuerySerializer):
-    """Filters of challenges. ``unplayed`` means without a guess by the caller."""
+    """Filters of challenges. ``unplayed`` means published by other users, and without a guess by the caller."""
 
     status = serializers.ChoiceField(choices=ChallengeStatus.choices, required=False)
     mine = serializers.BooleanField(default=False)

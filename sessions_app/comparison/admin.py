@@ -24,7 +24,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
 from vodplatform.core.records.columns import column_names
 
-# Columns hidden from staff. All other columns, including future ones, are shown.
+# Columns hidden from staff, because they are of no use to them. All other columns, including future ones, are shown.
 NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "watched_at", "revision", "events_revision"}
 NOT_SHOWN_OF_VOD = {
     "id", "session", "ordinal", "path", "position", "own_playing", "own_rate", "drift_anchor",

@@ -521,7 +521,7 @@ class FindingSerializer(serializers.Serializer[Data]):
 
 
 class ShownReadingSerializer(serializers.Serializer[Data]):
-    """A timer reading or a sound measurement that supports an offset."""
+    """A timer reading or a sound measurement of an alignment. value: null if the timer is unreadable."""
 
     time = serializers.FloatField(help_text="Seconds of the VOD.")
     text = serializers.CharField(allow_blank=True)

@@ -77,7 +77,10 @@ class Options:
 
 
 def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
-    """Parse a list or the JSON text of a list. Return one fault for anything else. Do not check the entries."""
+    """Parse a list or the JSON text of a list. Return one fault for anything else.
+
+    NaN and infinities are accepted here, and rejected when the entries are checked.
+    """
     try:
         value = text if isinstance(text, list) else _json(text, float)
     except ValueError:

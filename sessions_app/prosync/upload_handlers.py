@@ -29,7 +29,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
-PROBE_SECONDS = 60.0  # maximum seconds for probing one sound, which is decoded completely
+PROBE_SECONDS = 60.0  # a probe's time limit, in seconds per sound, because each sound is decoded completely
 NO_SOUND = {"error": {"type": "not_a_sound", "message": "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound."}}
 
 

@@ -183,15 +183,19 @@ class TestReplaced:
         video = await ask_rows(again, bare)
         assert (video.state, video.location, round(video.duration), files_in(media)) == ("ready", first, 3, [first])
         assert video.sha256 == hashlib.sha256((clips / "plain.mp4").read_bytes()).hexdigest()
+        faults = {"breaks": [[1.0, 5.0]]}
+        await ask_rows(lambda: Video.objects.filter(pk=bare.pk).update(recording=faults))
         answer = await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))
         second = answer.json()
+        assert (await ask_rows(again, bare)).recording == {}
         assert (answer.status, second["status"], second["duration"]) == (200, "processing", 0)
         assert second["file_path"] != first
         assert files_in(media) == sorted([first, second["file_path"]])
         third = (await send(moderator_key, canonical(bare), part_of(clips / "third.mp4"))).json()
         jobs = await ask_rows(lambda: {str(job.pk): job for job in Job.objects.all()})
         assert jobs[second["job_id"]].status == JobStatus.CANCELLED
-        assert jobs[third["job_id"]].params["previous"]["location"] == first
+        previous = jobs[third["job_id"]].params["previous"]
+        assert (previous["location"], previous["recording"]) == (first, faults)
         await ask_rows(run_queue, "ingest")
         video = await ask_rows(again, bare)
         assert (video.state, video.location, round(video.duration)) == ("ready", third["file_path"], 4)

@@ -1,4 +1,7 @@
-"""Credentials of callers, for REST views, WebSockets and byte endpoints. They expire by the database's clock."""
+"""Credentials of callers, for REST views, WebSockets and byte endpoints.
+
+API tokens and JWTs expire by the database's clock, browser sessions by the host's.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ OPTIONS: Options = {"verify_exp": False, "verify_iat": False, "require": ["exp",
 
 
 class InvalidJwt(Exception):
-    """Error: the token was forged, expired or used already, or its user is disabled."""
+    """Error: the token is forged, expired or already used, or its user is disabled or has a new password."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,8 @@ def username_key(username: str) -> str:
     return unicodedata.normalize("NFKC", folded)[:USERNAME_KEY_LENGTH]
 
 
-# Map from a field to the fields that :meth:`User.save` computes from it and adds to ``update_fields``.
 NAMES_LOCK = 0x766F67  # advisory lock of everyone who creates an account
+# Map from a field to the fields that :meth:`User.save` computes from it and adds to ``update_fields``.
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
@@ -292,7 +292,7 @@ class ApiToken(models.Model):
 
 
 class PendingSignUp(models.Model):
-    """A sign-up that waits until the person opens the e-mailed link.
+    """A sign-up that waits until the person opens the e-mailed link and enters the password again.
 
     Only the SHA-256 of the link's token is stored. The user name is not reserved meanwhile.
     """

@@ -232,7 +232,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return user
 
     def _stranger(self) -> AnonymousUser | None:
-        """Return the anonymous viewer. None if the client sent a token or ticket, or the Host is unknown."""
+        """Return the anonymous viewer. None if the client was signed in or sent a token or ticket, or Host is wrong."""
         headers = headers_of(self.scope)
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         has_shown_something = self.credential is not None or b"authorization" in headers or "ticket" in query

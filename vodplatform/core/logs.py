@@ -57,7 +57,7 @@ SECRETS = re.compile(
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,
 )
-# Every text with a secret contains at least one of these. Searching for them before SECRETS is 40 times faster.
+# Every text that SECRETS matches contains at least one of these. Searching for them first is 40 times faster.
 HINTS = ("=", "://", "/media/", "/r/", "/signup/", "/login/", "vod_", "eyj", "token ", "bearer ", "basic ")
 
 

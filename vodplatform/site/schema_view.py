@@ -21,7 +21,7 @@ from vodplatform.core.errors import DomainError
 
 @lru_cache
 def read_schema(format: str) -> tuple[bytes, str]:
-    """Return docs/openapi.yaml as ``yaml`` or ``json``, and its ETag. `make lint` checks the document."""
+    """Return docs/openapi.yaml, which `make lint` compares with the code, as ``yaml`` or ``json``, and its ETag."""
     content = (settings.BASE_DIR / "docs" / "openapi.yaml").read_bytes()
     if format == "json":
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -44,7 +44,7 @@ from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # separator before a file's number, if a form sends several files under one part name
-# Headers that the Django view does not get, because the view receives the form's fields as JSON.
+# The client's headers that the Django view does not get: it receives the form's fields as JSON, and our request id.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 

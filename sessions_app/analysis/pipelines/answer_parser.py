@@ -103,7 +103,7 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
 
 
 def parse_score(value: Any) -> float | None:
-    """Return a score from 0 to 1, or None if the scale is unclear.
+    """Return a score from 0 to 1, or None if the value is invalid or its scale is unclear.
 
     A 7 without a scale may be out of 10 or out of 100.
     """

@@ -69,7 +69,7 @@ class Counted:
 
 
 def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
-    """Return the samples at equal time intervals; None for fewer than eight samples or half a second."""
+    """Return the samples at equal time intervals; None for fewer than eight samples or less than half a second."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
     step = max(1 / RATE, float(np.median(np.diff(seen.times))))

@@ -65,7 +65,10 @@ class Poses:
 
 
 def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
-    """Return signals of the body's movement. The unit of length is the torso. joints: shape (n, 33, 4)."""
+    """Return signals of the body's movement. joints: shape (n, 33, 4).
+
+    Angles are in units of 180°, lengths in units of two or three torso lengths.
+    """
     places, seen = joints[:, :, :2], joints[:, :, 3]
     shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))
     body = body_length(joints)

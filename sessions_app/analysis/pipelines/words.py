@@ -49,7 +49,7 @@ def highlight(seen: Measured) -> str:
 
 
 def facts(seen: Measured, start: float, end: float) -> str:
-    sound = f"sound {seen.decibels:+.0f} dB against the minute around it" if seen.has_sound else "no sound"
+    sound = f"sound {seen.decibels:+.0f} dB against the two minutes around it" if seen.has_sound else "no sound"
     return f"From {clock(start)} to {clock(end)}: {sound}, motion {seen.motion:.2f} of 1."
 
 

@@ -132,7 +132,7 @@ def from_json(raw: bytes) -> list[Data]:
 
 
 def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
-    """Validate a list of events. If any is invalid, raises ``invalid`` with errors by line number."""
+    """Validate a list of events. Raises ``invalid`` with errors by event number, counted from ``first_line``."""
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})
     if not rows:

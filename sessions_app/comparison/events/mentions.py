@@ -14,7 +14,7 @@ from vodplatform.accounts.models import User
 
 MAX_NAME = 150
 WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
-END = re.compile(r"[.-](?!\w)")  # matches a dot or hyphen that ends a sentence and does not belong to a name
+END = re.compile(r"[.-](?!\w)")  # matches a dot or hyphen that may end a sentence instead of belonging to a name
 
 
 def mentionable_users(session: ComparisonSession) -> QuerySet[User]:

@@ -110,7 +110,7 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
-    """Return an event and the events that lists show in its group, or None if it was deleted."""
+    """Return an event and the events in its group; None if it was deleted or is not the first event of its group."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
     return next(_load(found, vods), None)

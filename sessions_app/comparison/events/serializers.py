@@ -236,7 +236,10 @@ class ShownEvent:
 
 
 class EventSerializer(AnswerSerializer[ShownEvent]):
-    """An event. time, end: seconds of the VOD's own time. global_time, end_global_time: seconds of the shared clock."""
+    """An event. time, end: seconds of the VOD's own time, or of the shared clock without a VOD.
+
+    global_time, end_global_time: seconds of the shared clock.
+    """
 
     event_id = serializers.UUIDField(source="event.pk")
     kind = serializers.CharField(source="event.kind")

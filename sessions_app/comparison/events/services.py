@@ -40,7 +40,7 @@ MAX_EVENTS, MAX_REPLIES = 10_000, 1_000
 MAX_THREAD = 200_000  # maximum total characters of the replies to one event
 COMMENTERS_SHARE = 0.5  # share of the byte and reply limits that applies to viewers without edit permission
 MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
-MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message
+MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; if more have changed, pages reload the list
 MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of the events in a broadcast message
 QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events after which the owner's storage quota is checked again
 
@@ -146,7 +146,7 @@ def create_events(
 ) -> list[SessionEvent]:
     """Create several events, or none if one is refused.
 
-    first_line: line number of the first event in an imported file, for errors; 0 without a file.
+    first_line: number of the first event in an imported file or list, for errors; 0 if no events are imported.
     """
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()

@@ -67,7 +67,7 @@ def request_sample(user: User) -> None:
 
 def make_sample(context: JobContext) -> dict[str, Any]:
     with _refusals(), transaction.atomic():
-        # Check the limits before the slow rendering.
+        # Check the limits before the slow rendering. The recordings' size is not known yet, so ask for 1 byte.
         services.check_limit(context.owner)
         quota.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():

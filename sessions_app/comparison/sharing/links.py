@@ -39,7 +39,7 @@ def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any],
 
     site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``.
     """
-    _check_count(session)
+    _check_count(session)  # refuse before hashing the password, which is slow
     # Hash the password before the transaction, which locks the session.
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)

@@ -33,7 +33,7 @@ from vodplatform.core.web import outbound, signing
 
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
-DEADLINE_SECONDS = 12 * 3600.0  # seconds from a job's first wait until the job fails
+DEADLINE_SECONDS = 12 * 3600.0  # seconds from a job's first wait until the job fails; the input URLs expire later
 MAX_INVALID_ANSWERS = 8
 # Maximum size of a result: ``MAX_FACTOR`` times the source's size, but not less than ``MIN_MAX_BYTES``.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
@@ -310,7 +310,10 @@ def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
 
 
 def _cancel_in_background(name: str, generation_id: str) -> None:
-    """Ask the provider, in a thread, to stop a generation. generation_id: "" if only ``name`` is known."""
+    """Ask the provider, in a thread, to stop a generation. generation_id: "" if only ``name`` is known.
+
+    If the process is killed first, the request is lost.
+    """
     try:
         provider = client(seconds=CANCEL_REQUEST_SECONDS)
     except syncso.ProviderError:

@@ -87,7 +87,10 @@ class RefusedForGood(ProviderError):
 
 
 class RequestNotSent(RefusedForGood):
-    """Error: the settings or the rules for outgoing requests forbid the request or its answer."""
+    """Error: the settings or the rules for outgoing requests forbid the request or its answer.
+
+    If the answer is forbidden, the request may have taken effect.
+    """
 
 
 class AccountRefused(RefusedForGood):

@@ -264,8 +264,8 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw each cut as a line, and each dissolve or fade as wide as it lasts. The analysis may locate cuts only near
-   * highlights, so bars behind the lines show how often each segment cuts.
+   * Draw each cut as a line, and each dissolve or fade as wide as it lasts. Bars behind them show how frequent these
+   * are in each segment. The analysis looks near highlights first, and may miss cuts elsewhere.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);

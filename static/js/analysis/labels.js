@@ -101,7 +101,7 @@ export const repetitionWords = (name, number, of) =>
   `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
 
 /**
- * Return a sentence about the settings that the user chose; empty if there are none.
+ * Return a sentence about an analysis's settings, including defaults; empty if there are none, as after expiry.
  * @param {Kind} kind
  * @param {Record<string, any>} params
  * @returns {string}

@@ -55,7 +55,7 @@ function readField(text, label, { least, most, whole }) {
 
 export class ParamsForm {
   /** @type {Kind} */ #kind = "highlights";
-  /** Text that the user has typed, by name of the setting. @type {Record<string, string>} */ #typed = {};
+  /** Values that were typed, chosen or given, by name of the setting. @type {Record<string, string>} */ #typed = {};
 
   /**
    * @param {Ranges} ranges

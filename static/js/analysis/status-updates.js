@@ -1,5 +1,5 @@
-// Live updates of analyses from two sources: messages of their jobs, and status requests. Only status requests return
-// the estimated time left.
+// Live updates of analyses from two sources: messages of their jobs, and status requests. The estimated time left is
+// taken only from status requests.
 
 import { ApiError, jobs } from "../base/api.js";
 import { LiveChannel } from "../base/live-channel.js";
@@ -31,7 +31,10 @@ export class Follower {
   /** Ids of analyses whose last status request failed. @type {Set<string>} */ #unread = new Set();
   /** Timers of delayed status requests by analysis id. @type {Map<string, number>} */ #due = new Map();
   /** Ids of analyses being deleted, for which no status is requested. @type {Set<string>} */ #leaving = new Set();
-  /** Times of the last status responses by analysis id, in ms. @type {Map<string, number>} */ #readAt = new Map();
+  /**
+   * Times of the last status requests or responses by analysis id, in ms of performance.now().
+   * @type {Map<string, number>}
+   */ #readAt = new Map();
 
   /** @param {FollowOptions} options */
   constructor(options) {

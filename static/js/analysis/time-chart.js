@@ -6,7 +6,7 @@ import { ticks } from "../base/timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PIXELS_PER_MARK = 96;
-const FAR = 10; // number of `stops` that Page Up and Page Down move
+const FAR = 10; // number of `stops` by which Page Up and Page Down move the position
 
 /**
  * @param {number} width

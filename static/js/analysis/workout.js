@@ -17,7 +17,7 @@ import { exerciseTitle, rangeWords, repetitionWords } from "./labels.js";
 
 const FILM = "preview";
 const HEIGHT = 100; // height of a lane of the chart, in SVG units
-const MARGIN = 12; // half of the sum of the spaces above and below the movement curve, in SVG units
+const MARGIN = 12; // SVG units; above the movement curve: 1.5 * MARGIN, for repetition numbers; below: MARGIN / 2
 const SLOW = 1.25; // multiple of the median duration above which a repetition is marked as slow
 
 export class WorkoutView {

@@ -1,5 +1,5 @@
-// Unresolved conflicts of concurrent edits. The document shows which text fields have conflicts; conflicts of tags are
-// stored in the browser tab.
+// Unresolved conflicts of concurrent edits. The document shows which fields have conflicts, except tags; conflicts of
+// tags are stored in the browser tab.
 
 import { compareKeys, Document } from "./crdt.js";
 

@@ -53,7 +53,8 @@ export function asked({ status, ...rest }) {
 
 /**
  * Decide how a list reacts to a changed video: "offer" counts the video as new, and "draw" redraws its card. A card
- * that no longer matches the filters stays, so that no card moves under the pointer.
+ * that no longer matches the filters stays, so that no card moves under the pointer; only cards of deleted or restored
+ * videos are removed.
  * @param {Change} change
  * @param {Query} query
  * @param {CatalogueVideo|null} shown

@@ -34,8 +34,9 @@
 // - "conflict" reports concurrent edits of a field: {field, mine, theirs, shown}. For tags, `mine` and `theirs` are
 //   opposite changes of one tag: {tag, did: "added"|"removed"}.
 // - "state" reports the progress: {state, pending, kept, error}. `kept` tells whether the pending operations are
-//   stored: "yes", "soon", or "no" after a failure. `error` is null or a SyncError. If another person has signed in,
-//   the type of the error is "other_account", and unsent edits wait for their writer.
+//   stored: "yes", "soon", or "no" after a failure. `error` is null or a SyncError, with the status and type of the
+//   API's error, or with the type "offline" if the server cannot be reached. If another person has signed in, the type
+//   is "other_account", and unsent edits wait for their writer.
 // - "refused" reports an operation that the server rejected permanently, and that was undone: {operation, error}.
 
 // A page with the socket ws/videos/{id}/ calls client.retry() at each message. The client also polls every 30 s. To a
@@ -469,8 +470,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Return an operation's clock, limited to operations that the server knows. A server restored from a backup may lack
-   * some.
+   * Return an operation's clock. Counters of other people are limited to operations that the server knows, because a
+   * server restored from a backup may lack some.
    * @param {Operation} operation
    */
   #seen(operation) {

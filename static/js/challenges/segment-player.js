@@ -35,8 +35,8 @@ const asVideo = (url, duration) =>
   });
 
 /**
- * A player for segments of a video. It fires "change" if playing or loading starts or stops, "time" if the position
- * changes, and "end" if a segment was played to its end.
+ * A player for segments of a video. It fires "change" if the segment, playing, loading or the error changes, "time" if
+ * the position changes, and "end" if a segment was played to its end.
  */
 export class SegmentPlayer extends EventTarget {
   /** Index of the current segment. */ index = 0;
@@ -298,8 +298,8 @@ function timeOf(element) {
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {CanvasImageSource} picture
- * @param {number} width
- * @param {number} height
+ * @param {number} width Width of the picture in pixels.
+ * @param {number} height Height of the picture in pixels.
  */
 function drawOnto(canvas, picture, width, height) {
   // Set the canvas size only if it has changed, because setting it clears the canvas.

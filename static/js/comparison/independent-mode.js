@@ -20,7 +20,7 @@ const NEAR = 1e-3; // maximum seconds between a paused video and its clock; larg
 export class OneByOne extends EventTarget {
   isOn = false;
   /** @type {Map<string, Clock>} */ #clocks = new Map();
-  /** Time of each video's last corrective seek, in ms. @type {Map<string, number>} */ #soughtAt = new Map();
+  /** Time of each video's last seek during play, in ms. @type {Map<string, number>} */ #soughtAt = new Map();
   /** @type {Map<string, () => void>} */ #senders = new Map();
 
   /**
@@ -140,7 +140,7 @@ export class OneByOne extends EventTarget {
   }
 
   /**
-   * Seek a video whose position differs from its clock.
+   * Make a video follow its clock: play or pause it, and seek it if its position differs from the clock.
    * @param {Track} track
    * @param {boolean} [wasMoved]
    */

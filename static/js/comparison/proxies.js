@@ -24,7 +24,7 @@ const MAKING = "A copy that this browser can show is being made.";
  */
 
 export class Copies {
-  /** Jobs that are making copies, by video id. @type {Map<string, {id: string, kind: string}>} */ #jobs = new Map();
+  /** Jobs that are making copies, by `vod_id`. @type {Map<string, {id: string, kind: string}>} */ #jobs = new Map();
   /** Ids of videos that this browser cannot play. @type {Set<string>} */ #unplayable = new Set();
   /** @type {string|null} */ #trouble = null;
   #progress = 0;

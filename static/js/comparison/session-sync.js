@@ -79,6 +79,7 @@ export class Remote {
       onState: (state, code) => {
         if (state === "live") {
           this.#isFirst = true;
+          this.#viewers = 1; // a single viewer gets no list of viewers
           if (!this.following) this.live.send({ type: "following", following: false });
           onPeople([]);
         }
@@ -240,8 +241,8 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // Ignore the broadcast of this tab's own move of the clock. Follow broadcasts of its other changes, which may
-    // contain another viewer's move.
+    // Do not follow the broadcast of this tab's own move of the clock. The broadcast of its other changes may contain
+    // another viewer's move, so follow it, unless this tab leads and plays.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {

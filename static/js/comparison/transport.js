@@ -1,7 +1,7 @@
 // The bar below the videos, and the display of sync errors.
 
 import { need, setIcon, setText } from "../base/dom.js";
-import { position } from "../base/format.js";
+import { counted, position } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 
 const IN_STEP = 0.04; // seconds; largest sync error that counts as in sync
@@ -106,8 +106,10 @@ export class Transport {
   #state() {
     const { controller } = this;
     if (this.actions.oneByOne.isOn) return ["", "unlink", "independent", ""];
-    if (controller.tracks.some((t) => t.failed)) return ["bad", "alert", "1 video failed", ""];
-    if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "1 video unlinked", ""];
+    const failed = controller.tracks.filter((t) => t.failed).length;
+    if (failed) return ["bad", "alert", `${counted(failed, "video")} failed`, ""];
+    const free = controller.tracks.filter((t) => t.free).length;
+    if (free) return ["warn", "unlink", `${counted(free, "video")} unlinked`, ""];
     if (controller.status === "holding") return ["warn", "clock", "buffering", ""];
     if (controller.status === "gating") return ["", "clock", "synchronising", ""];
     if (controller.status === "paused") return ["ok", "check", "paused, in sync", ""];

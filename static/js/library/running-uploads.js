@@ -105,7 +105,7 @@ export class UploadsPanel {
     if (ended) this.onEnded();
   }
 
-  /** @param {UploadState[]} files Upload states that another tab has sent. */
+  /** @param {UploadState[]} files Upload states from another tab, or of uploads that this page runs. */
   told(files) {
     let unknown = false;
     for (const file of files) {

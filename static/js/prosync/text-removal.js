@@ -14,7 +14,7 @@ export class Removal {
   /** @type {RoiBox[]} */ #drawn = [];
   /** @type {Box[]} */ #boxes = [];
   /** @type {{start: number|null, end: number|null}} */ #times = { start: null, end: null };
-  #wrong = "";
+  /** Names of the fields whose text is no time. @type {Set<string>} */ #wrong = new Set();
   #isLocked = false;
 
   /**
@@ -46,7 +46,8 @@ export class Removal {
   get fault() {
     const { start, end } = this.#times;
     if (!this.check.checked) return "";
-    return this.#wrong || (end !== null && end <= (start ?? 0) ? "The end must be after the start." : "");
+    if (this.#wrong.size) return "Enter a time such as 0:38.600 or 38.6.";
+    return end !== null && end <= (start ?? 0) ? "The end must be after the start." : "";
   }
 
   /** Options of text removal for the API; undefined if text removal is switched off. @returns {any} */
@@ -63,9 +64,9 @@ export class Removal {
   /** @param {any} asked */
   take(asked) {
     this.check.checked = Boolean(asked);
-    this.#boxes = asked?.regions ?? [];
+    this.#boxes = structuredClone(asked?.regions ?? []);
     this.#times = { start: asked?.start ?? null, end: asked?.end ?? null };
-    this.#wrong = "";
+    this.#wrong.clear();
     for (const name of /** @type {const} */ (["start", "end"]))
       this.#field(name).value = this.#times[name] === null ? "" : moment(/** @type {number} */ (this.#times[name]));
   }
@@ -74,7 +75,8 @@ export class Removal {
   #typed(name) {
     const { value } = this.#field(name);
     const seconds = value.trim() === "" ? null : parseMoment(value);
-    this.#wrong = value.trim() !== "" && seconds === null ? "Enter a time such as 0:38.600 or 38.6." : "";
+    if (value.trim() !== "" && seconds === null) this.#wrong.add(name);
+    else this.#wrong.delete(name);
     this.#times[name] = seconds;
     if (seconds !== null) this.#field(name).value = moment(seconds);
     this.#changed();

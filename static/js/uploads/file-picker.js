@@ -3,8 +3,8 @@
 import { h } from "../base/dom.js";
 
 /**
- * @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen A chosen file; `handle` is null if the browser
- *   offers no file handles.
+ * @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen A chosen file; `handle` is null if the file comes
+ *   from a file field, or if the browser offers no file handles.
  */
 
 const SUFFIXES = [

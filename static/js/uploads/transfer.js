@@ -14,8 +14,9 @@ import { Speed } from "./transfer-speed.js";
 /**
  * @typedef
  *   {"waiting"|"sending"|"paused"|"offline"|"unfinished"|"elsewhere"|"refused"|"processing"|"ready"|"failed"|"gone"}
- *   State State of an upload. "unfinished": the user must choose the file again. "elsewhere": another tab sends the
- *   file. "refused": the file was rejected. "failed": the file was uploaded, but cannot be used.
+ *   State State of an upload. "unfinished": this page needs the file again, by its handle or from the user.
+ *   "elsewhere": another tab sends the file. "refused": the file was rejected. "failed": the file was uploaded, but
+ *   cannot be used.
  */
 
 /** @typedef {import("../videos/api.js").Video} Video */

@@ -289,9 +289,9 @@ export class Player extends EventTarget {
     // Renew expired URLs, but only once a minute. For an expired URL, the server returns 410 or 404, and a bucket 403.
     if ([403, 404, 410].includes(status) && !this.#renewed) {
       this.#renewed = true;
+      setTimeout(() => (this.#renewed = false), 60_000);
       try {
         this.video = await this.renew();
-        setTimeout(() => (this.#renewed = false), 60_000);
         return void this.choose(id, false);
       } catch {}
     }

@@ -27,7 +27,7 @@ TABLES_SECONDS = 120.0  # maximum seconds that a command waits for `up`'s migrat
 
 
 class Command(BaseCommand):
-    """Base class of the management commands. manage.py itself reads ``--data-dir``, before it loads the settings."""
+    """Base class of the management commands. vodplatform/__main__.py reads ``--data-dir`` before the settings load."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -36,7 +36,7 @@ class RangeServer:
     """
 
     def __init__(self, sizes: Sequence[int], read: Read) -> None:
-        """Serve files of ``sizes`` bytes. ``read`` returns the bytes of a file (by index) from a start to an end."""
+        """Serve files of ``sizes`` bytes. ``read(index, start, end)`` returns the bytes ``[start:end]`` of a file."""
         self._sizes, self._read = list(sizes), read
         self._ours, self._theirs = socket.socketpair()
         self.descriptor = self._theirs.fileno()

@@ -28,7 +28,7 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-# upper limit of the numbers of Linux capabilities; numbers of the two that are kept, which give access to files
+# number above those of all Linux capabilities; numbers of the two that are kept, to access files of any user
 CAPABILITIES, OF_FILES = 64, (1, 2)
 libc = ctypes.CDLL(None, use_errno=True)
 

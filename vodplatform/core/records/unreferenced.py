@@ -1,6 +1,6 @@
 """Stored files that no row references. They are deleted only if found twice, a day apart.
 
-When it is found first, its row may not be committed yet, or the search may have a fault.
+When a file is first found, its row may not be committed yet, or the search may have a fault.
 """
 
 from __future__ import annotations

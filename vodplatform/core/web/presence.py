@@ -18,7 +18,7 @@ MAX_PEOPLE = 200
 PROCESS = uuid.uuid4().hex
 
 # Dictionary with a person's name and other fields. ``following`` tells whether the person's player follows the shared
-# playback.
+# playback. A person with several open pages counts as following if one of the pages follows.
 Person = dict[str, Any]
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 

@@ -25,7 +25,10 @@ UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def wants_html(request: HttpRequest) -> bool:
-    """Return whether the client is a browser: its Accept header has ``text/html``, a program's has ``*/*``."""
+    """Return whether the client is a browser: its Accept header has ``text/html``, a program's has ``*/*``.
+
+    False for paths that begin with one of :data:`API_PREFIXES`, because only programs request these paths.
+    """
     return "text/html" in request.headers.get("Accept", "") and not request.path.startswith(API_PREFIXES)
 
 

@@ -23,7 +23,7 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.formatting import hundredths
 
-# maximum seconds between agreeing offsets by timer and by sound; recorders delay the sound
+# maximum seconds between agreeing offsets by timer and by sound; recorders may delay sound and picture differently
 AGREE_SECONDS = 0.25
 ALONE_CAP = 0.95  # maximum confidence of an offset if only the timer, or only the sound, could be used
 # maximum confidence of an offset by one method if the other found no offset or a different one

@@ -65,7 +65,7 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the exact offset of each segment's timer. The first segment needs several digit changes, others one."""
+        """Find the exact clock constants of segments. The first segment needs several digit changes, the others one."""
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
                 self.refined[number] = self.refine(
@@ -73,7 +73,7 @@ class TimerTrack:
                 )
 
     def refine_again(self, numbers: Sequence[int]) -> None:
-        """Search further digit changes for segments with only one. Discard the result if no second change agrees."""
+        """Search for more digit changes in segments with only one. Discard the result if no second change agrees."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -190,7 +190,7 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # A single digit change may be shown late, so search a second change before counting a contradiction.
+    # A single digit change may be shown late, so search for a second change before counting a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
@@ -246,7 +246,8 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # If digit changes disagree, an encoder may have kept old digits in the picture, so add a second to the error bound.
+    # Unless digit changes agree, an encoder may have kept old digits in the picture, so add a second to the error
+    # bound.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE

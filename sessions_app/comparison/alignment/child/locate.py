@@ -12,7 +12,8 @@ from sessions_app.comparison.alignment.child.timer_text import GameProfile
 # The user's box grows by these shares of its width and height before the search: users draw loosely, and HUD sizes
 # differ.
 HINT_GROWTH = (0.6, 1.2)
-# height in pixels to which the user's box is scaled for text detection, which then takes 12 ms
+# height in pixels to which the user's box is scaled for text detection, which then takes 12 ms; detection in a complete
+# frame would take 670 MB
 HINT_HEIGHT = 160
 HINT_SCALES = (1, 3)
 LARGE_HINT = 0.12  # minimum height of the user's box, as a share of the frame, to try a higher resolution, too

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# letters that are replaced by digits, because text recognisers confuse them (O and 0)
+# characters that are replaced by digits, because text recognisers confuse them (O and 0); no others are replaced
 DIGITS = str.maketrans("OoDQlIiL|!B", "00001111118")
 SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
 CLEAN, REPAIRED = 1.0, 0.6

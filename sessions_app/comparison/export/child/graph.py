@@ -32,7 +32,7 @@ GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time, so that the seek reaches an earlier keyframe
 SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
-# sample rates in Hz; resampling from one rate to another changes the sound's speed by their ratio
+# sample rates in Hz; a sound that is resampled to one rate and played at another changes its speed by their ratio
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
 # maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
@@ -159,7 +159,7 @@ class _Inputs:
         if key not in self._nodes:
             reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
             if _is_seekable(source) and time > SEEK_BEFORE:
-                # The frame that is visible at `time` has started earlier.
+                # Keep frames from before the seek's time, because the frame visible at `time` may be one of them.
                 reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
             self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)
         return self._nodes[key]

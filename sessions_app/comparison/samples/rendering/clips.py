@@ -46,7 +46,7 @@ DEMO_DRIFT_PPM = 80.0
 
 
 def demo_specs(seed: int) -> list[Clip]:
-    """Return three recordings of one match for the demo."""
+    """Return three recordings of one match for the demo. For every third seed, one offset is negative."""
     rng = np.random.default_rng([seed, 41])
     match = round_match(seed, 260.0)
     begin = 18 + rng.uniform(0, 12)

@@ -23,10 +23,10 @@ ONLY_LONG, LONG_START, EIGHT_SHORT, LONG_STOP = range(4)  # values of window_seq
 SINE = 0  # value of window_shape; 1 is Kaiser-Bessel derived
 LONG_BEGIN, LONG_END = (ONLY_LONG, LONG_START), (ONLY_LONG, LONG_STOP)
 SINGLE, PAIR, FILL = 0, 1, 6  # values of id_syn_ele (ISO/IEC 14496-3, table 4.71)
-SIGHT = 64  # number of bytes at a packet's start in which its channel element is searched
+SIGHT = 64  # number of bytes at a packet's start that are searched for its channel element
 ADTS_HEADER, ADTS_CHECKED = 7, 9  # length of an ADTS header in bytes, without and with checksum (ISO/IEC 13818-7, 6.2)
-# Encoder options: full bandwidth, no noise substitution, no intensity stereo. The "fast" coder has less error in
-# speech: −62 dB instead of −50 dB.
+# Encoder options: full bandwidth, no noise substitution, no intensity stereo. In speech, the error of the "fast" coder
+# is −62 dB, that of the default coder −50 dB.
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
 MAX_WIDTH = 20_000
 KAISER_ALPHA = 4.0

@@ -27,7 +27,7 @@ HELD = 64
 FOLLOW_PIXELS = 960 * 544
 # Minimum change of a pixel in grey levels, and minimum number of changed pixels, for a new search.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
-COVERED = 0.5  # maximum share of a new line's area that lines already followed may cover
+COVERED = 0.5  # a found line is new if lines already followed cover less than this share of its area
 LONGER = 1.5
 # A detected line is ignored if it is higher than ``LARGE`` of the picture's height and shorter than ``LONG`` times its
 # own height.

@@ -20,7 +20,7 @@ from sessions_app.prosync.engine.text_removal.region import Region
 Grey = NDArray[np.uint8]
 PRESENT = 0.35  # minimum correlation at which a line counts as visible; an absent line reaches 0.2
 OTHER = 0.55  # share of a line's usual correlation below which the line counts as replaced by another line
-STRAY = 0.85  # share of a line's usual correlation below which the line is also searched far from its expected place
+STRAY = 0.85  # share of a line's usual correlation below which the search extends far from the expected place
 NEAR, FAR = 1, 10
 STEADY = 0.75
 FAINT = 2.5
@@ -139,7 +139,7 @@ class Track:
         self._usual = self.pattern.likeness
 
     def follow(self, grey: Grey, seconds: float, *, backward: bool = False) -> bool:
-        """Search the line in the next frame, or in the previous one if ``backward``. Return whether it was found."""
+        """Search for the line in the next frame, or the previous one if ``backward``. Return whether it was found."""
         x, y = self._expected(backward)
         score, right, down = self.pattern.find(grey, x, y, NEAR)
         if score < STRAY * self._usual:

@@ -66,7 +66,8 @@ export const deleteMerge = (id) => call("DELETE", mergeAt(id));
 /** @param {string} id */
 export const chunkAddress = (id) => uploadAt(id, "chunk");
 /**
- * Return the numbers of the chunks that the server lacks. The request fails if the upload has ended.
+ * Return the numbers of the chunks that the server lacks; none for a completed upload. The request fails if the upload
+ * has failed, expired or been cancelled.
  * @param {string} id
  * @returns {Promise<{remaining_chunks: number[]}>}
  */

@@ -90,8 +90,8 @@ export class Sender extends EventTarget {
    * @param {Part[]} parts
    * @param {object} hears
    * @param {() => void} hears.onArrived Callback that runs when all clips are uploaded.
-   * @param {(part: Part) => void} hears.onRefused Callback that runs when the server refused a clip, which stops
-   *   all uploads.
+   * @param {(part: Part) => void} hears.onRefused Callback that runs when a clip cannot be uploaded, for example
+   *   because the server refused it. This stops all uploads.
    * @param {() => void} hears.onOver Callback that runs when an upload was ended elsewhere, which stops all uploads.
    * @param {Set<string>} hears.told Ids of uploads whose speed was already reported to the server.
    */
@@ -101,7 +101,7 @@ export class Sender extends EventTarget {
     this.hears = { onArrived, onRefused, onOver };
     this.told = told;
     this.patience.addEventListener("change", () => {
-      // While paused or offline, abort all requests, which would otherwise wait 30 s for their timeout.
+      // While paused or offline, abort all requests that send chunks: they would otherwise wait 30 s for their timeout.
       if (this.patience.paused || !navigator.onLine) this.#land();
       this.#tell();
     });
@@ -204,7 +204,7 @@ export class Sender extends EventTarget {
     }
   }
 
-  /** Return the next clip to send. Unstarted clips come first, because the server checks a clip's first chunk. */
+  /** Return the next clip that has chunks to send or can be completed. Clips without their first chunk come first. */
   #next() {
     const ready = this.parts.filter(
       ({ state, blob, missing, flying }) =>

@@ -44,7 +44,7 @@ function byKind(kind, downlink) {
 
 /**
  * Return the milliseconds to wait before a retry.
- * @param {number} tries Number of consecutive failed requests.
+ * @param {number} tries Number of failed tries of the request so far.
  * @param {number|null} [retryAfter] Seconds to wait as requested by the server.
  * @param {number} [chance] Random number from 0 to 1, which spreads the retries of many pages.
  * @returns {number}

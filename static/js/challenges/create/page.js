@@ -475,7 +475,7 @@ async function cancel() {
   stopWork();
   try {
     if (id) await cancelMerge(id);
-    // The answer with the merge's id was lost, so repeat the request, which returns the same id.
+    // No answer with the merge's id has arrived, so repeat the request, which returns the same id.
     else if (begun)
       initiate(begun.body, begun.key)
         .then((answer) => cancelMerge(answer.merge_session_id))

@@ -8,7 +8,7 @@ import { waitLength } from "./chunk-size.js";
 
 /** Types of errors that a retry can resolve. */
 const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_locked"]);
-/** The error of a request that was ended by `stop`. */
+/** The error of a request that `stop` ended or that is no longer wanted. */
 export class Stopped extends Error {}
 
 export class Patience extends EventTarget {
@@ -27,8 +27,8 @@ export class Patience extends EventTarget {
   }
 
   /**
-   * Reason and time of the next retry; null if no request waits. The time is in ms since 1970, or 0 if the retry waits
-   * for an event, such as a sign-in.
+   * Reason and time of the next retry; null if the browser is online and no request waits. The time is in ms since
+   * 1970, or 0 if the retry waits for an event, such as a sign-in.
    */
   get lack() {
     if (!this.#paused && !navigator.onLine) return { lack: /** @type {Lack} */ ("network"), at: 0 };

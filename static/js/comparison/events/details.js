@@ -10,10 +10,10 @@ import { marked } from "./mentions.js";
 /** @typedef {import("./store.js").Shown} Shown */
 /**
  * @typedef {object} DetailActs Callbacks of the details.
- * @property {(one: Shown, values: any) => Promise<boolean>} change Changes fields of an event; returns false if the
- *   server refuses.
+ * @property {(one: Shown, values: any) => Promise<boolean>} change Changes fields of an event; returns false if that
+ *   fails.
  * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move Moves an event to times
- *   on the shared clock, in seconds; returns false if the server refuses.
+ *   on the shared clock, in seconds; returns false if that fails.
  * @property {(one: Shown) => void} remove
  * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply Sends a reply; `draft` is the key of
  *   the reply's stored draft.

@@ -2,7 +2,8 @@
  * @typedef {object} Filters Filters of the events.
  * @property {Set<string>} hiddenKinds
  * @property {string} vodId Id of the video whose events are shown; empty for all videos.
- * @property {string} person Name of the user whose events are shown; empty for all users.
+ * @property {string} person Name of a user: only events that this user created or replied to are shown. Empty for all
+ *   users.
  * @property {string} origin `made` to show events by people, `found` to show detected events; empty for both.
  */
 

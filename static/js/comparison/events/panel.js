@@ -20,7 +20,7 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
-const SAME_MOMENT = 2; // maximum seconds between the clock and a draft that a new event continues
+const SAME_MOMENT = 2; // maximum seconds to a draft that a new event continues, if both or neither are comments
 const NEW = "new/";
 const REACHED = 0.02; // maximum seconds between the clock and the current event
 
@@ -654,7 +654,7 @@ export class EventsPanel {
 
   /** @param {Shown} one @param {any} values */
   #change(one, values) {
-    // Name, kind and colour apply to all events of a group; a note or drawing applies only to the first event.
+    // Name, kind and colour apply to all events of a group; other values, such as a note, only to the first event.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
     const changes = sources.map(({ event }) => ({ id: event.event_id, values }));

@@ -47,7 +47,7 @@ export class EventStore extends EventTarget {
   /** Error of the last attempt to load the events. @type {unknown} */ failure = null;
   /** Events by id, in order of creation. @type {Map<string, SessionEvent>} */ #events = new Map();
   /** Number of messages received about each event, by event id. @type {Map<string, number>} */ #told = new Map();
-  /** New ids of events that undo has recreated, by previous id. @type {Map<string, string>} */ #renamed = new Map();
+  /** New ids of events that undo or redo recreates, by old id. @type {Map<string, string>} */ #renamed = new Map();
   #revision = -1;
   #wanted = -1;
   #loading = false;
@@ -138,6 +138,12 @@ export class EventStore extends EventTarget {
     for (const message of this.#waiting.splice(0)) this.receive(message);
     this.#changed();
     if (!this.failure && this.#wanted > this.#revision) this.load();
+  }
+
+  /** Load the events again, after a load that has already begun. */
+  async #reload() {
+    while (this.#loading) await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
+    await this.load();
   }
 
   /**
@@ -251,7 +257,7 @@ export class EventStore extends EventTarget {
    */
   takeBack(id) {
     return this.edits.inTurn(async () => {
-      await this.load(); // reload, because a repeated request returns the event without replies added since
+      await this.#reload(); // reload, because a repeated request returns the event without replies added since
       if (!this.get(id)?.replies.length) await this.#remove(id);
     });
   }
@@ -267,7 +273,7 @@ export class EventStore extends EventTarget {
     const known = this.get(id)?.replies.length ?? 0;
     const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
     // A repeated request returns the event as it was at the first request, so load newer replies.
-    if (replies.length <= known) await this.load();
+    if (replies.length <= known) await this.#reload();
     const own = replies.filter((reply) => reply.body === body && reply.created_by_name === this.username);
     return own.at(-1)?.reply_id;
   }

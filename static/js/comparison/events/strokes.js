@@ -19,8 +19,8 @@ function kept(value) {
 }
 
 /**
- * Return the stroke with an added point. A pen stroke stays unchanged if the point is too near to its last point. Other
- * strokes have two points, so the new point replaces the second.
+ * Return the stroke with an added point. A pen stroke stays unchanged if the point is too near to its last point, or if
+ * the stroke is full. Other strokes have two points, so the new point replaces the second.
  * @param {Stroke} stroke
  * @param {number} x
  * @param {number} y

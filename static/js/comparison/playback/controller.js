@@ -270,7 +270,7 @@ export class SyncController extends EventTarget {
     this.#waitingFor = null;
   }
 
-  /** After a pause, set the clock to the frame of the leading video, and seek the other videos to this time. */
+  /** After a pause, set the clock to the middle of the leading video's frame, and seek all videos to this time. */
   #settle() {
     const now = performance.now();
     const leader = this.leader;
@@ -330,7 +330,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Stop all videos if one video lacks data for too long. A video that has just sought is exempt.
+   * Stop all videos if one video lacks data for too long. For COOL_DOWN after a corrective seek, a video is exempt.
    * @param {number} now
    * @param {number} T
    */

@@ -317,7 +317,8 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Send a CORS request to the servers that pages use: the bucket for uploads, and the CDN for downloads.
+            # Send a CORS request to the servers that pages use: the bucket for uploads; for downloads the CDN, or the
+            # bucket if there is no CDN.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
                 # CloudFront refuses unsigned requests, whatever the method.

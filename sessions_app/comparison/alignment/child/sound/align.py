@@ -38,7 +38,7 @@ SHARP = 7.0  # minimum sharpness of a used window's correlation peak, in standar
 MIN_AGREEING = 3
 MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01
-# An offset is refused if this many consecutive windows, and this share of all, disagree.
+# An offset is refused if at least this many consecutive windows disagree, and these are this share of all windows.
 LEAST_APART, PART_APART = 4, 0.25
 LEAST_BOUND = 2e-4
 

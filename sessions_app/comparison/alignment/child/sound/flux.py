@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy import fft  # loaded now, because numpy's lazy loading of np.fft fails in two threads
+from numpy import fft  # loaded now, because numpy's lazy loading of np.fft fails in two threads at once
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.track import RATE, Run, Samples
