@@ -183,7 +183,7 @@ class TestReplaced:
         video = await ask_rows(again, bare)
         assert (video.state, video.location, round(video.duration), files_in(media)) == ("ready", first, 3, [first])
         assert video.sha256 == hashlib.sha256((clips / "plain.mp4").read_bytes()).hexdigest()
-        faults = {"breaks": [[1.0, 5.0]]}
+        faults = {"clock_start": 3600.0}
         await ask_rows(lambda: Video.objects.filter(pk=bare.pk).update(recording=faults))
         answer = await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))
         second = answer.json()
