@@ -17,6 +17,7 @@ from vodplatform.core.processes.process import SHIM
 from vodplatform.site.management.commands.up import free_port
 
 KEY_ID, SECRET = "test:tester", "testing"
+ATTEMPTS = 3
 START_SECONDS = 30.0
 KINDS = ("account", "container", "object")
 PROXY = f"""
@@ -50,23 +51,36 @@ use = egg:swift#slo
 @contextmanager
 def running_swift() -> Iterator[str]:
     """The address of a Swift of one disk and one copy of everything, gone after the block."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swift-")))
-        for kind in KINDS:
-            port = free_port("127.0.0.1", 0)
-            builder = str(folder / f"{kind}.builder")
-            for words in (["create", "4", "1", "1"], ["add", f"r1z1-127.0.0.1:{port}/disk", "1"], ["rebalance"]):
-                subprocess.run(["swift-ring-builder", builder, *words], check=True, capture_output=True)
-            pipeline = f"[pipeline:main]\npipeline = {kind}-server\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
-            _start(stack, folder, f"{kind}-server", port, pipeline)
-        (folder / "disk").mkdir()
+    for _ in range(ATTEMPTS):
+        with ExitStack() as stack:
+            port, servers = _start_all(stack)
+            # A server ends if another program has taken its port meanwhile.
+            ended = lambda: any(server.poll() is not None for server in servers)  # noqa: E731
+            wait_until(lambda: ended() or _answers(port), START_SECONDS, "Swift to answer")
+            if not ended():
+                yield f"http://127.0.0.1:{port}"
+                return
+    raise RuntimeError("A server of Swift ended each time.")
+
+
+def _start_all(stack: ExitStack) -> tuple[int, list[subprocess.Popen[bytes]]]:
+    """Start the four servers; return the proxy's port and the processes."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swift-")))
+    servers = []
+    for kind in KINDS:
         port = free_port("127.0.0.1", 0)
-        _start(stack, folder, "proxy-server", port, PROXY)
-        wait_until(lambda: _answers(port), START_SECONDS, "Swift to answer")
-        yield f"http://127.0.0.1:{port}"
+        builder = str(folder / f"{kind}.builder")
+        for words in (["create", "4", "1", "1"], ["add", f"r1z1-127.0.0.1:{port}/disk", "1"], ["rebalance"]):
+            subprocess.run(["swift-ring-builder", builder, *words], check=True, capture_output=True)
+        pipeline = f"[pipeline:main]\npipeline = {kind}-server\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
+        servers.append(_start(stack, folder, f"{kind}-server", port, pipeline))
+    (folder / "disk").mkdir()
+    port = free_port("127.0.0.1", 0)
+    servers.append(_start(stack, folder, "proxy-server", port, PROXY))
+    return port, servers
 
 
-def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> None:
+def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> subprocess.Popen[bytes]:
     config = folder / f"{name}.conf"
     config.write_text(
         f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nuser = {getpass.getuser()}\nswift_dir = {folder}\n"
@@ -79,6 +93,7 @@ def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> N
     process = subprocess.Popen(argv, stdout=log, stderr=log, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     stack.callback(process.wait)
     stack.callback(process.kill)
+    return process
 
 
 def _answers(port: int) -> bool:
