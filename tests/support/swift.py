@@ -54,13 +54,20 @@ def running_swift() -> Iterator[str]:
     for _ in range(ATTEMPTS):
         with ExitStack() as stack:
             port, servers = _start_all(stack)
-            # A server ends if another program has taken its port meanwhile.
-            ended = lambda: any(server.poll() is not None for server in servers)  # noqa: E731
-            wait_until(lambda: ended() or _answers(port), START_SECONDS, "Swift to answer")
-            if not ended():
+            if _has_begun(port, servers):
                 yield f"http://127.0.0.1:{port}"
                 return
     raise RuntimeError("A server of Swift ended each time.")
+
+
+def _has_begun(port: int, servers: list[subprocess.Popen[bytes]]) -> bool:
+    """Wait for Swift to answer; False if a server ended, as it does if another program has taken its port."""
+
+    def has_ended() -> bool:
+        return any(server.poll() is not None for server in servers)
+
+    wait_until(lambda: has_ended() or _answers(port), START_SECONDS, "Swift to answer")
+    return not has_ended()
 
 
 def _start_all(stack: ExitStack) -> tuple[int, list[subprocess.Popen[bytes]]]:
