@@ -212,7 +212,8 @@ function showRights() {
   const parts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-role]"));
   for (const part of parts) part.dataset.role = access.role;
   const pill = document.querySelector("[data-role-pill]");
-  if (pill) setText(pill, `You can ${access.role === "editor" ? "edit" : access.can_comment ? "comment" : "watch"}`);
+  const mayComment = access.can_comment ? "You can comment" : "View only";
+  if (pill) setText(pill, access.role === "editor" ? "You can edit" : mayComment);
   need("[data-export]").hidden = access.role === "viewer" || session.archived;
   need("[data-manage]").hidden = access.role === "viewer";
   people.draw();
