@@ -13,8 +13,8 @@ import imageio_ffmpeg
 from bench.measure import cache
 
 REQUIREMENT = "audio-offset-finder==0.5.5"
-# By default, audio-offset-finder reads the first 900 s; all our recordings are shorter. One process serves all runs, so
-# that imports are not measured.
+# audio-offset-finder reads only the first 900 s by default, but all our recordings are shorter. All runs share one
+# process, so that its imports are not measured.
 PROGRAM = """
 import json, sys, time
 from audio_offset_finder.audio_offset_finder import find_offset_between_files

@@ -56,7 +56,7 @@ class MediaError(Exception):
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
     """Open a media file, but never a file that it refers to.
 
-    path: of a local file, or of a file that the parent process reads for this child. Raises :class:`MediaError`.
+    ``path`` names a local file, or a file that the parent process reads for this child. Raises :class:`MediaError`.
     """
     if str(path).startswith(PREFIX):
         return _opened(RangedFile(str(path)))

@@ -20,7 +20,7 @@ from vodplatform.core.web.publish import publish_on_commit
 
 
 class Audience(StrEnum):
-    """Groups of users who may see the same catalogue videos. Each group sees more than the previous one."""
+    """Groups of users with the same rights to see catalogue videos. Each group sees more than the previous one."""
 
     PUBLIC = "public"
     MODERATORS = "moderators"

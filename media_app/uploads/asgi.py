@@ -78,9 +78,9 @@ class Body:
         length = headers.get("content-length", "")
         self.announced = int(length[:19]) if length.isdecimal() and length.isascii() else None
         self.is_over = self.announced == 0
-        # Whether the body is short. It is then read to its end even after an error, to keep the connection.
+        # A short body is read to its end even after an error, so that the connection can be used again.
         self.is_short = "transfer-encoding" not in headers and (self.announced or 0) <= SHORT_BYTES
-        # Whether the client waits for `100 Continue`, which the first call to `receive` sends.
+        # The client waits for `100 Continue` before it sends the body. The first call to `receive` sends this answer.
         self.is_held_back = "expect" in headers
         self._receive = receive
 

@@ -149,7 +149,7 @@ def probe(
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
-            # One of the files may have crashed the probe or exceeded its limits. Probe each file alone.
+            # A file may have crashed the probe or exceeded its limits. Probe each file alone, to find this file.
             return [answer for path in paths for answer in probe([path], caller)]
         message = (
             "The file cannot be read as a video, or reading it takes too long. Check that it plays, or convert it."

@@ -338,7 +338,7 @@ class Challenge(models.Model):
         return self.own_guesses[0] if self.own_guesses else None
 
     def tells_lie_to(self, user: User | Guest) -> bool:
-        """Return whether ``user`` may know the lie, as owner or as player who has guessed. Needs ``shown_to``."""
+        """Return whether ``user`` may know the lie: the owner may, and a player after a guess. Needs ``shown_to``."""
         return self.owner_id == user.pk or self.own_guess is not None
 
     @property

@@ -60,7 +60,7 @@ def faults_of(method: str, address: str, status: int, body: Any) -> list[str]:
 
 
 def _is_of_test(body: Any, path: Iterable[str | int]) -> bool:
-    """Whether a fault is in the result of a job whose kind only tests have."""
+    """Return whether a fault is in the result of a job of a kind that only tests have."""
     for name in path:
         if name == "result" and str(body.get("kind", "")).startswith(KINDS_OF_TESTS):
             return True

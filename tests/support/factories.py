@@ -182,7 +182,7 @@ def make_rendition(video: Video, kind: str, name: str = "", **fields: Any) -> Re
     return Rendition.objects.create(video=video, kind=kind, name=name, **{**values, **fields})
 
 
-# What analyses find in a video in which nothing happens, by their kind.
+# The results of analyses of a video in which nothing happens, by the kind of analysis.
 FOUND_NOTHING: dict[str, dict[str, Any]] = {
     "highlights": {
         "summary": "Nothing stands out.", "duration": 20.0, "method": "signals", "warnings": [], "segments": [],

@@ -317,7 +317,7 @@ class Program:
     # The API
 
     def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One call of the API, whose answer is compared with the OpenAPI document.
+        """Call the API and compare its answer with the OpenAPI document.
 
         Raises :class:`CallFailed`, OSError, and AssertionError for an answer that the document does not describe.
         """

@@ -260,7 +260,7 @@ PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
 # True if links can be e-mailed. They need a configured public URL, because a request's Host header may be forged.
 MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
-# Settings of JSON Web Tokens, used by vodplatform/accounts/jwt.py. Their key signs nothing else.
+# Settings of JSON Web Tokens, used by vodplatform/accounts/jwt.py. Their key signs only these tokens.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
@@ -327,7 +327,7 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
-JOB_SLICE_SECONDS = 60.0  # in a full queue, minimum seconds that a job runs before it yields to waiting jobs
+JOB_SLICE_SECONDS = 60.0  # minimum seconds that a job in a full queue runs before it yields to waiting jobs
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0

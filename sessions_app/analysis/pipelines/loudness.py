@@ -82,7 +82,7 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 def deviations(values: Floats, percent: float, least: float) -> Floats:
     """Return how far values exceed the running median plus one deviation, in deviations; 0 for lower values.
 
-    One deviation is the distance from the median to the percentile ``percent``, but at least ``least``.
+    A deviation is the distance from the median to the percentile ``percent``, but at least ``least``.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

@@ -80,7 +80,7 @@ class _RequestFormat:
         """Return a simpler request format to try after a rejection, or None if there is none."""
         if self.has_all_pictures and (
             status == 413 or "image" in complaint
-        ):  # by default, vLLM accepts one picture per request
+        ):  # vLLM accepts one picture per request by default
             return replace(self, has_all_pictures=False)
         if self.tokens == "max_tokens" and "max_completion_tokens" in complaint:
             return replace(self, tokens="max_completion_tokens")

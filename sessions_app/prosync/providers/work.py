@@ -21,7 +21,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One attempt to run a pro job. folder: the attempt's own folder.
+    """An attempt to run a pro job. folder: the attempt's own folder.
 
     share: job progress in percent at the engine's start and end.
     """

@@ -68,7 +68,7 @@ export class TypedField {
 
   #typed() {
     this.#touched = true;
-    // Record each key press as its own edit. One edit for two distant changes would replace all text between them.
+    // Record each key press as its own edit. A single edit for two distant changes would replace all text between them.
     this.#shared?.write(this.#typedText);
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.flush(), PAUSE);

@@ -16,7 +16,7 @@ export class Actions extends EventTarget {
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** Who is paused while the user writes: all viewers, or only this page. @type {""|"shared"|"alone"} */ #paused = "";
+  /** Clock that is paused while the user writes: shared, or of this page. @type {""|"shared"|"alone"} */ #paused = "";
 
   /**
    * @param {object} parts

@@ -72,7 +72,7 @@ def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any
 
 
 class StoredJsonField(serializers.JSONField):
-    """A JSON value that answers contain as it is stored. The OpenAPI document describes it by a serializer.
+    """A JSON value that answers contain unchanged, described by a serializer in the OpenAPI document only.
 
     shape: the serializer class. many: whether the value is a list of such objects.
     """
