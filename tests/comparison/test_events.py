@@ -321,6 +321,14 @@ class TestSize:
 
 
 class TestFiles:
+    def test_an_object_with_the_list_is_imported_too(self, api: Api, url: str) -> None:
+        rows = [{"kind": "kill", "global_time": 1}, {"kind": "kill", "global_time": 2}]
+        answer = api.post(f"{url}/import", {"events": rows})
+        assert (answer.status_code, json.loads(answer.content)["created"]) == (201, 2)
+        for body in ({"events": 5}, {"events": rows[0]}, {}, {"rows": rows}, {"events": [{"kind": 1}]}):
+            refused(api.post(f"{url}/import", body), 400, "invalid")
+        assert SessionEvent.objects.count() == 2
+
     def test_a_table_goes_out_and_in_again(self, api: Api, url: str, owner: User) -> None:
         mark(api, url, vod_id="vod-2", time=0.1 + 0.2, end=3.0, label="=cmd|' /C calc'!A0")
         mark(api, url, global_time=7.0, label="'quoted', \"twice\"\nand over two lines", kind="-kill")
