@@ -2,11 +2,13 @@
 
 import getpass
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from vodplatform.site.management.commands.up import free_port
 KEY_ID, SECRET = "test:tester", "testing"
 ATTEMPTS = 3
 START_SECONDS = 30.0
+LOG_CHARACTERS = 2000  # of each server's log that a failed start shows
 KINDS = ("account", "container", "object")
 PROXY = f"""
 [pipeline:main]
@@ -26,6 +29,7 @@ pipeline = catch_errors gatekeeper cache listing_formats s3api tempauth copy slo
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+error_suppression_limit = 1000
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:gatekeeper]
@@ -53,25 +57,41 @@ def running_swift() -> Iterator[str]:
     """The address of a Swift of one disk and one copy of everything, gone after the block."""
     for _ in range(ATTEMPTS):
         with ExitStack() as stack:
-            port, servers = _start_all(stack)
-            if _has_begun(port, servers):
-                yield f"http://127.0.0.1:{port}"
+            servers = _start_all(stack)
+            if _has_begun(servers):
+                yield f"http://127.0.0.1:{servers[-1].port}"
                 return
     raise RuntimeError("A server of Swift ended each time.")
 
 
-def _has_begun(port: int, servers: list[subprocess.Popen[bytes]]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process of Swift, the port that it listens at, and the file of what it says."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+
+def _has_begun(servers: list[Server]) -> bool:
     """Wait for Swift to answer; False if a server ended, as it does if another program has taken its port."""
 
     def has_ended() -> bool:
-        return any(server.poll() is not None for server in servers)
+        return any(server.process.poll() is not None for server in servers)
 
-    wait_until(lambda: has_ended() or _answers(port), START_SECONDS, "Swift to answer")
+    try:
+        # The proxy does not ask a server again for a minute after ten refusals, so none is asked before all listen.
+        wait_until(lambda: has_ended() or all(_listens(one.port) for one in servers), START_SECONDS, "Swift to listen")
+        wait_until(lambda: has_ended() or _answers(servers[-1].port), START_SECONDS, "Swift to answer")
+    except AssertionError as error:
+        for server in servers:
+            error.add_note(f"{server.log.name}: {server.log.read_text(errors='replace')[-LOG_CHARACTERS:]}")
+        raise
     return not has_ended()
 
 
-def _start_all(stack: ExitStack) -> tuple[int, list[subprocess.Popen[bytes]]]:
-    """Start the four servers; return the proxy's port and the processes."""
+def _start_all(stack: ExitStack) -> list[Server]:
+    """Start the four servers; the proxy is the last one."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swift-")))
     servers = []
     for kind in KINDS:
@@ -82,25 +102,31 @@ def _start_all(stack: ExitStack) -> tuple[int, list[subprocess.Popen[bytes]]]:
         pipeline = f"[pipeline:main]\npipeline = {kind}-server\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
         servers.append(_start(stack, folder, f"{kind}-server", port, pipeline))
     (folder / "disk").mkdir()
-    port = free_port("127.0.0.1", 0)
-    servers.append(_start(stack, folder, "proxy-server", port, PROXY))
-    return port, servers
+    servers.append(_start(stack, folder, "proxy-server", free_port("127.0.0.1", 0), PROXY))
+    return servers
 
 
-def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> subprocess.Popen[bytes]:
+def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> Server:
     config = folder / f"{name}.conf"
     config.write_text(
         f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nuser = {getpass.getuser()}\nswift_dir = {folder}\n"
-        f"devices = {folder}\nmount_check = false\nworkers = 0\ndisable_fallocate = true\n{rest}"
+        f"devices = {folder}\nmount_check = false\nworkers = 0\ndisable_fallocate = true\nfallocate_reserve = 0\n{rest}"
     )
     # Through the shim it dies with the tests, however those end. It is Debian's Python that has Swift.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--"]
     argv = [*shim, f"/usr/bin/swift-{name}", str(config)]
-    log = stack.enter_context((folder / f"{name}.log").open("wb"))
+    path = folder / f"{name}.log"
+    log = stack.enter_context(path.open("wb"))
     process = subprocess.Popen(argv, stdout=log, stderr=log, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     stack.callback(process.wait)
     stack.callback(process.kill)
-    return process
+    return Server(process, port, path)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def _answers(port: int) -> bool:
