@@ -19,11 +19,15 @@ NOWHERE = "nowhere"
 
 
 class Backstage:
-    """The client's end; each method is a function of the module's ``main``."""
+    """The client's end; each method is a function of the module's ``main``.
+
+    is_used: whether something was called since the last ``clear``.
+    """
 
     module = "tests.browser.backstage"
 
     def __init__(self, place: Place) -> None:
+        self.is_used = False
         settings = {"VOD_DATA_DIR": str(place.data_dir), "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", self.module], env=clean_environment({**place.environment, **settings}),
@@ -40,6 +44,7 @@ class Backstage:
             assert answer, f"backstage ended at {name}"
             found, raised = json.loads(answer)
             assert not raised, f"{name}: {raised}"
+            self.is_used = name != "clear"
             return found
 
         return call

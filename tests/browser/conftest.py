@@ -24,6 +24,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required", "--mute-audio",
 ]  # fmt: skip
 LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
+BACKSTAGE = pytest.StashKey[Backstage]()
 ACCOUNT, PASSWORD = "watcher", "a-password-for-the-browser"
 DESK, PHONE = (1440, 900), (360, 740)
 STORED = "local_storage,indexeddb,service_workers,cache_storage,file_systems"
@@ -69,10 +70,18 @@ def program(
 
 
 @pytest.fixture(scope="session")
-def _backstage(program: Program) -> Iterator[Backstage]:
-    running = Backstage(program.place)
+def _backstage(request: pytest.FixtureRequest, program: Program) -> Iterator[Backstage]:
+    request.session.stash[BACKSTAGE] = running = Backstage(program.place)
     yield running
     running.end()
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_of_earlier_tests(request: pytest.FixtureRequest) -> None:
+    """Delete what earlier tests made behind the program: jobs that never end use up the account's jobs at once."""
+    running = request.session.stash.get(BACKSTAGE, None)
+    if running and running.is_used and "backstage" not in request.fixturenames:
+        running.clear(key=request.getfixturevalue("program").place.key)
 
 
 @pytest.fixture
