@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { meaning, views } from "./js/catalogue/list-matching.js";
-import { SharedText, changeOf, numberOf } from "./js/catalogue/shared-text.js";
-import { audience, savedLine } from "./js/catalogue/labels.js";
+import { classifyChange, formatViews } from "./js/catalogue/list-matching.js";
+import { SharedText, findEdit, hashText } from "./js/catalogue/shared-text.js";
+import { describeAudience, describeSaved } from "./js/catalogue/labels.js";
 import { numbers } from "./random.mjs";
 
 const ANY = { search: "", category: "", status: "", featured: false };
@@ -49,11 +49,11 @@ for (const [name, changed, query, shown, expected] of [
   ["one that may be seen no more", null, ANY, video(), "remove"],
 ]) {
   test(`what a change means depends on what is shown: ${name}`, () =>
-    assert.equal(meaning({ new: changed, old: shown }, query, shown), expected));
+    assert.equal(classifyChange({ new: changed, old: shown }, query, shown), expected));
 }
 
 test("views are told as people say them", () => {
-  assert.deepEqual([0, 1, 2, 1234, 18_234, 2_000_000].map(views), [
+  assert.deepEqual([0, 1, 2, 1234, 18_234, 2_000_000].map(formatViews), [
     "no views yet",
     "1 view",
     "2 views",
@@ -76,12 +76,12 @@ for (const [state, pending, words, kept = "yes"] of [
   ["refused", 2, "2 changes could not be sent"],
 ]) {
   test(`how far it has come is told in words: ${state}, ${pending}, stored: ${kept}`, () =>
-    assert.equal(savedLine(state, pending, kept).words, words));
+    assert.equal(describeSaved(state, pending, kept).words, words));
 }
 
 test("who sees a video is told in words", () => {
   const cases = [{}, { is_hidden: true }, { status: "processing" }, { deleted_at: "2026-01-01" }];
-  const told = cases.map((fields) => audience(video({ error: null, ...fields })).words);
+  const told = cases.map((fields) => describeAudience(video({ error: null, ...fields })).words);
   assert.deepEqual(told, ["Shown", "Hidden", "Processing", "Deleted"]);
 });
 
@@ -135,11 +135,11 @@ test("one that would be too long is not merged", () => {
 });
 
 test("a change is of whole characters", () => {
-  assert.deepEqual(changeOf("a😀b", "a😁b"), { start: 1, removed: 2, added: "😁" });
+  assert.deepEqual(findEdit("a😀b", "a😁b"), { start: 1, removed: 2, added: "😁" });
   // The same second half: U+1F600 and U+1FA00.
-  assert.deepEqual(changeOf("\u{1f600}", "\u{1fa00}"), { start: 0, removed: 2, added: "\u{1fa00}" });
-  assert.deepEqual(changeOf("aaa", "aaaa"), { start: 3, removed: 0, added: "a" });
-  assert.deepEqual(changeOf("abc", ""), { start: 0, removed: 3, added: "" });
+  assert.deepEqual(findEdit("\u{1f600}", "\u{1fa00}"), { start: 0, removed: 2, added: "\u{1fa00}" });
+  assert.deepEqual(findEdit("aaa", "aaaa"), { start: 3, removed: 0, added: "a" });
+  assert.deepEqual(findEdit("abc", ""), { start: 0, removed: 3, added: "" });
   const text = SharedText.of({ value: "a😀b" });
   text.write("a😁b");
   assert.equal(SharedText.of(written(text)).value, "a😁b");
@@ -165,7 +165,7 @@ test("a state that has grown too long begins anew", () => {
   assert.equal(text.value.length, 9000);
   const state = text.state;
   assert.ok(state.length < 100_000);
-  assert.ok(state.startsWith(`${numberOf(text.value)}.`));
+  assert.ok(state.startsWith(`${hashText(text.value)}.`));
   assert.equal(SharedText.of({ value: text.value, state }).value, text.value);
 });
 

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { chunkSize, waitLength } from "./js/challenges/create/chunk-size.js";
+import { chooseChunkSize, chooseWait } from "./js/challenges/create/chunk-size.js";
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 
 /** Bytes of a piece on such a network. */
 function pieces({ speed = 0, kind = "", downlink = 0, largest = MIB } = {}) {
-  return chunkSize({ speed, kind, downlink }, largest, { least: 64 * KIB, most: 64 * MIB });
+  return chooseChunkSize({ speed, kind, downlink }, largest, { least: 64 * KIB, most: 64 * MIB });
 }
 
 test("pieces are as large as the network is fast", () => {
@@ -35,11 +35,11 @@ test("the largest file that a plan takes has not too many pieces", () => {
 
 test("each wait is longer than the one before, and the server is heard", () => {
   assert.deepEqual(
-    [1, 2, 3, 4, 9].map((failures) => waitLength(failures, null, 0.5)),
+    [1, 2, 3, 4, 9].map((failures) => chooseWait(failures, null, 0.5)),
     [1000, 2000, 4000, 8000, 30_000],
   );
   assert.deepEqual(
-    [0, 1].map((chance) => waitLength(1, 7, chance)),
+    [0, 1].map((chance) => chooseWait(1, 7, chance)),
     [7000, 8400],
   );
 });

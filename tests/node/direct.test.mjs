@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { DirectStack, goesDirect, pieceOf } from "./js/uploads/direct-upload.js";
+import { DirectStack, mayGoDirect, choosePartSize } from "./js/uploads/direct-upload.js";
 
 const PIECE = 10;
 const SIZE = 25;
@@ -65,15 +65,15 @@ function send(on, offset, length) {
 }
 
 test("pieces are as large as usual, and of a file with too many of them larger", () => {
-  assert.equal(pieceOf(100, PIECE), PIECE);
-  assert.equal(pieceOf(200_001, PIECE), 21);
+  assert.equal(choosePartSize(100, PIECE), PIECE);
+  assert.equal(choosePartSize(200_001, PIECE), 21);
 });
 
 test("only what the API's direct uploads know is sent by them", () => {
-  assert.ok(goesDirect({ purpose: "catalogue", video_id: "v" }));
-  assert.ok(!goesDirect({ purpose: "analysis", source: "s" }));
+  assert.ok(mayGoDirect({ purpose: "catalogue", video_id: "v" }));
+  assert.ok(!mayGoDirect({ purpose: "analysis", source: "s" }));
   delete document.body.dataset.s3Cors;
-  assert.ok(!goesDirect({ purpose: "library" }));
+  assert.ok(!mayGoDirect({ purpose: "library" }));
 });
 
 test("it begins with what is said of the file, and is found where the tus door would have it", async () => {

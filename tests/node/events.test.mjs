@@ -4,14 +4,20 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { eventsApi } from "./js/base/api.js";
+import { eventsUrl } from "./js/base/api.js";
 import { Edits } from "./js/comparison/events/undo.js";
-import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./js/comparison/events/filters.js";
-import { join } from "./js/comparison/events/grouping.js";
-import { kindOf, lookOf } from "./js/comparison/events/kinds.js";
-import { parted, typedName } from "./js/comparison/events/mentions.js";
+import {
+  filterEvents,
+  countKinds,
+  findLastBegun,
+  makeEmptyFilters,
+  listPeople,
+} from "./js/comparison/events/filters.js";
+import { groupEvents } from "./js/comparison/events/grouping.js";
+import { toKind, getLook } from "./js/comparison/events/kinds.js";
+import { splitMentions, findTypedName } from "./js/comparison/events/mentions.js";
 import { EventStore } from "./js/comparison/events/store.js";
-import { begun, extended, fits, isVisible, outlineOf } from "./js/comparison/events/strokes.js";
+import { beginStroke, extendStroke, isWithinLimits, isVisible, makeOutline } from "./js/comparison/events/strokes.js";
 import { assertMatches, near } from "./near.mjs";
 
 test("page and server show the same events as one", () => {
@@ -22,18 +28,18 @@ test("page and server show the same events as one", () => {
   for (const { given, expected } of cases) {
     const marks = given.map((mark) => ({ ...mark, vodId: mark.vod_id, at: mark.global_time, isAlone: mark.is_alone }));
     assertMatches(
-      join(marks).map(({ marks: together, at }) => ({ keys: together.map(({ key }) => key), at })),
+      groupEvents(marks).map(({ marks: together, at }) => ({ keys: together.map(({ key }) => key), at })),
       expected.map(({ keys, at }) => ({ keys, at: near(at, 1e-9) })),
     );
   }
 });
 
 test("every kind has a name, a letter and a colour, and an unknown one always the same", () => {
-  assert.deepEqual(lookOf("kill"), { name: "Kill", letter: "K", tone: "bad", shape: "round" });
-  assert.equal(lookOf("smoke_grenade").name, "Smoke grenade");
-  assert.equal(lookOf("smoke_grenade").letter, "S");
-  assert.deepEqual(lookOf("constructor"), lookOf("constructor"));
-  assert.equal(lookOf("_-").letter, "_");
+  assert.deepEqual(getLook("kill"), { name: "Kill", letter: "K", tone: "bad", shape: "round" });
+  assert.equal(getLook("smoke_grenade").name, "Smoke grenade");
+  assert.equal(getLook("smoke_grenade").letter, "S");
+  assert.deepEqual(getLook("constructor"), getLook("constructor"));
+  assert.equal(getLook("_-").letter, "_");
 });
 
 for (const [typed, kind] of [
@@ -43,7 +49,7 @@ for (const [typed, kind] of [
   ["…", ""],
   ["x".repeat(60), "x".repeat(40)],
 ])
-  test(`“${typed}” is the kind ${kind || "of nothing"}`, () => assert.equal(kindOf(typed), kind));
+  test(`“${typed}” is the kind ${kind || "of nothing"}`, () => assert.equal(toKind(typed), kind));
 
 const event = (id, more = {}) => ({
   event_id: id,
@@ -72,27 +78,27 @@ test("filters narrow by kind, video, person and origin, and all of them at once"
     shown("3", { created_by_name: "ben", replies: [{ created_by_name: "cleo" }] }),
     shown("4", { origin: "shots", created_by_name: "" }),
   ];
-  const ids = (filters) => filtered(list, { ...noFilters(), ...filters }).map(({ id }) => id);
+  const ids = (filters) => filterEvents(list, { ...makeEmptyFilters(), ...filters }).map(({ id }) => id);
   assert.deepEqual(ids({}), ["1", "2", "3", "4"]);
   assert.deepEqual(ids({ hiddenKinds: new Set(["kill"]) }), ["2"]);
   assert.deepEqual(ids({ vodId: "a" }), ["1", "3", "4"]);
   assert.deepEqual(ids({ person: "cleo" }), ["3"]);
   assert.deepEqual(ids({ origin: "found" }), ["4"]);
   assert.deepEqual(ids({ origin: "made", vodId: "a", person: "anna" }), ["1"]);
-  assert.deepEqual(kindsOf(list), [
+  assert.deepEqual(countKinds(list), [
     ["kill", 3],
     ["round", 1],
   ]);
-  assert.deepEqual(peopleOf(list), ["anna", "ben", "cleo"]);
+  assert.deepEqual(listPeople(list), ["anna", "ben", "cleo"]);
 });
 
 test("the last event that has begun is found at, between and before events", () => {
   const list = [{ at: 1 }, { at: 2 }, { at: 2 }, { at: 5 }];
   assert.deepEqual(
-    [0, 1, 1.5, 2, 4.9, 5, 9].map((T) => lastBegun(list, T)),
+    [0, 1, 1.5, 2, 4.9, 5, 9].map((T) => findLastBegun(list, T)),
     [-1, 0, 0, 2, 2, 3, 3],
   );
-  assert.equal(lastBegun([], 3), -1);
+  assert.equal(findLastBegun([], 3), -1);
 });
 
 test("edits are taken back and done again in turn, and a new one forgets what was taken back", async () => {
@@ -260,10 +266,10 @@ test("a repeated attempt keeps the replies of others", async () => {
 });
 
 test("a pen leaves out points that say nothing new, and stays within the frame", () => {
-  let stroke = begun("pen", "#ffd166", 6, 0.5, 0.5);
-  stroke = extended(stroke, 0.5001, 0.5);
-  stroke = extended(stroke, 0.6, 0.5);
-  stroke = extended(stroke, 1.4, -2);
+  let stroke = beginStroke("pen", "#ffd166", 6, 0.5, 0.5);
+  stroke = extendStroke(stroke, 0.5001, 0.5);
+  stroke = extendStroke(stroke, 0.6, 0.5);
+  stroke = extendStroke(stroke, 1.4, -2);
   assert.deepEqual(stroke.points, [
     [0.5, 0.5],
     [0.6, 0.5],
@@ -272,43 +278,43 @@ test("a pen leaves out points that say nothing new, and stays within the frame",
 });
 
 test("a shape has two points however far it is drawn", () => {
-  let stroke = begun("box", "#ffd166", 6, 0.1, 0.1);
+  let stroke = beginStroke("box", "#ffd166", 6, 0.1, 0.1);
   assert.equal(isVisible(stroke), false);
-  for (let n = 0; n < 50; n += 1) stroke = extended(stroke, n / 50, n / 100);
+  for (let n = 0; n < 50; n += 1) stroke = extendStroke(stroke, n / 50, n / 100);
   assert.deepEqual(stroke.points, [
     [0.1, 0.1],
     [0.98, 0.49],
   ]);
-  assert.equal(outlineOf(stroke, 500), "M100 50L980 50L980 245L100 245Z");
+  assert.equal(makeOutline(stroke, 500), "M100 50L980 50L980 245L100 245Z");
 });
 
 test("an ellipse lies within its two corners, and an arrow has its head at the second", () => {
-  const of = (tool) => extended(begun(tool, "#ffffff", 6, 0.2, 0.2), 0.6, 0.4);
-  assert.equal(outlineOf(of("ellipse"), 1000), "M200 300A200 100 0 1 0 600 300A200 100 0 1 0 200 300Z");
-  assert.match(outlineOf(of("arrow"), 1000), /^M200 200L600 400L[\d. ]+L600 400L[\d. ]+$/);
+  const of = (tool) => extendStroke(beginStroke(tool, "#ffffff", 6, 0.2, 0.2), 0.6, 0.4);
+  assert.equal(makeOutline(of("ellipse"), 1000), "M200 300A200 100 0 1 0 600 300A200 100 0 1 0 200 300Z");
+  assert.match(makeOutline(of("arrow"), 1000), /^M200 200L600 400L[\d. ]+L600 400L[\d. ]+$/);
 });
 
 test("a drawing that the server would refuse is known before it is sent", () => {
   const points = Array.from({ length: 1500 }, (_, n) => [n / 1500, 0.12345]);
   const long = { tool: "pen", color: "#ffffff", width: 6, points };
-  assert.equal(fits([long]), true);
-  assert.equal(fits([long, long, long]), false);
+  assert.equal(isWithinLimits([long]), true);
+  assert.equal(isWithinLimits([long, long, long]), false);
 });
 
 test("a name is a word behind an @", () => {
   const names = (text) =>
-    parted(text)
+    splitMentions(text)
       .filter((part) => part.isName)
       .map((part) => part.text);
   assert.deepEqual(names("Look, @ann-lee. (@änn) mail@ann @@ann @ @b.o+b!"), ["@ann-lee", "@änn", "@@ann", "@b.o+b"]);
   for (const text of ["", "@", "no name", "@ann"])
     assert.equal(
-      parted(text)
+      splitMentions(text)
         .map((part) => part.text)
         .join(""),
       text,
     );
-  assert.deepEqual(["Why, @gu", "@", "mail@gu", "@gu ", "(@ann-l"].map(typedName), ["gu", "", null, null, "ann-l"]);
+  assert.deepEqual(["Why, @gu", "@", "mail@gu", "@gu ", "(@ann-l"].map(findTypedName), ["gu", "", null, null, "ann-l"]);
 });
 
 test("a list that is cut is read to its end, and what moved meanwhile is there once", async (t) => {
@@ -322,6 +328,6 @@ test("a list that is cut is read to its end, and what moved meanwhile is there o
     assert.equal(query.get("joined"), "false");
     return Response.json(pages[query.get("cursor") ?? ""]);
   });
-  const { events, unseen } = await eventsApi("comp-1").list();
+  const { events, unseen } = await eventsUrl("comp-1").list();
   assert.deepEqual([events.map((/** @type {any} */ event) => event.event_id), unseen], [["a", "b", "c"], ["a"]]);
 });

@@ -5,15 +5,25 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import * as format from "./js/base/format.js";
-import { bytes, round } from "./js/videos/api.js";
+import { formatBytes, formatRoundBytes } from "./js/videos/api.js";
 import { assertMatches, near } from "./near.mjs";
 
-const { confidence, offset, parseOffset, position } = format;
+const { describeConfidence, formatOffset, formatPosition, parseOffset } = format;
 const FORMATS = JSON.parse(readFileSync(new URL("formats.json", import.meta.url), "utf8"));
+const WRITERS = {
+  clock: format.formatClock,
+  duration: format.formatDuration,
+  tenths: format.formatTenths,
+  hundredths: format.formatHundredths,
+  percent: format.formatPercent,
+  size: formatBytes,
+  limit_size: formatRoundBytes,
+  counted: format.formatCount,
+};
 
 for (const [name, rows] of Object.entries(FORMATS)) {
   test(`${name} writes what the server writes`, () => {
-    const write = { ...format, size: bytes, limit_size: round }[name];
+    const write = WRITERS[name];
     assert.deepEqual(
       rows.map((row) => write(...row.slice(0, -1))),
       rows.map((row) => row.at(-1)),
@@ -37,9 +47,9 @@ for (const text of ["", "abc", "1.2.3", "--1", "1:2:3:4", "1e9", "NaN"]) {
 }
 
 test("numbers are shown without surprises", () => {
-  assert.equal(position(59.9996), "00:01:00.000");
-  assert.equal(offset(-1.5334), "−1.533 s");
-  assert.equal(offset(-0.0001), "+0.000 s");
-  assert.equal(confidence(0.8999).word, "fair");
-  assert.equal(confidence(0.8999).number, "0.89");
+  assert.equal(formatPosition(59.9996), "00:01:00.000");
+  assert.equal(formatOffset(-1.5334), "−1.533 s");
+  assert.equal(formatOffset(-0.0001), "+0.000 s");
+  assert.equal(describeConfidence(0.8999).word, "fair");
+  assert.equal(describeConfidence(0.8999).number, "0.89");
 });

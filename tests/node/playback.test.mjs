@@ -5,19 +5,19 @@ import test from "node:test";
 
 import { ServerClock } from "./js/base/live-channel.js";
 import { GroupClock } from "./js/comparison/playback/clock.js";
-import { frameOf, midFrame, snap, step } from "./js/base/frames.js";
+import { frameOfMediaTime, frameMiddle, snapToFrame, stepFrames } from "./js/base/frames.js";
 import {
   FIRST_LEAD,
   SeekTimes,
-  correction,
-  followCorrection,
-  learnLead,
+  chooseCorrection,
+  chooseClockCorrection,
+  updateLead,
 } from "./js/comparison/playback/drift-policy.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const fps of [60, 30000 / 1001, 25, 24000 / 1001]) {
   test(`a step lands in the middle of the next frame at ${fps} fps`, () => {
-    const found = Array.from({ length: 40 }, (_, n) => step(midFrame(n, fps), 1, fps, 10));
+    const found = Array.from({ length: 40 }, (_, n) => stepFrames(frameMiddle(n, fps), 1, fps, 10));
     assertMatches(
       found,
       Array.from({ length: 40 }, (_, n) => near((n + 1.5) / fps)),
@@ -26,22 +26,22 @@ for (const fps of [60, 30000 / 1001, 25, 24000 / 1001]) {
 }
 
 test("steps stop at the first and at the last frame", () => {
-  assertMatches(step(0, -1, 30, 2), near(0.5 / 30));
-  assertMatches(step(2, 5, 30, 2), near(59.5 / 30));
-  assertMatches(snap(2, 30, 2), near(59.5 / 30));
+  assertMatches(stepFrames(0, -1, 30, 2), near(0.5 / 30));
+  assertMatches(stepFrames(2, 5, 30, 2), near(59.5 / 30));
+  assertMatches(snapToFrame(2, 30, 2), near(59.5 / 30));
 });
 
 test("the frame of a timestamp survives the container's rounding", () => {
   const frames = Array.from({ length: 2000 }, (_, n) => n);
   const times = frames.map((n) => Math.floor(((n * 1001) / 30000) * 1000) / 1000);
   assert.deepEqual(
-    times.map((time) => frameOf(time, 30000 / 1001)),
+    times.map((time) => frameOfMediaTime(time, 30000 / 1001)),
     frames,
   );
 });
 
 function correct(error, { maySeek = true, correcting = false } = {}) {
-  return correction(error, { maySeek, correcting });
+  return chooseCorrection(error, { maySeek, correcting });
 }
 
 test("small drift is left alone but a correction goes on to its end", () => {
@@ -71,13 +71,13 @@ test("a seek is for large drift only and not twice in a row", () => {
 test("the lead of a seek is learned", () => {
   const learned = Array(12)
     .fill(0.4)
-    .reduce((lead, late) => learnLead(lead, lead - late), FIRST_LEAD);
+    .reduce((lead, late) => updateLead(lead, lead - late), FIRST_LEAD);
   assertMatches(learned, near(0.4, 0.005));
 });
 
 test("a follower moves gently and seeks when far off", () => {
   assertMatches(
-    [0.03, 0.5, -0.5, 1.2].map((error) => followCorrection(error)),
+    [0.03, 0.5, -0.5, 1.2].map((error) => chooseClockCorrection(error)),
     [{ do: "rate", factor: 1 }, { do: "rate", factor: near(0.98) }, { do: "rate", factor: near(1.02) }, { do: "seek" }],
   );
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Furthest, progressWords } from "./js/base/progress.js";
+import { Furthest, describeProgress } from "./js/base/progress.js";
 
 test("progress never falls within one attempt, and a new attempt starts from zero", () => {
   const furthest = new Furthest();
@@ -20,8 +20,8 @@ test("a finished job is at a hundred percent", () => {
 });
 
 test("the time left is shown only if it is known", () => {
-  assert.equal(progressWords(15.4), "15 %");
-  assert.equal(progressWords(15.4, null), "15 %");
-  assert.equal(progressWords(79.9, 81), "79 % · 81 s left");
-  assert.equal(progressWords(100, 2), "100 %");
+  assert.equal(describeProgress(15.4), "15 %");
+  assert.equal(describeProgress(15.4, null), "15 %");
+  assert.equal(describeProgress(79.9, 81), "79 % · 81 s left");
+  assert.equal(describeProgress(100, 2), "100 %");
 });

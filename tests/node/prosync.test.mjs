@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { moment, parseMoment } from "./js/base/format.js";
-import { told, toldOfAll } from "./js/prosync/status-text.js";
-import { asked, roomFor } from "./js/prosync/segments.js";
+import { formatMoment, parseMoment } from "./js/base/format.js";
+import { describeSegment, describeRun } from "./js/prosync/status-text.js";
+import { toRequest, findRoom } from "./js/prosync/segments.js";
 import { assertMatches, near } from "./near.mjs";
 
 test("moments are read as people write them", () => {
@@ -14,7 +14,7 @@ test("moments are read as people write them", () => {
     [38.6, 38.6, 3723.5, 60].map((at) => near(at)),
   );
   for (const text of ["", "x", "-1"]) assert.equal(parseMoment(text) ?? null, null, text);
-  assert.deepEqual([0, 38.6, 3723.5].map(moment), ["0:00.000", "0:38.600", "1:02:03.500"]);
+  assert.deepEqual([0, 38.6, 3723.5].map(formatMoment), ["0:00.000", "0:38.600", "1:02:03.500"]);
 });
 
 test("room is found behind what is there", () => {
@@ -22,7 +22,7 @@ test("room is found behind what is there", () => {
     { id: 1, start: 1, end: 3 },
     { id: 2, start: 5, end: 6 },
   ];
-  const room = [0, 1, 3.5, 5.5, 7.95].map((at) => roomFor(taken, at, 8, 4));
+  const room = [0, 1, 3.5, 5.5, 7.95].map((at) => findRoom(taken, at, 8, 4));
   assert.deepEqual(room, [
     { start: 0, end: 1 },
     { start: 3, end: 5 },
@@ -38,7 +38,7 @@ test("what is asked has the sounds that are used alone", () => {
     { id: 2, start: 1, end: 2, sound: 7, from: null, to: null, label: "Hi" },
   ];
   const sounds = [7, 8, 9].map((id) => ({ id, name: "a.wav", duration: id === 9 ? 2 : 3 }));
-  assert.deepEqual(JSON.parse(JSON.stringify(asked(segments, sounds))), {
+  assert.deepEqual(JSON.parse(JSON.stringify(toRequest(segments, sounds))), {
     files: [7, 9],
     refs: ["sound-1", "sound-2"],
     segments: [
@@ -53,13 +53,13 @@ test("what became of the mouths is said once for all segments", () => {
   const moved = { label: "drawn", moved: 40, frames: 50 };
   const noFace = { label: null, why: "No face was found." };
   const none = { segments: [segment(noFace), segment(noFace)] };
-  assert.equal(toldOfAll(none), "Mouths not changed. No face was found.");
-  assert.match(told(none, 0), /played once\. Mouth not changed\.$/);
+  assert.equal(describeRun(none), "Mouths not changed. No face was found.");
+  assert.match(describeSegment(none, 0), /played once\. Mouth not changed\.$/);
   const some = { segments: [segment(moved), segment(noFace), segment({ label: null, why: "It is turned away." })] };
-  assert.equal(toldOfAll(some), "Mouths moved in 1 of 3 segments.");
-  assert.match(told(some, 1), /Mouth not changed: No face was found\.$/);
-  assert.match(told(some, 0), /Mouth moved \(drawn\) in 40 of 50 frames\.$/);
-  assert.equal(toldOfAll({ segments: [segment(moved)] }), "Mouths moved in every segment.");
-  assert.equal(toldOfAll({ segments: [segment(null)] }), "");
-  assert.equal(told(null, 0), "");
+  assert.equal(describeRun(some), "Mouths moved in 1 of 3 segments.");
+  assert.match(describeSegment(some, 1), /Mouth not changed: No face was found\.$/);
+  assert.match(describeSegment(some, 0), /Mouth moved \(drawn\) in 40 of 50 frames\.$/);
+  assert.equal(describeRun({ segments: [segment(moved)] }), "Mouths moved in every segment.");
+  assert.equal(describeRun({ segments: [segment(null)] }), "");
+  assert.equal(describeSegment(null, 0), "");
 });

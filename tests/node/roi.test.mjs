@@ -2,18 +2,18 @@
 
 import test from "node:test";
 
-import { moments } from "./js/comparison/timer-readings.js";
-import { between, contain, fitted } from "./js/base/timer-box.js";
+import { chooseTimes } from "./js/comparison/timer-readings.js";
+import { makeBox, fitIntoFrame, findFittedArea } from "./js/base/timer-box.js";
 import { assertMatches, near } from "./near.mjs";
 
 test("a box stays inside the frame whichever way it is drawn", () => {
-  assertMatches(between({ x: 0.9, y: 1.4 }, { x: 0.6, y: 0.8 }), {
+  assertMatches(makeBox({ x: 0.9, y: 1.4 }, { x: 0.6, y: 0.8 }), {
     x: near(0.6),
     y: near(0.8),
     width: near(0.3),
     height: near(0.2),
   });
-  assertMatches(contain({ x: 0.95, y: -1, width: 0.2, height: 0 }), {
+  assertMatches(fitIntoFrame({ x: 0.95, y: -1, width: 0.2, height: 0 }), {
     x: near(0.8),
     y: 0,
     width: near(0.2),
@@ -22,7 +22,7 @@ test("a box stays inside the frame whichever way it is drawn", () => {
 });
 
 test("the box keeps to the picture where it does not fill its frame", () => {
-  assertMatches(fitted(16 / 9, 4 / 3), { left: near(0.125), top: 0, width: near(0.75), height: 1 });
+  assertMatches(findFittedArea(16 / 9, 4 / 3), { left: near(0.125), top: 0, width: near(0.75), height: 1 });
 });
 
 test("the preview reads the moment that is shown", () => {
@@ -30,6 +30,6 @@ test("the preview reads the moment that is shown", () => {
     { vod_id: "A", duration: 100 },
     { vod_id: "B", duration: 50 },
   ];
-  const found = moments(vods, { vod_id: "A", time: 47.3 });
+  const found = chooseTimes(vods, { vod_id: "A", time: 47.3 });
   assertMatches(found, { A: [10, 30, 47.3, 70, 90], B: [5, 15, 25, 35, 45] });
 });

@@ -3,7 +3,7 @@
 // syncs. `node storm.js FIRST COUNT` prints {lost: […], apart: […]}: rounds in which words were lost that a store had
 // kept, and rounds after which clients and server were not the same byte for byte. Copy it beside a `js` folder first.
 
-import { MemoryStore, SyncClient, isoOf, microsecondsOf } from "./js/catalogue/sync-client.js";
+import { MemoryStore, SyncClient, formatMicroseconds, parseMicroseconds } from "./js/catalogue/sync-client.js";
 import { Document } from "./js/catalogue/crdt.js";
 import { Locks } from "./locks.mjs";
 import { numbers } from "./random.mjs";
@@ -32,14 +32,14 @@ class Server {
   }
 
   #state(since) {
-    const after = since ? microsecondsOf(since) : 0;
+    const after = since ? parseMicroseconds(since) : 0;
     const values = this.document.values(BASE);
     return [
       200,
       {
         video: { ...values, category: values.category || null },
         base: BASE,
-        server_time: isoOf(this.time - 1_000),
+        server_time: formatMicroseconds(this.time - 1_000),
         server_vector_clock: this.document.clock,
         server_version: this.document.version,
         operations: this.rows.filter(({ came }) => came > after).map(({ told }) => told),
@@ -54,7 +54,7 @@ class Server {
       const isAhead = Object.entries(told.vector_clock).some(
         ([actor, counter]) => !actor.startsWith(user) && counter > (known[actor] ?? 0),
       );
-      if (microsecondsOf(told.timestamp) > Date.now() * 1000 + AHEAD) wrong[index] = { timestamp: ["ahead"] };
+      if (parseMicroseconds(told.timestamp) > Date.now() * 1000 + AHEAD) wrong[index] = { timestamp: ["ahead"] };
       else if (isAhead) wrong[index] = { vector_clock: ["ahead"] };
       else if (told.operation_data.value === REFUSED) wrong[index] = { operation_data: ["refused"] };
     }
@@ -74,7 +74,7 @@ class Server {
       this.document.apply({
         type: told.operation_type,
         value: told.operation_data.value,
-        timestamp: microsecondsOf(told.timestamp),
+        timestamp: parseMicroseconds(told.timestamp),
         actor: told.actor_id,
         clock: told.vector_clock,
       });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { globalTime, isRunning, ticks, timeAt, vodTime } from "./js/base/timeline.js";
+import { toGlobalTime, isRunning, makeTicks, toVideoTime, toTimeWithinVideo } from "./js/base/timeline.js";
 import { assertMatches, near } from "./near.mjs";
 
 const at = (offset, driftPpm = 0, anchor = 0) => ({ offset, driftPpm, anchor });
@@ -17,7 +17,7 @@ for (const [T, offset, duration, expected] of [
   [0, 0, 600, 0],
 ]) {
   test(`the formula gives the contract's example of T ${T}, offset ${offset}, duration ${duration}`, () => {
-    assert.equal(vodTime(T, { placement: at(offset), duration }), expected);
+    assert.equal(toTimeWithinVideo(T, { placement: at(offset), duration }), expected);
   });
 }
 
@@ -26,11 +26,11 @@ test("page and server agree on the formula", () => {
   const cases = JSON.parse(readFileSync(process.env.TIMELINE_CASES, "utf8"));
   assert.equal(cases.length, 500);
   assertMatches(
-    cases.map(({ given: [T, ...placement] }) => timeAt(T, at(...placement))),
+    cases.map(({ given: [T, ...placement] }) => toVideoTime(T, at(...placement))),
     cases.map(({ expected }) => near(expected, 1e-9)),
   );
   assertMatches(
-    cases.map(({ given: [, ...placement], expected }) => globalTime(expected, at(...placement))),
+    cases.map(({ given: [, ...placement], expected }) => toGlobalTime(expected, at(...placement))),
     cases.map(({ given: [T] }) => near(T, 1e-6)),
   );
 });
@@ -42,7 +42,7 @@ test("a video runs from its offset to its end", () => {
 
 test("the ruler has round marks and not too many", () => {
   for (const end of [3, 42.5, 600, 4360, 90_000]) {
-    const marks = ticks(0, end, 12);
+    const marks = makeTicks(0, end, 12);
     assert.ok(marks[0] === 0, `the first is ${marks[0]}`); // not assert.equal: it may be -0
     assert.ok(marks.length >= 3 && marks.length <= 13, `${marks.length} marks up to ${end}`);
   }

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { File } from "node:buffer";
 import test from "node:test";
 
-import { droppedFrom } from "./js/uploads/file-picker.js";
-import { Speed, leftWords } from "./js/uploads/transfer-speed.js";
+import { readDropped } from "./js/uploads/file-picker.js";
+import { formatTimeLeft } from "./js/base/format.js";
+import { Speed } from "./js/uploads/transfer-speed.js";
 import { assertMatches, near } from "./near.mjs";
 
 const MIB = 2 ** 20;
@@ -26,7 +27,12 @@ test("speed is that of the last seconds", () => {
 });
 
 test("what is left is told in the unit that fits", () => {
-  assert.deepEqual([0.2, 30, 240, 7800].map(leftWords), ["1 s left", "30 s left", "4 min left", "2 h 10 min left"]);
+  assert.deepEqual([0.2, 30, 240, 7800].map(formatTimeLeft), [
+    "1 s left",
+    "30 s left",
+    "4 min left",
+    "2 h 10 min left",
+  ]);
 });
 
 test("what cannot be read of what was dropped is named and costs none of the rest", async () => {
@@ -52,7 +58,7 @@ test("what cannot be read of what was dropped is named and costs none of the res
     { kind: "file", getAsFile: () => file("last.mp4") },
   ];
   const names = [];
-  const found = await droppedFrom({ items }, (name) => names.push(name));
+  const found = await readDropped({ items }, (name) => names.push(name));
   assert.deepEqual(
     found.map((one) => one.file.name),
     ["good.mp4", "last.mp4"],

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Sprite, parseSprite } from "./js/base/sprite.js";
 import { Place } from "./js/videos/playback-memory.js";
-import { outline } from "./js/watch/overview.js";
+import { makeOutline } from "./js/watch/overview.js";
 
 const SHEET = `WEBVTT
 
@@ -58,7 +58,7 @@ test("the last twenty sheets are kept", async (t) => {
 });
 
 test("an outline is one closed shape and silence a line", () => {
-  assert.equal(outline([-128, 127, 0, 0], 128), "M0 0.4L1 49.5L1 50.5L0 100.0Z");
+  assert.equal(makeOutline([-128, 127, 0, 0], 128), "M0 0.4L1 49.5L1 50.5L0 100.0Z");
 });
 
 test("a place is gone back to unless it is at either end", (t) => {

@@ -1,23 +1,23 @@
 // The account page.
 
-import { ApiError, changeMe } from "../base/api.js";
-import { h, need, setText } from "../base/dom.js";
-import { keysOn, setKeysOn } from "../base/keys.js";
-import { errorNote } from "../base/notice.js";
-import { tellTimes } from "../base/local-times.js";
-import { tokens } from "./tokens.js";
+import { ApiError, changeAccount } from "../base/api.js";
+import { h, requireElement, setText } from "../base/dom.js";
+import { areKeysOn, setKeysOn } from "../base/keys.js";
+import { createErrorNote } from "../base/notice.js";
+import { showLocalTimes } from "../base/local-times.js";
+import { startTokens } from "./tokens.js";
 
-const form = /** @type {HTMLFormElement} */ (need("[data-profile]"));
-const said = need("[data-profile-said]");
+const form = /** @type {HTMLFormElement} */ (requireElement("[data-profile]"));
+const said = requireElement("[data-profile-said]");
 
 const PICTURE_SIDE = 256; // side of the stored profile picture, in pixels
 
 /** @param {string} name @param {string} text */
-function sayOf(name, text) {
-  const line = need(`[data-error-of=${name}]`);
+function showSectionMessage(name, text) {
+  const line = requireElement(`[data-error-of=${name}]`);
   line.hidden = !text;
-  setText(need("span", line), text);
-  const field = need(`#${name}`);
+  setText(requireElement("span", line), text);
+  const field = requireElement(`#${name}`);
   if (text) field.setAttribute("aria-invalid", "true");
   else field.removeAttribute("aria-invalid");
   return text ? field : null;
@@ -25,48 +25,51 @@ function sayOf(name, text) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const name = /** @type {HTMLInputElement} */ (need("#full_name")).value.trim();
-  const problem = need("[data-profile-error]");
+  const name = /** @type {HTMLInputElement} */ (requireElement("#full_name")).value.trim();
+  const problem = requireElement("[data-profile-error]");
   problem.replaceChildren();
   setText(said, "");
   try {
-    await changeMe({ full_name: name });
-    sayOf("full_name", "");
+    await changeAccount({ full_name: name });
+    showSectionMessage("full_name", "");
     setText(said, "Saved.");
   } catch (error) {
     const errors = error instanceof ApiError ? (error.body?.errors ?? {}) : {};
-    const field = sayOf("full_name", [errors.full_name].flat().filter(Boolean).join(" "));
+    const field = showSectionMessage("full_name", [errors.full_name].flat().filter(Boolean).join(" "));
     if (field) field.focus();
-    else problem.replaceChildren(errorNote("The profile was not saved.", error));
+    else problem.replaceChildren(createErrorNote("The profile was not saved.", error));
   }
 });
 form.addEventListener("input", () => setText(said, ""));
 
-const chooser = /** @type {HTMLInputElement} */ (need("[data-choose-picture]"));
-const remover = need("[data-remove-picture]");
+const chooser = /** @type {HTMLInputElement} */ (requireElement("[data-choose-picture]"));
+const remover = requireElement("[data-remove-picture]");
 chooser.addEventListener("change", async () => {
   const [file] = chooser.files ?? [];
   chooser.value = "";
-  if (file) change(async () => changeMe({ picture: await small(file) }), "The picture was not changed.");
+  if (file)
+    changePicture(async () => changeAccount({ picture: await shrinkImage(file) }), "The picture was not changed.");
 });
-remover.addEventListener("click", () => change(() => changeMe({ picture: null }), "The picture was not removed."));
+remover.addEventListener("click", () =>
+  changePicture(() => changeAccount({ picture: null }), "The picture was not removed."),
+);
 
 /** @param {() => Promise<{avatar_url: string|null, username: string}>} act @param {string} failed */
-async function change(act, failed) {
-  const problem = need("[data-profile-error]");
+async function changePicture(act, failed) {
+  const problem = requireElement("[data-profile-error]");
   problem.replaceChildren();
   setText(said, "");
   try {
     const { avatar_url, username } = await act();
     const letters = username.slice(0, 2).toUpperCase();
     const face = (/** @type {string} */ alt) => (avatar_url ? h("img", { src: avatar_url, alt }) : letters);
-    need("[data-picture]").replaceChildren(face("Your picture"));
-    need("[data-menu] > .avatar").replaceChildren(face(""));
+    requireElement("[data-picture]").replaceChildren(face("Your picture"));
+    requireElement("[data-menu] > .avatar").replaceChildren(face(""));
     if (!avatar_url && document.activeElement === remover) chooser.focus();
     remover.hidden = !avatar_url;
     setText(said, avatar_url ? "Picture changed." : "Picture removed.");
   } catch (error) {
-    problem.replaceChildren(errorNote(failed, error));
+    problem.replaceChildren(createErrorNote(failed, error));
   }
 }
 
@@ -76,7 +79,7 @@ async function change(act, failed) {
  * @returns {Promise<string>}
  * @throws {ApiError} The browser cannot read or resize the image.
  */
-async function small(file) {
+async function shrinkImage(file) {
   const picture = await createImageBitmap(file).catch(() => {
     throw new ApiError("Your browser cannot read this file as a picture. Choose a JPEG, PNG or WebP file.");
   });
@@ -92,20 +95,20 @@ async function small(file) {
   return canvas.toDataURL("image/jpeg", 0.9).split(",")[1];
 }
 
-const off = /** @type {HTMLInputElement} */ (need("[data-keys-off]"));
-off.checked = !keysOn();
+const off = /** @type {HTMLInputElement} */ (requireElement("[data-keys-off]"));
+off.checked = !areKeysOn();
 off.addEventListener("change", () => setKeysOn(!off.checked));
 
 const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll("[data-sections] a")]);
-const mark = () => {
+const updateButtons = () => {
   const here = links.find((link) => link.hash === location.hash) ?? links[0];
   for (const link of links) {
     if (link === here) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
 };
-window.addEventListener("hashchange", mark);
-mark();
+window.addEventListener("hashchange", updateButtons);
+updateButtons();
 
-tellTimes(need("#browsers"));
-tokens();
+showLocalTimes(requireElement("#browsers"));
+startTokens();

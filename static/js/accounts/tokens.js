@@ -1,80 +1,80 @@
 // The access tokens of the account page.
 
-import { fragment, makeToken, revokeToken } from "../base/api.js";
-import { copyFrom } from "../base/clipboard.js";
-import { h, icon, need, setText } from "../base/dom.js";
-import { relative } from "../base/format.js";
-import { errorNote, explain, toast } from "../base/notice.js";
-import { tellTimes } from "../base/local-times.js";
+import { fetchFragment, issueToken, revokeToken } from "../base/api.js";
+import { copyWithFeedback } from "../base/clipboard.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatRelative } from "../base/format.js";
+import { createErrorNote, explainError, showToast } from "../base/notice.js";
+import { showLocalTimes } from "../base/local-times.js";
 
 const DAY_SECONDS = 86_400;
 
-const list = need("[data-token-list]");
-const form = /** @type {HTMLFormElement} */ (need("[data-token-form]"));
-const opener = need("[data-new-token]");
-const made = need("[data-token-made]");
-const dialog = /** @type {HTMLDialogElement} */ (need("[data-revoke]"));
-const nameField = /** @type {HTMLInputElement} */ (need("#token-name"));
+const list = requireElement("[data-token-list]");
+const form = /** @type {HTMLFormElement} */ (requireElement("[data-token-form]"));
+const opener = requireElement("[data-new-token]");
+const made = requireElement("[data-token-made]");
+const dialog = /** @type {HTMLDialogElement} */ (requireElement("[data-revoke]"));
+const nameField = /** @type {HTMLInputElement} */ (requireElement("#token-name"));
 
-export function tokens() {
-  opener.addEventListener("click", () => open(form.hidden));
-  need("[data-token-cancel]").addEventListener("click", () => {
-    open(false);
+export function startTokens() {
+  opener.addEventListener("click", () => toggleForm(form.hidden));
+  requireElement("[data-token-cancel]").addEventListener("click", () => {
+    toggleForm(false);
     opener.focus();
   });
-  form.addEventListener("submit", make);
+  form.addEventListener("submit", createToken);
   list.addEventListener("click", (/** @type {Event} */ event) => {
     const row = /** @type {HTMLElement|null} */ (
       /** @type {Element} */ (event.target).closest("[data-revoke-token]")?.closest("[data-token]") ?? null
     );
-    if (row) ask(row);
+    if (row) askToRevoke(row);
   });
   for (const button of dialog.querySelectorAll("button"))
     button.addEventListener("click", () => dialog.close(button.value));
-  tell();
+  showTimes();
 }
 
 /** @param {boolean} on */
-function open(on) {
+function toggleForm(on) {
   form.hidden = !on;
   opener.setAttribute("aria-expanded", String(on));
   if (on) nameField.focus();
 }
 
 /** @param {string} text */
-function complain(text) {
-  const line = need("[data-token-error]");
+function showError(text) {
+  const line = requireElement("[data-token-error]");
   line.hidden = !text;
-  setText(need("span", line), text);
+  setText(requireElement("span", line), text);
 }
 
 /** @param {Event} event */
-async function make(event) {
+async function createToken(event) {
   event.preventDefault();
   const scopes = [...form.querySelectorAll("[name=scope]:checked")].map(
     (box) => /** @type {HTMLInputElement} */ (box).value,
   );
   const name = nameField.value.trim();
-  if (!name) return complain("Enter a name, so that you can recognize the token later.");
-  if (!scopes.length) return complain("Choose at least one permission.");
-  complain("");
-  const days = Number(/** @type {HTMLSelectElement} */ (need("#token-expiry")).value);
+  if (!name) return showError("Enter a name, so that you can recognize the token later.");
+  if (!scopes.length) return showError("Choose at least one permission.");
+  showError("");
+  const days = Number(/** @type {HTMLSelectElement} */ (requireElement("#token-expiry")).value);
   try {
-    show(await makeToken({ name, scopes, expires_in: days ? days * DAY_SECONDS : null }));
+    showToken(await issueToken({ name, scopes, expires_in: days ? days * DAY_SECONDS : null }));
   } catch (error) {
-    return complain(explain(error));
+    return showError(explainError(error));
   }
   form.reset();
-  open(false);
-  await reload();
+  toggleForm(false);
+  await reloadTokens();
 }
 
 /** @param {{id: string, name: string, token: string}} token */
-function show(token) {
+function showToken(token) {
   const key = h("code", { tabindex: "0", "aria-label": "The new token" }, token.token);
   const copyButton = h(
     "button",
-    { class: "btn", type: "button", onclick: () => copyFrom(copyButton, token.token, key) },
+    { class: "btn", type: "button", onclick: () => copyWithFeedback(copyButton, token.token, key) },
     icon("copy"),
     h("span", {}, "Copy"),
   );
@@ -113,46 +113,46 @@ function show(token) {
   copyButton.focus();
 }
 
-async function reload() {
+async function reloadTokens() {
   try {
-    const page = await fragment("/account");
-    list.replaceChildren(...need("[data-token-list]", page).childNodes);
-    tell();
+    const page = await fetchFragment("/account");
+    list.replaceChildren(...requireElement("[data-token-list]", page).childNodes);
+    showTimes();
   } catch (error) {
-    list.prepend(errorNote("The list could not be reloaded.", error, reload));
+    list.prepend(createErrorNote("The list could not be reloaded.", error, reloadTokens));
   }
 }
 
-function tell() {
-  tellTimes(list);
+function showTimes() {
+  showLocalTimes(list);
   for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (list.querySelectorAll("time[data-ago]"))) {
     time.title = (time.textContent ?? "").replace(/\s+/g, " ");
-    time.textContent = relative(new Date(time.dateTime));
+    time.textContent = formatRelative(new Date(time.dateTime));
   }
   const fresh = /** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made;
   list.querySelector(`[data-token="${fresh}"] td`)?.append(" ", h("span", { class: "pill" }, "new"));
 }
 
 /** @param {HTMLElement} row */
-function ask(row) {
-  if (!row.querySelector("[data-confirm]")) return void revoke(row);
-  setText(need("#revoke-title"), `Revoke “${row.dataset.name}”?`);
+function askToRevoke(row) {
+  if (!row.querySelector("[data-confirm]")) return void revokeRow(row);
+  setText(requireElement("#revoke-title"), `Revoke “${row.dataset.name}”?`);
   dialog.returnValue = "";
-  dialog.onclose = () => dialog.returnValue === "revoke" && revoke(row);
+  dialog.onclose = () => dialog.returnValue === "revoke" && revokeRow(row);
   dialog.showModal();
 }
 
 /** @param {HTMLElement} row */
-async function revoke(row) {
+async function revokeRow(row) {
   try {
     await revokeToken(row.dataset.token ?? "");
   } catch (error) {
-    toast(`The token was not revoked. ${explain(error)}`, "bad");
+    showToast(`The token was not revoked. ${explainError(error)}`, "bad");
     return;
   }
   if (/** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made === row.dataset.token)
     made.replaceChildren();
-  await reload();
-  toast("Token revoked.");
+  await reloadTokens();
+  showToast("Token revoked.");
   opener.focus();
 }

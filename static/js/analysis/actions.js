@@ -3,7 +3,7 @@
 import { changeJob } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
 import { cancelSession } from "./api.js";
-import { stateOf } from "./labels.js";
+import { getState } from "./labels.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -18,8 +18,8 @@ export const ACTS = {
 };
 
 /** @param {Session} session @returns {Act[]} */
-export function actsOf(session) {
-  const state = stateOf(session);
+export function listActs(session) {
+  const state = getState(session);
   if (state === "paused") return ["resume", "cancel"];
   return ["queued", "processing", "waiting"].includes(state)
     ? [...(session.job_id ? /** @type {Act[]} */ (["pause"]) : []), "cancel"]
@@ -27,7 +27,7 @@ export function actsOf(session) {
 }
 
 /** @param {Session} session @param {Act} act */
-export async function perform(session, act) {
+export async function performAct(session, act) {
   if (act === "cancel") await cancelSession(session.sessionId);
   else await changeJob(/** @type {string} */ (session.job_id), act);
 }
@@ -38,7 +38,7 @@ export async function perform(session, act) {
  * @param {() => void} run
  * @returns {HTMLElement}
  */
-export function actButton(act, name, run) {
+export function createActButton(act, name, run) {
   const { label, icon: picture } = ACTS[act];
   const small = act === "pause";
   return h(

@@ -1,12 +1,12 @@
 // A row in the list of analyses.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { percent, when } from "../base/format.js";
-import { errorNote } from "../base/notice.js";
-import { leftWords } from "../uploads/transfer-speed.js";
-import { posterOf } from "../videos/thumbnail.js";
-import { ACTS, actButton, actsOf } from "./actions.js";
-import { KINDS, keptWords, nextStep, stateOf, statusOf } from "./labels.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatPercent, formatWhen } from "../base/format.js";
+import { createErrorNote } from "../base/notice.js";
+import { formatTimeLeft } from "../base/format.js";
+import { createPoster } from "../videos/thumbnail.js";
+import { ACTS, createActButton, listActs } from "./actions.js";
+import { KINDS, describeExpiry, adviseOnError, getState, getStatus } from "./labels.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
@@ -39,7 +39,7 @@ export class Row {
     this.session = session;
     const { element } = this;
     const shown = JSON.stringify([
-      stateOf(session),
+      getState(session),
       session.name,
       session.error,
       session.expires_at,
@@ -52,7 +52,7 @@ export class Row {
         : null;
       const act = focused?.dataset.act ?? "";
       this.trouble.replaceChildren();
-      element.dataset.status = stateOf(session);
+      element.dataset.status = getState(session);
       element.replaceChildren(...this.#parts());
       if (focused)
         /** @type {HTMLElement} */ (
@@ -69,19 +69,19 @@ export class Row {
     if (bar) bar.value = Math.max(bar.value, session.progress);
     const words = element.querySelector("[data-words]");
     if (words) setText(words, this.#words());
-    setText(need("[data-kept]", element), keptWords(session).replace(/^kept /, "") || "–");
+    setText(requireElement("[data-kept]", element), describeExpiry(session).replace(/^kept /, "") || "–");
   }
 
   #words() {
     const { session } = this;
-    const state = stateOf(session);
+    const state = getState(session);
     if (state === "queued") return session.message || "Queued; starts automatically";
-    if (state === "paused") return `At ${percent(session.progress)}`;
+    if (state === "paused") return `At ${formatPercent(session.progress)}`;
     const left = this.options.left(session);
     return [
       session.message || "Starting",
-      session.progress > 0 && `${percent(session.progress)}`,
-      left !== null && leftWords(left),
+      session.progress > 0 && `${formatPercent(session.progress)}`,
+      left !== null && formatTimeLeft(left),
     ]
       .filter(Boolean)
       .join(" · ");
@@ -91,22 +91,26 @@ export class Row {
     const { session } = this;
     const { name, sessionId, analysis_type, created_at } = session;
     const kind = KINDS[analysis_type];
-    const { icon: picture, word, tone } = statusOf(session);
-    const state = stateOf(session);
+    const { icon: picture, word, tone } = getStatus(session);
+    const state = getState(session);
     const address = `/analysis/${encodeURIComponent(sessionId)}`;
     // The label includes the time, because several analyses of one video have the same name.
-    const which = `${name}: ${kind.label.toLowerCase()} of ${when(new Date(created_at))}`;
+    const which = `${name}: ${kind.label.toLowerCase()} of ${formatWhen(new Date(created_at))}`;
     const moving = ["queued", ...WITH_BAR].includes(state);
     return [
       session.source
-        ? h("span", { class: "kind picture", title: kind.label }, posterOf(session.source.poster_url))
+        ? h("span", { class: "kind picture", title: kind.label }, createPoster(session.source.poster_url))
         : icon(kind.icon, "kind"),
       h("h2", { class: "job-name truncate", dir: "auto", title: name }, h("a", { href: address }, name)),
       h(
         "p",
         { class: "job-subject" },
         `${kind.label}, started `,
-        h("time", { datetime: created_at, title: new Date(created_at).toLocaleString() }, when(new Date(created_at))),
+        h(
+          "time",
+          { datetime: created_at, title: new Date(created_at).toLocaleString() },
+          formatWhen(new Date(created_at)),
+        ),
       ),
       h(
         "span",
@@ -129,11 +133,11 @@ export class Row {
           h(
             "span",
             { class: "anywhere", dir: "auto" },
-            `${session.error?.message ?? ""} ${nextStep(session.error?.type ?? "")}`.trim(),
+            `${session.error?.message ?? ""} ${adviseOnError(session.error?.type ?? "")}`.trim(),
           ),
         state === "expired" && h("span", {}, "The result has been deleted"),
         state === "cancelled" &&
-          h("span", {}, session.progress > 0 ? `At ${percent(session.progress)}` : "Before it started"),
+          h("span", {}, session.progress > 0 ? `At ${formatPercent(session.progress)}` : "Before it started"),
       ),
       h(
         "span",
@@ -144,7 +148,7 @@ export class Row {
       h(
         "div",
         { class: "job-actions" },
-        ...actsOf(session).map((act) => actButton(act, name, () => this.#act(act))),
+        ...listActs(session).map((act) => createActButton(act, name, () => this.#act(act))),
         state === "completed" && h("a", { class: "btn", href: address, "aria-label": `Open ${which}` }, "Open"),
         !moving &&
           h(
@@ -173,7 +177,7 @@ export class Row {
     try {
       await this.options.onAct(this.session, act);
     } catch (error) {
-      this.trouble.replaceChildren(errorNote(ACTS[act].wrong, error));
+      this.trouble.replaceChildren(createErrorNote(ACTS[act].wrong, error));
     } finally {
       for (const button of buttons) button.removeAttribute("aria-disabled");
     }

@@ -1,6 +1,6 @@
 // The analysis API.
 
-import { call, get, idempotencyKey } from "../base/api.js";
+import { callApi, get, makeIdempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {"highlights"|"workout"} Kind
@@ -28,7 +28,8 @@ import { call, get, idempotencyKey } from "../base/api.js";
  */
 
 const ANALYSES = "/api/v1/video";
-const path = (/** @type {string} */ what, /** @type {string} */ id) => `${ANALYSES}/${what}/${encodeURIComponent(id)}`;
+const makePath = (/** @type {string} */ what, /** @type {string} */ id) =>
+  `${ANALYSES}/${what}/${encodeURIComponent(id)}`;
 
 /**
  * @param {{limit: number, offset: number, analysis_type?: string}} query
@@ -43,17 +44,17 @@ export function listSessions(query, signal) {
 }
 
 /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Session>} */
-export const readSession = (id, signal) => get(path("status", id), { signal });
+export const readSession = (id, signal) => get(makePath("status", id), { signal });
 /** @param {string} id @returns {Promise<{data: any}>} */
-export const readResults = (id) => get(path("results", id));
+export const readResults = (id) => get(makePath("results", id));
 /** @param {string} id @returns {Promise<{status: string}>} */
-export const cancelSession = (id) => call("POST", path("cancel", id), {});
+export const cancelSession = (id) => callApi("POST", makePath("cancel", id), {});
 /**
  * @param {string} id
  * @param {boolean} keep
  * @returns {Promise<Session>}
  */
-export const keepSession = (id, keep) => call("POST", path("keep", id), { keep });
+export const keepSession = (id, keep) => callApi("POST", makePath("keep", id), { keep });
 /**
  * Ask the server to cut a new reel from chosen moments of a video.
  * @param {string} id
@@ -62,25 +63,25 @@ export const keepSession = (id, keep) => call("POST", path("keep", id), { keep }
  * @returns {Promise<{job_id: string}>}
  */
 export const cutReel = (id, moments, key) =>
-  call(
+  callApi(
     "POST",
-    path("reel", id),
+    makePath("reel", id),
     { moments: moments.map(({ start, end }) => ({ start_time: start, end_time: end })) },
     { headers: { "Idempotency-Key": key } },
   );
 /** @param {string} id */
-export const deleteSession = (id) => call("DELETE", path("cleanup", id));
+export const deleteSession = (id) => callApi("DELETE", makePath("cleanup", id));
 
 /** @param {string} id */
-export const jsonOf = (id) => path("results", id);
+export const getJsonUrl = (id) => makePath("results", id);
 /**
  * @param {string} id
  * @param {"segments"|"highlights"|"repetitions"} part
  */
-export const csvOf = (id, part) => `${path("results", id)}.csv?kind=${part}`;
+export const getCsvUrl = (id, part) => `${makePath("results", id)}.csv?kind=${part}`;
 
 /** Return a new idempotency key; a retry must send the key of the first attempt. */
-export const newKey = idempotencyKey;
+export const newKey = makeIdempotencyKey;
 
 /**
  * @param {string} video
@@ -93,7 +94,7 @@ export function analyseVideo(video, kind, params, key) {
   const form = new FormData();
   for (const [name, value] of Object.entries({ video_id: video, analysis_type: kind, params: JSON.stringify(params) }))
     form.append(name, value);
-  return call("POST", `${ANALYSES}/upload`, form, { headers: { "Idempotency-Key": key } });
+  return callApi("POST", `${ANALYSES}/upload`, form, { headers: { "Idempotency-Key": key } });
 }
 
 /**
@@ -101,7 +102,7 @@ export function analyseVideo(video, kind, params, key) {
  * @param {Kind} kind
  * @param {Record<string, any>} params
  */
-export const uploadFor = (kind, params) => ({
+export const makeUploadOptions = (kind, params) => ({
   purpose: "analysis",
   analysis_type: kind,
   params: JSON.stringify(params),

@@ -1,6 +1,6 @@
 // Pure functions for the moments that a user chooses for a reel.
 
-import { moment } from "../base/format.js";
+import { formatMoment } from "../base/format.js";
 
 /** @typedef {{start: number, end: number}} Moment A moment between two times, in seconds of the video. */
 
@@ -10,10 +10,11 @@ const LONGEST = 600; // maximum total length of all moments, in seconds
 const SLACK = 0.05; // seconds by which a moment may end after the video, because a file's duration is not exact
 
 /** @param {Moment[]} moments @returns {number} */
-export const lengthOf = (moments) => moments.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
+export const getTotalLength = (moments) => moments.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
 
 /** @param {Moment[]} moments @returns {Moment[]} */
-export const inOrder = (moments) => [...moments].sort((one, other) => one.start - other.start || one.end - other.end);
+export const sortMoments = (moments) =>
+  [...moments].sort((one, other) => one.start - other.start || one.end - other.end);
 
 /**
  * Return a new moment, in seconds, that contains a time and overlaps no other moment. Return null if there is not
@@ -24,7 +25,7 @@ export const inOrder = (moments) => [...moments].sort((one, other) => one.start 
  * @param {number} duration
  * @returns {Moment|null}
  */
-export function roomAround(moments, at, wanted, duration) {
+export function findRoomAround(moments, at, wanted, duration) {
   if (moments.some(({ start, end }) => at >= start && at < end)) return null;
   const from = Math.max(0, ...moments.filter(({ end }) => end <= at).map(({ end }) => end));
   const to = Math.min(duration, ...moments.filter(({ start }) => start > at).map(({ start }) => start));
@@ -40,9 +41,9 @@ export function roomAround(moments, at, wanted, duration) {
  * @param {number} duration
  * @returns {Moment|null}
  */
-export function nextBest(moments, segments, duration) {
+export function findNextBest(moments, segments, duration) {
   for (const { start_time, end_time } of [...segments].sort((one, other) => other.score - one.score)) {
-    const found = roomAround(moments, (start_time + end_time) / 2, end_time - start_time, duration);
+    const found = findRoomAround(moments, (start_time + end_time) / 2, end_time - start_time, duration);
     if (found) return found;
   }
   return null;
@@ -54,21 +55,21 @@ export function nextBest(moments, segments, duration) {
  * @param {number} duration
  * @returns {string[]}
  */
-export function faultsOf(moments, duration) {
+export function findMomentErrors(moments, duration) {
   return moments.map(({ start, end }, n) => {
     if (end <= start) return "The end must be after the start.";
     if (end - start < LEAST) return `A moment must last at least ${LEAST} s.`;
-    if (end > duration + SLACK) return `The video ends at ${moment(duration)}. Set an earlier end.`;
+    if (end > duration + SLACK) return `The video ends at ${formatMoment(duration)}. Set an earlier end.`;
     if (n && start < moments[n - 1].end) return `This moment overlaps moment ${n}.`;
     return "";
   });
 }
 
 /** Return an error message about the number and total length of moments; empty if valid. @param {Moment[]} moments */
-export function faultOfAll(moments) {
+export function findTotalError(moments) {
   if (!moments.length) return "Add a moment first.";
   if (moments.length > MOST) return `A reel can have at most ${MOST} moments. Remove some.`;
-  return lengthOf(moments) > LONGEST
+  return getTotalLength(moments) > LONGEST
     ? `A reel can last at most ${LONGEST / 60} minutes. Shorten or remove moments.`
     : "";
 }

@@ -9,7 +9,7 @@ import { isLive } from "./labels.js";
  * @param {import("./status-updates.js").Follower} follower
  * @param {() => void} onDeleted
  */
-export function deleteDialog(session, follower, onDeleted) {
+export function openDeleteDialog(session, follower, onDeleted) {
   const words = isLive(session)
     ? "The analysis is stopped, and its partial results are deleted."
     : "Its result and all files it created are deleted.";

@@ -1,17 +1,17 @@
 // A screen-reader message that is read after a reload of the analysis page.
 
-import { need, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 
 const STORED = "vod-analysis-said";
 
 /** @param {string} words */
-export function tellAfterReload(words) {
+export function toastAfterReload(words) {
   try {
     sessionStorage.setItem(STORED, words);
   } catch {}
 }
 
-export function tellWhatHappened() {
+export function showStoredToast() {
   let words = null;
   try {
     words = sessionStorage.getItem(STORED);
@@ -20,7 +20,7 @@ export function tellWhatHappened() {
     return;
   }
   if (!words) return;
-  need("h1").focus();
+  requireElement("h1").focus();
   // Set the text in a later task, because screen readers announce only changes of a live region.
-  setTimeout(() => setText(need("[data-said]"), words));
+  setTimeout(() => setText(requireElement("[data-said]"), words));
 }

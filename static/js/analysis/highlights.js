@@ -1,15 +1,15 @@
 // The result of a highlights analysis: player, table of segments, and chart of scores.
 
-import { h, need, setText } from "../base/dom.js";
-import { clock, counted, hundredths, tenths } from "../base/format.js";
-import { key } from "../base/keys.js";
-import { area, drawing, mirrored, round, TimeChart } from "./time-chart.js";
+import { h, requireElement, setText } from "../base/dom.js";
+import { formatClock, formatCount, formatHundredths, formatTenths } from "../base/format.js";
+import { matchKeys } from "../base/keys.js";
+import { makeAreaPath, createDrawing, makeMirroredPath, roundToHundredths, TimeChart } from "./time-chart.js";
 import { bindKeys } from "./shortcuts.js";
 import * as reel from "./reel-times.js";
 import { ReelEditor } from "./reel-editor.js";
 import { Screen } from "./result-player.js";
 import { Segments } from "./segments-table.js";
-import { rangeWords, reachWords } from "./labels.js";
+import { formatRange, describeReach } from "./labels.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -65,23 +65,23 @@ export class HighlightsView extends EventTarget {
           ]
         : []),
     ];
-    const player = need("[data-screen]", root);
+    const player = requireElement("[data-screen]", root);
     player.hidden = films.length === 0;
     root.toggleAttribute("data-unseen", films.length === 0);
     if (films.length) this.screen = new Screen(player, films);
-    this.parts = this.#drawParts(need("[data-parts]", root));
-    this.switch = need("[data-films]", root);
+    this.parts = this.#drawParts(requireElement("[data-parts]", root));
+    this.switch = requireElement("[data-films]", root);
     this.switch.hidden = films.length < 2;
     this.switch.addEventListener("click", (/** @type {Event} */ event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
       if (button) this.show(button.value);
     });
-    this.segments = new Segments(need("[data-segments]", root), data, (line) => this.#press(line));
-    this.chart = this.#drawChart(need("[data-chart]", root));
+    this.segments = new Segments(requireElement("[data-segments]", root), data, (line) => this.#press(line));
+    this.chart = this.#drawChart(requireElement("[data-chart]", root));
     this.showMinimum(Number(session.params.min_score ?? 0));
     this.showBands();
-    const numbers = need("[data-numbers]", root);
-    numbers.addEventListener("toggle", () => this.#drawNumbers(need("tbody", numbers)), { once: true });
+    const numbers = requireElement("[data-numbers]", root);
+    numbers.addEventListener("toggle", () => this.#drawNumbers(requireElement("tbody", numbers)), { once: true });
     this.screen?.addEventListener("time", () => this.#follow());
     this.screen?.addEventListener("change", () => this.#mark());
     bindKeys(this.screen, this.chart, (time) => this.seek(time), "segment", [
@@ -100,7 +100,7 @@ export class HighlightsView extends EventTarget {
             {
               keys: "S",
               label: "Switch between reel and source",
-              match: key("s"),
+              match: matchKeys("s"),
               run: () => this.show(this.screen?.shown === REEL ? SOURCE : REEL),
             },
           ]
@@ -115,7 +115,7 @@ export class HighlightsView extends EventTarget {
   get place() {
     const { screen } = this;
     if (!screen) return this.#place;
-    return screen.shown === REEL ? reel.toSource(this.data.highlights, screen.time) : screen.time;
+    return screen.shown === REEL ? reel.reelToSourceTime(this.data.highlights, screen.time) : screen.time;
   }
 
   /** Switch between the reel and the source video, and keep the current moment. @param {string} film */
@@ -124,7 +124,10 @@ export class HighlightsView extends EventTarget {
     if (!screen?.has(film) || screen.shown === film) return;
     // If the reel does not contain the moment, start at the next moment that the reel contains.
     const next = data.highlights.find((one) => one.start_time >= place) ?? data.highlights[0];
-    screen.show(film, film === SOURCE ? place : (reel.toReel(data.highlights, place) ?? next?.reel_start ?? 0));
+    screen.show(
+      film,
+      film === SOURCE ? place : (reel.sourceToReelTime(data.highlights, place) ?? next?.reel_start ?? 0),
+    );
   }
 
   /** Go to a moment; if the reel does not contain it, show the source video. @param {number} time */
@@ -133,7 +136,7 @@ export class HighlightsView extends EventTarget {
     const to = Math.min(Math.max(0, time), data.duration);
     this.#place = to;
     if (!screen) return this.#follow();
-    const inReel = screen.shown === REEL ? reel.toReel(data.highlights, to) : null;
+    const inReel = screen.shown === REEL ? reel.sourceToReelTime(data.highlights, to) : null;
     if (inReel !== null) screen.seek(inReel);
     else if (screen.has(SOURCE)) screen.show(SOURCE, to);
     else this.#toNearest(to);
@@ -148,7 +151,7 @@ export class HighlightsView extends EventTarget {
       this.screen?.seek(
         time < nearest.start_time
           ? nearest.reel_start
-          : (reel.toReel(this.data.highlights, Math.min(time, nearest.end_time - 0.1)) ?? nearest.reel_start),
+          : (reel.sourceToReelTime(this.data.highlights, Math.min(time, nearest.end_time - 0.1)) ?? nearest.reel_start),
       );
   }
 
@@ -175,8 +178,8 @@ export class HighlightsView extends EventTarget {
         "button",
         {
           type: "button",
-          title: `${clock(one.start_time)}, ${hundredths(one.score)}`,
-          "aria-label": `${n + 1}: ${clock(one.start_time)}, score ${hundredths(one.score)}`,
+          title: `${formatClock(one.start_time)}, ${formatHundredths(one.score)}`,
+          "aria-label": `${n + 1}: ${formatClock(one.start_time)}, score ${formatHundredths(one.score)}`,
           vars: { "--grow": Math.max(1, one.end_time - one.start_time) },
           onclick: () => this.play(n),
         },
@@ -191,10 +194,10 @@ export class HighlightsView extends EventTarget {
   /** @param {HTMLElement} holder */
   #drawChart(holder) {
     const { segments, highlights, curves, duration } = this.data;
-    const lengths = segments.length ? tenths(segments[0].end_time - segments[0].start_time) : "";
+    const lengths = segments.length ? formatTenths(segments[0].end_time - segments[0].start_time) : "";
     setText(
-      need("[data-chart-words]", this.root),
-      `${counted(segments.length, "segment")}${lengths ? ` of ${lengths}` : ""}. Arrow keys move from one to the next`,
+      requireElement("[data-chart-words]", this.root),
+      `${formatCount(segments.length, "segment")}${lengths ? ` of ${lengths}` : ""}. Arrow keys move from one to the next`,
     );
     const chart = new TimeChart(holder, {
       duration,
@@ -205,13 +208,13 @@ export class HighlightsView extends EventTarget {
     });
     const bars = (/** @type {boolean} */ inReel) =>
       segments
-        .filter((one) => reel.within(highlights, one).length > 0 === inReel)
-        .map((one) => bar(one, duration / segments.length))
+        .filter((one) => reel.findHighlightsOf(highlights, one).length > 0 === inReel)
+        .map((one) => makeBarPath(one, duration / segments.length))
         .join("");
     this.plot = chart.lane(
       "",
       "plot",
-      drawing(duration, HEIGHT, { d: bars(false), class: "unselected" }, { d: bars(true), class: "selected" }),
+      createDrawing(duration, HEIGHT, { d: bars(false), class: "unselected" }, { d: bars(true), class: "selected" }),
       this.least,
     );
     chart.names.firstElementChild?.append(
@@ -223,31 +226,31 @@ export class HighlightsView extends EventTarget {
       chart.lane(
         "Sound",
         "sound",
-        drawing(duration, HEIGHT, { d: mirrored(curves.sound, curves.step, HEIGHT), class: "wave" }),
+        createDrawing(duration, HEIGHT, { d: makeMirroredPath(curves.sound, curves.step, HEIGHT), class: "wave" }),
       );
     if (curves.motion.length)
       chart.lane(
         "Motion",
         "motion",
-        drawing(duration, HEIGHT, { d: area(curves.motion, curves.step, HEIGHT), class: "hill" }),
+        createDrawing(duration, HEIGHT, { d: makeAreaPath(curves.motion, curves.step, HEIGHT), class: "hill" }),
       );
-    chart.lane("Cuts", "cuts", drawing(duration, HEIGHT, ...this.#cuts()));
+    chart.lane("Cuts", "cuts", createDrawing(duration, HEIGHT, ...this.#cuts()));
     return chart;
   }
 
   /** @param {number} least */
   showMinimum(least) {
     const { segments } = this.data;
-    const words = hundredths(least);
+    const words = formatHundredths(least);
     const best = [...segments].sort((one, other) => other.score - one.score)[0];
     for (const part of [this.least, this.leastLabel]) part.style.setProperty("--y", String(least));
     setText(this.leastLabel, words);
     this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // hide the label near the scale's labels 0 and 1
-    setText(need("[data-least]", this.root), `minimum score ${words}`);
+    setText(requireElement("[data-least]", this.root), `minimum score ${words}`);
     setText(
-      need("[data-chart-sentence]", this.root),
+      requireElement("[data-chart-sentence]", this.root),
       best
-        ? `${reachWords(segments, least)} ${words}. The highest is ${hundredths(best.score)}, ${rangeWords(best.start_time, best.end_time)}. The table above has the numbers.`
+        ? `${describeReach(segments, least)} ${words}. The highest is ${formatHundredths(best.score)}, ${formatRange(best.start_time, best.end_time)}. The table above has the numbers.`
         : "",
     );
   }
@@ -271,7 +274,10 @@ export class HighlightsView extends EventTarget {
     const edges = this.data.edges.slice(0, MAX_CUTS);
     const some = this.data.segments
       .filter((one) => one.signals.cuts > 0)
-      .map((one) => `M${one.start_time} ${HEIGHT}V${round(HEIGHT * (1 - one.signals.cuts))}H${one.end_time}V${HEIGHT}Z`)
+      .map(
+        (one) =>
+          `M${one.start_time} ${HEIGHT}V${roundToHundredths(HEIGHT * (1 - one.signals.cuts))}H${one.end_time}V${HEIGHT}Z`,
+      )
       .join("");
     const lines = edges
       .filter((one) => one.end - one.start < 0.05)
@@ -293,9 +299,9 @@ export class HighlightsView extends EventTarget {
     const { segments, highlights } = this.data;
     const segment =
       segments.find((one) => time >= one.start_time && time < one.end_time) ?? segments[segments.length - 1];
-    const highlight = reel.at(highlights, time);
-    if (!segment) return clock(time);
-    return `${clock(time)}, segment ${segment.index + 1} of ${segments.length}, score ${hundredths(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
+    const highlight = reel.findHighlightAt(highlights, time);
+    if (!segment) return formatClock(time);
+    return `${formatClock(time)}, segment ${segment.index + 1} of ${segments.length}, score ${formatHundredths(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
   }
 
   /** @param {HTMLElement} body */
@@ -305,9 +311,9 @@ export class HighlightsView extends EventTarget {
         h(
           "tr",
           {},
-          h("th", { scope: "row", class: "mono" }, rangeWords(start_time, end_time)),
+          h("th", { scope: "row", class: "mono" }, formatRange(start_time, end_time)),
           ...[score, signals.sound, signals.motion, signals.cuts].map((value) =>
-            h("td", { class: "mono" }, hundredths(value)),
+            h("td", { class: "mono" }, formatHundredths(value)),
           ),
         ),
       ),
@@ -317,13 +323,16 @@ export class HighlightsView extends EventTarget {
   #follow() {
     const { place, data, screen } = this;
     const { highlights } = data;
-    const index = screen?.shown === REEL ? reel.playing(highlights, screen.time) : reel.at(highlights, place);
+    const index =
+      screen?.shown === REEL
+        ? reel.findPlayingHighlight(highlights, screen.time)
+        : reel.findHighlightAt(highlights, place);
     this.chart.update(place);
     this.dispatchEvent(new Event("place"));
     this.segments.mark(place, index);
-    const where = need("[data-where]", this.root);
+    const where = requireElement("[data-where]", this.root);
     where.hidden = index < 0 && screen?.shown !== SOURCE;
-    setText(where, index >= 0 ? `${index + 1} of ${highlights.length} · ${clock(place)}` : clock(place));
+    setText(where, index >= 0 ? `${index + 1} of ${highlights.length} · ${formatClock(place)}` : formatClock(place));
     if (index === this.#current) return;
     this.#current = index;
     this.parts.forEach((part, n) => {
@@ -343,7 +352,7 @@ export class HighlightsView extends EventTarget {
  * @param {import("./api.js").Segment} segment
  * @param {number} usual
  */
-function bar({ start_time, end_time, score }, usual) {
+function makeBarPath({ start_time, end_time, score }, usual) {
   const gap = Math.min(usual * 0.1, (end_time - start_time) * 0.25);
   return `M${start_time + gap} ${HEIGHT}V${HEIGHT * (1 - Math.max(score, 0.005))}H${end_time - gap}V${HEIGHT}Z`;
 }

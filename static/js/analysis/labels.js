@@ -1,6 +1,6 @@
 // Texts about analyses.
 
-import { clock, counted, plural, tenths } from "../base/format.js";
+import { formatClock, formatCount, pluralize, formatTenths } from "../base/format.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -43,18 +43,18 @@ export const isLive = ({ status }) => status === "queued" || status === "process
  * Return the state to show: the job's state while the analysis is queued or running, otherwise the analysis's state.
  * @param {Session} session
  */
-export const stateOf = (session) =>
+export const getState = (session) =>
   isLive(session) && session.job_status && session.job_status in STATUSES ? session.job_status : session.status;
 
 /** @param {Session} session @returns {Status} */
-export const statusOf = (session) => STATUSES[stateOf(session)] ?? { icon: "dot", word: stateOf(session), tone: "" };
+export const getStatus = (session) => STATUSES[getState(session)] ?? { icon: "dot", word: getState(session), tone: "" };
 
 /**
  * Format a duration in its two largest units, such as `21 h 14 min`.
  * @param {number} seconds
  * @returns {string}
  */
-export function span(seconds) {
+export function formatSpan(seconds) {
   const minutes = Math.max(1, Math.round(seconds / 60));
   if (minutes < 60) return `${minutes} min`;
   if (minutes < 48 * 60)
@@ -69,17 +69,18 @@ export function span(seconds) {
  * @param {number} [now]
  * @returns {string}
  */
-export function keptWords({ status, expires_at }, now = Date.now()) {
+export function describeExpiry({ status, expires_at }, now = Date.now()) {
   if (status !== "expired" && expires_at === null) return "kept with its video";
   const left = expires_at ? (Date.parse(expires_at) - now) / 1000 : NaN;
-  return status !== "expired" && left > 0 ? `kept ${span(left)}` : "";
+  return status !== "expired" && left > 0 ? `kept ${formatSpan(left)}` : "";
 }
 
 /** The server's name for an exercise that it did not recognise. */
 const UNNAMED = "movement";
 
 /** Return an exercise's displayed name, such as `Push-up`. @param {string} name @returns {string} */
-export const exerciseName = (name) => (name === UNNAMED ? "Repeated movement" : name[0].toUpperCase() + name.slice(1));
+export const formatExercise = (name) =>
+  name === UNNAMED ? "Repeated movement" : name[0].toUpperCase() + name.slice(1);
 
 /**
  * Return an exercise's displayed name, in the plural unless there is one repetition.
@@ -87,8 +88,8 @@ export const exerciseName = (name) => (name === UNNAMED ? "Repeated movement" : 
  * @param {number} repetitions
  * @returns {string}
  */
-export const exerciseTitle = (name, repetitions) =>
-  name === UNNAMED || repetitions === 1 ? exerciseName(name) : plural(exerciseName(name));
+export const formatExerciseTitle = (name, repetitions) =>
+  name === UNNAMED || repetitions === 1 ? formatExercise(name) : pluralize(formatExercise(name));
 
 /**
  * Return a repetition's title, such as `Squat 8 of 12`.
@@ -97,8 +98,8 @@ export const exerciseTitle = (name, repetitions) =>
  * @param {number} of
  * @returns {string}
  */
-export const repetitionWords = (name, number, of) =>
-  `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
+export const describeRepetition = (name, number, of) =>
+  `${name === UNNAMED ? "Repetition" : formatExercise(name)} ${number} of ${of}`;
 
 /**
  * Return a sentence about an analysis's settings, including defaults; empty if there are none, as after expiry.
@@ -106,7 +107,7 @@ export const repetitionWords = (name, number, of) =>
  * @param {Record<string, any>} params
  * @returns {string}
  */
-export function askedWords(kind, params) {
+export function describeRequest(kind, params) {
   const said =
     kind === "workout"
       ? [
@@ -114,9 +115,9 @@ export function askedWords(kind, params) {
           params.min_repetitions && `sets of at least ${params.min_repetitions} repetitions`,
         ]
       : [
-          params.target_duration && `a reel of ${tenths(params.target_duration)}`,
-          params.max_highlights && `at most ${counted(params.max_highlights, "highlight")}`,
-          params.segment_length && `segments of ${tenths(params.segment_length)}`,
+          params.target_duration && `a reel of ${formatTenths(params.target_duration)}`,
+          params.max_highlights && `at most ${formatCount(params.max_highlights, "highlight")}`,
+          params.segment_length && `segments of ${formatTenths(params.segment_length)}`,
         ];
   const words = said.filter(Boolean).join(", ");
   return words ? `Settings: ${words}.` : "";
@@ -128,9 +129,9 @@ export function askedWords(kind, params) {
  * @param {number} least
  * @returns {string}
  */
-export function reachWords(segments, least) {
+export function describeReach(segments, least) {
   const reach = segments.filter((one) => one.score >= least).length;
-  return `${reach} of ${counted(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of`;
+  return `${reach} of ${formatCount(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of`;
 }
 
 /**
@@ -138,14 +139,14 @@ export function reachWords(segments, least) {
  * @param {number} to
  * @returns {string}
  */
-export const rangeWords = (from, to) => `${clock(from)}–${clock(to)}`;
+export const formatRange = (from, to) => `${formatClock(from)}–${formatClock(to)}`;
 
 /**
  * @param {string} name
  * @param {string} what
  * @returns {string}
  */
-export function fileName(name, what) {
+export function makeFileName(name, what) {
   const plain = name
     .replace(/\.[a-z0-9]{2,4}$/i, "")
     .replace(/[\\/:*?"<>|\s\u0000-\u001f]+/g, " ")
@@ -158,7 +159,7 @@ export function fileName(name, what) {
  * @param {string} type
  * @returns {string}
  */
-export function nextStep(type) {
+export function adviseOnError(type) {
   const known = {
     no_video: "The file has no video track. Choose a file with video.",
     vod_unreadable: "Check that the file plays and was copied completely, then analyse it again.",

@@ -1,16 +1,16 @@
 // The page of the user's analyses: list, running uploads, and form for a new analysis.
 
-import { h, icon, need, pageData, setText } from "../base/dom.js";
-import { errorNote, toast } from "../base/notice.js";
-import { takeDrops } from "../uploads/drop-zone.js";
+import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
+import { createErrorNote, showToast } from "../base/notice.js";
+import { acceptDrops } from "../uploads/drop-zone.js";
 import { readSession, listSessions } from "./api.js";
-import { perform } from "./actions.js";
-import { deleteDialog } from "./delete-dialog.js";
+import { performAct } from "./actions.js";
+import { openDeleteDialog } from "./delete-dialog.js";
 import { Follower } from "./status-updates.js";
 import { NewAnalysis } from "./request-form.js";
 import { Row } from "./analysis-row.js";
 import { Uploads } from "./upload-rows.js";
-import { isLive, KINDS, statusOf } from "./labels.js";
+import { isLive, KINDS, getStatus } from "./labels.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
@@ -18,14 +18,14 @@ const PAGE = 30;
 const SHAPES_AFTER = 300;
 
 /** @type {{params: import("./parameter-fields.js").Ranges, max_upload_bytes: number, factors: Record<string, number>}} */ const facts =
-  pageData("facts");
-const list = need("[data-list]");
-const state = need("[data-list-state]");
-const more = need("[data-more]");
-const news = need("[data-news]");
-const said = need("[data-said]");
-const kinds = need("[data-kinds]");
-const newButton = need("[data-new]");
+  readPageData("facts");
+const list = requireElement("[data-list]");
+const state = requireElement("[data-list-state]");
+const more = requireElement("[data-more]");
+const news = requireElement("[data-news]");
+const said = requireElement("[data-said]");
+const kinds = requireElement("[data-kinds]");
+const newButton = requireElement("[data-new]");
 
 /** Rows by analysis id, in the order of the list. @type {Map<string, Row>} */ const rows = new Map();
 /** Ids of jobs whose new analyses are not listed yet. @type {Set<string>} */ const unseen = new Set();
@@ -36,114 +36,114 @@ let request = new AbortController();
 
 const follower = new Follower({
   sessions: () => [...rows.values()].map((row) => row.session),
-  onChange: changed,
-  onGone: removed,
+  onChange: onChanged,
+  onGone: onRemoved,
   onUnknown: (job) => {
     if (!hasLoaded || known.has(job.id) || !["queued", "processing"].includes(job.status)) return;
     unseen.add(job.id);
     showNews();
   },
   onState: (now) => {
-    need("[data-live-state]").hidden = now !== "polling";
+    requireElement("[data-live-state]").hidden = now !== "polling";
   },
 });
-need("[data-live-retry]").addEventListener("click", () => follower.live.retry());
+requireElement("[data-live-retry]").addEventListener("click", () => follower.live.retry());
 
-const uploads = new Uploads(need("[data-uploads]"), facts.max_upload_bytes, arrived);
+const uploads = new Uploads(requireElement("[data-uploads]"), facts.max_upload_bytes, onArrived);
 
-const kind = () => new URL(location.href).searchParams.get("kind") ?? "";
+const readKind = () => new URL(location.href).searchParams.get("kind") ?? "";
 
 /** Reload the list; the current rows stay until the new ones arrive. */
-async function load() {
+async function loadList() {
   request.abort();
   request = new AbortController();
   const { signal } = request;
-  const shapes = setTimeout(() => !rows.size && state.replaceChildren(shapesOfRows()), SHAPES_AFTER);
-  need("[data-panel]").setAttribute("aria-busy", "true");
+  const shapes = setTimeout(() => !rows.size && state.replaceChildren(createPlaceholderRows()), SHAPES_AFTER);
+  requireElement("[data-panel]").setAttribute("aria-busy", "true");
   try {
-    const { sessions, pagination } = await listSessions({ limit: PAGE, offset: 0, analysis_type: kind() }, signal);
+    const { sessions, pagination } = await listSessions({ limit: PAGE, offset: 0, analysis_type: readKind() }, signal);
     follower.had(sessions);
     for (const row of rows.values()) row.element.remove();
     rows.clear();
     unseen.clear();
     ({ total } = pagination);
-    add(sessions);
+    addRows(sessions);
     hasLoaded = true;
-    draw();
+    drawList();
   } catch (error) {
     if (signal.aborted) return;
-    state.replaceChildren(errorNote("Your analyses could not be loaded.", error, load));
+    state.replaceChildren(createErrorNote("Your analyses could not be loaded.", error, loadList));
   } finally {
     clearTimeout(shapes);
-    if (!signal.aborted) need("[data-panel]").setAttribute("aria-busy", "false");
+    if (!signal.aborted) requireElement("[data-panel]").setAttribute("aria-busy", "false");
   }
 }
 
 async function loadMore() {
-  const button = need("button", more);
+  const button = requireElement("button", more);
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true");
   try {
-    const { sessions, pagination } = await listSessions({ limit: PAGE, offset: rows.size, analysis_type: kind() });
+    const { sessions, pagination } = await listSessions({ limit: PAGE, offset: rows.size, analysis_type: readKind() });
     const fresh = sessions.filter((session) => !rows.has(session.sessionId));
     follower.had(fresh);
     ({ total } = pagination);
-    add(fresh);
-    draw();
+    addRows(fresh);
+    drawList();
     rows.get(fresh[0]?.sessionId)?.element.focus();
   } catch (error) {
-    state.replaceChildren(errorNote("More analyses could not be loaded.", error, loadMore));
+    state.replaceChildren(createErrorNote("More analyses could not be loaded.", error, loadMore));
   } finally {
     button.removeAttribute("aria-disabled");
   }
 }
 
 /** @param {Session[]} sessions */
-function add(sessions) {
+function addRows(sessions) {
   for (const session of sessions) {
-    const row = make(session);
+    const row = makeRow(session);
     rows.set(session.sessionId, row);
     list.append(row.element);
   }
 }
 
 /** @param {Session} session */
-function make(session) {
+function makeRow(session) {
   if (session.job_id) known.add(session.job_id);
   return new Row(session, {
     left: (one) => follower.left(one),
     onAct: async (one, act) => {
-      await perform(one, act);
+      await performAct(one, act);
       await follower.ask(one.sessionId);
     },
     onDelete: (one) => {
-      const next = besideOf(one.sessionId);
-      deleteDialog(one, follower, () => {
-        removed(one.sessionId);
-        toast("Analysis deleted.");
+      const next = findNeighbour(one.sessionId);
+      openDeleteDialog(one, follower, () => {
+        onRemoved(one.sessionId);
+        showToast("Analysis deleted.");
         (next?.isConnected ? next : newButton).focus();
       });
     },
   });
 }
 
-function draw() {
-  need("[data-panel]").hidden = rows.size === 0;
-  setText(need("[data-total]"), total ? String(total) : "");
+function drawList() {
+  requireElement("[data-panel]").hidden = rows.size === 0;
+  setText(requireElement("[data-total]"), total ? String(total) : "");
   more.hidden = rows.size >= total || rows.size === 0;
-  setText(need("[data-rest]"), `${rows.size} of ${total}`);
+  setText(requireElement("[data-rest]"), `${rows.size} of ${total}`);
   showNews();
   for (const link of kinds.querySelectorAll("a")) {
-    if ((new URL(link.href).searchParams.get("kind") ?? "") === kind()) link.setAttribute("aria-current", "true");
+    if ((new URL(link.href).searchParams.get("kind") ?? "") === readKind()) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
-  const is = rows.size ? "" : kind() ? "nothing" : "empty";
+  const is = rows.size ? "" : readKind() ? "nothing" : "empty";
   newButton.classList.toggle("primary", is !== "empty");
   if (is === "") state.replaceChildren();
-  else state.replaceChildren(is === "empty" ? emptyState() : nothingState());
+  else state.replaceChildren(is === "empty" ? createEmptyState() : createNothingState());
 }
 
-function emptyState() {
+function createEmptyState() {
   return h(
     "div",
     { class: "panel empty" },
@@ -157,12 +157,17 @@ function emptyState() {
     h(
       "div",
       { class: "row wrap" },
-      h("button", { class: "btn primary", type: "button", onclick: () => begin() }, icon("plus"), "New analysis"),
+      h(
+        "button",
+        { class: "btn primary", type: "button", onclick: () => openRequestForm() },
+        icon("plus"),
+        "New analysis",
+      ),
     ),
   );
 }
 
-function nothingState() {
+function createNothingState() {
   return h(
     "div",
     { class: "panel empty" },
@@ -173,7 +178,7 @@ function nothingState() {
   );
 }
 
-function shapesOfRows() {
+function createPlaceholderRows() {
   return h(
     "div",
     { class: "panel pad col", role: "status", "aria-label": "Loading analyses" },
@@ -186,48 +191,48 @@ function shapesOfRows() {
 function showNews() {
   news.hidden = unseen.size === 0;
   if (news.hidden) return;
-  setText(need("span", news), `${unseen.size} new`);
-  if (rows.size === 0) load();
+  setText(requireElement("span", news), `${unseen.size} new`);
+  if (rows.size === 0) loadList();
 }
 
 /** @param {Session} session */
-function changed(session) {
+function onChanged(session) {
   const row = rows.get(session.sessionId);
   if (!row) return;
   const ended = isLive(row.session) && !isLive(session);
   row.draw(session);
-  if (ended) setText(said, `${session.name}: ${statusOf(session).word.toLowerCase()}.`);
+  if (ended) setText(said, `${session.name}: ${getStatus(session).word.toLowerCase()}.`);
 }
 
 /** @param {string} id @returns {HTMLElement|null} */
-function besideOf(id) {
+function findNeighbour(id) {
   const element = rows.get(id)?.element;
   return /** @type {HTMLElement|null} */ (element?.nextElementSibling ?? element?.previousElementSibling ?? null);
 }
 
 /** @param {string} id */
-function removed(id) {
+function onRemoved(id) {
   const row = rows.get(id);
   if (!row) return;
-  const next = besideOf(id);
+  const next = findNeighbour(id);
   const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
   row.element.remove();
   rows.delete(id);
   total = Math.max(0, total - 1);
-  draw();
+  drawList();
   if (hadFocus) (next ?? newButton).focus();
 }
 
 /** Put the analysis of a finished upload on top of the list. @param {string} id */
-async function arrived(id) {
-  if (!id) return load();
+async function onArrived(id) {
+  if (!id) return loadList();
   try {
     const session = await readSession(id);
     if (rows.has(id)) return;
-    if (kind() && kind() !== session.analysis_type)
-      return toast(`“${session.name}” is uploaded. Find it under ${KINDS[session.analysis_type].label}.`);
+    if (readKind() && readKind() !== session.analysis_type)
+      return showToast(`“${session.name}” is uploaded. Find it under ${KINDS[session.analysis_type].label}.`);
     follower.had([session]);
-    const row = make(session);
+    const row = makeRow(session);
     // A Map keeps insertion order, so insert the new row first.
     const others = [...rows];
     rows.clear();
@@ -235,17 +240,17 @@ async function arrived(id) {
     if (session.job_id) unseen.delete(session.job_id);
     list.prepend(row.element);
     total += 1;
-    draw();
+    drawList();
     setText(said, `${session.name} is uploaded and queued.`);
   } catch {
-    load();
+    loadList();
   }
 }
 
 /** @type {NewAnalysis|null} */ let asking = null;
 
 /** @param {Partial<import("./request-form.js").NewOptions>} [given] */
-function begin(given = {}) {
+function openRequestForm(given = {}) {
   asking = new NewAnalysis({
     ...given,
     ranges: facts.params,
@@ -255,10 +260,10 @@ function begin(given = {}) {
   });
 }
 
-newButton.addEventListener("click", () => begin());
-need("button", more).addEventListener("click", loadMore);
+newButton.addEventListener("click", () => openRequestForm());
+requireElement("button", more).addEventListener("click", loadMore);
 news.addEventListener("click", async () => {
-  await load();
+  await loadList();
   rows.values().next().value?.element.focus();
 });
 kinds.addEventListener("click", (/** @type {MouseEvent} */ event) => {
@@ -266,24 +271,24 @@ kinds.addEventListener("click", (/** @type {MouseEvent} */ event) => {
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   history.pushState(null, "", link.href);
-  load();
+  loadList();
 });
-window.addEventListener("popstate", load);
-for (const event of ["online", "signedin"]) window.addEventListener(event, () => !hasLoaded && load());
-takeDrops(need("main"), (files) => {
+window.addEventListener("popstate", loadList);
+for (const event of ["online", "signedin"]) window.addEventListener(event, () => !hasLoaded && loadList());
+acceptDrops(requireElement("main"), (files) => {
   if (asking?.dialog.open) asking.take(files);
-  else if (!document.querySelector("dialog[open]")) begin({ files });
+  else if (!document.querySelector("dialog[open]")) openRequestForm({ files });
 });
 setInterval(() => {
   for (const row of rows.values()) row.tick();
 }, 1000);
 
-load();
+loadList();
 // Links of other pages with `?new&video=…` or `?new=workout&video=…` open the form.
 const asked = new URL(location.href).searchParams;
 if (asked.has("new")) {
   const wanted = asked.get("new") ?? "";
-  begin({
+  openRequestForm({
     video: asked.get("video") ?? undefined,
     kind: wanted in KINDS ? /** @type {import("./api.js").Kind} */ (wanted) : undefined,
   });

@@ -1,7 +1,7 @@
 // The form fields for the settings of an analysis.
 
-import { h, icon, need } from "../base/dom.js";
-import { exerciseName } from "./labels.js";
+import { h, icon, requireElement } from "../base/dom.js";
+import { formatExercise } from "./labels.js";
 
 /**
  * A setting has either a `Range`, or a list `values` of choices and a `default` choice.
@@ -166,7 +166,7 @@ export class ParamsForm {
           h(
             "option",
             { value: name, selected: name === chosen },
-            name === AUTO ? "Detect automatically" : exerciseName(name),
+            name === AUTO ? "Detect automatically" : formatExercise(name),
           ),
         ),
       ),
@@ -180,9 +180,12 @@ export class ParamsForm {
    * @returns {HTMLElement}
    */
   #tell(name, sentence) {
-    const [input, error] = [need(`#param-${name}`, this.element), need(`#param-${name}-error`, this.element)];
+    const [input, error] = [
+      requireElement(`#param-${name}`, this.element),
+      requireElement(`#param-${name}-error`, this.element),
+    ];
     error.hidden = !sentence;
-    need("span", error).textContent = sentence;
+    requireElement("span", error).textContent = sentence;
     if (sentence) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
     return input;

@@ -1,10 +1,10 @@
 // The progress panel of a queued or running analysis.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { errorNote } from "../base/notice.js";
-import { leftWords } from "../uploads/transfer-speed.js";
-import { ACTS, actButton, actsOf, perform } from "./actions.js";
-import { stateOf, statusOf } from "./labels.js";
+import { formatTimeLeft } from "../base/format.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { createErrorNote } from "../base/notice.js";
+import { ACTS, createActButton, listActs, performAct } from "./actions.js";
+import { getState, getStatus } from "./labels.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
@@ -34,7 +34,7 @@ export class Progress {
   draw(session) {
     this.session = session;
     const { element } = this;
-    const state = stateOf(session);
+    const state = getState(session);
     const shown = [state, session.source?.poster_url ? 1 : 0].join();
     if (shown !== this.#shown) {
       this.#shown = shown;
@@ -49,18 +49,18 @@ export class Progress {
   tick() {
     const { element, session } = this;
     if (!session || !element.isConnected) return;
-    const bar = /** @type {HTMLProgressElement} */ (need("progress", element));
+    const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", element));
     bar.value = Math.max(bar.value, session.progress);
     const percent = Math.floor(session.progress);
     bar.setAttribute("aria-label", `${session.name}, ${percent} percent`);
-    const state = stateOf(session);
-    setText(need("[data-message]", element), (state !== "paused" && session.message) || QUIET[state] || "");
+    const state = getState(session);
+    setText(requireElement("[data-message]", element), (state !== "paused" && session.message) || QUIET[state] || "");
     const left = this.left(session);
     setText(
-      need("[data-percent]", element),
+      requireElement("[data-percent]", element),
       state === "queued"
         ? ""
-        : [`${percent} %`, state === "processing" && (left === null ? "time left not known yet" : leftWords(left))]
+        : [`${percent} %`, state === "processing" && (left === null ? "time left not known yet" : formatTimeLeft(left))]
             .filter(Boolean)
             .join(" · "),
     );
@@ -68,8 +68,8 @@ export class Progress {
 
   /** @param {Session} session @returns {HTMLElement[]} */
   #parts(session) {
-    const { icon: picture, word, tone } = statusOf(session);
-    const state = stateOf(session);
+    const { icon: picture, word, tone } = getStatus(session);
+    const state = getState(session);
     const poster = session.source?.poster_url;
     return [
       h(
@@ -93,7 +93,7 @@ export class Progress {
       h(
         "div",
         { class: "row wrap acts" },
-        ...actsOf(session).map((act) => actButton(act, session.name, () => this.#act(act))),
+        ...listActs(session).map((act) => createActButton(act, session.name, () => this.#act(act))),
       ),
     ];
   }
@@ -106,10 +106,10 @@ export class Progress {
     this.trouble.replaceChildren();
     for (const button of buttons) button.setAttribute("aria-disabled", "true");
     try {
-      await perform(session, act);
+      await performAct(session, act);
       await this.onActed(session);
     } catch (error) {
-      this.trouble.replaceChildren(errorNote(ACTS[act].wrong, error));
+      this.trouble.replaceChildren(createErrorNote(ACTS[act].wrong, error));
     } finally {
       for (const button of buttons) button.removeAttribute("aria-disabled");
     }

@@ -1,13 +1,21 @@
 // The editor of a reel. The user adds, removes and trims moments; then the server cuts the new reel.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, need, setText } from "../base/dom.js";
-import { clock, counted, moment, parseMoment, tenths } from "../base/format.js";
-import { JobProgress, reasonOf } from "../base/job-progress.js";
-import { errorNote, toast } from "../base/notice.js";
-import { tellAfterReload } from "./first-paint.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatClock, formatCount, formatMoment, parseMoment, formatTenths } from "../base/format.js";
+import { JobProgress, explainEnd } from "../base/job-progress.js";
+import { createErrorNote, showToast } from "../base/notice.js";
+import { toastAfterReload } from "./first-paint.js";
 import { cutReel, newKey } from "./api.js";
-import { faultOfAll, faultsOf, inOrder, lengthOf, MOST, nextBest, roomAround } from "./chosen-moments.js";
+import {
+  findTotalError,
+  findMomentErrors,
+  sortMoments,
+  getTotalLength,
+  MOST,
+  findNextBest,
+  findRoomAround,
+} from "./chosen-moments.js";
 
 /**
  * @typedef {import("./chosen-moments.js").Moment} Moment
@@ -30,20 +38,20 @@ export class ReelEditor {
    */
   constructor(root, view) {
     this.view = view;
-    this.panel = need("[data-editor]", root);
-    this.segments = need("[data-segments]", root);
-    this.opener = need("[data-edit-reel]", root);
-    this.problem = need("[data-editor-problem]", this.panel);
-    this.list = need("[data-moments]", this.panel);
-    this.cutButton = need("[data-cut]", this.panel);
-    this.addButton = need("[data-add-here]", this.panel);
-    this.progress = new JobProgress(need("[data-reel-job]", root), "Creating the reel");
+    this.panel = requireElement("[data-editor]", root);
+    this.segments = requireElement("[data-segments]", root);
+    this.opener = requireElement("[data-edit-reel]", root);
+    this.problem = requireElement("[data-editor-problem]", this.panel);
+    this.list = requireElement("[data-moments]", this.panel);
+    this.cutButton = requireElement("[data-cut]", this.panel);
+    this.addButton = requireElement("[data-add-here]", this.panel);
+    this.progress = new JobProgress(requireElement("[data-reel-job]", root), "Creating the reel");
     // Without the source video, the server cannot cut a new reel.
     this.opener.hidden = !view.session.source;
     this.opener.addEventListener("click", () => this.open());
-    need("[data-leave]", this.panel).addEventListener("click", () => this.#close());
-    need("[data-add-best]", this.panel).addEventListener("click", () => this.#addBest());
-    need("[data-as-found]", this.panel).addEventListener("click", () => this.#draft(view.data.found ?? []));
+    requireElement("[data-leave]", this.panel).addEventListener("click", () => this.#close());
+    requireElement("[data-add-best]", this.panel).addEventListener("click", () => this.#addBest());
+    requireElement("[data-as-found]", this.panel).addEventListener("click", () => this.#draft(view.data.found ?? []));
     this.addButton.addEventListener("click", () => this.#add(this.#room));
     this.cutButton.addEventListener("click", () => this.#cut());
     view.addEventListener("place", () => this.panel.hidden || this.#drawPlace());
@@ -55,9 +63,9 @@ export class ReelEditor {
     this.view.show("source");
     this.segments.hidden = true;
     this.panel.hidden = false;
-    need("[data-as-found]", this.panel).hidden = !data.found;
+    requireElement("[data-as-found]", this.panel).hidden = !data.found;
     this.#draft(data.highlights);
-    need("h2", this.panel).focus();
+    requireElement("h2", this.panel).focus();
   }
 
   #close() {
@@ -82,22 +90,22 @@ export class ReelEditor {
 
   /** A new moment around the player's position; null if there is not enough space. */
   get #room() {
-    return roomAround(this.#moments, this.view.place, this.#usual, this.view.data.duration);
+    return findRoomAround(this.#moments, this.view.place, this.#usual, this.view.data.duration);
   }
 
   /** @param {Moment|null} found */
   #add(found) {
     if (!found || this.#moments.length >= MOST) return;
-    this.#moments = inOrder([...this.#moments, found]);
+    this.#moments = sortMoments([...this.#moments, found]);
     this.#draw();
     this.#field(this.#moments.indexOf(found), "start").focus();
   }
 
   #addBest() {
     const { segments, duration } = this.view.data;
-    const found = nextBest(this.#moments, segments, duration);
+    const found = findNextBest(this.#moments, segments, duration);
     if (found) this.view.seek(found.start);
-    else toast("All segments that fit are already in the reel.", "warn");
+    else showToast("All segments that fit are already in the reel.", "warn");
     this.#add(found);
   }
 
@@ -113,12 +121,12 @@ export class ReelEditor {
     this.#moments = this.#moments.filter((other) => other !== one);
     this.#draw();
     const next = Math.min(n, this.#moments.length - 1);
-    (next < 0 ? this.addButton : need("[data-remove]", this.list.children[next])).focus();
+    (next < 0 ? this.addButton : requireElement("[data-remove]", this.list.children[next])).focus();
   }
 
   /** @param {number} n @param {"start"|"end"} name @returns {HTMLInputElement} */
   #field(n, name) {
-    return need(`[data-field=${name}]`, this.list.children[n]);
+    return requireElement(`[data-field=${name}]`, this.list.children[n]);
   }
 
   /** @param {Moment} changed @param {"start"|"end"} name @param {HTMLInputElement} field */
@@ -130,7 +138,7 @@ export class ReelEditor {
     }
     changed[name] = seconds;
     this.view.seek(name === "start" ? seconds : Math.max(changed.start, seconds - 0.1));
-    this.#moments = inOrder(this.#moments);
+    this.#moments = sortMoments(this.#moments);
     // Redraw later: Tab fires "change" before it moves the focus, and redrawing would remove the next field.
     this.#drawing = setTimeout(() => this.#draw());
   }
@@ -141,14 +149,14 @@ export class ReelEditor {
     const focused = this.panel.contains(document.activeElement) ? document.activeElement?.id : "";
     this.#says = this.#moments.map((one) => h("p", { class: "field-error", id: `moment-${this.#numberOf(one)}-says` }));
     this.list.replaceChildren(...this.#moments.map((one, n) => this.#row(one, n)));
-    faultsOf(this.#moments, this.view.data.duration).forEach((fault, n) => {
+    findMomentErrors(this.#moments, this.view.data.duration).forEach((fault, n) => {
       setText(this.#says[n], fault);
       for (const name of /** @type {const} */ (["start", "end"]))
         if (fault) this.#field(n, name).setAttribute("aria-invalid", "true");
     });
     setText(
-      need("[data-total]", this.panel),
-      `${counted(this.#moments.length, "moment")}, ${tenths(lengthOf(this.#moments))}`,
+      requireElement("[data-total]", this.panel),
+      `${formatCount(this.#moments.length, "moment")}, ${formatTenths(getTotalLength(this.#moments))}`,
     );
     if (focused) document.getElementById(focused)?.focus();
     this.problem.replaceChildren();
@@ -157,7 +165,7 @@ export class ReelEditor {
   }
 
   #drawPlace() {
-    setText(need("span", this.addButton), `Add at ${clock(this.view.place)}`);
+    setText(requireElement("span", this.addButton), `Add at ${formatClock(this.view.place)}`);
     this.addButton.setAttribute("aria-disabled", String(!this.#room || this.#moments.length >= MOST));
   }
 
@@ -185,7 +193,7 @@ export class ReelEditor {
       this.#input(one, n, "start"),
       h("span", { "aria-hidden": "true" }, "–"),
       this.#input(one, n, "end"),
-      h("span", { class: "mono text-small faint desk" }, tenths(Math.max(0, one.end - one.start))),
+      h("span", { class: "mono text-small faint desk" }, formatTenths(Math.max(0, one.end - one.start))),
       h(
         "button",
         {
@@ -210,7 +218,7 @@ export class ReelEditor {
         class: "input mono",
         type: "text",
         id: `moment-${this.#numberOf(one)}-${name}`,
-        value: moment(one[name]),
+        value: formatMoment(one[name]),
         autocomplete: "off",
         "aria-label": `${name === "start" ? "Start" : "End"} of moment ${n + 1}`,
         "aria-describedby": `moment-${this.#numberOf(one)}-says`,
@@ -226,7 +234,7 @@ export class ReelEditor {
     if (this.#drawing) this.#draw();
     const wrong = this.list.querySelector("[aria-invalid=true]");
     if (wrong) return /** @type {HTMLElement} */ (wrong).focus();
-    const fault = faultOfAll(this.#moments);
+    const fault = findTotalError(this.#moments);
     if (fault) return this.problem.replaceChildren(h("p", { class: "field-error", role: "alert" }, fault));
     this.cutButton.setAttribute("aria-disabled", "true");
     this.problem.replaceChildren();
@@ -234,10 +242,10 @@ export class ReelEditor {
       const { job_id } = await cutReel(this.view.session.sessionId, this.#moments, this.#key);
       this.#close();
       this.#follow(job_id);
-      need("button", this.progress.holder).focus();
+      requireElement("button", this.progress.holder).focus();
     } catch (error) {
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) this.#key = newKey();
-      this.problem.replaceChildren(errorNote("The reel could not be created.", error));
+      this.problem.replaceChildren(createErrorNote("The reel could not be created.", error));
     }
     this.cutButton.removeAttribute("aria-disabled");
   }
@@ -247,7 +255,7 @@ export class ReelEditor {
     this.opener.hidden = true;
     const ended = await this.progress.follow(job);
     if (ended.status === "completed") {
-      tellAfterReload("The new reel is ready.");
+      toastAfterReload("The new reel is ready.");
       return location.reload();
     }
     this.#key = newKey();
@@ -263,7 +271,7 @@ export class ReelEditor {
         "div",
         { class: "note bad", role: "alert" },
         icon("alert"),
-        h("p", {}, `The reel was not changed. ${reasonOf(ended)}`),
+        h("p", {}, `The reel was not changed. ${explainEnd(ended)}`),
       ),
     );
   }

@@ -10,7 +10,7 @@ const EDGE = 0.02; // tolerance for comparing inexact times, in seconds
  * @param {number} time
  * @returns {number}
  */
-export const at = (highlights, time) =>
+export const findHighlightAt = (highlights, time) =>
   highlights.findLastIndex((one) => time >= one.start_time - EDGE && time < one.end_time);
 
 /**
@@ -19,7 +19,7 @@ export const at = (highlights, time) =>
  * @param {number} time
  * @returns {number}
  */
-export function playing(highlights, time) {
+export function findPlayingHighlight(highlights, time) {
   const found = highlights.findLastIndex((one) => time >= one.reel_start - EDGE);
   return found < 0 && highlights.length ? 0 : found;
 }
@@ -30,8 +30,8 @@ export function playing(highlights, time) {
  * @param {number} time
  * @returns {number}
  */
-export function toSource(highlights, time) {
-  const one = highlights[playing(highlights, time)];
+export function reelToSourceTime(highlights, time) {
+  const one = highlights[findPlayingHighlight(highlights, time)];
   return one ? Math.min(one.start_time + Math.max(0, time - one.reel_start), one.end_time) : time;
 }
 
@@ -41,8 +41,8 @@ export function toSource(highlights, time) {
  * @param {number} time
  * @returns {number|null}
  */
-export function toReel(highlights, time) {
-  const one = highlights[at(highlights, time)];
+export function sourceToReelTime(highlights, time) {
+  const one = highlights[findHighlightAt(highlights, time)];
   return one ? Math.min(one.reel_start + Math.max(0, time - one.start_time), one.reel_end) : null;
 }
 
@@ -53,7 +53,7 @@ export function toReel(highlights, time) {
  * @param {{start_time: number, end_time: number, index?: number}} segment
  * @returns {number[]}
  */
-export function within(highlights, segment) {
+export function findHighlightsOf(highlights, segment) {
   const length = segment.end_time - segment.start_time;
   return highlights.flatMap((one, n) => {
     const shared = Math.min(one.end_time, segment.end_time) - Math.max(one.start_time, segment.start_time);

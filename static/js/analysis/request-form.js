@@ -1,13 +1,13 @@
 // The form that starts or repeats an analysis: kind, source and settings.
 
 import { ApiError } from "../base/api.js";
-import { show } from "../base/dialog.js";
-import { debounce, h, icon, need, setText } from "../base/dom.js";
-import { counted, duration } from "../base/format.js";
-import { errorNote } from "../base/notice.js";
-import { ACCEPT, chosenFrom, pickFiles } from "../uploads/file-picker.js";
-import { unreadable } from "../uploads/drop-zone.js";
-import { bytes, listVideos, picture, readVideo } from "../videos/api.js";
+import { openDialog } from "../base/dialog.js";
+import { debounce, h, icon, requireElement, setText } from "../base/dom.js";
+import { formatCount, formatDuration } from "../base/format.js";
+import { createErrorNote } from "../base/notice.js";
+import { ACCEPT, takeChosen, pickFiles } from "../uploads/file-picker.js";
+import { describeUnreadable } from "../uploads/drop-zone.js";
+import { formatBytes, listVideos, formatPicture, readVideo } from "../videos/api.js";
 import { analyseVideo, newKey } from "./api.js";
 import { ParamsForm } from "./parameter-fields.js";
 import { KINDS } from "./labels.js";
@@ -36,11 +36,11 @@ const SHAPES_AFTER = 300;
 const SEGMENTS = 30; // number of segments to aim for when suggesting a segment length of 2 to 10 s
 
 /** @param {number} seconds */
-export function estimateWords(seconds) {
+export function describeEstimate(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1) return "Processing takes less than a minute after it starts.";
-  if (minutes < 60) return `Processing takes about ${counted(minutes, "minute")} after it starts.`;
-  return `Processing takes about ${counted(Math.round(minutes / 60), "hour")} after it starts.`;
+  if (minutes < 60) return `Processing takes about ${formatCount(minutes, "minute")} after it starts.`;
+  return `Processing takes about ${formatCount(Math.round(minutes / 60), "hour")} after it starts.`;
 }
 
 /**
@@ -48,7 +48,7 @@ export function estimateWords(seconds) {
  * enough segments.
  * @param {number} seconds
  */
-const segmentFor = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
+const chooseSegmentLength = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
 
 export class NewAnalysis {
   /** @type {Kind} */ #kind;
@@ -102,7 +102,7 @@ export class NewAnalysis {
         "My library",
       ),
     );
-    this.dialog = show(
+    this.dialog = openDialog(
       h(
         "dialog",
         { class: "dialog making", "aria-labelledby": "new-heading" },
@@ -132,7 +132,7 @@ export class NewAnalysis {
     if (again) this.#showGiven();
     else this.#showFrom(this.#from);
     if (options.video) this.#readGiven(options.video);
-    /** @type {HTMLElement} */ (need("[aria-pressed=true]", this.kinds)).focus();
+    /** @type {HTMLElement} */ (requireElement("[aria-pressed=true]", this.kinds)).focus();
   }
 
   /** @param {Kind} kind */
@@ -165,7 +165,7 @@ export class NewAnalysis {
     else this.send.removeAttribute("aria-disabled");
     const seconds =
       this.#from === "library" && this.#video ? this.#video.duration_exact * this.options.factors[this.#kind] : 0;
-    setText(this.estimate, seconds > 0 ? estimateWords(seconds) : "");
+    setText(this.estimate, seconds > 0 ? describeEstimate(seconds) : "");
   }
 
   #showFile() {
@@ -181,14 +181,14 @@ export class NewAnalysis {
       })
     );
     input.addEventListener("change", () => {
-      this.#take(chosenFrom(input));
+      this.#take(takeChosen(input));
       input.value = "";
     });
     input.addEventListener("click", async (event) => {
       // Ask for a file handle, with which the upload resumes automatically after a reload.
       if (!("showOpenFilePicker" in window)) return;
       event.preventDefault();
-      this.#take(await pickFiles(true, unreadable));
+      this.#take(await pickFiles(true, describeUnreadable));
     });
     this.words = h("span", { class: "muted text-small anywhere", id: "new-files-words" });
     this.label = h("b", { class: "big-words" });
@@ -219,14 +219,14 @@ export class NewAnalysis {
     const [first] = this.#files;
     const count = this.#files.length;
     this.source.toggleAttribute("data-chosen", count > 0);
-    setText(this.label, count === 0 ? "Drop a video here, or choose one" : counted(count, "file"));
+    setText(this.label, count === 0 ? "Drop a video here, or choose one" : formatCount(count, "file"));
     const size = this.#files.reduce((sum, { file }) => sum + file.size, 0);
     this.words.replaceChildren(
       ...(first
         ? [
             h("span", { dir: "auto" }, first.file.name),
-            count > 1 ? ` and ${counted(count - 1, "other")}` : "",
-            h("span", { class: "mono faint" }, ` ${bytes(size)}`),
+            count > 1 ? ` and ${formatCount(count - 1, "other")}` : "",
+            h("span", { class: "mono faint" }, ` ${formatBytes(size)}`),
           ]
         : ["Any size that your plan allows. The file is kept as long as the result and is not added to your library."]),
     );
@@ -306,7 +306,7 @@ export class NewAnalysis {
         );
     } catch (error) {
       if (!signal.aborted)
-        found.replaceChildren(errorNote("Your videos could not be loaded.", error, () => this.#list(search)));
+        found.replaceChildren(createErrorNote("Your videos could not be loaded.", error, () => this.#list(search)));
     } finally {
       clearTimeout(shapes);
     }
@@ -314,7 +314,7 @@ export class NewAnalysis {
 
   /** @param {Video} video */
   #choice(video) {
-    const facts = [video.duration_exact > 0 && duration(video.duration_exact), picture(video)]
+    const facts = [video.duration_exact > 0 && formatDuration(video.duration_exact), formatPicture(video)]
       .filter(Boolean)
       .join(" · ");
     return h(
@@ -348,7 +348,7 @@ export class NewAnalysis {
   #pick(video) {
     this.#video = video;
     this.missing.hidden = true;
-    this.params.suggest("segment_length", segmentFor(video.duration_exact));
+    this.params.suggest("segment_length", chooseSegmentLength(video.duration_exact));
     this.#drawSend();
   }
 
@@ -371,7 +371,7 @@ export class NewAnalysis {
   async #readGiven(id) {
     try {
       this.#video = await readVideo(id);
-      this.params.suggest("segment_length", segmentFor(this.#video.duration_exact));
+      this.params.suggest("segment_length", chooseSegmentLength(this.#video.duration_exact));
       this.#drawSend();
       if (!this.options.onFiles) this.#showGiven();
       else if (this.#from === "library") this.#showFrom("library");
@@ -379,8 +379,8 @@ export class NewAnalysis {
       const gone = error instanceof ApiError && error.status === 404;
       this.problem.replaceChildren(
         gone
-          ? errorNote("The video is no longer in your library.", error)
-          : errorNote("The video could not be loaded.", error, () => this.#readGiven(id)),
+          ? createErrorNote("The video is no longer in your library.", error)
+          : createErrorNote("The video could not be loaded.", error, () => this.#readGiven(id)),
       );
       if (!this.options.onFiles) this.source.replaceChildren();
     }
@@ -394,7 +394,7 @@ export class NewAnalysis {
     const given = this.#from === "file" ? this.#files.length > 0 : this.#video !== null;
     this.missing.hidden = given;
     setText(
-      need("span", this.missing),
+      requireElement("span", this.missing),
       this.#from === "file" ? "Choose a video first." : "Choose a video from your library first.",
     );
     const params = this.params.read();
@@ -425,7 +425,7 @@ export class NewAnalysis {
     } catch (error) {
       const errors = error instanceof ApiError ? error.body?.errors : null;
       if (!errors || !this.params.refuse(errors.params ?? errors))
-        this.problem.replaceChildren(errorNote("The analysis could not be started.", error));
+        this.problem.replaceChildren(createErrorNote("The analysis could not be started.", error));
     } finally {
       this.#sending = false;
       this.#drawSend();

@@ -1,9 +1,9 @@
 // The player of an analysis result. It shows one of several films, such as the reel or the source video.
 
-import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { clock, duration } from "../base/format.js";
+import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
+import { formatClock, formatDuration } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
-import { keepSound, restoreSound } from "../videos/playback-memory.js";
+import { storeSound, restoreSound } from "../videos/playback-memory.js";
 import { Player } from "../videos/player.js";
 
 /**
@@ -20,7 +20,7 @@ import { Player } from "../videos/player.js";
  * @param {Film} film
  * @param {string} url
  */
-const asVideo = (film, url) =>
+const toVideo = (film, url) =>
   /** @type {any} */ ({
     video_url: url,
     hls_url: null,
@@ -48,9 +48,9 @@ export class Screen extends EventTarget {
     super();
     this.root = root;
     for (const film of films) this.#add(film);
-    need("[data-act=toggle]", root).addEventListener("click", () => this.toggle());
-    need("[data-act=mute]", root).addEventListener("click", () => this.mute());
-    need("[data-act=fullscreen]", root).addEventListener("click", () => this.fullscreen());
+    requireElement("[data-act=toggle]", root).addEventListener("click", () => this.toggle());
+    requireElement("[data-act=mute]", root).addEventListener("click", () => this.mute());
+    requireElement("[data-act=fullscreen]", root).addEventListener("click", () => this.fullscreen());
     this.show(films[0].id);
     const frame = () => {
       if (this.playing) this.#time();
@@ -61,18 +61,18 @@ export class Screen extends EventTarget {
 
   /** @param {Film} film */
   #add(film) {
-    const element = /** @type {HTMLVideoElement} */ (need(`[data-film=${film.id}]`, this.root));
-    const player = new Player(element, asVideo(film, film.url), {
+    const element = /** @type {HTMLVideoElement} */ (requireElement(`[data-film=${film.id}]`, this.root));
+    const player = new Player(element, toVideo(film, film.url), {
       fps: 0,
       variable: false,
-      renew: async () => asVideo(film, await film.renew()),
+      renew: async () => toVideo(film, await film.renew()),
     });
     this.#players.set(film.id, player);
     if (film.poster) element.poster = film.poster;
     element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
     element.addEventListener("click", () => this.toggle());
     element.addEventListener("dblclick", () => this.fullscreen());
-    element.addEventListener("volumechange", () => keepSound(element));
+    element.addEventListener("volumechange", () => storeSound(element));
     for (const name of ["timeupdate", "seeked", "loadedmetadata"])
       element.addEventListener(name, () => this.shown === film.id && this.#time());
     player.addEventListener("change", () => this.shown === film.id && this.#mark());
@@ -151,28 +151,28 @@ export class Screen extends EventTarget {
   }
 
   #time() {
-    setText(need("[data-now]", this.root), clock(this.time));
+    setText(requireElement("[data-now]", this.root), formatClock(this.time));
     this.dispatchEvent(new Event("time"));
   }
 
   #mark() {
     const { root, player } = this;
-    const play = need("[data-act=toggle]", root);
+    const play = requireElement("[data-act=toggle]", root);
     setIcon(play, player.playing ? "pause" : "play");
     labelButton(play, player.playing ? "Pause" : "Play");
-    const mute = need("[data-act=mute]", root);
+    const mute = requireElement("[data-act=mute]", root);
     const silent = player.element.muted || player.element.volume === 0;
     setIcon(mute, silent ? "mute" : "vol");
     labelButton(mute, silent ? "Unmute" : "Mute");
-    setText(need("[data-length]", root), duration(player.duration));
-    need("[data-waits]", root).hidden = !player.waits;
+    setText(requireElement("[data-length]", root), formatDuration(player.duration));
+    requireElement("[data-waits]", root).hidden = !player.waits;
     this.#drawTrouble();
     this.dispatchEvent(new Event("change"));
   }
 
   #drawTrouble() {
     const { trouble } = this.player;
-    const place = need("[data-trouble]", this.root);
+    const place = requireElement("[data-trouble]", this.root);
     place.hidden = trouble === null;
     const told = trouble ? `${this.shown} ${trouble.title}` : "";
     if (told === this.#told) return;

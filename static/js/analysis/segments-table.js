@@ -1,8 +1,8 @@
 // The table of segments. It shows the reel's segments or all, sorted by time or score.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { clock, hundredths } from "../base/format.js";
-import { within } from "./reel-times.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatClock, formatHundredths } from "../base/format.js";
+import { findHighlightsOf } from "./reel-times.js";
 
 /**
  * @typedef {import("./api.js").Highlights} Highlights
@@ -26,8 +26,8 @@ export class Segments {
   constructor(root, data, onPress) {
     this.root = root;
     this.onPress = onPress;
-    this.body = need("tbody", root);
-    this.list = need("[data-segment-list]", root);
+    this.body = requireElement("tbody", root);
+    this.list = requireElement("[data-segment-list]", root);
     const best = data.highlights.length ? [] : (data.below_minimum ?? []);
     /** The reel's highlights, or the best segments if no segment reaches the minimum score. @type {Line[]} */
     this.highlights = best.length
@@ -38,21 +38,21 @@ export class Segments {
           picture: one.thumbnail_url ?? null,
           highlight: n,
         }));
-    if (best.length) setText(need("[data-reel-words]", root), "Below the minimum");
+    if (best.length) setText(requireElement("[data-reel-words]", root), "Below the minimum");
     /** @type {Line[]} */ this.segments = data.segments.map((one) => ({
       ...one,
-      numbers: within(data.highlights, one),
+      numbers: findHighlightsOf(data.highlights, one),
       picture: null,
       highlight: null,
     }));
-    setText(need("[data-count=reel]", root), String(this.highlights.length));
-    setText(need("[data-count=all]", root), String(this.segments.length));
-    const which = need("[data-which]", root);
+    setText(requireElement("[data-count=reel]", root), String(this.highlights.length));
+    setText(requireElement("[data-count=all]", root), String(this.segments.length));
+    const which = requireElement("[data-which]", root);
     which.addEventListener("click", (/** @type {Event} */ event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
       if (button) this.#show(/** @type {any} */ (button.value));
     });
-    const order = need("[data-order]", root);
+    const order = requireElement("[data-order]", root);
     order.addEventListener("change", () => {
       this.#order = order.value;
       this.#draw();
@@ -96,7 +96,7 @@ export class Segments {
   #show(which) {
     this.#which = which;
     this.#shown = AT_ONCE;
-    for (const button of need("[data-which]", this.root).querySelectorAll("button"))
+    for (const button of requireElement("[data-which]", this.root).querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(button.value === which));
     this.#draw();
   }
@@ -174,7 +174,7 @@ export class Segments {
           h(
             "span",
             { class: "picture dark" },
-            h("img", { src: picture, alt: "", loading: "lazy", decoding: "async", onerror: withoutPicture }),
+            h("img", { src: picture, alt: "", loading: "lazy", decoding: "async", onerror: hideBrokenPicture }),
           ),
       ),
       h(
@@ -184,7 +184,7 @@ export class Segments {
           "button",
           { class: "mono", type: "button" },
           h("span", { class: "visually-hidden" }, `${number} `),
-          clock(start_time),
+          formatClock(start_time),
         ),
       ),
       h(
@@ -199,7 +199,7 @@ export class Segments {
             max: "1",
             "aria-hidden": "true",
           }),
-          h("span", { class: "mono text-small" }, hundredths(score)),
+          h("span", { class: "mono text-small" }, formatHundredths(score)),
         ),
       ),
       h("td", { class: "description", dir: "auto" }, description),
@@ -208,7 +208,7 @@ export class Segments {
 }
 
 /** @param {Event} event */
-function withoutPicture(event) {
+function hideBrokenPicture(event) {
   /** @type {Element} */ (event.target).parentElement?.replaceWith(
     h("span", { class: "picture dark none" }, icon("film")),
   );

@@ -1,19 +1,28 @@
 // The page of one analysis: progress, then the result or the reason why there is none.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, need, pageData, setText } from "../base/dom.js";
-import { hundredths, percent } from "../base/format.js";
+import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
+import { formatHundredths, formatPercent } from "../base/format.js";
 import { toggleMenu } from "../base/menu.js";
-import { errorNote, explain, toast } from "../base/notice.js";
-import { tellWhatHappened } from "./first-paint.js";
-import { analyseVideo, csvOf, jsonOf, keepSession, newKey, readResults, readSession } from "./api.js";
-import { deleteDialog } from "./delete-dialog.js";
+import { createErrorNote, explainError, showToast } from "../base/notice.js";
+import { showStoredToast } from "./first-paint.js";
+import { analyseVideo, getCsvUrl, getJsonUrl, keepSession, newKey, readResults, readSession } from "./api.js";
+import { openDeleteDialog } from "./delete-dialog.js";
 import { Follower } from "./status-updates.js";
 import { HighlightsView } from "./highlights.js";
 import { NewAnalysis } from "./request-form.js";
 import { Progress } from "./progress.js";
-import { whyShort } from "./short-reel.js";
-import { askedWords, fileName, isLive, keptWords, KINDS, nextStep, stateOf, statusOf } from "./labels.js";
+import { explainShortReel } from "./short-reel.js";
+import {
+  describeRequest,
+  makeFileName,
+  isLive,
+  describeExpiry,
+  KINDS,
+  adviseOnError,
+  getState,
+  getStatus,
+} from "./labels.js";
 import { WorkoutView } from "./workout.js";
 
 /** @typedef {import("./api.js").Session} Session */
@@ -21,73 +30,73 @@ import { WorkoutView } from "./workout.js";
 const SHAPES_AFTER = 300;
 const TITLE = document.title;
 
-const facts = pageData("facts");
-const state = need("[data-state]");
-const said = need("[data-said]");
-const acts = need("[data-acts]");
+const facts = readPageData("facts");
+const state = requireElement("[data-state]");
+const said = requireElement("[data-said]");
+const acts = requireElement("[data-acts]");
 
-/** @type {Session} */ let session = pageData("analysis-session");
+/** @type {Session} */ let session = readPageData("analysis-session");
 /** @type {any} */ let data = null;
 let isGone = false;
 let shown = "";
 let isReading = false;
 
-tellWhatHappened();
+showStoredToast();
 
 const follower = new Follower({
   sessions: () => (isGone ? [] : [session]),
-  onChange: changed,
-  onGone: gone,
+  onChange: onChanged,
+  onGone: showGone,
   onState: (now) => {
-    need("[data-live-state]").hidden = now !== "polling";
+    requireElement("[data-live-state]").hidden = now !== "polling";
   },
 });
 const progress = new Progress(
   (one) => follower.left(one),
   (one) => follower.ask(one.sessionId),
 );
-need("[data-live-retry]").addEventListener("click", () => follower.live.retry());
+requireElement("[data-live-retry]").addEventListener("click", () => follower.live.retry());
 
 /** @param {Session} next */
-function changed(next) {
+function onChanged(next) {
   const before = session;
   session = next;
-  if (stateOf(before) !== stateOf(next)) setText(said, `${statusOf(next).word}.`);
-  draw();
+  if (getState(before) !== getState(next)) setText(said, `${getStatus(next).word}.`);
+  drawPage();
 }
 
-function draw() {
+function drawPage() {
   drawHead();
   if (isLive(session)) progress.draw(session);
   // Redraw the result only when the status changes, because redrawing would lose the focus.
   const now = isLive(session) ? "live" : session.status;
   if (now === shown) return;
   shown = now;
-  need("[data-result]").hidden = now !== "completed" || data === null;
+  requireElement("[data-result]").hidden = now !== "completed" || data === null;
   if (now === "live") {
     state.replaceChildren(progress.element);
     progress.draw(session);
   } else if (now === "completed") showResult();
-  else ended();
+  else onEnded();
 }
 
 function drawHead() {
-  const { icon: picture, word, tone } = statusOf(session);
-  const status = need("[data-status]");
+  const { icon: picture, word, tone } = getStatus(session);
+  const status = requireElement("[data-status]");
   if (status.dataset.word !== word) {
     status.dataset.word = word;
     status.className = `status ${tone}`.trim();
-    status.replaceChildren(icon(picture, stateOf(session) === "processing" ? "spin" : ""), word);
+    status.replaceChildren(icon(picture, getState(session) === "processing" ? "spin" : ""), word);
   }
-  tick();
-  const asked = askedWords(session.analysis_type, session.params);
-  const summary = need("[data-summary]");
+  drawTime();
+  const asked = describeRequest(session.analysis_type, session.params);
+  const summary = requireElement("[data-summary]");
   const [words, wish] = summary.querySelectorAll("span");
   setText(words, data?.summary ?? "");
   setText(wish, asked);
   summary.hidden = !data && !asked;
   const warnings = [...session.warnings, ...(data?.warnings ?? [])];
-  const place = need("[data-warnings]");
+  const place = requireElement("[data-warnings]");
   place.hidden = warnings.length === 0;
   if (place.childElementCount !== warnings.length)
     place.replaceChildren(
@@ -95,21 +104,21 @@ function drawHead() {
         h("div", { class: "note warn" }, icon("alert"), h("p", { class: "anywhere", dir: "auto" }, words)),
       ),
     );
-  drawActs();
+  drawActions();
 }
 
-function tick() {
-  const kept = need("[data-kept]");
-  const words = isGone ? "" : keptWords(session);
+function drawTime() {
+  const kept = requireElement("[data-kept]");
+  const words = isGone ? "" : describeExpiry(session);
   kept.hidden = !words;
-  setText(need("span", kept), words);
+  setText(requireElement("span", kept), words);
   if (isLive(session)) progress.tick();
-  document.title = isLive(session) && session.progress > 0 ? `${percent(session.progress)} · ${TITLE}` : TITLE;
+  document.title = isLive(session) && session.progress > 0 ? `${formatPercent(session.progress)} · ${TITLE}` : TITLE;
 }
 
-function drawActs() {
+function drawActions() {
   const made = data && (data.highlight_video_url ?? data.preview_url);
-  const again = mayRunAgain();
+  const again = canRunAgain();
   // Only results of library videos can be kept: other files are deleted with their analysis.
   const mayKeep = Boolean(data && session.source?.video_id);
   const isKept = session.expires_at === null;
@@ -129,7 +138,7 @@ function drawActs() {
           "aria-label": "Delete this analysis",
           title: "Delete this analysis",
           data: { act: "delete" },
-          onclick: remove,
+          onclick: removeSession,
         },
         icon("trash"),
       ),
@@ -142,7 +151,7 @@ function drawActs() {
             "aria-pressed": String(isKept),
             title: "Keep this result until the video is deleted",
             data: { act: "keep" },
-            onclick: () => keep(!isKept),
+            onclick: () => setKept(!isKept),
           },
           icon("lock"),
           isKept ? "Kept" : "Keep",
@@ -156,7 +165,7 @@ function drawActs() {
             "aria-haspopup": "menu",
             "aria-expanded": "false",
             data: { act: "data" },
-            onclick: openData,
+            onclick: openDataFile,
           },
           icon("list"),
           "Data",
@@ -174,9 +183,9 @@ function drawActs() {
           {
             class: "btn primary",
             href: made,
-            download: fileName(session.name, isReel ? "reel.mp4" : "preview.mp4"),
+            download: makeFileName(session.name, isReel ? "reel.mp4" : "preview.mp4"),
             data: { made: "" },
-            onclick: freshAddress,
+            onclick: openFreshAddress,
           },
           icon("download"),
           isReel ? "Download reel" : "Download preview",
@@ -190,35 +199,35 @@ function drawActs() {
 }
 
 /** @param {boolean} isKept */
-async function keep(isKept) {
+async function setKept(isKept) {
   try {
-    changed(await keepSession(session.sessionId, isKept));
-    tick();
-    toast(
+    onChanged(await keepSession(session.sessionId, isKept));
+    drawTime();
+    showToast(
       isKept
         ? "The result is kept until the video is deleted."
         : "The result will be deleted when its retention time ends.",
     );
   } catch (error) {
-    toast(explain(error), "bad");
+    showToast(explainError(error), "bad");
   }
 }
 
 async function showResult() {
   if (isReading) return;
   isReading = true;
-  const shapes = setTimeout(() => state.replaceChildren(shapesOfResult()), SHAPES_AFTER);
+  const shapes = setTimeout(() => state.replaceChildren(createPlaceholders()), SHAPES_AFTER);
   try {
     if (!session.source) session = await readSession(session.sessionId);
     ({ data } = await readResults(session.sessionId));
     clearTimeout(shapes);
     state.replaceChildren();
     drawHead();
-    const result = need("[data-result]");
+    const result = requireElement("[data-result]");
     result.hidden = false;
     const View = session.analysis_type === "workout" ? WorkoutView : HighlightsView;
     const view = new View(result, session, data, {
-      result: renewResult,
+      result: reloadResult,
       session: () => readSession(session.sessionId),
     });
     if (view instanceof HighlightsView) drawShort(view);
@@ -230,7 +239,7 @@ async function showResult() {
       return void follower.ask(session.sessionId);
     }
     state.replaceChildren(
-      errorNote("The result could not be loaded.", error, () => {
+      createErrorNote("The result could not be loaded.", error, () => {
         state.replaceChildren();
         showResult();
       }),
@@ -242,8 +251,8 @@ async function showResult() {
 
 /** Explain why a reel is short or missing, and offer another analysis. @param {HighlightsView} view */
 function drawShort(view) {
-  const why = data.found ? null : whyShort(data, session.params);
-  const place = need("[data-short]");
+  const why = data.found ? null : explainShortReel(data, session.params);
+  const place = requireElement("[data-short]");
   place.hidden = why === null;
   if (!why) return;
   const { params } = why;
@@ -267,7 +276,7 @@ function drawShort(view) {
       longer.removeAttribute("aria-disabled");
       // The server repeats a rejection for the same idempotency key, so the next attempt needs a new key.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) key = newKey();
-      problem.replaceChildren(errorNote("The analysis could not be started.", error));
+      problem.replaceChildren(createErrorNote("The analysis could not be started.", error));
     }
   });
   place.replaceChildren(
@@ -276,8 +285,8 @@ function drawShort(view) {
       { class: "note" },
       icon("info"),
       h("p", { class: "spacer" }, why.text),
-      params && isNone && lowerButton(view, params.min_score),
-      params && mayRunAgain() ? longer : null,
+      params && isNone && createLowerButton(view, params.min_score),
+      params && canRunAgain() ? longer : null,
     ),
     problem,
   );
@@ -288,39 +297,39 @@ function drawShort(view) {
  * @param {HighlightsView} view
  * @param {number} least
  */
-function lowerButton(view, least) {
+function createLowerButton(view, least) {
   const button = h(
     "button",
     { class: "btn", type: "button", "aria-pressed": "false", title: "Show it in the chart" },
-    `Lower the minimum to ${hundredths(least)}`,
+    `Lower the minimum to ${formatHundredths(least)}`,
   );
   button.addEventListener("click", () => {
     const isLowered = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(isLowered));
     view.showMinimum(isLowered ? least : Number(session.params.min_score));
-    view.showBands(isLowered ? data.below_minimum?.filter(reaches(least)).map(asMoment) : undefined);
+    view.showBands(isLowered ? data.below_minimum?.filter(isAtLeast(least)).map(toMoment) : undefined);
   });
   return button;
 }
 
-const reaches = (/** @type {number} */ least) => (/** @type {{score: number}} */ one) => one.score >= least;
-const asMoment = (/** @type {{start_time: number, end_time: number}} */ { start_time, end_time }) => ({
+const isAtLeast = (/** @type {number} */ least) => (/** @type {{score: number}} */ one) => one.score >= least;
+const toMoment = (/** @type {{start_time: number, end_time: number}} */ { start_time, end_time }) => ({
   start: start_time,
   end: end_time,
 });
 
-async function renewResult() {
+async function reloadResult() {
   ({ data } = await readResults(session.sessionId));
   return data;
 }
 
 /** Fetch a new signed URL before a download, because the link's URL may have expired. @param {Event} event */
-async function freshAddress(event) {
+async function openFreshAddress(event) {
   const link = /** @type {HTMLAnchorElement} */ (event.currentTarget);
   if (link.dataset.fresh) return void delete link.dataset.fresh;
   event.preventDefault();
   try {
-    const fresh = await renewResult();
+    const fresh = await reloadResult();
     link.href = fresh.highlight_video_url ?? fresh.preview_url ?? link.href;
   } catch {
     // Keep the link's old URL, which may still work.
@@ -329,7 +338,7 @@ async function freshAddress(event) {
   link.click();
 }
 
-function shapesOfResult() {
+function createPlaceholders() {
   return h(
     "div",
     { class: "two", role: "status", "aria-label": "Loading the result" },
@@ -339,7 +348,7 @@ function shapesOfResult() {
 }
 
 /** @param {Event} event */
-function openData(event) {
+function openDataFile(event) {
   const { sessionId, name } = session;
   const isReel = session.analysis_type === "highlights";
   const tables = /** @type {["segments"|"highlights"|"repetitions", string][]} */ (
@@ -354,14 +363,14 @@ function openData(event) {
     ...tables.map(([part, label]) => ({
       label,
       icon: "list",
-      href: csvOf(sessionId, part),
-      download: fileName(name, `${part}.csv`),
+      href: getCsvUrl(sessionId, part),
+      download: makeFileName(name, `${part}.csv`),
     })),
     {
       label: "Everything as JSON",
       icon: "copy",
-      href: jsonOf(sessionId),
-      download: fileName(name, `${session.analysis_type}.json`),
+      href: getJsonUrl(sessionId),
+      download: makeFileName(name, `${session.analysis_type}.json`),
       apart: true,
     },
   ]);
@@ -371,7 +380,7 @@ function openData(event) {
  * Return whether the analysis can be repeated. This is possible only for library videos: other files are deleted with
  * their analysis.
  */
-function mayRunAgain() {
+function canRunAgain() {
   return Boolean(session.source?.video_id) && !isLive(session) && !isGone;
 }
 
@@ -386,17 +395,17 @@ function runAgain() {
   });
 }
 
-function remove() {
-  deleteDialog(session, follower, () => location.assign("/analysis"));
+function removeSession() {
+  openDeleteDialog(session, follower, () => location.assign("/analysis"));
 }
 
-function ended() {
+function onEnded() {
   const { status, error, name } = session;
   const had = state.contains(document.activeElement);
   const kind = KINDS[session.analysis_type];
   const fresh = h(
     "a",
-    { class: `btn${mayRunAgain() ? "" : " primary"}`, href: `/analysis?new=${session.analysis_type}` },
+    { class: `btn${canRunAgain() ? "" : " primary"}`, href: `/analysis?new=${session.analysis_type}` },
     icon("plus"),
     "New analysis",
   );
@@ -411,7 +420,7 @@ function ended() {
           "div",
           { class: "spacer" },
           h("b", { class: "anywhere", dir: "auto" }, error?.message || "The analysis failed."),
-          h("p", { class: "text-small" }, nextStep(error?.type ?? "")),
+          h("p", { class: "text-small" }, adviseOnError(error?.type ?? "")),
           session.job_id && h("p", { class: "text-small mono anywhere" }, `job ${session.job_id}`),
         ),
         h("div", { class: "row wrap" }, back, fresh),
@@ -419,7 +428,7 @@ function ended() {
     );
   } else if (status === "cancelled") {
     state.replaceChildren(
-      empty(
+      createEmptyState(
         "ban",
         "Analysis cancelled",
         `No ${kind.label.toLowerCase() === "workout" ? "repetitions" : "highlights"} were saved.${session.source?.video_id ? " The video is still in your library." : " The uploaded file has been deleted."}`,
@@ -429,11 +438,13 @@ function ended() {
     );
   } else {
     data = null;
-    need("[data-result]").hidden = true;
-    for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video")))
+    requireElement("[data-result]").hidden = true;
+    for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (
+      requireElement("[data-result]").querySelectorAll("video")
+    ))
       film.pause();
     state.replaceChildren(
-      empty(
+      createEmptyState(
         "hour",
         "This analysis has expired",
         `The results of “${name}” have been deleted after their retention time. Videos in your library are not affected.`,
@@ -448,7 +459,7 @@ function ended() {
 }
 
 /** @param {string} picture @param {string} title @param {string} words @param {...HTMLElement} buttons */
-function empty(picture, title, words, ...buttons) {
+function createEmptyState(picture, title, words, ...buttons) {
   return h(
     "div",
     { class: "panel empty" },
@@ -459,16 +470,18 @@ function empty(picture, title, words, ...buttons) {
   );
 }
 
-function gone() {
+function showGone() {
   if (isGone) return;
   isGone = true;
   data = null;
   for (const part of ["[data-result]", "[data-status]", "[data-summary]", "[data-warnings]", "[data-acts]"])
-    need(part).hidden = true;
-  for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video")))
+    requireElement(part).hidden = true;
+  for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (
+    requireElement("[data-result]").querySelectorAll("video")
+  ))
     film.pause();
   state.replaceChildren(
-    empty(
+    createEmptyState(
       "search",
       "This analysis no longer exists",
       "It was deleted, in another window or by an administrator.",
@@ -476,11 +489,11 @@ function gone() {
     ),
   );
   setText(said, "This analysis was deleted.");
-  tick();
+  drawTime();
 }
 
 follower.had([session]);
-setInterval(tick, 1000);
+setInterval(drawTime, 1000);
 for (const event of ["online", "signedin"]) {
   window.addEventListener(event, () => {
     if (session.status !== "completed" || data || isGone) return;
@@ -488,4 +501,4 @@ for (const event of ["online", "signedin"]) {
     showResult();
   });
 }
-draw();
+drawPage();

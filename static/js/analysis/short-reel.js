@@ -1,7 +1,7 @@
 // The reason why a reel is shorter than requested, and settings for a longer one.
 
-import { counted, hundredths, tenths } from "../base/format.js";
-import { reachWords } from "./labels.js";
+import { formatCount, formatHundredths, formatTenths } from "../base/format.js";
+import { describeReach } from "./labels.js";
 
 /** @typedef {import("./api.js").Highlights} Highlights */
 
@@ -15,31 +15,31 @@ const MOST_HIGHLIGHTS = 50;
  * @param {Record<string, any>} params
  * @returns {{text: string, params: Record<string, any>|null}|null}
  */
-export function whyShort({ highlights, segments, duration, below_minimum: best = [] }, params) {
+export function explainShortReel({ highlights, segments, duration, below_minimum: best = [] }, params) {
   if (!highlights.length && best.length)
     return {
       text: "No moment reached the minimum score, so there is no reel. The table lists the best moments below it.",
-      params: { ...params, min_score: floored(best[0].score) },
+      params: { ...params, min_score: floorScore(best[0].score) },
     };
   const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);
   const wanted = Math.min(params.target_duration, duration);
   if (!segments.length || length >= SHORT * wanted) return null;
-  const said = `The reel lasts ${tenths(length)} of the requested ${tenths(params.target_duration)}`;
+  const said = `The reel lasts ${formatTenths(length)} of the requested ${formatTenths(params.target_duration)}`;
   if (highlights.length >= params.max_highlights && params.max_highlights < MOST_HIGHLIGHTS)
     return {
-      text: `${said}: the limit is ${counted(params.max_highlights, "highlight")}.`,
+      text: `${said}: the limit is ${formatCount(params.max_highlights, "highlight")}.`,
       params: { ...params, max_highlights: Math.min(MOST_HIGHLIGHTS, 2 * params.max_highlights) },
     };
   const below = segments.filter((one) => one.score > 0 && one.score < params.min_score);
   if (!below.length) return { text: `${said}: nothing else in the video stands out.`, params: null };
   return {
-    text: `${said}: ${reachWords(segments, params.min_score)} ${hundredths(params.min_score)}.`,
-    params: { ...params, min_score: lower(below, wanted - length) },
+    text: `${said}: ${describeReach(segments, params.min_score)} ${formatHundredths(params.min_score)}.`,
+    params: { ...params, min_score: findLowerMinimum(below, wanted - length) },
   };
 }
 
 /** @param {number} score */
-const floored = (score) => Number(hundredths(score));
+const floorScore = (score) => Number(formatHundredths(score));
 
 /**
  * Return the highest minimum score that adds enough segments to fill the reel's missing seconds; 0 if none does.
@@ -47,7 +47,7 @@ const floored = (score) => Number(hundredths(score));
  * @param {number} lacking
  * @returns {number}
  */
-function lower(below, lacking) {
+function findLowerMinimum(below, lacking) {
   let sum = 0;
   const last = [...below]
     .sort((one, other) => other.score - one.score)
@@ -55,5 +55,5 @@ function lower(below, lacking) {
       sum += one.end_time - one.start_time;
       return sum >= lacking;
     });
-  return last ? floored(last.score) : 0;
+  return last ? floorScore(last.score) : 0;
 }

@@ -1,6 +1,6 @@
 // The keyboard shortcuts of a result page.
 
-import { key, offerKeys } from "../base/keys.js";
+import { matchKeys, enableShortcuts } from "../base/keys.js";
 
 /**
  * @param {import("./result-player.js").Screen|null} screen
@@ -10,13 +10,13 @@ import { key, offerKeys } from "../base/keys.js";
  * @param {import("../base/keys.js").Binding[]} more
  */
 export function bindKeys(screen, chart, seek, stop, more = []) {
-  offerKeys([
+  enableShortcuts([
     ...(screen
       ? [
           {
             keys: "Space K",
             label: "Play and pause",
-            match: key(" ", "k"),
+            match: matchKeys(" ", "k"),
             run: () => screen.toggle(),
             buttons: { "[data-act=toggle]": "Space" },
           },
@@ -25,7 +25,7 @@ export function bindKeys(screen, chart, seek, stop, more = []) {
     {
       keys: "← →",
       label: `Previous or next ${stop}`,
-      match: key("ArrowLeft", "ArrowRight"),
+      match: matchKeys("ArrowLeft", "ArrowRight"),
       run: (/** @type {KeyboardEvent} */ event) => seek(chart.stop(event.key === "ArrowRight" ? 1 : -1)),
     },
     ...more,
@@ -34,14 +34,14 @@ export function bindKeys(screen, chart, seek, stop, more = []) {
           {
             keys: "M",
             label: "Mute or unmute",
-            match: key("m"),
+            match: matchKeys("m"),
             run: () => screen.mute(),
             buttons: { "[data-act=mute]": "M" },
           },
           {
             keys: "F",
             label: "Full screen",
-            match: key("f"),
+            match: matchKeys("f"),
             run: () => screen.fullscreen(),
             buttons: { "[data-act=fullscreen]": "F" },
           },

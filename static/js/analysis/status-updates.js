@@ -1,9 +1,9 @@
 // Live updates of analyses from two sources: messages of their jobs, and status requests. The estimated time left is
 // taken only from status requests.
 
-import { ApiError, jobs } from "../base/api.js";
+import { ApiError, listJobs } from "../base/api.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { isLive, stateOf } from "./labels.js";
+import { isLive, getState } from "./labels.js";
 import { readSession } from "./api.js";
 
 /**
@@ -41,7 +41,7 @@ export class Follower {
     this.options = options;
     this.live = new LiveChannel("/ws/jobs/", {
       onMessage: (message) => this.#receive(message),
-      snapshot: () => jobs(NEWEST),
+      snapshot: () => listJobs(NEWEST),
       onSnapshot: (snapshot) => snapshot.jobs.forEach((/** @type {any} */ job) => this.#change(job)),
       onState: (state) => options.onState?.(state),
       subject: (message) => message.job?.id ?? message.id ?? "",
@@ -55,7 +55,7 @@ export class Follower {
   /** Return the estimated seconds until an analysis ends; null if unknown. @param {Session} session */
   left(session) {
     const { sessionId, eta_seconds } = session;
-    if (stateOf(session) !== "processing" || typeof eta_seconds !== "number") return null;
+    if (getState(session) !== "processing" || typeof eta_seconds !== "number") return null;
     return Math.max(0, eta_seconds - (performance.now() - (this.#readAt.get(sessionId) ?? performance.now())) / 1000);
   }
 
@@ -115,7 +115,7 @@ export class Follower {
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
       // A job is deleted with its analysis. Only an expired analysis stays without its job, so ask for its state again.
-      if (session && hasRunOut(session)) this.ask(session.sessionId);
+      if (session && isExpired(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));
         this.options.onGone(session.sessionId);
@@ -129,7 +129,7 @@ export class Follower {
     const session = this.#find((one) => one.job_id === job.id);
     if (!session) return this.options.onUnknown?.(job);
     // Messages of a job do not contain its result, so read the analysis.
-    if (job.status !== stateOf(session)) {
+    if (job.status !== getState(session)) {
       if (session.status !== "expired") this.#askSoon(session.sessionId);
       return;
     }
@@ -154,8 +154,8 @@ export class Follower {
     if (document.visibilityState !== "visible" || !navigator.onLine) return;
     for (const session of this.options.sessions()) {
       const age = performance.now() - (this.#readAt.get(session.sessionId) ?? -Infinity);
-      const hasEnded = session.status !== "expired" && hasRunOut(session);
-      if ((stateOf(session) === "processing" && age > ASK) || (hasEnded && age > AFTER_ALL)) {
+      const hasEnded = session.status !== "expired" && isExpired(session);
+      if ((getState(session) === "processing" && age > ASK) || (hasEnded && age > AFTER_ALL)) {
         this.#readAt.set(session.sessionId, performance.now());
         this.ask(session.sessionId);
       }
@@ -175,6 +175,6 @@ export class Follower {
 }
 
 /** @param {Session} session */
-function hasRunOut({ expires_at }) {
+function isExpired({ expires_at }) {
   return expires_at !== null && Date.parse(expires_at) <= Date.now();
 }

@@ -1,8 +1,8 @@
 // A chart over a video's time: lanes, ruler and playhead. A click or drag seeks; arrow keys move between given times.
 
 import { h } from "../base/dom.js";
-import { duration } from "../base/format.js";
-import { ticks } from "../base/timeline.js";
+import { formatDuration } from "../base/format.js";
+import { makeTicks } from "../base/timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PIXELS_PER_MARK = 96;
@@ -14,7 +14,7 @@ const FAR = 10; // number of `stops` by which Page Up and Page Down move the pos
  * @param {...{d: string, class: string}} paths
  * @returns {SVGElement}
  */
-export function drawing(width, height, ...paths) {
+export function createDrawing(width, height, ...paths) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [name, value] of Object.entries({
     viewBox: `0 0 ${width} ${height}`,
@@ -38,10 +38,10 @@ export function drawing(width, height, ...paths) {
  * @param {number} height
  * @returns {string}
  */
-export function area(values, step, height) {
+export function makeAreaPath(values, step, height) {
   if (!values.length) return "";
-  const points = values.map((value, n) => `${round(n * step)} ${round(height * (1 - value))}`);
-  return `M0 ${height}L${points.join("L")}L${round((values.length - 1) * step)} ${height}Z`;
+  const points = values.map((value, n) => `${roundToHundredths(n * step)} ${roundToHundredths(height * (1 - value))}`);
+  return `M0 ${height}L${points.join("L")}L${roundToHundredths((values.length - 1) * step)} ${height}Z`;
 }
 
 /**
@@ -51,16 +51,20 @@ export function area(values, step, height) {
  * @param {number} height
  * @returns {string}
  */
-export function mirrored(values, step, height) {
+export function makeMirroredPath(values, step, height) {
   if (!values.length) return "";
   const half = height / 2;
-  const top = values.map((value, n) => `${round(n * step)} ${round(half - Math.max(value, 0.02) * half)}`);
-  const bottom = values.map((value, n) => `${round(n * step)} ${round(half + Math.max(value, 0.02) * half)}`).reverse();
+  const top = values.map(
+    (value, n) => `${roundToHundredths(n * step)} ${roundToHundredths(half - Math.max(value, 0.02) * half)}`,
+  );
+  const bottom = values
+    .map((value, n) => `${roundToHundredths(n * step)} ${roundToHundredths(half + Math.max(value, 0.02) * half)}`)
+    .reverse();
   return `M${top.join("L")}L${bottom.join("L")}Z`;
 }
 
 /** @param {number} value */
-export const round = (value) => Math.round(value * 100) / 100;
+export const roundToHundredths = (value) => Math.round(value * 100) / 100;
 
 /**
  * @typedef {object} ChartOptions
@@ -180,17 +184,17 @@ export class TimeChart {
     if (!width || width === this.#width) return;
     this.#width = width;
     const { duration: whole } = this.options;
-    const marks = ticks(0, whole, Math.max(2, width / PIXELS_PER_MARK)).filter((time) => this.share(time) < 0.95);
+    const marks = makeTicks(0, whole, Math.max(2, width / PIXELS_PER_MARK)).filter((time) => this.share(time) < 0.95);
     const fine = marks.length > 1 && marks[1] < 1;
     this.ruler.replaceChildren(
       ...marks.map((time) =>
         h(
           "span",
           { class: time > 0 ? "mid" : "", vars: { "--x": this.share(time) } },
-          fine ? `${round(time)} s` : duration(time),
+          fine ? `${roundToHundredths(time)} s` : formatDuration(time),
         ),
       ),
-      h("span", { class: "last" }, duration(whole)),
+      h("span", { class: "last" }, formatDuration(whole)),
     );
   }
 

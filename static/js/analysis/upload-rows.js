@@ -1,16 +1,16 @@
 // The list of files that are being uploaded for analysis.
 
-import { need, setText } from "../base/dom.js";
-import { explain, toast } from "../base/notice.js";
+import { requireElement, setText } from "../base/dom.js";
+import { explainError, showToast } from "../base/notice.js";
 import { askToCancel } from "../uploads/cancel-upload.js";
-import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../uploads/tab-channel.js";
+import { ASK_AFTER, STATE_HOLDS, openUploadChannel } from "../uploads/tab-channel.js";
 import { pickFiles } from "../uploads/file-picker.js";
-import { unreadable } from "../uploads/drop-zone.js";
-import { dropHandle, handleOf } from "../uploads/file-handles.js";
+import { describeUnreadable } from "../uploads/drop-zone.js";
+import { deleteHandle, readHandle } from "../uploads/file-handles.js";
 import { Row } from "../uploads/upload-row.js";
-import { tooLarge, Transfer } from "../uploads/transfer.js";
-import { bytes, isOfPages, liveUploads } from "../videos/api.js";
-import { uploadFor } from "./api.js";
+import { describeTooLarge, Transfer } from "../uploads/transfer.js";
+import { formatBytes, isFromPages, listLiveUploads } from "../videos/api.js";
+import { makeUploadOptions } from "./api.js";
 
 /**
  * @typedef {import("../uploads/file-picker.js").Chosen} Chosen
@@ -39,9 +39,9 @@ export class Uploads {
   constructor(panel, limit, onArrived) {
     this.panel = panel;
     this.limit = limit;
-    this.list = need("[data-uploads-list]", panel);
+    this.list = requireElement("[data-uploads-list]", panel);
     this.onArrived = onArrived;
-    this.channel = uploadChannel({
+    this.channel = openUploadChannel({
       onAsk: () => this.#tellTabs(),
       onAct: (id, act) => this.#actedElsewhere(id, act),
       onState: (files) => this.#toldElsewhere(files),
@@ -66,16 +66,16 @@ export class Uploads {
    * @param {Record<string, any>} params
    */
   add(files, kind, params) {
-    const into = uploadFor(kind, params);
+    const into = makeUploadOptions(kind, params);
     for (const { file, handle } of files) {
       const waiting = this.#all.find((one) => one.state === "unfinished" && one.fits(file));
       if (waiting) {
-        toast(`“${file.name}” was already uploading. It continues with its earlier settings.`, "warn");
+        showToast(`“${file.name}” was already uploading. It continues with its earlier settings.`, "warn");
         waiting.giveFile(file, handle);
         continue;
       }
       const transfer = new Transfer({ file, name: file.name, size: file.size, handle, into, read: null });
-      if (file.size > this.limit) transfer.refuse("too_large", ...tooLarge(this.limit));
+      if (file.size > this.limit) transfer.refuse("too_large", ...describeTooLarge(this.limit));
       else if (file.size === 0)
         transfer.refuse(
           "empty",
@@ -153,7 +153,7 @@ export class Uploads {
     this.#rows.delete(transfer);
     row.element.remove();
     this.#drawSummary();
-    if (hadFocus) (next ?? /** @type {HTMLElement} */ (need("h1"))).focus();
+    if (hadFocus) (next ?? /** @type {HTMLElement} */ (requireElement("h1"))).focus();
     this.#schedule();
   }
 
@@ -168,15 +168,15 @@ export class Uploads {
 
   /** @param {Transfer} transfer */
   async #choose(transfer) {
-    const [chosen] = await pickFiles(false, unreadable);
+    const [chosen] = await pickFiles(false, describeUnreadable);
     if (!chosen) return;
     if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
-    if (transfer.state === "refused") toast("Use “New analysis” to add a different file.", "warn");
+    if (transfer.state === "refused") showToast("Use “New analysis” to add a different file.", "warn");
     else
       this.#rows
         .get(transfer)
         ?.remark(
-          `“${chosen.file.name}” (${bytes(chosen.file.size)}) is a different file. Choose “${transfer.name}” (${bytes(transfer.size)}).`,
+          `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is a different file. Choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
         );
   }
 
@@ -185,7 +185,7 @@ export class Uploads {
     try {
       if (await transfer.cancel()) this.#stopped(transfer);
     } catch (error) {
-      toast(`“${transfer.name}” could not be deleted. ${explain(error)}`, "bad");
+      showToast(`“${transfer.name}” could not be deleted. ${explainError(error)}`, "bad");
     }
   }
 
@@ -202,7 +202,7 @@ export class Uploads {
       going.length && `${going.length} uploading`,
       all.length - going.length && `${all.length - going.length} need attention`,
     ];
-    setText(need("[data-uploads-words]", this.panel), words.filter(Boolean).join(", "));
+    setText(requireElement("[data-uploads-words]", this.panel), words.filter(Boolean).join(", "));
     const [sent, size] = going.reduce(([s, z], one) => [s + one.sent, z + one.size], [0, 0]);
     document.title = size ? `${Math.floor((sent / size) * 100)} % · ${TITLE}` : TITLE;
   }
@@ -268,7 +268,7 @@ export class Uploads {
   async #askUnfinished() {
     let uploads;
     try {
-      uploads = (await liveUploads()).filter((upload) => isOfPages(upload) && upload.purpose === PURPOSE);
+      uploads = (await listLiveUploads()).filter((upload) => isFromPages(upload) && upload.purpose === PURPOSE);
     } catch {
       return; // ignore the error: a banner reports it
     }
@@ -276,14 +276,14 @@ export class Uploads {
     for (const transfer of this.#all) {
       if (transfer.file || live.has(transfer.uploadId) || !["unfinished", "elsewhere"].includes(transfer.state))
         continue;
-      dropHandle(transfer.uploadId);
+      deleteHandle(transfer.uploadId);
       this.#forget(transfer);
     }
     for (const upload of uploads.reverse()) {
       const isOurs = () => this.#all.some((one) => one.uploadId === upload.id || one.hasJustBegun(upload));
       if (isOurs()) continue;
       const transfer = Transfer.unfinished(upload, { into: { purpose: PURPOSE }, read: null });
-      transfer.handle = (await handleOf(upload.id)) ?? null;
+      transfer.handle = (await readHandle(upload.id)) ?? null;
       transfer.sentElsewhere(this.#isElsewhere(upload.id), this.#elsewhere.get(upload.id)?.going);
       if (isOurs()) continue;
       this.#show(transfer);

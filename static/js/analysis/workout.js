@@ -1,12 +1,12 @@
 // The result of a workout analysis: preview, exercises, repetition times and movement chart.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { clock, confidence, counted, tenths } from "../base/format.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatClock, describeConfidence, formatCount, formatTenths } from "../base/format.js";
 import { SeekBar } from "../videos/seek-bar.js";
-import { drawing, round, TimeChart } from "./time-chart.js";
+import { createDrawing, roundToHundredths, TimeChart } from "./time-chart.js";
 import { bindKeys } from "./shortcuts.js";
 import { Screen } from "./result-player.js";
-import { exerciseTitle, rangeWords, repetitionWords } from "./labels.js";
+import { formatExerciseTitle, formatRange, describeRepetition } from "./labels.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -45,15 +45,15 @@ export class WorkoutView {
           poster,
           renew: async () => (await renew.session()).source?.stream_url ?? "",
         };
-    const player = need("[data-screen]", root);
+    const player = requireElement("[data-screen]", root);
     player.hidden = !film;
     root.toggleAttribute("data-unseen", !film);
     if (film) this.screen = new Screen(player, [film]);
-    this.seekBar = this.screen && new SeekBar(need("[data-seek]", root), this.screen.player);
-    setText(need("[data-total-words]", root), counted(data.total_repetitions, "repetition"));
-    this.rows = this.#drawExercises(need("[data-exercises]", root));
-    this.bars = this.#drawBars(need("[data-bars]", root));
-    this.chart = this.#drawChart(need("[data-chart]", root));
+    this.seekBar = this.screen && new SeekBar(requireElement("[data-seek]", root), this.screen.player);
+    setText(requireElement("[data-total-words]", root), formatCount(data.total_repetitions, "repetition"));
+    this.rows = this.#drawExercises(requireElement("[data-exercises]", root));
+    this.bars = this.#drawBars(requireElement("[data-bars]", root));
+    this.chart = this.#drawChart(requireElement("[data-chart]", root));
     this.screen?.addEventListener("time", () => this.#follow());
     this.screen?.addEventListener("change", () => this.seekBar?.update());
     bindKeys(this.screen, this.chart, (time) => this.seek(time), "repetition");
@@ -97,13 +97,14 @@ export class WorkoutView {
   /** @param {Exercise} exercise */
   #exercise(exercise) {
     const { name, repetitions, start_time, end_time, tempo, feedback, name_confidence, signal } = exercise;
-    const sure = confidence(exercise.confidence);
-    const named = typeof name_confidence === "number" && name !== "movement" ? confidence(name_confidence) : null;
+    const sure = describeConfidence(exercise.confidence);
+    const named =
+      typeof name_confidence === "number" && name !== "movement" ? describeConfidence(name_confidence) : null;
     return h(
       "li",
       { class: "exercise" },
       h("span", { class: "big" }, String(repetitions)),
-      h("h3", {}, h("span", {}, exerciseTitle(name, repetitions)), " ", this.#range(start_time, end_time)),
+      h("h3", {}, h("span", {}, formatExerciseTitle(name, repetitions)), " ", this.#range(start_time, end_time)),
       h(
         "div",
         { class: "conf" },
@@ -123,14 +124,18 @@ export class WorkoutView {
       h(
         "div",
         { class: "told" },
-        h("p", { dir: "auto" }, [tempo && `${tenths(tempo.seconds)} each.`, ...feedback].filter(Boolean).join(" ")),
+        h(
+          "p",
+          { dir: "auto" },
+          [tempo && `${formatTenths(tempo.seconds)} each.`, ...feedback].filter(Boolean).join(" "),
+        ),
         h(
           "p",
           { class: "faint" },
           [
             signal && `Counted by ${signal}`,
             named && `name ${named.number} ${named.word}`,
-            tempo && tempo.pauses.length > 0 && counted(tempo.pauses.length, "pause"),
+            tempo && tempo.pauses.length > 0 && formatCount(tempo.pauses.length, "pause"),
           ]
             .filter(Boolean)
             .join(" · "),
@@ -152,7 +157,7 @@ export class WorkoutView {
         },
       },
       h("span", { class: "visually-hidden" }, "Play "),
-      rangeWords(from, to),
+      formatRange(from, to),
     );
   }
 
@@ -164,16 +169,17 @@ export class WorkoutView {
     const longest = Math.max(0.001, ...counts.map((one) => one.end - one.start));
     /** @type {Map<Repetition, HTMLElement>} */ const bars = new Map();
     /** @type {string[]} */ const slow = [];
-    const list = need("ol", holder);
+    const list = requireElement("ol", holder);
     list.replaceChildren();
     exercises.forEach((exercise, n) => {
-      const usual = median(exercise.rep_times.map((one) => one.end - one.start));
+      const usual = findMedian(exercise.rep_times.map((one) => one.end - one.start));
       const slowOnes = exercise.rep_times.flatMap((one, index) =>
         one.end - one.start > SLOW * usual ? [index + 1] : [],
       );
-      if (slowOnes.length) slow.push(`${slowOnes.join(", ")} of the ${exerciseTitle(exercise.name, 2).toLowerCase()}`);
+      if (slowOnes.length)
+        slow.push(`${slowOnes.join(", ")} of the ${formatExerciseTitle(exercise.name, 2).toLowerCase()}`);
       exercise.rep_times.forEach((one, index) => {
-        const words = `${repetitionWords(exercise.name, index + 1, exercise.rep_times.length)}: ${tenths(one.turn - one.start)} to the turn, ${tenths(one.end - one.turn)} back`;
+        const words = `${describeRepetition(exercise.name, index + 1, exercise.rep_times.length)}: ${formatTenths(one.turn - one.start)} to the turn, ${formatTenths(one.end - one.turn)} back`;
         const bar = h(
           "li",
           { class: [slowOnes.includes(index + 1) && "slow", n > 0 && index === 0 && "next"].filter(Boolean).join(" ") },
@@ -197,7 +203,7 @@ export class WorkoutView {
     });
     list.classList.toggle("many", counts.length > 40);
     setText(
-      need("[data-slow]", holder),
+      requireElement("[data-slow]", holder),
       slow.length ? `At least a quarter slower than usual: ${slow.join("; ")}.` : "",
     );
     return bars;
@@ -218,7 +224,7 @@ export class WorkoutView {
       "plot",
       ...exercises.map((one) => chart.stretch(one.start_time, one.end_time, "band")),
       ...not_counted.map((one) => chart.stretch(one.start_time, one.end_time, "band unknown")),
-      drawing(duration, HEIGHT, { d: exercises.map(line).join(""), class: "line" }),
+      createDrawing(duration, HEIGHT, { d: exercises.map(makeCurvePath).join(""), class: "line" }),
       ...exercises.flatMap((one) =>
         one.rep_times.map((repetition, n) =>
           h("span", { class: "peak", vars: { "--x": chart.share(repetition.turn) } }, String(n + 1)),
@@ -234,13 +240,13 @@ export class WorkoutView {
       exercises.some((one) => one.rep_times.length / Math.max(1, one.end_time - one.start_time) > 60 / duration),
     );
     setText(
-      need("[data-chart-sentence]", this.root),
+      requireElement("[data-chart-sentence]", this.root),
       [
         ...exercises.map(
           (one) =>
-            `${counted(one.repetitions, exerciseTitle(one.name, 1).toLowerCase())} from ${clock(one.start_time)} to ${clock(one.end_time)}`,
+            `${formatCount(one.repetitions, formatExerciseTitle(one.name, 1).toLowerCase())} from ${formatClock(one.start_time)} to ${formatClock(one.end_time)}`,
         ),
-        ...not_counted.map((one) => `${clock(one.start_time)} to ${clock(one.end_time)} not counted`),
+        ...not_counted.map((one) => `${formatClock(one.start_time)} to ${formatClock(one.end_time)} not counted`),
       ].join("; ") || "No repeated movement was found.",
     );
     return chart;
@@ -258,9 +264,10 @@ export class WorkoutView {
   /** @param {number} time @returns {string} */
   #say(time) {
     const now = this.#at(time);
-    if (now) return `${clock(time)}, ${repetitionWords(now.exercise.name, now.number, now.exercise.rep_times.length)}`;
+    if (now)
+      return `${formatClock(time)}, ${describeRepetition(now.exercise.name, now.number, now.exercise.rep_times.length)}`;
     const unknown = this.data.not_counted.some((one) => time >= one.start_time && time < one.end_time);
-    return `${clock(time)}${unknown ? ", not counted" : ""}`;
+    return `${formatClock(time)}${unknown ? ", not counted" : ""}`;
   }
 
   #follow() {
@@ -268,14 +275,14 @@ export class WorkoutView {
     this.chart.update(place);
     this.seekBar?.update();
     const now = this.#at(place);
-    const words = now ? repetitionWords(now.exercise.name, now.number, now.exercise.rep_times.length) : "";
+    const words = now ? describeRepetition(now.exercise.name, now.number, now.exercise.rep_times.length) : "";
     for (const { from, to, element } of this.rows) {
       if (place >= from && place < to) element.setAttribute("aria-current", "true");
       else element.removeAttribute("aria-current");
     }
     if (words === this.#current) return;
     this.#current = words;
-    setText(need("[data-count-words]", this.root), words);
+    setText(requireElement("[data-count-words]", this.root), words);
     const repetition = now?.exercise.rep_times[now.number - 1];
     for (const [one, bar] of this.bars) bar.toggleAttribute("data-now", one === repetition);
   }
@@ -287,18 +294,18 @@ export class WorkoutView {
  * @param {Exercise} exercise
  * @returns {string}
  */
-function line({ curve, rep_times }) {
+function makeCurvePath({ curve, rep_times }) {
   if (!curve?.values.length) return "";
   const value = (/** @type {number} */ time) =>
     curve.values[Math.min(curve.values.length - 1, Math.max(0, Math.round((time - curve.start) / curve.step)))];
   const rise = rep_times.reduce((sum, one) => sum + value(one.turn) - value(one.start), 0);
   const height = (/** @type {number} */ v) =>
-    round(HEIGHT - MARGIN / 2 - (rise < 0 ? 1 - v : v) * (HEIGHT - 2 * MARGIN));
-  return `M${curve.values.map((v, n) => `${round(curve.start + n * curve.step)} ${height(v)}`).join("L")}`;
+    roundToHundredths(HEIGHT - MARGIN / 2 - (rise < 0 ? 1 - v : v) * (HEIGHT - 2 * MARGIN));
+  return `M${curve.values.map((v, n) => `${roundToHundredths(curve.start + n * curve.step)} ${height(v)}`).join("L")}`;
 }
 
 /** @param {number[]} values */
-function median(values) {
+function findMedian(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted.length ? sorted[Math.floor(sorted.length / 2)] : 0;
 }

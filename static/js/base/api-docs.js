@@ -1,10 +1,10 @@
 // Accessibility fixes for Swagger UI: heading levels, and a named region for its header.
 
-import { need } from "./dom.js";
+import { requireElement } from "./dom.js";
 
-const place = need("#swagger-ui");
+const place = requireElement("#swagger-ui");
 
-function fit() {
+function fitHeight() {
   for (const heading of place.querySelectorAll(":is(h3.opblock-tag, .models h4):not([aria-level])"))
     heading.setAttribute("aria-level", "2");
   const about = place.querySelector(".information-container:not([role])");
@@ -12,5 +12,5 @@ function fit() {
   about?.setAttribute("aria-label", "About the API");
 }
 
-new MutationObserver(fit).observe(place, { childList: true, subtree: true });
-fit();
+new MutationObserver(fitHeight).observe(place, { childList: true, subtree: true });
+fitHeight();

@@ -49,20 +49,20 @@ const SILENT = {
  * @returns {Promise<any>}
  * @throws {ApiError}
  */
-export async function call(method, url, body, { signal, headers = {} } = {}) {
+export async function callApi(method, url, body, { signal, headers = {} } = {}) {
   /** @type {RequestInit} */
   const request = { method, signal, credentials: "same-origin", headers: { Accept: "application/json", ...headers } };
-  if (method !== "GET") /** @type {any} */ (request.headers)["X-CSRFToken"] = cookie("csrftoken");
+  if (method !== "GET") /** @type {any} */ (request.headers)["X-CSRFToken"] = readCookie("csrftoken");
   if (body instanceof FormData) request.body = body;
   else if (body !== undefined) {
     request.body = JSON.stringify(body);
     /** @type {any} */ (request.headers)["Content-Type"] = "application/json";
   }
-  const response = await reach(url, request);
+  const response = await sendRequest(url, request);
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
-  throw failure(response, answer);
+  throw makeError(response, answer);
 }
 
 /**
@@ -71,9 +71,9 @@ export async function call(method, url, body, { signal, headers = {} } = {}) {
  * @returns {Promise<DocumentFragment>}
  * @throws {ApiError}
  */
-export async function fragment(url) {
-  const response = await reach(url, { credentials: "same-origin", headers: { Accept: "text/html" } });
-  if (!response.ok) throw failure(response, await response.json().catch(() => null));
+export async function fetchFragment(url) {
+  const response = await sendRequest(url, { credentials: "same-origin", headers: { Accept: "text/html" } });
+  if (!response.ok) throw makeError(response, await response.json().catch(() => null));
   const template = document.createElement("template");
   template.innerHTML = await response.text();
   return template.content;
@@ -83,7 +83,7 @@ export async function fragment(url) {
  * @param {string} url
  * @param {RequestInit} request
  */
-async function reach(url, request) {
+async function sendRequest(url, request) {
   let response;
   try {
     response = await fetch(url, request);
@@ -99,7 +99,7 @@ async function reach(url, request) {
  * @param {Response} response
  * @param {any} answer
  */
-function failure(response, answer) {
+function makeError(response, answer) {
   return new ApiError(
     answer?.error ??
       SILENT[/** @type {keyof SILENT} */ (response.status)] ??
@@ -115,23 +115,23 @@ function failure(response, answer) {
 }
 
 export const get = (/** @type {string} */ url, /** @type {{signal?: AbortSignal}} */ options = {}) =>
-  call("GET", url, undefined, options);
-export const put = (/** @type {string} */ url, /** @type {any} */ body) => call("PUT", url, body);
-const patch = (/** @type {string} */ url, /** @type {any} */ body) => call("PATCH", url, body);
-const remove = (/** @type {string} */ url) => call("DELETE", url);
+  callApi("GET", url, undefined, options);
+export const put = (/** @type {string} */ url, /** @type {any} */ body) => callApi("PUT", url, body);
+const patch = (/** @type {string} */ url, /** @type {any} */ body) => callApi("PATCH", url, body);
+const remove = (/** @type {string} */ url) => callApi("DELETE", url);
 const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options = {}) =>
-  call("POST", url, body, options);
+  callApi("POST", url, body, options);
 
 /**
  * Return a random Idempotency-Key. Over plain HTTP, browsers do not offer crypto.randomUUID.
  * @returns {string}
  */
-export function idempotencyKey() {
+export function makeIdempotencyKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** @param {string} name */
-export function cookie(name) {
+export function readCookie(name) {
   const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
 }
@@ -139,7 +139,7 @@ export function cookie(name) {
 const SESSIONS = "/api/sessions/multi-vod";
 
 /** @param {string} id */
-export function sessionApi(id) {
+export function sessionUrl(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}`;
   return {
     read: () => get(base),
@@ -147,7 +147,7 @@ export function sessionApi(id) {
     people: () => get(`${base}/people`),
     change: (/** @type {any} */ fields) => patch(base, fields),
     remove: () => remove(base),
-    duplicate: () => post(`${base}/duplicate`, {}, { headers: { "Idempotency-Key": idempotencyKey() } }),
+    duplicate: () => post(`${base}/duplicate`, {}, { headers: { "Idempotency-Key": makeIdempotencyKey() } }),
     archive: (/** @type {boolean} */ archived) => post(`${base}/${archived ? "archive" : "unarchive"}`),
     seek: (/** @type {number} */ timestamp) => put(`${base}/global-seek`, { timestamp }),
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
@@ -171,7 +171,7 @@ export function sessionApi(id) {
     ) => post(`${base}/timer-preview`, { roi, times }, { signal }),
     align: (/** @type {any} */ fields) => post(`${base}/align`, fields),
     export: (/** @type {any} */ fields) =>
-      post(`${base}/export`, fields, { headers: { "Idempotency-Key": idempotencyKey() } }),
+      post(`${base}/export`, fields, { headers: { "Idempotency-Key": makeIdempotencyKey() } }),
     alignment: (/** @type {string} */ job) => get(`${base}/alignments/${job}`),
     apply: (/** @type {string} */ job, /** @type {string[]} */ vodIds) =>
       post(`${base}/alignments/${job}/apply`, { vod_ids: vodIds }),
@@ -179,7 +179,7 @@ export function sessionApi(id) {
 }
 
 /** @param {string} id */
-export function sharesApi(id) {
+export function sharesUrl(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/shares`;
   return {
     list: () => get(base),
@@ -190,7 +190,7 @@ export function sharesApi(id) {
 }
 
 /** @param {string} id */
-export function linksApi(id) {
+export function linksUrl(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/links`;
   return {
     list: () => get(base),
@@ -200,7 +200,7 @@ export function linksApi(id) {
 }
 
 /** @param {string} url */
-async function wholeList(url) {
+async function listAll(url) {
   const first = await get(url);
   /** Events by id, because an event that moves while pages load can be on two pages. @type {Map<string, any>} */
   const events = new Map(first.events.map((/** @type {any} */ event) => [event.event_id, event]));
@@ -213,13 +213,13 @@ async function wholeList(url) {
 }
 
 /** @param {string} id */
-export function eventsApi(id) {
+export function eventsUrl(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/events`;
-  const once = (key = idempotencyKey()) => ({ headers: { "Idempotency-Key": key } });
+  const once = (key = makeIdempotencyKey()) => ({ headers: { "Idempotency-Key": key } });
   return {
-    list: () => wholeList(`${base}?joined=false`),
+    list: () => listAll(`${base}?joined=false`),
     /** List the events; simultaneous events of several videos are merged into one. */
-    joined: () => wholeList(`${base}?joined=true`),
+    joined: () => listAll(`${base}?joined=true`),
     create: (/** @type {any} */ values, /** @type {string|undefined} */ key) => post(base, values, once(key)),
     change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),
     remove: (/** @type {string} */ event) => remove(`${base}/${event}`),
@@ -241,21 +241,21 @@ export function eventsApi(id) {
 }
 
 export const createSession = (/** @type {any} */ fields) =>
-  post(SESSIONS, fields, { headers: { "Idempotency-Key": idempotencyKey() } });
-export const libraryFiles = (
+  post(SESSIONS, fields, { headers: { "Idempotency-Key": makeIdempotencyKey() } });
+export const listLibraryFiles = (
   /** @type {{search: string, limit: number, offset: number}} */ { search, limit, offset },
   /** @type {AbortSignal} */ signal,
 ) =>
   get(`/api/sessions/library-files?search=${encodeURIComponent(search)}&limit=${limit}&offset=${offset}`, { signal });
-export const jobs = (/** @type {number} */ limit) => get(`/api/v1/jobs?limit=${limit}`);
+export const listJobs = (/** @type {number} */ limit) => get(`/api/v1/jobs?limit=${limit}`);
 export const changeJob = (/** @type {string} */ job, /** @type {"cancel"|"pause"|"resume"|"retry"} */ change) =>
   post(`/api/v1/jobs/${job}/${change}`);
 export const deleteJob = (/** @type {string} */ job) => remove(`/api/v1/jobs/${job}`);
 export const readJob = (/** @type {string} */ job) => get(`/api/v1/jobs/${job}`);
 export const cancelJob = (/** @type {string} */ job) => post(`/api/v1/jobs/${job}/cancel`);
 
-export const me = () => get("/api/v1/me");
-export const changeMe = (/** @type {any} */ fields) => patch("/api/v1/me", fields);
-export const makeToken = (/** @type {{name: string, scopes: string[], expires_in: number|null}} */ fields) =>
+export const readAccount = () => get("/api/v1/me");
+export const changeAccount = (/** @type {any} */ fields) => patch("/api/v1/me", fields);
+export const issueToken = (/** @type {{name: string, scopes: string[], expires_in: number|null}} */ fields) =>
   post("/api/auth/tokens", fields);
 export const revokeToken = (/** @type {string} */ token) => remove(`/api/auth/tokens/${token}`);

@@ -3,7 +3,7 @@
  * @param {string} text
  * @returns {Promise<boolean>}
  */
-export async function copy(text) {
+export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -18,10 +18,10 @@ export async function copy(text) {
  * @param {string} text
  * @param {Element} shown
  */
-export async function copyFrom(button, text, shown) {
+export async function copyWithFeedback(button, text, shown) {
   const label = /** @type {HTMLElement} */ (button.querySelector("span"));
   label.dataset.words ??= label.textContent ?? "";
-  const done = await copy(text);
+  const done = await copyText(text);
   if (!done) getSelection()?.selectAllChildren(shown);
   label.textContent = done ? "Copied" : "Selected: press Ctrl+C";
   setTimeout(() => (label.textContent = label.dataset.words ?? ""), 3000);

@@ -2,16 +2,16 @@
 
 import { ApiError } from "./api.js";
 import { h, icon } from "./dom.js";
-import { placeOf } from "./focus.js";
-import { errorNote } from "./notice.js";
+import { makeFinder } from "./focus.js";
+import { createErrorNote } from "./notice.js";
 
 /**
  * @param {HTMLElement} element
  * @returns {HTMLDialogElement}
  */
-export function show(element) {
+export function openDialog(element) {
   const dialog = /** @type {HTMLDialogElement} */ (element);
-  const before = placeOf(document.activeElement);
+  const before = makeFinder(document.activeElement);
   dialog.addEventListener("close", () => {
     dialog.remove();
     // The element that opened the dialog may have been redrawn, so look it up again.
@@ -27,8 +27,8 @@ export function show(element) {
  * @param {string} classes
  * @param {...(Node|string)} parts
  */
-export function showNamed(name, classes, ...parts) {
-  const dialog = show(
+export function openNamedDialog(name, classes, ...parts) {
+  const dialog = openDialog(
     h(
       "dialog",
       { class: `dialog ${classes}`.trim(), "aria-labelledby": "dialog-heading" },
@@ -62,11 +62,11 @@ export function askToDelete({
   words,
   remove,
   onDeleted,
-  refused = (error) => errorNote("Deleting failed.", error),
+  refused = (error) => createErrorNote("Deleting failed.", error),
 }) {
   const problem = h("div", {});
-  const confirm = h("button", { class: "btn danger", type: "button", onclick: go }, icon("trash"), "Delete");
-  const dialog = show(
+  const confirm = h("button", { class: "btn danger", type: "button", onclick: runDeletion }, icon("trash"), "Delete");
+  const dialog = openDialog(
     h(
       "dialog",
       {
@@ -91,7 +91,7 @@ export function askToDelete({
     ),
   );
 
-  async function go() {
+  async function runDeletion() {
     if (confirm.getAttribute("aria-disabled") === "true") return;
     confirm.setAttribute("aria-disabled", "true");
     problem.replaceChildren();
@@ -137,13 +137,13 @@ export function askForName({ heading, name, longest, save }) {
   );
   const problem = h("div", {});
   const button = h("button", { class: "btn primary" }, "Save");
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small", "aria-labelledby": "name-heading" },
       h(
         "form",
-        { class: "pad col", novalidate: true, onsubmit: submit },
+        { class: "pad col", novalidate: true, onsubmit: submitName },
         h("h2", { id: "name-heading" }, heading),
         h("div", { class: "field" }, h("label", { for: "name-input" }, "Name"), input, missing),
         problem,
@@ -160,7 +160,7 @@ export function askForName({ heading, name, longest, save }) {
   input.select();
 
   /** @param {Event} event */
-  async function submit(event) {
+  async function submitName(event) {
     event.preventDefault();
     if (button.getAttribute("aria-disabled") === "true") return;
     const wanted = input.value.trim();
@@ -174,7 +174,7 @@ export function askForName({ heading, name, longest, save }) {
       await save(wanted);
       dialog.close();
     } catch (error) {
-      problem.replaceChildren(errorNote("Saving failed.", error));
+      problem.replaceChildren(createErrorNote("Saving failed.", error));
     } finally {
       button.removeAttribute("aria-disabled");
     }

@@ -57,7 +57,7 @@ export function setIcon(holder, name) {
  * @param {ParentNode} [root]
  * @returns {any}
  */
-export function need(selector, root = document) {
+export function requireElement(selector, root = document) {
   const element = root.querySelector(selector);
   if (!element) throw new Error(`The page lacks ${selector}`);
   return element;
@@ -68,8 +68,8 @@ export function need(selector, root = document) {
  * @param {string} id
  * @returns {any}
  */
-export function pageData(id) {
-  return JSON.parse(need(`#${id}`).textContent);
+export function readPageData(id) {
+  return JSON.parse(requireElement(`#${id}`).textContent);
 }
 
 /**

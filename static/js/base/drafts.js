@@ -1,6 +1,6 @@
 // Drafts: typed text, stored in this browser until it is sent or discarded.
 
-import { idempotencyKey } from "./api.js";
+import { makeIdempotencyKey } from "./api.js";
 
 const PREFIX = "vod-draft/";
 const KEPT = 30 * 24 * 3600 * 1000; // age at which drafts are deleted, in ms
@@ -30,8 +30,8 @@ export class Drafts extends EventTarget {
   constructor(person, place) {
     super();
     this.prefix = `${PREFIX}${person}/${place}/`;
-    prune();
-    for (const name of stored()) if (name.startsWith(this.prefix)) this.#read(name);
+    deleteOldDrafts();
+    for (const name of listDraftKeys()) if (name.startsWith(this.prefix)) this.#read(name);
     window.addEventListener("storage", ({ key: name }) => {
       if (!name?.startsWith(this.prefix)) return;
       this.#read(name);
@@ -76,12 +76,12 @@ export class Drafts extends EventTarget {
     const typed = this.#all.get(key)?.value?.text;
     const last = this.#all.get(key)?.sent ?? this.#bare.get(key);
     const sent =
-      last?.body === text ? last : { key: idempotencyKey(), body: text, lost: takeBack ? attempts(last) : [] };
+      last?.body === text ? last : { key: makeIdempotencyKey(), body: text, lost: takeBack ? toAttempts(last) : [] };
     this.#keep(key, sent);
     try {
       for (const former of [...(sent.lost ?? [])]) {
-        const made = await send(JSON.parse(former.body), former.key).catch(unlessRefused);
-        if (made !== undefined) await takeBack?.(made).catch(unlessRefused);
+        const made = await send(JSON.parse(former.body), former.key).catch(ignoreRefusal);
+        if (made !== undefined) await takeBack?.(made).catch(ignoreRefusal);
         sent.lost = sent.lost?.filter((one) => one !== former);
         this.#keep(key, sent);
       }
@@ -119,7 +119,7 @@ export class Drafts extends EventTarget {
 
   /** @param {string} name */
   #read(name) {
-    const draft = parsed(name);
+    const draft = parseDraft(name);
     const key = name.slice(this.prefix.length);
     if (draft) this.#all.set(key, draft);
     else this.#all.delete(key);
@@ -137,7 +137,7 @@ export class Drafts extends EventTarget {
  * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields
  * @returns {() => void}
  */
-export function keepTyped(place, fields) {
+export function keepTypedText(place, fields) {
   const drafts = new Drafts(document.body.dataset.userId ?? "", place);
   for (const [name, field] of Object.entries(fields)) {
     const saved = field.value;
@@ -150,18 +150,18 @@ export function keepTyped(place, fields) {
 }
 
 /** @param {string} person @returns {string[]} */
-export const draftNames = (person) => stored().filter((name) => name.startsWith(`${PREFIX}${person}/`));
+export const listDrafts = (person) => listDraftKeys().filter((name) => name.startsWith(`${PREFIX}${person}/`));
 
 /** @param {string} person */
 export function deleteDrafts(person) {
-  for (const name of draftNames(person)) localStorage.removeItem(name);
+  for (const name of listDrafts(person)) localStorage.removeItem(name);
 }
 
 /**
  * @param {Draft["sent"]} sent
  * @returns {Attempt[]}
  */
-function attempts(sent) {
+function toAttempts(sent) {
   return sent ? [...(sent.lost ?? []), { key: sent.key, body: sent.body }] : [];
 }
 
@@ -180,12 +180,12 @@ function isRefused(error) {
  * @param {unknown} error
  * @returns {undefined}
  */
-function unlessRefused(error) {
+function ignoreRefusal(error) {
   if (!isRefused(error)) throw error;
 }
 
 /** @returns {string[]} */
-function stored() {
+function listDraftKeys() {
   try {
     return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
   } catch {
@@ -194,7 +194,7 @@ function stored() {
 }
 
 /** @param {string} name @returns {Draft|null} */
-function parsed(name) {
+function parseDraft(name) {
   try {
     const draft = JSON.parse(localStorage.getItem(name) ?? "null");
     return typeof draft?.at === "number" ? draft : null;
@@ -203,9 +203,9 @@ function parsed(name) {
   }
 }
 
-function prune() {
-  for (const name of stored())
-    if (!(Date.now() - (parsed(name)?.at ?? 0) < KEPT))
+function deleteOldDrafts() {
+  for (const name of listDraftKeys())
+    if (!(Date.now() - (parseDraft(name)?.at ?? 0) < KEPT))
       try {
         localStorage.removeItem(name);
       } catch {}
@@ -215,6 +215,6 @@ function prune() {
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */
-export function sends(event) {
+export function isSendKey(event) {
   return event.key === "Enter" && !event.shiftKey && !event.altKey && !event.isComposing;
 }

@@ -4,7 +4,7 @@
  * @param {Element|null} element
  * @returns {() => HTMLElement|null}
  */
-export function placeOf(element) {
+export function makeFinder(element) {
   const part = element?.closest("[data-part]")?.getAttribute("data-part");
   const video = element?.closest("[data-video]")?.getAttribute("data-video");
   return () => {

@@ -10,9 +10,9 @@ const TINY = 1e-6; // added to values before rounding down, because 100 * 0.29 i
  * @param {number} seconds
  * @returns {string}
  */
-export function position(seconds) {
+export function formatPosition(seconds) {
   const ms = Math.round(Math.abs(seconds) * 1000);
-  if (seconds < 0 && ms) return `${MINUS}${position(-seconds)}`;
+  if (seconds < 0 && ms) return `${MINUS}${formatPosition(-seconds)}`;
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const whole = Math.floor(ms / 1000);
   return `${two(Math.floor(whole / 3600))}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${String(ms % 1000).padStart(3, "0")}`;
@@ -23,9 +23,9 @@ export function position(seconds) {
  * @param {number} seconds
  * @returns {string}
  */
-export function duration(seconds) {
+export function formatDuration(seconds) {
   const whole = Math.round(Math.abs(seconds));
-  if (seconds < 0 && whole) return `${MINUS}${duration(-seconds)}`;
+  if (seconds < 0 && whole) return `${MINUS}${formatDuration(-seconds)}`;
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;
@@ -37,31 +37,31 @@ export function duration(seconds) {
  * @param {number} seconds
  * @returns {string}
  */
-export const clock = (seconds) => duration(Math.floor(seconds + TINY));
+export const formatClock = (seconds) => formatDuration(Math.floor(seconds + TINY));
 
 /** Format seconds as `2.8 s` or `10 s`. @param {number} seconds @returns {string} */
-export const tenths = (seconds) => `${Math.floor(seconds * 10 + 0.5) / 10} s`;
+export const formatTenths = (seconds) => `${Math.floor(seconds * 10 + 0.5) / 10} s`;
 
 /**
  * Format a score of 0 to 1 as `0.94`, rounded down, so that a score below 0.2 never reads `0.20`.
  * @param {number} value
  * @returns {string}
  */
-export const hundredths = (value) => (Math.floor(value * 100 + TINY) / 100).toFixed(2);
+export const formatHundredths = (value) => (Math.floor(value * 100 + TINY) / 100).toFixed(2);
 
 /**
  * Round a percentage down, so that only complete work reads `100 %`.
  * @param {number} value
  * @returns {string}
  */
-export const percent = (value) => `${Math.floor(value + TINY)} %`;
+export const formatPercent = (value) => `${Math.floor(value + TINY)} %`;
 
 /**
  * Format seconds as `0:38.600`.
  * @param {number} seconds
  * @returns {string}
  */
-export function moment(seconds) {
+export function formatMoment(seconds) {
   const ms = Math.round(Math.max(0, seconds) * MILLI);
   const whole = Math.floor(ms / MILLI);
   const rest = `${String(whole % 60).padStart(2, "0")}.${String(ms % MILLI).padStart(3, "0")}`;
@@ -90,7 +90,7 @@ export function parseMoment(text) {
  * @param {number} seconds
  * @returns {string}
  */
-export function offset(seconds) {
+export function formatOffset(seconds) {
   const rounded = Math.round(seconds * 1000) / 1000;
   return `${rounded < 0 ? MINUS : "+"}${Math.abs(rounded).toFixed(3)} s`;
 }
@@ -115,7 +115,7 @@ export function parseOffset(text) {
  * @param {number} seconds
  * @returns {string}
  */
-export function outOfStep(seconds) {
+export function formatSyncError(seconds) {
   const ms = Math.round(seconds * 1000);
   if (ms === 0) return "0 ms";
   const sign = ms < 0 ? MINUS : "+";
@@ -126,7 +126,7 @@ export function outOfStep(seconds) {
  * @param {number} value
  * @returns {string}
  */
-export function ppm(value) {
+export function formatPpm(value) {
   const rounded = Math.round(value * 10) / 10;
   return rounded ? `${rounded < 0 ? MINUS : "+"}${Math.abs(rounded).toFixed(1)} ppm` : "0 ppm";
 }
@@ -135,7 +135,7 @@ export function ppm(value) {
  * @param {number} fps
  * @returns {string}
  */
-export function frameRate(fps) {
+export function formatFrameRate(fps) {
   return String(Math.round(fps * 100) / 100);
 }
 
@@ -143,7 +143,7 @@ export function frameRate(fps) {
  * @param {number} n
  * @returns {string}
  */
-export function frameNumber(n) {
+export function formatFrameNumber(n) {
   return String(n).replace(/\B(?=(\d{3})+$)/g, "\u2009");
 }
 
@@ -152,18 +152,18 @@ export function frameNumber(n) {
  * @param {number} confidence
  * @returns {{number: string, word: string, tone: string}}
  */
-export function confidence(confidence) {
+export function describeConfidence(confidence) {
   const [word, tone] = confidence >= 0.9 ? ["high", "ok"] : confidence >= 0.5 ? ["fair", "warn"] : ["low", "bad"];
-  return { number: hundredths(confidence), word, tone };
+  return { number: formatHundredths(confidence), word, tone };
 }
 
 /**
  * @param {{resolution: string, fps: number}} vod
  * @returns {string}
  */
-export function picture(vod) {
+export function formatPicture(vod) {
   const height = /x(\d+)/.exec(vod.resolution ?? "")?.[1];
-  return `${height ? `${height}p` : ""}${frameRate(vod.fps)}`;
+  return `${height ? `${height}p` : ""}${formatFrameRate(vod.fps)}`;
 }
 
 /**
@@ -171,7 +171,7 @@ export function picture(vod) {
  * @param {number|string} instant
  * @returns {Date}
  */
-export function instant(instant) {
+export function toDate(instant) {
   return new Date(typeof instant === "number" ? instant * 1000 : instant);
 }
 
@@ -183,14 +183,14 @@ const DAY = 86_400_000;
  * @param {Date} [now]
  * @returns {string}
  */
-export function when(date, now = new Date()) {
+export function formatWhen(date, now = new Date()) {
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
   const days = Math.round((midnight(now) - midnight(date)) / DAY);
   const near = /** @type {Record<number, string>} */ ({ 0: "", 1: "yesterday ", [-1]: "tomorrow " })[days];
   if (near !== undefined) return near + clock;
-  if (date.getFullYear() !== now.getFullYear()) return isoDay(date);
+  if (date.getFullYear() !== now.getFullYear()) return formatIsoDay(date);
   return `${date.getDate()} ${date.toLocaleDateString("en", { month: "long" })} ${clock}`;
 }
 
@@ -198,7 +198,7 @@ export function when(date, now = new Date()) {
  * @param {Date} date
  * @returns {string}
  */
-export function isoDay(date) {
+export function formatIsoDay(date) {
   return [
     date.getFullYear(),
     String(date.getMonth() + 1).padStart(2, "0"),
@@ -212,7 +212,7 @@ export function isoDay(date) {
  * @param {Date} [now]
  * @returns {string}
  */
-export function relative(date, now = new Date()) {
+export function formatRelative(date, now = new Date()) {
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const seconds = Math.round((date.getTime() - now.getTime()) / 1000);
   for (const [unit, length] of /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([
@@ -232,12 +232,12 @@ export function relative(date, now = new Date()) {
  * @param {string} [many]
  * @returns {string}
  */
-export function counted(count, one, many = plural(one)) {
+export function formatCount(count, one, many = pluralize(one)) {
   return `${count} ${count === 1 ? one : many}`;
 }
 
 /** @param {string} word @returns {string} */
-export function plural(word) {
+export function pluralize(word) {
   return /(s|x|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
 }
 
@@ -246,7 +246,7 @@ export function plural(word) {
  * @param {number} seconds
  * @returns {string}
  */
-export function leftWords(seconds) {
+export function formatTimeLeft(seconds) {
   if (!Number.isFinite(seconds)) return "";
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s left`;
   const minutes = Math.round(seconds / 60);

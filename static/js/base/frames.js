@@ -27,7 +27,7 @@ function lastFrame(duration, fps) {
  * @param {number} fps
  * @returns {number}
  */
-export function midFrame(n, fps) {
+export function frameMiddle(n, fps) {
   return (n + 0.5) / fps;
 }
 
@@ -38,8 +38,8 @@ export function midFrame(n, fps) {
  * @param {number} duration
  * @returns {number}
  */
-export function snap(time, fps, duration) {
-  return midFrame(Math.min(frameAt(time, fps), lastFrame(duration, fps)), fps);
+export function snapToFrame(time, fps, duration) {
+  return frameMiddle(Math.min(frameAt(time, fps), lastFrame(duration, fps)), fps);
 }
 
 /**
@@ -50,9 +50,9 @@ export function snap(time, fps, duration) {
  * @param {number} duration
  * @returns {number}
  */
-export function step(time, by, fps, duration) {
+export function stepFrames(time, by, fps, duration) {
   const n = Math.min(Math.max(frameAt(time, fps) + by, 0), lastFrame(duration, fps));
-  return midFrame(n, fps);
+  return frameMiddle(n, fps);
 }
 
 /**
@@ -61,6 +61,6 @@ export function step(time, by, fps, duration) {
  * @param {number} fps
  * @returns {number}
  */
-export function frameOf(mediaTime, fps) {
+export function frameOfMediaTime(mediaTime, fps) {
   return Math.max(0, Math.round(mediaTime * fps));
 }

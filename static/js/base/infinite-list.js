@@ -1,9 +1,9 @@
 // The infinite list of the library, catalogue and challenges pages, with filters in the URL.
 
-import { debounce, h, icon, need, setText } from "./dom.js";
-import { counted } from "./format.js";
-import { key, listen } from "./keys.js";
-import { errorNote } from "./notice.js";
+import { debounce, h, icon, requireElement, setText } from "./dom.js";
+import { formatCount } from "./format.js";
+import { matchKeys, listenForKeys } from "./keys.js";
+import { createErrorNote } from "./notice.js";
 
 export const LIMIT = 24;
 const SHAPES_AFTER = 300;
@@ -46,13 +46,13 @@ export class EndlessList {
   /** @param {ListOptions} options */
   constructor(options) {
     this.options = options;
-    this.grid = need("[data-grid]");
-    this.state = need("[data-list-state]");
-    this.more = need("[data-more]");
-    this.said = need("[data-said]");
-    this.news = need("[data-news]");
-    this.find = /** @type {HTMLInputElement} */ (need("#find"));
-    this.filters = /** @type {HTMLFormElement} */ (need("[data-filters]"));
+    this.grid = requireElement("[data-grid]");
+    this.state = requireElement("[data-list-state]");
+    this.more = requireElement("[data-more]");
+    this.said = requireElement("[data-said]");
+    this.news = requireElement("[data-news]");
+    this.find = /** @type {HTMLInputElement} */ (requireElement("#find"));
+    this.filters = /** @type {HTMLFormElement} */ (requireElement("[data-filters]"));
     this.query = this.queryOf(location.href);
     this.#listen();
   }
@@ -63,7 +63,7 @@ export class EndlessList {
     this.#request = new AbortController();
     const { signal } = this.#request;
     const shapes = setTimeout(
-      () => !this.cards.size && this.state.replaceChildren(shapesOfCards(`Loading ${this.options.noun}s`)),
+      () => !this.cards.size && this.state.replaceChildren(createPlaceholderCards(`Loading ${this.options.noun}s`)),
       SHAPES_AFTER,
     );
     this.grid.setAttribute("aria-busy", "true");
@@ -122,7 +122,7 @@ export class EndlessList {
     this.isLoading = true;
     this.more.setAttribute("aria-busy", "true");
     const { signal } = this.#request;
-    const byHand = document.activeElement === need("button", this.more);
+    const byHand = document.activeElement === requireElement("button", this.more);
     try {
       // Added or removed items shift the pages, so load the page that may hold the next item, and skip known items.
       /** @type {ListCard[]} */ const came = [];
@@ -202,11 +202,11 @@ export class EndlessList {
   draw() {
     const { options, cards, total, query } = this;
     const narrowed = options.isNarrowed(query);
-    setText(need("[data-total]"), counted(total, options.noun));
+    setText(requireElement("[data-total]"), formatCount(total, options.noun));
     setText(
       this.said,
       cards.size
-        ? `${cards.size} of ${counted(total, options.noun)} shown`
+        ? `${cards.size} of ${formatCount(total, options.noun)} shown`
         : narrowed
           ? "Nothing found"
           : `No ${options.noun}s yet`,
@@ -217,7 +217,7 @@ export class EndlessList {
 
   drawMore() {
     this.more.hidden = this.isWhole || this.hasFailed;
-    if (!this.isWhole) setText(need("[data-rest]", this.more), `${this.cards.size} of ${this.total}`);
+    if (!this.isWhole) setText(requireElement("[data-rest]", this.more), `${this.cards.size} of ${this.total}`);
     // An IntersectionObserver reports only changes, so load pages until the window is full.
     if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + AHEAD)
       requestAnimationFrame(() => this.loadMore());
@@ -229,7 +229,7 @@ export class EndlessList {
    */
   offer(count) {
     this.news.hidden = count === 0;
-    if (count) setText(need("span", this.news), `${count} new`);
+    if (count) setText(requireElement("span", this.news), `${count} new`);
   }
 
   /** @returns {boolean} */
@@ -244,7 +244,7 @@ export class EndlessList {
   #trouble(title, error, again) {
     this.hasFailed = true;
     this.state.replaceChildren(
-      errorNote(title, error, () => {
+      createErrorNote(title, error, () => {
         this.hasFailed = false;
         this.state.replaceChildren();
         again();
@@ -302,7 +302,7 @@ export class EndlessList {
       this.drawFilters();
       this.reload();
     });
-    need("button", this.more).addEventListener("click", () => this.loadMore());
+    requireElement("button", this.more).addEventListener("click", () => this.loadMore());
     const isNear = (/** @type {IntersectionObserverEntry[]} */ entries) =>
       entries.some((entry) => entry.isIntersecting);
     new IntersectionObserver((entries) => isNear(entries) && !this.hasFailed && this.loadMore(), {
@@ -312,7 +312,7 @@ export class EndlessList {
       await this.reload();
       [...this.cards.values()][0]?.title.focus();
     });
-    listen([{ keys: "/", label: "Search", match: key("/"), run: () => this.find.focus() }]);
+    listenForKeys([{ keys: "/", label: "Search", match: matchKeys("/"), run: () => this.find.focus() }]);
     window.addEventListener("pagehide", () =>
       history.replaceState({ left: { count: this.cards.size, y: scrollY } }, ""),
     );
@@ -339,7 +339,7 @@ export class EndlessList {
  * @param {{videos: any[], pagination: Answer["pagination"]}} answer
  * @returns {Answer}
  */
-export function listed({ videos, pagination }) {
+export function toAnswer({ videos, pagination }) {
   return { items: videos, pagination };
 }
 
@@ -350,7 +350,7 @@ export function listed({ videos, pagination }) {
  * @param {() => void} clear
  * @param {HTMLElement|false|""} [elsewhere]
  */
-export function nothingFound(search, places, otherwise, clear, elsewhere = false) {
+export function createNothingFound(search, places, otherwise, clear, elsewhere = false) {
   return h(
     "div",
     { class: "panel empty" },
@@ -371,7 +371,7 @@ export function nothingFound(search, places, otherwise, clear, elsewhere = false
 }
 
 /** @param {string} label */
-function shapesOfCards(label) {
+function createPlaceholderCards(label) {
   const one = () =>
     h(
       "div",

@@ -1,8 +1,8 @@
 import { cancelJob, readJob } from "./api.js";
 import { h, icon } from "./dom.js";
 import { LiveChannel } from "./live-channel.js";
-import { explain, toast } from "./notice.js";
-import { Furthest, progressWords } from "./progress.js";
+import { explainError, showToast } from "./notice.js";
+import { Furthest, describeProgress } from "./progress.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
 const CHECK = 5000; // ms between status requests, in case the broker loses messages while it restarts
@@ -58,7 +58,7 @@ export class JobProgress {
             type: "button",
             "aria-label": `Cancel: ${this.label}`,
             title: "Cancel",
-            onclick: () => cancelJob(job).catch((error) => toast(explain(error), "bad")),
+            onclick: () => cancelJob(job).catch((error) => showToast(explainError(error), "bad")),
           },
           icon("x"),
         ),
@@ -98,7 +98,7 @@ export class JobProgress {
     const progress = this.#furthest.of(job);
     this.bar.value = progress;
     this.message.textContent = job.message || (job.status === "queued" ? "Waiting for a worker" : this.label);
-    this.percent.textContent = progressWords(progress, job.seconds_left);
+    this.percent.textContent = describeProgress(progress, job.seconds_left);
   }
 
   #stop() {
@@ -110,5 +110,5 @@ export class JobProgress {
 }
 
 /** @param {Job} job */
-export const reasonOf = (job) =>
+export const explainEnd = (job) =>
   job.status === "cancelled" ? "The job was cancelled." : (job.error?.message ?? "The job did not finish.");

@@ -1,6 +1,6 @@
 // Keyboard shortcuts, off while the user types. Keys, help and tooltips come from the same table.
 
-import { h, need } from "./dom.js";
+import { h, requireElement } from "./dom.js";
 
 /**
  * @typedef {object} Binding
@@ -16,7 +16,7 @@ const STORED = "vod-keys";
 const PRESSABLE = "button, a[href], summary, input, select, textarea, [role=tab], [role=slider]";
 
 /** @returns {boolean} */
-export function keysOn() {
+export function areKeysOn() {
   try {
     return localStorage.getItem(STORED) !== "off";
   } catch {
@@ -55,7 +55,7 @@ function belongsToFocus(event) {
  * Return whether AltGr is pressed, which types characters such as [. Some systems report AltGr as Ctrl+Alt.
  * @param {KeyboardEvent} event
  */
-function typedByAltGr(event) {
+function isTypedByAltGr(event) {
   return event.getModifierState("AltGraph");
 }
 
@@ -63,13 +63,13 @@ function typedByAltGr(event) {
  * @param {Binding[]} bindings
  * @param {AbortSignal} [signal]
  */
-export function listen(bindings, signal) {
+export function listenForKeys(bindings, signal) {
   window.addEventListener(
     "keydown",
     (event) => {
-      if (event.defaultPrevented || event.metaKey || (event.altKey && !typedByAltGr(event)) || belongsToFocus(event))
+      if (event.defaultPrevented || event.metaKey || (event.altKey && !isTypedByAltGr(event)) || belongsToFocus(event))
         return;
-      if (!keysOn() && event.key !== "?") return;
+      if (!areKeysOn() && event.key !== "?") return;
       const binding = bindings.find((b) => b.match(event));
       if (!binding) return;
       event.preventDefault();
@@ -84,9 +84,9 @@ export function listen(bindings, signal) {
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */
-export function key(...keys) {
+export function matchKeys(...keys) {
   return (event) =>
-    (!event.ctrlKey || typedByAltGr(event)) && (keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
+    (!event.ctrlKey || isTypedByAltGr(event)) && (keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
 }
 
 /**
@@ -94,7 +94,7 @@ export function key(...keys) {
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */
-export function keyWithModifiers(...keys) {
+export function matchKeysWithModifiers(...keys) {
   return (event) => keys.includes(event.key);
 }
 
@@ -102,23 +102,23 @@ export function keyWithModifiers(...keys) {
  * @param {string} letter
  * @returns {(event: KeyboardEvent) => boolean}
  */
-export function withControl(letter) {
+export function matchControlKey(letter) {
   return (event) => event.ctrlKey && !event.shiftKey && !event.altKey && event.key.toLowerCase() === letter;
 }
 
 /** Enable shortcuts, and list them in templates/parts/keys_dialog.html. @param {Binding[]} bindings */
-export function offerKeys(bindings) {
-  const dialog = /** @type {HTMLDialogElement} */ (need("[data-help]"));
+export function enableShortcuts(bindings) {
+  const dialog = /** @type {HTMLDialogElement} */ (requireElement("[data-help]"));
   const help = () => dialog.showModal();
   const buttons = { "[data-act=help]": "?" };
-  const all = [...bindings, { keys: "?", label: "Keyboard shortcuts", match: key("?"), run: help, buttons }];
-  listen(all);
-  describe(need("[data-keys]", dialog), all);
+  const all = [...bindings, { keys: "?", label: "Keyboard shortcuts", match: matchKeys("?"), run: help, buttons }];
+  listenForKeys(all);
+  describeKeys(requireElement("[data-keys]", dialog), all);
   for (const { buttons = {} } of all) for (const [selector, keys] of Object.entries(buttons)) nameKeys(selector, keys);
-  const on = /** @type {HTMLInputElement} */ (need("[data-keys-on]", dialog));
-  on.checked = keysOn();
+  const on = /** @type {HTMLInputElement} */ (requireElement("[data-keys-on]", dialog));
+  on.checked = areKeysOn();
   on.addEventListener("change", () => setKeysOn(on.checked));
-  need("[data-close]", dialog).addEventListener("click", () => dialog.close());
+  requireElement("[data-close]", dialog).addEventListener("click", () => dialog.close());
   for (const button of document.querySelectorAll("[data-act=help]")) button.addEventListener("click", help);
 }
 
@@ -126,7 +126,7 @@ export function offerKeys(bindings) {
  * @param {HTMLElement} list
  * @param {Binding[]} bindings
  */
-function describe(list, bindings) {
+function describeKeys(list, bindings) {
   list.replaceChildren(
     ...bindings.flatMap((b) => [
       h("dt", {}, ...b.keys.split(" ").flatMap((k, i) => [i ? " " : "", h("kbd", {}, k)])),
@@ -141,7 +141,7 @@ function nameKeys(selector, keys) {
     element.dataset.key = keys;
     for (const name of ["title", "aria-label"]) {
       const words = element.getAttribute(name);
-      if (words) element.setAttribute(name, withKey(element, words));
+      if (words) element.setAttribute(name, addKeyToLabel(element, words));
     }
   }
 }
@@ -152,13 +152,13 @@ function nameKeys(selector, keys) {
  * @param {string} words
  */
 export function labelButton(button, words) {
-  const text = withKey(button, words);
+  const text = addKeyToLabel(button, words);
   if (button.title === text) return;
   button.title = text;
   button.setAttribute("aria-label", text);
 }
 
 /** @param {HTMLElement} button @param {string} words @returns {string} */
-function withKey(button, words) {
+function addKeyToLabel(button, words) {
   return button.dataset.key ? `${words} (${button.dataset.key})` : words;
 }

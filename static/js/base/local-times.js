@@ -1,11 +1,11 @@
 // Display of UTC times in the browser's time zone. The tooltip shows the full time.
 
-import { when } from "./format.js";
+import { formatWhen } from "./format.js";
 
 /** @param {ParentNode} [root] */
-export function tellTimes(root = document) {
+export function showLocalTimes(root = document) {
   for (const element of /** @type {NodeListOf<HTMLTimeElement>} */ (root.querySelectorAll("time[data-when]"))) {
     if (!element.title) element.title = (element.textContent ?? "").replace(/\s+/g, " ");
-    element.textContent = when(new Date(element.dateTime));
+    element.textContent = formatWhen(new Date(element.dateTime));
   }
 }

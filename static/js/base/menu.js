@@ -1,7 +1,7 @@
 // Menu buttons, with the keyboard control of the ARIA pattern.
 
 import { h, icon } from "./dom.js";
-import { placeOf } from "./focus.js";
+import { makeFinder } from "./focus.js";
 
 /**
  * @typedef {object} MenuItem
@@ -31,16 +31,16 @@ export function toggleMenu(button, label, items) {
   const box = h(
     "div",
     { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" },
-    ...items.map(element),
+    ...items.map(createItem),
   );
   // Insert the menu into an open dialog or fullscreen element, which would hide a menu outside it.
   (button.closest("dialog, [data-menu-home], main, header") ?? document.body).append(box);
   box.showPopover();
-  place(box, button);
+  placeMenu(box, button);
   open = box;
-  openedBy = placeOf(button);
+  openedBy = makeFinder(button);
   button.setAttribute("aria-expanded", "true");
-  box.addEventListener("keydown", keys);
+  box.addEventListener("keydown", handleKey);
   /** @type {HTMLElement} */ (box.querySelector("[aria-checked=true]") ?? box.firstElementChild).focus();
 }
 
@@ -56,7 +56,7 @@ function closeMenu() {
 }
 
 /** @param {MenuItem} item */
-function element(item) {
+function createItem(item) {
   const one = item.checked !== undefined;
   const mark = one ? (item.checked ? icon("check") : h("span", { class: "icon" })) : item.icon ? icon(item.icon) : null;
   const props = {
@@ -64,7 +64,7 @@ function element(item) {
     "aria-checked": one ? String(item.checked) : null,
     class: `${item.danger ? "danger" : ""}${item.apart ? " apart" : ""}`.trim(),
     tabindex: "-1",
-    onclick: () => choose(item),
+    onclick: () => chooseItem(item),
   };
   const inside = [
     mark,
@@ -77,14 +77,14 @@ function element(item) {
 }
 
 /** @param {MenuItem} item */
-function choose(item) {
+function chooseItem(item) {
   // Close the menu first, so that a dialog opened by the item restores the focus to the menu button.
   closeMenu();
   item.run?.();
 }
 
 /** @param {KeyboardEvent} event */
-function keys(event) {
+function handleKey(event) {
   const items = [...(open?.children ?? [])].map((item) => /** @type {HTMLElement} */ (item));
   const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   const to = {
@@ -105,7 +105,7 @@ function keys(event) {
  * @param {HTMLElement} box
  * @param {HTMLElement} button
  */
-function place(box, button) {
+function placeMenu(box, button) {
   const [at, own] = [button.getBoundingClientRect(), box.getBoundingClientRect()];
   const right = document.dir === "rtl" ? at.left + own.width : at.right;
   const left = Math.min(Math.max(8, right - own.width), innerWidth - own.width - 8);
@@ -120,13 +120,13 @@ document.addEventListener("pointerdown", (event) => {
   if (open && !open.contains(target) && !openedBy()?.contains(target)) closeMenu();
 });
 /** Keep the menu at its button; close the menu once the button is out of view. @param {Event} event */
-function follow(event) {
+function followButton(event) {
   if (!open || open.contains(/** @type {Node} */ (event.target))) return;
   const button = openedBy();
   if (!button) return closeMenu();
   const { top, bottom, width } = button.getBoundingClientRect();
   if (width === 0 || bottom < 0 || top > innerHeight) closeMenu();
-  else place(open, button);
+  else placeMenu(open, button);
 }
 window.addEventListener("resize", closeMenu);
-document.addEventListener("scroll", follow, { capture: true, passive: true });
+document.addEventListener("scroll", followButton, { capture: true, passive: true });

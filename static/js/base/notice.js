@@ -10,7 +10,7 @@ const ICONS = { ok: "check", warn: "alert", bad: "alert" };
  * @param {"ok"|"warn"|"bad"} [tone]
  * @param {{label: string, run: () => void}|null} [action]
  */
-export function toast(text, tone = "ok", action = null) {
+export function showToast(text, tone = "ok", action = null) {
   const holder = document.querySelector("[data-toasts]");
   if (!holder) return;
   const act = () => {
@@ -37,7 +37,7 @@ export function toast(text, tone = "ok", action = null) {
  * @param {unknown} error
  * @returns {string}
  */
-export function explain(error) {
+export function explainError(error) {
   if (error instanceof ApiError) return error.sentence;
   console.error(error);
   return "This page has an error. Reload it.";
@@ -47,11 +47,11 @@ export function explain(error) {
  * @param {any} errors
  * @returns {string}
  */
-export function sentences(errors) {
+export function joinSentences(errors) {
   if (typeof errors === "string") return errors;
   return (Array.isArray(errors) ? errors : Object.values(errors ?? {}))
     .flat(Infinity)
-    .map(sentences)
+    .map(joinSentences)
     .filter(Boolean)
     .join(" ");
 }
@@ -62,13 +62,13 @@ export function sentences(errors) {
  * @param {(() => void)|null} [retry]
  * @returns {HTMLElement}
  */
-export function errorNote(title, error, retry = null) {
-  const ofFields = error instanceof ApiError && error.type === "invalid" ? sentences(error.body?.errors) : "";
+export function createErrorNote(title, error, retry = null) {
+  const ofFields = error instanceof ApiError && error.type === "invalid" ? joinSentences(error.body?.errors) : "";
   return h(
     "div",
     { class: "note bad", role: "alert" },
     icon("alert"),
-    h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, ofFields || explain(error))),
+    h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, ofFields || explainError(error))),
     retry && h("button", { class: "btn", type: "button", onclick: retry }, icon("loop"), "Try again"),
   );
 }
@@ -79,7 +79,7 @@ export function errorNote(title, error, retry = null) {
  * @param {() => void} send
  * @returns {HTMLElement}
  */
-export function throttledNote(error, send) {
+export function createThrottledNote(error, send) {
   let left = Math.max(1, error.retryAfter ?? 5);
   const seconds = h("span", { class: "mono" }, `${left} s`);
   const stop = () => {

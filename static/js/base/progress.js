@@ -1,4 +1,4 @@
-import { leftWords, percent } from "./format.js";
+import { formatTimeLeft, formatPercent } from "./format.js";
 
 /** The progress of one job. It falls only if a new attempt starts, not if messages arrive out of order. */
 export class Furthest {
@@ -23,7 +23,7 @@ export class Furthest {
  * @param {number|null} [left]
  * @returns {string}
  */
-export function progressWords(progress, left = null) {
-  const done = percent(progress);
-  return left === null || progress >= 100 ? done : `${done} · ${leftWords(left)}`;
+export function describeProgress(progress, left = null) {
+  const done = formatPercent(progress);
+  return left === null || progress >= 100 ? done : `${done} · ${formatTimeLeft(left)}`;
 }

@@ -1,6 +1,6 @@
 // Controls of all pages: theme switch, account menu, and banners for a lost connection or an ended session.
 
-import { draftNames } from "./drafts.js";
+import { listDrafts } from "./drafts.js";
 import { askAboutDrafts } from "./sign-out.js";
 import { signInAgain } from "./sign-in.js";
 
@@ -40,7 +40,7 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
   let hasAsked = false;
   form.addEventListener("submit", (event) => {
     const person = document.body.dataset.userId ?? "";
-    if (!hasAsked && draftNames(person).length) {
+    if (!hasAsked && listDrafts(person).length) {
       event.preventDefault();
       event.stopImmediatePropagation();
       return askAboutDrafts(person, () => {

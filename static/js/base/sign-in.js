@@ -1,8 +1,8 @@
 // The dialog for signing in again after the login session has ended.
 
-import { cookie, me } from "./api.js";
-import { h, icon, need } from "./dom.js";
-import { explain } from "./notice.js";
+import { readCookie, readAccount } from "./api.js";
+import { h, icon, requireElement } from "./dom.js";
+import { explainError } from "./notice.js";
 
 const OFFLINE = "The server cannot be reached. Check the network, then try again.";
 
@@ -41,10 +41,10 @@ export function signInAgain() {
   const dialog = /** @type {HTMLDialogElement} */ (
     h(
       "dialog",
-      { class: "dialog small", "aria-labelledby": "again-title", onclose: closed },
+      { class: "dialog small", "aria-labelledby": "again-title", onclose: onClosed },
       h(
         "form",
-        { class: "pad col", onsubmit: submit },
+        { class: "pad col", onsubmit: submitForm },
         h("h2", { id: "again-title" }, "Sign in again to continue"),
         h("p", { class: "text-small muted" }, "Your session has ended. Nothing on this page is lost."),
         h("div", { class: "field" }, h("label", { for: "again-name" }, "User name"), name),
@@ -62,32 +62,32 @@ export function signInAgain() {
   document.body.append(dialog);
   dialog.showModal();
 
-  function closed() {
+  function onClosed() {
     dialog.remove();
     before?.focus();
   }
 
   /** @param {string} text */
-  function say(text) {
-    need("span", problem).textContent = text;
+  function showMessage(text) {
+    requireElement("span", problem).textContent = text;
     problem.hidden = false;
     password.setAttribute("aria-invalid", "true");
     password.focus();
   }
 
   /** @param {Event} event */
-  async function submit(event) {
+  async function submitForm(event) {
     event.preventDefault();
     send.setAttribute("aria-disabled", "true");
     try {
       const trouble = await signIn(name.value, password.value);
-      if (trouble) return say(trouble);
-      const { username } = await me();
+      if (trouble) return showMessage(trouble);
+      const { username } = await readAccount();
       if (username !== document.body.dataset.user) return location.reload();
       window.dispatchEvent(new Event("signedin"));
       dialog.close();
     } catch (error) {
-      say(error instanceof TypeError ? OFFLINE : explain(error));
+      showMessage(error instanceof TypeError ? OFFLINE : explainError(error));
     } finally {
       send.removeAttribute("aria-disabled");
     }
@@ -104,12 +104,12 @@ async function signIn(username, password) {
   // Loading the form sets the CSRF cookie; a redirect means that the user has signed in elsewhere.
   const form = await fetch("/login", { redirect: "manual" });
   if (form.type === "opaqueredirect") return "";
-  const body = new URLSearchParams({ username, password, csrfmiddlewaretoken: cookie("csrftoken") });
+  const body = new URLSearchParams({ username, password, csrfmiddlewaretoken: readCookie("csrftoken") });
   const answer = await fetch("/login", { method: "POST", body, redirect: "manual", headers: { Accept: "text/html" } });
   if (answer.type === "opaqueredirect") {
     // Update the CSRF token of the page's forms, which signing in has changed.
     const fields = document.querySelectorAll("input[name=csrfmiddlewaretoken]");
-    for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (fields)) field.value = cookie("csrftoken");
+    for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (fields)) field.value = readCookie("csrftoken");
     return "";
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -1,9 +1,9 @@
 // The dialog that asks what to do with unsent drafts when the user signs out.
 
-import { show } from "./dialog.js";
+import { openDialog } from "./dialog.js";
 import { h } from "./dom.js";
-import { deleteDrafts, draftNames } from "./drafts.js";
-import { counted } from "./format.js";
+import { deleteDrafts, listDrafts } from "./drafts.js";
+import { formatCount } from "./format.js";
 
 /**
  * @param {string} person
@@ -17,7 +17,7 @@ export function askAboutDrafts(person, signOut) {
     };
     return h("button", { class: `btn ${look}`.trim(), type: "button", onclick: choose }, words);
   };
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small", "aria-labelledby": "drafts-heading", "aria-describedby": "drafts-words" },
@@ -28,7 +28,7 @@ export function askAboutDrafts(person, signOut) {
         h(
           "p",
           { class: "muted", id: "drafts-words" },
-          `${counted(draftNames(person).length, "draft")} not sent. ` +
+          `${formatCount(listDrafts(person).length, "draft")} not sent. ` +
             "Kept drafts stay in this browser for 30 days, where others who use it could read them.",
         ),
         h(

@@ -120,4 +120,4 @@ export class IndexedDbStore {
 }
 
 /** @returns {Store} */
-export const defaultStore = () => (globalThis.indexedDB ? new IndexedDbStore() : new MemoryStore());
+export const openDefaultStore = () => (globalThis.indexedDB ? new IndexedDbStore() : new MemoryStore());

@@ -19,7 +19,7 @@
  * @param {{offset: number, drift_ppm: number, drift_anchor: number}} vod
  * @returns {Placement}
  */
-export function placementOf({ offset, drift_ppm: driftPpm, drift_anchor: anchor }) {
+export function getPlacement({ offset, drift_ppm: driftPpm, drift_anchor: anchor }) {
   return { offset, driftPpm, anchor };
 }
 
@@ -28,7 +28,7 @@ export function placementOf({ offset, drift_ppm: driftPpm, drift_anchor: anchor 
  * @param {Placement} placement
  * @returns {number}
  */
-export function rateOf({ driftPpm }) {
+export function getRate({ driftPpm }) {
   return 1 + driftPpm * 1e-6;
 }
 
@@ -38,7 +38,7 @@ export function rateOf({ driftPpm }) {
  * @param {Placement} placement
  * @returns {number}
  */
-export function timeAt(T, { offset, driftPpm, anchor }) {
+export function toVideoTime(T, { offset, driftPpm, anchor }) {
   return T - offset + driftPpm * 1e-6 * (T - anchor);
 }
 
@@ -48,8 +48,8 @@ export function timeAt(T, { offset, driftPpm, anchor }) {
  * @param {Placed} vod
  * @returns {number}
  */
-export function vodTime(T, { placement, duration }) {
-  return Math.min(Math.max(timeAt(T, placement), 0), duration);
+export function toTimeWithinVideo(T, { placement, duration }) {
+  return Math.min(Math.max(toVideoTime(T, placement), 0), duration);
 }
 
 /**
@@ -57,9 +57,9 @@ export function vodTime(T, { placement, duration }) {
  * @param {Placement} placement
  * @returns {number}
  */
-export function globalTime(time, placement) {
+export function toGlobalTime(time, placement) {
   const { offset, driftPpm, anchor } = placement;
-  return driftPpm ? anchor + (time + offset - anchor) / rateOf(placement) : time + offset;
+  return driftPpm ? anchor + (time + offset - anchor) / getRate(placement) : time + offset;
 }
 
 /**
@@ -68,7 +68,7 @@ export function globalTime(time, placement) {
  * @returns {boolean}
  */
 export function isRunning(T, { placement, duration }) {
-  return T >= globalTime(0, placement) && T < globalTime(duration, placement);
+  return T >= toGlobalTime(0, placement) && T < toGlobalTime(duration, placement);
 }
 
 /**
@@ -76,10 +76,10 @@ export function isRunning(T, { placement, duration }) {
  * @param {Placed[]} vods
  * @returns {{start: number, end: number}}
  */
-export function extent(vods) {
+export function getExtent(vods) {
   return {
-    start: Math.min(0, ...vods.map((v) => globalTime(0, v.placement))),
-    end: Math.max(0.001, ...vods.map((v) => globalTime(v.duration, v.placement))),
+    start: Math.min(0, ...vods.map((v) => toGlobalTime(0, v.placement))),
+    end: Math.max(0.001, ...vods.map((v) => toGlobalTime(v.duration, v.placement))),
   };
 }
 
@@ -90,7 +90,7 @@ export function extent(vods) {
  * @param {number} wanted
  * @returns {number[]}
  */
-export function ticks(start, end, wanted) {
+export function makeTicks(start, end, wanted) {
   const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
   const span = end - start;
   const step = steps.find((s) => span / s <= wanted) ?? Math.ceil(span / wanted / 3600) * 3600;

@@ -18,7 +18,7 @@ const USUAL = Object.freeze({ x: 0.41, y: 0.02, width: 0.18, height: 0.1 });
  * @param {Box} box
  * @returns {Box}
  */
-export function contain(box) {
+export function fitIntoFrame(box) {
   const width = Math.min(Math.max(box.width, SMALLEST), 1);
   const height = Math.min(Math.max(box.height, SMALLEST), 1);
   return { width, height, x: Math.min(Math.max(box.x, 0), 1 - width), y: Math.min(Math.max(box.y, 0), 1 - height) };
@@ -29,11 +29,11 @@ export function contain(box) {
  * @param {{x: number, y: number}} to
  * @returns {Box}
  */
-export function between(from, to) {
+export function makeBox(from, to) {
   const inside = (/** @type {number} */ v) => Math.min(Math.max(v, 0), 1);
   const [x0, x1] = [inside(from.x), inside(to.x)].sort((a, b) => a - b);
   const [y0, y1] = [inside(from.y), inside(to.y)].sort((a, b) => a - b);
-  return contain({ x: x0, y: y0, width: x1 - x0, height: y1 - y0 });
+  return fitIntoFrame({ x: x0, y: y0, width: x1 - x0, height: y1 - y0 });
 }
 
 /**
@@ -43,7 +43,7 @@ export function between(from, to) {
  * @param {number} picture
  * @returns {{left: number, top: number, width: number, height: number}}
  */
-export function fitted(frame, picture) {
+export function findFittedArea(frame, picture) {
   const width = Math.min(1, picture / frame);
   const height = Math.min(1, frame / picture);
   return { left: (1 - width) / 2, top: (1 - height) / 2, width, height };
@@ -61,7 +61,7 @@ export class RoiBox {
   constructor(host, video, { box = USUAL, onChange }) {
     this.host = host;
     this.#video = video;
-    this.#box = contain(box);
+    this.#box = fitIntoFrame(box);
     this.onChange = onChange;
     this.label = h("b", { class: "mono", "aria-hidden": "true" });
     this.said = h("span", { class: "visually-hidden", role: "status" });
@@ -95,7 +95,7 @@ export class RoiBox {
 
   /** @param {Box} box */
   set box(box) {
-    this.#box = contain(box);
+    this.#box = fitIntoFrame(box);
     this.draw();
   }
 
@@ -130,7 +130,7 @@ export class RoiBox {
     const { clientWidth, clientHeight } = this.host;
     if (!this.#video.videoWidth) this.#video.addEventListener("loadedmetadata", this.#layout, { once: true });
     const picture = this.#video.videoWidth ? this.#video.videoWidth / this.#video.videoHeight : 16 / 9;
-    const place = fitted(clientWidth / Math.max(1, clientHeight), picture);
+    const place = findFittedArea(clientWidth / Math.max(1, clientHeight), picture);
     for (const [name, value] of Object.entries({
       "--l": place.left,
       "--t0": place.top,
@@ -176,7 +176,7 @@ export class RoiBox {
       if (e.pointerId !== event.pointerId) return; // ignore other fingers
       const now = at(e);
       if (moving) put({ ...was, x: was.x + now.x - start.x, y: was.y + now.y - start.y });
-      else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST) put(between(fixed || start, now));
+      else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST) put(makeBox(fixed || start, now));
     };
     const end = new AbortController();
     this.area.setPointerCapture(event.pointerId);

@@ -1,6 +1,6 @@
 // The API calls of the catalogue.
 
-import { ApiError, call, cookie, get } from "../base/api.js";
+import { ApiError, callApi, readCookie, get } from "../base/api.js";
 
 /**
  * @typedef {import("../videos/api.js").Video & {
@@ -11,7 +11,8 @@ import { ApiError, call, cookie, get } from "../base/api.js";
  */
 
 const VIDEOS = "/api/v1/videos";
-const path = (/** @type {string} */ id, /** @type {string} */ end = "") => `${VIDEOS}/${encodeURIComponent(id)}${end}`;
+const makePath = (/** @type {string} */ id, /** @type {string} */ end = "") =>
+  `${VIDEOS}/${encodeURIComponent(id)}${end}`;
 
 /**
  * @param {Record<string, string|number|boolean>} query
@@ -26,7 +27,7 @@ export function listCatalogue(query, signal) {
 }
 
 /** @param {string} id @returns {Promise<CatalogueVideo>} */
-export const readCatalogueVideo = (id) => get(path(id));
+export const readCatalogueVideo = (id) => get(makePath(id));
 
 /**
  * Create a catalogue video. A retry must send the same Idempotency-Key.
@@ -35,26 +36,26 @@ export const readCatalogueVideo = (id) => get(path(id));
  * @returns {Promise<CatalogueVideo>}
  */
 export const createCatalogueVideo = (fields, key) =>
-  call("POST", VIDEOS, fields, { headers: { "Idempotency-Key": key } });
+  callApi("POST", VIDEOS, fields, { headers: { "Idempotency-Key": key } });
 
 /** @param {string} id @param {Record<string, any>} fields @returns {Promise<CatalogueVideo>} */
-export const changeCatalogueVideo = (id, fields) => call("PUT", path(id), fields);
+export const changeCatalogueVideo = (id, fields) => callApi("PUT", makePath(id), fields);
 
 /** @param {string} id @param {string} reason */
 export const deleteCatalogueVideo = (id, reason) =>
-  call("DELETE", `${path(id)}${reason ? `?${new URLSearchParams({ reason })}` : ""}`);
+  callApi("DELETE", `${makePath(id)}${reason ? `?${new URLSearchParams({ reason })}` : ""}`);
 
 /** @param {string} id @returns {Promise<CatalogueVideo>} */
-export const restoreCatalogueVideo = (id) => call("POST", path(id, "/restore"));
+export const restoreCatalogueVideo = (id) => callApi("POST", makePath(id, "/restore"));
 
 /**
  * @param {string} id
  * @param {string} reason
  * @param {string} text
  */
-export const reportVideo = (id, reason, text) => call("POST", path(id, "/reports"), { reason, text });
+export const reportVideo = (id, reason, text) => callApi("POST", makePath(id, "/reports"), { reason, text });
 
-export function newKey() {
+export function makeVideoKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
@@ -75,10 +76,10 @@ export function sendFiles(id, files, onProgress, signal) {
   if (files.video) form.append("video", files.video);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", path(id, "/file"));
+    request.open("POST", makePath(id, "/file"));
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
+    request.setRequestHeader("X-CSRFToken", readCookie("csrftoken"));
     request.upload.addEventListener(
       "progress",
       (event) => event.lengthComputable && onProgress(event.loaded / event.total),

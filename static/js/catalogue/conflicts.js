@@ -16,7 +16,7 @@ import { compareKeys, Document } from "./crdt.js";
  * @param {string} actor
  * @returns {Map<string, Conflict>}
  */
-export function openConflicts(document, user, actor) {
+export function findOpenConflicts(document, user, actor) {
   /** @type {Map<string, Conflict>} */ const found = new Map();
   for (const [field, { writes }] of Document.parse(document).registers) {
     const all = [...writes]

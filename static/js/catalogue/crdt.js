@@ -63,7 +63,7 @@ export const compareKeys = (one, other) =>
  * @param {Clock|Map<string, number>} clock
  * @returns {Map<string, number>}
  */
-const asMap = (clock) => (clock instanceof Map ? clock : new Map(Object.entries(clock)));
+const toMap = (clock) => (clock instanceof Map ? clock : new Map(Object.entries(clock)));
 
 /**
  * Raise each counter of the clock `into` to at least that of the clock `from`.
@@ -75,12 +75,12 @@ function joinInto(into, from) {
 }
 
 /** @param {Operation} operation */
-export const counterOf = (operation) => operation.clock[operation.actor];
+export const getCounter = (operation) => operation.clock[operation.actor];
 
 /** Return a clock that covers all operations that an operation replaces. @param {Operation} operation */
-function coversOf(operation) {
+function getCoveredClock(operation) {
   const covers = new Map(Object.entries(operation.clock));
-  covers.set(operation.actor, counterOf(operation) - 1);
+  covers.set(operation.actor, getCounter(operation) - 1);
   covers.set(BASE, 0);
   return covers;
 }
@@ -154,7 +154,7 @@ class Register {
   /** @param {Operation} operation */
   apply(operation) {
     const { value, state } = operation;
-    this.#take([{ ...keyOf(operation), value, ...(state && { state }) }], coversOf(operation));
+    this.#take([{ ...getKey(operation), value, ...(state && { state }) }], getCoveredClock(operation));
   }
 
   /** @param {Register} other */
@@ -201,16 +201,16 @@ class TagSet {
   /** @param {Operation} operation */
   apply(operation) {
     const { type, value, actor, timestamp } = operation;
-    const counter = counterOf(operation);
+    const counter = getCounter(operation);
     if (type === "add_tag") {
       this.add(value, actor, { counter, timestamp, place: 0 });
       this.#settle([value]);
     } else if (type === "remove_tag") {
       // Include the removal's own counter, so that only writers who have seen the removal can replace it.
-      this.#remove(value, coversOf(operation).set(actor, counter));
+      this.#remove(value, getCoveredClock(operation).set(actor, counter));
       this.#settle([value]);
     } else {
-      joinInto(this.cleared, coversOf(operation));
+      joinInto(this.cleared, getCoveredClock(operation));
       value.forEach((/** @type {string} */ tag, /** @type {number} */ place) =>
         this.add(tag, actor, { counter, timestamp, place }),
       );
@@ -293,10 +293,10 @@ class TagSet {
 const compareAdditions = (one, other) => compareKeys(one, other) || one.place - other.place;
 
 /** @param {Operation} operation */
-const keyOf = (operation) => ({
+const getKey = (operation) => ({
   timestamp: operation.timestamp,
   actor: operation.actor,
-  counter: counterOf(operation),
+  counter: getCounter(operation),
 });
 
 /** The merged state of one video's texts and tags. */
@@ -320,7 +320,7 @@ export class Document {
    * @returns {boolean}
    */
   apply(operation) {
-    const key = keyOf(operation);
+    const key = getKey(operation);
     if (this.dots.has(key.actor, key.counter)) return false;
     this.dots.add(key.actor, key.counter, key.counter);
     if (!this.greatest || compareKeys(this.greatest, key) < 0) this.greatest = key;
@@ -377,20 +377,20 @@ export class Document {
   text() {
     const row = (/** @type {Write} */ { timestamp, actor, counter, value, state }) =>
       JSON.stringify([timestamp, actor, counter, value, ...(state ? [state] : [])]);
-    const clock = (/** @type {Map<string, number>} */ one) => object(one, String);
-    const registers = object(this.registers, (register) => {
-      const writes = sorted(register.writes).map(([, write]) => row(write));
+    const clock = (/** @type {Map<string, number>} */ one) => writeObject(one, String);
+    const registers = writeObject(this.registers, (register) => {
+      const writes = sortEntries(register.writes).map(([, write]) => row(write));
       const greatest = register.greatest ? row(register.greatest) : "null";
       return `{"writes":[${writes.join(",")}],"covered":${clock(register.covered)},"greatest":${greatest}}`;
     });
-    const added = object(this.tags.added, (actors) =>
-      object(actors, (one) => JSON.stringify([one.counter, one.timestamp, one.place])),
+    const added = writeObject(this.tags.added, (actors) =>
+      writeObject(actors, (one) => JSON.stringify([one.counter, one.timestamp, one.place])),
     );
-    const tags = `{"added":${added},"removed":${object(this.tags.removed, clock)},"cleared":${clock(this.tags.cleared)}}`;
+    const tags = `{"added":${added},"removed":${writeObject(this.tags.removed, clock)},"cleared":${clock(this.tags.cleared)}}`;
     const greatest = this.greatest
       ? JSON.stringify([this.greatest.timestamp, this.greatest.actor, this.greatest.counter])
       : "null";
-    return `{"registers":${registers},"tags":${tags},"dots":${object(this.dots.ranges, JSON.stringify)},"greatest":${greatest}}`;
+    return `{"registers":${registers},"tags":${tags},"dots":${writeObject(this.dots.ranges, JSON.stringify)},"greatest":${greatest}}`;
   }
 
   /** @param {string} text */
@@ -407,7 +407,7 @@ export class Document {
     for (const [name, register] of document.registers) {
       const part = told.registers[name];
       register.writes = new Map(part.writes.map((/** @type {any[]} */ row) => [row[1], write(row)]));
-      register.covered = asMap(part.covered);
+      register.covered = toMap(part.covered);
       register.greatest = part.greatest ? write(part.greatest) : null;
     }
     const maps = (/** @type {any} */ parts, /** @type {(value: any) => any} */ each) =>
@@ -416,7 +416,7 @@ export class Document {
       );
     document.tags.added = maps(told.tags.added, ([counter, timestamp, place]) => ({ counter, timestamp, place }));
     document.tags.removed = maps(told.tags.removed, (counter) => counter);
-    document.tags.cleared = asMap(told.tags.cleared);
+    document.tags.cleared = toMap(told.tags.cleared);
     document.dots.ranges = new Map(Object.entries(told.dots));
     document.greatest = told.greatest ? write(told.greatest) : null;
     return document;
@@ -432,7 +432,7 @@ export class Document {
  * @param {Map<string, T>} map
  * @returns {[string, T][]}
  */
-const sorted = (map) => [...map].sort((one, other) => compareText(one[0], other[0]));
+const sortEntries = (map) => [...map].sort((one, other) => compareText(one[0], other[0]));
 
 /**
  * Serialize a map with sorted keys. A JavaScript object would put numeric keys first.
@@ -440,7 +440,7 @@ const sorted = (map) => [...map].sort((one, other) => compareText(one[0], other[
  * @param {Map<string, T>} map
  * @param {(value: T) => string} each
  */
-const object = (map, each) =>
-  `{${sorted(map)
+const writeObject = (map, each) =>
+  `{${sortEntries(map)
     .map(([key, value]) => `${JSON.stringify(key)}:${each(value)}`)
     .join(",")}}`;

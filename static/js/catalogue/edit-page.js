@@ -1,37 +1,37 @@
 // The edit page of a catalogue video. The sync client merges text edits; other changes are sent at once.
 
-import { ApiError, cookie, fragment } from "../base/api.js";
-import { copy } from "../base/clipboard.js";
-import { debounce, h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
-import { duration, when } from "../base/format.js";
+import { ApiError, readCookie, fetchFragment } from "../base/api.js";
+import { copyText } from "../base/clipboard.js";
+import { debounce, h, icon, requireElement, readPageData, setIcon, setText } from "../base/dom.js";
+import { formatDuration, formatWhen } from "../base/format.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { errorNote, explain, toast } from "../base/notice.js";
+import { createErrorNote, explainError, showToast } from "../base/notice.js";
 import { SyncClient, SyncError } from "./sync-client.js";
-import { bytes, picture } from "../videos/api.js";
+import { formatBytes, formatPicture } from "../videos/api.js";
 import { readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
-import { openConflicts, TagConflicts } from "./conflicts.js";
-import { deleteDialog, hideDialog } from "./reason-dialogs.js";
+import { findOpenConflicts, TagConflicts } from "./conflicts.js";
+import { openDeleteDialog, openHideDialog } from "./reason-dialogs.js";
 import { FilesForm } from "./file-fields.js";
-import { views } from "./list-matching.js";
+import { formatViews } from "./list-matching.js";
 import { TagField } from "./tag-field.js";
-import { choice, TypedField } from "./text-field.js";
-import { audience, savedLine } from "./labels.js";
+import { createChoice, TypedField } from "./text-field.js";
+import { describeAudience, describeSaved } from "./labels.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
-const facts = pageData("facts");
-const form = /** @type {HTMLFormElement} */ (need("[data-words]"));
-const line = need("[data-line]");
-const trouble = need("[data-trouble]");
-const said = need("[data-said]");
-const history = need("[data-history]");
+const facts = readPageData("facts");
+const form = /** @type {HTMLFormElement} */ (requireElement("[data-words]"));
+const line = requireElement("[data-line]");
+const trouble = requireElement("[data-trouble]");
+const said = requireElement("[data-said]");
+const history = requireElement("[data-history]");
 const ASK = 10_000; // ms between checks whether a deleted video was restored
-const oneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
+const toOneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
 
 const client = new SyncClient({
   videoId: facts.id,
   actor: facts.user,
-  headers: () => ({ "X-CSRFToken": cookie("csrftoken") }),
+  headers: () => ({ "X-CSRFToken": readCookie("csrftoken") }),
 });
 /** @type {CatalogueVideo|null} */ let video = null;
 /** True while the video is deleted. */ let gone = facts.is_deleted;
@@ -42,18 +42,18 @@ let drawnDeleted = "";
  * @param {any} value
  * @param {{seen?: any[], state?: string}} [about]
  */
-async function keep(field, value, about) {
+async function keepEdit(field, value, about) {
   try {
     await client.edit(field, value, about);
   } catch (error) {
-    notKept(error);
+    onNotKept(error);
   }
 }
 
 /** @param {unknown} error */
-function notKept(error) {
+function onNotKept(error) {
   if (!(error instanceof SyncError)) console.error(error);
-  toast(
+  showToast(
     error instanceof SyncError
       ? error.sentence
       : "This browser could not store the change. Keep the page open until it is saved.",
@@ -62,45 +62,45 @@ function notKept(error) {
 }
 
 /** @param {string} name */
-const bound = (name) => ({
-  keep: (/** @type {string} */ value, /** @type {any} */ about) => keep(name, value, about),
+const bindField = (name) => ({
+  keep: (/** @type {string} */ value, /** @type {any} */ about) => keepEdit(name, value, about),
   writes: () => client.writes(name),
   actor: () => client.actor,
 });
 
 const fields = {
-  title: new TypedField(need("#title"), need("#title").value, {
+  title: new TypedField(requireElement("#title"), requireElement("#title").value, {
     label: "the title",
-    clean: oneLine,
-    ...bound("title"),
+    clean: toOneLine,
+    ...bindField("title"),
     trouble: (value) => (value ? "" : "Enter a title. Until then the previous title stays."),
   }),
-  description: new TypedField(need("#description"), need("#description").value, {
+  description: new TypedField(requireElement("#description"), requireElement("#description").value, {
     label: "the description",
     clean: (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"),
-    ...bound("description"),
+    ...bindField("description"),
     isShared: true,
     trouble: () => "",
   }),
-  category: new TypedField(need("#category"), need("#category").value, {
+  category: new TypedField(requireElement("#category"), requireElement("#category").value, {
     label: "the category",
-    clean: oneLine,
-    ...bound("category"),
+    clean: toOneLine,
+    ...bindField("category"),
     trouble: () => "",
   }),
 };
-const tags = new TagField(need("[data-tag-field]"), {
+const tags = new TagField(requireElement("[data-tag-field]"), {
   limits: facts,
-  add: (tag) => client.addTag(tag).catch(notKept),
-  remove: (tag) => client.removeTag(tag).catch(notKept),
+  add: (tag) => client.addTag(tag).catch(onNotKept),
+  remove: (tag) => client.removeTag(tag).catch(onNotKept),
 });
-const featured = /** @type {HTMLInputElement} */ (need("#featured"));
-const featuredNote = need('[data-conflict="is_featured"]');
-const tagNotes = need('[data-conflict="tags"]');
+const featured = /** @type {HTMLInputElement} */ (requireElement("#featured"));
+const featuredNote = requireElement('[data-conflict="is_featured"]');
+const tagNotes = requireElement('[data-conflict="tags"]');
 const tagConflicts = new TagConflicts(`${facts.user}/${facts.id}`);
 featured.addEventListener("change", () => {
   featuredNote.replaceChildren();
-  keep("is_featured", featured.checked);
+  keepEdit("is_featured", featured.checked);
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 
@@ -128,18 +128,18 @@ const LABELS = {
 // The form is inert until the video is loaded, because an earlier edit would conflict with the loaded values.
 let isLoaded = false;
 
-function load() {
+function loadVideo() {
   if (isLoaded || !client.video) return;
   isLoaded = true;
   showWords(Object.keys(LABELS), false);
   form.inert = gone;
   document.body.dataset.ready = "";
-  for (const deed of tagConflicts.all) tagNotes.append(tagChoice(deed));
+  for (const deed of tagConflicts.all) tagNotes.append(createTagChoice(deed));
 }
 
 client.addEventListener("change", (/** @type {any} */ event) => {
   const { fields: names, origin } = event.detail;
-  if (!isLoaded) return load();
+  if (!isLoaded) return loadVideo();
   showWords(names, origin === "local");
   if (origin !== "local") {
     setText(
@@ -152,54 +152,54 @@ client.addEventListener("change", (/** @type {any} */ event) => {
 
 client.addEventListener("conflict", (/** @type {any} */ event) => {
   const { field, mine, theirs } = event.detail;
-  if (field !== "tags") return conflict(field, { mine, theirs });
+  if (field !== "tags") return createConflictNote(field, { mine, theirs });
   const shown = [...tagNotes.children].find((note) => /** @type {HTMLElement} */ (note).dataset.tag === mine.tag);
   tagConflicts.add(mine);
   shown?.remove();
-  tagNotes.append(tagChoice(mine));
+  tagNotes.append(createTagChoice(mine));
 });
 
 /** @param {string} field @param {import("./conflicts.js").Conflict} both */
-function conflict(field, { mine, theirs }) {
+function createConflictNote(field, { mine, theirs }) {
   if (field !== "is_featured")
     return fields[/** @type {keyof typeof fields} */ (field)]?.conflict({ mine: mine ?? "", theirs: theirs ?? "" });
   if (featuredNote.firstChild) return;
   featuredNote.replaceChildren(
-    choice(
+    createChoice(
       "Another person changed this at the same time. Choose which value to keep.",
-      yesNo(mine),
-      yesNo(theirs),
+      describeFeatured(mine),
+      describeFeatured(theirs),
       (chosen) => {
         featuredNote.replaceChildren();
-        featured.checked = chosen === yesNo(true);
+        featured.checked = chosen === describeFeatured(true);
         featured.focus();
-        keep("is_featured", featured.checked, { seen: [true, false] });
+        keepEdit("is_featured", featured.checked, { seen: [true, false] });
       },
     ),
   );
 }
 
 function drawConflicts() {
-  const open = openConflicts(client.document, facts.user, client.actor);
-  for (const [field, both] of open) conflict(field, both);
+  const open = findOpenConflicts(client.document, facts.user, client.actor);
+  for (const [field, both] of open) createConflictNote(field, both);
   for (const [name, field] of Object.entries(fields)) if (!open.has(name)) field.settled();
   if (!open.has("is_featured")) featuredNote.replaceChildren();
 }
 
-const yesNo = (/** @type {boolean} */ value) => (value ? "Featured" : "Not featured");
+const describeFeatured = (/** @type {boolean} */ value) => (value ? "Featured" : "Not featured");
 
 /** @param {import("./conflicts.js").TagDeed} mine */
-function tagChoice(mine) {
+function createTagChoice(mine) {
   const theirs = mine.did === "added" ? "removed" : "added";
-  const note = choice(
+  const note = createChoice(
     `You and another person changed the tag “${mine.tag}” at the same time. Choose which change to keep.`,
     mine.did,
     theirs,
     (did) => {
       note.remove();
       tagConflicts.drop(mine.tag);
-      need("#tag-input").focus();
-      (did === "added" ? client.addTag(mine.tag) : client.removeTag(mine.tag)).catch(notKept);
+      requireElement("#tag-input").focus();
+      (did === "added" ? client.addTag(mine.tag) : client.removeTag(mine.tag)).catch(onNotKept);
     },
   );
   note.dataset.tag = mine.tag;
@@ -209,7 +209,7 @@ function tagChoice(mine) {
 client.addEventListener("refused", (/** @type {any} */ event) => {
   const { error } = event.detail;
   showWords(Object.keys(LABELS), false);
-  toast(`A change was rejected and undone: ${error.sentence}`, "bad");
+  showToast(`A change was rejected and undone: ${error.sentence}`, "bad");
 });
 
 client.addEventListener("state", (/** @type {any} */ event) => drawLine(event.detail));
@@ -218,16 +218,16 @@ let announced = "";
 
 /** @param {{state: string, pending: number, kept: "yes"|"soon"|"no", error: any}} now */
 function drawLine({ state, pending, kept, error }) {
-  const told = savedLine(state, pending, kept);
+  const told = describeSaved(state, pending, kept);
   line.className = `status line ${told.tone}`;
   line.dataset.state = state;
   setIcon(line, told.icon);
-  need(".icon", line).classList.toggle("spin", told.tone === "run");
-  setText(need("span", line), told.words);
+  requireElement(".icon", line).classList.toggle("spin", told.tone === "run");
+  setText(requireElement("span", line), told.words);
   if (gone || (state === "refused" && (error?.type === "video_deleted" || error?.status === 404))) drawDeleted();
   else if (state === "refused" && error)
     trouble.replaceChildren(
-      errorNote(
+      createErrorNote(
         "Your changes are stored in this browser, but could not be sent.",
         new ApiError(error.sentence, { status: error.status, type: error.type }),
         () => client.retry(),
@@ -240,28 +240,28 @@ function drawLine({ state, pending, kept, error }) {
     if (announced || told.tone !== "ok") setText(said, told.words);
     announced = told.tone;
   }
-  load();
+  loadVideo();
   if (state !== "synced" || pending > 0) return;
   renewHistory();
   drawConflicts();
 }
 
 window.addEventListener("signedin", () => client.retry());
-window.addEventListener("online", () => renew());
+window.addEventListener("online", () => reloadVideo());
 
 /** Save the text that the user is still typing when the page closes. */
-function flush() {
+function flushTyping() {
   for (const field of Object.values(fields)) field.flush();
 }
-window.addEventListener("pagehide", flush);
+window.addEventListener("pagehide", flushTyping);
 window.addEventListener("beforeunload", (event) => {
-  flush();
+  flushTyping();
   if (client.pending && client.kept !== "yes") event.preventDefault();
 });
-document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flush());
+document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flushTyping());
 
 /** @param {CatalogueVideo} now */
-function draw(now) {
+function drawVideo(now) {
   const before = video;
   video = now;
   if (gone && !now.deleted_at) {
@@ -271,46 +271,46 @@ function draw(now) {
     trouble.replaceChildren();
     client.retry();
   }
-  const told = audience(now);
-  const mark = need("[data-audience]");
+  const told = describeAudience(now);
+  const mark = requireElement("[data-audience]");
   mark.className = `status ${told.tone}`;
   setIcon(mark, told.icon);
-  need(".icon", mark).classList.toggle("spin", told.tone === "run");
-  setText(need("span", mark), told.words);
-  setText(need("[data-why]"), told.why);
+  requireElement(".icon", mark).classList.toggle("spin", told.tone === "run");
+  setText(requireElement("span", mark), told.words);
+  setText(requireElement("[data-why]"), told.why);
   drawButtons();
   drawFile(now);
   if (now.deleted_at) drawDeleted();
   if (before && before.status !== now.status) setText(said, `${told.words}. ${told.why}`);
 }
 
-const hide = need("[data-hide]");
+const hide = requireElement("[data-hide]");
 const remove = /** @type {HTMLElement|null} */ (document.querySelector("[data-delete]"));
 
 function drawButtons() {
   if (!video) return;
   const online = navigator.onLine;
-  setText(need("span", hide), video.is_hidden ? "Show to everyone…" : "Hide…");
+  setText(requireElement("span", hide), video.is_hidden ? "Show to everyone…" : "Hide…");
   setIcon(hide, video.is_hidden ? "check" : "ban");
   hide.hidden = video.deleted_at !== null;
   hide.setAttribute("aria-disabled", String(!online));
   if (remove) {
-    setText(need("span", remove), video.deleted_at ? "Restore" : "Delete…");
+    setText(requireElement("span", remove), video.deleted_at ? "Restore" : "Delete…");
     setIcon(remove, video.deleted_at ? "retry" : "trash");
     remove.classList.toggle("danger", !video.deleted_at);
     remove.setAttribute("aria-disabled", String(!online));
   }
-  need("[data-needs-network]").hidden = online;
-  const watch = /** @type {HTMLAnchorElement} */ (need("[data-watch]"));
+  requireElement("[data-needs-network]").hidden = online;
+  const watch = /** @type {HTMLAnchorElement} */ (requireElement("[data-watch]"));
   watch.hidden = !(video.video_url && video.status === "ready");
-  drawSend();
+  drawSendButton();
 }
 for (const event of ["online", "offline"]) window.addEventListener(event, drawButtons);
 
 /** @param {CatalogueVideo} now */
 function drawFile(now) {
   const address = now.thumbnail_url ?? now.poster_url;
-  const holder = need("[data-picture]");
+  const holder = requireElement("[data-picture]");
   const shown = holder.querySelector("img");
   const end = (/** @type {string} */ url) => new URL(url, location.href).pathname.split("/").slice(-2).join("/");
   if (!address) holder.replaceChildren(h("span", { class: "none" }, icon("film")));
@@ -323,13 +323,13 @@ function drawFile(now) {
       }),
     );
   const rows = /** @type {[string, string][]} */ ([
-    ["Length", now.duration_exact ? duration(now.duration_exact) : ""],
-    ["Picture", picture(now)],
-    ["Size", now.file_size ? bytes(now.file_size) : ""],
+    ["Length", now.duration_exact ? formatDuration(now.duration_exact) : ""],
+    ["Picture", formatPicture(now)],
+    ["Size", now.file_size ? formatBytes(now.file_size) : ""],
     ["Kind", now.mime_type],
-    ["Watched", views(now.view_count)],
+    ["Watched", formatViews(now.view_count)],
   ]).filter(([, value]) => value);
-  need("[data-file-facts]").replaceChildren(
+  requireElement("[data-file-facts]").replaceChildren(
     ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "mono" }, value)]),
   );
 }
@@ -337,7 +337,7 @@ function drawFile(now) {
 function drawDeleted() {
   gone = true;
   form.inert = true;
-  const unsent = unsentWords();
+  const unsent = listUnsentTexts();
   // Redraw the text only if it changed, so that selected text stays selected.
   const drawn = JSON.stringify(unsent);
   if (drawn === drawnDeleted) return;
@@ -357,15 +357,15 @@ function drawDeleted() {
       ),
       h("a", { class: "btn", href: "/catalogue" }, "Go to the catalogue"),
     ),
-    ...(unsent.length ? [unsentPanel(unsent)] : []),
+    ...(unsent.length ? [createUnsentPanel(unsent)] : []),
   );
 }
 
 /** @returns {[string, string][]} */
-function unsentWords() {
+function listUnsentTexts() {
   /** @type {Map<string, string>} */ const last = new Map();
   for (const { type, value } of client.unsent) {
-    if (type === "update_featured") last.set("Featured", yesNo(value));
+    if (type === "update_featured") last.set("Featured", describeFeatured(value));
     else if (type === "set_tags") last.set("Tags", value.join(", "));
     else if (type === "add_tag" || type === "remove_tag") {
       const label = type === "add_tag" ? "Added tags" : "Removed tags";
@@ -377,7 +377,7 @@ function unsentWords() {
 }
 
 /** @param {[string, string][]} unsent */
-function unsentPanel(unsent) {
+function createUnsentPanel(unsent) {
   return h(
     "section",
     { class: "panel", "aria-labelledby": "unsent-title" },
@@ -410,7 +410,7 @@ function unsentPanel(unsent) {
                 class: "btn",
                 type: "button",
                 "aria-label": `Copy ${label.toLowerCase()}`,
-                onclick: () => copyWords(text),
+                onclick: () => copyUnsent(text),
               },
               icon("copy"),
               "Copy",
@@ -423,16 +423,16 @@ function unsentPanel(unsent) {
 }
 
 /** @param {string} text */
-async function copyWords(text) {
-  if (await copy(text)) toast("Copied.");
-  else toast("This browser does not let the page copy text. Select the text and copy it.", "warn");
+async function copyUnsent(text) {
+  if (await copyText(text)) showToast("Copied.");
+  else showToast("This browser does not let the page copy text. Select the text and copy it.", "warn");
 }
 
 hide.addEventListener("click", () => {
   if (!video || hide.getAttribute("aria-disabled") === "true") return;
-  hideDialog(video, (now) => {
-    draw(now);
-    toast(
+  openHideDialog(video, (now) => {
+    drawVideo(now);
+    showToast(
       now.is_hidden
         ? "The video is hidden. Only moderators can see it."
         : "The video is shown. Everyone can see it once its file is ready.",
@@ -442,42 +442,42 @@ hide.addEventListener("click", () => {
 
 remove?.addEventListener("click", async () => {
   if (!video || remove.getAttribute("aria-disabled") === "true") return;
-  if (!video.deleted_at) return deleteDialog(video, () => renew());
+  if (!video.deleted_at) return openDeleteDialog(video, () => reloadVideo());
   try {
-    draw(await restoreCatalogueVideo(facts.id));
-    toast("Video restored.");
+    drawVideo(await restoreCatalogueVideo(facts.id));
+    showToast("Video restored.");
   } catch (error) {
-    toast(explain(error), "bad");
+    showToast(explainError(error), "bad");
   }
 });
 
-const send = need("[data-send]");
-const stop = need("[data-stop]");
-const files = new FilesForm(facts, { replaces: facts.has_file, onChange: drawSend });
-need("[data-files]").prepend(files.element);
+const send = requireElement("[data-send]");
+const stop = requireElement("[data-stop]");
+const files = new FilesForm(facts, { replaces: facts.has_file, onChange: drawSendButton });
+requireElement("[data-files]").prepend(files.element);
 
-function drawSend() {
+function drawSendButton() {
   send.hidden = stop.hidden = files.isEmpty;
   send.setAttribute("aria-disabled", String(files.isSending || !navigator.onLine));
   stop.hidden = !files.isSending;
 }
-need("[data-files]").addEventListener("submit", async (/** @type {Event} */ event) => {
+requireElement("[data-files]").addEventListener("submit", async (/** @type {Event} */ event) => {
   event.preventDefault();
   if (files.isEmpty || files.isSending || !navigator.onLine) return;
   const isPictureAlone = !files.chosen.video;
   const sent = await files.send(facts.id);
   if (!sent) return;
-  draw(sent);
-  toast(isPictureAlone ? "Thumbnail saved." : "File uploaded. It is being processed.");
+  drawVideo(sent);
+  showToast(isPictureAlone ? "Thumbnail saved." : "File uploaded. It is being processed.");
 });
 stop.addEventListener("click", () => files.stop());
 
 let shown = 0;
 let drawnHistory = "";
 
-async function askHistory() {
+async function reloadHistory() {
   try {
-    const fresh = await fragment(`/catalogue/${facts.id}/edit?part=history&shown=${shown || ""}`);
+    const fresh = await fetchFragment(`/catalogue/${facts.id}/edit?part=history&shown=${shown || ""}`);
     // Redraw the history only if it changed, because redrawing would interrupt scrolling.
     const text = [...fresh.children].map((part) => part.outerHTML).join("");
     if (text === drawnHistory) return;
@@ -487,13 +487,13 @@ async function askHistory() {
       (document.activeElement?.matches("[data-shown]") ? "[data-shown]" : "[data-older]");
     const at = history.querySelector("[data-shown]")?.scrollTop ?? 0;
     history.replaceChildren(fresh);
-    const list = /** @type {HTMLElement} */ (need("[data-shown]", history));
+    const list = /** @type {HTMLElement} */ (requireElement("[data-shown]", history));
     shown = Number(list.dataset.shown);
     // Make the list focusable, so that keys can scroll it.
     if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
     for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (history.querySelectorAll("time"))) {
       const then = new Date(time.dateTime);
-      setText(time, when(then));
+      setText(time, formatWhen(then));
       time.title = then.toLocaleString();
     }
     if (focused) {
@@ -506,29 +506,32 @@ async function askHistory() {
     // Ignore the error: the next change loads the history again.
   }
 }
-const renewHistory = debounce(askHistory, 250);
+const renewHistory = debounce(reloadHistory, 250);
 history.addEventListener("click", (/** @type {Event} */ event) => {
   if (!(/** @type {Element} */ (event.target).closest("[data-older]"))) return;
   shown += 50;
-  askHistory();
+  reloadHistory();
 });
 
 /** @param {{name: string}[]} people People who have this page open. */
 function drawEditors(people) {
   const others = people.map((person) => person.name).filter((name) => name !== document.body.dataset.user);
-  const place = need("[data-editors]");
+  const place = requireElement("[data-editors]");
   place.hidden = others.length === 0;
   const names = new Intl.ListFormat("en").format(others);
-  setText(need("span", place), others.length ? `${names} ${others.length === 1 ? "is" : "are"} editing too` : "");
+  setText(
+    requireElement("span", place),
+    others.length ? `${names} ${others.length === 1 ? "is" : "are"} editing too` : "",
+  );
 }
 
-async function renew() {
+async function reloadVideo() {
   try {
-    draw(await readCatalogueVideo(facts.id));
+    drawVideo(await readCatalogueVideo(facts.id));
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) drawDeleted();
     else if (error instanceof ApiError && error.status === 403)
-      trouble.replaceChildren(errorNote("You can no longer edit this video.", error));
+      trouble.replaceChildren(createErrorNote("You can no longer edit this video.", error));
     // Ignore the error: a banner reports it.
   }
 }
@@ -538,30 +541,30 @@ new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
     if (message.event === "EDITORS") drawEditors(message.people);
     else if (message.event === "DELETE") drawDeleted();
     else if (message.new) {
-      draw(message.new);
+      drawVideo(message.new);
       // Ignore this page's own edits, which the socket also reports.
       if (client.state !== "synced" || client.video?.version !== message.new.version) client.retry();
     }
   },
   snapshot: () => readCatalogueVideo(facts.id),
   onSnapshot: (now) => {
-    draw(now);
+    drawVideo(now);
     client.retry();
   },
   onState: (now) => {
     document.body.dataset.live = now;
     if (now !== "live") return drawEditors([]);
-    renew();
+    reloadVideo();
     client.retry();
   },
   isSilent: true,
 });
 
 // Poll for restored videos, which the socket does not report.
-setInterval(() => gone && document.visibilityState === "visible" && renew(), ASK);
+setInterval(() => gone && document.visibilityState === "visible" && reloadVideo(), ASK);
 tags.show(facts.tags);
 if (gone) drawDeleted();
-askHistory();
-renew();
+reloadHistory();
+reloadVideo();
 await client.start();
 drawLine({ state: client.state, pending: client.pending, kept: client.kept, error: null });

@@ -2,9 +2,9 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
-import { errorNote } from "../base/notice.js";
+import { createErrorNote } from "../base/notice.js";
 import { askToCancel } from "../uploads/cancel-upload.js";
-import { bytes, round } from "../videos/api.js";
+import { formatBytes, formatRoundBytes } from "../videos/api.js";
 import { isAbort, readCatalogueVideo, sendFiles } from "./api.js";
 
 /**
@@ -38,12 +38,12 @@ const KINDS = {
  * @param {Limits} limits
  * @returns {string}
  */
-export function refusal(kind, { name, type, size }, limits) {
+function checkFile(kind, { name, type, size }, limits) {
   const most = kind === "video" ? limits.max_upload_size : limits.max_thumbnail_size;
   if (!KINDS[kind].suffixes.test(name) && !KINDS[kind].type.test(type))
     return `“${name}” is not a supported ${kind === "video" ? "video" : "image"}. Choose ${KINDS[kind].what}.`;
   if (size === 0) return `“${name}” is empty. Choose another file.`;
-  if (size > most) return `“${name}” is too large (${bytes(size)}). The limit is ${round(most)}.`;
+  if (size > most) return `“${name}” is too large (${formatBytes(size)}). The limit is ${formatRoundBytes(most)}.`;
   return "";
 }
 
@@ -107,7 +107,7 @@ export class FilesForm {
   /** @param {Kind} kind */
   #part(kind) {
     const id = `file-${kind}`;
-    const most = round(kind === "video" ? this.limits.max_upload_size : this.limits.max_thumbnail_size);
+    const most = formatRoundBytes(kind === "video" ? this.limits.max_upload_size : this.limits.max_thumbnail_size);
     const verb =
       kind === "video" && this.replaces ? "Replace video" : kind === "video" ? "Choose video" : "Choose thumbnail";
     const input = /** @type {HTMLInputElement} */ (
@@ -177,14 +177,14 @@ export class FilesForm {
   /** @param {Kind} kind @param {File|null} file */
   #take(kind, file) {
     const part = this.#parts[kind];
-    const wrong = file ? refusal(kind, file, this.limits) : "";
+    const wrong = file ? checkFile(kind, file, this.limits) : "";
     part.error.hidden = !wrong;
     setText(/** @type {HTMLElement} */ (part.error.querySelector("span")), wrong);
     this.chosen[kind] = wrong ? null : file;
     const taken = this.chosen[kind];
     part.words.replaceChildren(
       ...(taken
-        ? [h("span", { dir: "auto" }, taken.name), h("span", { class: "mono faint" }, ` ${bytes(taken.size)}`)]
+        ? [h("span", { dir: "auto" }, taken.name), h("span", { class: "mono faint" }, ` ${formatBytes(taken.size)}`)]
         : [part.words.dataset.empty ?? ""]),
     );
     part.box.toggleAttribute("data-chosen", taken !== null);
@@ -313,7 +313,7 @@ export class FilesForm {
     this.bar.setAttribute("aria-label", `Sent: ${percent} percent`);
     this.bar.classList.toggle("warn", wait !== "");
     const still = share >= 1 ? "Uploaded. Processing…" : wait;
-    setText(this.words, still || `${percent} % of ${bytes(all)}`);
+    setText(this.words, still || `${percent} % of ${formatBytes(all)}`);
     setText(this.said, still || "Uploading.");
   }
 
@@ -326,6 +326,6 @@ export class FilesForm {
       place.hidden = false;
       setText(/** @type {HTMLElement} */ (place.querySelector("span")), [errors[of]].flat(Infinity).join(" "));
       input.focus();
-    } else this.problem.replaceChildren(errorNote("The upload was rejected.", error));
+    } else this.problem.replaceChildren(createErrorNote("The upload was rejected.", error));
   }
 }

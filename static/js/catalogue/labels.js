@@ -1,6 +1,6 @@
 // Texts about the state of a catalogue video and its edits.
 
-import { counted } from "../base/format.js";
+import { formatCount } from "../base/format.js";
 
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
@@ -8,7 +8,7 @@ import { counted } from "../base/format.js";
  */
 
 /** @param {number} count */
-const changes = (count) => counted(count, "change");
+const countChanges = (count) => formatCount(count, "change");
 
 /**
  * @param {string} state
@@ -16,22 +16,22 @@ const changes = (count) => counted(count, "change");
  * @param {"yes"|"soon"|"no"} kept
  * @returns {Line}
  */
-export function savedLine(state, pending, kept) {
+export function describeSaved(state, pending, kept) {
   if (pending && kept === "no")
-    return { words: `${changes(pending)} not stored: do not close this page`, icon: "alert", tone: "bad" };
+    return { words: `${countChanges(pending)} not stored: do not close this page`, icon: "alert", tone: "bad" };
   if (pending && kept === "soon" && (state === "offline" || state === "refused"))
     return { words: "Storing in this browser", icon: "run", tone: "run" };
   if (state === "offline")
     return {
       words: pending
-        ? `${changes(pending)} ${pending === 1 ? "waits" : "wait"} for the network`
+        ? `${countChanges(pending)} ${pending === 1 ? "waits" : "wait"} for the network`
         : "No connection; changes are stored in this browser",
       icon: "offline",
       tone: "warn",
     };
   if (state === "refused")
     return {
-      words: pending ? `${changes(pending)} could not be sent` : "The server rejected a change",
+      words: pending ? `${countChanges(pending)} could not be sent` : "The server rejected a change",
       icon: "alert",
       tone: "bad",
     };
@@ -46,7 +46,7 @@ export function savedLine(state, pending, kept) {
  * @param {Pick<CatalogueVideo, "status"|"is_hidden"|"deleted_at"|"error">} video
  * @returns {Line & {why: string}}
  */
-export function audience({ status, is_hidden, deleted_at, error }) {
+export function describeAudience({ status, is_hidden, deleted_at, error }) {
   if (deleted_at)
     return {
       words: "Deleted",
@@ -93,7 +93,7 @@ export const cleanTag = (text) =>
  * @param {string[]} tags
  * @param {{max_tags: number, max_tag_length: number}} limits
  */
-export function tagTrouble(tag, tags, { max_tags, max_tag_length }) {
+export function checkTag(tag, tags, { max_tags, max_tag_length }) {
   if ([...tag].length > max_tag_length) return `The tag is too long. Use at most ${max_tag_length} characters.`;
   if (!tags.includes(tag) && tags.length >= max_tags) return `A video can have ${max_tags} tags. Remove one first.`;
   return "";

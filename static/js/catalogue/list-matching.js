@@ -15,7 +15,7 @@ const HIDDEN = "hidden";
  * @param {string} text
  * @returns {string}
  */
-function folded(text) {
+function foldText(text) {
   return text
     .normalize("NFKD")
     .toLowerCase()
@@ -30,15 +30,15 @@ function folded(text) {
  * @param {CatalogueVideo} video
  * @param {Query} query
  */
-export function belongs(video, query) {
+export function matchesQuery(video, query) {
   if ((video.deleted_at !== null) !== (query.status === DELETED)) return false;
   if (query.status === HIDDEN && !video.is_hidden) return false;
   if (query.status && query.status !== DELETED && query.status !== HIDDEN && video.status !== query.status)
     return false;
   if (query.featured && !video.is_featured) return false;
   if (query.category && video.category !== query.category) return false;
-  const words = folded([video.title, video.category ?? "", ...video.tags, video.description].join(" "));
-  return folded(query.search)
+  const words = foldText([video.title, video.category ?? "", ...video.tags, video.description].join(" "));
+  return foldText(query.search)
     .split(" ")
     .every((word) => words.includes(word));
 }
@@ -47,7 +47,7 @@ export function belongs(video, query) {
  * @param {Query} query
  * @returns {Record<string, string|boolean>}
  */
-export function asked({ status, ...rest }) {
+export function toQueryParameters({ status, ...rest }) {
   return status === HIDDEN ? { ...rest, hidden: true } : { ...rest, status };
 }
 
@@ -60,10 +60,10 @@ export function asked({ status, ...rest }) {
  * @param {CatalogueVideo|null} shown
  * @returns {"offer"|"draw"|"remove"|"none"}
  */
-export function meaning(change, query, shown) {
+export function classifyChange(change, query, shown) {
   const video = change.new;
   if (!video) return "remove";
-  if (!shown) return belongs(video, query) ? "offer" : "remove";
+  if (!shown) return matchesQuery(video, query) ? "offer" : "remove";
   if ((video.deleted_at !== null) !== (query.status === DELETED)) return "remove";
   // Ignore an older version: messages of different server processes can arrive out of order.
   return Date.parse(video.updated_at) < Date.parse(shown.updated_at) ? "none" : "draw";
@@ -74,7 +74,7 @@ export function meaning(change, query, shown) {
  * @param {number} count
  * @returns {string}
  */
-export function views(count) {
+export function formatViews(count) {
   if (count === 0) return "no views yet";
   if (count === 1) return "1 view";
   return `${new Intl.NumberFormat("en", count < 10_000 ? {} : { notation: "compact", maximumFractionDigits: 1 }).format(count)} views`;
@@ -84,7 +84,7 @@ export function views(count) {
  * @param {CatalogueVideo} video
  * @returns {{word: string, icon: string, tone: string}[]}
  */
-export function marks(video) {
+export function listMarks(video) {
   const state = {
     processing: { word: "Processing", icon: "run", tone: "run" },
     failed: { word: "Failed", icon: "alert", tone: "bad" },

@@ -2,9 +2,9 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
-import { errorNote, sentences } from "../base/notice.js";
-import { createCatalogueVideo, newKey } from "./api.js";
-import { show, tellField } from "./reason-dialogs.js";
+import { createErrorNote, joinSentences } from "../base/notice.js";
+import { createCatalogueVideo, makeVideoKey } from "./api.js";
+import { openDialog, showFieldError } from "./reason-dialogs.js";
 import { FilesForm } from "./file-fields.js";
 
 /**
@@ -17,7 +17,7 @@ import { FilesForm } from "./file-fields.js";
  * @param {(video: CatalogueVideo) => void} onMade
  * @param {(video: CatalogueVideo) => void} onSent
  */
-export function newVideoDialog(limits, onMade, onSent) {
+export function openNewVideoDialog(limits, onMade, onSent) {
   const problem = h("div", {});
   const input = /** @type {HTMLInputElement} */ (
     h("input", {
@@ -46,13 +46,13 @@ export function newVideoDialog(limits, onMade, onSent) {
   const wrong = h("p", { class: "field-error", id: "new-category-error", hidden: true }, icon("alert"), h("span", {}));
   category.setAttribute("aria-describedby", "new-category-error");
   const next = h("button", { class: "btn primary" }, "Next");
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small making", "aria-labelledby": "new-heading" },
       h(
         "form",
-        { class: "pad col", novalidate: true, onsubmit: make },
+        { class: "pad col", novalidate: true, onsubmit: createVideo },
         h("p", { class: "cap" }, "Step 1 of 2"),
         h("h2", { id: "new-heading" }, "New video"),
         h("div", { class: "field" }, h("label", { for: "new-title" }, "Title"), input, error),
@@ -68,17 +68,17 @@ export function newVideoDialog(limits, onMade, onSent) {
     ),
   );
   input.focus();
-  const key = newKey();
+  const key = makeVideoKey();
   let keyed = "";
   let attempt = 0;
 
   /** @param {Event} event */
-  async function make(event) {
+  async function createVideo(event) {
     event.preventDefault();
     if (next.getAttribute("aria-disabled") === "true") return;
     const fields = { title: input.value.trim(), category: category.value.trim() };
-    tellField(category, wrong, "");
-    tellField(input, error, fields.title ? "" : "Enter a title.");
+    showFieldError(category, wrong, "");
+    showFieldError(input, error, fields.title ? "" : "Enter a title.");
     if (!fields.title) return input.focus();
     next.setAttribute("aria-disabled", "true");
     problem.replaceChildren();
@@ -91,10 +91,10 @@ export function newVideoDialog(limits, onMade, onSent) {
       chooseFiles(video);
     } catch (refused) {
       const errors = refused instanceof ApiError && refused.type === "invalid" ? refused.body?.errors : null;
-      if (errors?.category) tellField(category, wrong, sentences(errors.category));
-      if (errors?.title) tellField(input, error, sentences(errors.title));
+      if (errors?.category) showFieldError(category, wrong, joinSentences(errors.category));
+      if (errors?.title) showFieldError(input, error, joinSentences(errors.title));
       if (errors?.title || errors?.category) (errors.title ? input : category).focus();
-      else problem.replaceChildren(errorNote("The video could not be created.", refused));
+      else problem.replaceChildren(createErrorNote("The video could not be created.", refused));
     } finally {
       next.removeAttribute("aria-disabled");
     }
@@ -108,10 +108,10 @@ export function newVideoDialog(limits, onMade, onSent) {
       { class: "btn", type: "button", onclick: () => (files.isSending ? files.stop() : dialog.close()) },
       "Later",
     );
-    const files = new FilesForm(limits, { onChange: draw });
+    const files = new FilesForm(limits, { onChange: drawFiles });
     const form = h(
       "form",
-      { class: "pad col", novalidate: true, onsubmit: upload },
+      { class: "pad col", novalidate: true, onsubmit: uploadFiles },
       h("p", { class: "cap" }, "Step 2 of 2"),
       h("h2", { class: "anywhere", id: "new-heading", dir: "auto" }, video.title),
       files.element,
@@ -129,16 +129,16 @@ export function newVideoDialog(limits, onMade, onSent) {
       event.preventDefault();
       files.stop();
     });
-    draw();
+    drawFiles();
     files.focus();
 
-    function draw() {
+    function drawFiles() {
       send.setAttribute("aria-disabled", String(!files.chosen.video || files.isSending));
       later.textContent = files.isSending ? "Cancel upload" : "Later";
     }
 
     /** @param {Event} event */
-    async function upload(event) {
+    async function uploadFiles(event) {
       event.preventDefault();
       if (files.isSending || !files.chosen.video) return;
       const sent = await files.send(video.id);

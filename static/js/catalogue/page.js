@@ -1,24 +1,24 @@
 // The catalogue page.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, need, pageData, setText } from "../base/dom.js";
-import { EndlessList, LIMIT, listed, nothingFound } from "../base/infinite-list.js";
+import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
+import { EndlessList, LIMIT, toAnswer, createNothingFound } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
-import { explain, toast } from "../base/notice.js";
+import { explainError, showToast } from "../base/notice.js";
 import { listCatalogue, readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
 import { Card } from "./video-card.js";
-import { deleteDialog, hideDialog, reportDialog } from "./reason-dialogs.js";
-import { newVideoDialog } from "./new-video-dialog.js";
-import { asked, belongs, meaning } from "./list-matching.js";
+import { openDeleteDialog, openHideDialog, openReportDialog } from "./reason-dialogs.js";
+import { openNewVideoDialog } from "./new-video-dialog.js";
+import { toQueryParameters, matchesQuery, classifyChange } from "./list-matching.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
 const MOST = 100; // maximum videos per API call
 const NOWHERE = new Set([4401, 4404]);
 
-const viewer = pageData("facts");
-const featured = /** @type {HTMLButtonElement} */ (need("[data-featured]"));
+const viewer = readPageData("facts");
+const featured = /** @type {HTMLButtonElement} */ (requireElement("[data-featured]"));
 /** Ids of new videos that the list does not show yet. @type {Set<string>} */ const fresh = new Set();
 
 const list = new EndlessList({
@@ -30,7 +30,7 @@ const list = new EndlessList({
     featured: part("featured") === "true",
   }),
   noun: "video",
-  ask: async (query, page, signal) => listed(await listCatalogue({ ...asked(query), ...page }, signal)),
+  ask: async (query, page, signal) => toAnswer(await listCatalogue({ ...toQueryParameters(query), ...page }, signal)),
   card: (video) => new Card(video, viewer, openMenu),
   added: (card) => {
     fresh.delete(card.video.id);
@@ -42,9 +42,9 @@ const list = new EndlessList({
     drawNews();
   },
   isNarrowed: (query) => Object.values(query).some(Boolean),
-  empty,
+  empty: createEmptyState,
   nothing: ({ search }) =>
-    nothingFound(
+    createNothingFound(
       search,
       "No title, category, tag or description contains these words. Check the spelling.",
       "No video in the catalogue matches these filters.",
@@ -60,7 +60,7 @@ function drawNews() {
   list.offer(fresh.size);
 }
 
-function empty() {
+function createEmptyState() {
   const words = viewer.is_moderator
     ? "Everyone with access to the catalogue can see your videos here once they are processed."
     : "Videos that moderators add appear here automatically.";
@@ -74,7 +74,7 @@ function empty() {
       h(
         "div",
         { class: "row wrap" },
-        h("button", { class: "btn", type: "button", onclick: makeNew }, icon("plus"), "New video"),
+        h("button", { class: "btn", type: "button", onclick: openNewVideo }, icon("plus"), "New video"),
       ),
   );
 }
@@ -110,7 +110,7 @@ function openMenu(video, button) {
           {
             label: video.is_hidden ? "Show to everyone…" : "Hide…",
             icon: video.is_hidden ? "check" : "ban",
-            run: () => hide(video),
+            run: () => hideVideo(video),
           },
         ]
       : []),
@@ -120,24 +120,24 @@ function openMenu(video, button) {
           {
             label: "Report…",
             icon: "alert",
-            run: () => reportDialog(video, viewer.reasons, (sentence) => toast(sentence)),
+            run: () => openReportDialog(video, viewer.reasons, (sentence) => showToast(sentence)),
           },
         ]),
     ...(administers
       ? [
           gone
-            ? { label: "Restore", icon: "retry", run: () => restore(video) }
-            : { label: "Delete…", icon: "trash", danger: true, apart: true, run: () => remove(video) },
+            ? { label: "Restore", icon: "retry", run: () => restoreVideo(video) }
+            : { label: "Delete…", icon: "trash", danger: true, apart: true, run: () => removeVideo(video) },
         ]
       : []),
   ]);
 }
 
 /** @param {CatalogueVideo} video */
-function hide(video) {
-  hideDialog(video, (now) => {
-    changed(now);
-    toast(
+function hideVideo(video) {
+  openHideDialog(video, (now) => {
+    onChanged(now);
+    showToast(
       now.is_hidden
         ? "The video is hidden. Only moderators can see it."
         : "The video is shown. Everyone can see it once its file is ready.",
@@ -146,25 +146,25 @@ function hide(video) {
 }
 
 /** @param {CatalogueVideo} video */
-function remove(video) {
+function removeVideo(video) {
   // Find the card's neighbour now, because a socket message may remove the card before the user confirms.
   const next = list.neighbour(video.id);
-  deleteDialog(video, () => removed(video.id, "Video deleted.", next));
+  openDeleteDialog(video, () => onRemoved(video.id, "Video deleted.", next));
 }
 
 /** @param {CatalogueVideo} video */
-async function restore(video) {
+async function restoreVideo(video) {
   const next = list.neighbour(video.id);
   try {
     await restoreCatalogueVideo(video.id);
-    removed(video.id, "Video restored.", next);
+    onRemoved(video.id, "Video restored.", next);
   } catch (error) {
-    toast(explain(error), "bad");
+    showToast(explainError(error), "bad");
   }
 }
 
 /** @param {CatalogueVideo} video */
-function changed(video) {
+function onChanged(video) {
   list.cards.get(video.id)?.draw(video);
   noteCategory(video);
 }
@@ -175,39 +175,39 @@ function changed(video) {
  * @param {string} [words]
  * @param {string} [next]
  */
-function removed(id, words = "", next = undefined) {
+function onRemoved(id, words = "", next = undefined) {
   const title = list.cards.get(id)?.video.title;
   list.remove(id, words !== "", next);
   if (title !== undefined) setText(list.said, `${title} is no longer listed.`);
-  if (words) toast(words);
+  if (words) showToast(words);
 }
 
-function makeNew() {
-  newVideoDialog(
+function openNewVideo() {
+  openNewVideoDialog(
     viewer,
-    (video) => came(video),
+    (video) => onCame(video),
     (video) => {
-      changed(video);
-      toast("File uploaded. Everyone can see the video once it is processed.");
+      onChanged(video);
+      showToast("File uploaded. Everyone can see the video once it is processed.");
     },
   );
 }
 
 /** @param {CatalogueVideo} video */
-function came(video) {
-  if (!list.cards.has(video.id) && belongs(video, /** @type {any} */ (list.query))) list.prepend(video);
+function onCame(video) {
+  if (!list.cards.has(video.id) && matchesQuery(video, /** @type {any} */ (list.query))) list.prepend(video);
 }
 
 /** @param {import("./list-matching.js").Change} change */
-function heard(change) {
+function onMessage(change) {
   const id = (change.new ?? change.old)?.id;
   if (!id) return;
   list.outdate();
-  const then = meaning(change, /** @type {any} */ (list.query), list.cards.get(id)?.video ?? null);
-  if (then === "draw") changed(/** @type {CatalogueVideo} */ (change.new));
+  const then = classifyChange(change, /** @type {any} */ (list.query), list.cards.get(id)?.video ?? null);
+  if (then === "draw") onChanged(/** @type {CatalogueVideo} */ (change.new));
   if (then === "remove") {
     fresh.delete(id);
-    removed(id);
+    onRemoved(id);
   }
   if (then === "offer" && !list.isLoading) {
     fresh.add(id);
@@ -221,32 +221,32 @@ function heard(change) {
 async function reconcile() {
   if (list.isLoading || list.hasFailed) return;
   try {
-    adopt(await theShown());
+    adoptShown(await fetchShown());
   } catch {
     // Ignore the error: a banner reports it.
   }
 }
 
 /** Fetch the shown part of the list again. Return the response, and the filters and card ids before it. */
-async function theShown() {
+async function fetchShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
   return {
     narrowed,
     shown,
     answer: await listCatalogue({
-      ...asked(/** @type {any} */ (narrowed)),
+      ...toQueryParameters(/** @type {any} */ (narrowed)),
       page: 1,
       limit: Math.min(MOST, Math.max(LIMIT, list.cards.size)),
     }),
   };
 }
 
-/** @param {Awaited<ReturnType<typeof theShown>>} told */
-function adopt({ narrowed, shown, answer }) {
+/** @param {Awaited<ReturnType<typeof fetchShown>>} told */
+function adoptShown({ narrowed, shown, answer }) {
   if (narrowed !== list.query || list.isLoading) return;
   const { videos, pagination } = answer;
   if (!list.cards.size && videos.length) {
-    list.show(listed(answer));
+    list.show(toAnswer(answer));
     return list.drawMore();
   }
   const at = (/** @type {CatalogueVideo|undefined} */ video) => Date.parse(video?.created_at ?? "") || 0;
@@ -255,51 +255,54 @@ function adopt({ narrowed, shown, answer }) {
     // Skip the video if a message has brought a newer version meanwhile.
     const now = list.cards.get(video.id)?.video;
     if (now && Date.parse(video.updated_at) < Date.parse(now.updated_at)) continue;
-    if (now) changed(video);
+    if (now) onChanged(video);
     // A video newer than the last card is new to the list; an older video is on a later page.
     else if (list.isWhole || (!narrowed.search && at(video) > last)) fresh.add(video.id);
   }
   // Search results are not sorted by time: a missing card may be on a later page.
   const oldest = videos.length === pagination.total ? -1 : narrowed.search ? Infinity : at(videos.at(-1));
   const there = new Set(videos.map((video) => video.id));
-  for (const [id, card] of [...list.cards]) if (shown.has(id) && !there.has(id) && at(card.video) > oldest) removed(id);
+  for (const [id, card] of [...list.cards])
+    if (shown.has(id) && !there.has(id) && at(card.video) > oldest) onRemoved(id);
   drawNews();
 }
 
 const live = new LiveChannel("/ws/videos/", {
-  onMessage: heard,
-  snapshot: theShown,
-  onSnapshot: adopt,
+  onMessage: onMessage,
+  snapshot: fetchShown,
+  onSnapshot: adoptShown,
   onState: (now) => {
-    need("[data-live-state]").hidden = now !== "polling";
+    requireElement("[data-live-state]").hidden = now !== "polling";
     list.grid.toggleAttribute("data-live", now === "live");
     if (now === "live") reconcile();
   },
   isSilent: true,
   final: NOWHERE,
 });
-need("[data-live-retry]").addEventListener("click", () => live.retry());
+requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
 
 featured.addEventListener("click", (event) => {
   event.preventDefault();
   list.narrow({ featured: !list.query.featured });
 });
-document.querySelector("[data-new]")?.addEventListener("click", makeNew);
+document.querySelector("[data-new]")?.addEventListener("click", openNewVideo);
 for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend() || reconcile());
 
 /** Open the report dialog if the URL names a video to report, as links of watch pages do. */
-async function reportFromAddress() {
+async function openReportFromAddress() {
   const id = new URL(location.href).searchParams.get("report");
   if (!id || !viewer.user) return;
   try {
-    reportDialog(await readCatalogueVideo(id), viewer.reasons, (sentence) => toast(sentence));
+    openReportDialog(await readCatalogueVideo(id), viewer.reasons, (sentence) => showToast(sentence));
   } catch (error) {
-    toast(
-      error instanceof ApiError && error.status === 404 ? "The video is no longer in the catalogue." : explain(error),
+    showToast(
+      error instanceof ApiError && error.status === 404
+        ? "The video is no longer in the catalogue."
+        : explainError(error),
       "bad",
     );
   }
 }
 
 list.begin();
-reportFromAddress();
+openReportFromAddress();

@@ -1,9 +1,9 @@
 // Dialogs for reporting, deleting and hiding a video.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, need, setText } from "../base/dom.js";
-import { keepTyped } from "../base/drafts.js";
-import { errorNote } from "../base/notice.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { keepTypedText } from "../base/drafts.js";
+import { createErrorNote } from "../base/notice.js";
 import { changeCatalogueVideo, deleteCatalogueVideo, reportVideo } from "./api.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
@@ -15,7 +15,7 @@ const LONGEST_TEXT = 1000;
  * @param {[string, string][]} reasons
  * @param {(sentence: string) => void} onSent
  */
-export function reportDialog(video, reasons, onSent) {
+export function openReportDialog(video, reasons, onSent) {
   const problem = h("div", {});
   const missing = h(
     "p",
@@ -33,9 +33,9 @@ export function reportDialog(video, reasons, onSent) {
       "aria-describedby": "report-hint",
     })
   );
-  const forget = keepTyped(`report/${video.id}`, { text });
+  const forget = keepTypedText(`report/${video.id}`, { text });
   const send = h("button", { class: "btn primary" }, "Send report");
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small", "aria-labelledby": "report-heading" },
@@ -69,7 +69,7 @@ export function reportDialog(video, reasons, onSent) {
       ),
     ),
   );
-  /** @type {HTMLElement} */ (need("input", dialog)).focus();
+  /** @type {HTMLElement} */ (requireElement("input", dialog)).focus();
 
   function cancel() {
     forget();
@@ -82,7 +82,7 @@ export function reportDialog(video, reasons, onSent) {
     if (send.getAttribute("aria-disabled") === "true") return;
     const chosen = /** @type {HTMLInputElement|null} */ (dialog.querySelector("input:checked"));
     missing.hidden = chosen !== null;
-    if (!chosen) return /** @type {HTMLElement} */ (need("input", dialog)).focus();
+    if (!chosen) return /** @type {HTMLElement} */ (requireElement("input", dialog)).focus();
     send.setAttribute("aria-disabled", "true");
     problem.replaceChildren();
     try {
@@ -93,8 +93,8 @@ export function reportDialog(video, reasons, onSent) {
     } catch (error) {
       send.removeAttribute("aria-disabled");
       if (error instanceof ApiError && error.status === 404)
-        problem.replaceChildren(errorNote("The video is no longer in the catalogue.", error));
-      else problem.replaceChildren(errorNote("The report was not sent.", error));
+        problem.replaceChildren(createErrorNote("The video is no longer in the catalogue.", error));
+      else problem.replaceChildren(createErrorNote("The report was not sent.", error));
     }
   }
 }
@@ -103,8 +103,8 @@ export function reportDialog(video, reasons, onSent) {
  * @param {CatalogueVideo} video
  * @param {() => void} onDeleted
  */
-export function deleteDialog(video, onDeleted) {
-  withReason({
+export function openDeleteDialog(video, onDeleted) {
+  openReasonDialog({
     heading: `Delete “${video.title}”?`,
     words: "Nobody can watch the video after this. An administrator can restore it.",
     label: "Delete",
@@ -122,9 +122,9 @@ export function deleteDialog(video, onDeleted) {
  * @param {CatalogueVideo} video
  * @param {(changed: CatalogueVideo) => void} onChanged
  */
-export function hideDialog(video, onChanged) {
+export function openHideDialog(video, onChanged) {
   const hides = !video.is_hidden;
-  withReason({
+  openReasonDialog({
     heading: hides ? `Hide “${video.title}”?` : `Show “${video.title}” to everyone?`,
     words: hides
       ? "Only moderators can see it, and playback stops for current viewers. You can show it again later."
@@ -154,7 +154,7 @@ export function hideDialog(video, onChanged) {
  * @param {(reason: string) => Promise<any>} about.act
  * @param {(answer: any) => void} about.onDone
  */
-function withReason({ heading, words, label, picture, kind, no, wrong, isDone = () => false, act, onDone }) {
+function openReasonDialog({ heading, words, label, picture, kind, no, wrong, isDone = () => false, act, onDone }) {
   const problem = h("div", {});
   const reason = /** @type {HTMLInputElement} */ (
     h("input", {
@@ -168,7 +168,7 @@ function withReason({ heading, words, label, picture, kind, no, wrong, isDone = 
     })
   );
   const confirm = h("button", { class: `btn ${kind}` }, icon(picture), label);
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       {
@@ -213,7 +213,7 @@ function withReason({ heading, words, label, picture, kind, no, wrong, isDone = 
     } catch (error) {
       if (!(error instanceof ApiError && isDone(error))) {
         confirm.removeAttribute("aria-disabled");
-        return problem.replaceChildren(errorNote(wrong, error));
+        return problem.replaceChildren(createErrorNote(wrong, error));
       }
     }
     dialog.close();
@@ -225,7 +225,7 @@ function withReason({ heading, words, label, picture, kind, no, wrong, isDone = 
  * @param {HTMLElement} element
  * @returns {HTMLDialogElement}
  */
-export function show(element) {
+export function openDialog(element) {
   const dialog = /** @type {HTMLDialogElement} */ (element);
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
   dialog.addEventListener("close", () => {
@@ -242,9 +242,9 @@ export function show(element) {
  * @param {HTMLElement} error
  * @param {string} sentence
  */
-export function tellField(input, error, sentence) {
+export function showFieldError(input, error, sentence) {
   error.hidden = !sentence;
-  setText(need("span", error), sentence);
+  setText(requireElement("span", error), sentence);
   if (sentence) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
 }

@@ -37,7 +37,7 @@ export class SharedText {
 
   /** Create a text. Its first state is equal in all browsers, so that edits can be merged. @param {string} value */
   static #begin(value) {
-    const root = numberOf(value);
+    const root = hashText(value);
     const doc = new Doc();
     const own = doc.clientID;
     doc.clientID = root;
@@ -52,7 +52,7 @@ export class SharedText {
     if (!update) return null;
     const doc = new Doc();
     try {
-      applyUpdate(doc, bytesOf(update));
+      applyUpdate(doc, parseBase64(update));
     } catch {
       return null;
     }
@@ -79,14 +79,14 @@ export class SharedText {
   }
 
   #encoded() {
-    return `${this.#root}.${base64Of(encodeStateAsUpdate(this.#doc))}`;
+    return `${this.#root}.${toBase64(encodeStateAsUpdate(this.#doc))}`;
   }
 
   /** Change the text to a value by a single edit. @param {string} value */
   write(value) {
     const before = this.value;
     if (value === before) return;
-    const { start, removed, added } = changeOf(before, value);
+    const { start, removed, added } = findEdit(before, value);
     this.#doc.transact(() => {
       if (removed) this.#text.delete(start, removed);
       if (added) this.#text.insert(start, added);
@@ -127,22 +127,22 @@ export class SharedText {
  * @param {string} before
  * @param {string} after
  */
-export function changeOf(before, after) {
+export function findEdit(before, after) {
   const shorter = Math.min(before.length, after.length);
   let start = 0;
   while (start < shorter && before[start] === after[start]) start += 1;
-  if (start > 0 && isHigh(before.charCodeAt(start - 1))) start -= 1;
+  if (start > 0 && isHighSurrogate(before.charCodeAt(start - 1))) start -= 1;
   let end = 0;
   while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1;
-  if (end > 0 && isLow(before.charCodeAt(before.length - end))) end -= 1;
+  if (end > 0 && isLowSurrogate(before.charCodeAt(before.length - end))) end -= 1;
   return { start, removed: before.length - start - end, added: after.slice(start, after.length - end) };
 }
 
-const isHigh = (/** @type {number} */ unit) => unit >= 0xd800 && unit < 0xdc00;
-const isLow = (/** @type {number} */ unit) => unit >= 0xdc00 && unit < 0xe000;
+const isHighSurrogate = (/** @type {number} */ unit) => unit >= 0xd800 && unit < 0xdc00;
+const isLowSurrogate = (/** @type {number} */ unit) => unit >= 0xdc00 && unit < 0xe000;
 
 /** Return a 53-bit hash of a text, by bryc's algorithm cyrb53. @param {string} text */
-export function numberOf(text) {
+export function hashText(text) {
   let [one, other] = [0xdeadbeef, 0x41c6ce57];
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
@@ -155,10 +155,10 @@ export function numberOf(text) {
 }
 
 /** @param {string} text @returns {Uint8Array} */
-const bytesOf = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+const parseBase64 = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
 
 /** @param {Uint8Array} bytes */
-function base64Of(bytes) {
+function toBase64(bytes) {
   let text = "";
   for (const one of bytes) text += String.fromCharCode(one);
   return btoa(text);

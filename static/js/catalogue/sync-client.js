@@ -47,13 +47,23 @@
 // deleted from the log when the server returns it. After a lost response, the operation is sent again. For replicas,
 // see sync/outbox.js.
 
-import { Document, FIELDS, UPDATE_OF, compareKeys, counterOf } from "./crdt.js";
+import { Document, FIELDS, UPDATE_OF, compareKeys, getCounter } from "./crdt.js";
 import { Outbox } from "./sync/outbox.js";
-import { MemoryStore, defaultStore } from "../base/stores.js";
-import { SyncError, content, dot, fromWire, isRepetition, line, same, text, toWire } from "./sync/protocol.js";
+import { MemoryStore, openDefaultStore } from "../base/stores.js";
+import {
+  SyncError,
+  getContent,
+  makeDot,
+  fromWire,
+  isRepetition,
+  toLine,
+  isSame,
+  toText,
+  toWire,
+} from "./sync/protocol.js";
 
 export { IndexedDbStore, MemoryStore } from "../base/stores.js";
-export { SyncError, isoOf, microsecondsOf } from "./sync/protocol.js";
+export { SyncError, formatMicroseconds, parseMicroseconds } from "./sync/protocol.js";
 
 const MAX_OPERATIONS = 1000;
 const MAX_TOLD = 5000; // maximum operations in one response
@@ -113,7 +123,7 @@ export class SyncClient extends EventTarget {
     super();
     this.options = options;
     this.actorId = options.actor;
-    this.store = options.store ?? defaultStore();
+    this.store = options.store ?? openDefaultStore();
     const locks = options.locks === undefined ? globalThis.navigator?.locks : options.locks;
     this.#outbox = new Outbox(this.store, locks, options.actor, options.videoId);
     this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
@@ -196,7 +206,7 @@ export class SyncClient extends EventTarget {
     if (field === "tags") return this.#editTags(value);
     const type = UPDATE_OF[field];
     if (!type) throw new TypeError(`Unknown field ${field}.`);
-    const next = field === "is_featured" ? value : field === "description" ? text(value) : line(value);
+    const next = field === "is_featured" ? value : field === "description" ? toText(value) : toLine(value);
     const shown = /** @type {any} */ (this.#shown)[field];
     // Skip an unchanged value, except in a conflict, which is resolved by writing the shown value again.
     if (next === shown && !(seen && this.writes(field).length > 1)) return;
@@ -219,13 +229,13 @@ export class SyncClient extends EventTarget {
 
   /** @param {string} tag */
   async addTag(tag) {
-    const next = line(tag);
+    const next = toLine(tag);
     if (!this.#shown.tags.includes(next)) await this.#write([["add_tag", next]]);
   }
 
   /** @param {string} tag */
   async removeTag(tag) {
-    const next = line(tag);
+    const next = toLine(tag);
     if (this.#shown.tags.includes(next)) await this.#write([["remove_tag", next]]);
   }
 
@@ -234,12 +244,12 @@ export class SyncClient extends EventTarget {
    * @param {string[]} value
    */
   async #editTags(value) {
-    const next = [...new Set(value.map(line).filter(Boolean))];
+    const next = [...new Set(value.map(toLine).filter(Boolean))];
     const now = this.#shown.tags;
-    if (same(next, now)) return;
+    if (isSame(next, now)) return;
     const kept = now.filter((tag) => next.includes(tag));
     const added = next.filter((tag) => !now.includes(tag));
-    if (same([...kept, ...added], next)) {
+    if (isSame([...kept, ...added], next)) {
       const removed = now.filter((tag) => !next.includes(tag));
       await this.#write([...removed.map((tag) => ["remove_tag", tag]), ...added.map((tag) => ["add_tag", tag])]);
     } else {
@@ -324,9 +334,9 @@ export class SyncClient extends EventTarget {
   #show(origin) {
     const before = this.#shown;
     if (this.#base) this.#shown = this.#local().values(this.#base);
-    else if (this.video) this.#shown = wordsOf(this.video);
+    else if (this.video) this.#shown = getTexts(this.video);
     const fields = Object.keys(this.#shown).filter(
-      (name) => !same(/** @type {any} */ (before)[name], /** @type {any} */ (this.#shown)[name]),
+      (name) => !isSame(/** @type {any} */ (before)[name], /** @type {any} */ (this.#shown)[name]),
     );
     if (fields.length) this.#emit("change", { values: this.values, fields, origin });
   }
@@ -373,7 +383,7 @@ export class SyncClient extends EventTarget {
     if (!found.length) return;
     this.#merged = null;
     // If the server has an operation with the same actor and counter, load all operations, to compare both.
-    if (found.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
+    if (found.some((one) => this.#document.has(one.actor, getCounter(one)))) this.#since = "";
     const document = this.#document.copy();
     for (const operation of found) {
       this.#remember(operation, document.tags.value());
@@ -503,7 +513,7 @@ export class SyncClient extends EventTarget {
       const operation = sent[Number(index)];
       if (!operation) continue;
       mended += 1;
-      if (same(Object.keys(/** @type {any} */ (fields)), ["timestamp"]) && operation.timestamp > until) {
+      if (isSame(Object.keys(/** @type {any} */ (fields)), ["timestamp"]) && operation.timestamp > until) {
         operation.timestamp = this.#last = again++;
         continue;
       }
@@ -523,15 +533,15 @@ export class SyncClient extends EventTarget {
    */
   async #rename(actor) {
     const answer = await this.#pull({ all: true });
-    const told = new Map(answer.operations.map(fromWire).map((/** @type {Operation} */ one) => [dot(one), one]));
+    const told = new Map(answer.operations.map(fromWire).map((/** @type {Operation} */ one) => [makeDot(one), one]));
     const ghosts = this.#ghosts;
     this.#ghosts = ghosts.filter((one) => one.actor !== actor);
-    const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
+    const isTold = (/** @type {Operation} */ one) => isSame(getContent(told.get(makeDot(one))), getContent(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
     // If the server has an operation with the actor and counter of a waiting operation, load all operations again, to
     // see whether both are the same operation.
-    if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
+    if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, getCounter(one)))) this.#since = "";
     this.#show("local");
   }
 
@@ -548,10 +558,10 @@ export class SyncClient extends EventTarget {
       answer = { ...more, operations: [...answer.operations, ...more.operations] };
     }
     const told = answer.operations.map(fromWire);
-    const mine = new Map(this.#outbox.waiting.map((one) => [dot(one), one]));
-    const fresh = told.filter((/** @type {Operation} */ one) => !this.#document.has(one.actor, counterOf(one)));
+    const mine = new Map(this.#outbox.waiting.map((one) => [makeDot(one), one]));
+    const fresh = told.filter((/** @type {Operation} */ one) => !this.#document.has(one.actor, getCounter(one)));
     const ghosts = told
-      .map((/** @type {Operation} */ one) => [one, mine.get(dot(one))])
+      .map((/** @type {Operation} */ one) => [one, mine.get(makeDot(one))])
       .filter((/** @type {any[]} */ [one, own]) => own && !isRepetition(one, own))
       .map((/** @type {any[]} */ [, own]) => own);
     this.#ghosts = [...new Set([...this.#ghosts, ...ghosts])];
@@ -567,9 +577,9 @@ export class SyncClient extends EventTarget {
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
     // Keep operations with a reused counter until they have a new counter.
-    const renamed = new Set(this.#ghosts.map(dot));
+    const renamed = new Set(this.#ghosts.map(makeDot));
     this.#confirmed += await this.#outbox.strike(
-      (one) => !this.#document.has(one.actor, counterOf(one)) || renamed.has(dot(one)),
+      (one) => !this.#document.has(one.actor, getCounter(one)) || renamed.has(makeDot(one)),
     );
     const known = { document: this.#document.text(), base: this.#base, since: this.#since, video: this.video };
     await this.store.update(this.#videoKey, () => known).catch(() => {});
@@ -577,7 +587,7 @@ export class SyncClient extends EventTarget {
     this.#show("remote");
     this.#tellConflicts(
       before,
-      fresh.filter((/** @type {Operation} */ one) => !mine.has(dot(one))),
+      fresh.filter((/** @type {Operation} */ one) => !mine.has(makeDot(one))),
     );
     return answer;
   }
@@ -595,7 +605,7 @@ export class SyncClient extends EventTarget {
     return (
       this.#document.version === answer.server_version &&
       Object.entries(answer.server_vector_clock).every(([actor, counter]) => this.#document.has(actor, counter)) &&
-      same(this.#document.values(/** @type {Values} */ (this.#base)), wordsOf(answer.video))
+      isSame(this.#document.values(/** @type {Values} */ (this.#base)), getTexts(answer.video))
     );
   }
 
@@ -618,15 +628,15 @@ export class SyncClient extends EventTarget {
           .sort(compareKeys)
           .pop();
         const other = now?.get(theirs.actor);
-        if (mine && other && other.counter === counterOf(theirs) && mine.value !== other.value) {
+        if (mine && other && other.counter === getCounter(theirs) && mine.value !== other.value) {
           const shown = /** @type {any} */ (this.#shown)[field];
           this.#emit("conflict", { field, mine: mine.value, theirs: other.value, shown });
         }
         continue;
       }
       for (const { operation, removed } of this.#recent) {
-        const knew = (theirs.clock[operation.actor] ?? 0) >= counterOf(operation);
-        const known = (operation.clock[theirs.actor] ?? 0) >= counterOf(theirs);
+        const knew = (theirs.clock[operation.actor] ?? 0) >= getCounter(operation);
+        const known = (operation.clock[theirs.actor] ?? 0) >= getCounter(theirs);
         if (knew || known) continue;
         const added = theirs.type === "add_tag" ? [theirs.value] : theirs.type === "set_tags" ? theirs.value : [];
         for (const tag of removed.filter((one) => added.includes(one))) this.#tellTag(tag, "removed", "added");
@@ -699,7 +709,7 @@ export class SyncClient extends EventTarget {
 const EMPTY = { title: "", description: "", category: "", is_featured: false, tags: [] };
 
 /** @param {any} video */
-const wordsOf = (video) => ({
+const getTexts = (video) => ({
   title: video.title,
   description: video.description,
   category: video.category ?? "",

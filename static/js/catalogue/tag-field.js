@@ -1,8 +1,8 @@
 // The tag field. Enter or a comma adds a tag; Backspace removes one.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { tellField } from "./reason-dialogs.js";
-import { cleanTag, tagTrouble } from "./labels.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { showFieldError } from "./reason-dialogs.js";
+import { cleanTag, checkTag } from "./labels.js";
 
 /**
  * @typedef {object} TagOptions
@@ -20,10 +20,10 @@ export class TagField {
    */
   constructor(holder, options) {
     this.options = options;
-    this.list = /** @type {HTMLElement} */ (need("[data-tags]", holder));
-    this.input = /** @type {HTMLInputElement} */ (need("input", holder));
-    this.error = /** @type {HTMLElement} */ (need("#tag-error"));
-    this.said = /** @type {HTMLElement} */ (need("[data-tags-said]", holder));
+    this.list = /** @type {HTMLElement} */ (requireElement("[data-tags]", holder));
+    this.input = /** @type {HTMLInputElement} */ (requireElement("input", holder));
+    this.error = /** @type {HTMLElement} */ (requireElement("#tag-error"));
+    this.said = /** @type {HTMLElement} */ (requireElement("[data-tags-said]", holder));
     this.input.addEventListener("keydown", (event) => this.#pressed(event));
     this.input.addEventListener("input", () => this.input.value.includes(",") && this.#take());
     this.input.addEventListener("change", () => this.#take());
@@ -43,13 +43,13 @@ export class TagField {
 
   #take() {
     const parts = this.input.value.split(",").map(cleanTag).filter(Boolean);
-    tellField(this.input, this.error, "");
+    showFieldError(this.input, this.error, "");
     for (const [at, tag] of parts.entries()) {
-      const wrong = tagTrouble(tag, this.#tags, this.options.limits);
+      const wrong = checkTag(tag, this.#tags, this.options.limits);
       if (wrong) {
         // Tags that could not be added stay in the input.
         this.input.value = parts.slice(at).join(", ");
-        return tellField(this.input, this.error, wrong);
+        return showFieldError(this.input, this.error, wrong);
       }
       if (this.#tags.includes(tag)) continue;
       this.#draw([...this.#tags, tag]);

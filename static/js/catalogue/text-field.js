@@ -1,9 +1,9 @@
 // A text field of a video that several people edit. Typed text is saved after each pause. If two people change a title
 // or category at the same time, a person chooses one text; descriptions are merged character by character.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { tellField } from "./reason-dialogs.js";
-import { SharedText, changeOf } from "./shared-text.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { showFieldError } from "./reason-dialogs.js";
+import { SharedText, findEdit } from "./shared-text.js";
 
 const PAUSE = 400; // ms without a key press after which typed text is saved
 
@@ -42,8 +42,8 @@ export class TypedField {
     this.#base = this.#shown = value;
     this.options = options;
     if (options.isShared) this.#shared = SharedText.of({ value });
-    this.error = /** @type {HTMLElement} */ (need(`#${input.id}-error`));
-    this.place = /** @type {HTMLElement} */ (need(`[data-conflict="${input.name}"]`));
+    this.error = /** @type {HTMLElement} */ (requireElement(`#${input.id}-error`));
+    this.place = /** @type {HTMLElement} */ (requireElement(`[data-conflict="${input.name}"]`));
     if (input.value !== value) input.value = value;
     input.addEventListener("input", () => this.#typed());
     input.addEventListener("compositionstart", () => (this.#composes = true));
@@ -74,7 +74,7 @@ export class TypedField {
     this.#timer = window.setTimeout(() => this.flush(), PAUSE);
     if (this.#theirs !== null && !this.#conflict) this.#draw();
     // Errors appear only after a pause in typing, but disappear as soon as the text is valid.
-    if (!this.options.trouble(this.#typedText)) tellField(this.input, this.error, "");
+    if (!this.options.trouble(this.#typedText)) showFieldError(this.input, this.error, "");
   }
 
   async flush() {
@@ -82,7 +82,7 @@ export class TypedField {
     if (!this.#touched) return;
     const typed = this.#typedText;
     const wrong = this.options.trouble(typed);
-    tellField(this.input, this.error, wrong);
+    showFieldError(this.input, this.error, wrong);
     if (!wrong && typed !== this.#base) await this.#keep(typed);
   }
 
@@ -230,10 +230,10 @@ export class TypedField {
     // Keep the note's buttons while the values are the same: the user may be pressing one.
     const shown = JSON.stringify([title, theirs]);
     if (this.place.dataset.shown === shown && this.place.firstChild)
-      return setText(need("[data-mine]", this.place), mine || "(empty)");
+      return setText(requireElement("[data-mine]", this.place), mine || "(empty)");
     this.place.dataset.shown = shown;
     this.place.replaceChildren(
-      choice(
+      createChoice(
         title,
         mine,
         theirs,
@@ -250,7 +250,7 @@ export class TypedField {
   async #choose(value, theirs) {
     clearTimeout(this.#timer);
     const wrong = this.options.trouble(value);
-    tellField(this.input, this.error, wrong);
+    showFieldError(this.input, this.error, wrong);
     if (wrong) return this.input.focus();
     const seen = [this.#base, theirs, ...this.#merged];
     if (this.#shared && this.#shared.value !== value) this.#shared = SharedText.of(this.#written(value));
@@ -271,11 +271,11 @@ export class TypedField {
   #write(value) {
     const { input } = this;
     if (input.value === value) return;
-    const { start, removed, added } = changeOf(input.value, value);
+    const { start, removed, added } = findEdit(input.value, value);
     const moved = (/** @type {number|null} */ at) =>
       (at ?? 0) <= start ? (at ?? 0) : Math.max(start, (at ?? 0) - removed) + added.length;
     this.#replace(value, moved(input.selectionStart), moved(input.selectionEnd));
-    tellField(input, this.error, "");
+    showFieldError(input, this.error, "");
   }
 
   /** @param {string} value @param {number} from @param {number} to */
@@ -293,7 +293,7 @@ export class TypedField {
  * @param {(value: string) => void} choose
  * @param {() => string} [now]
  */
-export function choice(title, mine, theirs, choose, now = () => mine) {
+export function createChoice(title, mine, theirs, choose, now = () => mine) {
   return h(
     "div",
     { class: "note warn both", role: "group", "aria-label": title },

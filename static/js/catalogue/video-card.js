@@ -1,10 +1,10 @@
 // The card of a video in the catalogue's list.
 
 import { h, icon } from "../base/dom.js";
-import { duration } from "../base/format.js";
-import { day } from "../videos/api.js";
-import { posterOf } from "../videos/thumbnail.js";
-import { marks, views } from "./list-matching.js";
+import { formatDuration } from "../base/format.js";
+import { formatDay } from "../videos/api.js";
+import { createPoster } from "../videos/thumbnail.js";
+import { listMarks, formatViews } from "./list-matching.js";
 
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
@@ -31,7 +31,7 @@ export class Card {
   draw(video) {
     this.video = video;
     const { element } = this;
-    const shown = JSON.stringify(visible(video));
+    const shown = JSON.stringify(describeVisibility(video));
     if (shown === this.#shown) return;
     this.#shown = shown;
     const picture = this.#picture();
@@ -41,7 +41,7 @@ export class Card {
       : null;
     // Reuse the element of an unchanged picture: a new element would flicker.
     const [before, now] = [old?.querySelector("img"), picture.querySelector("img")];
-    if (before && now && bare(before.src) === bare(now.src)) now.replaceWith(before);
+    if (before && now && getPicturePath(before.src) === getPicturePath(now.src)) now.replaceWith(before);
     element.replaceChildren(picture, this.#foot());
     if (focused) /** @type {HTMLElement|null} */ (element.querySelector(`[data-part=${focused}]`))?.focus();
   }
@@ -56,14 +56,14 @@ export class Card {
     return h(
       "span",
       { class: "picture dark" },
-      posterOf(address),
+      createPoster(address),
       video.is_featured && h("span", { class: "overlay top-start star" }, icon("star"), "Featured"),
       video.duration_exact > 0 &&
         h(
           "span",
           { class: "overlay bottom-end" },
           h("span", { class: "visually-hidden" }, "Length "),
-          duration(video.duration_exact),
+          formatDuration(video.duration_exact),
         ),
     );
   }
@@ -125,9 +125,9 @@ export class Card {
     return h(
       "p",
       { class: "meta" },
-      h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)),
+      h("time", { datetime: video.created_at, title: came.toLocaleString() }, formatDay(came)),
       " · ",
-      h("span", { title: `${video.view_count}` }, views(video.view_count)),
+      h("span", { title: `${video.view_count}` }, formatViews(video.view_count)),
       ...(video.category ? [" · ", h("span", { dir: "auto" }, video.category)] : []),
       video.tags.length > 0 &&
         h(
@@ -141,7 +141,7 @@ export class Card {
   #marks() {
     const { video, viewer } = this;
     if (!viewer.is_moderator) return null;
-    const told = marks(video);
+    const told = listMarks(video);
     if (!told.length) return null;
     return h(
       "p",
@@ -155,7 +155,7 @@ export class Card {
 }
 
 /** @param {CatalogueVideo} video */
-function visible(video) {
+function describeVisibility(video) {
   return [
     video.title,
     video.status,
@@ -168,7 +168,7 @@ function visible(video) {
     video.view_count,
     Math.round(video.duration_exact),
     Boolean(video.video_url),
-    bare(video.thumbnail_url ?? video.poster_url ?? ""),
+    getPicturePath(video.thumbnail_url ?? video.poster_url ?? ""),
   ];
 }
 
@@ -177,6 +177,6 @@ function visible(video) {
  * @param {string} address
  * @returns {string}
  */
-function bare(address) {
+function getPicturePath(address) {
   return address ? new URL(address, location.href).pathname.split("/").slice(-2).join("/") : "";
 }

@@ -1,6 +1,6 @@
 // API calls and response types of challenges and their merges.
 
-import { call, get, idempotencyKey } from "../base/api.js";
+import { callApi, get, makeIdempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {import("../../../docs/openapi").Challenge} Challenge
@@ -11,7 +11,7 @@ import { call, get, idempotencyKey } from "../base/api.js";
 
 const CHALLENGES = "/api/v1/challenges";
 const MERGES = "/api/v1/challenge-videos/merge-sessions";
-const path = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
+const makePath = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
 
 /**
  * @param {Record<string, string|number>} query Query parameters of the list; parameters with empty values are not sent.
@@ -27,16 +27,16 @@ export function listChallenges(query, signal) {
 
 /** Guests use the endpoints of the challenge page, because the API requires an account. */
 const isGuest = () => document.body.dataset.user === "";
-const page = (/** @type {string} */ id) => `/challenges/${encodeURIComponent(id)}`;
+const makePagePath = (/** @type {string} */ id) => `/challenges/${encodeURIComponent(id)}`;
 
 /** @param {string} id @returns {Promise<Challenge>} */
-export const readChallenge = (id) => get(isGuest() ? `${page(id)}?part=state` : path(id));
+export const readChallenge = (id) => get(isGuest() ? `${makePagePath(id)}?part=state` : makePath(id));
 /** @param {string} id @param {{title?: string, texts?: string[], lie_statement_index?: number, guests_may_play?: boolean}} fields @returns {Promise<Challenge>} */
-export const changeChallenge = (id, fields) => call("PATCH", path(id), fields);
+export const changeChallenge = (id, fields) => callApi("PATCH", makePath(id), fields);
 /** @param {string} id */
-export const deleteChallenge = (id) => call("DELETE", path(id));
+export const deleteChallenge = (id) => callApi("DELETE", makePath(id));
 /** @param {string} id @param {"publish"|"unpublish"} change @returns {Promise<Challenge>} */
-export const showChallenge = (id, change) => call("POST", path(id, `/${change}`), {});
+export const changeVisibility = (id, change) => callApi("POST", makePath(id, `/${change}`), {});
 
 /**
  * @param {string} id
@@ -44,19 +44,24 @@ export const showChallenge = (id, change) => call("POST", path(id, `/${change}`)
  * @param {string} key Idempotency key, reused by retries.
  * @returns {Promise<{correct: boolean, lie_statement_index: number}>}
  */
-export function guess(id, index, key) {
+export function sendGuess(id, index, key) {
   if (!isGuest())
-    return call("POST", path(id, "/guesses"), { statement_index: index }, { headers: { "Idempotency-Key": key } });
+    return callApi(
+      "POST",
+      makePath(id, "/guesses"),
+      { statement_index: index },
+      { headers: { "Idempotency-Key": key } },
+    );
   const form = new FormData();
   form.append("statement_index", String(index));
-  return call("POST", `${page(id)}/guess`, form);
+  return callApi("POST", `${makePagePath(id)}/guess`, form);
 }
 
 /** @param {string} id @param {string} reason @param {string} key */
 export const reportChallenge = (id, reason, key) =>
-  call("POST", path(id, "/reports"), { reason }, { headers: { "Idempotency-Key": key } });
+  callApi("POST", makePath(id, "/reports"), { reason }, { headers: { "Idempotency-Key": key } });
 
 /** @param {number} limit @returns {Promise<{merge_sessions: Merge[]}>} */
 export const listMerges = (limit) => get(`${MERGES}?limit=${limit}&offset=0`);
 
-export const newKey = idempotencyKey;
+export const newKey = makeIdempotencyKey;

@@ -1,9 +1,9 @@
 // The card of a challenge in the list: picture, title, owner, status.
 
 import { h, icon } from "../base/dom.js";
-import { counted, duration } from "../base/format.js";
-import { day } from "../videos/api.js";
-import { foundWords, makerOf, statusOf } from "./status-text.js";
+import { formatCount, formatDuration } from "../base/format.js";
+import { formatDay } from "../videos/api.js";
+import { describeFound, formatOwner, getStatus } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 
@@ -30,16 +30,16 @@ export class Card {
             loading: "lazy",
             decoding: "async",
             draggable: "false",
-            onerror: withoutPicture,
+            onerror: hideBrokenPicture,
           })
         : h("span", { class: "none" }, icon("challenge")),
-      h("span", { class: "overlay bottom-start" }, counted(statements.length, "statement")),
+      h("span", { class: "overlay bottom-start" }, formatCount(statements.length, "statement")),
       Boolean(total_duration) &&
         h(
           "span",
           { class: "overlay bottom-end" },
           h("span", { class: "visually-hidden" }, "Length "),
-          duration(total_duration ?? 0),
+          formatDuration(total_duration ?? 0),
         ),
     );
   }
@@ -62,9 +62,9 @@ export class Card {
           "p",
           { class: "meta" },
           "by ",
-          challenge.is_own ? "you" : h("bdi", {}, makerOf(challenge)),
+          challenge.is_own ? "you" : h("bdi", {}, formatOwner(challenge)),
           " · ",
-          h("time", { datetime: came.toISOString(), title: came.toLocaleString() }, day(came)),
+          h("time", { datetime: came.toISOString(), title: came.toLocaleString() }, formatDay(came)),
         ),
         h("p", { class: "meta" }, this.#state()),
       ),
@@ -75,7 +75,7 @@ export class Card {
     const challenge = this.video;
     const { is_own, status, my_guess, guess_count } = challenge;
     if (is_own && status !== "published") {
-      const { icon: picture, word, tone } = statusOf(challenge);
+      const { icon: picture, word, tone } = getStatus(challenge);
       return h("span", { class: `status ${tone}`.trim() }, icon(picture), word);
     }
     if (is_own)
@@ -83,7 +83,7 @@ export class Card {
         "span",
         { class: "status" },
         icon("user"),
-        guess_count ? foundWords(challenge).replace(/\.$/, "") : "No guess yet",
+        guess_count ? describeFound(challenge).replace(/\.$/, "") : "No guess yet",
       );
     if (my_guess)
       return my_guess.correct
@@ -94,6 +94,6 @@ export class Card {
 }
 
 /** @param {Event} event */
-function withoutPicture(event) {
+function hideBrokenPicture(event) {
   /** @type {Element} */ (event.target).replaceWith(h("span", { class: "none" }, icon("challenge")));
 }

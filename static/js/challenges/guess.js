@@ -2,8 +2,8 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
-import { errorNote, throttledNote } from "../base/notice.js";
-import { guess, newKey } from "./api.js";
+import { createErrorNote, createThrottledNote } from "../base/notice.js";
+import { sendGuess, newKey } from "./api.js";
 import { Options } from "./options.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
@@ -66,7 +66,7 @@ export class Ask {
     this.problem.replaceChildren();
     this.#send(true);
     try {
-      this.on.answer({ statement_index: chosen, ...(await guess(this.challenge.id, chosen, key)) });
+      this.on.answer({ statement_index: chosen, ...(await sendGuess(this.challenge.id, chosen, key)) });
     } catch (error) {
       this.#send(false);
       this.#refused(error);
@@ -88,8 +88,8 @@ export class Ask {
       return this.on.other();
     const note =
       error instanceof ApiError && error.status === 429
-        ? throttledNote(error, again)
-        : errorNote("Your guess was not saved.", error, again);
+        ? createThrottledNote(error, again)
+        : createErrorNote("Your guess was not saved.", error, again);
     this.problem.replaceChildren(note);
     note.scrollIntoView({ block: "nearest" });
   }
@@ -100,7 +100,7 @@ export class Ask {
  * @param {Challenge} challenge
  * @param {{play: (index: number) => void}} on
  */
-export function lookOnly(challenge, on) {
+export function createReadOnlyStatements(challenge, on) {
   const options = new Options(challenge, { onPlay: on.play, about: () => ({ tone: "", notes: [] }) });
   const words =
     challenge.status === "withheld"

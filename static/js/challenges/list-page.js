@@ -1,8 +1,8 @@
 // The page that lists published challenges, the user's drafts, and merges in progress.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { EndlessList, nothingFound } from "../base/infinite-list.js";
-import { counted } from "../base/format.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { EndlessList, createNothingFound } from "../base/infinite-list.js";
+import { formatCount } from "../base/format.js";
 import { listChallenges } from "./api.js";
 import { Card } from "./challenge-card.js";
 import { Merges } from "./merges.js";
@@ -16,8 +16,8 @@ const SHOWS = { "": { status: "published" }, unplayed: { unplayed: 1 }, mine: { 
 /** @type {Record<string, string>} */
 const NAMES = { "": "Challenges", unplayed: "Challenges that you have not played", mine: "Your challenges" };
 
-const drafts = need("[data-drafts]");
-const shows = need("[data-shows]");
+const drafts = requireElement("[data-drafts]");
+const shows = requireElement("[data-shows]");
 let hasDrafts = false;
 
 const list = new EndlessList({
@@ -32,11 +32,11 @@ const list = new EndlessList({
     return { items: answer.challenges, pagination: { page, limit, total, totalPages: Math.ceil(total / limit) } };
   },
   card: (challenge) => new Card(challenge),
-  drawn,
+  drawn: onDrawn,
   isNarrowed: ({ search, show }) => Boolean(search || show),
   empty: () =>
     hasDrafts
-      ? blank()
+      ? createBlank()
       : h(
           "div",
           { class: "panel empty" },
@@ -50,12 +50,12 @@ const list = new EndlessList({
           h("div", { class: "row wrap" }, makeLink(true)),
         ),
   nothing: ({ search, show }) => {
-    if (search && hasDrafts) return blank();
+    if (search && hasDrafts) return createBlank();
     if (search)
-      return nothingFound(search, "Only titles are searched. Check the spelling.", "", () =>
+      return createNothingFound(search, "Only titles are searched. Check the spelling.", "", () =>
         list.clear({ search: "", show: "" }),
       );
-    return show === "mine" ? ofMine() : allPlayed();
+    return show === "mine" ? isOwnList() : createAllPlayedState();
   },
   drawFilters: ({ show }) => {
     for (const link of shows.querySelectorAll("a")) {
@@ -66,14 +66,17 @@ const list = new EndlessList({
 });
 list.find.value = list.query.search;
 
-function drawn() {
+function onDrawn() {
   const { total, cards, query } = list;
-  setText(need("[data-total]"), total ? String(total) : "");
-  setText(list.said, cards.size ? `${cards.size} of ${counted(total, "challenge")} shown` : "No challenges to show");
+  setText(requireElement("[data-total]"), total ? String(total) : "");
+  setText(
+    list.said,
+    cards.size ? `${cards.size} of ${formatCount(total, "challenge")} shown` : "No challenges to show",
+  );
   list.grid.setAttribute("aria-label", `${NAMES[query.show]}, newest first`);
-  need("[data-published-title]").hidden = !hasDrafts || cards.size === 0;
+  requireElement("[data-published-title]").hidden = !hasDrafts || cards.size === 0;
   const isEmpty = !cards.size && !hasDrafts && !query.search && query.show !== "unplayed";
-  need("[data-make]").classList.toggle("primary", !isEmpty);
+  requireElement("[data-make]").classList.toggle("primary", !isEmpty);
 }
 
 /** @param {Query} query @param {AbortSignal} signal */
@@ -84,24 +87,24 @@ async function showDrafts({ search, show }, signal) {
   const found = [...(made?.challenges ?? []), ...(withheld?.challenges ?? [])];
   hasDrafts = found.length > 0;
   drafts.hidden = !hasDrafts;
-  need("[data-drafts-list]").replaceChildren(...found.map((challenge) => new Card(challenge).element));
+  requireElement("[data-drafts-list]").replaceChildren(...found.map((challenge) => new Card(challenge).element));
 }
 
 /** @param {import("./api.js").Score} score */
 function showScore({ guesses, correct }) {
-  const place = need("[data-score]");
+  const place = requireElement("[data-score]");
   place.hidden = guesses === 0;
-  setText(need("span", place), `${correct} of ${guesses} lies found`);
+  setText(requireElement("span", place), `${correct} of ${guesses} lies found`);
 }
 
 // Empty lists
 
-const blank = () => h("span", {});
+const createBlank = () => h("span", {});
 const makeLink = (/** @type {boolean} */ first) =>
   h("a", { class: first ? "btn primary" : "btn", href: "/challenges/new" }, icon("plus"), "Create a challenge");
 
-function ofMine() {
-  if (hasDrafts) return blank();
+function isOwnList() {
+  if (hasDrafts) return createBlank();
   return h(
     "div",
     { class: "panel empty" },
@@ -112,7 +115,7 @@ function ofMine() {
   );
 }
 
-function allPlayed() {
+function createAllPlayedState() {
   return h(
     "div",
     { class: "panel empty" },
@@ -133,11 +136,11 @@ shows.addEventListener("click", (/** @type {MouseEvent} */ event) => {
 });
 for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend());
 
-const merges = new Merges(need("[data-merges]"), {
+const merges = new Merges(requireElement("[data-merges]"), {
   onState: (now) => {
-    need("[data-live-state]").hidden = now !== "polling";
+    requireElement("[data-live-state]").hidden = now !== "polling";
   },
   onMade: () => list.reload(),
 });
-need("[data-live-retry]").addEventListener("click", () => merges.live.retry());
+requireElement("[data-live-retry]").addEventListener("click", () => merges.live.retry());
 list.begin();

@@ -1,8 +1,8 @@
 // The list of the user's merges that have not become challenges yet.
 
-import { jobs } from "../base/api.js";
-import { h, icon, need, setText } from "../base/dom.js";
-import { counted, percent } from "../base/format.js";
+import { listJobs } from "../base/api.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatCount, formatPercent } from "../base/format.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { listMerges } from "./api.js";
 
@@ -38,14 +38,14 @@ export class Merges {
   constructor(panel, on) {
     this.panel = panel;
     this.on = on;
-    this.list = need("[data-merges-list]", panel);
+    this.list = requireElement("[data-merges-list]", panel);
     this.live = new LiveChannel("/ws/jobs/", {
       onMessage: (message) => {
         if (message.type === "jobs") message.jobs.forEach((/** @type {any} */ job) => this.#told(job));
         else if (message.type === "job") this.#told(message.job);
         else if (message.type === "gone" && this.#has(message.id)) this.#soon(SETTLES);
       },
-      snapshot: () => jobs(MOST),
+      snapshot: () => listJobs(MOST),
       onSnapshot: (snapshot) => snapshot.jobs.forEach((/** @type {any} */ job) => this.#told(job)),
       onState: (state) => on.onState(state),
       subject: (message) => message.job?.id ?? message.id ?? "",
@@ -85,9 +85,9 @@ export class Merges {
     const row = [...this.#rows.values()].find(({ merge }) => merge.job_id === job.id);
     // The message contains a running merge's progress, so no refresh is needed.
     if (row?.merge.overall_status === "processing" && job.status === "processing") {
-      const bar = /** @type {HTMLProgressElement} */ (need("progress", row.element));
+      const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", row.element));
       bar.value = Math.max(bar.value, 50 + job.progress / 2);
-      setText(need("[data-percent]", row.element), percent(bar.value));
+      setText(requireElement("[data-percent]", row.element), formatPercent(bar.value));
     } else if (!row || ["queued", "processing"].includes(row.merge.overall_status)) this.#soon(SETTLES);
   }
 
@@ -100,7 +100,7 @@ export class Merges {
     this.#rows = new Map(
       merges.map((merge) => {
         const old = this.#rows.get(merge.merge_session_id);
-        const same = old && JSON.stringify(shown(old.merge)) === JSON.stringify(shown(merge));
+        const same = old && JSON.stringify(toShown(old.merge)) === JSON.stringify(toShown(merge));
         return [merge.merge_session_id, same ? old : { merge, element: this.#row(merge) }];
       }),
     );
@@ -114,7 +114,10 @@ export class Merges {
     }
     this.panel.hidden = merges.length === 0;
     const waiting = merges.filter((merge) => merge.overall_status === "completed").length;
-    setText(need("[data-merges-words]", this.panel), waiting ? `${counted(waiting, "merge")} ready to finish` : "");
+    setText(
+      requireElement("[data-merges-words]", this.panel),
+      waiting ? `${formatCount(waiting, "merge")} ready to finish` : "",
+    );
     if (had.some((id) => !this.#rows.has(id))) this.on.onMade();
   }
 
@@ -131,7 +134,7 @@ export class Merges {
         "div",
         { class: "name" },
         h("h3", { class: "truncate", dir: "auto", title }, title),
-        h("span", { class: "text-small faint" }, counted(uploads.length, "clip")),
+        h("span", { class: "text-small faint" }, formatCount(uploads.length, "clip")),
       ),
       h(
         "div",
@@ -141,7 +144,7 @@ export class Merges {
           "div",
           { class: "row words" },
           h("span", { class: `status ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word),
-          runs && h("span", { class: "mono text-small muted", data: { percent: "" } }, percent(progress)),
+          runs && h("span", { class: "mono text-small muted", data: { percent: "" } }, formatPercent(progress)),
         ),
         overall_status === "failed" && error_message && h("p", { class: "text-small muted anywhere" }, error_message),
       ),
@@ -163,6 +166,6 @@ export class Merges {
 }
 
 /** @param {Merge} merge @returns */
-function shown({ title, overall_status, progress, error_message, uploads }) {
+function toShown({ title, overall_status, progress, error_message, uploads }) {
   return [title, overall_status, Math.round(progress), error_message, uploads.length];
 }

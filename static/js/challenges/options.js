@@ -1,7 +1,7 @@
 // The list of statements, each with number, text, note and play button.
 
 import { h, icon, setIcon } from "../base/dom.js";
-import { wordsOf } from "./status-text.js";
+import { getStatementText } from "./status-text.js";
 
 /**
  * @typedef {import("./api.js").Challenge} Challenge
@@ -40,7 +40,7 @@ export class Options {
       h(
         "span",
         { class: "option-text" },
-        h("span", { class: "anywhere", dir: "auto" }, wordsOf(challenge, index)),
+        h("span", { class: "anywhere", dir: "auto" }, getStatementText(challenge, index)),
         note,
       ),
     ];
@@ -115,7 +115,7 @@ export class Options {
  * @param {string} word
  * @param {string} more
  */
-export const noteOf = (picture, word, more) => [
+export const createNote = (picture, word, more) => [
   icon(picture),
   h("span", {}, word),
   ...(more ? [h("span", { class: "more" }, more)] : []),

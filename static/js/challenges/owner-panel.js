@@ -1,15 +1,15 @@
 // The owner's panel of a challenge: status, link, results, and actions.
 
 import { ApiError } from "../base/api.js";
-import { copyFrom } from "../base/clipboard.js";
-import { askToDelete, show } from "../base/dialog.js";
-import { h, icon, need } from "../base/dom.js";
-import { keepTyped } from "../base/drafts.js";
-import { counted } from "../base/format.js";
-import { errorNote, toast } from "../base/notice.js";
-import { changeChallenge, deleteChallenge, showChallenge } from "./api.js";
-import { noteOf, Options } from "./options.js";
-import { addressOf, foundWords, statusOf, takenWords } from "./status-text.js";
+import { copyWithFeedback } from "../base/clipboard.js";
+import { askToDelete, openDialog } from "../base/dialog.js";
+import { h, icon, requireElement } from "../base/dom.js";
+import { keepTypedText } from "../base/drafts.js";
+import { formatCount } from "../base/format.js";
+import { createErrorNote, showToast } from "../base/notice.js";
+import { changeChallenge, deleteChallenge, changeVisibility } from "./api.js";
+import { createNote, Options } from "./options.js";
+import { getUrl, describeFound, getStatus, describeTaken } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 /** @typedef {{max_title: number, max_text: number}} Limits Maximum lengths in characters. */
@@ -25,12 +25,16 @@ export class Own {
     this.limits = limits;
     this.on = on;
     const lie = challenge.lie_statement_index;
-    const { icon: picture, word, tone, text } = statusOf(challenge);
+    const { icon: picture, word, tone, text } = getStatus(challenge);
     this.options = new Options(challenge, {
       onPlay: on.play,
       about: (index) => ({
         tone: index === lie ? "lie" : "true",
-        notes: noteOf(index === lie ? "x" : "check", index === lie ? "The lie" : "True", takenWords(challenge, index)),
+        notes: createNote(
+          index === lie ? "x" : "check",
+          index === lie ? "The lie" : "True",
+          describeTaken(challenge, index),
+        ),
       }),
     });
     this.problem = h("div", { data: { problem: "" } });
@@ -62,14 +66,14 @@ export class Own {
   }
 
   focus() {
-    need("h2", this.element).focus();
+    requireElement("h2", this.element).focus();
   }
 
   #link() {
     const address = h(
       "span",
-      { class: "mono text-small truncate", title: addressOf(this.challenge) },
-      addressOf(this.challenge),
+      { class: "mono text-small truncate", title: getUrl(this.challenge) },
+      getUrl(this.challenge),
     );
     return h(
       "div",
@@ -81,7 +85,7 @@ export class Own {
           class: "btn",
           type: "button",
           onclick: (/** @type {Event} */ event) =>
-            copyFrom(/** @type {HTMLElement} */ (event.currentTarget), addressOf(this.challenge), address),
+            copyWithFeedback(/** @type {HTMLElement} */ (event.currentTarget), getUrl(this.challenge), address),
         },
         icon("copy"),
         h("span", {}, "Copy link"),
@@ -105,7 +109,7 @@ export class Own {
             box.checked = !isOn;
             box.disabled = false;
             if (error instanceof ApiError && error.status === 404) return this.on.gone();
-            this.problem.replaceChildren(errorNote("The setting was not saved.", error));
+            this.problem.replaceChildren(createErrorNote("The setting was not saved.", error));
           }
         },
       })
@@ -121,7 +125,7 @@ export class Own {
         { class: "text-small faint", data: { results: "" } },
         "Players' guesses appear here once the challenge is published.",
       );
-    return h("p", { class: "text-small muted", data: { results: "" } }, foundWords(this.challenge));
+    return h("p", { class: "text-small muted", data: { results: "" } }, describeFound(this.challenge));
   }
 
   #acts() {
@@ -132,7 +136,7 @@ export class Own {
         class: "btn danger",
         type: "button",
         data: { part: "delete" },
-        onclick: () => deleteDialog(this.challenge, this.on.deleted),
+        onclick: () => openDeleteDialog(this.challenge, this.on.deleted),
       },
       icon("trash"),
       "Delete",
@@ -156,7 +160,7 @@ export class Own {
           class: "btn",
           type: "button",
           data: { part: "edit" },
-          onclick: () => editDialog(this.challenge, this.limits, this.on.changed),
+          onclick: () => openEditDialog(this.challenge, this.limits, this.on.changed),
         },
         icon("pencil"),
         "Edit",
@@ -172,20 +176,20 @@ export class Own {
 
   /** @param {"publish"|"unpublish"} change */
   async #show(change) {
-    const button = need("[data-part=show]", this.element);
+    const button = requireElement("[data-part=show]", this.element);
     if (button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
     this.problem.replaceChildren();
     try {
-      this.on.changed(await showChallenge(this.challenge.id, change));
-      toast(
+      this.on.changed(await changeVisibility(this.challenge.id, change));
+      showToast(
         change === "publish" ? "The challenge is published." : "The challenge is a draft again. Its guesses are kept.",
       );
     } catch (error) {
       button.removeAttribute("aria-disabled");
       if (error instanceof ApiError && error.status === 404) return this.on.gone();
       this.problem.replaceChildren(
-        errorNote(
+        createErrorNote(
           change === "publish" ? "The challenge was not published." : "The challenge was not unpublished.",
           error,
           () => this.#show(change),
@@ -200,7 +204,7 @@ export class Own {
  * @param {Limits} limits
  * @param {(challenge: Challenge) => void} onChanged
  */
-export function editDialog(challenge, limits, onChanged) {
+export function openEditDialog(challenge, limits, onChanged) {
   // Players who guessed know which statement is the lie, so only the title can still change.
   const isPlayed = challenge.guess_count > 0;
   const problem = h("div", {});
@@ -253,7 +257,7 @@ export function editDialog(challenge, limits, onChanged) {
         })
       ),
   );
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog", "aria-labelledby": "edit-heading" },
@@ -302,7 +306,7 @@ export function editDialog(challenge, limits, onChanged) {
       ),
     ),
   );
-  const forget = keepTyped(`challenge/${challenge.id}`, {
+  const forget = keepTypedText(`challenge/${challenge.id}`, {
     title,
     ...(isPlayed ? {} : Object.fromEntries(texts.entries())),
   });
@@ -335,9 +339,9 @@ export function editDialog(challenge, limits, onChanged) {
       forget();
       dialog.close();
       onChanged(changed);
-      toast("Challenge saved.");
+      showToast("Challenge saved.");
     } catch (error) {
-      problem.replaceChildren(errorNote("The challenge was not saved.", error));
+      problem.replaceChildren(createErrorNote("The challenge was not saved.", error));
     } finally {
       save.removeAttribute("aria-disabled");
     }
@@ -349,14 +353,14 @@ export function editDialog(challenge, limits, onChanged) {
  * @param {Challenge} challenge
  * @param {() => void} onDeleted
  */
-export function deleteDialog(challenge, onDeleted) {
+export function openDeleteDialog(challenge, onDeleted) {
   const { guess_count } = challenge;
   askToDelete({
     heading: `Delete “${challenge.title}”?`,
     words:
       challenge.status === "withheld"
         ? "Its video is deleted too. This cannot be undone."
-        : `${guess_count ? `${counted(guess_count, "guess", "guesses")} will be deleted with it. ` : ""}For a day you can create another challenge from its video; then the video is deleted too.`,
+        : `${guess_count ? `${formatCount(guess_count, "guess", "guesses")} will be deleted with it. ` : ""}For a day you can create another challenge from its video; then the video is deleted too.`,
     remove: () => deleteChallenge(challenge.id),
     onDeleted,
   });

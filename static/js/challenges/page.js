@@ -1,50 +1,50 @@
 // The page of one challenge: the player, and a panel to guess, see the result or manage the challenge.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
-import { placeOf } from "../base/focus.js";
-import { errorNote, toast } from "../base/notice.js";
+import { h, icon, requireElement, readPageData, setIcon, setText } from "../base/dom.js";
+import { makeFinder } from "../base/focus.js";
+import { createErrorNote, showToast } from "../base/notice.js";
 import { readChallenge } from "./api.js";
-import { Ask, lookOnly } from "./guess.js";
+import { Ask, createReadOnlyStatements } from "./guess.js";
 import { bindKeys } from "./shortcuts.js";
 import { Own } from "./owner-panel.js";
-import { reportDialog } from "./report-dialog.js";
+import { openReportDialog } from "./report-dialog.js";
 import { Reveal } from "./reveal.js";
 import { SegmentPlayer } from "./segment-player.js";
 import { Stage } from "./stage.js";
-import { kindWords } from "./status-text.js";
+import { describeKinds } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 
-const facts = pageData("facts");
-const side = need("[data-side]");
-const state = need("[data-state]");
-const said = need("[data-said]");
+const facts = readPageData("facts");
+const side = requireElement("[data-side]");
+const state = requireElement("[data-state]");
+const said = requireElement("[data-said]");
 
-/** @type {Challenge} */ let challenge = pageData("challenge");
+/** @type {Challenge} */ let challenge = readPageData("challenge");
 /** Indexes of the statements watched to the end. @type {Set<number>} */ const seen = new Set();
 /** @type {{element: HTMLElement, mark: (playing: import("./options.js").Playing) => void, focus: () => void}} */ let panel;
 let isGone = false;
 
-const player = new SegmentPlayer(need("[data-stage] video"), need("[data-still]"), {
+const player = new SegmentPlayer(requireElement("[data-stage] video"), requireElement("[data-still]"), {
   url: challenge.stream_url ?? "",
   segments: challenge.segments,
   duration: challenge.total_duration ?? 0,
   renew: async () => {
-    const fresh = await read();
+    const fresh = await reloadChallenge();
     if (!fresh.stream_url)
       throw new ApiError("The video of this challenge no longer exists.", { status: 404, type: "not_found" });
     return fresh.stream_url;
   },
 });
-const stage = new Stage(need("[data-stage]"), challenge, player);
+const stage = new Stage(requireElement("[data-stage]"), challenge, player);
 
 /** Reload and return the challenge. If it no longer exists, show a message. @throws {ApiError} The request failed. */
-async function read() {
+async function reloadChallenge() {
   try {
     return await readChallenge(challenge.id);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) gone();
+    if (error instanceof ApiError && error.status === 404) showGone();
     throw error;
   }
 }
@@ -52,58 +52,58 @@ async function read() {
 // Side panel
 
 /** @param {boolean} [focus] */
-function draw(focus = false) {
+function drawPage(focus = false) {
   const { title, statements, my_guess, is_own, can_guess, lie_statement_index } = challenge;
   document.title = `${title} · VOD Sync`;
-  setText(need("h1"), title);
-  need("h1").title = title;
-  setText(need("[data-kind]"), kindWords(statements.length));
+  setText(requireElement("h1"), title);
+  requireElement("h1").title = title;
+  setText(requireElement("[data-kind]"), describeKinds(statements.length));
   const isGuessed = my_guess && lie_statement_index !== null;
   // Update the panel in place: replacing it could remove the Next link during a click.
   if (isGuessed && panel instanceof Reveal) return panel.adopt(challenge);
-  const was = panel && side.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  const was = panel && side.contains(document.activeElement) ? makeFinder(document.activeElement) : null;
   panel = is_own
-    ? new Own(challenge, facts, { play, changed, deleted, gone })
+    ? new Own(challenge, facts, { play: playStatement, changed: adoptChallenge, deleted: onDeleted, gone: showGone })
     : isGuessed
-      ? new Reveal(challenge, { play, again })
+      ? new Reveal(challenge, { play: playStatement, again: playAgain })
       : can_guess
-        ? new Ask(challenge, { play, answer, other })
-        : lookOnly(challenge, { play });
+        ? new Ask(challenge, { play: playStatement, answer: showAnswer, other: onChallengeChanged })
+        : createReadOnlyStatements(challenge, { play: playStatement });
   document.body.dataset.step = my_guess ? "reveal" : is_own ? "own" : "ask";
   side.replaceChildren(panel.element);
-  mark();
+  markParts();
   if (focus) panel.focus();
   else if (was) (was() ?? panel).focus();
 }
 
-function mark() {
+function markParts() {
   panel.mark({ index: player.index, playing: player.playing, seen });
 }
 
 /** Play another statement from its start, or toggle the current one. @param {number} index */
-function play(index) {
+function playStatement(index) {
   if (index === player.index && (player.playing || (player.time > 0 && !player.isOver))) player.toggle();
   else player.play(index);
   // Scroll to the video, which may be above the visible area on phones.
-  need("[data-stage]").scrollIntoView({ block: "nearest" });
+  requireElement("[data-stage]").scrollIntoView({ block: "nearest" });
 }
 
-function again() {
+function playAgain() {
   player.play(0);
-  need("[data-stage]").scrollIntoView({ block: "nearest" });
+  requireElement("[data-stage]").scrollIntoView({ block: "nearest" });
 }
 
 /**
  * @param {{statement_index: number, correct: boolean, lie_statement_index: number}} given
  */
-async function answer({ statement_index, correct, lie_statement_index }) {
+async function showAnswer({ statement_index, correct, lie_statement_index }) {
   challenge = {
     ...challenge,
     can_guess: false,
     lie_statement_index,
     my_guess: { statement_index, correct, created_at: "" },
   };
-  draw(true);
+  drawPage(true);
   setText(
     said,
     correct
@@ -112,41 +112,41 @@ async function answer({ statement_index, correct, lie_statement_index }) {
   );
   try {
     // The answer to a guess lacks the other players' results, so reload the challenge.
-    changed(await read());
+    adoptChallenge(await reloadChallenge());
   } catch {
     // Ignore the error: the solution is shown already, and the next visit shows the other players' results.
   }
 }
 
 /** Reload the challenge after the server refused a guess because the challenge had changed. */
-async function other() {
+async function onChallengeChanged() {
   try {
-    const fresh = await read();
-    if (fresh.my_guess) toast("You already guessed in another window. Here is the result.", "warn");
-    changed(fresh, true);
+    const fresh = await reloadChallenge();
+    if (fresh.my_guess) showToast("You already guessed in another window. Here is the result.", "warn");
+    adoptChallenge(fresh, true);
   } catch (error) {
     if (!isGone)
       state.replaceChildren(
-        errorNote("The challenge could not be loaded.", error, () => {
+        createErrorNote("The challenge could not be loaded.", error, () => {
           state.replaceChildren();
-          other();
+          onChallengeChanged();
         }),
       );
   }
 }
 
 /** @param {Challenge} fresh @param {boolean} [focus] */
-function changed(fresh, focus = false) {
+function adoptChallenge(fresh, focus = false) {
   challenge = fresh;
   stage.adopt(fresh);
-  draw(focus || side.contains(document.activeElement));
+  drawPage(focus || side.contains(document.activeElement));
 }
 
-function deleted() {
+function onDeleted() {
   location.assign("/challenges");
 }
 
-function gone() {
+function showGone() {
   if (isGone) return;
   isGone = true;
   player.pause();
@@ -162,24 +162,24 @@ function gone() {
       h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges")),
     ),
   );
-  need("h2", state).focus();
+  requireElement("h2", state).focus();
   setText(said, "This challenge is no longer available.");
 }
 
 // Events
 
-player.addEventListener("change", mark);
+player.addEventListener("change", markParts);
 player.addEventListener("end", () => {
   seen.add(player.index);
   setText(said, `Statement ${player.index + 1} has ended.`);
-  mark();
+  markParts();
 });
 
 const report = document.querySelector("[data-report]");
 report?.addEventListener("click", () =>
-  reportDialog(challenge, () => {
+  openReportDialog(challenge, () => {
     setIcon(report, "check");
-    setText(need("[data-report-word]"), "Reported");
+    setText(requireElement("[data-report-word]"), "Reported");
     report.setAttribute("aria-label", "Reported");
   }),
 );
@@ -188,25 +188,25 @@ report?.addEventListener("click", () =>
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState !== "visible" || isGone || !challenge.results) return;
   try {
-    const fresh = await read();
+    const fresh = await reloadChallenge();
     if (
       JSON.stringify([fresh.results, fresh.status, fresh.title]) !==
       JSON.stringify([challenge.results, challenge.status, challenge.title])
     )
-      changed(fresh);
+      adoptChallenge(fresh);
   } catch {
     // If the reload fails, keep the results already shown.
   }
 });
 
-draw();
+drawPage();
 bindKeys(stage, challenge.statements.length, () => {
   panel.focus();
   side.scrollIntoView({ block: "nearest" });
 });
 if (challenge.stream_url) player.begin();
 else {
-  const place = need("[data-trouble]");
+  const place = requireElement("[data-trouble]");
   place.hidden = false;
   place.replaceChildren(
     icon("alert"),

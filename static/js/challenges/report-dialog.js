@@ -1,10 +1,10 @@
 // The dialog that reports a challenge to the moderators.
 
 import { ApiError } from "../base/api.js";
-import { show } from "../base/dialog.js";
+import { openDialog } from "../base/dialog.js";
 import { h, icon } from "../base/dom.js";
-import { keepTyped } from "../base/drafts.js";
-import { errorNote, toast } from "../base/notice.js";
+import { keepTypedText } from "../base/drafts.js";
+import { createErrorNote, showToast } from "../base/notice.js";
 import { newKey, reportChallenge } from "./api.js";
 
 const MOST = 1000; // maximum number of characters in a report
@@ -13,7 +13,7 @@ const MOST = 1000; // maximum number of characters in a report
  * @param {import("./api.js").Challenge} challenge
  * @param {() => void} onReported Callback that runs after a report, even if the user had reported the challenge before.
  */
-export function reportDialog(challenge, onReported) {
+export function openReportDialog(challenge, onReported) {
   const key = newKey();
   const problem = h("div", {});
   const wrong = h(
@@ -33,9 +33,9 @@ export function reportDialog(challenge, onReported) {
       "aria-describedby": "report-hint report-error",
     })
   );
-  const forget = keepTyped(`report/${challenge.id}`, { reason });
+  const forget = keepTypedText(`report/${challenge.id}`, { reason });
   const send = h("button", { class: "btn primary" }, "Send report");
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small", "aria-labelledby": "report-heading" },
@@ -84,21 +84,21 @@ export function reportDialog(challenge, onReported) {
     send.setAttribute("aria-disabled", "true");
     try {
       await reportChallenge(challenge.id, words, key);
-      done("Thank you. A moderator will review it.");
+      finish("Thank you. A moderator will review it.");
     } catch (error) {
       if (error instanceof ApiError && error.type === "already_reported")
-        return done("You have already reported this challenge. A moderator will review it.");
-      problem.replaceChildren(errorNote("The report was not sent.", error));
+        return finish("You have already reported this challenge. A moderator will review it.");
+      problem.replaceChildren(createErrorNote("The report was not sent.", error));
     } finally {
       send.removeAttribute("aria-disabled");
     }
   }
 
   /** @param {string} words */
-  function done(words) {
+  function finish(words) {
     forget();
     dialog.close();
-    toast(words);
+    showToast(words);
     onReported();
   }
 }

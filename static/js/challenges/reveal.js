@@ -1,9 +1,9 @@
 // The result of a guess: which statement is the lie, other players' results, and the next challenge.
 
-import { h, icon, need, setText } from "../base/dom.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
 import { listChallenges } from "./api.js";
-import { noteOf, Options } from "./options.js";
-import { foundWords, takenWords } from "./status-text.js";
+import { createNote, Options } from "./options.js";
+import { describeFound, describeTaken } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 
@@ -27,7 +27,7 @@ export class Reveal {
       h("span", {}, isGuest ? "Create your own" : "Next challenge"),
       icon("right"),
     );
-    const others = challenge.results ? foundWords(challenge) : "";
+    const others = challenge.results ? describeFound(challenge) : "";
     this.found = h("p", { class: "text-small muted", data: { found: "" } }, others);
     this.element = h(
       "div",
@@ -65,7 +65,7 @@ export class Reveal {
   adopt(challenge) {
     this.challenge = challenge;
     this.options.tell();
-    if (challenge.results) setText(this.found, foundWords(challenge));
+    if (challenge.results) setText(this.found, describeFound(challenge));
   }
 
   /** @param {number} index */
@@ -75,7 +75,7 @@ export class Reveal {
     const words = isLie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True; your guess" : "True";
     return {
       tone: isLie ? "lie" : "true",
-      notes: noteOf(isLie ? "x" : "check", words, takenWords(this.challenge, index)),
+      notes: createNote(isLie ? "x" : "check", words, describeTaken(this.challenge, index)),
     };
   }
 
@@ -85,7 +85,7 @@ export class Reveal {
   }
 
   focus() {
-    need("h2", this.element).focus();
+    requireElement("h2", this.element).focus();
   }
 
   /** @param {Challenge} challenge */
@@ -96,7 +96,7 @@ export class Reveal {
       if (other) this.next.setAttribute("href", `/challenges/${other.id}`);
       else {
         this.next.setAttribute("href", "/challenges");
-        need("span", this.next).textContent = "All challenges";
+        requireElement("span", this.next).textContent = "All challenges";
       }
     } catch {
       // Ignore the error: the link still opens the list of unplayed challenges, which reports it.

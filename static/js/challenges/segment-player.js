@@ -21,7 +21,7 @@ const SETTLES = 250; // maximum ms to wait for a picture after a seek; a picture
 const PATIENCE = 2000; // maximum ms to wait after a seek while the browser shows pictures of another segment
 
 /** @param {string} url @param {number} duration */
-const asVideo = (url, duration) =>
+const toVideo = (url, duration) =>
   /** @type {any} */ ({
     video_url: url,
     hls_url: null,
@@ -64,10 +64,10 @@ export class SegmentPlayer extends EventTarget {
     /** Canvas that holds a copy of a picture until the picture's time is checked. */
     this.draft = document.createElement("canvas");
     this.segments = segments;
-    this.player = new Player(element, asVideo(url, duration), {
+    this.player = new Player(element, toVideo(url, duration), {
       fps: 0,
       variable: false,
-      renew: async () => asVideo(await renew(), duration),
+      renew: async () => toVideo(await renew(), duration),
     });
     this.player.addEventListener("change", () => this.#tell());
     element.addEventListener("play", () => this.#begun());
@@ -142,10 +142,10 @@ export class SegmentPlayer extends EventTarget {
     this.#isSeeking = true;
     this.#last = null;
     element.pause();
-    if (element.readyState < HTMLMediaElement.HAVE_METADATA) await heard(element, "loadedmetadata");
+    if (element.readyState < HTMLMediaElement.HAVE_METADATA) await waitForEvent(element, "loadedmetadata");
     if (turn !== this.#turn) return;
     element.currentTime = time;
-    await heard(element, "seeked");
+    await waitForEvent(element, "seeked");
     if (turn !== this.#turn) return;
     await this.#onScreen();
     if (turn !== this.#turn) return;
@@ -161,7 +161,7 @@ export class SegmentPlayer extends EventTarget {
     let time = NaN;
     do
       time = await new Promise((done) => {
-        setTimeout(() => done(timeOf(element)), SETTLES);
+        setTimeout(() => done(getPictureTime(element)), SETTLES);
         element.requestVideoFrameCallback?.((_, { mediaTime }) => done(mediaTime));
       });
     while ((time < segment.start_time - EDGE || time > segment.end_time - EDGE) && performance.now() < until);
@@ -248,7 +248,7 @@ export class SegmentPlayer extends EventTarget {
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
     // Read the picture's time after copying, because the picture may have changed meanwhile. Use the later time: some
     // browsers report the time of the sound, which lags behind the picture.
-    const drawn = Math.max(time, timeOf(element));
+    const drawn = Math.max(time, getPictureTime(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;
     drawOnto(still, draft, draft.width, draft.height);
@@ -276,7 +276,7 @@ export class SegmentPlayer extends EventTarget {
 }
 
 /** @param {EventTarget} target @param {string} name */
-function heard(target, name) {
+function waitForEvent(target, name) {
   return new Promise((done) => target.addEventListener(name, done, { once: true }));
 }
 
@@ -284,7 +284,7 @@ function heard(target, name) {
  * Return the current picture's position in seconds; NaN if the browser does not reveal it, as for other origins.
  * @param {HTMLVideoElement} element
  */
-function timeOf(element) {
+function getPictureTime(element) {
   try {
     const picture = new VideoFrame(element);
     const { timestamp } = picture;

@@ -1,6 +1,6 @@
 // Keyboard shortcuts of the challenge page.
 
-import { key, offerKeys } from "../base/keys.js";
+import { matchKeys, enableShortcuts } from "../base/keys.js";
 
 /**
  * @param {import("./stage.js").Stage} stage
@@ -14,7 +14,7 @@ export function bindKeys(stage, count, toGuess) {
    * @param {KeyboardEvent} event
    */
   const digit = (event) => (event.ctrlKey || !/^\d$/.test(event.key) ? 0 : Number(event.key) || 10);
-  offerKeys([
+  enableShortcuts([
     {
       keys: count > 9 ? "1 – 9 0" : `1 – ${count}`,
       label: count > 9 ? "Play the statement with this number (0 for 10)" : "Play the statement with this number",
@@ -24,29 +24,29 @@ export function bindKeys(stage, count, toGuess) {
     {
       keys: "Space K",
       label: "Play or pause",
-      match: key(" ", "k"),
+      match: matchKeys(" ", "k"),
       run: () => player.toggle(),
       buttons: { "[data-act=toggle]": "Space" },
     },
     {
       keys: "← →",
       label: "Previous or next statement",
-      match: key("ArrowLeft", "ArrowRight"),
+      match: matchKeys("ArrowLeft", "ArrowRight"),
       run: (/** @type {KeyboardEvent} */ event) => stage.step(event.key === "ArrowRight" ? 1 : -1),
     },
-    { keys: "R", label: "Replay the statement", match: key("r"), run: () => player.play() },
-    { keys: "G", label: "Go to the guess", match: key("g"), run: toGuess },
+    { keys: "R", label: "Replay the statement", match: matchKeys("r"), run: () => player.play() },
+    { keys: "G", label: "Go to the guess", match: matchKeys("g"), run: toGuess },
     {
       keys: "M",
       label: "Mute or unmute",
-      match: key("m"),
+      match: matchKeys("m"),
       run: () => player.player.mute(),
       buttons: { "[data-act=mute]": "M" },
     },
     {
       keys: "F",
       label: "Full screen",
-      match: key("f"),
+      match: matchKeys("f"),
       run: () => stage.fullscreen(),
       buttons: { "[data-act=fullscreen]": "F" },
     },

@@ -1,10 +1,10 @@
 // The video of a challenge with its overlays, and the strip of statements below.
 
-import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { clock, duration } from "../base/format.js";
+import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
+import { formatClock, formatDuration } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
-import { keepSound, restoreSound } from "../videos/playback-memory.js";
-import { wordsOf } from "./status-text.js";
+import { storeSound, restoreSound } from "../videos/playback-memory.js";
+import { getStatementText } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 /** @typedef {import("./segment-player.js").SegmentPlayer} SegmentPlayer */
@@ -21,9 +21,9 @@ export class Stage {
     this.root = root;
     this.challenge = challenge;
     this.player = player;
-    this.bars = need("[data-bars]", root);
+    this.bars = requireElement("[data-bars]", root);
     this.bars.replaceChildren(...challenge.segments.map(() => h("i", {}, h("b", {}))));
-    this.strip = need("[data-strip]");
+    this.strip = requireElement("[data-strip]");
     this.strip.replaceChildren(
       ...challenge.segments.map((segment, index) =>
         h(
@@ -31,7 +31,7 @@ export class Stage {
           { type: "button", vars: { "--grow": Math.max(segment.duration, 0.1) }, onclick: () => player.play(index) },
           h("b", { class: "mono" }, String(index + 1)),
           " ",
-          h("span", { class: "mono truncate" }, duration(segment.duration)),
+          h("span", { class: "mono truncate" }, formatDuration(segment.duration)),
           h("span", { class: "visually-hidden" }),
         ),
       ),
@@ -42,7 +42,7 @@ export class Stage {
     if (challenge.poster_url) element.poster = challenge.poster_url;
     element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
     restoreSound(element);
-    element.addEventListener("volumechange", () => keepSound(element));
+    element.addEventListener("volumechange", () => storeSound(element));
     element.addEventListener("click", () => player.toggle());
     element.addEventListener("dblclick", () => this.fullscreen());
     /** @type {Record<string, () => void>} */
@@ -53,7 +53,8 @@ export class Stage {
       mute: () => player.player.mute(),
       fullscreen: () => this.fullscreen(),
     };
-    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`, root).addEventListener("click", act);
+    for (const [name, act] of Object.entries(acts))
+      requireElement(`[data-act=${name}]`, root).addEventListener("click", act);
     player.addEventListener("change", () => this.mark());
     player.addEventListener("time", () => this.#time());
     this.mark();
@@ -91,14 +92,14 @@ export class Stage {
     this.#button("next", "end", last ? "This is the last statement" : `Next: statement ${number + 1}`, last);
     const silent = player.element.muted || player.element.volume === 0;
     this.#button("mute", silent ? "mute" : "vol", silent ? "Unmute" : "Mute");
-    setText(need("[data-text]", root), challenge.statements[index].text);
+    setText(requireElement("[data-text]", root), challenge.statements[index].text);
     root.setAttribute("aria-label", `Video, statement ${number} of ${challenge.segments.length}`);
     [...this.strip.children].forEach((/** @type {Element} */ part, at) => {
       if (at === index) part.setAttribute("aria-current", "true");
       else part.removeAttribute("aria-current");
-      setText(need(".visually-hidden", part), `, ${wordsOf(challenge, at)}`);
+      setText(requireElement(".visually-hidden", part), `, ${getStatementText(challenge, at)}`);
     });
-    need("[data-waits]", root).hidden = !player.player.waits || player.player.trouble !== null;
+    requireElement("[data-waits]", root).hidden = !player.player.waits || player.player.trouble !== null;
     this.#time();
     this.#trouble();
   }
@@ -108,8 +109,8 @@ export class Stage {
     const { index, time, isOver, segment } = player;
     const count = challenge.segments.length;
     setText(
-      need("[data-where]", this.root),
-      `${index + 1} of ${count} · ${isOver ? duration(time) : clock(time)} / ${duration(segment.duration)}`,
+      requireElement("[data-where]", this.root),
+      `${index + 1} of ${count} · ${isOver ? formatDuration(time) : formatClock(time)} / ${formatDuration(segment.duration)}`,
     );
     [...this.bars.children].forEach((/** @type {any} */ bar, at) =>
       bar.firstElementChild.style.setProperty(
@@ -123,7 +124,7 @@ export class Stage {
 
   /** @param {string} act @param {string} picture @param {string} words @param {boolean} [off] */
   #button(act, picture, words, off = false) {
-    const button = need(`[data-act=${act}]`, this.root);
+    const button = requireElement(`[data-act=${act}]`, this.root);
     setIcon(button, picture);
     if (off) button.setAttribute("aria-disabled", "true");
     else button.removeAttribute("aria-disabled");
@@ -132,7 +133,7 @@ export class Stage {
 
   #trouble() {
     const { trouble } = this.player.player;
-    const place = need("[data-trouble]", this.root);
+    const place = requireElement("[data-trouble]", this.root);
     place.hidden = trouble === null;
     const told = trouble?.title ?? "";
     if (told === this.#told) return;

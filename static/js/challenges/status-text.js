@@ -9,12 +9,12 @@ const NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", 
  * @param {number} count Number of all statements.
  * @returns {string}
  */
-export function kindWords(count) {
+export function describeKinds(count) {
   return `${NUMBERS[count - 1] ?? count - 1} ${count === 2 ? "is" : "are"} true, one is a lie`;
 }
 
 /** Return the owner's displayed name. @param {Challenge} challenge */
-export const makerOf = ({ owner: { full_name: name, username } }) =>
+export const formatOwner = ({ owner: { full_name: name, username } }) =>
   name && name !== username ? `${name} (${username})` : username;
 
 /**
@@ -22,7 +22,7 @@ export const makerOf = ({ owner: { full_name: name, username } }) =>
  * @param {Challenge} challenge
  * @param {number} index
  */
-export const wordsOf = ({ statements }, index) => statements[index].text || `Statement ${index + 1}`;
+export const getStatementText = ({ statements }, index) => statements[index].text || `Statement ${index + 1}`;
 
 /** @type {Record<Challenge["status"], {icon: string, word: string, tone: string, text: string}>} */
 const STATUSES = {
@@ -42,10 +42,10 @@ const STATUSES = {
 };
 
 /** @param {Challenge} challenge */
-export const statusOf = (challenge) => STATUSES[challenge.status];
+export const getStatus = (challenge) => STATUSES[challenge.status];
 
 /** @param {Challenge} challenge @returns {string} */
-export function foundWords({ results, guess_count, my_guess }) {
+export function describeFound({ results, guess_count, my_guess }) {
   if (!guess_count || !results) return "Nobody has guessed yet.";
   if (guess_count === 1 && my_guess) return "You are the first player.";
   if (guess_count === 1)
@@ -64,10 +64,10 @@ export function foundWords({ results, guess_count, my_guess }) {
  * @param {number} index
  * @returns {string}
  */
-export function takenWords({ results, guess_count }, index) {
+export function describeTaken({ results, guess_count }, index) {
   if (!results || !guess_count) return "";
   return `${results.by_statement[index]} of ${guess_count} chose it`;
 }
 
 /** Return a challenge's public address. @param {Challenge} challenge @returns {string} */
-export const addressOf = ({ id }) => new URL(`/challenges/${id}`, location.href).href;
+export const getUrl = ({ id }) => new URL(`/challenges/${id}`, location.href).href;

@@ -1,8 +1,8 @@
 // Actions of the comparison page. Each action changes the local players first, then informs the server.
 
 import { debounce } from "../base/dom.js";
-import { explain, toast } from "../base/notice.js";
-import { step } from "../base/frames.js";
+import { explainError, showToast } from "../base/notice.js";
+import { stepFrames } from "../base/frames.js";
 import { saveFrames } from "./save-frames.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2];
@@ -23,7 +23,7 @@ export class Actions extends EventTarget {
    * @param {import("./playback/controller.js").SyncController} parts.controller
    * @param {import("./independent-mode.js").OneByOne} parts.oneByOne
    * @param {import("./session-sync.js").Remote} parts.remote
-   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} parts.api
+   * @param {ReturnType<typeof import("../base/api.js").sessionUrl>} parts.api
    * @param {import("./layout.js").View} parts.view
    * @param {import("./panes.js").Pane[]} parts.panes
    * @param {string} parts.name the comparison's name
@@ -301,13 +301,13 @@ export class Actions extends EventTarget {
   /** @param {string} id @param {number} frames */
   moveFree(id, frames) {
     const { track } = this.#pane(id);
-    return this.#moveTo(track, step(track.time, frames, track.grid, track.duration));
+    return this.#moveTo(track, stepFrames(track.time, frames, track.grid, track.duration));
   }
 
   /** @param {string} id @param {number} time Position in the video, in seconds. */
   moveFreeTo(id, time) {
     const { track } = this.#pane(id);
-    return this.#moveTo(track, step(time, 0, track.grid, track.duration));
+    return this.#moveTo(track, stepFrames(time, 0, track.grid, track.duration));
   }
 
   /** @param {import("./playback/track.js").Track} track @param {number} time */
@@ -322,7 +322,7 @@ export class Actions extends EventTarget {
   alignHere(id) {
     const { track, letter } = this.#pane(id);
     this.setOffset(id, track.offset + track.timeAt(this.controller.time) - track.time);
-    toast(`${letter} is aligned to this moment.`);
+    showToast(`${letter} is aligned to this moment.`);
   }
 
   /** @param {string} id */
@@ -371,9 +371,9 @@ export class Actions extends EventTarget {
   async save() {
     try {
       const count = await saveFrames(this.panes, this.name);
-      toast(`${count} ${count === 1 ? "picture" : "pictures"} saved.`);
+      showToast(`${count} ${count === 1 ? "picture" : "pictures"} saved.`);
     } catch (error) {
-      toast(`The pictures could not be saved. ${explain(error)}`, "bad");
+      showToast(`The pictures could not be saved. ${explainError(error)}`, "bad");
     }
   }
 
@@ -393,7 +393,7 @@ export class Actions extends EventTarget {
       track.reload(session.vods.find((/** @type {any} */ v) => v.vod_id === id).stream_url);
       this.controller.seek(this.controller.time);
     } catch (error) {
-      toast(`The video could not be loaded again. ${explain(error)}`, "bad");
+      showToast(`The video could not be loaded again. ${explainError(error)}`, "bad");
     }
   }
 

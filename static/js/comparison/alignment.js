@@ -4,9 +4,9 @@
 import { cancelJob } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { errorNote } from "../base/notice.js";
-import { Furthest, progressWords } from "../base/progress.js";
-import { proposalView, refusalView } from "./proposals.js";
+import { createErrorNote } from "../base/notice.js";
+import { Furthest, describeProgress } from "../base/progress.js";
+import { createProposalView, createRefusalView } from "./proposals.js";
 
 const DONE = new Set(["completed", "failed", "cancelled", "expired"]);
 const POLL = 1000;
@@ -28,7 +28,7 @@ const CHECK = 5000; // ms between two polls of the job while the WebSocket is co
 
 /**
  * @typedef {object} AlignOptions
- * @property {ReturnType<typeof import("../base/api.js").sessionApi>} api
+ * @property {ReturnType<typeof import("../base/api.js").sessionUrl>} api
  * @property {() => {vods: any[]}} session
  * @property {(vodId: string) => string} letterOf
  * @property {() => {roi: any|null, game: string}} request Function that returns the parameters of the alignment job.
@@ -243,7 +243,7 @@ export class AlignPanel {
     const progress = this.#furthest.of(state);
     bar.value = progress;
     /** @type {Element} */ (this.body.querySelector("[data-message]")).textContent = text;
-    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = progressWords(
+    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = describeProgress(
       progress,
       state.seconds_left,
     );
@@ -254,7 +254,7 @@ export class AlignPanel {
     try {
       await cancelJob(this.#job);
     } catch (error) {
-      this.foot.append(errorNote("The alignment could not be cancelled. Try again.", error));
+      this.foot.append(createErrorNote("The alignment could not be cancelled. Try again.", error));
     }
   }
 
@@ -273,7 +273,7 @@ export class AlignPanel {
         "div",
         { class: "pad" },
         error
-          ? errorNote(title, error)
+          ? createErrorNote(title, error)
           : h(
               "div",
               { class: "note warn" },
@@ -309,7 +309,7 @@ export class AlignPanel {
       else chosen.delete(id);
       this.#resultFoot(job, [...chosen]);
     };
-    const refusals = refusedOnes(refused);
+    const refusals = listRefusals(refused);
     this.options.onResult?.(others.length > 0 && !open.length && !refusals.length);
     this.body.replaceChildren(
       h(
@@ -325,12 +325,12 @@ export class AlignPanel {
         ),
       ),
       ...others.map((/** @type {any} */ p) =>
-        proposalView(p, letterOf, {
+        createProposalView(p, letterOf, {
           isApplied: !open.includes(p),
           onChoose: open.length > 1 ? (on) => choose(p.vod_id, on) : null,
         }),
       ),
-      ...refusals.map((r) => refusalView(r, letterOf, this.#waysOut(r.vod_id, method))),
+      ...refusals.map((r) => createRefusalView(r, letterOf, this.#waysOut(r.vod_id, method))),
     );
     this.said.textContent = `${others
       .map((/** @type {any} */ p) => `${letterOf(p.vod_id)} ${open.includes(p) ? "proposed" : "applied"}`)
@@ -434,7 +434,7 @@ export class AlignPanel {
       this.#result(job, this.#alignment);
     } catch (error) {
       this.foot.querySelector(".note")?.remove();
-      this.foot.prepend(errorNote("The offsets were not applied.", error));
+      this.foot.prepend(createErrorNote("The offsets were not applied.", error));
     }
     button.disabled = false;
   }
@@ -445,7 +445,7 @@ export class AlignPanel {
  * @param {any} refused
  * @returns {{vod_id: string, message: string, evidence: any[]}[]}
  */
-function refusedOnes(refused) {
+function listRefusals(refused) {
   if (!refused) return [];
   if (refused.details?.length) return refused.details;
   return (refused.vod_ids ?? []).map((/** @type {string} */ vod_id) => ({

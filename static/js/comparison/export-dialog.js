@@ -1,13 +1,13 @@
 // The dialog that exports a comparison as one video.
 
-import { jobs } from "../base/api.js";
-import { showNamed } from "../base/dialog.js";
+import { listJobs } from "../base/api.js";
+import { openNamedDialog } from "../base/dialog.js";
 import { h, icon } from "../base/dom.js";
 import * as format from "../base/format.js";
-import { JobProgress, reasonOf } from "../base/job-progress.js";
-import { errorNote, toast } from "../base/notice.js";
-import { lookOf } from "./events/kinds.js";
-import { bytes } from "../videos/api.js";
+import { JobProgress, explainEnd } from "../base/job-progress.js";
+import { createErrorNote, showToast } from "../base/notice.js";
+import { getLook } from "./events/kinds.js";
+import { formatBytes } from "../videos/api.js";
 
 /** Export layouts: API name, label, icon, number of videos (0 for all), and matching layout or blend of the page. */
 const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
@@ -32,7 +32,7 @@ export class Exporting {
 
   /**
    * @param {object} parts
-   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} parts.api
+   * @param {ReturnType<typeof import("../base/api.js").sessionUrl>} parts.api
    * @param {string} parts.sessionId
    * @param {any[]} parts.vods
    * @param {import("./playback/controller.js").SyncController} parts.controller
@@ -58,8 +58,8 @@ export class Exporting {
     const { from, to } = this.loop();
     const { start: first, end } = controller;
     const hasLoop = from !== null || to !== null;
-    const start = field("From", format.position(from ?? first));
-    const stop = field("To", format.position(to ?? end));
+    const start = getField("From", format.formatPosition(from ?? first));
+    const stop = getField("To", format.formatPosition(to ?? end));
     const problem = h("div", {});
     const done = h("div", { class: "row spacer", "aria-live": "polite" });
     const button = /** @type {HTMLButtonElement} */ (h("button", { class: "btn primary" }, icon("film"), "Export"));
@@ -68,8 +68,8 @@ export class Exporting {
     const sounds = this.vods.filter((vod) => vod.audio_tracks?.length);
     const audible = sounds.find((vod) => vod.vod_id === controller.audibleId) ?? sounds[0];
     const set = (/** @type {number} */ a, /** @type {number} */ b) => {
-      start.value = format.position(a);
-      stop.value = format.position(b);
+      start.value = format.formatPosition(a);
+      stop.value = format.formatPosition(b);
     };
     const form = /** @type {HTMLFormElement} */ (
       h(
@@ -103,8 +103,8 @@ export class Exporting {
             { class: "row wrap" },
             start,
             stop,
-            hasLoop ? plain("Use loop", () => set(from ?? first, to ?? end)) : null,
-            plain("Use full length", () => set(first, end)),
+            hasLoop ? createButton("Use loop", () => set(from ?? first, to ?? end)) : null,
+            createButton("Use full length", () => set(first, end)),
           ),
           ...this.#reelFields(),
           h("label", { for: "export-sound" }, "Sound"),
@@ -128,16 +128,16 @@ export class Exporting {
           h(
             "div",
             { class: "row wrap" },
-            burnt("names", "Names", true),
-            burnt("clock", "Timecode", false),
-            burnt("events", "Events and drawings", true),
+            createCheckbox("names", "Names", true),
+            createCheckbox("clock", "Timecode", false),
+            createCheckbox("events", "Events and drawings", true),
           ),
         ),
         h("div", { class: "pad", hidden: true, "data-export-problem": "" }, problem),
         h("footer", { class: "row pad" }, done, button),
       )
     );
-    showNamed("Export a video", "exporting", form);
+    openNamedDialog("Export a video", "exporting", form);
     const tell = (/** @type {Node[]} */ ...nodes) => {
       problem.replaceChildren(...nodes);
       /** @type {HTMLElement} */ (problem.parentElement).hidden = nodes.length === 0;
@@ -170,14 +170,14 @@ export class Exporting {
           audio: data.get("audio"),
           ...(data.get("height") ? { height: Number(data.get("height")) } : {}),
           vod_ids: this.#shown(layout),
-          ...reelOf(data),
+          ...readReel(data),
           burn: { names: data.has("names"), clock: data.has("clock"), events: data.has("events") },
         });
         const ended = this.#follow(job);
         draw();
         await ended;
       } catch (error) {
-        tell(errorNote("The export could not be started.", error));
+        tell(createErrorNote("The export could not be started.", error));
       }
       draw();
     };
@@ -194,8 +194,8 @@ export class Exporting {
     const around = h(
       "div",
       { class: "row wrap", hidden: true },
-      seconds("before", "s before", "Seconds before each moment"),
-      seconds("after", "s after", "Seconds after each moment"),
+      createSecondsField("before", "s before", "Seconds before each moment"),
+      createSecondsField("after", "s after", "Seconds after each moment"),
     );
     // Disable hidden fields, because an invalid field would block the form even while hidden.
     const offer = (/** @type {boolean} */ isReel) => {
@@ -212,7 +212,7 @@ export class Exporting {
         onchange: (/** @type {Event} */ event) => offer(/** @type {HTMLSelectElement} */ (event.target).value !== ""),
       },
       h("option", { value: "" }, "Complete range"),
-      ...kinds.map(([kind, count]) => h("option", { value: kind }, `Only ${lookOf(kind).name} events (${count})`)),
+      ...kinds.map(([kind, count]) => h("option", { value: kind }, `Only ${getLook(kind).name} events (${count})`)),
     );
     return [h("label", { for: "export-reel" }, "Show"), h("div", { class: "row wrap" }, choice, around)];
   }
@@ -220,9 +220,9 @@ export class Exporting {
   /** @param {string} job */
   async #follow(job) {
     const ended = await this.progress.follow(job);
-    if (ended.status !== "completed") return toast(`No video was exported. ${reasonOf(ended)}`, "warn");
+    if (ended.status !== "completed") return showToast(`No video was exported. ${explainEnd(ended)}`, "warn");
     this.#last = ended.result;
-    toast("The video is ready. Open Export to download it.");
+    showToast("The video is ready. Open Export to download it.");
   }
 
   /** Return the ids of a layout's videos. If the layout has a main video, its id is first. @param {string} layout */
@@ -237,7 +237,7 @@ export class Exporting {
 
   async #findLast() {
     try {
-      const { jobs: found } = await jobs(RECENT);
+      const { jobs: found } = await listJobs(RECENT);
       const made = found.find(
         (/** @type {any} */ job) =>
           job.kind === KIND && job.result?.session_id === this.sessionId && Boolean(job.result?.url),
@@ -252,7 +252,7 @@ export class Exporting {
     return h(
       "a",
       { href: url, download: `${this.name()}.mp4`, "data-export-link": "" },
-      `Download the latest export, ${format.duration(duration)}, ${bytes(size)}`,
+      `Download the latest export, ${format.formatDuration(duration)}, ${formatBytes(size)}`,
     );
   }
 
@@ -263,20 +263,20 @@ export class Exporting {
 }
 
 /** @param {string} label @param {string} value */
-const field = (label, value) =>
+const getField = (label, value) =>
   /** @type {HTMLInputElement} */ (
     h("input", { class: "input mono export-time", "aria-label": label, value, autocomplete: "off", required: true })
   );
 
 /** @param {string} label @param {() => void} run */
-const plain = (label, run) => h("button", { class: "btn", type: "button", onclick: run }, label);
+const createButton = (label, run) => h("button", { class: "btn", type: "button", onclick: run }, label);
 
 /** @param {string} name @param {string} label @param {boolean} checked */
-const burnt = (name, label, checked) =>
+const createCheckbox = (name, label, checked) =>
   h("label", { class: "check" }, h("input", { type: "checkbox", name, checked }), label);
 
 /** @param {string} name @param {string} words @param {string} label */
-const seconds = (name, words, label) =>
+const createSecondsField = (name, words, label) =>
   h(
     "label",
     { class: "row" },
@@ -297,7 +297,7 @@ const seconds = (name, words, label) =>
 /** @typedef {{kind: string, before: number, after: number}} Reel */
 
 /** @param {FormData} data @returns {{reel?: Reel}} */
-function reelOf(data) {
+function readReel(data) {
   const kind = String(data.get("reel") ?? "");
   return kind ? { reel: { kind, before: Number(data.get("before")), after: Number(data.get("after")) } } : {};
 }

@@ -1,8 +1,8 @@
 // The folding side panel, and full screen. In full screen, or on a phone in landscape, the top and bottom bars lie over
 // the videos and hide when there is no input.
 
-import { need } from "../base/dom.js";
-import { toast } from "../base/notice.js";
+import { requireElement } from "../base/dom.js";
+import { showToast } from "../base/notice.js";
 
 const HIDE_AFTER = 3000; // ms without input after which the bars hide
 const SIDE = "vod-compare-side";
@@ -19,7 +19,7 @@ export class Screen {
   constructor(isPlaying) {
     this.isPlaying = isPlaying;
     this.sideways = matchMedia(SIDEWAYS);
-    const stage = need("[data-stage]");
+    const stage = requireElement("[data-stage]");
     for (const button of document.querySelectorAll("[data-act=side], [data-act=fold]"))
       button.addEventListener("click", () => this.toggleSide());
     document.addEventListener("fullscreenchange", () => this.#draw());
@@ -36,10 +36,10 @@ export class Screen {
       const isTap = pointerType === "touch" && Math.hypot(clientX - began.x, clientY - began.y) < TAP;
       if (!isTap || !this.isImmersive || began.wasHidden) return;
       if (this.isSideShown) return this.toggleSide();
-      leaveBars();
+      blurBars();
       this.#hide();
     });
-    const bar = need(".top");
+    const bar = requireElement(".top");
     new ResizeObserver(() => document.body.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
     for (const name of MOVES) document.addEventListener(name, () => this.#moved());
     // Listen for focus only inside the bars: a tap on a video also moves the focus, but must not show the bars.
@@ -76,14 +76,14 @@ export class Screen {
     else
       await document.documentElement
         .requestFullscreen()
-        .catch(() => toast("This browser does not allow full screen here.", "warn"));
+        .catch(() => showToast("This browser does not allow full screen here.", "warn"));
   }
 
   #draw() {
     document.body.toggleAttribute("data-immersive", this.isImmersive);
     if (this.isImmersive) {
       document.body.dataset.side = "away";
-      leaveBars();
+      blurBars();
     } else
       try {
         document.body.dataset.side = localStorage.getItem(SIDE) ?? "";
@@ -112,6 +112,6 @@ export class Screen {
   }
 }
 
-function leaveBars() {
+function blurBars() {
   if (document.activeElement?.closest(BARS)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }

@@ -1,8 +1,8 @@
 // Independent mode (`sync_mode`): each video has its own clock, shared by all viewers.
 
 import { debounce } from "../base/dom.js";
-import { snap } from "../base/frames.js";
-import { rateOf } from "../base/timeline.js";
+import { snapToFrame } from "../base/frames.js";
+import { getRate } from "../base/timeline.js";
 
 const LOOK = 250; // ms between two checks of the videos' positions
 const OFF = 0.3; // maximum seconds between a playing video and its clock; larger differences cause a seek
@@ -27,7 +27,7 @@ export class OneByOne extends EventTarget {
    * @param {object} parts
    * @param {Track[]} parts.tracks
    * @param {import("./playback/controller.js").SyncController} parts.controller
-   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} parts.api
+   * @param {ReturnType<typeof import("../base/api.js").sessionUrl>} parts.api
    * @param {import("./session-sync.js").Remote} parts.remote
    */
   constructor({ tracks, controller, api, remote }) {
@@ -81,7 +81,7 @@ export class OneByOne extends EventTarget {
     const playing = !this.isPlaying(id);
     const isEnded = track.time >= track.duration - END;
     // Pause in the middle of a frame: at its border, viewers could see different frames.
-    const stand = snap(track.time, track.grid, track.duration);
+    const stand = snapToFrame(track.time, track.grid, track.duration);
     this.#play(track, { playing, from: playing ? (isEnded ? 0 : track.time) : stand });
   }
 
@@ -135,7 +135,7 @@ export class OneByOne extends EventTarget {
   /** Return the video's position according to its clock, in seconds. @param {Track} track */
   #now(track) {
     const { from, since, playing, rate } = this.#clock(track);
-    const passed = playing ? (this.remote.serverNow - since) * rate * rateOf(track.placement) : 0;
+    const passed = playing ? (this.remote.serverNow - since) * rate * getRate(track.placement) : 0;
     return Math.min(Math.max(from + passed, 0), track.duration);
   }
 
@@ -150,7 +150,7 @@ export class OneByOne extends EventTarget {
     const now = this.#now(track);
     if (!playing || now >= track.duration - END) {
       if (!video.paused) video.pause();
-      const stand = snap(playing ? now : from, track.grid, track.duration);
+      const stand = snapToFrame(playing ? now : from, track.grid, track.duration);
       // Seek to the middle of the frame: near its start, the browser may show the previous frame.
       if (!video.seeking && Math.abs(video.currentTime - stand) > NEAR) track.seek(stand);
       return;

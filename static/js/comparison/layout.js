@@ -1,7 +1,7 @@
 // Layouts (row, focus, single), blends (wipe, overlay, difference) and common zoom of the panes. Only classes and CSS
 // properties change; the video elements stay in place.
 
-import { h, need } from "../base/dom.js";
+import { h, requireElement } from "../base/dom.js";
 
 const LAYOUTS = ["focus", "row", "single"];
 const MODES = ["grid", "wipe", "overlay", "difference"];
@@ -46,10 +46,10 @@ export class View {
       over: known(saved.over) ? /** @type {string} */ (saved.over) : panes[1].id,
       blend: typeof saved.blend === "number" ? Math.min(Math.max(saved.blend, 0), 1) : 0.5,
     };
-    need("[data-modes]").addEventListener("click", (/** @type {Event} */ e) =>
+    requireElement("[data-modes]").addEventListener("click", (/** @type {Event} */ e) =>
       this.#pressed(e, (mode) => this.set({ mode })),
     );
-    need("[data-layouts]").addEventListener("click", (/** @type {Event} */ e) =>
+    requireElement("[data-layouts]").addEventListener("click", (/** @type {Event} */ e) =>
       this.#pressed(e, (layout) => this.set({ layout, mode: "grid" })),
     );
     for (const pane of panes) this.#connect(pane);
@@ -119,7 +119,7 @@ export class View {
     this.#mark("[data-modes]", (value) => value === mode);
     this.#mark("[data-layouts]", (value) => mode === "grid" && value === layout);
     for (const pane of this.panes) {
-      const overs = need("[data-overs]", pane.element);
+      const overs = requireElement("[data-overs]", pane.element);
       overs.hidden = this.panes.length < 3;
       overs.replaceChildren(
         ...this.panes
@@ -138,7 +138,7 @@ export class View {
             ),
           ),
       );
-      const slider = /** @type {HTMLInputElement} */ (need("[data-blend]", pane.element));
+      const slider = /** @type {HTMLInputElement} */ (requireElement("[data-blend]", pane.element));
       slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Opacity of the upper video");
       slider.value = String(blend * 100);
     }
@@ -152,7 +152,7 @@ export class View {
   /** @param {import("./panes.js").Pane} pane */
   #connect(pane) {
     const { element, pic } = pane;
-    need("[data-blend]", element).addEventListener("input", (/** @type {Event} */ e) =>
+    requireElement("[data-blend]", element).addEventListener("input", (/** @type {Event} */ e) =>
       this.set({ blend: Number(/** @type {HTMLInputElement} */ (e.target).value) / 100 }),
     );
     for (const button of element.querySelectorAll("[data-zoom]")) {
@@ -170,7 +170,7 @@ export class View {
       (/** @type {WheelEvent} */ e) => {
         if (!e.ctrlKey && innerWidth <= NARROW) return;
         e.preventDefault();
-        this.#zoomAt(Math.exp(-e.deltaY * (e.ctrlKey ? 5 : 1) * WHEEL), placeIn(pic, e));
+        this.#zoomAt(Math.exp(-e.deltaY * (e.ctrlKey ? 5 : 1) * WHEEL), getPointIn(pic, e));
       },
       { passive: false },
     );
@@ -199,8 +199,8 @@ export class View {
       if (other) {
         const [before, after] = [last, now].map(({ x, y }) => Math.hypot(x - other.x, y - other.y));
         const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
-        if (before > 0) this.#zoomAt(after / before, placeIn(pic, middle));
-      } else if (isWipe) this.set({ blend: Math.min(1, Math.max(0, placeIn(pic, e).x)) });
+        if (before > 0) this.#zoomAt(after / before, getPointIn(pic, middle));
+      } else if (isWipe) this.set({ blend: Math.min(1, Math.max(0, getPointIn(pic, e).x)) });
       else if (this.#zoom !== "fit") this.#move((now.x - last.x) / width, (now.y - last.y) / height);
       last = now;
       this.#fingers.set(e.pointerId, now);
@@ -221,7 +221,7 @@ export class View {
    */
   #isAtEdge(pic, event) {
     const { width } = pic.getBoundingClientRect();
-    return this.#zoom === "fit" || Math.abs(placeIn(pic, event).x - this.state.blend) * width < NEAR_EDGE;
+    return this.#zoom === "fit" || Math.abs(getPointIn(pic, event).x - this.state.blend) * width < NEAR_EDGE;
   }
 
   /** Move the zoomed picture by fractions of the pane. @param {number} dx @param {number} dy */
@@ -274,7 +274,7 @@ export class View {
 
   /** @param {string} group @param {(value: string) => boolean} on */
   #mark(group, on) {
-    for (const button of need(group).querySelectorAll("button"))
+    for (const button of requireElement(group).querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(on(button.value)));
   }
 }
@@ -284,7 +284,7 @@ export class View {
  * @param {{clientX: number, clientY: number}} point
  * @returns {{x: number, y: number}}
  */
-function placeIn(pic, { clientX, clientY }) {
+function getPointIn(pic, { clientX, clientY }) {
   const { left, top, width, height } = pic.getBoundingClientRect();
   return { x: (clientX - left) / width, y: (clientY - top) / height };
 }

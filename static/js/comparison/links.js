@@ -1,10 +1,10 @@
 // Links to a comparison, which admit any visitor until they expire or are withdrawn.
 
-import { linksApi } from "../base/api.js";
-import { copyFrom } from "../base/clipboard.js";
+import { linksUrl } from "../base/api.js";
+import { copyWithFeedback } from "../base/clipboard.js";
 import { h, icon } from "../base/dom.js";
-import { instant, when } from "../base/format.js";
-import { errorNote, explain, toast } from "../base/notice.js";
+import { toDate, formatWhen } from "../base/format.js";
+import { createErrorNote, explainError, showToast } from "../base/notice.js";
 
 /** Lifetimes offered for a link, each in seconds and with its label. */
 const TIMES = [
@@ -19,8 +19,8 @@ const TIMES = [
 /**
  * @param {string} id
  */
-export function linksPart(id) {
-  const api = linksApi(id);
+export function createLinksPart(id) {
+  const api = linksUrl(id);
   const list = h("ul", { class: "col", "aria-label": "Links" });
   const problem = h("div", {});
   const made = h("div", { "aria-live": "polite" });
@@ -53,7 +53,7 @@ export function linksPart(id) {
     })
   );
   const button = /** @type {HTMLButtonElement} */ (h("button", { class: "btn" }, "Create link"));
-  draw();
+  drawLinks();
   return h(
     "section",
     { class: "col links", "aria-labelledby": "links-heading" },
@@ -63,23 +63,23 @@ export function linksPart(id) {
       { class: "text-small faint" },
       "Anyone with a link can see this comparison without an account, but nothing else of yours.",
     ),
-    h("form", { class: "row wrap", onsubmit: make }, lasts, may, password, button),
+    h("form", { class: "row wrap", onsubmit: createLink }, lasts, may, password, button),
     problem,
     made,
     list,
   );
 
-  async function draw() {
+  async function drawLinks() {
     try {
       const { links } = await api.list();
-      list.replaceChildren(...links.map(row));
+      list.replaceChildren(...links.map(createRow));
     } catch (error) {
-      list.replaceChildren(h("li", {}, errorNote("The links could not be loaded.", error, draw)));
+      list.replaceChildren(h("li", {}, createErrorNote("The links could not be loaded.", error, drawLinks)));
     }
   }
 
   /** @param {Event} event */
-  async function make(event) {
+  async function createLink(event) {
     event.preventDefault();
     problem.replaceChildren();
     button.disabled = true;
@@ -90,21 +90,21 @@ export function linksPart(id) {
         ...(password.value ? { password: password.value } : {}),
       });
       password.value = "";
-      show(link);
-      await draw();
+      showLink(link);
+      await drawLinks();
     } catch (error) {
-      problem.replaceChildren(errorNote("The link could not be created.", error));
+      problem.replaceChildren(createErrorNote("The link could not be created.", error));
     } finally {
       button.disabled = false;
     }
   }
 
   /** @param {Link} link */
-  function show(link) {
+  function showLink(link) {
     const address = h("code", { class: "anywhere spacer", "data-link-url": "" }, link.url ?? "");
     const copier = h(
       "button",
-      { class: "btn", type: "button", onclick: () => copyFrom(copier, link.url ?? "", address) },
+      { class: "btn", type: "button", onclick: () => copyWithFeedback(copier, link.url ?? "", address) },
       icon("copy"),
       h("span", {}, "Copy"),
     );
@@ -120,8 +120,8 @@ export function linksPart(id) {
   }
 
   /** @param {Link} link */
-  function row(link) {
-    const until = when(instant(link.expires_at));
+  function createRow(link) {
+    const until = formatWhen(toDate(link.expires_at));
     const rights = `${link.can_comment ? "watch and comment" : "watch"}${link.has_password ? ", with a password" : ""}`;
     return h(
       "li",
@@ -130,7 +130,7 @@ export function linksPart(id) {
         "span",
         { class: "who spacer" },
         h("span", {}, `Until ${until}: ${rights}`),
-        h("span", { class: "faint text-small" }, `Created ${when(instant(link.created_at))}`),
+        h("span", { class: "faint text-small" }, `Created ${formatWhen(toDate(link.created_at))}`),
       ),
       h(
         "button",
@@ -144,9 +144,9 @@ export function linksPart(id) {
               () => {
                 made.replaceChildren();
                 button.focus();
-                draw();
+                drawLinks();
               },
-              (error) => toast(explain(error), "bad"),
+              (error) => showToast(explainError(error), "bad"),
             ),
         },
         icon("x"),

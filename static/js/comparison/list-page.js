@@ -1,19 +1,19 @@
 // Row menus and bulk actions of the list of comparisons.
 
-import { sessionApi } from "../base/api.js";
+import { sessionUrl } from "../base/api.js";
 import { askToDelete } from "../base/dialog.js";
-import { need, setText } from "../base/dom.js";
-import { counted } from "../base/format.js";
-import { errorNote, explain, toast } from "../base/notice.js";
-import { tellTimes } from "../base/local-times.js";
+import { requireElement, setText } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
+import { createErrorNote, explainError, showToast } from "../base/notice.js";
+import { showLocalTimes } from "../base/local-times.js";
 import { toggleComparisonMenu } from "./session-actions.js";
 
-tellTimes();
+showLocalTimes();
 
 for (const button of document.querySelectorAll("[data-comparison-menu]")) {
   button.addEventListener("click", () => {
     const row = /** @type {HTMLElement} */ (button.closest("tr"));
-    const link = need("a[dir]", row);
+    const link = requireElement("a[dir]", row);
     toggleComparisonMenu(
       /** @type {HTMLElement} */ (button),
       {
@@ -26,7 +26,7 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
         onRenamed: (name) => {
           link.textContent = name;
           button.setAttribute("aria-label", `Actions for ${name}`);
-          toast("Renamed.");
+          showToast("Renamed.");
         },
         onArchived: () => location.reload(),
         onDeleted: () => location.reload(),
@@ -36,11 +36,11 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
 }
 
 const several = document.querySelector("[data-several]");
-if (several) offerSeveral(/** @type {HTMLElement} */ (several));
+if (several) bindBulkActions(/** @type {HTMLElement} */ (several));
 
 /** @param {HTMLElement} bar */
-function offerSeveral(bar) {
-  const all = /** @type {HTMLInputElement} */ (need("[data-choose-all]"));
+function bindBulkActions(bar) {
+  const all = /** @type {HTMLInputElement} */ (requireElement("[data-choose-all]"));
   const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[data-choose]"));
   const chosen = () =>
     [...boxes]
@@ -51,7 +51,7 @@ function offerSeveral(bar) {
   const show = () => {
     const count = chosen().length;
     bar.hidden = count === 0;
-    setText(need("[data-several-count]"), `${counted(count, "comparison")} selected`);
+    setText(requireElement("[data-several-count]"), `${formatCount(count, "comparison")} selected`);
     all.checked = count > 0 && count === boxes.length;
     all.indeterminate = count > 0 && count < boxes.length;
   };
@@ -67,19 +67,19 @@ function offerSeveral(bar) {
     show();
   });
   for (const box of boxes) box.addEventListener("change", show);
-  need("[data-several-archive]").addEventListener("click", () =>
-    each((id) => sessionApi(id).archive(!isArchived)).then(
+  requireElement("[data-several-archive]").addEventListener("click", () =>
+    each((id) => sessionUrl(id).archive(!isArchived)).then(
       () => location.reload(),
-      (error) => toast(explain(error), "bad"),
+      (error) => showToast(explainError(error), "bad"),
     ),
   );
-  need("[data-several-delete]").addEventListener("click", () =>
+  requireElement("[data-several-delete]").addEventListener("click", () =>
     askToDelete({
-      heading: `Delete ${counted(chosen().length, "comparison")}?`,
+      heading: `Delete ${formatCount(chosen().length, "comparison")}?`,
       words: "Their events and offsets are deleted too. The videos stay in the library.",
-      remove: () => each((id) => sessionApi(id).remove()),
+      remove: () => each((id) => sessionUrl(id).remove()),
       onDeleted: () => location.reload(),
-      refused: (error) => errorNote("Some comparisons could not be deleted.", error),
+      refused: (error) => createErrorNote("Some comparisons could not be deleted.", error),
     }),
   );
   show(); // a browser may restore checked boxes after a reload

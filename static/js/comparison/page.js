@@ -1,19 +1,19 @@
 // Entry point of the comparison page, which builds and connects its parts.
 
-import { ApiError, eventsApi, sessionApi } from "../base/api.js";
+import { ApiError, eventsUrl, sessionUrl } from "../base/api.js";
 import { AlignPanel } from "./alignment.js";
-import { debounce, h, need, pageData, setText } from "../base/dom.js";
-import { offerKeys } from "../base/keys.js";
-import { explain, toast } from "../base/notice.js";
-import { placementOf } from "../base/timeline.js";
+import { debounce, h, requireElement, readPageData, setText } from "../base/dom.js";
+import { enableShortcuts } from "../base/keys.js";
+import { explainError, showToast } from "../base/notice.js";
+import { getPlacement } from "../base/timeline.js";
 import { Readings } from "./timer-readings.js";
 import { RoiBox } from "../base/timer-box.js";
 import { SyncController } from "./playback/controller.js";
 import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
-import { bindings } from "./shortcut-table.js";
+import { makeBindings } from "./shortcut-table.js";
 import { Copies } from "./proxies.js";
-import { kindsOf } from "./events/filters.js";
+import { countKinds } from "./events/filters.js";
 import { EventsPanel } from "./events/panel.js";
 import { Exporting } from "./export-dialog.js";
 import { toggleComparisonMenu } from "./session-actions.js";
@@ -23,7 +23,7 @@ import { People } from "./presence.js";
 import { Remote } from "./session-sync.js";
 import { Screen } from "./fullscreen.js";
 import { openSharing } from "./sharing.js";
-import { History, showOffsets, tabs } from "./side-panel.js";
+import { History, showOffsets, bindTabs } from "./side-panel.js";
 import { TimelineView } from "./timeline-view.js";
 import { Transport } from "./transport.js";
 import { View } from "./layout.js";
@@ -32,24 +32,24 @@ const UI_PAUSE = 1000;
 const SIGNED_OUT = 4401;
 
 const SYNC_SHOWN_FROM = 820; // minimum window height in px at which the sync settings open initially
-let session = pageData("session");
-const api = sessionApi(session.session_id);
+let session = readPageData("session");
+const api = sessionUrl(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
-const letterOf = (/** @type {string} */ id) => letters.get(id) ?? "?";
+const getLetter = (/** @type {string} */ id) => letters.get(id) ?? "?";
 let ui = session.ui_state ?? {};
 /**
  * @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string, username: string, is_visitor:
  *   boolean}}
  */
-let access = pageData("access");
+let access = readPageData("access");
 
 const panes = session.vods.map((/** @type {any} */ vod) => {
-  const element = need(`[data-pane="${CSS.escape(vod.vod_id)}"]`);
+  const element = requireElement(`[data-pane="${CSS.escape(vod.vod_id)}"]`);
   const [up, down] = vod.fps_fraction ?? [vod.fps, 1];
   const track = new Track({
     id: vod.vod_id,
-    video: need("video", element),
-    placement: placementOf(vod),
+    video: requireElement("video", element),
+    placement: getPlacement(vod),
     duration: vod.duration,
     fps: up / down,
     variable: vod.is_variable_frame_rate,
@@ -65,15 +65,15 @@ const changeUi = (/** @type {any} */ change) => {
   if (!remote.isReadOnly) saveUi();
 };
 
-const view = new View(need("[data-stage]"), panes, ui, (state) => {
+const view = new View(requireElement("[data-stage]"), panes, ui, (state) => {
   changeUi(state);
-  mark();
+  redrawControls();
 });
 const remote = new Remote({
   sessionId: session.session_id,
   api,
   controller,
-  onSession: adopt,
+  onSession: adoptSession,
   onOneByOne: (message) => oneByOne.receive(message),
   onEvents: (message) => events.receive(message),
   onAccess: ({ role, can_comment: canComment }) => {
@@ -83,12 +83,12 @@ const remote = new Remote({
   },
   onPeople: (list) => people.show(list),
   onMover: () => people.draw(),
-  onTrouble: trouble,
+  onTrouble: showTrouble,
   onState: showLive,
 });
 const oneByOne = new OneByOne({ tracks, controller, api, remote });
-const people = new People(need("[data-together]"), { remote });
-const timeline = new TimelineView(need("[data-timeline]"), tracks, {
+const people = new People(requireElement("[data-together]"), { remote });
+const timeline = new TimelineView(requireElement("[data-timeline]"), tracks, {
   seek: (T, final) => actions.seek(T, final),
   jump: (seconds) => actions.jump(seconds),
 });
@@ -105,11 +105,11 @@ const actions = new Actions({
   screen,
 });
 const transport = new Transport(controller, actions);
-const history = new History(need("[data-history]"), api, letterOf, {
+const history = new History(requireElement("[data-history]"), api, getLetter, {
   canGoBack: () => !remote.isReadOnly,
   goBack: (id, placement) => actions.restore(id, placement),
 });
-const showPanel = tabs(need("[data-tabs]"), () => {
+const showPanel = bindTabs(requireElement("[data-tabs]"), () => {
   showHistory();
   events.drawMentions();
 });
@@ -118,13 +118,13 @@ const showTab = (/** @type {string} */ id) => {
   showPanel(id);
 };
 const events = new EventsPanel({
-  api: eventsApi(session.session_id),
+  api: eventsUrl(session.session_id),
   vods: session.vods,
   panes,
   actions,
   view,
   timeline,
-  letterOf,
+  letterOf: getLetter,
   reveal: () => showTab("tab-events"),
   rights: () => ({
     canEdit: !remote.isReadOnly,
@@ -138,42 +138,42 @@ const events = new EventsPanel({
 
 /** @type {{box: RoiBox, id: string}|null} */ let timerBox = null;
 const readingsHolder = h("div", { class: "readings", hidden: true });
-const readings = new Readings(readingsHolder, { vods: session.vods, letterOf, preview: api.preview });
+const readings = new Readings(readingsHolder, { vods: session.vods, letterOf: getLetter, preview: api.preview });
 const align = new AlignPanel(
-  need("[data-align]"),
+  requireElement("[data-align]"),
   {
     api,
-    letterOf,
+    letterOf: getLetter,
     session: () => session,
     request: () => ({ roi: ui.roi ?? null, game: ui.game ?? "auto" }),
     onApplied: (changed, ids) => {
       closeTimerBox();
-      adopt(changed);
-      toast(
+      adoptSession(changed);
+      showToast(
         `Applied to ${ids
-          .map(letterOf)
+          .map(getLetter)
           .filter((l) => l !== "A")
           .join(" and ")}.`,
       );
     },
     onDraw: (id) => toggleTimerBox(id),
-    onHand: (id) => moveAlone(id),
+    onHand: (id) => unlinkVideo(id),
     applyLabel: "",
   },
-  pageData("latest-alignment"),
+  readPageData("latest-alignment"),
 );
-need("[data-align]").before(readingsHolder);
+requireElement("[data-align]").before(readingsHolder);
 
 /**
  * Apply a changed session from the server, but keep offset changes of this page that are not confirmed yet.
  * @param {any} next
  */
-function adopt(next) {
+function adoptSession(next) {
   session = next;
   for (const vod of next.vods) {
     if (actions.unsent.has(vod.vod_id)) continue;
-    controller.place(vod.vod_id, placementOf(vod));
-    events.store.place(vod.vod_id, placementOf(vod));
+    controller.place(vod.vod_id, getPlacement(vod));
+    events.store.place(vod.vod_id, getPlacement(vod));
     panes.find((/** @type {Pane} */ p) => p.id === vod.vod_id)?.refreshOffset();
   }
   const { roi, game } = next.ui_state ?? {};
@@ -182,17 +182,17 @@ function adopt(next) {
   showSyncing();
   showName(next.name);
   showRights();
-  showOffsets(need("[data-calibrate]"), next.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
+  showOffsets(requireElement("[data-calibrate]"), next.vods, getLetter, (id, ppm) => actions.setDrift(id, ppm));
   showHistory();
   events.store.knows(next.events_revision);
 }
 
 function showSyncing() {
   const { resync_interval_ms: interval, drift_tolerance_ms: tolerance } = session.sync_config;
-  for (const button of need("[data-sync-mode]").querySelectorAll("button"))
+  for (const button of requireElement("[data-sync-mode]").querySelectorAll("button"))
     button.setAttribute("aria-pressed", String(button.value === session.sync_mode));
   for (const [name, value] of Object.entries({ interval, tolerance })) {
-    const field = /** @type {HTMLInputElement} */ (need(`[data-sync-config=${name}]`));
+    const field = /** @type {HTMLInputElement} */ (requireElement(`[data-sync-config=${name}]`));
     if (document.activeElement !== field) field.value = String(value);
   }
   controller.keepStep({ interval, tolerance });
@@ -200,7 +200,7 @@ function showSyncing() {
 
 /** @param {string} name */
 function showName(name) {
-  const shown = need("[data-name]");
+  const shown = requireElement("[data-name]");
   setText(shown, name);
   shown.title = name;
   document.title = `${name} · VOD Sync`;
@@ -208,26 +208,26 @@ function showName(name) {
 
 function showRights() {
   remote.isReadOnly = session.archived || access.role === "viewer";
-  need("[data-archived]").hidden = !session.archived;
+  requireElement("[data-archived]").hidden = !session.archived;
   const parts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-role]"));
   for (const part of parts) part.dataset.role = access.role;
   const pill = document.querySelector("[data-role-pill]");
   const mayComment = access.can_comment ? "You can comment" : "View only";
   if (pill) setText(pill, access.role === "editor" ? "You can edit" : mayComment);
-  need("[data-export]").hidden = access.role === "viewer" || session.archived;
-  need("[data-manage]").hidden = access.role === "viewer";
+  requireElement("[data-export]").hidden = access.role === "viewer" || session.archived;
+  requireElement("[data-manage]").hidden = access.role === "viewer";
   people.draw();
   events.drawRights();
 }
 
 function showHistory() {
-  if (!need("#panel-history").hidden) history.show(session.revision);
+  if (!requireElement("#panel-history").hidden) history.show(session.revision);
 }
 
 /** @param {unknown} error */
-function trouble(error) {
+function showTrouble(error) {
   if (error instanceof ApiError && error.status === 0 && !navigator.onLine) return;
-  toast(explain(error), "bad");
+  showToast(explainError(error), "bad");
 }
 
 /** @param {import("../base/live-channel.js").LiveState} state @param {number} [code] */
@@ -240,8 +240,8 @@ function showLive(state, code) {
         : "This comparison was deleted, or you no longer have access to it.",
   };
   const text = texts[/** @type {keyof texts} */ (state)];
-  need("[data-live-state]").hidden = !text;
-  if (text) need("[data-live-text]").textContent = text;
+  requireElement("[data-live-state]").hidden = !text;
+  if (text) requireElement("[data-live-text]").textContent = text;
   if (state === "closed" && code !== SIGNED_OUT) closePictures();
 }
 
@@ -253,8 +253,8 @@ function closePictures() {
     video.load();
   }
   events.card.close();
-  need("#main").inert = true;
-  need(".transport").inert = true;
+  requireElement("#main").inert = true;
+  requireElement(".transport").inert = true;
 }
 
 /** @param {string} id */
@@ -278,11 +278,11 @@ function toggleTimerBox(id) {
   showTab("tab-calibrate");
   changed();
   box.element.focus();
-  mark();
+  redrawControls();
 }
 
 /** Unlink a video from the shared clock, so that the user can align it by eye. @param {string} id */
-function moveAlone(id) {
+function unlinkVideo(id) {
   const pane = panes.find((/** @type {import("./panes.js").Pane} */ one) => one.id === id);
   if (!pane || remote.isReadOnly) return;
   closeTimerBox();
@@ -295,11 +295,11 @@ function closeTimerBox() {
   timerBox?.box.dispose();
   timerBox = null;
   readingsHolder.hidden = true;
-  mark();
+  redrawControls();
 }
 
 /** Redraw buttons and labels after a user action, a message or a change of the playback status. */
-function mark() {
+function redrawControls() {
   transport.mark();
   for (const pane of panes) {
     pane.mark({
@@ -314,7 +314,7 @@ function mark() {
   }
 }
 
-function frame() {
+function drawFrame() {
   const T = controller.time;
   const playing = controller.status === "playing";
   const { leader, waitingFor } = controller;
@@ -323,10 +323,10 @@ function frame() {
   timeline.update(T, actions.loop);
   events.update(T);
   actions.keepLoop();
-  requestAnimationFrame(frame);
+  requestAnimationFrame(drawFrame);
 }
 
-const manage = need("[data-manage]");
+const manage = requireElement("[data-manage]");
 manage.addEventListener("click", () =>
   toggleComparisonMenu(
     manage,
@@ -353,15 +353,15 @@ const exporting = new Exporting({
   view,
   loop: () => actions.loop,
   name: () => session.name,
-  kinds: () => kindsOf(events.store.shown),
+  kinds: () => countKinds(events.store.shown),
 });
-need("[data-export]").addEventListener("click", () => exporting.open());
-need("[data-sync-mode]").addEventListener("click", (/** @type {Event} */ event) => {
+requireElement("[data-export]").addEventListener("click", () => exporting.open());
+requireElement("[data-sync-mode]").addEventListener("click", (/** @type {Event} */ event) => {
   const button = /** @type {Element} */ (event.target).closest("button");
   if (button && button.value !== session.sync_mode) remote.send(() => api.change({ sync_mode: button.value }));
 });
 for (const [name, key] of Object.entries({ interval: "resync_interval_ms", tolerance: "drift_tolerance_ms" })) {
-  const field = /** @type {HTMLInputElement} */ (need(`[data-sync-config=${name}]`));
+  const field = /** @type {HTMLInputElement} */ (requireElement(`[data-sync-config=${name}]`));
   field.addEventListener("change", async () => {
     const isTaken =
       field.checkValidity() &&
@@ -372,24 +372,24 @@ for (const [name, key] of Object.entries({ interval: "resync_interval_ms", toler
     }
   });
 }
-oneByOne.addEventListener("change", () => mark());
+oneByOne.addEventListener("change", () => redrawControls());
 showRights();
 showSyncing();
 for (const pane of panes) pane.connect(actions);
-actions.addEventListener("change", mark);
+actions.addEventListener("change", redrawControls);
 actions.addEventListener("timerbox", (event) => toggleTimerBox(/** @type {CustomEvent} */ (event).detail));
 actions.addEventListener("placed", (event) => {
   const { detail: id } = /** @type {CustomEvent} */ (event);
   events.store.place(id, tracks.find((/** @type {Track} */ track) => track.id === id).placement);
 });
 actions.addEventListener("done", (event) => events.store.edits.add(/** @type {CustomEvent} */ (event).detail));
-actions.addEventListener("reload", () => api.read().then(({ session: now }) => adopt(now), trouble));
-controller.addEventListener("change", mark);
-/** @type {HTMLDetailsElement} */ (need("[data-sync-fold]")).open = innerHeight >= SYNC_SHOWN_FROM;
+actions.addEventListener("reload", () => api.read().then(({ session: now }) => adoptSession(now), showTrouble));
+controller.addEventListener("change", redrawControls);
+/** @type {HTMLDetailsElement} */ (requireElement("[data-sync-fold]")).open = innerHeight >= SYNC_SHOWN_FROM;
 const copies = new Copies(
-  need("[data-copies]"),
-  need("[data-copies-offer]"),
-  pageData("copies"),
+  requireElement("[data-copies]"),
+  requireElement("[data-copies-offer]"),
+  readPageData("copies"),
   controller,
   (id, remedy) => {
     const pane = panes.find((/** @type {Pane} */ one) => one.id === id);
@@ -399,23 +399,23 @@ const copies = new Copies(
 actions.addEventListener("unplayable", (event) => copies.recover(/** @type {CustomEvent} */ (event).detail));
 controller.addEventListener("change", () => copies.apply());
 controller.addEventListener("ended", () => remote.leading && remote.played());
-controller.addEventListener("soundblocked", () => (need("[data-sound-blocked]").hidden = false));
-need("[data-act=sound-on]").addEventListener("click", () => {
-  need("[data-sound-blocked]").hidden = true;
+controller.addEventListener("soundblocked", () => (requireElement("[data-sound-blocked]").hidden = false));
+requireElement("[data-act=sound-on]").addEventListener("click", () => {
+  requireElement("[data-sound-blocked]").hidden = true;
   actions.mute();
 });
-offerKeys(bindings(actions, view, events));
-need("[data-stage]").addEventListener("dblclick", (/** @type {Event} */ event) => {
+enableShortcuts(makeBindings(actions, view, events));
+requireElement("[data-stage]").addEventListener("dblclick", (/** @type {Event} */ event) => {
   const pane = /** @type {HTMLElement} */ (event.target).closest("[data-pic]")?.closest("[data-pane]");
   if (pane) actions.makeLarge(/** @type {HTMLElement} */ (pane).dataset.pane ?? "");
 });
 
 controller.setMain(view.state.main);
 controller.setAudible(view.state.main);
-showOffsets(need("[data-calibrate]"), session.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
-mark();
+showOffsets(requireElement("[data-calibrate]"), session.vods, getLetter, (id, ppm) => actions.setDrift(id, ppm));
+redrawControls();
 controller.seek(session.global_time);
 oneByOne.adopt(session);
 events.store.knows(session.events_revision);
-moveAlone(new URL(location.href).searchParams.get("alone") ?? "");
-requestAnimationFrame(frame);
+unlinkVideo(new URL(location.href).searchParams.get("alone") ?? "");
+requestAnimationFrame(drawFrame);

@@ -1,6 +1,6 @@
 // A pane of the comparison: its video's state and buttons.
 
-import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
 import * as format from "../base/format.js";
 
 /** @typedef {import("./playback/track.js").Track} Track */
@@ -22,18 +22,18 @@ export class Pane {
     this.element = element;
     this.track = track;
     this.letter = /** @type {string} */ (element.dataset.letter);
-    this.pic = need("[data-pic]", element);
-    this.position = need("[data-position]", element);
-    this.frame = need("[data-frame]", element);
-    this.outOfStepText = need("[data-out-of-step]", element);
-    this.offset = /** @type {HTMLInputElement} */ (need("[data-offset]", element));
-    this.note = need("[data-note]", element);
-    this.freeBar = need("[data-free]", element);
-    this.slider = /** @type {HTMLInputElement} */ (need("[data-free-slider]", element));
+    this.pic = requireElement("[data-pic]", element);
+    this.position = requireElement("[data-position]", element);
+    this.frame = requireElement("[data-frame]", element);
+    this.outOfStepText = requireElement("[data-out-of-step]", element);
+    this.offset = /** @type {HTMLInputElement} */ (requireElement("[data-offset]", element));
+    this.note = requireElement("[data-note]", element);
+    this.freeBar = requireElement("[data-free]", element);
+    this.slider = /** @type {HTMLInputElement} */ (requireElement("[data-free-slider]", element));
     this.slider.max = String(track.duration);
     setText(
-      need("[data-meta]", element),
-      `${format.picture(vod)}${vod.audio_tracks?.length === 0 ? ", no sound" : ""}`,
+      requireElement("[data-meta]", element),
+      `${format.formatPicture(vod)}${vod.audio_tracks?.length === 0 ? ", no sound" : ""}`,
     );
     this.showOffset();
   }
@@ -80,7 +80,7 @@ export class Pane {
 
   /** @param {Actions} actions */
   #commit(actions) {
-    const isUnchanged = this.offset.value === format.offset(this.track.offset);
+    const isUnchanged = this.offset.value === format.formatOffset(this.track.offset);
     const seconds = isUnchanged ? this.track.offset : format.parseOffset(this.offset.value);
     this.#isTyping = seconds === null;
     if (isUnchanged) return;
@@ -95,7 +95,7 @@ export class Pane {
 
   showOffset() {
     this.#isTyping = false;
-    this.offset.value = format.offset(this.track.offset);
+    this.offset.value = format.formatOffset(this.track.offset);
     this.offset.setAttribute("aria-invalid", "false");
   }
 
@@ -106,8 +106,8 @@ export class Pane {
   update({ T, playing, leader, waiting }) {
     const { track } = this;
     const shown = playing || track.mediaTime === null ? track.time : track.mediaTime;
-    setText(this.position, format.position(shown));
-    setText(this.frame, track.variable ? "variable rate" : `f ${format.frameNumber(track.frame)}`);
+    setText(this.position, format.formatPosition(shown));
+    setText(this.frame, track.variable ? "variable rate" : `f ${format.formatFrameNumber(track.frame)}`);
     setText(
       this.outOfStepText,
       track.free || track.failed
@@ -116,7 +116,7 @@ export class Pane {
           ? "0 ms"
           : track.outOfStep === null
             ? "–"
-            : format.outOfStep(track.outOfStep),
+            : format.formatSyncError(track.outOfStep),
     );
     if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
     const before = T < track.begin;
@@ -130,7 +130,7 @@ export class Pane {
             ? ""
             : "free"
           : before
-            ? `starts in ${format.duration(Math.ceil(track.begin - T))}`
+            ? `starts in ${format.formatDuration(Math.ceil(track.begin - T))}`
             : after
               ? "has ended"
               : waiting
@@ -150,7 +150,7 @@ export class Pane {
     } else if (key === "failed") {
       this.note.replaceChildren(
         icon("alert"),
-        h("span", {}, `${letter} cannot be played: ${whyFailed(this.track.video)}`),
+        h("span", {}, `${letter} cannot be played: ${explainFailure(this.track.video)}`),
         h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Retry"),
       );
     } else if (key === this.remedy) this.note.replaceChildren(icon("hour"), h("span", {}, key));
@@ -170,7 +170,7 @@ export class Pane {
   mark({ main, over, audible, free, isOneByOne, isPlaying, hasTimerBox }) {
     this.isOneByOne = isOneByOne;
     this.element.toggleAttribute("data-one-by-one", isOneByOne);
-    const play = need("[data-act=free-play]", this.element);
+    const play = requireElement("[data-act=free-play]", this.element);
     setIcon(play, isPlaying ? "pause" : "play");
     play.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} only ${this.letter}`);
     this.element.classList.toggle("is-main", main);
@@ -183,12 +183,12 @@ export class Pane {
 
   /** @param {string} act @param {boolean} pressed */
   #press(act, pressed) {
-    need(`[data-act=${act}]`, this.element).setAttribute("aria-pressed", String(pressed));
+    requireElement(`[data-act=${act}]`, this.element).setAttribute("aria-pressed", String(pressed));
   }
 }
 
 /** @param {HTMLVideoElement} video */
-function whyFailed(video) {
+function explainFailure(video) {
   switch (video.error?.code) {
     case MediaError.MEDIA_ERR_NETWORK:
       return "the connection was lost.";

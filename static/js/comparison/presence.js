@@ -1,6 +1,6 @@
 // The list of connected viewers, and the button that follows or leaves the shared clock.
 
-import { h, need, setText } from "../base/dom.js";
+import { h, requireElement, setText } from "../base/dom.js";
 
 const SHOWN = 4;
 
@@ -16,8 +16,8 @@ export class People {
   constructor(holder, { remote }) {
     this.holder = holder;
     this.remote = remote;
-    this.list = need("[data-people]", holder);
-    this.button = /** @type {HTMLButtonElement} */ (need("[data-follow]", holder));
+    this.list = requireElement("[data-people]", holder);
+    this.button = /** @type {HTMLButtonElement} */ (requireElement("[data-follow]", holder));
     this.button.addEventListener("click", () => {
       remote.follow(!remote.following);
       this.draw();
@@ -37,14 +37,14 @@ export class People {
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>
-      `${sentence(person)}${moved(person) ? ", moved the clock last" : ""}`;
+      `${describePerson(person)}${moved(person) ? ", moved the clock last" : ""}`;
     // Begin with the viewer who moved the clock last: a long list hides the names at its end.
     const all = [...this.#people.filter(moved), ...this.#people.filter((person) => !moved(person))];
     const rest = all.slice(SHOWN);
     this.list.replaceChildren(
       ...all
         .slice(0, SHOWN)
-        .map((person) => h("li", { title: said(person) }, face(person, said(person), moved(person)))),
+        .map((person) => h("li", { title: said(person) }, createFace(person, said(person), moved(person)))),
       rest.length ? h("li", { class: "faint text-small", title: rest.map(said).join(", ") }, `+${rest.length}`) : "",
     );
     setText(this.button, remote.following ? "Following" : "Not following");
@@ -55,12 +55,12 @@ export class People {
 }
 
 /** @param {Person} person */
-function sentence({ name, role, following }) {
+function describePerson({ name, role, following }) {
   return `${name}, ${role}${following ? "" : ", not following"}`;
 }
 
 /** @param {Person} person @param {string} words @param {boolean} isMover */
-function face(person, words, isMover) {
+function createFace(person, words, isMover) {
   const initials = h("span", { "aria-hidden": "true" }, person.name.slice(0, 2).toUpperCase());
   return h(
     "span",

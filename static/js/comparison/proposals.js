@@ -1,8 +1,8 @@
 // Views of an alignment's proposals and refusals, with offset, confidence and evidence.
 
 import { h, icon } from "../base/dom.js";
-import { clock, confidence, offset, ppm } from "../base/format.js";
-import { crop } from "./timer-readings.js";
+import { formatClock, describeConfidence, formatOffset, formatPpm } from "../base/format.js";
+import { createCrop } from "./timer-readings.js";
 
 /**
  * @typedef {{icon: string, label: string, run: () => void}} WayOut Action offered to the user after a video's alignment
@@ -18,9 +18,9 @@ import { crop } from "./timer-readings.js";
  * @param {((on: boolean) => void)|null} state.onChoose Function that selects or deselects this proposal; null
  *   if there is no other proposal.
  */
-export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
+export function createProposalView(proposal, letterOf, { isApplied, onChoose }) {
   const letter = letterOf(proposal.vod_id);
-  const sure = confidence(proposal.confidence);
+  const sure = describeConfidence(proposal.confidence);
   const agree =
     proposal.agreeing != null && proposal.samples != null ? `${proposal.agreeing} of ${proposal.samples} agree` : "";
   const bound = proposal.error_bound != null ? `±${Math.max(1, Math.round(proposal.error_bound * 1000))} ms` : "";
@@ -31,7 +31,7 @@ export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
       "div",
       { class: "row" },
       h("span", { class: "letter-badge" }, letter),
-      h("span", { class: "proposal-offset" }, offset(proposal.offset)),
+      h("span", { class: "proposal-offset" }, formatOffset(proposal.offset)),
       h("span", { class: "spacer" }),
       onChoose && !isApplied
         ? h(
@@ -61,11 +61,16 @@ export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
       h("span", { class: "faint" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "mono" }, bound)),
     ),
     proposal.drift_ppm
-      ? h("p", { class: "text-small muted" }, "Clock drift: ", h("span", { class: "mono" }, ppm(proposal.drift_ppm)))
+      ? h(
+          "p",
+          { class: "text-small muted" },
+          "Clock drift: ",
+          h("span", { class: "mono" }, formatPpm(proposal.drift_ppm)),
+        )
       : null,
-    findingsOf(proposal.findings ?? []),
+    createFindings(proposal.findings ?? []),
     proposal.note ? h("p", { class: "text-small muted anywhere" }, proposal.note) : null,
-    ...evidenceOf(proposal.evidence ?? [], letter, letterOf),
+    ...createEvidence(proposal.evidence ?? [], letter, letterOf),
   );
 }
 
@@ -74,11 +79,11 @@ export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
  * @param {string} letter
  * @param {(vodId: string) => string} letterOf
  */
-function evidenceOf(evidence, letter, letterOf) {
+function createEvidence(evidence, letter, letterOf) {
   const isFrame = (/** @type {Evidence} */ item) => (item.kind ?? "frame") === "frame";
   return [
-    evidencePairs(evidence.filter(isFrame), letterOf),
-    soundEvidence(
+    createFramePairs(evidence.filter(isFrame), letterOf),
+    createSoundEvidence(
       evidence.filter((item) => !isFrame(item)),
       letter,
     ),
@@ -88,7 +93,7 @@ function evidenceOf(evidence, letter, letterOf) {
 /**
  * @param {{method: string, offset: number|null, confidence: number|null}[]} findings
  */
-function findingsOf(findings) {
+function createFindings(findings) {
   if (!findings.length) return null;
   return h(
     "dl",
@@ -98,7 +103,7 @@ function findingsOf(findings) {
       h(
         "dd",
         { class: "mono" },
-        found === null || sure === null ? "–" : `${offset(found)}, ${confidence(sure).number}`,
+        found === null || sure === null ? "–" : `${formatOffset(found)}, ${describeConfidence(sure).number}`,
       ),
     ]),
   );
@@ -109,7 +114,7 @@ function findingsOf(findings) {
  * @param {(vodId: string) => string} letterOf
  * @param {WayOut[]} waysOut
  */
-export function refusalView({ vod_id, message, evidence = [], findings = [] }, letterOf, waysOut) {
+export function createRefusalView({ vod_id, message, evidence = [], findings = [] }, letterOf, waysOut) {
   const letter = letterOf(vod_id);
   return h(
     "section",
@@ -122,10 +127,10 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
       h("span", { class: "spacer" }),
       h("span", { class: "status warn" }, icon("alert"), "Refused"),
     ),
-    findings.some((finding) => finding.offset !== null) ? findingsOf(findings) : null,
+    findings.some((finding) => finding.offset !== null) ? createFindings(findings) : null,
     h("p", { class: "text-small muted anywhere" }, message),
     findings.length
-      ? h("div", {}, ...evidenceOf(evidence, letter, letterOf))
+      ? h("div", {}, ...createEvidence(evidence, letter, letterOf))
       : evidence.length
         ? h(
             "div",
@@ -136,8 +141,8 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
                 h(
                   "figure",
                   {},
-                  crop(e.url, `${letter} at ${clock(e.time)}`),
-                  h("figcaption", {}, `${e.text || "–"} · ${clock(e.time)}`),
+                  createCrop(e.url, `${letter} at ${formatClock(e.time)}`),
+                  h("figcaption", {}, `${e.text || "–"} · ${formatClock(e.time)}`),
                 ),
               ),
           )
@@ -157,7 +162,7 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
  * @param {Evidence[]} evidence
  * @param {(vodId: string) => string} letterOf
  */
-function evidencePairs(evidence, letterOf) {
+function createFramePairs(evidence, letterOf) {
   const pairs = [];
   for (let i = 0; i + 1 < evidence.length && pairs.length < 3; i += 2) pairs.push([evidence[i], evidence[i + 1]]);
   if (!pairs.length) return null;
@@ -168,8 +173,10 @@ function evidencePairs(evidence, letterOf) {
       h(
         "figure",
         {},
-        ...pair.map((e) => crop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${clock(e.time)}`)),
-        h("figcaption", {}, `${clock(pair[0].time)} | ${clock(pair[1].time)}`),
+        ...pair.map((e) =>
+          createCrop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${formatClock(e.time)}`),
+        ),
+        h("figcaption", {}, `${formatClock(pair[0].time)} | ${formatClock(pair[1].time)}`),
       ),
     ),
   );
@@ -181,7 +188,7 @@ function evidencePairs(evidence, letterOf) {
  * @param {Evidence[]} evidence
  * @param {string} letter
  */
-function soundEvidence(evidence, letter) {
+function createSoundEvidence(evidence, letter) {
   if (!evidence.length) return null;
   return h(
     "div",

@@ -1,10 +1,10 @@
 // Copies of videos, made on request. Quick copies have many keyframes for scrubbing. Muted panes play silent copies,
 // because a video with sound follows the sound card's clock.
 
-import { ApiError, call } from "../base/api.js";
-import { h, need, setText } from "../base/dom.js";
-import { percent } from "../base/format.js";
-import { explain } from "../base/notice.js";
+import { ApiError, callApi } from "../base/api.js";
+import { h, requireElement, setText } from "../base/dom.js";
+import { formatPercent } from "../base/format.js";
+import { explainError } from "../base/notice.js";
 
 const LOOK = 2_000; // ms between two polls of a copy's job
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
@@ -48,11 +48,11 @@ export class Copies {
     /** @type {Map<string, string>} */ this.playing = new Map(copies.map((c) => [c.vod_id, this.#atFirst(c)]));
     this.#show();
     controller.addEventListener("arrived", () => this.#offer());
-    need("[data-copies-yes]", offer).addEventListener("click", () => {
+    requireElement("[data-copies-yes]", offer).addEventListener("click", () => {
       if (this.#able.length) this.make();
       else this.choose(true);
     });
-    need("[data-copies-no]", offer).addEventListener("click", () => {
+    requireElement("[data-copies-no]", offer).addEventListener("click", () => {
       this.#hideOffer();
       sessionStorage.setItem(DECLINED, "yes");
     });
@@ -67,13 +67,16 @@ export class Copies {
     const isPlayedInFull = !this.quick && this.copies.some((copy) => copy.proxy_url);
     if (this.#jobs.size || !this.controller.seeks.areSlow || sessionStorage.getItem(DECLINED)) return;
     if (!this.#able.length && !isPlayedInFull) return;
-    setText(need("[data-copies-yes]", this.offer), this.#able.length ? "Make quick copies" : "Play the quick copies");
+    setText(
+      requireElement("[data-copies-yes]", this.offer),
+      this.#able.length ? "Make quick copies" : "Play the quick copies",
+    );
     this.offer.hidden = false;
   }
 
   #hideOffer() {
     // Move the focus first, because a hidden element with focus would receive all keys.
-    if (this.offer.contains(document.activeElement)) need("[data-lanes]").focus();
+    if (this.offer.contains(document.activeElement)) requireElement("[data-lanes]").focus();
     this.offer.hidden = true;
     this.controller.seeks.forget();
   }
@@ -118,12 +121,12 @@ export class Copies {
     this.#trouble = null;
     try {
       for (const copy of this.#able) {
-        const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
+        const answer = await callApi("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
         if (answer.rendition) copy.proxy_url = answer.rendition.url;
         else this.#jobs.set(copy.vod_id, { id: answer.job_id, kind: "proxy" });
       }
     } catch (error) {
-      this.#trouble = explain(error);
+      this.#trouble = explainError(error);
     } finally {
       this.#isAsking = false;
       this.#show();
@@ -153,13 +156,13 @@ export class Copies {
         );
       }
       const kind = isPending ? "normalized" : "proxy";
-      const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
+      const answer = await callApi("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
       if (answer.rendition) return void this.#take(copy, kind, answer.rendition.url);
       this.#jobs.set(vod, { id: answer.job_id, kind });
       this.tell(vod, MAKING);
       this.#watch();
     } catch (error) {
-      this.tell(vod, `This browser cannot play the video, and a copy could not be made. ${explain(error)}`);
+      this.tell(vod, `This browser cannot play the video, and a copy could not be made. ${explainError(error)}`);
     }
   }
 
@@ -189,16 +192,16 @@ export class Copies {
         total = Math.max(total, this.#jobs.size);
         let share = total - this.#jobs.size;
         for (const [vod, { id, kind }] of this.#jobs) {
-          const job = await jobOf(id);
+          const job = await fetchJob(id);
           const isLive = LIVE.has(job.status);
           if (isLive) share += job.progress / 100;
           if (kind !== "proxy" || this.#unplayable.has(vod))
-            this.tell(vod, isLive ? `${MAKING} ${percent(job.progress)}` : "");
+            this.tell(vod, isLive ? `${MAKING} ${formatPercent(job.progress)}` : "");
           if (!isLive) await this.#ended(vod, job, kind);
         }
         this.#progress = Math.max(this.#progress, Math.floor((100 * share) / Math.max(1, total)));
       } catch (error) {
-        this.#trouble = explain(error);
+        this.#trouble = explainError(error);
       }
       this.#show();
     }
@@ -215,7 +218,7 @@ export class Copies {
       return;
     }
     if (kind !== "proxy") return this.#reload(copy);
-    const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
+    const answer = await callApi("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
     if (this.#unplayable.has(vod)) return this.#take(copy, kind, answer.rendition?.url ?? null);
     const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
     copy.proxy_url = answer.rendition?.url ?? null;
@@ -271,9 +274,9 @@ export class Copies {
 }
 
 /** Return the state of a job; a missing job counts as failed. @param {string} id @returns {Promise<any>} */
-async function jobOf(id) {
+async function fetchJob(id) {
   try {
-    return await call("GET", `/api/v1/jobs/${id}`);
+    return await callApi("GET", `/api/v1/jobs/${id}`);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return { status: "failed", error: null };
     throw error;

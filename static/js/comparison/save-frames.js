@@ -1,4 +1,4 @@
-import { position } from "../base/format.js";
+import { formatPosition } from "../base/format.js";
 
 /**
  * Save each video's current frame, and return the number of saved pictures.
@@ -8,11 +8,11 @@ import { position } from "../base/format.js";
  */
 export async function saveFrames(panes, name) {
   const ready = panes.filter(({ track }) => track.video.videoWidth && !track.failed);
-  const pictures = await Promise.all(ready.map(async (pane) => ({ pane, blob: await picture(pane.track.video) })));
+  const pictures = await Promise.all(ready.map(async (pane) => ({ pane, blob: await takePicture(pane.track.video) })));
   for (const { pane, blob } of pictures) {
     const { letter, track } = pane;
-    const time = position(track.mediaTime ?? track.time).replaceAll(":", "-");
-    download(blob, `${fileName(name)}_${letter}_${time}_f${track.frame}.png`);
+    const time = formatPosition(track.mediaTime ?? track.time).replaceAll(":", "-");
+    downloadBlob(blob, `${makeFileName(name)}_${letter}_${time}_f${track.frame}.png`);
   }
   return pictures.length;
 }
@@ -21,7 +21,7 @@ export async function saveFrames(panes, name) {
  * @param {HTMLVideoElement} video
  * @returns {Promise<Blob>}
  */
-function picture(video) {
+function takePicture(video) {
   const canvas = document.createElement("canvas");
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
@@ -32,7 +32,7 @@ function picture(video) {
 }
 
 /** @param {Blob} blob @param {string} name */
-function download(blob, name) {
+function downloadBlob(blob, name) {
   const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = url;
@@ -42,6 +42,6 @@ function download(blob, name) {
 }
 
 /** @param {string} name */
-function fileName(name) {
+function makeFileName(name) {
   return name.replace(/[^\p{L}\p{N}.-]+/gu, "_").slice(0, 80) || "comparison";
 }

@@ -1,9 +1,9 @@
 // The menu of one comparison: rename, duplicate, archive, delete.
 
-import { sessionApi } from "../base/api.js";
+import { sessionUrl } from "../base/api.js";
 import { askForName, askToDelete } from "../base/dialog.js";
 import { toggleMenu } from "../base/menu.js";
-import { explain, toast } from "../base/notice.js";
+import { explainError, showToast } from "../base/notice.js";
 
 /**
  * @param {HTMLElement} button
@@ -11,7 +11,7 @@ import { explain, toast } from "../base/notice.js";
  * @param {{onRenamed: (name: string) => void, onArchived: () => void, onDeleted: () => void}} on
  */
 export function toggleComparisonMenu(button, { id, name, archived, role }, { onRenamed, onArchived, onDeleted }) {
-  const api = sessionApi(id);
+  const api = sessionUrl(id);
   const rename = {
     label: "Rename",
     icon: "pencil",
@@ -23,13 +23,17 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
         save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
       }),
   };
-  const duplicate = { label: "Duplicate", icon: "copy", run: () => attempt(() => api.duplicate().then(openCopy)) };
+  const duplicate = {
+    label: "Duplicate",
+    icon: "copy",
+    run: () => attemptChange(() => api.duplicate().then(openCopy)),
+  };
   const edit = role === "viewer" ? [] : [...(archived ? [] : [rename]), duplicate];
   const own = [
     {
       label: archived ? "Restore" : "Archive",
       icon: archived ? "retry" : "archive",
-      run: () => attempt(() => api.archive(!archived).then(onArchived)),
+      run: () => attemptChange(() => api.archive(!archived).then(onArchived)),
     },
     {
       label: "Delete",
@@ -55,6 +59,6 @@ function openCopy({ session }) {
 }
 
 /** @param {() => Promise<unknown>} change */
-function attempt(change) {
-  change().catch((error) => toast(explain(error), "bad"));
+function attemptChange(change) {
+  change().catch((error) => showToast(explainError(error), "bad"));
 }

@@ -36,7 +36,7 @@ export class Remote {
   /**
    * @param {object} options
    * @param {string} options.sessionId
-   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} options.api
+   * @param {ReturnType<typeof import("../base/api.js").sessionUrl>} options.api
    * @param {SyncController} options.controller
    * @param {(session: any) => void} options.onSession Called after the session changed in this or another tab.
    * @param {(message: any) => void} options.onOneByOne Called with each video's clock in independent mode.

@@ -1,11 +1,11 @@
 // The dialog that shares a comparison: invitations, rights and links.
 
-import { sharesApi } from "../base/api.js";
-import { showNamed } from "../base/dialog.js";
+import { sharesUrl } from "../base/api.js";
+import { openNamedDialog } from "../base/dialog.js";
 import { h, icon } from "../base/dom.js";
-import { instant, when } from "../base/format.js";
-import { errorNote, explain, toast } from "../base/notice.js";
-import { linksPart } from "./links.js";
+import { toDate, formatWhen } from "../base/format.js";
+import { createErrorNote, explainError, showToast } from "../base/notice.js";
+import { createLinksPart } from "./links.js";
 
 const RIGHTS = [
   ["watch", "Watch"],
@@ -16,17 +16,17 @@ const RIGHTS = [
 /** @typedef {{share_id: string, username: string, role: string, can_comment: boolean, created_at: number}} Share */
 
 /** @param {string} value @returns {{role: string, can_comment: boolean}} */
-function rightsOf(value) {
+function toRights(value) {
   return { role: value === "edit" ? "editor" : "viewer", can_comment: value !== "watch" };
 }
 
 /** @param {Share} share */
-function choiceOf({ role, can_comment: canComment }) {
+function toChoice({ role, can_comment: canComment }) {
   return role === "editor" ? "edit" : canComment ? "comment" : "watch";
 }
 
 /** @param {string} label @param {string} value @param {(select: HTMLSelectElement) => void} [changed] */
-function select(label, value, changed) {
+function createSelect(label, value, changed) {
   const element = /** @type {HTMLSelectElement} */ (
     h(
       "select",
@@ -40,7 +40,7 @@ function select(label, value, changed) {
 
 /** @param {{id: string, name: string}} comparison */
 export function openSharing({ id, name }) {
-  const api = sharesApi(id);
+  const api = sharesUrl(id);
   const people = h("ul", { class: "col", "aria-label": "People" });
   const problem = h("div", {});
   const user = /** @type {HTMLInputElement} */ (
@@ -55,8 +55,8 @@ export function openSharing({ id, name }) {
       spellcheck: "false",
     })
   );
-  const rights = select("Rights", "comment");
-  showNamed(
+  const rights = createSelect("Rights", "comment");
+  openNamedDialog(
     `Share “${name}”`,
     "sharing",
     h(
@@ -70,22 +70,22 @@ export function openSharing({ id, name }) {
         { class: "text-small faint" },
         "People you invite see it in their list of comparisons. If you remove them, they lose access at once.",
       ),
-      linksPart(id),
+      createLinksPart(id),
     ),
   );
   user.focus();
-  draw();
+  drawShares();
 
-  async function draw() {
+  async function drawShares() {
     try {
       const { shares } = await api.list();
       people.replaceChildren(
         h("li", { class: "row" }, h("span", { class: "spacer" }, "You"), h("span", { class: "faint" }, "Owner")),
-        ...shares.map(row),
+        ...shares.map(createRow),
         shares.length ? "" : h("li", { class: "faint" }, "You have not invited anyone yet."),
       );
     } catch (error) {
-      people.replaceChildren(h("li", {}, errorNote("The list could not be loaded.", error, draw)));
+      people.replaceChildren(h("li", {}, createErrorNote("The list could not be loaded.", error, drawShares)));
     }
   }
 
@@ -96,17 +96,17 @@ export function openSharing({ id, name }) {
     problem.replaceChildren();
     if (!username) return user.focus();
     try {
-      await api.create({ username, ...rightsOf(rights.value) });
+      await api.create({ username, ...toRights(rights.value) });
       user.value = "";
-      await draw();
+      await drawShares();
     } catch (error) {
-      problem.replaceChildren(errorNote(`${username} could not be invited.`, error));
+      problem.replaceChildren(createErrorNote(`${username} could not be invited.`, error));
     }
     user.focus();
   }
 
   /** @param {Share} share */
-  function row(share) {
+  function createRow(share) {
     const { share_id: key, username } = share;
     return h(
       "li",
@@ -115,21 +115,21 @@ export function openSharing({ id, name }) {
         "span",
         { class: "who spacer" },
         h("span", { class: "truncate", dir: "auto" }, username),
-        h("span", { class: "faint text-small" }, `Invited ${when(instant(share.created_at))}`),
+        h("span", { class: "faint text-small" }, `Invited ${formatWhen(toDate(share.created_at))}`),
       ),
-      select(`Rights of ${username}`, choiceOf(share), (own) => {
-        const rights = rightsOf(own.value);
+      createSelect(`Rights of ${username}`, toChoice(share), (own) => {
+        const rights = toRights(own.value);
         own.disabled = true;
         api
           .change(key, rights)
           .then(
             () => {
               Object.assign(share, rights);
-              toast("Rights changed.");
+              showToast("Rights changed.");
             },
             (error) => {
-              toast(explain(error), "bad");
-              own.value = choiceOf(share);
+              showToast(explainError(error), "bad");
+              own.value = toChoice(share);
             },
           )
           .finally(() => (own.disabled = false));
@@ -145,9 +145,9 @@ export function openSharing({ id, name }) {
             api.remove(key).then(
               () => {
                 user.focus();
-                draw();
+                drawShares();
               },
-              (error) => toast(explain(error), "bad"),
+              (error) => showToast(explainError(error), "bad"),
             ),
         },
         icon("x"),

@@ -1,8 +1,8 @@
 // The side panel: tabs, current offsets, and the history of changes.
 
-import { h, icon, need } from "../base/dom.js";
-import { confidence, instant, offset, ppm } from "../base/format.js";
-import { errorNote } from "../base/notice.js";
+import { h, icon, requireElement } from "../base/dom.js";
+import { describeConfidence, toDate, formatOffset, formatPpm } from "../base/format.js";
+import { createErrorNote } from "../base/notice.js";
 
 const SHOWN = 100;
 const SOURCES = { manual: "manual", timer_ocr: "from the timer", audio: "from the sound" };
@@ -12,14 +12,14 @@ const SOURCES = { manual: "manual", timer_ocr: "from the timer", audio: "from th
  * @param {(id: string) => void} onShow
  * @returns {(id: string) => void}
  */
-export function tabs(list, onShow) {
+export function bindTabs(list, onShow) {
   const all = /** @type {HTMLButtonElement[]} */ ([...list.querySelectorAll("[role=tab]")]);
   const show = (/** @type {HTMLButtonElement} */ tab, focus = false) => {
     for (const other of all) {
       const on = other === tab;
       other.setAttribute("aria-selected", String(on));
       other.tabIndex = on ? 0 : -1;
-      need(`#${other.getAttribute("aria-controls")}`).hidden = !on;
+      requireElement(`#${other.getAttribute("aria-controls")}`).hidden = !on;
     }
     if (focus) tab.focus();
     onShow(tab.id);
@@ -35,7 +35,7 @@ export function tabs(list, onShow) {
     const now = all.findIndex((t) => t.getAttribute("aria-selected") === "true");
     show(all[(now + by + all.length) % all.length], true);
   });
-  return (id) => show(/** @type {HTMLButtonElement} */ (need(`#${id}`, list)));
+  return (id) => show(/** @type {HTMLButtonElement} */ (requireElement(`#${id}`, list)));
 }
 
 /**
@@ -55,13 +55,13 @@ export function showOffsets(holder, vods, letterOf, onDrift) {
           ? vod.offset_history.length
             ? SOURCES.manual
             : "not set"
-          : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${confidence(vod.offset_confidence).number}`;
+          : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${describeConfidence(vod.offset_confidence).number}`;
     return h(
       "div",
       { data: { letter: letterOf(vod.vod_id) } },
       h("dt", {}, h("span", { class: "letter-badge" }, letterOf(vod.vod_id))),
-      h("dd", {}, h("span", { class: "mono" }, offset(vod.offset)), h("span", { class: "faint truncate" }, how)),
-      i === 0 && vod.drift_ppm === 0 ? null : driftField(vod, letterOf(vod.vod_id), onDrift),
+      h("dd", {}, h("span", { class: "mono" }, formatOffset(vod.offset)), h("span", { class: "faint truncate" }, how)),
+      i === 0 && vod.drift_ppm === 0 ? null : createDriftField(vod, letterOf(vod.vod_id), onDrift),
     );
   });
   holder.replaceChildren(
@@ -81,7 +81,7 @@ export function showOffsets(holder, vods, letterOf, onDrift) {
  * @param {string} letter
  * @param {(id: string, ppm: number) => void} onDrift
  */
-function driftField(vod, letter, onDrift) {
+function createDriftField(vod, letter, onDrift) {
   const field = /** @type {HTMLInputElement} */ (
     h("input", {
       class: "input mono",
@@ -114,7 +114,7 @@ export class History {
 
   /**
    * @param {HTMLElement} holder
-   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} api
+   * @param {ReturnType<typeof import("../base/api.js").sessionUrl>} api
    * @param {(id: string) => string} letterOf
    * @param {object} act
    * @param {() => boolean} act.canGoBack
@@ -140,7 +140,7 @@ export class History {
         h(
           "div",
           { class: "pad" },
-          errorNote("The history could not be loaded.", error, () => this.show(revision)),
+          createErrorNote("The history could not be loaded.", error, () => this.show(revision)),
         ),
       );
     }
@@ -173,22 +173,26 @@ export class History {
   /** @param {any} row @param {boolean} isNow */
   #row(row, isNow) {
     const letter = this.letterOf(row.vod_id);
-    const at = instant(row.timestamp);
+    const at = toDate(row.timestamp);
     const how =
       row.confidence === null
         ? SOURCES.manual
-        : `${SOURCES[/** @type {keyof SOURCES} */ (row.source)]}, ${confidence(row.confidence).number}`;
+        : `${SOURCES[/** @type {keyof SOURCES} */ (row.source)]}, ${describeConfidence(row.confidence).number}`;
     return h(
       "li",
       { data: { letter } },
       h("span", { class: "letter-badge" }, letter),
-      h("span", { class: "mono truncate", title: `from ${offset(row.old_offset)}` }, offset(row.new_offset)),
+      h(
+        "span",
+        { class: "mono truncate", title: `from ${formatOffset(row.old_offset)}` },
+        formatOffset(row.new_offset),
+      ),
       h(
         "time",
         { class: "faint mono", datetime: at.toISOString() },
         at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
       ),
-      h("span", { class: "faint truncate" }, `from ${offset(row.old_offset)}${driftChange(row)}, ${how}`),
+      h("span", { class: "faint truncate" }, `from ${formatOffset(row.old_offset)}${describeDriftChange(row)}, ${how}`),
       h("span", { class: "faint truncate" }, row.changed_by_name ?? row.changed_by),
       !isNow &&
         this.act.canGoBack() &&
@@ -197,7 +201,7 @@ export class History {
           {
             class: "btn quiet",
             type: "button",
-            "aria-label": `Restore ${offset(row.new_offset)} for ${letter}`,
+            "aria-label": `Restore ${formatOffset(row.new_offset)} for ${letter}`,
             onclick: () =>
               this.act.goBack(row.vod_id, {
                 offset: row.new_offset,
@@ -213,6 +217,6 @@ export class History {
 }
 
 /** Return a text about changed clock drift; empty if the drift did not change. @param {any} row @returns {string} */
-function driftChange({ old_drift_ppm: before, new_drift_ppm: after }) {
-  return after === null || before === after ? "" : `, clock ${ppm(before ?? 0)} to ${ppm(after)}`;
+function describeDriftChange({ old_drift_ppm: before, new_drift_ppm: after }) {
+  return after === null || before === after ? "" : `, clock ${formatPpm(before ?? 0)} to ${formatPpm(after)}`;
 }

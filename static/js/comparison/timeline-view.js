@@ -1,8 +1,8 @@
 // The timeline: lanes, ruler, loop and playhead. If zoomed in, it scrolls to keep the playhead visible.
 
-import { h, need } from "../base/dom.js";
-import { duration, position } from "../base/format.js";
-import { extent, ticks } from "../base/timeline.js";
+import { h, requireElement } from "../base/dom.js";
+import { formatDuration, formatPosition } from "../base/format.js";
+import { getExtent, makeTicks } from "../base/timeline.js";
 
 const SHORTEST = 2; // seconds that the timeline shows at maximum zoom
 const PIXELS_PER_MARK = 110;
@@ -23,17 +23,17 @@ export class TimelineView extends EventTarget {
     super();
     this.tracks = tracks;
     this.act = act;
-    this.lanes = /** @type {HTMLElement} */ (need("[data-lanes]", root));
-    this.ruler = need("[data-ruler]", root);
-    this.playhead = /** @type {HTMLElement} */ (need("[data-playhead]", root));
-    this.loop = /** @type {HTMLElement} */ (need("[data-loop]", root));
+    this.lanes = /** @type {HTMLElement} */ (requireElement("[data-lanes]", root));
+    this.ruler = requireElement("[data-ruler]", root);
+    this.playhead = /** @type {HTMLElement} */ (requireElement("[data-playhead]", root));
+    this.loop = /** @type {HTMLElement} */ (requireElement("[data-loop]", root));
     this.lanes.addEventListener("pointerdown", (event) => this.#drag(event));
     this.lanes.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#layout()).observe(this.lanes);
   }
 
   get #extent() {
-    return extent(this.tracks);
+    return getExtent(this.tracks);
   }
 
   get #length() {
@@ -78,7 +78,7 @@ export class TimelineView extends EventTarget {
     const now = T.toFixed(2);
     if (this.lanes.getAttribute("aria-valuenow") !== now) {
       this.lanes.setAttribute("aria-valuenow", now);
-      this.lanes.setAttribute("aria-valuetext", position(T));
+      this.lanes.setAttribute("aria-valuetext", formatPosition(T));
     }
     const { from, to } = loop;
     this.loop.hidden = from === null && to === null;
@@ -105,14 +105,16 @@ export class TimelineView extends EventTarget {
     this.lanes.setAttribute("aria-valuemin", start.toFixed(2));
     this.lanes.setAttribute("aria-valuemax", end.toFixed(2));
     for (const track of this.tracks) {
-      const clip = /** @type {HTMLElement} */ (need(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes));
+      const clip = /** @type {HTMLElement} */ (
+        requireElement(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes)
+      );
       const from = Math.max(this.#x(track.begin), 0);
       clip.style.setProperty("--x", String(from));
       clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.end), 1) - from)));
       clip.toggleAttribute("data-from-before", this.#x(track.begin) < 0);
       clip.toggleAttribute("data-goes-on", this.#x(track.end) > 1);
     }
-    const marks = ticks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
+    const marks = makeTicks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
     const fine = marks.length > 1 && marks[1] - marks[0] < 1;
     this.ruler.replaceChildren(
       ...marks
@@ -121,7 +123,7 @@ export class TimelineView extends EventTarget {
           h(
             "span",
             { class: this.#x(T) > 0.02 ? "mid" : "", vars: { "--x": this.#x(T) } },
-            fine ? position(T).replace(/^(\D?)00:(.*)..$/, "$1$2") : duration(T),
+            fine ? formatPosition(T).replace(/^(\D?)00:(.*)..$/, "$1$2") : formatDuration(T),
           ),
         ),
     );

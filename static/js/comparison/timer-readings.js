@@ -1,8 +1,8 @@
 // Readings of the timer box in each video: image, text and confidence.
 
 import { debounce, h, icon } from "../base/dom.js";
-import { clock, hundredths } from "../base/format.js";
-import { errorNote } from "../base/notice.js";
+import { formatClock, formatHundredths } from "../base/format.js";
+import { createErrorNote } from "../base/notice.js";
 
 /**
  * @typedef {import("../../../docs/openapi").Reading} Reading
@@ -18,7 +18,7 @@ const MOMENTS = 5;
  * @param {{vod_id: string, time: number}} roi
  * @returns {Record<string, number[]>}
  */
-export function moments(vods, roi) {
+export function chooseTimes(vods, roi) {
   return Object.fromEntries(
     vods.map(({ vod_id, duration }) => {
       const spread = Array.from({ length: MOMENTS }, (_, i) => ((i + 0.5) / MOMENTS) * duration);
@@ -71,7 +71,7 @@ export class Readings {
     this.#request = new AbortController();
     const { signal } = this.#request;
     try {
-      const { readings } = await this.options.preview(roi, moments(this.options.vods, roi), signal);
+      const { readings } = await this.options.preview(roi, chooseTimes(this.options.vods, roi), signal);
       if (signal.aborted) return;
       this.#show(
         ...this.options.vods.map((vod) =>
@@ -85,7 +85,7 @@ export class Readings {
       this.options.onReadings?.(readings);
     } catch (error) {
       if (signal.aborted) return;
-      this.#show(errorNote("The box could not be read.", error, () => this.#ask(roi)));
+      this.#show(createErrorNote("The box could not be read.", error, () => this.#ask(roi)));
     }
     this.#busy(false);
   }
@@ -124,13 +124,13 @@ export class Readings {
       ? readings.map((r) =>
           h(
             "figure",
-            { title: `${letter} at ${clock(r.time)}` },
-            crop(r.crop_url, `${letter} at ${clock(r.time)}`),
+            { title: `${letter} at ${formatClock(r.time)}` },
+            createCrop(r.crop_url, `${letter} at ${formatClock(r.time)}`),
             h(
               "figcaption",
               {},
               r.value === null ? h("span", {}, "no text") : h("b", {}, r.text ?? ""),
-              h("span", {}, hundredths(r.confidence)),
+              h("span", {}, formatHundredths(r.confidence)),
             ),
           ),
         )
@@ -148,7 +148,7 @@ export class Readings {
  * @param {string|null|undefined} url
  * @param {string} alt
  */
-export function crop(url, alt) {
+export function createCrop(url, alt) {
   if (!url) return h("span", { class: "crop none", role: "img", "aria-label": `${alt}: no picture` }, "–");
   return h("img", { class: "crop", src: url, alt, loading: "lazy", decoding: "async" });
 }

@@ -1,7 +1,7 @@
 // The bar below the videos, and the display of sync errors.
 
-import { need, setIcon, setText } from "../base/dom.js";
-import { counted, position } from "../base/format.js";
+import { requireElement, setIcon, setText } from "../base/dom.js";
+import { formatCount, formatPosition } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 
 const IN_STEP = 0.04; // seconds; largest sync error that counts as in sync
@@ -19,14 +19,14 @@ export class Transport {
   constructor(controller, actions) {
     this.controller = controller;
     this.actions = actions;
-    this.timecode = need("[data-timecode]");
-    this.small = need("small", this.timecode);
-    this.playButton = need("[data-act=toggle]");
-    this.muteButton = need("[data-act=mute]");
-    this.pill = need("[data-sync-pill]");
-    this.word = need("[data-sync-word]");
-    this.number = need("[data-sync-number]");
-    this.speeds = need("[data-speeds]");
+    this.timecode = requireElement("[data-timecode]");
+    this.small = requireElement("small", this.timecode);
+    this.playButton = requireElement("[data-act=toggle]");
+    this.muteButton = requireElement("[data-act=mute]");
+    this.pill = requireElement("[data-sync-pill]");
+    this.word = requireElement("[data-sync-word]");
+    this.number = requireElement("[data-sync-number]");
+    this.speeds = requireElement("[data-speeds]");
     /** @type {Record<string, () => void>} */
     const acts = {
       toggle: () => actions.toggle(),
@@ -43,7 +43,7 @@ export class Transport {
       "tl-in": () => actions.zoomTimeline(2),
       "tl-out": () => actions.zoomTimeline(0.5),
     };
-    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`).addEventListener("click", act);
+    for (const [name, act] of Object.entries(acts)) requireElement(`[data-act=${name}]`).addEventListener("click", act);
     this.speeds.addEventListener("click", (/** @type {Event} */ event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
       if (button) actions.speed(Number(button.value));
@@ -53,7 +53,7 @@ export class Transport {
   /** @param {number} T */
   update(T) {
     const { controller } = this;
-    const text = position(T);
+    const text = formatPosition(T);
     const [whole, fraction] = [text.slice(0, -4), text.slice(-4)];
     if (this.timecode.firstChild.nodeValue !== whole) this.timecode.firstChild.nodeValue = whole;
     setText(this.small, fraction);
@@ -73,21 +73,21 @@ export class Transport {
     this.muteButton.setAttribute("aria-pressed", String(silent));
     for (const button of this.speeds.querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(Number(button.value) === actions.rate));
-    need("[data-act=loop-in]").setAttribute("aria-pressed", String(actions.loop.from !== null));
-    need("[data-act=loop-out]").setAttribute("aria-pressed", String(actions.loop.to !== null));
+    requireElement("[data-act=loop-in]").setAttribute("aria-pressed", String(actions.loop.from !== null));
+    requireElement("[data-act=loop-out]").setAttribute("aria-pressed", String(actions.loop.to !== null));
   }
 
   /** @param {import("./playback/track.js").Track} track */
   #meter(track) {
-    const row = need(`[data-sync-of="${CSS.escape(track.id)}"]`);
-    const dot = /** @type {HTMLElement} */ (need("b", row));
+    const row = requireElement(`[data-sync-of="${CSS.escape(track.id)}"]`);
+    const dot = /** @type {HTMLElement} */ (requireElement("b", row));
     const known = track.outOfStep !== null;
     const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
     dot.style.setProperty("--at", at.toFixed(3));
     const tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
     // Write the dot's tone only if it changes, because assistive technology processes each write.
     if (dot.dataset.tone !== tone) dot.dataset.tone = tone;
-    setText(need("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
+    setText(requireElement("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
   }
 
   #pill() {
@@ -107,9 +107,9 @@ export class Transport {
     const { controller } = this;
     if (this.actions.oneByOne.isOn) return ["", "unlink", "independent", ""];
     const failed = controller.tracks.filter((t) => t.failed).length;
-    if (failed) return ["bad", "alert", `${counted(failed, "video")} failed`, ""];
+    if (failed) return ["bad", "alert", `${formatCount(failed, "video")} failed`, ""];
     const free = controller.tracks.filter((t) => t.free).length;
-    if (free) return ["warn", "unlink", `${counted(free, "video")} unlinked`, ""];
+    if (free) return ["warn", "unlink", `${formatCount(free, "video")} unlinked`, ""];
     if (controller.status === "holding") return ["warn", "clock", "buffering", ""];
     if (controller.status === "gating") return ["", "clock", "synchronising", ""];
     if (controller.status === "paused") return ["ok", "check", "paused, in sync", ""];

@@ -1,10 +1,10 @@
 // The home page: live progress of running jobs.
 
-import { fragment, jobs } from "../base/api.js";
-import { need, setText } from "../base/dom.js";
+import { fetchFragment, listJobs } from "../base/api.js";
+import { requireElement, setText } from "../base/dom.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { progressWords } from "../base/progress.js";
-import { tellTimes } from "../base/local-times.js";
+import { describeProgress } from "../base/progress.js";
+import { showLocalTimes } from "../base/local-times.js";
 
 const GATHER = 300; // ms without a job change after which the rows are reloaded
 const ASKED = 20; // number of newest jobs that a poll requests
@@ -13,55 +13,55 @@ const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 const SAMPLE = "comparison.sample";
 
 /** Ids of sample-comparison jobs that this page has seen running. @type {Set<string>} */ const waited = new Set();
-const work = need("[data-work]");
+const work = requireElement("[data-work]");
 let timer = 0;
 
-tellTimes();
+showLocalTimes();
 
-async function reload() {
+async function reloadPage() {
   try {
-    const fresh = await fragment("/?part=running");
+    const fresh = await fetchFragment("/?part=running");
     if (!work.contains(document.activeElement)) work.replaceChildren(fresh);
   } catch {
     // Ignore the error: the next change of a job reloads the rows.
   }
 }
 
-function soon() {
+function reloadSoon() {
   clearTimeout(timer);
-  timer = window.setTimeout(reload, GATHER);
+  timer = window.setTimeout(reloadPage, GATHER);
 }
 
 /** @param {any} job */
-function show(job) {
+function showJob(job) {
   // Open a sample comparison that was created while this page was open.
   if (job.kind === SAMPLE && waited.has(job.id) && job.status === "completed")
     return location.assign(`/compare/${encodeURIComponent(job.result.session_id)}`);
   if (job.kind === SAMPLE && LIVE.has(job.status)) waited.add(job.id);
   const row = /** @type {HTMLElement|null} */ (work.querySelector(`[data-job="${job.id}"]`));
   if (row?.dataset.status !== job.status) {
-    if (row || LIVE.has(job.status)) soon();
+    if (row || LIVE.has(job.status)) reloadSoon();
     return;
   }
   if (!row) return;
-  const bar = /** @type {HTMLProgressElement} */ (need("progress", row));
+  const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", row));
   bar.value = Math.max(bar.value, job.progress);
-  setText(need("[data-percent]", row), progressWords(bar.value, job.seconds_left));
-  if (job.message) setText(need("[data-message]", row), job.message);
+  setText(requireElement("[data-percent]", row), describeProgress(bar.value, job.seconds_left));
+  if (job.message) setText(requireElement("[data-message]", row), job.message);
 }
 
 /** @param {{jobs: any[]}} snapshot */
-function compare(snapshot) {
-  for (const job of snapshot.jobs) show(job);
+function compareJobs(snapshot) {
+  for (const job of snapshot.jobs) showJob(job);
 }
 
 new LiveChannel("/ws/jobs/", {
   onMessage: (message) => {
-    if (message.type === "jobs") compare(message);
-    else if (message.type === "job") show(message.job);
-    else if (message.type === "gone") soon();
+    if (message.type === "jobs") compareJobs(message);
+    else if (message.type === "job") showJob(message.job);
+    else if (message.type === "gone") reloadSoon();
   },
-  snapshot: () => jobs(ASKED),
-  onSnapshot: compare,
+  snapshot: () => listJobs(ASKED),
+  onSnapshot: compareJobs,
   subject: (message) => message.job?.id ?? message.id ?? "",
 });

@@ -5,7 +5,7 @@ const LAST_DELAY = 30_000;
 let delay = FIRST_DELAY;
 
 /** @param {{id: string, status: string, progress: number, message: string}} job */
-function show(job) {
+function showJob(job) {
   for (const part of document.querySelectorAll(`[data-job="${CSS.escape(job.id)}"]`)) {
     const name = /** @type {HTMLElement} */ (part).dataset.part;
     if (part instanceof HTMLProgressElement) part.value = job.progress;
@@ -19,8 +19,8 @@ function connect() {
   socket.addEventListener("message", (event) => {
     delay = FIRST_DELAY;
     const message = JSON.parse(event.data);
-    if (message.type === "job") show(message.job);
-    if (message.type === "jobs") message.jobs.forEach(show);
+    if (message.type === "job") showJob(message.job);
+    if (message.type === "jobs") message.jobs.forEach(showJob);
   });
   socket.addEventListener("close", (event) => {
     if (event.code >= 4000) return;

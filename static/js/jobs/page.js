@@ -1,34 +1,34 @@
 // The jobs page.
 
-import { ApiError, changeJob, deleteJob, fragment, jobs } from "../base/api.js";
-import { copyFrom } from "../base/clipboard.js";
-import { h, need, pageData, setText } from "../base/dom.js";
+import { ApiError, changeJob, deleteJob, fetchFragment, listJobs } from "../base/api.js";
+import { copyWithFeedback } from "../base/clipboard.js";
+import { h, requireElement, readPageData, setText } from "../base/dom.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { errorNote, explain, throttledNote, toast } from "../base/notice.js";
+import { createErrorNote, explainError, createThrottledNote, showToast } from "../base/notice.js";
 import { Rows } from "./rows.js";
 
 const SIGNED_OUT = 4401;
 const NEWEST = 100;
 const DONE = { cancel: "cancelled", pause: "paused", resume: "resumed", retry: "retried" };
 
-const list = need("[data-list]");
-const news = need("[data-news]");
-const said = need("[data-said]");
-const dialog = /** @type {HTMLDialogElement} */ (need("[data-delete]"));
-let watch = pageData("watch");
+const list = requireElement("[data-list]");
+const news = requireElement("[data-news]");
+const said = requireElement("[data-said]");
+const dialog = /** @type {HTMLDialogElement} */ (requireElement("[data-delete]"));
+let watch = readPageData("watch");
 /** Ids of new jobs that the list does not show yet. @type {Set<string>} */
 const unseen = new Set();
 const rows = new Rows(list, {
-  load: (ids) => fragment(`/jobs?part=rows&${watch.query}&${ids.map((id) => `id=${id}`).join("&")}`),
+  load: (ids) => fetchFragment(`/jobs?part=rows&${watch.query}&${ids.map((id) => `id=${id}`).join("&")}`),
   onParts: showParts,
   onEnd: (title, word) => setText(said, `${title}: ${word}.`),
-  onEmpty: reload,
+  onEmpty: reloadList,
 });
 
 const live = new LiveChannel("/ws/jobs/", {
-  onMessage: receive,
-  snapshot: () => jobs(NEWEST),
-  onSnapshot: compare,
+  onMessage: onMessage,
+  snapshot: () => listJobs(NEWEST),
+  onSnapshot: compareJobs,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
   // Stop only if the user is signed out. Code 4404 may come from a server without this socket, which answers polls.
@@ -36,18 +36,18 @@ const live = new LiveChannel("/ws/jobs/", {
 });
 
 /** @param {any} message */
-function receive(message) {
-  if (message.type === "jobs") compare(message);
-  else if (message.type === "gone") gone(message.id);
-  else if (message.type === "job") change(message.job, message.revision);
+function onMessage(message) {
+  if (message.type === "jobs") compareJobs(message);
+  else if (message.type === "gone") removeRow(message.id);
+  else if (message.type === "job") applyChange(message.job, message.revision);
 }
 
 /**
  * Compare the list with the newest jobs, and refresh listed jobs that are not among them.
  * @param {{jobs: any[], total: number}} snapshot
  */
-function compare(snapshot) {
-  for (const job of snapshot.jobs) change(job);
+function compareJobs(snapshot) {
+  for (const job of snapshot.jobs) applyChange(job);
   const known = new Set(snapshot.jobs.map((job) => job.id));
   for (const id of unseen) if (!known.has(id)) unseen.delete(id);
   showNews();
@@ -55,7 +55,7 @@ function compare(snapshot) {
 }
 
 /** @param {any} job @param {number} [revision] */
-function change(job, revision) {
+function applyChange(job, revision) {
   if (rows.change(job, revision)) return;
   const fits = watch.first_page && watch.statuses.includes(job.status) && (!watch.kind || watch.kind === job.kind);
   if (!fits || unseen.has(job.id) || Date.parse(job.created_at) < rows.newest) return;
@@ -64,7 +64,7 @@ function change(job, revision) {
 }
 
 /** @param {string} id */
-function gone(id) {
+function removeRow(id) {
   unseen.delete(id);
   showNews();
   rows.remove(id);
@@ -73,25 +73,25 @@ function gone(id) {
 function showNews() {
   news.hidden = unseen.size === 0;
   if (news.hidden) return;
-  setText(need("span", news), `${unseen.size} new`);
-  if (rows.count === 0) reload();
+  setText(requireElement("span", news), `${unseen.size} new`);
+  if (rows.count === 0) reloadList();
 }
 
-async function reload() {
+async function reloadList() {
   const { activeElement } = document;
   list.setAttribute("aria-busy", "true");
-  const problem = need("[data-list-error]");
+  const problem = requireElement("[data-list-error]");
   try {
-    const fresh = await fragment(`/jobs?part=list&${watch.query}`);
+    const fresh = await fetchFragment(`/jobs?part=list&${watch.query}`);
     problem.replaceChildren();
     list.replaceChildren(fresh);
-    watch = pageData("watch");
+    watch = readPageData("watch");
     unseen.clear();
     showNews();
     rows.adoptAll();
     if (activeElement === news) rows.focusFirst();
   } catch (error) {
-    problem.replaceChildren(errorNote("The list could not be loaded.", error, reload));
+    problem.replaceChildren(createErrorNote("The list could not be loaded.", error, reloadList));
   } finally {
     list.removeAttribute("aria-busy");
   }
@@ -114,34 +114,34 @@ function showParts(fresh) {
 /** @param {import("../base/live-channel.js").LiveState} state */
 function showState(state) {
   const polling = state === "polling";
-  const word = need("[data-live-word]");
+  const word = requireElement("[data-live-word]");
   word.hidden = state !== "live";
   word.classList.toggle("ok", state === "live");
-  need("[data-live-state]").hidden = !polling;
-  need("[data-live-retry]").hidden = !polling;
-  if (polling) setText(need("[data-live-text]"), "Live updates stopped. The page checks every 5 s instead.");
+  requireElement("[data-live-state]").hidden = !polling;
+  requireElement("[data-live-retry]").hidden = !polling;
+  if (polling) setText(requireElement("[data-live-text]"), "Live updates stopped. The page checks every 5 s instead.");
 }
 
 /**
  * @param {HTMLElement} row
  * @param {"cancel"|"pause"|"resume"|"retry"|"delete"} act
  */
-async function act(row, act) {
+async function performAct(row, act) {
   const id = /** @type {string} */ (row.dataset.job);
-  const trouble = need("[data-trouble]", row);
+  const trouble = requireElement("[data-trouble]", row);
   trouble.replaceChildren();
   rows.setBusy(row, true);
   try {
     if (act === "delete") {
       await deleteJob(id);
-      gone(id);
-      toast("The job is deleted.");
+      removeRow(id);
+      showToast("The job is deleted.");
     } else {
       await changeJob(id, act);
     }
     rows.ask(id);
   } catch (error) {
-    report(row, act, error);
+    showError(row, act, error);
   } finally {
     rows.setBusy(row, false);
   }
@@ -152,24 +152,25 @@ async function act(row, act) {
  * @param {"cancel"|"pause"|"resume"|"retry"|"delete"} name
  * @param {unknown} error
  */
-function report(row, name, error) {
+function showError(row, name, error) {
   const id = /** @type {string} */ (row.dataset.job);
-  const trouble = need("[data-trouble]", row);
-  if (!(error instanceof ApiError)) return void trouble.replaceChildren(h("p", {}, explain(error)));
-  if (error.status === 429) return void trouble.replaceChildren(throttledNote(error, () => act(row, name)));
+  const trouble = requireElement("[data-trouble]", row);
+  if (!(error instanceof ApiError)) return void trouble.replaceChildren(h("p", {}, explainError(error)));
+  if (error.status === 429)
+    return void trouble.replaceChildren(createThrottledNote(error, () => performAct(row, name)));
   if (error.status === 404) {
-    toast("That job was deleted elsewhere.", "warn");
-    return gone(id);
+    showToast("That job was deleted elsewhere.", "warn");
+    return removeRow(id);
   }
-  trouble.replaceChildren(errorNote(`It was not ${name === "delete" ? "deleted" : DONE[name]}.`, error));
+  trouble.replaceChildren(createErrorNote(`It was not ${name === "delete" ? "deleted" : DONE[name]}.`, error));
   if (error.status === 409) rows.ask(id);
 }
 
 /** @param {HTMLElement} row */
 function askToDelete(row) {
-  setText(need("#delete-title"), `Delete “${row.dataset.title}”?`);
+  setText(requireElement("#delete-title"), `Delete “${row.dataset.title}”?`);
   dialog.returnValue = "";
-  dialog.onclose = () => dialog.returnValue === "delete" && act(row, "delete");
+  dialog.onclose = () => dialog.returnValue === "delete" && performAct(row, "delete");
   dialog.showModal();
 }
 
@@ -179,14 +180,14 @@ list.addEventListener("click", (/** @type {Event} */ event) => {
   if (!button || !row || button.getAttribute("aria-disabled") === "true") return;
   const name = /** @type {any} */ (button.dataset.act);
   if (name === "copy")
-    copyFrom(button, button.dataset.copy ?? "", /** @type {Element} */ (button.previousElementSibling));
+    copyWithFeedback(button, button.dataset.copy ?? "", /** @type {Element} */ (button.previousElementSibling));
   else if (name === "delete") askToDelete(row);
-  else act(row, name);
+  else performAct(row, name);
 });
 for (const button of dialog.querySelectorAll("button"))
   button.addEventListener("click", () => dialog.close(button.value));
-news.addEventListener("click", reload);
-need("[data-live-retry]").addEventListener("click", () => live.retry());
-need("[data-kinds] select").addEventListener("change", (/** @type {Event} */ event) =>
+news.addEventListener("click", reloadList);
+requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
+requireElement("[data-kinds] select").addEventListener("change", (/** @type {Event} */ event) =>
   /** @type {HTMLSelectElement} */ (event.target).form?.requestSubmit(),
 );

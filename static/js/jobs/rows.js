@@ -1,9 +1,9 @@
 // The rows of the job list. After a status change the server renders the row again.
 
-import { need, setText } from "../base/dom.js";
-import { duration, leftWords } from "../base/format.js";
+import { requireElement, setText } from "../base/dom.js";
+import { formatDuration, formatTimeLeft } from "../base/format.js";
 import { ServerClock } from "../base/live-channel.js";
-import { tellTimes } from "../base/local-times.js";
+import { showLocalTimes } from "../base/local-times.js";
 
 const GATHER = 60; // ms in which job changes are collected before rows are requested
 const AGAIN = 5000; // ms before a failed request for rows is repeated
@@ -142,11 +142,11 @@ export class Rows {
    * @param {any} job
    */
   #progress(row, job) {
-    const bar = /** @type {HTMLProgressElement} */ (need("progress", row));
+    const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", row));
     bar.value = Math.max(bar.value, job.progress);
-    const left = job.seconds_left === null ? "" : leftWords(job.seconds_left);
+    const left = job.seconds_left === null ? "" : formatTimeLeft(job.seconds_left);
     const words = [job.message, left].filter(Boolean).join(" · ");
-    if (words) setText(need("[data-message]", row), words);
+    if (words) setText(requireElement("[data-message]", row), words);
   }
 
   async #load() {
@@ -182,7 +182,7 @@ export class Rows {
     const focused = row.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const same = row.dataset.status === fresh.dataset.status;
     if (same) {
-      need("[data-trouble]", fresh).replaceChildren(...need("[data-trouble]", row).childNodes);
+      requireElement("[data-trouble]", fresh).replaceChildren(...requireElement("[data-trouble]", row).childNodes);
       const [old, bar] = [row, fresh].map((r) => /** @type {HTMLProgressElement|null} */ (r.querySelector("progress")));
       if (old && bar && row.dataset.attempt === fresh.dataset.attempt) bar.value = Math.max(old.value, bar.value);
     }
@@ -193,7 +193,7 @@ export class Rows {
     this.#tick();
     if (focused && !row.contains(document.activeElement)) this.#focusIn(row, act);
     if (!same && !LIVE.has(row.dataset.status ?? ""))
-      this.options.onEnd(row.dataset.title ?? "", need(".job-state", row).textContent.trim().toLowerCase());
+      this.options.onEnd(row.dataset.title ?? "", requireElement(".job-state", row).textContent.trim().toLowerCase());
   }
 
   /**
@@ -209,17 +209,17 @@ export class Rows {
 
   /** @param {HTMLElement} row */
   #start(row) {
-    tellTimes(row);
-    this.#clock.note(Number(need("[data-elapsed]", row).dataset.now));
+    showLocalTimes(row);
+    this.#clock.note(Number(requireElement("[data-elapsed]", row).dataset.now));
   }
 
   /** Update the displayed run times. */
   #tick() {
     for (const row of this.#all) {
-      const element = need("[data-elapsed]", row);
+      const element = requireElement("[data-elapsed]", row);
       const { from, to } = element.dataset;
       const until = to ? Number(to) : RUNNING.has(row.dataset.status ?? "") ? this.#clock.now() : NaN;
-      setText(element, from && !Number.isNaN(until) ? duration(until - Number(from)) : "–");
+      setText(element, from && !Number.isNaN(until) ? formatDuration(until - Number(from)) : "–");
     }
   }
 }

@@ -1,10 +1,10 @@
 // The dialog that changes the tags of several videos, one video after another, and lists refused changes.
 
 import { ApiError } from "../base/api.js";
-import { show } from "../base/dialog.js";
+import { openDialog } from "../base/dialog.js";
 import { h, icon, setText } from "../base/dom.js";
-import { counted } from "../base/format.js";
-import { explain } from "../base/notice.js";
+import { formatCount } from "../base/format.js";
+import { explainError } from "../base/notice.js";
 import { changeVideo, parseTags } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
@@ -18,7 +18,7 @@ const TRIES = 3;
  * @param {(count: number) => void} onDone Called once at the end, also if the user closed the dialog early, with the
  *   number of successes.
  */
-export function tagSeveral(videos, onChanged, onDone) {
+export function openTagDialog(videos, onChanged, onDone) {
   /** @type {Map<string, number>} */ const counts = new Map();
   for (const tag of videos.flatMap((video) => video.tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
   const present = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
@@ -43,15 +43,15 @@ export function tagSeveral(videos, onChanged, onDone) {
   );
   const save = h("button", { class: "btn primary" }, "Save");
   const cancel = h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel");
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small", "aria-labelledby": "several-heading" },
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
-        h("h2", { id: "several-heading" }, `Tags of ${counted(videos.length, "video")}`),
-        namesOf(videos),
+        h("h2", { id: "several-heading" }, `Tags of ${formatCount(videos.length, "video")}`),
+        listNames(videos),
         h(
           "div",
           { class: "field" },
@@ -101,7 +101,7 @@ export function tagSeveral(videos, onChanged, onDone) {
       const tags = [...new Set([...video.tags.filter((tag) => !taken.has(tag)), ...added])];
       if (tags.join("\n") !== video.tags.join("\n")) onChanged(await changeVideo(video.id, { tags }));
     };
-    const { done, failed } = await oneByOne(videos, change, "changed", { progress, refused, dialog });
+    const { done, failed } = await actOneByOne(videos, change, "changed", { progress, refused, dialog });
     onDone(done);
     if (!failed) return dialog.close();
     save.removeAttribute("aria-disabled");
@@ -110,7 +110,7 @@ export function tagSeveral(videos, onChanged, onDone) {
 }
 
 /** @param {Video[]} videos @returns */
-export function namesOf(videos) {
+export function listNames(videos) {
   const rest = videos.length - NAMES_SHOWN;
   return h(
     "ul",
@@ -129,7 +129,7 @@ export function namesOf(videos) {
  * @param {{progress: HTMLElement, refused: HTMLElement, dialog: HTMLDialogElement}} shown
  * @returns {Promise<{done: number, failed: number}>}
  */
-export async function oneByOne(videos, act, word, { progress, refused, dialog }) {
+export async function actOneByOne(videos, act, word, { progress, refused, dialog }) {
   /** @type {HTMLElement[]} */ const reasons = [];
   let done = 0;
   for (const video of videos) {
@@ -137,10 +137,10 @@ export async function oneByOne(videos, act, word, { progress, refused, dialog })
     if (!dialog.open) break;
     setText(progress, `${done} of ${videos.length} ${word}`);
     try {
-      await patiently(() => act(video));
+      await retryThrottled(() => act(video));
       done += 1;
     } catch (error) {
-      reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}`));
+      reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explainError(error)}`));
     }
   }
   setText(progress, `${done} of ${videos.length} ${word}`);
@@ -168,7 +168,7 @@ export async function oneByOne(videos, act, word, { progress, refused, dialog })
  * Run a request; after status 429, wait as long as the server asks and retry.
  * @param {() => Promise<unknown>} act
  */
-async function patiently(act) {
+async function retryThrottled(act) {
   for (let tries = 1; ; tries += 1) {
     try {
       return await act();

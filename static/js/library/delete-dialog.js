@@ -1,17 +1,17 @@
 // The dialog that shows where videos are used, then moves them to the bin or deletes them permanently.
 
 import { ApiError } from "../base/api.js";
-import { show } from "../base/dialog.js";
+import { openDialog } from "../base/dialog.js";
 import { h, icon, setText } from "../base/dom.js";
-import { counted } from "../base/format.js";
-import { errorNote, toast } from "../base/notice.js";
-import { bytes, deleteVideo, restoreVideo, usesOf } from "../videos/api.js";
-import { namesOf, oneByOne } from "./bulk-actions.js";
+import { formatCount } from "../base/format.js";
+import { createErrorNote, showToast } from "../base/notice.js";
+import { formatBytes, deleteVideo, restoreVideo, listUses } from "../videos/api.js";
+import { listNames, actOneByOne } from "./bulk-actions.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
 /** Return the days that a deleted video stays in the bin; 0 if there is no bin. @returns {number} */
-function binDays() {
+function getBinDays() {
   const holder = /** @type {HTMLElement|null} */ (document.querySelector("[data-bin-days]"));
   return Number(holder?.dataset.binDays ?? 0);
 }
@@ -21,15 +21,15 @@ function binDays() {
  * @param {(gone: Video[], isFinal: boolean) => void} onDeleted Called once after the deletions; `isFinal` is true
  *   if the videos were deleted permanently.
  */
-export function deleteDialog(videos, onDeleted) {
+export function openDeleteDialog(videos, onDeleted) {
   /** @type {Video[]} */ const gone = [];
-  const isFinal = !binDays() || videos.every((video) => video.deleted_at);
+  const isFinal = !getBinDays() || videos.every((video) => video.deleted_at);
   const progress = h("p", { class: "text-small muted", role: "status" });
   const problem = h("div", {});
   const uses = h("div", { class: "col" }, h("p", { class: "text-small muted" }, "Checking what uses it…"));
   const confirm = h(
     "button",
-    { class: "btn danger", type: "button", "aria-disabled": "true", onclick: run },
+    { class: "btn danger", type: "button", "aria-disabled": "true", onclick: runDeletion },
     icon("trash"),
     isFinal ? "Delete for good" : "Move to the bin",
   );
@@ -38,7 +38,7 @@ export function deleteDialog(videos, onDeleted) {
     { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() },
     "Cancel",
   );
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       {
@@ -50,9 +50,14 @@ export function deleteDialog(videos, onDeleted) {
       h(
         "div",
         { class: "pad col" },
-        h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, heading(videos, isFinal)),
-        videos.length > 1 && namesOf(videos),
-        h("div", { class: "col", id: "delete-words" }, h("p", { class: "muted" }, words(videos, isFinal)), uses),
+        h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, makeHeading(videos, isFinal)),
+        videos.length > 1 && listNames(videos),
+        h(
+          "div",
+          { class: "col", id: "delete-words" },
+          h("p", { class: "muted" }, describeDeletion(videos, isFinal)),
+          uses,
+        ),
         progress,
         problem,
         h("div", { class: "row wrap end" }, cancel, confirm),
@@ -63,18 +68,18 @@ export function deleteDialog(videos, onDeleted) {
 
   async function showUses() {
     try {
-      uses.replaceChildren(...usesNote(await usesOf(videos), isFinal));
+      uses.replaceChildren(...createUsesNote(await listUses(videos), isFinal));
     } catch (error) {
-      uses.replaceChildren(errorNote("The comparisons and analyses that use it could not be listed.", error));
+      uses.replaceChildren(createErrorNote("The comparisons and analyses that use it could not be listed.", error));
     }
     confirm.removeAttribute("aria-disabled");
   }
 
-  async function run() {
+  async function runDeletion() {
     if (confirm.getAttribute("aria-disabled") === "true") return;
     confirm.setAttribute("aria-disabled", "true");
     const word = isFinal ? "deleted" : "moved to the bin";
-    const { failed } = await oneByOne(videos, remove, word, { progress, refused: problem, dialog });
+    const { failed } = await actOneByOne(videos, removeVideo, word, { progress, refused: problem, dialog });
     if (failed) {
       confirm.hidden = true;
       setText(cancel, "Close");
@@ -84,7 +89,7 @@ export function deleteDialog(videos, onDeleted) {
   }
 
   /** @param {Video} video */
-  async function remove(video) {
+  async function removeVideo(video) {
     try {
       await deleteVideo(video.id, isFinal);
     } catch (error) {
@@ -102,33 +107,33 @@ export function deleteDialog(videos, onDeleted) {
  * @param {() => void} onRestored
  */
 export function toastDeleted(videos, isFinal, onRestored) {
-  const what = counted(videos.length, "video");
-  if (isFinal) return toast(`${what} deleted for good.`);
-  toast(`${what} moved to the bin.`, "ok", {
+  const what = formatCount(videos.length, "video");
+  if (isFinal) return showToast(`${what} deleted for good.`);
+  showToast(`${what} moved to the bin.`, "ok", {
     label: "Undo",
-    run: () => restoreAll(videos, onRestored),
+    run: () => restoreVideos(videos, onRestored),
   });
 }
 
 /** @param {Video[]} videos @param {() => void} onRestored */
-export async function restoreAll(videos, onRestored) {
+export async function restoreVideos(videos, onRestored) {
   let count = 0;
   try {
     for (const video of videos) {
       await restoreVideo(video.id);
       count += 1;
     }
-    toast(`${counted(count, "video")} restored.`);
+    showToast(`${formatCount(count, "video")} restored.`);
   } catch (error) {
     const sentence = error instanceof ApiError ? error.sentence : "Reload the page.";
-    toast(`${count} of ${counted(videos.length, "video")} restored. ${sentence}`, "bad");
+    showToast(`${count} of ${formatCount(videos.length, "video")} restored. ${sentence}`, "bad");
   }
   onRestored();
 }
 
 /** @param {Video[]} videos @param {boolean} isFinal */
-function heading(videos, isFinal) {
-  const what = videos.length === 1 ? `“${videos[0].title}”` : counted(videos.length, "video");
+function makeHeading(videos, isFinal) {
+  const what = videos.length === 1 ? `“${videos[0].title}”` : formatCount(videos.length, "video");
   return isFinal ? `Delete ${what} for good?` : `Delete ${what}?`;
 }
 
@@ -137,13 +142,13 @@ function heading(videos, isFinal) {
  * @param {boolean} isFinal
  * @returns {string}
  */
-function words(videos, isFinal) {
+function describeDeletion(videos, isFinal) {
   const stored = videos.filter((video) => video.source !== "reference");
-  const size = bytes(stored.reduce((sum, video) => sum + video.file_size, 0));
+  const size = formatBytes(stored.reduce((sum, video) => sum + video.file_size, 0));
   const [it, stays] = videos.length === 1 ? ["It", "stays"] : ["They", "stay"];
   return [
     !isFinal &&
-      `${it} ${stays} in the bin for ${counted(binDays(), "day")}, and can be restored.${stored.length ? ` ${size} of your storage is freed after that.` : ""}`,
+      `${it} ${stays} in the bin for ${formatCount(getBinDays(), "day")}, and can be restored.${stored.length ? ` ${size} of your storage is freed after that.` : ""}`,
     isFinal && stored.length > 0 && `${size} will be freed.`,
     stored.length < videos.length && "Files in the server's folders stay where they are.",
     isFinal && "This cannot be undone.",
@@ -157,13 +162,13 @@ function words(videos, isFinal) {
  * @param {boolean} isFinal
  * @returns {HTMLElement[]}
  */
-function usesNote(uses, isFinal) {
+function createUsesNote(uses, isFinal) {
   if (!uses.length) return [];
   const comparisons = uses.filter((use) => use.kind === "comparison").length;
   const analyses = uses.length - comparisons;
   const counts = [
-    comparisons && counted(comparisons, "comparison"),
-    analyses && counted(analyses, "analysis", "analyses"),
+    comparisons && formatCount(comparisons, "comparison"),
+    analyses && formatCount(analyses, "analysis", "analyses"),
   ];
   return [
     h(

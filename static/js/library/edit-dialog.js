@@ -1,10 +1,10 @@
 // The dialog that edits the name, description and tags of one video.
 
 import { ApiError } from "../base/api.js";
-import { show } from "../base/dialog.js";
-import { h, icon, need } from "../base/dom.js";
-import { keepTyped } from "../base/drafts.js";
-import { errorNote, sentences } from "../base/notice.js";
+import { openDialog } from "../base/dialog.js";
+import { h, icon, requireElement } from "../base/dom.js";
+import { keepTypedText } from "../base/drafts.js";
+import { createErrorNote, joinSentences } from "../base/notice.js";
 import { changeVideo, parseTags } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
@@ -16,9 +16,9 @@ const FIELDS = /** @type {const} */ (["title", "description", "tags"]);
  * @param {(changed: Video) => void} onChanged
  * @param {"title"|"description"|"tags"} [first] Name of the field to focus.
  */
-export function editDialog(video, onChanged, first = "title") {
+export function openEditDialog(video, onChanged, first = "title") {
   const problem = h("div", {});
-  const title = field(
+  const title = createField(
     "title",
     "Name",
     h("input", {
@@ -31,12 +31,12 @@ export function editDialog(video, onChanged, first = "title") {
       value: video.title,
     }),
   );
-  const description = field(
+  const description = createField(
     "description",
     "Description",
     h("textarea", { class: "input", rows: "4", maxlength: "20000", dir: "auto" }, video.description),
   );
-  const tags = field(
+  const tags = createField(
     "tags",
     "Tags",
     h("input", {
@@ -50,7 +50,7 @@ export function editDialog(video, onChanged, first = "title") {
     "Separate tags with commas. The search finds videos by them.",
   );
   const save = h("button", { class: "btn primary" }, "Save");
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small", "aria-labelledby": "edit-heading" },
@@ -71,11 +71,13 @@ export function editDialog(video, onChanged, first = "title") {
       ),
     ),
   );
-  const forget = keepTyped(
+  const forget = keepTypedText(
     `video/${video.id}`,
-    Object.fromEntries(FIELDS.map((name) => [name, /** @type {HTMLInputElement} */ (need(`#edit-${name}`, dialog))])),
+    Object.fromEntries(
+      FIELDS.map((name) => [name, /** @type {HTMLInputElement} */ (requireElement(`#edit-${name}`, dialog))]),
+    ),
   );
-  const typed = /** @type {HTMLInputElement} */ (need(`#edit-${first}`, dialog));
+  const typed = /** @type {HTMLInputElement} */ (requireElement(`#edit-${first}`, dialog));
   typed.focus();
   if (first === "title") typed.select();
 
@@ -88,14 +90,14 @@ export function editDialog(video, onChanged, first = "title") {
   async function submit(event) {
     event.preventDefault();
     if (save.getAttribute("aria-disabled") === "true") return;
-    for (const name of FIELDS) tell(name, "");
+    for (const name of FIELDS) showFieldError(name, "");
     problem.replaceChildren();
     const fields = {
-      title: value("title").trim(),
-      description: value("description").trim(),
-      tags: parseTags(value("tags")),
+      title: getValue("title").trim(),
+      description: getValue("description").trim(),
+      tags: parseTags(getValue("tags")),
     };
-    if (!fields.title) return tell("title", "A video needs a name.");
+    if (!fields.title) return showFieldError("title", "A video needs a name.");
     save.setAttribute("aria-disabled", "true");
     try {
       const changed = await changeVideo(video.id, fields);
@@ -103,32 +105,32 @@ export function editDialog(video, onChanged, first = "title") {
       dialog.close();
       onChanged(changed);
     } catch (error) {
-      refused(error);
+      showRefusal(error);
     } finally {
       save.removeAttribute("aria-disabled");
     }
   }
 
   /** @param {unknown} error */
-  function refused(error) {
+  function showRefusal(error) {
     const errors = error instanceof ApiError && error.type === "invalid" ? error.body?.errors : null;
     const named = FIELDS.filter((name) => errors?.[name]);
     // Each call moves the focus, so the first field with an error comes last.
-    for (const name of [...named].reverse()) tell(name, sentences(errors[name]));
-    if (!named.length) problem.replaceChildren(errorNote("The video was not saved.", error));
+    for (const name of [...named].reverse()) showFieldError(name, joinSentences(errors[name]));
+    if (!named.length) problem.replaceChildren(createErrorNote("The video was not saved.", error));
   }
 
   /** @param {string} name */
-  function value(name) {
-    return /** @type {HTMLInputElement} */ (need(`#edit-${name}`, dialog)).value;
+  function getValue(name) {
+    return /** @type {HTMLInputElement} */ (requireElement(`#edit-${name}`, dialog)).value;
   }
 
   /** @param {string} name @param {string} sentence */
-  function tell(name, sentence) {
-    const input = need(`#edit-${name}`, dialog);
-    const error = need(`#edit-${name}-error`, dialog);
+  function showFieldError(name, sentence) {
+    const input = requireElement(`#edit-${name}`, dialog);
+    const error = requireElement(`#edit-${name}-error`, dialog);
     error.hidden = !sentence;
-    need("span", error).textContent = sentence;
+    requireElement("span", error).textContent = sentence;
     if (!sentence) return input.removeAttribute("aria-invalid");
     input.setAttribute("aria-invalid", "true");
     input.focus();
@@ -141,7 +143,7 @@ export function editDialog(video, onChanged, first = "title") {
  * @param {HTMLElement} input
  * @param {string} [hint]
  */
-function field(name, label, input, hint) {
+function createField(name, label, input, hint) {
   const id = `edit-${name}`;
   input.id = id;
   input.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-error`);

@@ -1,19 +1,27 @@
 // The library page: list, filters, selection, uploads, and live updates.
 
-import { ApiError, fragment, jobs, me } from "../base/api.js";
-import { debounce, h, icon, need, setText } from "../base/dom.js";
-import { EndlessList, LIMIT, listed, nothingFound } from "../base/infinite-list.js";
+import { ApiError, fetchFragment, listJobs, readAccount } from "../base/api.js";
+import { debounce, h, icon, requireElement, setText } from "../base/dom.js";
+import { EndlessList, LIMIT, toAnswer, createNothingFound } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
-import { toast } from "../base/notice.js";
-import { bytesOf, downloadOf, findVideo, INGEST, listVideos, readVideo, round } from "../videos/api.js";
-import { takeDrops } from "../uploads/drop-zone.js";
+import { showToast } from "../base/notice.js";
+import {
+  formatPartOfBytes,
+  getDownloadUrl,
+  findVideo,
+  INGEST,
+  listVideos,
+  readVideo,
+  formatRoundBytes,
+} from "../videos/api.js";
+import { acceptDrops } from "../uploads/drop-zone.js";
 import { Sending } from "../uploads/background-uploads.js";
-import { BinCard, Card, selectable } from "./video-card.js";
-import { deleteDialog, restoreAll, toastDeleted } from "./delete-dialog.js";
-import { editDialog } from "./edit-dialog.js";
+import { BinCard, Card, isSelectable } from "./video-card.js";
+import { openDeleteDialog, restoreVideos, toastDeleted } from "./delete-dialog.js";
+import { openEditDialog } from "./edit-dialog.js";
 import { Selection } from "./selection.js";
-import { tagSeveral } from "./bulk-actions.js";
+import { openTagDialog } from "./bulk-actions.js";
 import { UploadsPanel } from "./running-uploads.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
@@ -30,8 +38,8 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
 
 // Phones hide the filters unless a filter is set.
 
-const fold = need("[data-fold]");
-const tools = need("[data-tools]");
+const fold = requireElement("[data-fold]");
+const tools = requireElement("[data-tools]");
 /** @param {boolean} isFolded */
 function foldTools(isFolded) {
   tools.toggleAttribute("data-folded", isFolded);
@@ -46,14 +54,14 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
   path: "/library",
   queryOf: (part) => ({ search: part("search"), status: part("status"), tag: part("tag"), order: part("order") }),
   noun: "video",
-  ask: async (query, page, signal) => listed(await listVideos(asked(query, page), signal)),
+  ask: async (query, page, signal) => toAnswer(await listVideos(toQueryParameters(query, page), signal)),
   card: (video) =>
     video.deleted_at
       ? new BinCard(video, {
-          onRestore: (one) => restoreAll([one], () => takeAway(one, true)),
-          onPurge: (one) => remove([one]),
+          onRestore: (one) => restoreVideos([one], () => removeCard(one, true)),
+          onPurge: (one) => removeVideos([one]),
         })
-      : new Card(video, { onPick: pick, onMore: openMenu }),
+      : new Card(video, { onPick: pickVideo, onMore: openMenu }),
   added: (card) => {
     selection.renew(card.video);
     showWork(card);
@@ -91,7 +99,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
   nothing: ({ search, status, tag }) =>
     status === BIN && !search && !tag
       ? emptyBin()
-      : nothingFound(
+      : createNothingFound(
           search,
           "The names, tags and descriptions of your videos were searched. Check the spelling, or search the catalogue.",
           "None of your videos has this status and tag.",
@@ -107,7 +115,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
  * @param {{page: number, limit: number}} page
  * @returns {Record<string, string|number>}
  */
-function asked({ status, ...query }, page) {
+function toQueryParameters({ status, ...query }, page) {
   return { ...query, ...page, ...(status === BIN ? { bin: "true" } : { status }) };
 }
 
@@ -126,10 +134,10 @@ function emptyBin() {
   );
 }
 
-const selection = new Selection(need("[data-selection]"), markAll);
+const selection = new Selection(requireElement("[data-selection]"), markAll);
 const sending = new Sending({ state: (files) => uploads.told(files), arrived: () => lookForNew() });
 const uploads = new UploadsPanel(
-  need("[data-uploads]"),
+  requireElement("[data-uploads]"),
   () => lookForNew(),
   (id, act) => sending.act(id, act),
 );
@@ -145,12 +153,12 @@ function drawRail(query) {
 }
 
 /** HTML of counts and filter choices as last received from the server. @type {Record<string, string>} */
-const served = { rail: need("[data-rail]").innerHTML, choices: need("[data-choices]").innerHTML };
+const served = { rail: requireElement("[data-rail]").innerHTML, choices: requireElement("[data-choices]").innerHTML };
 
 /** Reload counts and filter choices. Unchanged parts keep the focus. */
 const renewRail = debounce(async () => {
   try {
-    const fresh = await fragment(`/library?part=rail&${new URLSearchParams(list.query)}`);
+    const fresh = await fetchFragment(`/library?part=rail&${new URLSearchParams(list.query)}`);
     for (const name of ["rail", "choices"]) {
       const [from, to] = [fresh.querySelector(`[data-${name}]`), document.querySelector(`[data-${name}]`)];
       if (!from || !to || served[name] === from.innerHTML) continue;
@@ -169,20 +177,20 @@ const renewRail = debounce(async () => {
 }, 400);
 
 async function showStorage() {
-  const meter = need("[data-storage]");
+  const meter = requireElement("[data-storage]");
   try {
-    const { limits, usage, tier } = await me();
+    const { limits, usage, tier } = await readAccount();
     const [used, all] = [usage.storage_bytes, limits.max_storage_bytes];
-    const words = bytesOf(used, all);
-    const bar = /** @type {HTMLProgressElement} */ (need("progress", meter));
+    const words = formatPartOfBytes(used, all);
+    const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", meter));
     Object.assign(bar, { max: all, value: Math.min(used, all) });
     bar.setAttribute("aria-label", `Storage used: ${words}`);
     bar.classList.toggle("bad", used >= all);
     bar.classList.toggle("warn", used < all && used > 0.9 * all);
-    setText(need("[data-storage-words]", meter), words);
+    setText(requireElement("[data-storage-words]", meter), words);
     setText(
-      need("[data-plan]", meter),
-      `${tier[0].toUpperCase()}${tier.slice(1)} plan, up to ${round(limits.max_upload_bytes)} per file`,
+      requireElement("[data-plan]", meter),
+      `${tier[0].toUpperCase()}${tier.slice(1)} plan, up to ${formatRoundBytes(limits.max_upload_bytes)} per file`,
     );
     meter.classList.remove("unknown");
   } catch {
@@ -193,7 +201,7 @@ async function showStorage() {
 // Actions
 
 /** @param {Video} video @param {boolean} on */
-function pick(video, on) {
+function pickVideo(video, on) {
   selection.set(video, on);
 }
 
@@ -204,7 +212,10 @@ function markAll() {
 
 /** Make Upload the primary button, unless videos are selected. */
 function markPrimary() {
-  need("[data-upload-link]").classList.toggle("primary", list.cards.size > 0 && selection.chosen.length === 0);
+  requireElement("[data-upload-link]").classList.toggle(
+    "primary",
+    list.cards.size > 0 && selection.chosen.length === 0,
+  );
 }
 
 /** @param {Video} video @param {HTMLElement} button */
@@ -215,37 +226,37 @@ function openMenu(video, button) {
     ...(letter || !selection.full
       ? [{ label: letter ? "Deselect" : "Select", icon: "check", run: () => selection.set(video, !letter) }]
       : []),
-    { label: "Rename and tag", icon: "pencil", run: () => editDialog(video, changed) },
+    { label: "Rename and tag", icon: "pencil", run: () => openEditDialog(video, onChanged) },
     ...(video.status === "ready"
       ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${video.id}` }]
       : []),
     ...(video.video_url && video.error?.type !== "malware_found"
-      ? [{ label: "Download", icon: "download", href: downloadOf(video) }]
+      ? [{ label: "Download", icon: "download", href: getDownloadUrl(video) }]
       : []),
-    { label: "Delete", icon: "trash", danger: true, apart: true, run: () => remove([video]) },
+    { label: "Delete", icon: "trash", danger: true, apart: true, run: () => removeVideos([video]) },
   ]);
 }
 
-need("[data-tag-selected]").addEventListener("click", () => {
-  tagSeveral(
+requireElement("[data-tag-selected]").addEventListener("click", () => {
+  openTagDialog(
     selection.chosen,
-    changed,
-    (count) => count && toast(count === 1 ? "1 video changed." : `${count} videos changed.`),
+    onChanged,
+    (count) => count && showToast(count === 1 ? "1 video changed." : `${count} videos changed.`),
   );
 });
-need("[data-delete-selected]").addEventListener("click", () => remove([...selection.chosen]));
+requireElement("[data-delete-selected]").addEventListener("click", () => removeVideos([...selection.chosen]));
 
 /** @param {Video[]} videos */
-function remove(videos) {
-  deleteDialog(videos, (gone, isFinal) => {
-    for (const video of gone) takeAway(video, videos.length === 1);
+function removeVideos(videos) {
+  openDeleteDialog(videos, (gone, isFinal) => {
+    for (const video of gone) removeCard(video, videos.length === 1);
     if (videos.length > 1) list.find.focus();
-    toastDeleted(gone, isFinal, () => list.reload().then(renewCounts));
+    toastDeleted(gone, isFinal, () => list.reload().then(reloadCounts));
   });
 }
 
 /** @param {Video} video */
-function changed(video) {
+function onChanged(video) {
   list.cards.get(video.id)?.draw(video);
   selection.renew(video);
   markAll();
@@ -257,13 +268,13 @@ function changed(video) {
  * @param {Video} video
  * @param {boolean} [byHand] True if the user removed this single video; the next card then gets the focus.
  */
-function takeAway(video, byHand = false) {
+function removeCard(video, byHand = false) {
   if (selection.letterOf(video.id)) selection.set(video, false);
   list.remove(video.id, byHand);
-  renewCounts();
+  reloadCounts();
 }
 
-function renewCounts() {
+function reloadCounts() {
   renewRail();
   showStorage();
 }
@@ -272,21 +283,21 @@ function renewCounts() {
 
 const live = new LiveChannel("/ws/jobs/", {
   onMessage: (message) => {
-    if (message.type === "jobs") for (const job of message.jobs) jobChanged(job);
-    else if (message.type === "job") jobChanged(message.job);
+    if (message.type === "jobs") for (const job of message.jobs) onJobChanged(job);
+    else if (message.type === "job") onJobChanged(message.job);
   },
-  snapshot: () => jobs(100),
-  onSnapshot: (snapshot) => snapshot.jobs.forEach(jobChanged),
+  snapshot: () => listJobs(100),
+  onSnapshot: (snapshot) => snapshot.jobs.forEach(onJobChanged),
   onState: (now) => {
-    need("[data-live-state]").hidden = now !== "polling";
+    requireElement("[data-live-state]").hidden = now !== "polling";
   },
   subject: (message) => message.job?.id ?? message.id ?? "",
   final: new Set([SIGNED_OUT]),
 });
-need("[data-live-retry]").addEventListener("click", () => live.retry());
+requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
 
 /** @param {any} job */
-function jobChanged(job) {
+function onJobChanged(job) {
   const before = heard.get(job.id);
   heard.set(job.id, job);
   const card = [...list.cards.values()].find((one) => one.video.job_id === job.id);
@@ -298,7 +309,7 @@ function jobChanged(job) {
     ? before && RUNNING.has(before.status)
     : before?.message !== job.message || !card.video.poster_url;
   showWork(card);
-  if (isNews || card.video.status === "processing") renew(card.video.id);
+  if (isNews || card.video.status === "processing") reloadVideo(card.video.id);
 }
 
 /** @param {Card} card */
@@ -317,28 +328,28 @@ const renewing = new Map();
 const unread = new Set();
 
 /** @param {string} id */
-async function renew(id) {
+async function reloadVideo(id) {
   if (renewing.has(id)) return void renewing.set(id, true);
   renewing.set(id, false);
   unread.delete(id);
   try {
-    renewed(await readVideo(id));
+    onReloaded(await readVideo(id));
   } catch (error) {
     const card = list.cards.get(id);
-    if (card && error instanceof ApiError && error.status === 404) takeAway(card.video);
+    if (card && error instanceof ApiError && error.status === 404) removeCard(card.video);
     else unread.add(id);
   }
   const again = renewing.get(id);
   renewing.delete(id);
-  if (again) renew(id);
+  if (again) reloadVideo(id);
 }
 
 /** @param {Video} video */
-function renewed(video) {
+function onReloaded(video) {
   const card = list.cards.get(video.id);
   if (!card) return;
   const was = card.video.status;
-  if (JSON.stringify(stable(card.video)) !== JSON.stringify(stable(video))) {
+  if (JSON.stringify(getShownValues(card.video)) !== JSON.stringify(getShownValues(video))) {
     card.draw(video);
     showWork(card);
     selection.renew(video);
@@ -355,7 +366,7 @@ function renewed(video) {
  * @param {Video} video
  * @returns
  */
-function stable(video) {
+function getShownValues(video) {
   return [
     video.status,
     video.title,
@@ -370,14 +381,14 @@ function stable(video) {
 
 /** Offer new videos by a button. If new cards moved the list, users could press the wrong video. */
 const lookForNew = debounce(async () => {
-  if (list.query.status === BIN) return renewCounts();
+  if (list.query.status === BIN) return reloadCounts();
   try {
-    const answer = await listVideos(asked(list.query, { page: 1, limit: LIMIT }));
+    const answer = await listVideos(toQueryParameters(list.query, { page: 1, limit: LIMIT }));
     const { videos, pagination } = answer;
     renewRail();
     showStorage();
     if (!list.cards.size && videos.length) {
-      list.show(listed(answer));
+      list.show(toAnswer(answer));
       return list.drawMore();
     }
     // In other sort orders, new videos may be on any page, so compare the total numbers.
@@ -403,17 +414,17 @@ document.addEventListener("click", (event) => {
 for (const event of ["online", "signedin"]) {
   window.addEventListener(event, () => {
     list.mend();
-    for (const id of [...unread]) renew(id);
+    for (const id of [...unread]) reloadVideo(id);
     uploads.refresh();
     showStorage();
   });
 }
 
-const views = need("[data-view]");
+const views = requireElement("[data-view]");
 
 /** @param {string} name */
 function showView(name) {
-  need(".library-layout").dataset.view = name;
+  requireElement(".library-layout").dataset.view = name;
   for (const button of views.querySelectorAll("button"))
     button.setAttribute("aria-pressed", String(button.value === name));
 }
@@ -436,12 +447,12 @@ try {
 // Select the videos whose ids are in the address, for example after a click on a link to compare a video.
 for (const id of new URL(location.href).searchParams.getAll("select")) {
   findVideo(id).then(
-    (video) => selectable(video) && selection.set(video, true),
+    (video) => isSelectable(video) && selection.set(video, true),
     () => {},
   );
 }
 
-takeDrops(need("[data-drop]"), (files) => {
+acceptDrops(requireElement("[data-drop]"), (files) => {
   sending.add(files);
   uploads.refresh();
 });

@@ -1,11 +1,11 @@
 // The panel of running uploads in the library. States come from the uploading tab, or else from the server.
 
-import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { explain, toast } from "../base/notice.js";
+import { formatTimeLeft } from "../base/format.js";
+import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
+import { explainError, showToast } from "../base/notice.js";
 import { askToCancel, cancelUpload } from "../uploads/cancel-upload.js";
-import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../uploads/tab-channel.js";
-import { leftWords } from "../uploads/transfer-speed.js";
-import { bytes, bytesOf, isOfPages, liveUploads } from "../videos/api.js";
+import { ASK_AFTER, STATE_HOLDS, openUploadChannel } from "../uploads/tab-channel.js";
+import { formatBytes, formatPartOfBytes, isFromPages, listLiveUploads } from "../videos/api.js";
 
 /**
  * @typedef {import("../videos/api.js").Upload} Upload
@@ -36,10 +36,10 @@ export class UploadsPanel {
    */
   constructor(panel, onEnded, onAct) {
     this.panel = panel;
-    this.list = need("[data-uploads-list]", panel);
+    this.list = requireElement("[data-uploads-list]", panel);
     this.onEnded = onEnded;
     this.onAct = onAct;
-    this.channel = uploadChannel({ onState: (files) => this.told(files) });
+    this.channel = openUploadChannel({ onState: (files) => this.told(files) });
     this.channel.ask();
     this.refresh();
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
@@ -61,7 +61,7 @@ export class UploadsPanel {
     clearTimeout(this.#timer);
     try {
       // Uploads for the catalogue are resumed on their video's edit page.
-      this.#adopt((await liveUploads()).filter((upload) => upload.purpose === "library"));
+      this.#adopt((await listLiveUploads()).filter((upload) => upload.purpose === "library"));
     } catch {
       // Keep the old list; banners report a lost network or session.
     }
@@ -129,12 +129,12 @@ export class UploadsPanel {
     });
     const waiting = rows.length - going;
     setText(
-      need("[data-uploads-words]", this.panel),
+      requireElement("[data-uploads-words]", this.panel),
       [going && `${going} uploading`, waiting && `${waiting} waiting`].filter(Boolean).join(", "),
     );
-    const mark = need(".status", this.panel);
+    const mark = requireElement(".status", this.panel);
     setIcon(mark, going ? "run" : "hour");
-    need(".icon", mark).classList.toggle("spin", going > 0);
+    requireElement(".icon", mark).classList.toggle("spin", going > 0);
   }
 
   /**
@@ -147,7 +147,7 @@ export class UploadsPanel {
     const told = row.told && performance.now() - row.toldAt < STATE_HOLDS ? row.told : null;
     const sent = told ? Math.max(told.sent, upload.offset) : upload.offset;
     const speed = told ? told.speed : row.speed;
-    const state = told ? told.state : speed > 0 ? "arriving" : isOfPages(upload) ? "left" : "quiet";
+    const state = told ? told.state : speed > 0 ? "arriving" : isFromPages(upload) ? "left" : "quiet";
     // Replace buttons only when they change, because replacing them every second would lose the focus.
     const shown = `${state} ${Boolean(told)}`;
     if (row.shown !== shown) {
@@ -177,11 +177,11 @@ export class UploadsPanel {
       row.shown = shown;
     }
     const percent = upload.size ? Math.floor((sent / upload.size) * 100) : 100;
-    const bar = /** @type {HTMLProgressElement} */ (need("progress", element));
+    const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", element));
     bar.value = percent;
     bar.setAttribute("aria-label", `${upload.filename}, ${percent} percent`);
-    setText(need("[data-size]", element), bytesOf(sent, upload.size));
-    setText(need("[data-words]", element), words(state, percent, speed, upload.size - sent));
+    setText(requireElement("[data-size]", element), formatPartOfBytes(sent, upload.size));
+    setText(requireElement("[data-words]", element), describeState(state, percent, speed, upload.size - sent));
     return state === "sending" || state === "arriving";
   }
 
@@ -212,7 +212,7 @@ export class UploadsPanel {
       told && state === "paused" && small("Resume", "play", act("resume")),
       told && state === "offline" && small("Try now", "retry", act("resume")),
       state === "left" && h("a", { class: "btn", href: "/upload", "aria-label": `Continue ${filename}` }, "Continue"),
-      (told || isOfPages(row.upload)) && small("Cancel", "x", stop),
+      (told || isFromPages(row.upload)) && small("Cancel", "x", stop),
     ]
       .filter(Boolean)
       .map((button) => /** @type {HTMLElement} */ (button));
@@ -240,7 +240,7 @@ export class UploadsPanel {
       const status = /** @type {any} */ (error).status;
       if (status === 404 || status === 410) this.#act(id, "cancelled");
       // Status 409 means that the upload has ended. After other errors the upload stays, paused.
-      else if (status !== 409) toast(explain(error), "bad");
+      else if (status !== 409) showToast(explainError(error), "bad");
     }
     this.refresh();
   }
@@ -252,9 +252,9 @@ export class UploadsPanel {
  * @param {number} speed Speed in bytes per second.
  * @param {number} left Bytes still to send.
  */
-function words(state, percent, speed, left) {
+function describeState(state, percent, speed, left) {
   if (state === "sending" || state === "arriving")
-    return [`${percent} %`, speed > 0 && `${bytes(speed)}/s`, speed > 0 && leftWords(left / speed)]
+    return [`${percent} %`, speed > 0 && `${formatBytes(speed)}/s`, speed > 0 && formatTimeLeft(left / speed)]
       .filter(Boolean)
       .join(" · ");
   const plain = {

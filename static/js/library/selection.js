@@ -1,8 +1,8 @@
 // The selected videos and the bar of actions. Two or three videos can be compared; any number can be tagged or deleted.
 
-import { h, need, setText } from "../base/dom.js";
+import { h, requireElement, setText } from "../base/dom.js";
 import { LETTERS } from "../videos/api.js";
-import { letterAt, selectable } from "./video-card.js";
+import { getLetter, isSelectable } from "./video-card.js";
 
 /**
  * @typedef {import("../videos/api.js").Video & {is_listed?: boolean}} Video A video; `is_listed` is true for catalogue
@@ -23,7 +23,7 @@ export class Selection {
   constructor(bar, onChange) {
     this.bar = bar;
     this.onChange = onChange;
-    need("[data-clear]", bar).addEventListener("click", () => this.clear());
+    requireElement("[data-clear]", bar).addEventListener("click", () => this.clear());
   }
 
   get full() {
@@ -34,7 +34,7 @@ export class Selection {
   letterOf(id) {
     const index = this.chosen.findIndex((video) => video.id === id);
     if (index < 0) return "";
-    return this.chosen.length > LETTERS.length ? CHOSEN : letterAt(index);
+    return this.chosen.length > LETTERS.length ? CHOSEN : getLetter(index);
   }
 
   /**
@@ -66,19 +66,19 @@ export class Selection {
     const { chosen, bar } = this;
     const many = chosen.length > LETTERS.length;
     bar.hidden = chosen.length === 0;
-    setText(need("[data-count]", bar), `${chosen.length} selected`);
-    need("[data-names]", bar).replaceChildren(
+    setText(requireElement("[data-count]", bar), `${chosen.length} selected`);
+    requireElement("[data-names]", bar).replaceChildren(
       ...(many ? [] : chosen).flatMap((video, index) => [
-        h("span", { class: "letter-badge", data: { letter: letterAt(index) } }, letterAt(index)),
+        h("span", { class: "letter-badge", data: { letter: getLetter(index) } }, getLetter(index)),
         h("span", { class: "truncate muted desk", dir: "auto", title: video.title }, video.title),
       ]),
     );
-    const playable = chosen.every(selectable);
+    const playable = chosen.every(isSelectable);
     const enough = chosen.length >= FEWEST;
-    setText(need("[data-hint]", bar), hint(chosen.length, playable));
-    const go = need("[data-compare]", bar);
+    setText(requireElement("[data-hint]", bar), describeSelection(chosen.length, playable));
+    const go = requireElement("[data-compare]", bar);
     go.hidden = many || !playable;
-    setText(need("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
+    setText(requireElement("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
     if (enough) go.href = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
     else go.removeAttribute("href");
     // A link without an address loses its role, so set the role explicitly.
@@ -90,7 +90,7 @@ export class Selection {
       else go.setAttribute(name, value);
     }
     for (const name of ["tag", "delete"])
-      need(`[data-${name}-selected]`, bar).hidden = chosen.some((video) => video.is_listed);
+      requireElement(`[data-${name}-selected]`, bar).hidden = chosen.some((video) => video.is_listed);
     this.onChange();
   }
 }
@@ -99,7 +99,7 @@ export class Selection {
  * @param {number} count
  * @param {boolean} playable True if all selected videos can be compared.
  */
-function hint(count, playable) {
+function describeSelection(count, playable) {
   if (!playable) return "some cannot be compared";
   if (count < FEWEST) return "select one more of the same match";
   if (count < LETTERS.length) return "you can add a third";

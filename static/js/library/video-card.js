@@ -1,9 +1,9 @@
-import { h, icon, need, setText } from "../base/dom.js";
-import { placeOf } from "../base/focus.js";
-import { counted, duration } from "../base/format.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { makeFinder } from "../base/focus.js";
+import { formatCount, formatDuration } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
-import { bytes, day, LETTERS, picture } from "../videos/api.js";
-import { posterOf } from "../videos/thumbnail.js";
+import { formatBytes, formatDay, LETTERS, formatPicture } from "../videos/api.js";
+import { createPoster } from "../videos/thumbnail.js";
 
 /**
  * @typedef {import("../videos/api.js").Video} Video
@@ -45,7 +45,7 @@ export class Card {
   draw(video) {
     this.video = video;
     const { element } = this;
-    const focused = element.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+    const focused = element.contains(document.activeElement) ? makeFinder(document.activeElement) : null;
     const letter = element.dataset.letter ?? "";
     element.dataset.status = video.status;
     element.replaceChildren(this.#pick(), this.#picture(), this.#foot());
@@ -78,7 +78,7 @@ export class Card {
           ? `Selected: ${video.title}`
           : `Select ${video.title}`,
     );
-    const mark = /** @type {HTMLElement} */ (need(".letter-badge", element));
+    const mark = /** @type {HTMLElement} */ (requireElement(".letter-badge", element));
     mark.hidden = !letter;
     setText(mark, letter);
   }
@@ -101,13 +101,13 @@ export class Card {
     bar.value = Math.max(bar.value, progress);
     bar.setAttribute("aria-label", `${this.video.title}, ${Math.round(bar.value)} percent`);
     setText(
-      need("[data-message]", this.element),
+      requireElement("[data-message]", this.element),
       status === "queued" ? "Queued" : status === "paused" ? "Paused" : message || "Being processed",
     );
   }
 
   get title() {
-    return /** @type {HTMLElement} */ (need("h2 a", this.element));
+    return /** @type {HTMLElement} */ (requireElement("h2 a", this.element));
   }
 
   #pick() {
@@ -126,12 +126,12 @@ export class Card {
 
   #picture() {
     const { video } = this;
-    const known = picture(video);
+    const known = formatPicture(video);
     const mask = this.#mask();
     return h(
       "span",
       { class: "picture dark" },
-      posterOf(video.poster_url, !mask),
+      createPoster(video.poster_url, !mask),
       h("canvas", { hidden: true }),
       mask,
       known && video.status !== "failed" && h("span", { class: "overlay bottom-start" }, known),
@@ -140,7 +140,7 @@ export class Card {
           "span",
           { class: "overlay bottom-end" },
           h("span", { class: "visually-hidden" }, "Length "),
-          duration(video.duration_exact),
+          formatDuration(video.duration_exact),
         ),
       h("span", { class: "scrub", hidden: true }, h("b", {})),
     );
@@ -222,8 +222,8 @@ export class Card {
     return h(
       "p",
       { class: "meta" },
-      h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)),
-      h("span", { class: "card-extra" }, ` · ${bytes(video.file_size)}`),
+      h("time", { datetime: video.created_at, title: came.toLocaleString() }, formatDay(came)),
+      h("span", { class: "card-extra" }, ` · ${formatBytes(video.file_size)}`),
       video.tags.length
         ? h(
             "span",
@@ -239,7 +239,7 @@ export class Card {
   #listen() {
     const { element } = this;
     element.addEventListener("pointermove", (event) => {
-      const pic = /** @type {HTMLElement} */ (need(".picture", element));
+      const pic = /** @type {HTMLElement} */ (requireElement(".picture", element));
       const box = pic.getBoundingClientRect();
       if (event.clientY > box.bottom) return this.#hide();
       this.#show(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
@@ -275,10 +275,10 @@ export class Card {
       }
     }
     if (!this.#wantsPreview || video !== this.video) return;
-    const canvas = /** @type {HTMLCanvasElement} */ (need("canvas", this.element));
+    const canvas = /** @type {HTMLCanvasElement} */ (requireElement("canvas", this.element));
     this.#sprite.draw(canvas, this.#share * video.duration_exact);
     canvas.hidden = false;
-    const scrub = /** @type {HTMLElement} */ (need(".scrub", this.element));
+    const scrub = /** @type {HTMLElement} */ (requireElement(".scrub", this.element));
     scrub.hidden = false;
     scrub.style.setProperty("--share", String(this.#share));
   }
@@ -315,7 +315,7 @@ export class BinCard {
           h(
             "p",
             { class: "meta" },
-            `Deleted ${inSentence(day(new Date(video.deleted_at ?? "")))}, ${bytes(video.file_size)}. ${left ? `${counted(left, "day")} left` : "Will be deleted for good soon"}`,
+            `Deleted ${wordForSentence(formatDay(new Date(video.deleted_at ?? "")))}, ${formatBytes(video.file_size)}. ${left ? `${formatCount(left, "day")} left` : "Will be deleted for good soon"}`,
           ),
         ),
         h(
@@ -355,16 +355,16 @@ export class BinCard {
 }
 
 /** Return a date as worded inside a sentence, such as `today at 14:02`. @param {string} when @returns {string} */
-function inSentence(when) {
+function wordForSentence(when) {
   return when.replace("Today, ", "today at ").replace("Yesterday", "yesterday");
 }
 
 /**
  * @param {Video} video
  */
-export function selectable(video) {
+export function isSelectable(video) {
   return (video.status === "ready" || video.status === "processing") && Boolean(video.video_url);
 }
 
 /** @param {number} index @returns {string} */
-export const letterAt = (index) => LETTERS[index] ?? "";
+export const getLetter = (index) => LETTERS[index] ?? "";

@@ -1,8 +1,8 @@
 // The moderation page.
 
-import { keepTyped } from "../base/drafts.js";
-import { key, offerKeys } from "../base/keys.js";
-import { day } from "../videos/api.js";
+import { keepTypedText } from "../base/drafts.js";
+import { matchKeys, enableShortcuts } from "../base/keys.js";
+import { formatDay } from "../videos/api.js";
 
 const entries = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll("[data-queue] a")]);
 const player = /** @type {HTMLVideoElement|null} */ (document.querySelector("[data-player]"));
@@ -11,7 +11,7 @@ const reason = /** @type {HTMLInputElement|null} */ (document.querySelector("#re
 for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (document.querySelectorAll("[data-day]"))) {
   const at = new Date(time.dateTime);
   time.title = at.toLocaleString();
-  time.textContent = day(at);
+  time.textContent = formatDay(at);
 }
 for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-start]")))
   button.addEventListener("click", () => {
@@ -21,7 +21,7 @@ for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelec
   });
 
 /** @param {number} by */
-function go(by) {
+function moveBy(by) {
   const now = entries.findIndex((entry) => entry.getAttribute("aria-current") === "true");
   const next = entries[now + by];
   if (next) location.assign(next.href);
@@ -30,7 +30,7 @@ function go(by) {
 /** Decision that waits until the moderator enters a reason. */ let waiting = "";
 
 const current = entries.find((entry) => entry.getAttribute("aria-current") === "true");
-const forget = reason && current && keepTyped(`moderation${current.getAttribute("href")}`, { reason });
+const forget = reason && current && keepTypedText(`moderation${current.getAttribute("href")}`, { reason });
 
 /** Submit a decision; all except "dismiss" need a reason. @param {string} act */
 function decide(act) {
@@ -68,35 +68,35 @@ const outcome = /** @type {HTMLElement|null} */ (document.querySelector("[data-o
 outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
 
-offerKeys([
-  { keys: "J", label: "Next report", match: key("j"), run: () => go(1) },
-  { keys: "K", label: "Previous report", match: key("k"), run: () => go(-1) },
+enableShortcuts([
+  { keys: "J", label: "Next report", match: matchKeys("j"), run: () => moveBy(1) },
+  { keys: "K", label: "Previous report", match: matchKeys("k"), run: () => moveBy(-1) },
   {
     keys: "Space",
     label: "Play or pause",
     // If the player has the focus, it handles Space itself.
-    match: (event) => key(" ")(event) && event.target !== player,
+    match: (event) => matchKeys(" ")(event) && event.target !== player,
     run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
   },
-  { keys: "R", label: "Write the reason", match: key("r"), run: () => reason?.focus() },
+  { keys: "R", label: "Write the reason", match: matchKeys("r"), run: () => reason?.focus() },
   {
     keys: "D",
     label: "Dismiss: nothing is wrong",
-    match: key("d"),
+    match: matchKeys("d"),
     run: () => decide("dismiss"),
     buttons: { "[data-do=dismiss]": "D" },
   },
   {
     keys: "S",
     label: "Settle: the problem was fixed",
-    match: key("s"),
+    match: matchKeys("s"),
     run: () => decide("settle"),
     buttons: { "[data-do=settle]": "S" },
   },
   {
     keys: "X",
     label: "Take down",
-    match: key("x"),
+    match: matchKeys("x"),
     run: () => decide("take_down"),
     buttons: { "[data-do=take_down]": "X" },
   },

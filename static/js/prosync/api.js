@@ -1,6 +1,6 @@
 // The dubbing API.
 
-import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
+import { ApiError, callApi, readCookie, get, makeIdempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {{refId: string, startTime?: number, endTime?: number}} AudioInput
@@ -10,12 +10,12 @@ import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
  */
 
 const SYNC = "/api/v1/sync";
-const one = (/** @type {string} */ id) => `${SYNC}/pro-job/${encodeURIComponent(id)}`;
+const makePath = (/** @type {string} */ id) => `${SYNC}/pro-job/${encodeURIComponent(id)}`;
 
 /** @param {string} id @returns {Promise<ProJob>} */
-export const readJob = (id) => get(`${one(id)}/status`);
+export const readJob = (id) => get(`${makePath(id)}/status`);
 /** @param {string} id */
-export const deleteJob = (id) => call("DELETE", one(id));
+export const deleteJob = (id) => callApi("DELETE", makePath(id));
 /** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: Pagination}>} */
 export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
 /**
@@ -23,7 +23,7 @@ export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&
  * @param {string} id
  * @returns {Promise<ProJob[]>}
  */
-export const otherRuns = async (id) =>
+export const listOtherRuns = async (id) =>
   (await get(`${SYNC}/pro-jobs?limit=50&status=completed&same_video_as=${encodeURIComponent(id)}`)).pro_jobs;
 
 /**
@@ -35,13 +35,13 @@ export const otherRuns = async (id) =>
  * @returns {Promise<{job_id: string}>}
  * @throws {ApiError}
  */
-export function send(form, key, onProgress, signal) {
+export function sendJob(form, key, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `${SYNC}/pro-sync-process`);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
+    request.setRequestHeader("X-CSRFToken", readCookie("csrftoken"));
     request.setRequestHeader("Idempotency-Key", key);
     request.upload.onprogress = (event) => onProgress(event.total ? event.loaded / event.total : 0);
     request.onerror = () => reject(new ApiError("The server cannot be reached."));
@@ -65,4 +65,4 @@ export function send(form, key, onProgress, signal) {
   });
 }
 
-export const newKey = idempotencyKey;
+export const newKey = makeIdempotencyKey;

@@ -1,9 +1,9 @@
 // The list of sounds on the dubbing page, from files or from an opened run.
 
-import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { toast } from "../base/notice.js";
-import { bytes } from "../videos/api.js";
-import { drawWave, waveOf } from "./waveforms.js";
+import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
+import { showToast } from "../base/notice.js";
+import { formatBytes } from "../videos/api.js";
+import { drawWave, computeWave } from "./waveforms.js";
 
 const TYPES = /\.(mp3|wav|m4a|aac|ogg|oga|opus|flac)$/i;
 
@@ -32,7 +32,7 @@ export class Sounds {
   constructor(panel, options) {
     this.panel = panel;
     this.options = options;
-    const input = need("[data-add-sounds]", panel);
+    const input = requireElement("[data-add-sounds]", panel);
     input.addEventListener("change", () => {
       this.add([...input.files]);
       input.value = "";
@@ -59,7 +59,7 @@ export class Sounds {
     if (this.options.isLocked()) return;
     for (const file of files) {
       const refused = this.#whyNot(file);
-      if (refused) toast(`“${file.name}”: ${refused}`, "bad");
+      if (refused) showToast(`“${file.name}”: ${refused}`, "bad");
       else this.#take(file);
     }
     this.draw();
@@ -71,7 +71,7 @@ export class Sounds {
     if (!TYPES.test(file.name) && !file.type.startsWith("audio/"))
       return "this is not an audio file. Choose MP3, WAV, M4A, OGG or FLAC.";
     if (file.size === 0) return "the file is empty.";
-    if (file.size > this.options.mostBytes) return `it is larger than ${bytes(this.options.mostBytes)}.`;
+    if (file.size > this.options.mostBytes) return `it is larger than ${formatBytes(this.options.mostBytes)}.`;
     return this.all.length >= this.options.most
       ? `you can add at most ${this.options.most} sounds. Remove one first.`
       : "";
@@ -90,7 +90,7 @@ export class Sounds {
       isRead: false,
     };
     this.all.push(sound);
-    const wave = await waveOf(file);
+    const wave = await computeWave(file);
     Object.assign(sound, wave ? { duration: wave.duration, bars: wave.bars } : {}, { isRead: true });
     this.draw();
     this.options.onChange();
@@ -122,25 +122,25 @@ export class Sounds {
   /** Redraw the list; existing rows stay, so that a focused button keeps the focus. */
   draw() {
     const { used, isLocked } = this.options;
-    setText(need("[data-sound-count]", this.panel), this.all.length ? String(this.all.length) : "");
+    setText(requireElement("[data-sound-count]", this.panel), this.all.length ? String(this.all.length) : "");
     for (const [id, row] of this.#rows)
       if (!this.find(id)) {
         row.remove();
         this.#rows.delete(id);
       }
-    const list = need("[data-sound-list]", this.panel);
+    const list = requireElement("[data-sound-list]", this.panel);
     this.all.forEach((sound, at) => {
       const row = this.#rows.get(sound.id) ?? this.#make(sound);
       const inside = used(sound.id);
       row.dataset.sound = String((at % 6) + 1);
-      setText(need(".letter-badge", row), String(at + 1));
+      setText(requireElement(".letter-badge", row), String(at + 1));
       setText(
-        need("[data-length]", row),
+        requireElement("[data-length]", row),
         sound.duration === null ? (sound.isRead ? "no preview" : "reading…") : `${sound.duration.toFixed(2)} s`,
       );
-      setText(need("[data-used]", row), inside.length ? `segments: ${listed(inside)}` : "not used");
-      need("[data-removes]", row).hidden = isLocked();
-      const lane = need("[data-lane]", row);
+      setText(requireElement("[data-used]", row), inside.length ? `segments: ${joinNumbers(inside)}` : "not used");
+      requireElement("[data-removes]", row).hidden = isLocked();
+      const lane = requireElement("[data-lane]", row);
       if (sound.bars.length && !lane.firstChild) lane.append(drawWave(sound.bars));
       if (list.children[at] !== row) list.insertBefore(row, list.children[at] ?? null);
     });
@@ -201,7 +201,7 @@ export class Sounds {
     if (this.#playing === sound.id && !this.#audio.paused) return this.#audio.pause();
     this.#playing = sound.id;
     this.#audio.src = sound.address;
-    this.#audio.play().catch(() => toast("This browser cannot play the sound, but you can still use it.", "warn"));
+    this.#audio.play().catch(() => showToast("This browser cannot play the sound, but you can still use it.", "warn"));
   }
 
   #drawPlaying() {
@@ -222,10 +222,10 @@ export class Sounds {
     this.options.onChange();
     // Move the focus, because the focused button was removed with its row.
     /** @type {HTMLElement} */ (
-      this.panel.querySelector("[data-removes]") ?? need("[data-add-sounds]", this.panel)
+      this.panel.querySelector("[data-removes]") ?? requireElement("[data-add-sounds]", this.panel)
     ).focus();
   }
 }
 
 /** @param {number[]} numbers @returns {string} */
-const listed = (numbers) => [numbers.slice(0, -1).join(", "), numbers.at(-1)].filter(Boolean).join(" and ");
+const joinNumbers = (numbers) => [numbers.slice(0, -1).join(", "), numbers.at(-1)].filter(Boolean).join(" and ");

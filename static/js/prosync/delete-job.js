@@ -7,7 +7,7 @@ import { deleteJob } from "./api.js";
  * @param {import("./api.js").ProJob} job
  * @param {() => void} onDeleted
  */
-export function deleteDialog(job, onDeleted) {
+export function openDeleteDialog(job, onDeleted) {
   askToDelete({
     heading: `Delete the run of “${job.name}”?`,
     words: "The video, its sounds and the result are deleted. This cannot be undone.",

@@ -2,11 +2,11 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
-import { show } from "../base/dialog.js";
-import { duration } from "../base/format.js";
-import { errorNote, toast } from "../base/notice.js";
+import { openDialog } from "../base/dialog.js";
+import { formatDuration } from "../base/format.js";
+import { createErrorNote, showToast } from "../base/notice.js";
 import { listVideos } from "../videos/api.js";
-import { posterOf } from "../videos/thumbnail.js";
+import { createPoster } from "../videos/thumbnail.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
@@ -32,7 +32,7 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
   const list = h("ul", { class: "library-choice", "aria-label": "Your videos" });
   const said = h("p", { class: "muted", role: "status" });
   const problem = h("div", {});
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog", "aria-labelledby": "choose-heading" },
@@ -57,40 +57,40 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
   let typing = 0;
   search.addEventListener("input", () => {
     window.clearTimeout(typing);
-    typing = window.setTimeout(find, TYPING);
+    typing = window.setTimeout(findVideos, TYPING);
   });
-  find();
+  findVideos();
 
-  async function find() {
+  async function findVideos() {
     const words = search.value.trim();
     try {
       const { videos } = await listVideos({ search: words, status: "ready", limit: AT_ONCE });
       if (search.value.trim() !== words) return;
       const found = videos.filter(fits);
-      list.replaceChildren(...found.map(choice));
+      list.replaceChildren(...found.map(createChoice));
       setText(said, found.length ? "" : words ? "No videos match." : "Your library has no suitable video.");
     } catch (error) {
-      problem.replaceChildren(errorNote("Your videos could not be loaded.", error, find));
+      problem.replaceChildren(createErrorNote("Your videos could not be loaded.", error, findVideos));
     }
   }
 
   /** @param {Video} video */
-  function choice(video) {
+  function createChoice(video) {
     return h(
       "li",
       {},
       h(
         "button",
-        { class: "btn quiet", type: "button", onclick: () => choose(video) },
-        h("span", { class: "choice-picture" }, posterOf(video.poster_url)),
+        { class: "btn quiet", type: "button", onclick: () => chooseVideo(video) },
+        h("span", { class: "choice-picture" }, createPoster(video.poster_url)),
         h("span", { class: "spacer anywhere", dir: "auto" }, video.title),
-        h("span", { class: "mono text-small faint" }, duration(video.duration_exact)),
+        h("span", { class: "mono text-small faint" }, formatDuration(video.duration_exact)),
       ),
     );
   }
 
   /** @param {Video} video */
-  async function choose(video) {
+  async function chooseVideo(video) {
     problem.replaceChildren();
     setText(said, `Loading “${video.title}”…`);
     list.inert = search.disabled = true;
@@ -103,7 +103,7 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
       if (!dialog.open) return;
       setText(said, "");
       list.inert = search.disabled = false;
-      problem.replaceChildren(errorNote("The video could not be loaded from your library.", error));
+      problem.replaceChildren(createErrorNote("The video could not be loaded from your library.", error));
     }
   }
 }
@@ -128,7 +128,10 @@ export class LineRecorder {
 
   async #begin() {
     if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
-      return toast("This browser cannot record audio. Record the line in another program and add the file.", "warn");
+      return showToast(
+        "This browser cannot record audio. Record the line in another program and add the file.",
+        "warn",
+      );
     if (this.#isAsking) return;
     this.#isAsking = true;
     let stream;
@@ -136,7 +139,7 @@ export class LineRecorder {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
       const isRefused = /** @type {Error} */ (error).name === "NotAllowedError";
-      return toast(
+      return showToast(
         isRefused
           ? "The browser blocks the microphone. Allow it in the browser's settings for this page."
           : "No microphone was found, or another program is using it. Check it and try again.",
@@ -171,17 +174,17 @@ export class LineRecorder {
     this.button.setAttribute("aria-pressed", String(seconds !== null));
     this.button.replaceChildren(
       icon(seconds === null ? "record" : "stop"),
-      seconds === null ? "Record a line" : `Stop, ${duration(seconds)}`,
+      seconds === null ? "Record a line" : `Stop, ${formatDuration(seconds)}`,
     );
   }
 
   /** @param {Blob} recorded */
   async #keep(recorded) {
     try {
-      this.onLine(await soundIn(recorded, `line ${this.#count + 1}`));
+      this.onLine(await extractSound(recorded, `line ${this.#count + 1}`));
       this.#count += 1;
     } catch {
-      toast("Nothing was recorded. Check the microphone and try again.", "warn");
+      showToast("Nothing was recorded. Check the microphone and try again.", "warn");
     }
   }
 }
@@ -192,11 +195,11 @@ export class LineRecorder {
  * @param {string} name
  * @returns {Promise<File>}
  */
-export async function soundIn(file, name) {
+export async function extractSound(file, name) {
   const context = new AudioContext();
   try {
     const sound = await context.decodeAudioData(await file.arrayBuffer());
-    return new File([wavOf(sound)], `${name}.wav`, { type: "audio/wav" });
+    return new File([encodeWav(sound)], `${name}.wav`, { type: "audio/wav" });
   } catch {
     throw new ApiError("This browser cannot read the file's sound. Convert it to WAV or MP3.", {
       status: 415,
@@ -212,7 +215,7 @@ export async function soundIn(file, name) {
  * @param {AudioBuffer} sound
  * @returns {ArrayBuffer}
  */
-function wavOf(sound) {
+function encodeWav(sound) {
   const channels = Array.from({ length: Math.min(2, sound.numberOfChannels) }, (_, at) => sound.getChannelData(at));
   const step = 2 * channels.length; // bytes of one sample in all channels together
   const view = new DataView(new ArrayBuffer(WAV_HEADER + step * sound.length));

@@ -1,7 +1,7 @@
 // The fields of the selected segment, with errors and buttons that correct them.
 
-import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { moment, parseMoment } from "../base/format.js";
+import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
+import { formatMoment, parseMoment } from "../base/format.js";
 
 /** @typedef {import("./segments.js").Segment} Segment */
 /** @typedef {import("./segments.js").Fault} Fault */
@@ -24,12 +24,12 @@ export class Inspector {
       told.onChange({ sound: Number(this.#field("sound").value) || null, from: null, to: null }),
     );
     this.#field("label").addEventListener("input", () => told.onChange({ label: this.#field("label").value.trim() }));
-    need("[data-delete-segment]", panel).addEventListener("click", () => told.onDelete());
+    requireElement("[data-delete-segment]", panel).addEventListener("click", () => told.onDelete());
   }
 
   /** @param {string} name */
   #field(name) {
-    return /** @type {HTMLInputElement} */ (need(`[data-field=${name}]`, this.panel));
+    return /** @type {HTMLInputElement} */ (requireElement(`[data-field=${name}]`, this.panel));
   }
 
   /** @param {"start"|"end"|"from"|"to"} name */
@@ -45,9 +45,9 @@ export class Inspector {
   /** @param {string} name @param {string} text */
   #refuse(name, text) {
     this.#field(name).setAttribute("aria-invalid", "true");
-    const place = need(`[data-says=${name === "to" ? "from" : name === "end" ? "start" : name}]`, this.panel);
+    const place = requireElement(`[data-says=${name === "to" ? "from" : name === "end" ? "start" : name}]`, this.panel);
     place.dataset.said = text;
-    place.replaceChildren(says(text));
+    place.replaceChildren(createFieldError(text));
   }
 
   /**
@@ -62,18 +62,18 @@ export class Inspector {
    * @param {{sign: string, tone: string, word: string}|null} about.state
    */
   show(segment, { at, faults, sounds, number, isLocked, done, state }) {
-    need("[data-none]", this.panel).hidden = segment !== null;
-    need("[data-some]", this.panel).hidden = segment === null;
-    need("[data-delete-segment]", this.panel).hidden = segment === null || isLocked;
-    setText(need("h2", this.panel), segment ? `Segment ${at}` : "Segment");
-    const sign = need("[data-segment-state]", this.panel);
+    requireElement("[data-none]", this.panel).hidden = segment !== null;
+    requireElement("[data-some]", this.panel).hidden = segment === null;
+    requireElement("[data-delete-segment]", this.panel).hidden = segment === null || isLocked;
+    setText(requireElement("h2", this.panel), segment ? `Segment ${at}` : "Segment");
+    const sign = requireElement("[data-segment-state]", this.panel);
     sign.hidden = !segment || !state;
     if (state) {
       sign.className = `status ${state.tone}`;
       setIcon(sign, state.sign);
-      setText(need("span", sign), state.word);
+      setText(requireElement("span", sign), state.word);
     }
-    const mark = need("[data-number]", this.panel);
+    const mark = requireElement("[data-number]", this.panel);
     mark.hidden = !segment;
     if (!segment) {
       this.#shown = null;
@@ -83,14 +83,14 @@ export class Inspector {
     mark.dataset.sound = String(((number(segment.sound) - 1) % 6) + 1);
     const isOther = this.#shown?.id !== segment.id;
     this.#shown = segment;
-    this.#set("start", moment(segment.start), isOther);
-    this.#set("end", moment(segment.end), isOther);
-    this.#set("from", segment.from === null ? "" : moment(segment.from), isOther);
-    this.#set("to", segment.to === null ? "" : moment(segment.to), isOther);
+    this.#set("start", formatMoment(segment.start), isOther);
+    this.#set("end", formatMoment(segment.end), isOther);
+    this.#set("from", segment.from === null ? "" : formatMoment(segment.from), isOther);
+    this.#set("to", segment.to === null ? "" : formatMoment(segment.to), isOther);
     this.#set("label", segment.label, isOther);
     const own = sounds.find((sound) => sound.id === segment.sound);
-    this.#field("from").placeholder = moment(0);
-    this.#field("to").placeholder = own?.duration ? moment(own.duration) : "end";
+    this.#field("from").placeholder = formatMoment(0);
+    this.#field("to").placeholder = own?.duration ? formatMoment(own.duration) : "end";
     const choice = /** @type {any} */ (this.#field("sound"));
     // Keep unchanged options: replacing them would close an open list.
     const choices = JSON.stringify(sounds.map((sound) => [sound.id, sound.name]));
@@ -106,9 +106,9 @@ export class Inspector {
       faults.filter((fault) => fault.segment === segment.id),
       isLocked,
     );
-    const told = need("[data-done]", this.panel);
+    const told = requireElement("[data-done]", this.panel);
     told.hidden = !done;
-    setText(need("p", told), done);
+    setText(requireElement("p", told), done);
   }
 
   /** @param {string} name @param {string} value @param {boolean} isOther */
@@ -131,7 +131,7 @@ export class Inspector {
       place.dataset.said = said;
       place.replaceChildren(
         ...own.flatMap((fault) =>
-          [says(fault.text), isLocked ? null : this.#mending(fault)].filter((part) => part !== null),
+          [createFieldError(fault.text), isLocked ? null : this.#mending(fault)].filter((part) => part !== null),
         ),
       );
     }
@@ -158,4 +158,4 @@ export class Inspector {
 }
 
 /** @param {string} text */
-const says = (text) => h("p", { class: "field-error" }, icon("alert"), text);
+const createFieldError = (text) => h("p", { class: "field-error" }, icon("alert"), text);

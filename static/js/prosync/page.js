@@ -1,25 +1,25 @@
 // The dubbing page: choose video, sounds and segments, send them as a run, and compare its result.
 
 import { ApiError, cancelJob, changeJob } from "../base/api.js";
-import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
-import { key, offerKeys } from "../base/keys.js";
+import { h, icon, requireElement, readPageData, setIcon, setText } from "../base/dom.js";
+import { matchKeys, enableShortcuts } from "../base/keys.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { errorNote, explain, throttledNote, toast } from "../base/notice.js";
-import { counted, moment, percent, when } from "../base/format.js";
-import { bytes } from "../videos/api.js";
-import { fileAt, fileOf } from "../videos/original-file.js";
-import { newKey, otherRuns, readJob, send } from "./api.js";
-import { deleteDialog } from "./delete-job.js";
+import { createErrorNote, explainError, createThrottledNote, showToast } from "../base/notice.js";
+import { formatCount, formatMoment, formatPercent, formatWhen } from "../base/format.js";
+import { formatBytes } from "../videos/api.js";
+import { downloadFile, downloadOriginal } from "../videos/original-file.js";
+import { newKey, listOtherRuns, readJob, sendJob } from "./api.js";
+import { openDeleteDialog } from "./delete-job.js";
 import { Inspector } from "./inspector.js";
-import { STATES, stateOf, told, toldOfAll } from "./status-text.js";
+import { STATES, getState, describeSegment, describeRun } from "./status-text.js";
 import { Removal } from "./text-removal.js";
 import { Runs } from "./past-jobs.js";
-import { asked, faultsOf, inOrder, roomFor } from "./segments.js";
+import { toRequest, findErrors, sortSegments, findRoom } from "./segments.js";
 import { Sounds } from "./audio-list.js";
-import { LineRecorder, WAV_RATE, chooseFromLibrary, soundIn } from "./file-sources.js";
+import { LineRecorder, WAV_RATE, chooseFromLibrary, extractSound } from "./file-sources.js";
 import { Stage } from "./preview.js";
 import { Timeline } from "./timeline.js";
-import { peaksAt, waveOf } from "./waveforms.js";
+import { fetchPeaks, computeWave } from "./waveforms.js";
 
 /** @typedef {import("./segments.js").Segment} Segment */
 /** @typedef {import("./api.js").ProJob} ProJob */
@@ -28,7 +28,7 @@ const LIVE = ["queued", "processing", "waiting", "paused"];
 const JUMP = 5; // seconds that the arrow keys seek
 const ASK_AGAIN = 5_000; // ms before a failed status request is repeated
 const MOST_HEARD = 300 * 1024 ** 2; // maximum bytes of a library video from which the browser reads sound
-const facts = pageData("facts");
+const facts = readPageData("facts");
 
 class Page {
   /** @type {Segment[]} */ segments = [];
@@ -43,8 +43,8 @@ class Page {
   #address = "";
 
   constructor() {
-    this.root = need("[data-pro]");
-    this.sounds = new Sounds(need("[data-sounds]"), {
+    this.root = requireElement("[data-pro]");
+    this.sounds = new Sounds(requireElement("[data-sounds]"), {
       most: facts.most_sounds,
       mostBytes: facts.max_audio_bytes,
       used: (id) => this.#usedIn(id),
@@ -52,23 +52,25 @@ class Page {
       onRemove: (id) => this.#soundGone(id),
       isLocked: () => this.isLocked,
     });
-    this.stage = new Stage(need("[data-stage]"), {
+    this.stage = new Stage(requireElement("[data-stage]"), {
       onTime: (at) => this.timeline?.follow(at),
       onState: () => this.#drawLoop(),
     });
-    this.timeline = new Timeline(need("[data-timeline]"), {
+    this.timeline = new Timeline(requireElement("[data-timeline]"), {
       state: () => this.#forTimeline(),
       onSelect: (id) => this.select(id),
       onSeek: (at) => this.stage.seek(at),
       onChange: (id, change, done) => this.#change(id, change, done),
     });
-    this.inspector = new Inspector(need("[data-inspector]"), {
+    this.inspector = new Inspector(requireElement("[data-inspector]"), {
       onChange: (change) => this.selected !== null && this.#change(this.selected, change, true),
       onDelete: () => this.remove(),
     });
-    this.removal = new Removal(need("[data-inspector]"), need("[data-picture]"), { onChange: () => this.draw() });
+    this.removal = new Removal(requireElement("[data-inspector]"), requireElement("[data-picture]"), {
+      onChange: () => this.draw(),
+    });
     // If there is an unsent draft, open the run as a new page, so that the browser first warns about losing the draft.
-    this.runs = new Runs(need("[data-runs]"), {
+    this.runs = new Runs(requireElement("[data-runs]"), {
       onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
     });
     this.#listen();
@@ -87,7 +89,7 @@ class Page {
   }
 
   get faults() {
-    return this.isLocked ? [] : faultsOf(this.segments, this.sounds.all, this.stage.duration);
+    return this.isLocked ? [] : findErrors(this.segments, this.sounds.all, this.stage.duration);
   }
 
   #forTimeline() {
@@ -112,7 +114,7 @@ class Page {
 
   /** @param {number} id @returns {number[]} */
   #usedIn(id) {
-    return inOrder(this.segments).flatMap((segment, at) => (segment.sound === id ? [at + 1] : []));
+    return sortSegments(this.segments).flatMap((segment, at) => (segment.sound === id ? [at + 1] : []));
   }
 
   /** @param {number} id */
@@ -140,10 +142,13 @@ class Page {
   add() {
     if (this.isLocked || !this.stage.duration) return;
     if (this.segments.length >= facts.max_segments)
-      return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
-    const place = roomFor(this.segments, this.stage.at, this.stage.duration);
+      return showToast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+    const place = findRoom(this.segments, this.stage.at, this.stage.duration);
     if (!place)
-      return toast("No space for a segment here. Move the playhead away from the next segment and the end.", "warn");
+      return showToast(
+        "No space for a segment here. Move the playhead away from the next segment and the end.",
+        "warn",
+      );
     const sound = this.sounds.all.find((one) => !this.#usedIn(one.id).length) ?? this.sounds.all[0];
     this.segments.push({ id: this.#next, ...place, sound: sound?.id ?? null, from: null, to: null, label: "" });
     this.select(this.#next++);
@@ -155,7 +160,9 @@ class Page {
     if (!segment || this.isLocked) return;
     this.segments = this.segments.filter((one) => one !== segment);
     this.select(
-      inOrder(this.segments).find((one) => one.start >= segment.start)?.id ?? inOrder(this.segments).at(-1)?.id ?? null,
+      sortSegments(this.segments).find((one) => one.start >= segment.start)?.id ??
+        sortSegments(this.segments).at(-1)?.id ??
+        null,
     );
     const again = h(
       "button",
@@ -166,7 +173,7 @@ class Page {
           note.remove();
           if (this.isLocked) return;
           if (this.segments.length >= facts.max_segments)
-            return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+            return showToast(`Your plan allows ${facts.max_segments} segments.`, "warn");
           this.segments.push(segment);
           this.select(segment.id);
           this.timeline.focus(segment.id);
@@ -178,10 +185,10 @@ class Page {
     const note = h(
       "div",
       { class: "note" },
-      h("span", { class: "spacer" }, `Segment at ${moment(segment.start)} deleted.`),
+      h("span", { class: "spacer" }, `Segment at ${formatMoment(segment.start)} deleted.`),
       again,
     );
-    need("[data-toasts]").append(note);
+    requireElement("[data-toasts]").append(note);
     setTimeout(() => note.remove(), 8000);
   }
 
@@ -191,9 +198,9 @@ class Page {
     const refuse = (/** @type {string} */ text) =>
       this.#problem(new ApiError(text, { status: 415 }), { title: "This video cannot be used." });
     if (file.size > facts.max_upload_bytes)
-      return refuse(`“${file.name}” is larger than your limit of ${bytes(facts.max_upload_bytes)}.`);
+      return refuse(`“${file.name}” is larger than your limit of ${formatBytes(facts.max_upload_bytes)}.`);
     const address = URL.createObjectURL(file);
-    const duration = await lengthOf(address);
+    const duration = await readDuration(address);
     if (this.isLocked || duration === null) {
       URL.revokeObjectURL(address);
       return this.isLocked
@@ -211,16 +218,16 @@ class Page {
     this.timeline.drawRuler();
     this.draw();
     this.timeline.drawPictures({ file: address });
-    const wave = await waveOf(file, 960);
+    const wave = await computeWave(file, 960);
     if (this.file === file) this.timeline.drawOriginal(wave?.bars ?? null);
   }
 
   /** @param {string} title @param {string} filename */
   #name(title, filename) {
-    const heading = need("h1");
+    const heading = requireElement("h1");
     setText(heading, title);
     heading.title = title;
-    const place = need("[data-filename]");
+    const place = requireElement("[data-filename]");
     setText(place, filename);
     place.title = filename;
   }
@@ -238,15 +245,15 @@ class Page {
   /** Turn the shown run into a draft, with its video, sounds, segments and options. */
   async edit() {
     const id = this.job?.job_id;
-    const button = need("[data-edit]");
+    const button = requireElement("[data-edit]");
     if (!id || button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
     this.#problem(null);
-    toast("Loading the video and its sounds…");
+    showToast("Loading the video and its sounds…");
     try {
       // Read the run again, because the URLs of its files may have expired.
       const job = await readJob(id);
-      const [video, ...sounds] = await filesOf(job);
+      const [video, ...sounds] = await loadFiles(job);
       await this.#checkVideo(video);
       if (this.job?.job_id !== id) return;
       this.#channel?.close();
@@ -257,7 +264,7 @@ class Page {
       await this.choose(video);
       this.#name(job.name, "");
       this.draw();
-      need("h1").focus({ preventScroll: true });
+      requireElement("h1").focus({ preventScroll: true });
     } catch (error) {
       if (this.job?.job_id === id)
         this.#problem(error, { title: "The run could not be opened for editing.", retry: () => this.edit() });
@@ -269,9 +276,11 @@ class Page {
   /** @param {File} file @throws {ApiError} */
   async #checkVideo(file) {
     if (file.size > facts.max_upload_bytes)
-      throw new ApiError(`The video is larger than your limit of ${bytes(facts.max_upload_bytes)}.`, { status: 413 });
+      throw new ApiError(`The video is larger than your limit of ${formatBytes(facts.max_upload_bytes)}.`, {
+        status: 413,
+      });
     const address = URL.createObjectURL(file);
-    const duration = await lengthOf(address);
+    const duration = await readDuration(address);
     URL.revokeObjectURL(address);
     if (duration === null) throw new ApiError("This browser cannot play the run's video.", { status: 415 });
   }
@@ -282,14 +291,14 @@ class Page {
     if (!this.file || !this.segments.length || faults.length || this.removal.fault) {
       // Touch screens show no tooltip, so a tap shows why the button is disabled.
       if (faults.length) this.select(faults[0].segment);
-      return toast(`${need("[data-process]").title}.`, "warn");
+      return showToast(`${requireElement("[data-process]").title}.`, "warn");
     }
-    const wanted = asked(this.segments, this.sounds.all);
+    const wanted = toRequest(this.segments, this.sounds.all);
     const texts = {
       segments: JSON.stringify(wanted.segments),
       audio_ref_ids: JSON.stringify(wanted.refs),
       options: JSON.stringify(this.#options()),
-      name: (need("h1").textContent ?? "").trim(),
+      name: (requireElement("h1").textContent ?? "").trim(),
     };
     const form = new FormData();
     for (const [name, text] of Object.entries(texts)) form.append(name, text);
@@ -306,9 +315,9 @@ class Page {
     this.#problem(null);
     this.#drawSending(0);
     this.draw();
-    need("[data-cancel]").focus();
+    requireElement("[data-cancel]").focus();
     try {
-      const { job_id } = await send(form, this.#key, (share) => this.#drawSending(share), control.signal);
+      const { job_id } = await sendJob(form, this.#key, (share) => this.#drawSending(share), control.signal);
       this.#sending = null;
       this.#asked = "";
       history.pushState({}, "", `/pro?job=${job_id}`);
@@ -320,15 +329,15 @@ class Page {
       // lost response or a 429, keep the key.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429)
         this.#asked = "";
-      const hadFocus = document.activeElement === need("[data-cancel]");
+      const hadFocus = document.activeElement === requireElement("[data-cancel]");
       this.draw();
-      if (hadFocus) need("[data-process]").focus();
+      if (hadFocus) requireElement("[data-process]").focus();
       if (/** @type {any} */ (error).name !== "AbortError") this.#refused(error);
     }
   }
 
   #options() {
-    const field = (/** @type {string} */ name) => need(`[data-option=${name}]`);
+    const field = (/** @type {string} */ name) => requireElement(`[data-option=${name}]`);
     return {
       sync_mode: field("sync_mode").value,
       ...(field("mouths").checked ? {} : { model: "sound" }),
@@ -339,9 +348,9 @@ class Page {
   /** @param {unknown} error */
   #refused(error) {
     if (error instanceof ApiError && error.type === "throttled")
-      return void need("[data-problem]").replaceChildren(throttledNote(error, () => this.process()));
+      return void requireElement("[data-problem]").replaceChildren(createThrottledNote(error, () => this.process()));
     const own = error instanceof ApiError && Array.isArray(error.body?.errors) ? error.body.errors : [];
-    const ordered = inOrder(this.segments);
+    const ordered = sortSegments(this.segments);
     if (own.length) {
       const at = own.find((/** @type {any} */ one) => one.segment_index !== null)?.segment_index;
       if (at !== undefined) this.select(ordered[at]?.id ?? null);
@@ -355,10 +364,10 @@ class Page {
 
   /** @param {unknown} error @param {{title?: string, more?: string[], retry?: (() => void)|null}} [about] */
   #problem(error, { title = "That did not work.", more = [], retry = null } = {}) {
-    const place = need("[data-problem]");
+    const place = requireElement("[data-problem]");
     if (!error) return place.replaceChildren();
-    const note = errorNote(title, error, retry);
-    if (more.length > 1) need(".spacer", note).append(h("ul", {}, ...more.map((one) => h("li", {}, one))));
+    const note = createErrorNote(title, error, retry);
+    if (more.length > 1) requireElement(".spacer", note).append(h("ul", {}, ...more.map((one) => h("li", {}, one))));
     place.replaceChildren(note);
     note.scrollIntoView({ block: "nearest" });
   }
@@ -380,7 +389,7 @@ class Page {
       if (!kept) this.#take(job, isOurs);
       this.#show(job);
       this.#follow(id);
-      if (isNew) need("h1").focus({ preventScroll: true });
+      if (isNew) requireElement("h1").focus({ preventScroll: true });
     } catch (error) {
       const isGone = error instanceof ApiError && error.status === 404;
       this.#problem(
@@ -409,10 +418,10 @@ class Page {
       from: one.audioInput.startTime ?? null,
       to: one.audioInput.endTime ?? null,
     }));
-    this.selected = inOrder(this.segments)[0]?.id ?? null;
+    this.selected = sortSegments(this.segments)[0]?.id ?? null;
     this.timeline.drawRuler();
-    need("[data-option=sync_mode]").value = job.options.sync_mode;
-    need("[data-option=mouths]").checked = job.options.model !== "sound";
+    requireElement("[data-option=sync_mode]").value = job.options.sync_mode;
+    requireElement("[data-option=mouths]").checked = job.options.model !== "sound";
     this.removal.take(job.options.remove_text);
   }
 
@@ -425,32 +434,33 @@ class Page {
       this.timeline.drawRuler();
       this.timeline.drawPictures({ sheet: job.source.sprite_vtt_url });
       if (job.source.peaks_url)
-        peaksAt(job.source.peaks_url).then(
+        fetchPeaks(job.source.peaks_url).then(
           (bars) => this.timeline.drawOriginal(bars),
           () => this.timeline.drawOriginal(null),
         );
       else this.timeline.drawOriginal(null);
     }
     if (job.result_url && !this.stage.hasAfter) {
-      this.stage.compare(job.result_url, `After, run of ${when(new Date(job.created_at))}`);
+      this.stage.compare(job.result_url, `After, run of ${formatWhen(new Date(job.created_at))}`);
       this.#offerOthers(job);
     }
-    const buttons = ["cancel", "again"].map((name) => need(`[data-${name}]`));
+    const buttons = ["cancel", "again"].map((name) => requireElement(`[data-${name}]`));
     const focused = buttons.find((button) => button === document.activeElement);
     this.draw();
-    if (focused?.hidden) (buttons.find((button) => !button.hidden) ?? need("h1")).focus({ preventScroll: true });
+    if (focused?.hidden)
+      (buttons.find((button) => !button.hidden) ?? requireElement("h1")).focus({ preventScroll: true });
   }
 
   /** Offer other runs of the same video for comparison. @param {ProJob} job */
   async #offerOthers(job) {
-    const choice = /** @type {HTMLSelectElement} */ (need("[data-against]"));
+    const choice = /** @type {HTMLSelectElement} */ (requireElement("[data-against]"));
     choice.hidden = true;
-    const others = await otherRuns(job.job_id).catch(() => []);
+    const others = await listOtherRuns(job.job_id).catch(() => []);
     if (this.job?.job_id !== job.job_id || !job.source || !others.length) return;
     choice.replaceChildren(
       h("option", { value: "" }, "Compare with the original"),
       ...others.map((other) =>
-        h("option", { value: other.job_id }, `Compare with the run of ${when(new Date(other.created_at))}`),
+        h("option", { value: other.job_id }, `Compare with the run of ${formatWhen(new Date(other.created_at))}`),
       ),
     );
     choice.hidden = false;
@@ -464,12 +474,12 @@ class Page {
         const address = chosen ? run.result_url : run.source?.stream_url;
         if (!isCurrent()) return;
         if (!address) throw new ApiError("The result has been deleted.", { status: 404 });
-        this.stage.against(address, chosen ? `Run of ${when(new Date(run.created_at))}` : "Before");
+        this.stage.against(address, chosen ? `Run of ${formatWhen(new Date(run.created_at))}` : "Before");
         shown = chosen;
       } catch (error) {
         if (!isCurrent()) return;
         choice.value = shown;
-        toast(explain(error), "bad");
+        showToast(explainError(error), "bad");
       }
     };
   }
@@ -508,7 +518,7 @@ class Page {
         if (!ended) return;
         this.#channel?.close();
         this.runs.load();
-        if (job.status === "completed") toast("The video is ready.");
+        if (job.status === "completed") showToast("The video is ready.");
       } catch (error) {
         if (this.job?.job_id !== id) return;
         if (error instanceof ApiError && error.status === 404) this.#gone();
@@ -562,20 +572,20 @@ class Page {
   }
 
   askToDelete() {
-    if (this.job) deleteDialog(this.job, () => location.assign("/pro"));
+    if (this.job) openDeleteDialog(this.job, () => location.assign("/pro"));
   }
 
   /** @param {number} share */
   #drawSending(share) {
-    const bar = /** @type {HTMLProgressElement} */ (need("[data-progress]"));
+    const bar = /** @type {HTMLProgressElement} */ (requireElement("[data-progress]"));
     bar.value = Math.round(share * 100);
-    setText(need("[data-state-words]"), share < 1 ? "Sending" : "Uploaded, checking");
-    setText(need("[data-percent]"), share < 1 ? `${Math.floor(share * 100)} %` : "");
+    setText(requireElement("[data-state-words]"), share < 1 ? "Sending" : "Uploaded, checking");
+    setText(requireElement("[data-percent]"), share < 1 ? `${Math.floor(share * 100)} %` : "");
   }
 
   #drawLoop() {
     const segment = this.segments.find((one) => one.id === this.selected);
-    const button = need("[data-loop]");
+    const button = requireElement("[data-loop]");
     const isOn = button.getAttribute("aria-pressed") === "true";
     button.toggleAttribute("disabled", !segment);
     this.stage.loop =
@@ -588,7 +598,7 @@ class Page {
     this.root.dataset.has = hasVideo ? "video" : "";
     this.timeline.draw();
     this.sounds.draw();
-    const ordered = inOrder(this.segments);
+    const ordered = sortSegments(this.segments);
     const segment = this.segments.find((one) => one.id === this.selected) ?? null;
     const at = segment ? this.segments.indexOf(segment) : -1;
     this.inspector.show(segment, {
@@ -597,13 +607,13 @@ class Page {
       sounds: this.sounds.all,
       number: (id) => this.sounds.number(id),
       isLocked: this.isLocked,
-      done: this.job?.status === "completed" ? told(this.job.outcome, at) : "",
-      state: stateOf(this.job?.segments_data[at]?.status ?? ""),
+      done: this.job?.status === "completed" ? describeSegment(this.job.outcome, at) : "",
+      state: getState(this.job?.segments_data[at]?.status ?? ""),
     });
     this.removal.draw({ isLocked: this.isLocked });
-    const words = this.job?.status === "completed" ? toldOfAll(this.job.outcome) : "";
-    need("[data-told]").hidden = !words;
-    setText(need("[data-told] p"), words);
+    const words = this.job?.status === "completed" ? describeRun(this.job.outcome) : "";
+    requireElement("[data-told]").hidden = !words;
+    setText(requireElement("[data-told] p"), words);
     this.#drawMeter(faults);
     this.#drawActs(faults, hasVideo);
     this.stage.tellNone(
@@ -613,7 +623,7 @@ class Page {
           ? "The picture appears once the video has been processed."
           : "No picture: the video could not be read completely.",
     );
-    need("[data-other]").hidden = !hasVideo || this.isLocked;
+    requireElement("[data-other]").hidden = !hasVideo || this.isLocked;
     const left = facts.max_segments - this.segments.length;
     this.timeline.setHint(
       this.isLocked
@@ -624,7 +634,7 @@ class Page {
             ? `Your plan allows ${left} more segments`
             : "Segment limit of your plan reached",
     );
-    need("[data-add-segment]").toggleAttribute("disabled", this.isLocked || !hasVideo || left <= 0);
+    requireElement("[data-add-segment]").toggleAttribute("disabled", this.isLocked || !hasVideo || left <= 0);
     for (const field of document.querySelectorAll("[data-option]")) field.toggleAttribute("disabled", this.isLocked);
     for (const button of document.querySelectorAll("[data-needs-video]")) button.toggleAttribute("disabled", !hasVideo);
   }
@@ -632,16 +642,16 @@ class Page {
   /** @param {import("./segments.js").Fault[]} faults */
   #drawMeter(faults) {
     const bad = new Set(faults.map((fault) => fault.segment));
-    const cells = inOrder(this.segments).map((segment) => (bad.has(segment.id) ? "faulty" : "filled"));
+    const cells = sortSegments(this.segments).map((segment) => (bad.has(segment.id) ? "faulty" : "filled"));
     const free = Math.max(0, facts.max_segments - cells.length);
-    const meter = need("[data-meter]");
+    const meter = requireElement("[data-meter]");
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
     // A sent run shows no quota: the plan may have changed since.
     meter.hidden = this.job !== null;
     setText(
-      need("[data-meter-words]"),
+      requireElement("[data-meter-words]"),
       this.job
-        ? counted(cells.length, "segment")
+        ? formatCount(cells.length, "segment")
         : `${cells.length} of ${facts.max_segments} segments on ${facts.plan}`,
     );
   }
@@ -653,7 +663,7 @@ class Page {
     const count = this.segments.length;
     const why = !hasVideo ? "Choose a video first" : !count ? "Add a segment first" : bad ? `${bad} to fix` : "";
     const isWorking = this.#sending !== null || (job !== null && LIVE.includes(job.status));
-    const state = need("[data-job-state]");
+    const state = requireElement("[data-job-state]");
     const [sign, tone, word] = job
       ? STATES[job.status]
       : this.#sending
@@ -670,24 +680,27 @@ class Page {
           : ["completed", "cancelled"].includes(job.status)
             ? ""
             : job.message);
-      setText(need("[data-state-words]"), words || word);
-      setText(need("[data-percent]"), isWorking && job?.status !== "queued" ? percent(job?.progress ?? 0) : "");
-      need("[data-progress]").value = job ? job.progress : 0;
+      setText(requireElement("[data-state-words]"), words || word);
+      setText(
+        requireElement("[data-percent]"),
+        isWorking && job?.status !== "queued" ? formatPercent(job?.progress ?? 0) : "",
+      );
+      requireElement("[data-progress]").value = job ? job.progress : 0;
     }
-    need("[data-progress]").hidden = !isWorking;
-    const process = need("[data-process]");
+    requireElement("[data-progress]").hidden = !isWorking;
+    const process = requireElement("[data-process]");
     process.hidden = this.isLocked;
     process.setAttribute("aria-disabled", String(Boolean(why)));
     process.title = why;
-    setText(need("span", process), count ? `Process ${counted(count, "segment")}` : "Process");
-    need("[data-cancel]").hidden = !isWorking;
-    need("[data-again]").hidden = !job || !["failed", "cancelled"].includes(job.status);
-    need("[data-delete]").hidden = !job || isWorking || job.status === "expired";
-    const download = need("[data-download]");
+    setText(requireElement("span", process), count ? `Process ${formatCount(count, "segment")}` : "Process");
+    requireElement("[data-cancel]").hidden = !isWorking;
+    requireElement("[data-again]").hidden = !job || !["failed", "cancelled"].includes(job.status);
+    requireElement("[data-delete]").hidden = !job || isWorking || job.status === "expired";
+    const download = requireElement("[data-download]");
     download.hidden = !job?.result_url;
     if (job?.result_url) Object.assign(download, { href: job.result_url, download: `${job.name}.mp4` });
-    need("[data-new]").hidden = !job || !facts.max_segments;
-    need("[data-edit]").hidden = !job?.source || isWorking || !facts.max_segments;
+    requireElement("[data-new]").hidden = !job || !facts.max_segments;
+    requireElement("[data-edit]").hidden = !job?.source || isWorking || !facts.max_segments;
   }
 
   #listen() {
@@ -698,7 +711,7 @@ class Page {
         field.value = "";
       });
     const on = (/** @type {string} */ name, /** @type {() => void} */ run) =>
-      need(`[data-${name}]`).addEventListener("click", run);
+      requireElement(`[data-${name}]`).addEventListener("click", run);
     on("process", () => this.process());
     on("cancel", () => this.cancel());
     on("again", () => this.again());
@@ -706,7 +719,7 @@ class Page {
     on("library-video", () =>
       chooseFromLibrary({
         heading: "Choose a video from your library",
-        get: fileOf,
+        get: downloadOriginal,
         take: (file) => this.choose(file),
       }),
     );
@@ -715,18 +728,18 @@ class Page {
         heading: "Use the sound of a library video",
         fits: ({ has_audio, file_size, duration_exact }) =>
           has_audio && file_size <= MOST_HEARD && duration_exact * WAV_RATE <= facts.max_audio_bytes,
-        get: async (video, signal) => soundIn(await fileOf(video, signal), video.title),
+        get: async (video, signal) => extractSound(await downloadOriginal(video, signal), video.title),
         take: (file) => this.sounds.add([file]),
       }),
     );
-    this.line = new LineRecorder(need("[data-record-line]"), (line) => this.sounds.add([line]));
+    this.line = new LineRecorder(requireElement("[data-record-line]"), (line) => this.sounds.add([line]));
     on("delete", () => this.askToDelete());
     on("add-segment", () => this.add());
     on("play", () => this.stage.toggle());
     on("back", () => this.#jump(-1));
     on("forward", () => this.#jump(1));
     on("loop", () => {
-      const button = need("[data-loop]");
+      const button = requireElement("[data-loop]");
       button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
       this.#drawLoop();
     });
@@ -738,7 +751,7 @@ class Page {
     window.addEventListener("beforeunload", (event) => this.#isUnsent && event.preventDefault());
     window.addEventListener("signedin", () => this.#problem(null));
     window.addEventListener("popstate", () => location.reload());
-    offerKeys(this.#bindings());
+    enableShortcuts(this.#bindings());
   }
 
   /** Seek to the next or previous segment edge. @param {number} way 1 for the next edge, -1 for the previous edge. */
@@ -755,38 +768,38 @@ class Page {
   #bindings() {
     const step = (/** @type {number} */ by) => this.stage.seek(this.stage.at + by);
     return [
-      { keys: "Space K", label: "Play or pause", match: key(" ", "k"), run: () => this.stage.toggle() },
+      { keys: "Space K", label: "Play or pause", match: matchKeys(" ", "k"), run: () => this.stage.toggle() },
       {
         keys: "← →",
         label: `Back or forward ${JUMP} s`,
-        match: key("ArrowLeft", "ArrowRight"),
+        match: matchKeys("ArrowLeft", "ArrowRight"),
         run: (event) => step(event.key === "ArrowLeft" ? -JUMP : JUMP),
       },
       {
         keys: ", .",
         label: "Back or forward 0.04 s",
-        match: key(",", "."),
+        match: matchKeys(",", "."),
         run: (event) => step(event.key === "," ? -0.04 : 0.04),
       },
       {
         keys: "[ ]",
         label: "Previous or next segment edge",
-        match: key("[", "]"),
+        match: matchKeys("[", "]"),
         run: (event) => this.#jump(event.key === "[" ? -1 : 1),
       },
-      { keys: "S", label: "Add a segment at the playhead", match: key("s"), run: () => this.add() },
+      { keys: "S", label: "Add a segment at the playhead", match: matchKeys("s"), run: () => this.add() },
       {
         keys: "← → Ctrl Shift",
         label: "Move the focused segment (Ctrl: its end; Shift: by 1 s)",
         match: () => false,
         run: () => {},
       },
-      { keys: "Delete", label: "Delete the segment", match: key("Delete"), run: () => this.remove() },
-      { keys: "L", label: "Loop the segment", match: key("l"), run: () => need("[data-loop]").click() },
+      { keys: "Delete", label: "Delete the segment", match: matchKeys("Delete"), run: () => this.remove() },
+      { keys: "L", label: "Loop the segment", match: matchKeys("l"), run: () => requireElement("[data-loop]").click() },
       {
         keys: "B D W A",
         label: "Before, side by side, wipe, after",
-        match: key("b", "d", "w", "a"),
+        match: matchKeys("b", "d", "w", "a"),
         run: (event) =>
           this.stage.setView(
             /** @type {any} */ ({ b: "before", d: "beside", w: "wipe", a: "after" })[event.key.toLowerCase()],
@@ -815,10 +828,10 @@ class Page {
  * @param {ProJob} job
  * @returns {Promise<File[]>}
  */
-const filesOf = ({ name, source, sounds, audio_refs }) =>
+const loadFiles = ({ name, source, sounds, audio_refs }) =>
   Promise.all([
-    fileAt(source?.stream_url ?? "", `${name}.${source?.mime_type.split("/")[1] ?? "mp4"}`),
-    ...sounds.map((sound) => fileAt(audio_refs[sound.refId] ?? "", sound.filename)),
+    downloadFile(source?.stream_url ?? "", `${name}.${source?.mime_type.split("/")[1] ?? "mp4"}`),
+    ...sounds.map((sound) => downloadFile(audio_refs[sound.refId] ?? "", sound.filename)),
   ]);
 
 /**
@@ -826,7 +839,7 @@ const filesOf = ({ name, source, sounds, audio_refs }) =>
  * @param {string} address
  * @returns {Promise<number|null>}
  */
-function lengthOf(address) {
+function readDuration(address) {
   return new Promise((resolve) => {
     const video = document.createElement("video");
     video.preload = "metadata";
@@ -843,4 +856,4 @@ function lengthOf(address) {
 }
 
 if (document.querySelector("[data-pro]")) new Page();
-else new Runs(need("[data-runs]"), { onOpen: (id) => location.assign(`/pro?job=${id}`) }).load();
+else new Runs(requireElement("[data-runs]"), { onOpen: (id) => location.assign(`/pro?job=${id}`) }).load();

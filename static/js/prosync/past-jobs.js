@@ -1,8 +1,8 @@
 // The list of the newest dubbing runs.
 
-import { h, icon, need } from "../base/dom.js";
-import { counted, when } from "../base/format.js";
-import { errorNote } from "../base/notice.js";
+import { h, icon, requireElement } from "../base/dom.js";
+import { formatCount, formatWhen } from "../base/format.js";
+import { createErrorNote } from "../base/notice.js";
 import { listJobs } from "./api.js";
 import { STATES } from "./status-text.js";
 
@@ -18,27 +18,27 @@ export class Runs {
   constructor(panel, options) {
     this.panel = panel;
     this.options = options;
-    need("[data-more]", panel).addEventListener("click", () => {
+    requireElement("[data-more]", panel).addEventListener("click", () => {
       this.#shown += SHOWN;
       this.load();
     });
   }
 
   async load() {
-    const list = need("[data-run-list]", this.panel);
+    const list = requireElement("[data-run-list]", this.panel);
     try {
       const { pro_jobs, pagination } = await listJobs(Math.min(100, this.#shown), 0);
       this.panel.hidden = pagination.total === 0;
-      need("footer", this.panel).hidden = pagination.total <= pro_jobs.length || pro_jobs.length >= 100;
+      requireElement("footer", this.panel).hidden = pagination.total <= pro_jobs.length || pro_jobs.length >= 100;
       list.replaceChildren(...pro_jobs.map((job) => this.#row(job)));
     } catch (error) {
       this.panel.hidden = false;
-      need("footer", this.panel).hidden = true;
+      requireElement("footer", this.panel).hidden = true;
       list.replaceChildren(
         h(
           "li",
           { class: "pad" },
-          errorNote("Your runs could not be loaded.", error, () => this.load()),
+          createErrorNote("Your runs could not be loaded.", error, () => this.load()),
         ),
       );
     }
@@ -66,8 +66,8 @@ export class Runs {
         },
         job.name,
       ),
-      h("span", { class: "text-small faint" }, counted(count, "segment")),
-      h("time", { class: "text-small faint mono", datetime: job.created_at }, when(new Date(job.created_at))),
+      h("span", { class: "text-small faint" }, formatCount(count, "segment")),
+      h("time", { class: "text-small faint mono", datetime: job.created_at }, formatWhen(new Date(job.created_at))),
       h("span", { class: `status ${tone}` }, icon(sign), word),
     );
   }

@@ -1,7 +1,7 @@
 // The picture of the dubbing page: original and result, side by side or with a wipe line.
 
-import { need, setIcon, setText } from "../base/dom.js";
-import { moment } from "../base/format.js";
+import { requireElement, setIcon, setText } from "../base/dom.js";
+import { formatMoment } from "../base/format.js";
 
 /** @typedef {"before"|"beside"|"wipe"|"after"} View */
 
@@ -26,10 +26,10 @@ export class Stage {
   constructor(root, told) {
     this.root = root;
     this.told = told;
-    this.before = /** @type {HTMLVideoElement} */ (need("[data-before]", root));
-    this.after = /** @type {HTMLVideoElement} */ (need("[data-after]", root));
-    this.line = need("[data-wipe]", root);
-    this.time = need("[data-time]", root);
+    this.before = /** @type {HTMLVideoElement} */ (requireElement("[data-before]", root));
+    this.after = /** @type {HTMLVideoElement} */ (requireElement("[data-after]", root));
+    this.line = requireElement("[data-wipe]", root);
+    this.time = requireElement("[data-time]", root);
     this.#listen();
     setInterval(() => this.#pull(), TICK);
     this.#frames();
@@ -72,8 +72,8 @@ export class Stage {
 
   /** Show why a run has no picture; with an empty text, let the user choose a video instead. @param {string} text */
   tellNone(text) {
-    need("[data-empty]", this.root).hidden = this.#duration > 0 || text !== "";
-    const place = need("[data-no-picture]", this.root);
+    requireElement("[data-empty]", this.root).hidden = this.#duration > 0 || text !== "";
+    const place = requireElement("[data-no-picture]", this.root);
     place.hidden = this.#duration > 0 || text === "";
     setText(place, text);
   }
@@ -88,9 +88,9 @@ export class Stage {
       this.after.src = address;
       this.after.addEventListener("loadedmetadata", () => (this.after.currentTime = this.at), { once: true });
     } else this.after.removeAttribute("src");
-    need("[data-against]", this.root).hidden = true;
-    setText(need("[data-before-label]", this.root), "Before");
-    setText(need("[data-after-label]", this.root), label);
+    requireElement("[data-against]", this.root).hidden = true;
+    setText(requireElement("[data-before-label]", this.root), "Before");
+    setText(requireElement("[data-after-label]", this.root), label);
     this.setView(address ? "wipe" : "before");
   }
 
@@ -105,7 +105,7 @@ export class Stage {
     this.pause();
     this.before.src = address;
     this.before.addEventListener("loadedmetadata", () => (this.before.currentTime = at), { once: true });
-    setText(need("[data-before-label]", this.root), label);
+    setText(requireElement("[data-before-label]", this.root), label);
     this.setView(this.view === "after" ? "wipe" : this.view);
   }
 
@@ -186,7 +186,7 @@ export class Stage {
   }
 
   #tell() {
-    setText(this.time, moment(this.at));
+    setText(this.time, formatMoment(this.at));
     this.told.onTime(this.at);
   }
 
@@ -220,7 +220,7 @@ export class Stage {
     this.line.focus();
     this.line.setPointerCapture(event.pointerId);
     const move = (/** @type {PointerEvent} */ moved) => {
-      const { left, width } = need("[data-picture]", this.root).getBoundingClientRect();
+      const { left, width } = requireElement("[data-picture]", this.root).getBoundingClientRect();
       this.#setWipe((moved.clientX - left) / width);
     };
     this.line.addEventListener("pointermove", move);
@@ -236,15 +236,15 @@ export class Stage {
 
   #draw() {
     const shown = { before: 1, beside: 0, wipe: this.#wipe, after: 0 }[this.view];
-    const picture = need("[data-picture]", this.root);
+    const picture = requireElement("[data-picture]", this.root);
     picture.style.setProperty("--wipe", String(shown));
     picture.dataset.shows = this.view;
     this.after.hidden = this.view === "before";
     this.line.hidden = this.view !== "wipe";
     this.line.setAttribute("aria-valuenow", String(Math.round(this.#wipe * 100)));
-    need("[data-before-label]", this.root).hidden = !this.#hasAfter || this.view === "after";
-    need("[data-after-label]", this.root).hidden = this.view === "before";
-    const play = need("[data-play]", this.root);
+    requireElement("[data-before-label]", this.root).hidden = !this.#hasAfter || this.view === "after";
+    requireElement("[data-after-label]", this.root).hidden = this.view === "before";
+    const play = requireElement("[data-play]", this.root);
     play.setAttribute("aria-label", this.isPlaying ? "Pause" : "Play");
     setIcon(play, this.isPlaying ? "pause" : "play");
     for (const button of this.root.querySelectorAll("[data-view]")) {

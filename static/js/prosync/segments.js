@@ -1,6 +1,6 @@
 // The segments of a dubbing request and their sounds: validation, editing, API format.
 
-import { moment } from "../base/format.js";
+import { formatMoment } from "../base/format.js";
 
 /**
  * @typedef {object} Sound
@@ -40,14 +40,14 @@ const ROUND = 1000;
 const SLACK = 0.0005; // seconds by which an end may exceed the duration, because durations are rounded to milliseconds
 
 /** @param {number} seconds */
-export const rounded = (seconds) => Math.round(seconds * ROUND) / ROUND;
+const roundTime = (seconds) => Math.round(seconds * ROUND) / ROUND;
 
 /**
  * Return the segments sorted by start.
  * @param {Segment[]} segments
  * @returns {Segment[]}
  */
-export const inOrder = (segments) =>
+export const sortSegments = (segments) =>
   [...segments].sort((one, other) => one.start - other.start || one.end - other.end || one.id - other.id);
 
 /**
@@ -57,12 +57,12 @@ export const inOrder = (segments) =>
  * @param {number} duration
  * @returns {Fault[]}
  */
-export function faultsOf(segments, sounds, duration) {
+export function findErrors(segments, sounds, duration) {
   /** @type {Fault[]} */
   const faults = [];
   /** @type {Segment|null} */
   let last = null;
-  inOrder(segments).forEach((segment, at) => {
+  sortSegments(segments).forEach((segment, at) => {
     const say = (
       /** @type {Fault["field"]} */ field,
       /** @type {string} */ text,
@@ -71,24 +71,24 @@ export function faultsOf(segments, sounds, duration) {
     if (segment.end <= segment.start)
       say("end", "The end must be after the start.", {
         label: `Set the length to ${USUAL} s`,
-        change: { end: rounded(Math.min(duration, segment.start + USUAL)) },
+        change: { end: roundTime(Math.min(duration, segment.start + USUAL)) },
       });
-    else if (segment.start >= duration) say("start", `The video ends at ${moment(duration)}.`);
+    else if (segment.start >= duration) say("start", `The video ends at ${formatMoment(duration)}.`);
     else if (segment.end > duration + SLACK)
-      say("end", `The video ends at ${moment(duration)}.`, {
-        label: `Move the end to ${moment(duration)}`,
-        change: { end: rounded(duration) },
+      say("end", `The video ends at ${formatMoment(duration)}.`, {
+        label: `Move the end to ${formatMoment(duration)}`,
+        change: { end: roundTime(duration) },
       });
     if (last && segment.start < last.end - 1e-9) {
       const over = last.end - segment.start;
       const mend =
         last.end < segment.end
-          ? { label: `Move the start to ${moment(last.end)}`, change: { start: rounded(last.end) } }
+          ? { label: `Move the start to ${formatMoment(last.end)}`, change: { start: roundTime(last.end) } }
           : null;
-      say("start", `Starts ${short(over)} before segment ${at} ends.`, mend);
+      say("start", `Starts ${formatShort(over)} before segment ${at} ends.`, mend);
     }
     if (!last || segment.end > last.end) last = segment;
-    faults.push(...soundFaults(segment, sounds));
+    faults.push(...findSoundErrors(segment, sounds));
   });
   return faults;
 }
@@ -98,7 +98,7 @@ export function faultsOf(segments, sounds, duration) {
  * @param {Sound[]} sounds
  * @returns {Fault[]}
  */
-function soundFaults({ id, sound, from, to }, sounds) {
+function findSoundErrors({ id, sound, from, to }, sounds) {
   const own = sounds.find((one) => one.id === sound);
   if (!own)
     return [
@@ -117,12 +117,12 @@ function soundFaults({ id, sound, from, to }, sounds) {
       },
     ];
   if (own.duration !== null && to !== null && to > own.duration + SLACK)
-    return [{ segment: id, field: "to", text: `The sound ends at ${moment(own.duration)}.`, mend: whole }];
+    return [{ segment: id, field: "to", text: `The sound ends at ${formatMoment(own.duration)}.`, mend: whole }];
   return [];
 }
 
 /** @param {number} seconds */
-const short = (seconds) =>
+const formatShort = (seconds) =>
   seconds < 0.0995
     ? `${Math.max(1, Math.round(seconds * ROUND))} ms`
     : `${(Math.round(seconds * 10) / 10).toFixed(1)} s`;
@@ -136,13 +136,13 @@ const short = (seconds) =>
  * @param {number} wanted
  * @returns {{start: number, end: number}|null}
  */
-export function roomFor(segments, at, duration, wanted = USUAL) {
+export function findRoom(segments, at, duration, wanted = USUAL) {
   let start = Math.max(0, at);
-  for (const segment of inOrder(segments))
+  for (const segment of sortSegments(segments))
     if (segment.start <= start + 1e-9 && segment.end > start) start = segment.end;
-  const next = inOrder(segments).find((segment) => segment.start >= start);
+  const next = sortSegments(segments).find((segment) => segment.start >= start);
   const end = Math.min(duration, next ? next.start : duration, start + wanted);
-  return end - start < LEAST ? null : { start: rounded(start), end: rounded(end) };
+  return end - start < LEAST ? null : { start: roundTime(start), end: roundTime(end) };
 }
 
 /**
@@ -152,8 +152,8 @@ export function roomFor(segments, at, duration, wanted = USUAL) {
  * @param {number} duration
  * @returns {{least: number, most: number}}
  */
-function bounds(segments, segment, duration) {
-  const others = inOrder(segments.filter((one) => one.id !== segment.id));
+function getBounds(segments, segment, duration) {
+  const others = sortSegments(segments.filter((one) => one.id !== segment.id));
   const before = others.filter((one) => one.end <= segment.start + 1e-9).map((one) => one.end);
   const behind = others.filter((one) => one.start >= segment.end - 1e-9).map((one) => one.start);
   return { least: Math.max(0, ...before), most: Math.min(duration, ...behind) };
@@ -168,15 +168,15 @@ function bounds(segments, segment, duration) {
  * @param {number} duration
  * @returns {{start: number, end: number}}
  */
-export function dragged(segments, segment, what, by, duration) {
-  const { least, most } = bounds(segments, segment, duration);
+export function dragSegment(segments, segment, what, by, duration) {
+  const { least, most } = getBounds(segments, segment, duration);
   if (what === "start")
-    return { start: rounded(Math.min(Math.max(segment.start + by, least), segment.end - LEAST)), end: segment.end };
+    return { start: roundTime(Math.min(Math.max(segment.start + by, least), segment.end - LEAST)), end: segment.end };
   if (what === "end")
-    return { start: segment.start, end: rounded(Math.max(Math.min(segment.end + by, most), segment.start + LEAST)) };
+    return { start: segment.start, end: roundTime(Math.max(Math.min(segment.end + by, most), segment.start + LEAST)) };
   const length = segment.end - segment.start;
   const start = Math.min(Math.max(segment.start + by, least), Math.max(least, most - length));
-  return { start: rounded(start), end: rounded(start + length) };
+  return { start: roundTime(start), end: roundTime(start + length) };
 }
 
 /**
@@ -185,13 +185,13 @@ export function dragged(segments, segment, what, by, duration) {
  * @param {Sound[]} sounds
  * @returns {{segments: any[], refs: string[], files: number[]}}
  */
-export function asked(segments, sounds) {
+export function toRequest(segments, sounds) {
   const used = sounds.filter((sound) => segments.some((segment) => segment.sound === sound.id));
   const ref = (/** @type {number|null} */ id) => `sound-${used.findIndex((sound) => sound.id === id) + 1}`;
   return {
     files: used.map((sound) => sound.id),
     refs: used.map((sound) => ref(sound.id)),
-    segments: inOrder(segments).map(({ start, end, sound, from, to, label }) => {
+    segments: sortSegments(segments).map(({ start, end, sound, from, to, label }) => {
       const cropped = from !== null || to !== null;
       const length = sounds.find((one) => one.id === sound)?.duration ?? 0;
       const crop = cropped ? { startTime: from ?? 0, endTime: to ?? length } : {};

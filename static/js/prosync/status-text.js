@@ -1,6 +1,6 @@
 // Texts about dubbing runs and their segments.
 
-import { counted, moment } from "../base/format.js";
+import { formatCount, formatMoment } from "../base/format.js";
 
 export const STATES = {
   queued: ["clock", "", "Queued"],
@@ -27,7 +27,7 @@ const OF_SEGMENTS = {
  * @param {string} status
  * @returns {{sign: string, tone: string, word: string}|null}
  */
-export const stateOf = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
+export const getState = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
 
 const MODES = {
   cut_off: "played once",
@@ -42,7 +42,7 @@ const MODES = {
  * @param {any} outcome
  * @returns {string}
  */
-export function toldOfAll(outcome) {
+export function describeRun(outcome) {
   if (!outcome) return "";
   const found = outcome.text?.found ?? [];
   const [first, last] = [
@@ -50,9 +50,9 @@ export function toldOfAll(outcome) {
     Math.max(...found.map((/** @type {any} */ one) => one.end)),
   ];
   const text = found.length
-    ? `Text removed in ${counted(found.length, "area")} between ${moment(first)} and ${moment(last)}.`
+    ? `Text removed in ${formatCount(found.length, "area")} between ${formatMoment(first)} and ${formatMoment(last)}.`
     : "";
-  return [text, mouthsOf(outcome).words, outcome.text?.why, outcome.why_picture, outcome.why_sound]
+  return [text, describeMouths(outcome).words, outcome.text?.why, outcome.why_picture, outcome.why_sound]
     .filter(Boolean)
     .join(" ");
 }
@@ -62,7 +62,7 @@ export function toldOfAll(outcome) {
  * @param {any} outcome
  * @returns {{words: string, why: string}}
  */
-function mouthsOf(outcome) {
+function describeMouths(outcome) {
   const mouths = (outcome.segments ?? []).map((/** @type {any} */ one) => one?.mouth).filter(Boolean);
   const moved = mouths.filter((/** @type {any} */ mouth) => mouth.label).length;
   const reasons = new Set(
@@ -76,7 +76,7 @@ function mouthsOf(outcome) {
 }
 
 /** @param {number} seconds */
-const seconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
+const formatSeconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
 
 /**
  * Describe the result of one segment; empty if there is none.
@@ -84,21 +84,21 @@ const seconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`
  * @param {number} at
  * @returns {string}
  */
-export function told(whole, at) {
+export function describeSegment(whole, at) {
   const outcome = whole?.segments?.[at];
   if (!outcome?.mode) return "";
   const parts = [
-    `${seconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`,
+    `${formatSeconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`,
   ];
   if (outcome.repeats > 1.005) parts.push(`${(Math.round(outcome.repeats * 10) / 10).toFixed(1)} times`);
   if (Math.abs(outcome.stretch - 1) > 0.005) parts.push(`to ${Math.round(outcome.stretch * 100)} % of its length`);
-  if (outcome.silence > 0.02) parts.push(`then ${seconds(outcome.silence)} of silence`);
+  if (outcome.silence > 0.02) parts.push(`then ${formatSeconds(outcome.silence)} of silence`);
   const louder = Math.round(Math.abs(outcome.gain) * 10) / 10;
   if (louder >= 0.1) parts.push(`${louder.toFixed(1)} dB ${outcome.gain > 0 ? "louder" : "quieter"}`);
   const said = [`${parts.join(", ")}.`, outcome.note];
   const mouth = outcome.mouth;
   if (mouth?.label) said.push(`Mouth moved (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
-  else if (mouth && mouth.why !== mouthsOf(whole).why) said.push(`Mouth not changed: ${mouth.why}`);
+  else if (mouth && mouth.why !== describeMouths(whole).why) said.push(`Mouth not changed: ${mouth.why}`);
   else if (mouth) said.push("Mouth not changed.");
   return said.filter(Boolean).join(" ");
 }

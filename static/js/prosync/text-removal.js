@@ -1,8 +1,8 @@
 // The options of text removal: a time range, and areas on the picture.
 
-import { h, icon, need, setText } from "../base/dom.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
 import { RoiBox } from "../base/timer-box.js";
-import { moment, parseMoment } from "../base/format.js";
+import { formatMoment, parseMoment } from "../base/format.js";
 
 /** @typedef {import("../base/timer-box.js").Box} Box */
 
@@ -26,11 +26,11 @@ export class Removal {
     this.root = root;
     this.picture = picture;
     this.told = told;
-    this.check = /** @type {HTMLInputElement} */ (need("[data-option=remove_text]", root));
+    this.check = /** @type {HTMLInputElement} */ (requireElement("[data-option=remove_text]", root));
     this.check.addEventListener("change", () => this.#changed());
     for (const name of /** @type {const} */ (["start", "end"]))
       this.#field(name).addEventListener("change", () => this.#typed(name));
-    need("[data-add-place]", root).addEventListener("click", () => {
+    requireElement("[data-add-place]", root).addEventListener("click", () => {
       this.#boxes.push(USUAL);
       this.#changed();
       this.#drawn.at(-1)?.element.focus();
@@ -39,7 +39,7 @@ export class Removal {
 
   /** @param {"start"|"end"} name @returns {HTMLInputElement} */
   #field(name) {
-    return need(`[data-removal-field=${name}]`, this.root);
+    return requireElement(`[data-removal-field=${name}]`, this.root);
   }
 
   /** Message about an error in the options; empty if the options can be sent. */
@@ -68,7 +68,8 @@ export class Removal {
     this.#times = { start: asked?.start ?? null, end: asked?.end ?? null };
     this.#wrong.clear();
     for (const name of /** @type {const} */ (["start", "end"]))
-      this.#field(name).value = this.#times[name] === null ? "" : moment(/** @type {number} */ (this.#times[name]));
+      this.#field(name).value =
+        this.#times[name] === null ? "" : formatMoment(/** @type {number} */ (this.#times[name]));
   }
 
   /** @param {"start"|"end"} name */
@@ -78,7 +79,7 @@ export class Removal {
     if (value.trim() !== "" && seconds === null) this.#wrong.add(name);
     else this.#wrong.delete(name);
     this.#times[name] = seconds;
-    if (seconds !== null) this.#field(name).value = moment(seconds);
+    if (seconds !== null) this.#field(name).value = formatMoment(seconds);
     this.#changed();
   }
 
@@ -91,7 +92,7 @@ export class Removal {
   draw({ isLocked }) {
     this.#isLocked = isLocked;
     const isOn = this.check.checked;
-    need("[data-removal]", this.root).hidden = !isOn;
+    requireElement("[data-removal]", this.root).hidden = !isOn;
     const count = isOn && !isLocked ? this.#boxes.length : 0;
     while (this.#drawn.length > count) this.#drawn.pop()?.dispose();
     while (this.#drawn.length < count) this.#drawn.push(this.#box(this.#drawn.length));
@@ -99,18 +100,18 @@ export class Removal {
       one.box = this.#boxes[at];
       one.say(String(at + 1));
     });
-    const add = need("[data-add-place]", this.root);
+    const add = requireElement("[data-add-place]", this.root);
     add.hidden = isLocked;
-    setText(need("span", add), this.#boxes.length ? "Add an area" : "Limit to an area");
+    setText(requireElement("span", add), this.#boxes.length ? "Add an area" : "Limit to an area");
     add.toggleAttribute("disabled", this.#boxes.length >= MOST);
-    const list = need("[data-places]", this.root);
+    const list = requireElement("[data-places]", this.root);
     const drawn = JSON.stringify([this.#boxes.length, isLocked]);
     if (list.dataset.drawn !== drawn) list.replaceChildren(...this.#boxes.map((_, at) => this.#line(at)));
     list.dataset.drawn = drawn;
-    this.#boxes.forEach((box, at) => setText(need(".mono", list.children[at]), told(box)));
-    need("[data-everywhere]", this.root).hidden = this.#boxes.length > 0;
+    this.#boxes.forEach((box, at) => setText(requireElement(".mono", list.children[at]), describeBox(box)));
+    requireElement("[data-everywhere]", this.root).hidden = this.#boxes.length > 0;
     const { fault } = this;
-    const says = need("[data-removal-says]", this.root);
+    const says = requireElement("[data-removal-says]", this.root);
     for (const name of /** @type {const} */ (["start", "end"]))
       this.#field(name).setAttribute("aria-invalid", String(Boolean(fault)));
     if (says.textContent !== fault)
@@ -119,7 +120,7 @@ export class Removal {
 
   /** @param {number} at */
   #box(at) {
-    const one = new RoiBox(this.picture, need("[data-before]", this.picture), {
+    const one = new RoiBox(this.picture, requireElement("[data-before]", this.picture), {
       box: this.#boxes[at],
       onChange: (box) => {
         this.#boxes[at] = box;
@@ -147,7 +148,7 @@ export class Removal {
             onclick: () => {
               this.#boxes.splice(at, 1);
               this.#changed();
-              need("[data-add-place]", this.root).focus();
+              requireElement("[data-add-place]", this.root).focus();
             },
           },
           icon("x"),
@@ -161,5 +162,5 @@ export class Removal {
  * @param {Box} box
  * @returns {string}
  */
-const told = ({ x, y, width, height }) =>
+const describeBox = ({ x, y, width, height }) =>
   `${Math.round(x * 100)}, ${Math.round(y * 100)} %, ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;

@@ -1,11 +1,11 @@
 // The timeline of the dubbing page: pictures, original sound, and editable segments.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { moment, duration as spoken } from "../base/format.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatMoment, formatDuration as spoken } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
-import { ticks } from "../base/timeline.js";
-import { stateOf } from "./status-text.js";
-import { dragged, inOrder } from "./segments.js";
+import { makeTicks } from "../base/timeline.js";
+import { getState } from "./status-text.js";
+import { dragSegment, sortSegments } from "./segments.js";
 import { drawWave } from "./waveforms.js";
 
 /** @typedef {import("./segments.js").Segment} Segment */
@@ -48,9 +48,9 @@ export class Timeline {
   constructor(root, options) {
     this.root = root;
     this.options = options;
-    this.lane = need("[data-segments]", root);
-    need("[data-zoom-in]", root).addEventListener("click", () => this.#setZoom(this.#zoom + 1));
-    need("[data-zoom-out]", root).addEventListener("click", () => this.#setZoom(this.#zoom - 1));
+    this.lane = requireElement("[data-segments]", root);
+    requireElement("[data-zoom-in]", root).addEventListener("click", () => this.#setZoom(this.#zoom + 1));
+    requireElement("[data-zoom-out]", root).addEventListener("click", () => this.#setZoom(this.#zoom - 1));
     for (const place of root.querySelectorAll("[data-seeks]"))
       place.addEventListener("pointerdown", (event) => this.#seeking(/** @type {PointerEvent} */ (event)));
     this.#setZoom(0);
@@ -60,17 +60,17 @@ export class Timeline {
   #setZoom(zoom) {
     this.#zoom = Math.min(ZOOMS.length - 1, Math.max(0, zoom));
     this.root.style.setProperty("--zoom", String(ZOOMS[this.#zoom]));
-    need("[data-zoom-out]", this.root).toggleAttribute("disabled", this.#zoom === 0);
-    need("[data-zoom-in]", this.root).toggleAttribute("disabled", this.#zoom === ZOOMS.length - 1);
+    requireElement("[data-zoom-out]", this.root).toggleAttribute("disabled", this.#zoom === 0);
+    requireElement("[data-zoom-in]", this.root).toggleAttribute("disabled", this.#zoom === ZOOMS.length - 1);
     this.drawRuler();
     this.follow(this.options.state().at, true);
   }
 
   drawRuler() {
     const { duration } = this.options.state();
-    const ruler = need("[data-ruler]", this.root);
+    const ruler = requireElement("[data-ruler]", this.root);
     if (!duration) return ruler.replaceChildren();
-    const marks = ticks(0, duration, TICKS * ZOOMS[this.#zoom]).filter((mark) => mark < duration * 0.97);
+    const marks = makeTicks(0, duration, TICKS * ZOOMS[this.#zoom]).filter((mark) => mark < duration * 0.97);
     const isFine = marks.length > 1 && marks[1] - marks[0] < 0.99;
     /** @param {number} mark */
     const told = (mark) => {
@@ -85,17 +85,17 @@ export class Timeline {
   /** Remove pictures and sound of the previous video. */
   clear() {
     this.drawRuler();
-    need("[data-film]", this.root).replaceChildren();
-    need("[data-original]", this.root).querySelector("svg")?.remove();
-    need("[data-no-sound]", this.root).hidden = true;
+    requireElement("[data-film]", this.root).replaceChildren();
+    requireElement("[data-original]", this.root).querySelector("svg")?.remove();
+    requireElement("[data-no-sound]", this.root).hidden = true;
   }
 
   /** @param {number[]|null} bars */
   drawOriginal(bars) {
-    const lane = need("[data-original]", this.root);
+    const lane = requireElement("[data-original]", this.root);
     lane.querySelector("svg")?.remove();
     if (bars?.length) lane.prepend(drawWave(bars));
-    need("[data-no-sound]", lane).hidden = Boolean(bars?.length);
+    requireElement("[data-no-sound]", lane).hidden = Boolean(bars?.length);
   }
 
   /**
@@ -103,7 +103,7 @@ export class Timeline {
    * @param {{sheet?: string|null, file?: string}} source
    */
   async drawPictures({ sheet = null, file = "" }) {
-    const strip = need("[data-film]", this.root);
+    const strip = requireElement("[data-film]", this.root);
     const cells = Array.from({ length: CELLS }, () => h("canvas", { width: "160", height: "90" }));
     strip.replaceChildren(...cells);
     const { duration } = this.options.state();
@@ -112,7 +112,7 @@ export class Timeline {
       if (sheet) {
         this.#sprite = await Sprite.load(sheet);
         cells.forEach((cell, at) => this.#sprite?.draw(/** @type {HTMLCanvasElement} */ (cell), middle(at)));
-      } else if (file) await drawFrom(file, /** @type {HTMLCanvasElement[]} */ (cells), middle);
+      } else if (file) await drawFromFile(file, /** @type {HTMLCanvasElement[]} */ (cells), middle);
     } catch {
       strip.replaceChildren(); // the timeline also works without pictures
     }
@@ -127,7 +127,7 @@ export class Timeline {
         block.remove();
         this.#blocks.delete(id);
       }
-    inOrder(segments).forEach((segment, at) => {
+    sortSegments(segments).forEach((segment, at) => {
       const block = this.#blocks.get(segment.id) ?? this.#make(segment.id);
       const fault = faults.find((one) => one.segment === segment.id);
       const place = {
@@ -141,14 +141,14 @@ export class Timeline {
       block.setAttribute("aria-disabled", String(isLocked));
       block.setAttribute("aria-label", this.#said(segment, at + 1, fault));
       const words = `${at + 1} ${segment.label || "Segment"}`;
-      const sign = fault ? "alert" : (stateOf(status(segment.id))?.sign ?? "dot");
-      need("b", block).replaceChildren(icon(sign), words);
+      const sign = fault ? "alert" : (getState(status(segment.id))?.sign ?? "dot");
+      requireElement("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
       // Move a block only if needed: a moved block loses the focus, and a drag of it ends.
       if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
     });
     this.#drawClashes(segments, duration);
-    const cover = need("[data-covered]", this.root);
+    const cover = requireElement("[data-covered]", this.root);
     cover.replaceChildren(
       ...segments.map((segment) =>
         h("i", { vars: { "--from": segment.start / (duration || 1), "--to": segment.end / (duration || 1) } }),
@@ -162,9 +162,9 @@ export class Timeline {
     const sound = number(segment.sound);
     const words = [
       `${at}${segment.label ? ` ${segment.label}` : ""}`,
-      `segment from ${moment(segment.start)} to ${moment(segment.end)}`,
+      `segment from ${formatMoment(segment.start)} to ${formatMoment(segment.end)}`,
     ];
-    return [...words, sound ? `sound ${sound}` : "no sound", fault?.text, stateOf(status(segment.id))?.word]
+    return [...words, sound ? `sound ${sound}` : "no sound", fault?.text, getState(status(segment.id))?.word]
       .filter(Boolean)
       .join(", ");
   }
@@ -187,7 +187,7 @@ export class Timeline {
 
   /** @param {Segment[]} segments @param {number} duration */
   #drawClashes(segments, duration) {
-    const ordered = inOrder(segments);
+    const ordered = sortSegments(segments);
     ordered.forEach((segment, at) => {
       const over = Math.max(0, ...ordered.slice(0, at).map((one) => Math.min(one.end, segment.end))) - segment.start;
       if (at && over > 1e-9)
@@ -226,7 +226,7 @@ export class Timeline {
     event.stopPropagation();
     const by = way * (event.shiftKey ? NUDGE.shift : event.altKey ? NUDGE.alt : NUDGE.plain);
     const what = event.ctrlKey ? "end" : "move";
-    this.options.onChange(id, dragged(segments, segment, what, by, duration), true);
+    this.options.onChange(id, dragSegment(segments, segment, what, by, duration), true);
   }
 
   /** @param {PointerEvent} event @param {number} id */
@@ -248,7 +248,7 @@ export class Timeline {
         const { at } = this.options.state();
         if (Math.abs(origin[what] + by - at) < NEAR * scale) by = at - origin[what];
       }
-      last = dragged(segments, origin, what, by, duration);
+      last = dragSegment(segments, origin, what, by, duration);
       this.options.onChange(id, last, false);
     };
     block.addEventListener("pointermove", move);
@@ -291,13 +291,13 @@ export class Timeline {
     const share = duration ? Math.min(1, seconds / duration) : 0;
     this.root.style.setProperty("--now", String(share));
     if (!bring) return;
-    const box = need("[data-scroll]", this.root);
+    const box = requireElement("[data-scroll]", this.root);
     box.scrollLeft = share * box.scrollWidth - box.clientWidth / 2;
   }
 
   /** @param {string} text */
   setHint(text) {
-    setText(need("[data-room]", this.root), text);
+    setText(requireElement("[data-room]", this.root), text);
   }
 
   /** @param {number} id */
@@ -312,7 +312,7 @@ export class Timeline {
  * @param {HTMLCanvasElement[]} cells
  * @param {(at: number) => number} moments
  */
-async function drawFrom(address, cells, moments) {
+async function drawFromFile(address, cells, moments) {
   const video = document.createElement("video");
   Object.assign(video, { muted: true, preload: "auto", src: address });
   await new Promise((resolve, reject) => Object.assign(video, { onloadeddata: resolve, onerror: reject }));

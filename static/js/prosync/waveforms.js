@@ -12,12 +12,12 @@ const SVG = "http://www.w3.org/2000/svg";
  * @param {number} [count]
  * @returns {Promise<Wave|null>}
  */
-export async function waveOf(file, count = BARS) {
+export async function computeWave(file, count = BARS) {
   if (file.size > MAX_BYTES) return null;
   const context = new OfflineAudioContext(1, 1, 16_000);
   try {
     const decoded = await context.decodeAudioData(await file.arrayBuffer());
-    return { duration: decoded.duration, bars: loudest(decoded.getChannelData(0), count) };
+    return { duration: decoded.duration, bars: findPeaks(decoded.getChannelData(0), count) };
   } catch {
     return null;
   }
@@ -28,7 +28,7 @@ export async function waveOf(file, count = BARS) {
  * @param {number} count
  * @returns {number[]}
  */
-export function loudest(samples, count) {
+function findPeaks(samples, count) {
   const bars = [];
   const each = Math.max(1, Math.ceil(samples.length / count));
   for (let begin = 0; begin < samples.length; begin += each) {
@@ -46,11 +46,11 @@ export function loudest(samples, count) {
  * @param {number} [count]
  * @returns {Promise<number[]>}
  */
-export async function peaksAt(address, count = 4 * BARS) {
+export async function fetchPeaks(address, count = 4 * BARS) {
   const response = await fetch(address, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`The waveform could not be loaded (${response.status}).`);
   const { data } = await response.json();
-  return loudest(
+  return findPeaks(
     data.map((/** @type {number} */ level) => level / 128),
     2 * count,
   );

@@ -1,7 +1,7 @@
 // Uploads into the library that start on the library page instead of the upload page.
 
-import { toast } from "../base/notice.js";
-import { uploadChannel } from "./tab-channel.js";
+import { showToast } from "../base/notice.js";
+import { openUploadChannel } from "./tab-channel.js";
 import { Transfer } from "./transfer.js";
 
 /**
@@ -21,7 +21,7 @@ export class Sending {
    */
   constructor(on) {
     this.on = on;
-    this.channel = uploadChannel({ onAsk: () => this.#tell(), onAct: (id, act) => this.act(id, act) });
+    this.channel = openUploadChannel({ onAsk: () => this.#tell(), onAct: (id, act) => this.act(id, act) });
     window.addEventListener("offline", () => this.#transfers.forEach((one) => one.networkLost()));
     for (const back of ["online", "signedin"])
       window.addEventListener(back, () => this.#transfers.forEach((one) => one.state === "offline" && one.resume()));
@@ -57,8 +57,8 @@ export class Sending {
     if (!this.#transfers.includes(transfer)) return;
     this.#transfers = this.#transfers.filter((one) => one !== transfer);
     if (transfer.state === "refused")
-      toast(`“${transfer.name}” was not uploaded. ${transfer.error?.title}. ${transfer.error?.text}`, "bad");
-    if (transfer.uploadId) this.#say([stateOf(transfer, "stopped")]);
+      showToast(`“${transfer.name}” was not uploaded. ${transfer.error?.title}. ${transfer.error?.text}`, "bad");
+    if (transfer.uploadId) this.#say([toUploadState(transfer, "stopped")]);
     if (transfer.state === "processing" || transfer.state === "ready") this.on.arrived();
     this.#schedule();
   }
@@ -75,7 +75,7 @@ export class Sending {
 
   #tell() {
     const known = this.#transfers.filter((one) => one.uploadId);
-    if (known.length) this.#say(known.map((one) => stateOf(one, /** @type {any} */ (one.state))));
+    if (known.length) this.#say(known.map((one) => toUploadState(one, /** @type {any} */ (one.state))));
   }
 
   /** @param {UploadState[]} files */
@@ -86,6 +86,6 @@ export class Sending {
 }
 
 /** @param {Transfer} transfer @param {import("./tab-channel.js").Going} state @returns {UploadState} */
-function stateOf({ uploadId: id, name, sent, size, speed }, state) {
+function toUploadState({ uploadId: id, name, sent, size, speed }, state) {
   return { id, name, state, sent, size, speed };
 }

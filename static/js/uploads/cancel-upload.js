@@ -1,9 +1,9 @@
 // Cancellation of uploads, which asks for confirmation if data has arrived.
 
-import { call } from "../base/api.js";
+import { callApi } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
-import { placeOf } from "../base/focus.js";
-import { bytes, TUS } from "../videos/api.js";
+import { makeFinder } from "../base/focus.js";
+import { formatBytes, TUS } from "../videos/api.js";
 
 /**
  * @param {string} id
@@ -12,8 +12,8 @@ import { bytes, TUS } from "../videos/api.js";
  * @throws {import("../base/api.js").ApiError}
  */
 export async function cancelUpload(id, isDirect) {
-  if (isDirect) await call("DELETE", `/api/v1/uploads/${encodeURIComponent(id)}`);
-  else await call("DELETE", `${TUS}${encodeURIComponent(id)}`, undefined, { headers: { "Tus-Resumable": "1.0.0" } });
+  if (isDirect) await callApi("DELETE", `/api/v1/uploads/${encodeURIComponent(id)}`);
+  else await callApi("DELETE", `${TUS}${encodeURIComponent(id)}`, undefined, { headers: { "Tus-Resumable": "1.0.0" } });
 }
 
 /**
@@ -24,7 +24,7 @@ export async function cancelUpload(id, isDirect) {
  */
 export function askToCancel(name, arrived, run, instead = "To continue later, pause it instead.") {
   if (arrived <= 0) return run();
-  const before = placeOf(document.activeElement);
+  const before = makeFinder(document.activeElement);
   const dialog = /** @type {HTMLDialogElement} */ (
     h(
       "dialog",
@@ -41,7 +41,7 @@ export function askToCancel(name, arrived, run, instead = "To continue later, pa
         h(
           "p",
           { class: "muted", id: "cancel-words" },
-          `The ${bytes(arrived)} uploaded so far will be deleted. ${instead}`,
+          `The ${formatBytes(arrived)} uploaded so far will be deleted. ${instead}`,
         ),
         h(
           "div",

@@ -1,7 +1,7 @@
 // An HTTP stack for tus-js-client that uploads straight to the bucket. It turns tus requests into API calls, and sends
 // pieces to signed addresses.
 
-import { cookie } from "../base/api.js";
+import { readCookie } from "../base/api.js";
 import { TUS } from "../videos/api.js";
 
 const UPLOADS = "/api/v1/uploads";
@@ -21,7 +21,7 @@ const KNOWN = new Set(["purpose", "title", "video_id"]);
  * Return whether uploads with this metadata can go straight to the bucket.
  * @param {Record<string, string>} into
  */
-export const goesDirect = (into) =>
+export const mayGoDirect = (into) =>
   "s3Cors" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
 
 /**
@@ -30,7 +30,7 @@ export const goesDirect = (into) =>
  * @param {number} usual Usual size of a piece in bytes.
  * @returns {number}
  */
-export const pieceOf = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
+export const choosePartSize = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
 
 /**
  * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About Description of an upload;
@@ -133,26 +133,26 @@ class DirectRequest {
   async #begin() {
     const { size, piece, begin } = this.stack.about;
     const found = await this.#ask("POST", UPLOADS, { ...begin(), size, chunk_size: piece, direct: true });
-    if (found.status !== 201) return told(found);
+    if (found.status !== 201) return toAnswer(found);
     const { session_id, expires_at } = found.json;
-    return told(found, { Location: `${TUS}${session_id}`, "Upload-Expires": expires_at });
+    return toAnswer(found, { Location: `${TUS}${session_id}`, "Upload-Expires": expires_at });
   }
 
   async #look() {
     const found = await this.#ask("GET", `${this.#at}/status`);
-    if (found.status !== 200) return told(found);
+    if (found.status !== 200) return toAnswer(found);
     const { status, remaining_chunks, expires_at } = found.json;
     const ended = ENDED[status];
-    if (ended) return told({ ...found, status: ended });
+    if (ended) return toAnswer({ ...found, status: ended });
     const { size, piece } = this.stack.about;
     // Pieces received before a page reload also prove that the bucket is reachable.
     this.stack.taken ||= Math.ceil(size / piece) - remaining_chunks.length;
     const offset = remaining_chunks.length ? Math.min(...remaining_chunks) * piece : size;
     const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
-    if (offset < size) return told(found, headers);
+    if (offset < size) return toAnswer(found, headers);
     const answer = await this.#complete(headers);
     // Status 423 makes the Transfer class retry soon. Status 409 would mean that the upload has ended.
-    return answer.getStatus() === 409 ? told({ ...found, status: 423 }) : answer;
+    return answer.getStatus() === 409 ? toAnswer({ ...found, status: 423 }) : answer;
   }
 
   /** @param {Blob} piece */
@@ -160,7 +160,7 @@ class DirectRequest {
     const offset = Number(this.#headers["Upload-Offset"]);
     const number = offset / this.stack.about.piece;
     const refused = await this.#findAddress(number);
-    if (refused) return told(refused);
+    if (refused) return toAnswer(refused);
     const url = /** @type {string} */ (this.stack.addresses.get(number));
     let status = 0;
     this.stack.isAsking = true;
@@ -177,11 +177,11 @@ class DirectRequest {
       if (status === 200) this.stack.addresses.delete(number);
       else this.stack.addresses.clear();
     }
-    if (status !== 200) return told({ status: 503, text: "", json: null, headers: new Headers() });
+    if (status !== 200) return toAnswer({ status: 503, text: "", json: null, headers: new Headers() });
     const end = offset + piece.size;
     const headers = { "Upload-Offset": `${end}` };
     if (end === this.stack.about.size) return this.#complete(headers);
-    return told({ status: 204, text: "", json: null, headers: new Headers() }, headers);
+    return toAnswer({ status: 204, text: "", json: null, headers: new Headers() }, headers);
   }
 
   /** @param {Record<string, string>} headers */
@@ -189,7 +189,7 @@ class DirectRequest {
     const found = await this.#ask("POST", `${this.#at}/complete`, {});
     // If pieces are missing, report a conflict, so that a retry sends them. Another tab may also still be sending them.
     if (found.json?.type === "chunk_missing") found.text = JSON.stringify({ type: "upload_conflict" });
-    return told(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
+    return toAnswer(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
   }
 
   /**
@@ -241,7 +241,7 @@ class DirectRequest {
       signal: this.#controller.signal,
       headers: {
         Accept: "application/json",
-        ...(body && { "Content-Type": "application/json", "X-CSRFToken": cookie("csrftoken") }),
+        ...(body && { "Content-Type": "application/json", "X-CSRFToken": readCookie("csrftoken") }),
       },
       body: body && JSON.stringify(body),
     });
@@ -261,7 +261,7 @@ class DirectRequest {
  * @param {Record<string, string>} [more]
  * @returns {Answer}
  */
-function told({ status, text, headers }, more = {}) {
+function toAnswer({ status, text, headers }, more = {}) {
   return {
     getStatus: () => status,
     getHeader: (name) => more[name] ?? headers.get(name) ?? undefined,

@@ -1,11 +1,11 @@
 // Dropping files anywhere on a page.
 
-import { droppedFrom, hasFiles } from "./file-picker.js";
-import { toast } from "../base/notice.js";
+import { readDropped, hasFiles } from "./file-picker.js";
+import { showToast } from "../base/notice.js";
 
 /** @param {string} name */
-export function unreadable(name) {
-  toast(
+export function describeUnreadable(name) {
+  showToast(
     `“${name}” could not be read. It may have been moved, or this browser has no permission. Choose it again.`,
     "bad",
   );
@@ -15,7 +15,7 @@ export function unreadable(name) {
  * @param {HTMLElement} place Element that gets `data-over` while files are dragged over the page.
  * @param {(files: import("./file-picker.js").Chosen[]) => void} onFiles
  */
-export function takeDrops(place, onFiles) {
+export function acceptDrops(place, onFiles) {
   let depth = 0;
   const left = () => {
     if (depth === 0) delete place.dataset.over;
@@ -39,11 +39,11 @@ export function takeDrops(place, onFiles) {
     depth = 0;
     left();
     let lost = false;
-    const files = await droppedFrom(/** @type {DataTransfer} */ (event.dataTransfer), (name) => {
+    const files = await readDropped(/** @type {DataTransfer} */ (event.dataTransfer), (name) => {
       lost = true;
-      unreadable(name);
+      describeUnreadable(name);
     });
     if (files.length) onFiles(files);
-    else if (!lost) toast("The dropped files contain no video.", "warn");
+    else if (!lost) showToast("The dropped files contain no video.", "warn");
   });
 }

@@ -10,13 +10,13 @@ const STORE = "handles";
  * @param {(store: IDBObjectStore) => IDBRequest<T>} act
  * @returns {Promise<T|null>}
  */
-async function within(mode, act) {
+async function withHandles(mode, act) {
   try {
     const opening = indexedDB.open(NAME, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-    const database = await settled(opening);
+    const database = await waitForRequest(opening);
     try {
-      return await settled(act(database.transaction(STORE, mode).objectStore(STORE)));
+      return await waitForRequest(act(database.transaction(STORE, mode).objectStore(STORE)));
     } finally {
       database.close();
     }
@@ -30,7 +30,7 @@ async function within(mode, act) {
  * @param {IDBRequest<T>} request
  * @returns {Promise<T>}
  */
-function settled(request) {
+function waitForRequest(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -38,15 +38,15 @@ function settled(request) {
 }
 
 /** @param {string} upload Upload id. @param {FileSystemFileHandle} handle */
-export const keepHandle = (upload, handle) => within("readwrite", (store) => store.put(handle, upload));
+export const storeHandle = (upload, handle) => withHandles("readwrite", (store) => store.put(handle, upload));
 /** @param {string} upload @returns {Promise<FileSystemFileHandle|null|undefined>} */
-export const handleOf = (upload) => within("readonly", (store) => store.get(upload));
+export const readHandle = (upload) => withHandles("readonly", (store) => store.get(upload));
 /** @param {string} upload */
-export const dropHandle = (upload) => within("readwrite", (store) => store.delete(upload));
+export const deleteHandle = (upload) => withHandles("readwrite", (store) => store.delete(upload));
 
 /** @returns {Promise<string[]>} */
-export async function keptHandles() {
-  return ((await within("readonly", (store) => store.getAllKeys())) ?? []).map(String);
+export async function listHandles() {
+  return ((await withHandles("readonly", (store) => store.getAllKeys())) ?? []).map(String);
 }
 
 /**
@@ -55,7 +55,7 @@ export async function keptHandles() {
  * @param {boolean} ask True to ask for permission, which browsers allow only during a click or key press.
  * @returns {Promise<File|null>}
  */
-export async function fileOf(handle, ask) {
+export async function openFile(handle, ask) {
   try {
     const access = /** @type {any} */ (handle);
     const wanted = { mode: "read" };

@@ -47,7 +47,7 @@ export async function pickFiles(several, onLost) {
   }
   /** @type {Chosen[]} */ const found = [];
   for (const handle of handles)
-    await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
+    await readGuarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
   return found;
 }
 
@@ -56,7 +56,7 @@ export async function pickFiles(several, onLost) {
  * @param {() => Promise<unknown>} read
  * @param {(name: string) => void} onLost
  */
-async function guarded(name, read, onLost) {
+async function readGuarded(name, read, onLost) {
   try {
     await read();
   } catch {
@@ -71,14 +71,14 @@ async function guarded(name, read, onLost) {
 function pickByField(several) {
   return new Promise((resolve) => {
     const field = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: ACCEPT, multiple: several }));
-    field.addEventListener("change", () => resolve(chosenFrom(field)));
+    field.addEventListener("change", () => resolve(takeChosen(field)));
     field.addEventListener("cancel", () => resolve([]));
     field.click();
   });
 }
 
 /** @param {HTMLInputElement} field @returns {Chosen[]} */
-export function chosenFrom(field) {
+export function takeChosen(field) {
   return [...(field.files ?? [])].map((file) => ({ file, handle: null }));
 }
 
@@ -93,7 +93,7 @@ export function hasFiles(event) {
  * @param {(name: string) => void} onLost
  * @returns {Promise<Chosen[]>}
  */
-export async function droppedFrom(transfer, onLost) {
+export async function readDropped(transfer, onLost) {
   // Dropped items are valid only during the event, so request all files before the first await.
   const items = [...transfer.items].filter((item) => item.kind === "file");
   const asked = items.map((item) => ({
@@ -104,10 +104,10 @@ export async function droppedFrom(transfer, onLost) {
   /** @type {Chosen[]} */ const found = [];
   for (const { file, entry, handle } of asked) {
     const known = await Promise.resolve(handle).catch(() => null);
-    if (known?.kind === "directory") await guarded(known.name, () => walk(known, found, onLost), onLost);
+    if (known?.kind === "directory") await readGuarded(known.name, () => walkFolder(known, found, onLost), onLost);
     // Browsers without file handles represent a dropped folder by an entry.
     else if (!known && entry?.isDirectory)
-      await guarded(
+      await readGuarded(
         entry.name,
         () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost),
         onLost,
@@ -126,11 +126,11 @@ const isVideo = (name) => SUFFIXES.some((suffix) => name.toLowerCase().endsWith(
  * @param {Chosen[]} found
  * @param {(name: string) => void} onLost
  */
-async function walk(folder, found, onLost) {
+async function walkFolder(folder, found, onLost) {
   for await (const handle of folder.values()) {
-    if (handle.kind === "directory") await guarded(handle.name, () => walk(handle, found, onLost), onLost);
+    if (handle.kind === "directory") await readGuarded(handle.name, () => walkFolder(handle, found, onLost), onLost);
     else if (isVideo(handle.name))
-      await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
+      await readGuarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
   }
 }
 
@@ -149,15 +149,15 @@ async function walkEntry(folder, found, onLost) {
     if (!entries.length) return;
     for (const entry of entries) {
       if (entry.isDirectory)
-        await guarded(
+        await readGuarded(
           entry.name,
           () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost),
           onLost,
         );
       else if (isVideo(entry.name))
-        await guarded(
+        await readGuarded(
           entry.name,
-          async () => found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), handle: null }),
+          async () => found.push({ file: await readFile(/** @type {FileSystemFileEntry} */ (entry)), handle: null }),
           onLost,
         );
     }
@@ -165,4 +165,4 @@ async function walkEntry(folder, found, onLost) {
 }
 
 /** @param {FileSystemFileEntry} entry @returns {Promise<File>} */
-const fileOf = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));
+const readFile = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));

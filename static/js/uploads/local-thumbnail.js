@@ -14,7 +14,7 @@ let before = Promise.resolve();
  * @returns {Promise<boolean>}
  */
 export function drawThumbnail(file, canvas, isWanted = () => true) {
-  const drawn = before.then(() => isWanted() && draw(file, canvas));
+  const drawn = before.then(() => isWanted() && drawFrame(file, canvas));
   before = drawn;
   return drawn;
 }
@@ -24,15 +24,15 @@ export function drawThumbnail(file, canvas, isWanted = () => true) {
  * @param {HTMLCanvasElement} canvas
  * @returns {Promise<boolean>}
  */
-async function draw(file, canvas) {
+async function drawFrame(file, canvas) {
   const video = document.createElement("video");
   const address = URL.createObjectURL(file);
   try {
     Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: address });
-    await once(video, "loadeddata");
+    await waitForEvent(video, "loadeddata");
     // Seek, because the first picture of a video is often black.
     video.currentTime = Math.min(video.duration / 4 || 0, 10);
-    await once(video, "seeked");
+    await waitForEvent(video, "seeked");
     if (!video.videoWidth) return false;
     const scale = 144 / video.videoWidth;
     Object.assign(canvas, { width: 144, height: Math.round(video.videoHeight * scale) });
@@ -53,7 +53,7 @@ async function draw(file, canvas) {
  * @param {string} event
  * @returns {Promise<void>}
  */
-function once(video, event) {
+function waitForEvent(video, event) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("no picture")), PATIENCE);
     const done = (/** @type {() => void} */ how) => () => {

@@ -1,18 +1,26 @@
 // The upload page: the queue of uploads, and resuming of unfinished uploads.
 
-import { jobs, me } from "../base/api.js";
-import { icon, need, setText } from "../base/dom.js";
-import { counted } from "../base/format.js";
+import { listJobs, readAccount } from "../base/api.js";
+import { icon, requireElement, setText } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { explain, toast } from "../base/notice.js";
-import { bytes, INGEST, isOfPages, liveUploads, parseTags, readVideo, round } from "../videos/api.js";
+import { explainError, showToast } from "../base/notice.js";
+import {
+  formatBytes,
+  INGEST,
+  isFromPages,
+  listLiveUploads,
+  parseTags,
+  readVideo,
+  formatRoundBytes,
+} from "../videos/api.js";
 import { askToCancel } from "./cancel-upload.js";
-import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "./tab-channel.js";
-import { chosenFrom, pickFiles } from "./file-picker.js";
-import { takeDrops, unreadable } from "./drop-zone.js";
-import { dropHandle, handleOf, keptHandles } from "./file-handles.js";
+import { ASK_AFTER, STATE_HOLDS, openUploadChannel } from "./tab-channel.js";
+import { takeChosen, pickFiles } from "./file-picker.js";
+import { acceptDrops, describeUnreadable } from "./drop-zone.js";
+import { deleteHandle, readHandle, listHandles } from "./file-handles.js";
 import { Row } from "./upload-row.js";
-import { tooLarge, Transfer } from "./transfer.js";
+import { describeTooLarge, Transfer } from "./transfer.js";
 
 /**
  * @typedef {import("./file-picker.js").Chosen} Chosen
@@ -27,11 +35,11 @@ const UNDER_WAY = new Set(["waiting", "sending", "paused", "offline", "elsewhere
 const NEEDS_YOU = new Set(["refused", "failed", "unfinished"]);
 const TITLE = document.title;
 
-const list = need("[data-list]");
-const panel = need("[data-panel]");
-const drop = need("[data-drop]");
-const input = /** @type {HTMLInputElement} */ (need("#files"));
-const pauseAll = need("[data-pause-all]");
+const list = requireElement("[data-list]");
+const panel = requireElement("[data-panel]");
+const drop = requireElement("[data-drop]");
+const input = /** @type {HTMLInputElement} */ (requireElement("#files"));
+const pauseAll = requireElement("[data-pause-all]");
 
 /** Rows of the uploads, in the order of the list. @type {Map<Transfer, Row>} */ const rows = new Map();
 /** Latest state of uploads in other tabs, by upload id. @type {Map<string, {at: number, going: Going}>} */ const elsewhere =
@@ -41,12 +49,12 @@ const pauseAll = need("[data-pause-all]");
 /** Name of another user who signed in after this page loaded. Uploads pause: they would go to that user's library. */
 let stranger = "";
 
-const channel = uploadChannel({
-  onAsk: tellTabs,
+const channel = openUploadChannel({
+  onAsk: publishState,
   onAct: (id, act) => {
-    const transfer = all().find((one) => one.uploadId === id);
+    const transfer = listTransfers().find((one) => one.uploadId === id);
     if (!transfer) return;
-    if (act === "cancelled") letGo(transfer);
+    if (act === "cancelled") releaseTransfer(transfer);
     else if (act === "pause" && transfer.isGoing) transfer.pause();
     else if (act === "resume" && transfer.file) transfer.resume();
   },
@@ -54,16 +62,16 @@ const channel = uploadChannel({
     for (const file of files) {
       if (file.state === "stopped") elsewhere.delete(file.id);
       else elsewhere.set(file.id, { at: Date.now(), going: file.state });
-      const transfer = all().find((one) => one.uploadId === file.id && !one.file);
+      const transfer = listTransfers().find((one) => one.uploadId === file.id && !one.file);
       if (!transfer) continue;
       transfer.sent = Math.max(transfer.sent, file.sent);
       transfer.sentElsewhere(isElsewhere(file.id), file.state);
-      if (file.state === "stopped") askUnfinished();
+      if (file.state === "stopped") fetchUnfinished();
     }
   },
 });
 
-function all() {
+function listTransfers() {
   return [...rows.keys()];
 }
 
@@ -75,13 +83,16 @@ function isElsewhere(id) {
 // New files
 
 /** @param {Chosen[]} files */
-async function add(files) {
+async function addFiles(files) {
   await limitsKnown;
   for (const { file, handle } of files) {
-    const waiting = all().find((one) => (one.state === "unfinished" || one.state === "elsewhere") && one.fits(file));
+    const waiting = listTransfers().find(
+      (one) => (one.state === "unfinished" || one.state === "elsewhere") && one.fits(file),
+    );
     if (waiting?.state === "unfinished") waiting.giveFile(file, handle);
-    else if (waiting || all().some((one) => isSame(one, file))) toast(`“${file.name}” is already in the list.`, "warn");
-    else begin(new Transfer({ file, name: file.name, size: file.size, handle }));
+    else if (waiting || listTransfers().some((one) => isSame(one, file)))
+      showToast(`“${file.name}” is already in the list.`, "warn");
+    else startTransfer(new Transfer({ file, name: file.name, size: file.size, handle }));
   }
 }
 
@@ -96,30 +107,30 @@ function isSame(transfer, file) {
 }
 
 /** @param {Transfer} transfer */
-function begin(transfer) {
+function startTransfer(transfer) {
   const limit = account?.limits.max_upload_bytes;
-  if (limit && transfer.size > limit) transfer.refuse("too_large", ...tooLarge(limit));
+  if (limit && transfer.size > limit) transfer.refuse("too_large", ...describeTooLarge(limit));
   else if (transfer.size === 0)
     transfer.refuse(
       "empty",
       "Empty file",
       "If the file is still being recorded or copied, add it again when that is finished.",
     );
-  show(transfer);
+  showTransfer(transfer);
 }
 
 /** @param {Transfer} transfer */
-function show(transfer) {
-  const row = new Row(transfer, (act) => does(transfer, act));
+function showTransfer(transfer) {
+  const row = new Row(transfer, (act) => performAct(transfer, act));
   rows.set(transfer, row);
   transfer.isElsewhere = isElsewhere;
-  transfer.addEventListener("change", () => changed(transfer));
+  transfer.addEventListener("change", () => onChanged(transfer));
   list.append(row.element);
-  changed(transfer);
+  onChanged(transfer);
 }
 
 /** @param {Transfer} transfer */
-function forget(transfer) {
+function forgetTransfer(transfer) {
   const row = rows.get(transfer);
   if (!row) return;
   const next = /** @type {HTMLElement|null} */ (row.element.nextElementSibling ?? row.element.previousElementSibling);
@@ -128,78 +139,78 @@ function forget(transfer) {
   row.element.remove();
   if (hadFocus || document.activeElement === document.body) (next ?? input).focus();
   drawSummary();
-  schedule();
+  scheduleTransfers();
 }
 
 // Actions
 
 /** @param {Transfer} transfer @param {RowAct} act */
-async function does(transfer, act) {
+async function performAct(transfer, act) {
   if (act === "pause") transfer.pause();
   else if (act === "resume" || act === "try") transfer.resume();
   else if (act === "again") {
     await showStorage();
     if (!stranger) transfer.resume();
-  } else if (act === "cancel") askToCancel(transfer.name, transfer.sent, () => stop(transfer));
-  else if (act === "remove") forget(transfer);
+  } else if (act === "cancel") askToCancel(transfer.name, transfer.sent, () => stopTransfer(transfer));
+  else if (act === "remove") forgetTransfer(transfer);
   else if (act === "reopen") {
     if (await transfer.reopen(true)) return;
     transfer.handle = null;
     rows.get(transfer)?.remark("The file could not be opened. Choose it again to continue.");
-  } else if (act === "choose") chooseFor(transfer);
+  } else if (act === "choose") chooseFileFor(transfer);
 }
 
 /**
  * Let the user choose the missing file of an unfinished upload, or another file instead of a refused one.
  * @param {Transfer} transfer
  */
-async function chooseFor(transfer) {
-  const [chosen] = await pickFiles(false, unreadable);
+async function chooseFileFor(transfer) {
+  const [chosen] = await pickFiles(false, describeUnreadable);
   if (!chosen) return;
   if (transfer.state === "refused") {
-    forget(transfer);
-    return add([chosen]);
+    forgetTransfer(transfer);
+    return addFiles([chosen]);
   }
   if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
   rows
     .get(transfer)
     ?.remark(
-      `“${chosen.file.name}” (${bytes(chosen.file.size)}) is another file. Choose “${transfer.name}” (${bytes(transfer.size)}).`,
+      `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is another file. Choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
     );
 }
 
 /** @param {Transfer} transfer */
-async function stop(transfer) {
+async function stopTransfer(transfer) {
   try {
-    if (await transfer.cancel()) stopped(transfer);
+    if (await transfer.cancel()) onStopped(transfer);
   } catch (error) {
-    toast(`The upload of “${transfer.name}” was not cancelled. ${explain(error)}`, "bad");
+    showToast(`The upload of “${transfer.name}” was not cancelled. ${explainError(error)}`, "bad");
   }
 }
 
 /** @param {Transfer} transfer */
-function letGo(transfer) {
+function releaseTransfer(transfer) {
   transfer.wasCancelled();
-  stopped(transfer);
+  onStopped(transfer);
 }
 
 /** @param {Transfer} transfer */
-function stopped(transfer) {
+function onStopped(transfer) {
   const id = transfer.uploadId;
   if (id) channel.tell([{ id, name: transfer.name, state: "stopped", sent: 0, size: transfer.size, speed: 0 }]);
-  forget(transfer);
+  forgetTransfer(transfer);
   showStorage();
 }
 
 // Queue
 
-function schedule() {
+function scheduleTransfers() {
   if (stranger) return;
-  let places = AT_ONCE - all().filter((one) => one.state === "sending").length;
-  for (const transfer of all()) {
+  let places = AT_ONCE - listTransfers().filter((one) => one.state === "sending").length;
+  for (const transfer of listTransfers()) {
     if (places <= 0) return;
     if (transfer.state !== "waiting" || !transfer.file) continue;
-    transfer.tags = parseTags(/** @type {HTMLInputElement} */ (need("#tags")).value);
+    transfer.tags = parseTags(/** @type {HTMLInputElement} */ (requireElement("#tags")).value);
     places -= 1;
     transfer.start();
   }
@@ -210,11 +221,11 @@ let drawing = false;
 /** @type {WeakMap<Transfer, string>} */ const was = new WeakMap();
 
 /** @param {Transfer} transfer */
-function changed(transfer) {
+function onChanged(transfer) {
   toDraw.add(transfer);
   if (was.get(transfer) !== transfer.state) {
     was.set(transfer, transfer.state);
-    stateChanged(transfer);
+    onStateChanged(transfer);
   }
   if (drawing) return;
   drawing = true;
@@ -228,8 +239,8 @@ function changed(transfer) {
 }
 
 /** @param {Transfer} transfer */
-function stateChanged(transfer) {
-  queueMicrotask(schedule);
+function onStateChanged(transfer) {
+  queueMicrotask(scheduleTransfers);
   if (["processing", "ready", "refused", "failed"].includes(transfer.state) && transfer.uploadId)
     channel.tell([
       {
@@ -241,17 +252,17 @@ function stateChanged(transfer) {
         speed: 0,
       },
     ]);
-  else if (transfer.isGoing || transfer.state === "paused") tellTabs();
+  else if (transfer.isGoing || transfer.state === "paused") publishState();
   if (transfer.error?.type === "stopped_elsewhere") showStorage();
   if (transfer.state === "processing" || transfer.state === "ready") {
     showStorage();
     const job = heard.get(transfer.video?.job_id ?? "");
-    if (job) jobChanged(job);
+    if (job) onJobChanged(job);
   }
 }
 
-function tellTabs() {
-  const files = all().filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
+function publishState() {
+  const files = listTransfers().filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
   if (files.length)
     channel.tell(
       files.map((one) => ({
@@ -268,20 +279,20 @@ function tellTabs() {
 // Summary
 
 function drawSummary() {
-  const transfers = all();
+  const transfers = listTransfers();
   panel.hidden = transfers.length === 0;
   const count = (/** @type {(one: Transfer) => boolean} */ fits) => transfers.filter(fits).length;
   const ready = transfers.filter((one) => one.state === "ready");
-  setText(need("[data-count]"), counted(transfers.length, "file"));
+  setText(requireElement("[data-count]"), formatCount(transfers.length, "file"));
   const needing = count((one) => NEEDS_YOU.has(one.state));
   const words = [
     `${ready.length} ready`,
     `${count((one) => UNDER_WAY.has(one.state))} in progress`,
     needing === 1 ? "1 needs attention" : `${needing} need attention`,
   ];
-  setText(need("[data-summary]"), words.filter((word) => !word.startsWith("0 ")).join(" · "));
+  setText(requireElement("[data-summary]"), words.filter((word) => !word.startsWith("0 ")).join(" · "));
   const speed = transfers.reduce((sum, one) => sum + one.speed, 0);
-  setText(need("[data-speed]"), speed > 0 ? `${bytes(speed)}/s` : "");
+  setText(requireElement("[data-speed]"), speed > 0 ? `${formatBytes(speed)}/s` : "");
   const going = transfers.some((one) => one.isGoing);
   const paused = transfers.some((one) => one.state === "paused");
   pauseAll.hidden = !going && !paused;
@@ -289,69 +300,69 @@ function drawSummary() {
     pauseAll.dataset.act = going ? "pause" : "resume";
     pauseAll.replaceChildren(icon(going ? "pause" : "play"), going ? "Pause all" : "Resume all");
   }
-  const compare = need("[data-compare]");
+  const compare = requireElement("[data-compare]");
   const ids = ready.map((one) => one.video?.id).filter(Boolean);
   compare.hidden = ids.length < 2 || ids.length > 3;
   compare.href = `/compare?new&${ids.map((id) => `video=${id}`).join("&")}`;
-  setText(need("span", compare), `Compare ${ids.length} videos`);
+  setText(requireElement("span", compare), `Compare ${ids.length} videos`);
   const [sent, size] = transfers.reduce(([s, z], one) => (one.isGoing ? [s + one.sent, z + one.size] : [s, z]), [0, 0]);
   document.title = size ? `${Math.floor((sent / size) * 100)} % · ${TITLE}` : TITLE;
 }
 
 async function showStorage() {
   try {
-    account = await me();
+    account = await readAccount();
   } catch {
     return; // ignore the error: the server checks the limits too
   }
   if (!account) return;
-  if (account.username !== document.body.dataset.user) return leaveAlone(account.username);
+  if (account.username !== document.body.dataset.user) return pauseForStranger(account.username);
   const { limits, usage, tier } = account;
   setText(
-    need("[data-free]"),
-    `${bytes(Math.max(0, limits.max_storage_bytes - usage.storage_bytes))} free of ${round(limits.max_storage_bytes)}`,
+    requireElement("[data-free]"),
+    `${formatBytes(Math.max(0, limits.max_storage_bytes - usage.storage_bytes))} free of ${formatRoundBytes(limits.max_storage_bytes)}`,
   );
   setText(
-    need("[data-limit]"),
-    `Up to ${round(limits.max_upload_bytes)} each on ${tier[0].toUpperCase()}${tier.slice(1)}, several at once.`,
+    requireElement("[data-limit]"),
+    `Up to ${formatRoundBytes(limits.max_upload_bytes)} each on ${tier[0].toUpperCase()}${tier.slice(1)}, several at once.`,
   );
 }
 
 /** @param {string} name */
-function leaveAlone(name) {
-  if (!stranger) toast(`${name} has signed in in this browser, so the uploads are paused. Reload the page.`, "bad");
+function pauseForStranger(name) {
+  if (!stranger) showToast(`${name} has signed in in this browser, so the uploads are paused. Reload the page.`, "bad");
   stranger = name;
-  for (const transfer of all()) if (transfer.isGoing) transfer.pause();
+  for (const transfer of listTransfers()) if (transfer.isGoing) transfer.pause();
 }
 
 const limitsKnown = showStorage();
 
 // Unfinished uploads
 
-async function askUnfinished() {
+async function fetchUnfinished() {
   let uploads;
   // List the handles before the uploads. In the other order, an upload that starts in between would lose its handle.
-  const kept = await keptHandles();
+  const kept = await listHandles();
   try {
-    const known = await liveUploads();
+    const known = await listLiveUploads();
     // Uploads for analyses resume on another page and keep their handles.
-    for (const id of kept) if (!known.some((upload) => upload.id === id)) dropHandle(id);
-    uploads = known.filter((upload) => isOfPages(upload) && upload.purpose === "library");
+    for (const id of kept) if (!known.some((upload) => upload.id === id)) deleteHandle(id);
+    uploads = known.filter((upload) => isFromPages(upload) && upload.purpose === "library");
   } catch {
     return;
   }
   const live = new Set(uploads.map((upload) => upload.id));
-  for (const transfer of all())
+  for (const transfer of listTransfers())
     if (!transfer.file && !live.has(transfer.uploadId) && ["unfinished", "elsewhere"].includes(transfer.state))
-      forget(transfer);
+      forgetTransfer(transfer);
   for (const upload of uploads.reverse()) {
-    const isOurs = () => all().some((one) => one.uploadId === upload.id || one.hasJustBegun(upload));
+    const isOurs = () => listTransfers().some((one) => one.uploadId === upload.id || one.hasJustBegun(upload));
     if (isOurs()) continue;
     const transfer = Transfer.unfinished(upload);
-    transfer.handle = (await handleOf(upload.id)) ?? null;
+    transfer.handle = (await readHandle(upload.id)) ?? null;
     transfer.sentElsewhere(isElsewhere(upload.id), elsewhere.get(upload.id)?.going);
     if (isOurs()) continue;
-    show(transfer);
+    showTransfer(transfer);
     if (transfer.state === "unfinished") transfer.reopen(false);
   }
 }
@@ -360,20 +371,20 @@ async function askUnfinished() {
 
 new LiveChannel("/ws/jobs/", {
   onMessage: (message) => {
-    if (message.type === "jobs") message.jobs.forEach(jobChanged);
-    else if (message.type === "job") jobChanged(message.job);
+    if (message.type === "jobs") message.jobs.forEach(onJobChanged);
+    else if (message.type === "job") onJobChanged(message.job);
   },
-  snapshot: () => jobs(100),
-  onSnapshot: (snapshot) => snapshot.jobs.forEach(jobChanged),
+  snapshot: () => listJobs(100),
+  onSnapshot: (snapshot) => snapshot.jobs.forEach(onJobChanged),
   subject: (message) => message.job?.id ?? message.id ?? "",
   final: new Set([SIGNED_OUT]),
 });
 
 /** @param {any} job */
-function jobChanged(job) {
+function onJobChanged(job) {
   if (job.kind !== INGEST) return;
   heard.set(job.id, job);
-  for (const transfer of all()) {
+  for (const transfer of listTransfers()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
     // As long as this page has not read the upload's video, any ingest job may be the upload's.
     const isItsOwn = transfer.video?.job_id === job.id;
@@ -383,14 +394,14 @@ function jobChanged(job) {
       isItsOwn && !runs && (transfer.work !== null || transfer.state === "processing" || !transfer.video?.poster_url);
     if (isItsOwn && runs) transfer.working({ progress: job.progress, message: job.message });
     const mayHaveChanged = runs && (transfer.state === "processing" || !transfer.video?.poster_url);
-    if (ended || mayHaveChanged || !transfer.video) renew(transfer, ended);
+    if (ended || mayHaveChanged || !transfer.video) reloadTransfer(transfer, ended);
   }
 }
 
 /** @type {Set<Transfer>} */ const renewing = new Set();
 
 /** @param {Transfer} transfer @param {boolean} ended */
-async function renew(transfer, ended) {
+async function reloadTransfer(transfer, ended) {
   if (renewing.has(transfer) && !ended) return;
   renewing.add(transfer);
   try {
@@ -411,32 +422,34 @@ input.addEventListener("click", async (event) => {
   // choose the file again.
   if (!("showOpenFilePicker" in window)) return;
   event.preventDefault();
-  add(await pickFiles(true, unreadable));
+  addFiles(await pickFiles(true, describeUnreadable));
 });
 input.addEventListener("change", () => {
-  add(chosenFrom(input));
+  addFiles(takeChosen(input));
   input.value = "";
 });
 
-takeDrops(drop, add);
+acceptDrops(drop, addFiles);
 
 pauseAll.addEventListener("click", () => {
   const pausing = pauseAll.dataset.act === "pause";
-  for (const transfer of all()) {
+  for (const transfer of listTransfers()) {
     if (pausing && transfer.isGoing) transfer.pause();
     else if (!pausing && transfer.state === "paused") transfer.resume();
   }
 });
-window.addEventListener("offline", () => all().forEach((transfer) => transfer.networkLost()));
+window.addEventListener("offline", () => listTransfers().forEach((transfer) => transfer.networkLost()));
 window.addEventListener("online", () => {
-  for (const transfer of all()) if (transfer.state === "offline" && transfer.lack !== "session") transfer.resume();
+  for (const transfer of listTransfers())
+    if (transfer.state === "offline" && transfer.lack !== "session") transfer.resume();
 });
 window.addEventListener("signedin", () => {
-  for (const transfer of all()) if (transfer.state === "offline" && transfer.lack === "session") transfer.resume();
+  for (const transfer of listTransfers())
+    if (transfer.state === "offline" && transfer.lack === "session") transfer.resume();
   showStorage();
 });
 window.addEventListener("beforeunload", (event) => {
-  if (all().some((transfer) => transfer.isGoing)) event.preventDefault();
+  if (listTransfers().some((transfer) => transfer.isGoing)) event.preventDefault();
 });
 // Update countdowns. Send the upload states to other tabs before the previously sent states expire there.
 setInterval(() => {
@@ -447,12 +460,12 @@ setInterval(() => {
     if (Date.now() - (elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) channel.ask();
     if (!isElsewhere(transfer.uploadId)) {
       transfer.sentElsewhere(false);
-      askUnfinished();
+      fetchUnfinished();
     }
   }
-  tellTabs();
+  publishState();
 }, 1000);
 
 channel.ask();
 // Wait until other tabs have had time to report their running uploads.
-setTimeout(askUnfinished, 300);
+setTimeout(fetchUnfinished, 300);

@@ -27,7 +27,7 @@ export const ASK_AFTER = 2500;
  * @param {() => void} [hears.onAsk]
  * @param {(id: string, act: UploadAct) => void} [hears.onAct]
  */
-export function uploadChannel({ onState, onAsk, onAct }) {
+export function openUploadChannel({ onState, onAsk, onAct }) {
   const channel = new BroadcastChannel(NAME);
   channel.onmessage = ({ data }) => {
     if (data.type === "state") onState?.(data.files);

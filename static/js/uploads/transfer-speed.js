@@ -1,7 +1,5 @@
 // Measurement of an upload's speed.
 
-export { leftWords } from "../base/format.js";
-
 const WINDOW = 6000; // ms over which the speed is averaged
 
 export class Speed {

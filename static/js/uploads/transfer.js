@@ -1,12 +1,12 @@
 // The upload of one file until its video is ready. The bytes go through the site by tus, or straight to the bucket.
 // Fires "change".
 
-import { cookie } from "../base/api.js";
+import { readCookie } from "../base/api.js";
 import "../../vendor/tus-js-client/tus.min.js";
-import { bytes, endedUpload, readVideo, round, TUS } from "../videos/api.js";
+import { formatBytes, findEndedUpload, readVideo, formatRoundBytes, TUS } from "../videos/api.js";
 import { cancelUpload } from "./cancel-upload.js";
-import { DirectStack, goesDirect, pieceOf } from "./direct-upload.js";
-import { dropHandle, fileOf, keepHandle } from "./file-handles.js";
+import { DirectStack, mayGoDirect, choosePartSize } from "./direct-upload.js";
+import { deleteHandle, openFile, storeHandle } from "./file-handles.js";
 import { Speed } from "./transfer-speed.js";
 
 /** @type {any} */ const tus = /** @type {any} */ (window).tus;
@@ -79,8 +79,8 @@ export class Transfer extends EventTarget {
     this.name = name;
     this.size = size;
     this.handle = handle;
-    this.isDirect = !isBucketShut && goesDirect(into);
-    this.#piece = this.isDirect ? pieceOf(size, PIECE) : PIECE;
+    this.isDirect = !isBucketShut && mayGoDirect(into);
+    this.#piece = this.isDirect ? choosePartSize(size, PIECE) : PIECE;
   }
 
   /**
@@ -147,7 +147,7 @@ export class Transfer extends EventTarget {
    * @returns {Promise<boolean>}
    */
   async reopen(ask) {
-    const file = this.handle && (await fileOf(this.handle, ask));
+    const file = this.handle && (await openFile(this.handle, ask));
     if (!file || !this.fits(file)) return false;
     this.giveFile(file);
     return true;
@@ -169,7 +169,7 @@ export class Transfer extends EventTarget {
         : (await this.#upload.findPreviousUploads()).sort(
             (/** @type {any} */ a, /** @type {any} */ b) => Date.parse(b.creationTime) - Date.parse(a.creationTime),
           )[0];
-      if (before && this.isElsewhere(idOf(before.uploadUrl))) return this.#alreadyGoing();
+      if (before && this.isElsewhere(getId(before.uploadUrl))) return this.#alreadyGoing();
       if (before) {
         this.#upload.resumeFromPreviousUpload(before);
         this.#bind();
@@ -238,7 +238,7 @@ export class Transfer extends EventTarget {
   wasCancelled() {
     // Stop again, because the user may have resumed the upload during its deletion.
     this.#stop();
-    if (this.uploadId) dropHandle(this.uploadId);
+    if (this.uploadId) deleteHandle(this.uploadId);
     this.#forgetAddress();
     this.#set("gone");
   }
@@ -289,7 +289,7 @@ export class Transfer extends EventTarget {
     return new tus.Upload(file, {
       // Give a known upload no endpoint: with one, tus-js-client would start a new upload if the server refused HEAD.
       endpoint: this.uploadId ? null : TUS,
-      fingerprint: async () => fingerprint(file, this.into, this.isDirect),
+      fingerprint: async () => makeFingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
       metadata: {
         filename: file.name,
@@ -303,7 +303,7 @@ export class Transfer extends EventTarget {
       retryDelays: null,
       removeFingerprintOnSuccess: true,
       // Read the CSRF token for each request, because signing in changes it.
-      onBeforeRequest: (/** @type {any} */ request) => request.setHeader("X-CSRFToken", cookie("csrftoken")),
+      onBeforeRequest: (/** @type {any} */ request) => request.setHeader("X-CSRFToken", readCookie("csrftoken")),
       onAfterResponse: (/** @type {any} */ _, /** @type {any} */ response) => this.#answered(response),
       onUploadUrlAvailable: () => this.#addressKnown(),
       onProgress: (/** @type {number} */ sent) => this.#moved(sent),
@@ -334,12 +334,12 @@ export class Transfer extends EventTarget {
   }
 
   #addressKnown() {
-    this.uploadId = idOf(this.#upload.url);
+    this.uploadId = getId(this.#upload.url);
     this.#isKnown = true;
     this.#hasBegun();
     this.#bind();
     if (this.state !== "sending") this.#stop();
-    if (this.handle) keepHandle(this.uploadId, this.handle);
+    if (this.handle) storeHandle(this.uploadId, this.handle);
     this.#tell();
   }
 
@@ -360,7 +360,7 @@ export class Transfer extends EventTarget {
   async #arrived() {
     this.#stop();
     this.sent = this.size;
-    if (this.uploadId) dropHandle(this.uploadId);
+    if (this.uploadId) deleteHandle(this.uploadId);
     this.work = null;
     this.#set("processing");
     if (!this.#resource || !this.read) return;
@@ -379,7 +379,7 @@ export class Transfer extends EventTarget {
   /** @param {any} error Error of tus-js-client. */
   #broke(error) {
     // Read the response before stopping, because an aborted request loses it.
-    const answer = error.originalResponse && answerOf(error.originalResponse);
+    const answer = error.originalResponse && readAnswer(error.originalResponse);
     const wasHead = error.originalRequest?.getMethod() === "HEAD";
     this.#stop();
     if (!answer && this.#bucket?.isShutOut) return void this.#goThroughTheSite();
@@ -439,7 +439,7 @@ export class Transfer extends EventTarget {
   }
 
   async #ended() {
-    const upload = await endedUpload(this.uploadId).catch(() => null);
+    const upload = await findEndedUpload(this.uploadId).catch(() => null);
     if (upload?.resource_id) {
       this.#resource = upload.resource_id;
       this.#forgetAddress();
@@ -455,7 +455,7 @@ export class Transfer extends EventTarget {
 
   #leave() {
     this.#forgetAddress();
-    if (this.uploadId) dropHandle(this.uploadId);
+    if (this.uploadId) deleteHandle(this.uploadId);
     this.uploadId = "";
     this.#isKnown = false;
     this.#upload = null;
@@ -472,7 +472,7 @@ export class Transfer extends EventTarget {
       this.#forgetAddress();
       this.#upload = null;
     }
-    this.refuse(type, ...refusal(type, status, said, body));
+    this.refuse(type, ...describeRefusal(type, status, said, body));
   }
 
   #forgetAddress() {
@@ -535,7 +535,7 @@ export class Transfer extends EventTarget {
  * @param {Into} into
  * @param {boolean} isDirect
  */
-function fingerprint({ name, type, size, lastModified }, { purpose, ...rest }, isDirect) {
+function makeFingerprint({ name, type, size, lastModified }, { purpose, ...rest }, isDirect) {
   return [
     isDirect ? "direct" : "tus",
     document.body.dataset.user,
@@ -551,7 +551,7 @@ function fingerprint({ name, type, size, lastModified }, { purpose, ...rest }, i
  * @param {string} address
  * @returns {string}
  */
-function idOf(address) {
+function getId(address) {
   return decodeURIComponent(new URL(address, location.href).pathname.split("/").filter(Boolean).pop() ?? "");
 }
 
@@ -561,7 +561,7 @@ function idOf(address) {
  * @param {any} response
  * @returns {{status: number, body: any, retryAfter: number}}
  */
-function answerOf(response) {
+function readAnswer(response) {
   const [status, retryAfter] = [response.getStatus(), Number(response.getHeader("Retry-After")) || 0];
   try {
     return { status, retryAfter, body: JSON.parse(response.getBody()) };
@@ -578,12 +578,12 @@ function answerOf(response) {
  * @param {any} body
  * @returns {[string, string]}
  */
-function refusal(type, status, said, body) {
-  if (type === "too_large") return tooLarge(body?.limit);
+function describeRefusal(type, status, said, body) {
+  if (type === "too_large") return describeTooLarge(body?.limit);
   if (type === "storage_full")
     return [
       "Your storage is full",
-      `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} of ${round(body.limit)} are free. ` : ""}Delete videos that you do not need, then try again.`,
+      `${body?.limit ? `${formatBytes(Math.max(0, body.limit - (body.used ?? 0)))} of ${formatRoundBytes(body.limit)} are free. ` : ""}Delete videos that you do not need, then try again.`,
     ];
   if (status === 415) return ["Not a video", `${said} Choose a video file.`];
   if (type === "malware_found") return ["File not accepted", said];
@@ -594,9 +594,9 @@ function refusal(type, status, said, body) {
  * @param {number|undefined} limit Maximum size in bytes.
  * @returns {[string, string]}
  */
-export function tooLarge(limit) {
+export function describeTooLarge(limit) {
   return [
     "File too large",
-    `Your plan allows files up to ${limit ? round(limit) : "a smaller size"}. Split the file or export it at a lower bitrate, then add it again.`,
+    `Your plan allows files up to ${limit ? formatRoundBytes(limit) : "a smaller size"}. Split the file or export it at a lower bitrate, then add it again.`,
   ];
 }

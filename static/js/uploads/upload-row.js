@@ -1,9 +1,8 @@
 // The row of one upload. While bytes are sent, only its bar and text change.
 
-import { h, icon, need, setText } from "../base/dom.js";
-import { duration, percent, when } from "../base/format.js";
-import { bytes, bytesOf, picture } from "../videos/api.js";
-import { leftWords } from "./transfer-speed.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatDuration, formatPercent, formatTimeLeft, formatWhen } from "../base/format.js";
+import { formatBytes, formatPartOfBytes, formatPicture } from "../videos/api.js";
 import { drawThumbnail } from "./local-thumbnail.js";
 
 /**
@@ -84,8 +83,10 @@ export class Row {
     const { transfer, element } = this;
     const { size, state, sent } = transfer;
     setText(
-      need("[data-size]", element),
-      WITH_BAR.has(state) && (sent > 0 || state === "sending") ? bytesOf(Math.min(sent, size), size) : bytes(size),
+      requireElement("[data-size]", element),
+      WITH_BAR.has(state) && (sent > 0 || state === "sending")
+        ? formatPartOfBytes(Math.min(sent, size), size)
+        : formatBytes(size),
     );
     const share = size ? Math.floor((Math.min(sent, size) / size) * 100) : 0;
     const bar = /** @type {HTMLProgressElement|null} */ (element.querySelector("progress"));
@@ -100,13 +101,13 @@ export class Row {
   /** @param {number} share Percentage sent. @returns {string} */
   #words(share) {
     const { state, speed, size, sent, expires, lack, retryAt, work, video } = this.transfer;
-    const until = expires ? when(expires) : "";
+    const until = expires ? formatWhen(expires) : "";
     if (state === "sending")
-      return [percent(share), speed > 0 && leftWords((size - sent) / speed)].filter(Boolean).join(" · ");
+      return [formatPercent(share), speed > 0 && formatTimeLeft((size - sent) / speed)].filter(Boolean).join(" · ");
     if (state === "waiting") return sent > 0 ? "Continues in a moment" : "Up to 3 files upload at once";
     if (state === "paused") return until ? `Resume before ${until}` : "";
     if (state === "unfinished") return until ? `Uploaded data is kept until ${until}` : "Uploaded data is kept";
-    if (state === "elsewhere") return percent(share);
+    if (state === "elsewhere") return formatPercent(share);
     if (state === "offline") {
       const kept = sent > 0 ? "Uploaded data is kept. " : "";
       if (lack === "session") return `${kept}Continues when you sign in`;
@@ -116,12 +117,12 @@ export class Row {
     }
     if (state === "processing")
       return work && work.progress > 0
-        ? `${work.message || "Being processed"}, ${percent(work.progress)}`
+        ? `${work.message || "Being processed"}, ${formatPercent(work.progress)}`
         : "Waiting to be processed";
     if (state === "ready")
       return work
-        ? `Creating preview thumbnails, ${percent(work.progress)}`
-        : [video && picture(video), video && duration(video.duration_exact)].filter(Boolean).join(", ");
+        ? `Creating preview thumbnails, ${formatPercent(work.progress)}`
+        : [video && formatPicture(video), video && formatDuration(video.duration_exact)].filter(Boolean).join(", ");
     return "";
   }
 

@@ -1,7 +1,7 @@
 // API calls for library videos and uploads.
 
-import { call, get } from "../base/api.js";
-import { frameRate, isoDay } from "../base/format.js";
+import { callApi, get } from "../base/api.js";
+import { formatFrameRate, formatIsoDay } from "../base/format.js";
 
 /**
  * @typedef {import("../../../docs/openapi").Rendition} Rendition
@@ -41,18 +41,18 @@ export const findVideo = (id) =>
       : Promise.reject(error),
   );
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
-export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
+export const changeVideo = (id, fields) => callApi("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
 /**
  * Delete a video; `isFinal` skips the bin. Comparisons that use the video show a gap instead.
  * @param {string} id
  * @param {boolean} isFinal
  */
 export const deleteVideo = (id, isFinal) =>
-  call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}?leave_gaps=true${isFinal ? "&purge=true" : ""}`);
+  callApi("DELETE", `${LIBRARY}/${encodeURIComponent(id)}?leave_gaps=true${isFinal ? "&purge=true" : ""}`);
 /** @param {string} id @returns {Promise<Video>} */
-export const restoreVideo = (id) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/restore`);
+export const restoreVideo = (id) => callApi("POST", `${LIBRARY}/${encodeURIComponent(id)}/restore`);
 /** @param {Video[]} videos @returns {Promise<{kind: string, name: string, url: string}[]>} */
-export async function usesOf(videos) {
+export async function listUses(videos) {
   const found = [];
   for (let at = 0; at < videos.length; at += USES_A_CALL) {
     const ids = videos.slice(at, at + USES_A_CALL).map((video) => video.id);
@@ -61,27 +61,27 @@ export async function usesOf(videos) {
   return [...new Map(found.map((use) => [use.url, use])).values()];
 }
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
-export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
+export const makeRendition = (id, kind) => callApi("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
 /**
  * Start a job that makes one frame the video's poster.
  * @param {string} id
  * @param {number} time Time of the frame, in seconds.
  * @returns {Promise<{job_id?: string}>}
  */
-export const choosePicture = (id, time) =>
-  call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind: "poster", time });
+export const setPoster = (id, time) =>
+  callApi("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind: "poster", time });
 
 const UPLOADS = "/api/v1/uploads";
 const UPLOADS_A_CALL = 100;
 
 /** Return a download URL that, unlike signed URLs, does not expire. @param {Video} video */
-export const downloadOf = (video) => `/api/v1/media/stream/${video.id}?download=1`;
+export const getDownloadUrl = (video) => `/api/v1/media/stream/${video.id}?download=1`;
 
 /** Return whether web pages can resume an upload. @param {Upload} upload */
-export const isOfPages = ({ front }) => front === "tus" || front === "direct";
+export const isFromPages = ({ front }) => front === "tus" || front === "direct";
 
 /** Return the user's unfinished uploads, newest first. @returns {Promise<Upload[]>} */
-export async function liveUploads() {
+export async function listLiveUploads() {
   /** Uploads by id, because two pages may list the same upload. @type {Map<string, Upload>} */ const found = new Map();
   for (let offset = 0; ; offset += UPLOADS_A_CALL) {
     const { uploads, total } = await get(
@@ -97,7 +97,7 @@ export async function liveUploads() {
  * @param {string} id
  * @returns {Promise<Upload|null>}
  */
-export async function endedUpload(id) {
+export async function findEndedUpload(id) {
   const { uploads } = await get(`${UPLOADS}?status=completed&status=failed&limit=${UPLOADS_A_CALL}`);
   return uploads.find((/** @type {Upload} */ upload) => upload.id === id) ?? null;
 }
@@ -107,7 +107,7 @@ export async function endedUpload(id) {
  * @param {number} bytes
  * @returns {string}
  */
-export function bytes(bytes) {
+export function formatBytes(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let value = bytes;
   let unit = 0;
@@ -119,7 +119,7 @@ export function bytes(bytes) {
 }
 
 /** Format a size limit in bytes as `5 GiB`. @param {number} size @returns {string} */
-export const round = (size) => bytes(size).replace(".0 ", " ");
+export const formatRoundBytes = (size) => formatBytes(size).replace(".0 ", " ");
 
 /**
  * Format a part of a size, both in bytes, as `1.3 of 2 GiB`.
@@ -127,9 +127,11 @@ export const round = (size) => bytes(size).replace(".0 ", " ");
  * @param {number} whole
  * @returns {string}
  */
-export function bytesOf(part, whole) {
-  const [value, unit] = bytes(part).split(" ");
-  return bytes(whole).endsWith(` ${unit}`) ? `${value} of ${round(whole)}` : `${bytes(part)} of ${round(whole)}`;
+export function formatPartOfBytes(part, whole) {
+  const [value, unit] = formatBytes(part).split(" ");
+  return formatBytes(whole).endsWith(` ${unit}`)
+    ? `${value} of ${formatRoundBytes(whole)}`
+    : `${formatBytes(part)} of ${formatRoundBytes(whole)}`;
 }
 
 /**
@@ -137,11 +139,11 @@ export function bytesOf(part, whole) {
  * @param {Video} video
  * @returns {string}
  */
-export function picture({ width, height, fps }) {
+export function formatPicture({ width, height, fps }) {
   if (!width || !height) return "";
   return height > width
     ? `${width}×${height}`
-    : `${height}p${fps ? frameRate(Math.abs(fps - Math.round(fps)) < 0.005 ? Math.round(fps) : fps) : ""}`;
+    : `${height}p${fps ? formatFrameRate(Math.abs(fps - Math.round(fps)) < 0.005 ? Math.round(fps) : fps) : ""}`;
 }
 
 const DAY = 86_400_000;
@@ -152,7 +154,7 @@ const DAY = 86_400_000;
  * @param {Date} [now]
  * @returns {string}
  */
-export function day(date, now = new Date()) {
+export function formatDay(date, now = new Date()) {
   const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
   const days = Math.round((midnight(now) - midnight(date)) / DAY);
   if (days === 0)
@@ -160,7 +162,7 @@ export function day(date, now = new Date()) {
   if (days === 1) return "Yesterday";
   return date.getFullYear() === now.getFullYear()
     ? `${date.getDate()} ${date.toLocaleDateString("en", { month: "short" })}`
-    : isoDay(date);
+    : formatIsoDay(date);
 }
 
 /**

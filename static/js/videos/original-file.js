@@ -10,7 +10,7 @@ import { ApiError } from "../base/api.js";
  * @returns {Promise<File>}
  * @throws {ApiError}
  */
-export async function fileAt(address, name, signal) {
+export async function downloadFile(address, name, signal) {
   const url = new URL(address, location.href);
   url.searchParams.set("proxy", "1");
   const response = await fetch(url, { credentials: "same-origin", signal });
@@ -25,8 +25,8 @@ export async function fileAt(address, name, signal) {
  * @param {AbortSignal} [signal]
  * @returns {Promise<File>}
  */
-export const fileOf = (video, signal) =>
-  fileAt(
+export const downloadOriginal = (video, signal) =>
+  downloadFile(
     video.video_url ?? "",
     `${video.title}.${video.mime_type.split("/")[1]?.replace("quicktime", "mov") ?? "mp4"}`,
     signal,

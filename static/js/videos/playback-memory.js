@@ -8,7 +8,7 @@ const EVERY = 5000; // ms between writes of the playback position
 const EDGE = 5; // seconds from the video's start or end within which no position is stored
 
 /** @param {string} name @returns {any} */
-function kept(name) {
+function readStored(name) {
   try {
     return JSON.parse(localStorage.getItem(name) ?? "null");
   } catch {
@@ -17,7 +17,7 @@ function kept(name) {
 }
 
 /** @param {string} name @param {any} value */
-function keep(name, value) {
+function store(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
@@ -27,20 +27,20 @@ function keep(name, value) {
 
 /** @param {HTMLVideoElement} element */
 export function restoreSound(element) {
-  const { volume, muted } = kept(SOUND) ?? {};
+  const { volume, muted } = readStored(SOUND) ?? {};
   if (typeof volume === "number" && volume >= 0 && volume <= 1) element.volume = volume;
   element.muted = muted === true;
 }
 
 /** @param {HTMLVideoElement} element */
-export function keepSound({ volume, muted }) {
-  keep(SOUND, { volume, muted });
+export function storeSound({ volume, muted }) {
+  store(SOUND, { volume, muted });
 }
 
 /** Return the language of the captions shown last; null if captions were off. @returns {string|null} */
-export const keptCaptions = () => kept(CAPTIONS);
+export const readCaptions = () => readStored(CAPTIONS);
 /** @param {string|null} language */
-export const keepCaptions = (language) => keep(CAPTIONS, language);
+export const storeCaptions = (language) => store(CAPTIONS, language);
 
 export class Place {
   /** Current position in seconds; null before playback. @type {number|null} */ #time = null;
@@ -50,7 +50,7 @@ export class Place {
   /** @param {string} video */
   constructor(video) {
     this.video = video;
-    /** @type {unknown} */ this.left = kept(PLACES)?.[video]?.[0];
+    /** @type {unknown} */ this.left = readStored(PLACES)?.[video]?.[0];
   }
 
   /**
@@ -72,11 +72,11 @@ export class Place {
   keep() {
     if (this.#time === null) return;
     this.#keptAt = Date.now();
-    const places = kept(PLACES) ?? {};
+    const places = readStored(PLACES) ?? {};
     delete places[this.video];
     if (isWithin(this.#time, this.#duration)) places[this.video] = [Number(this.#time.toFixed(3))];
     // Keep only the newest positions; the keys are in the order of writing.
-    keep(PLACES, Object.fromEntries(Object.entries(places).slice(-MAX_PLACES)));
+    store(PLACES, Object.fromEntries(Object.entries(places).slice(-MAX_PLACES)));
   }
 
   forget() {

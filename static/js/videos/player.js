@@ -1,7 +1,7 @@
 // A video player without visible controls.
 
-import { snap, step, VARIABLE_GRID } from "../base/frames.js";
-import { picture } from "./api.js";
+import { snapToFrame, stepFrames, VARIABLE_GRID } from "../base/frames.js";
+import { formatPicture } from "./api.js";
 
 /**
  * @typedef {import("./api.js").Video} Video
@@ -96,7 +96,10 @@ export class Player extends EventTarget {
             {
               id: ORIGINAL,
               label: "Original",
-              note: [picture(video), video.duration_exact && rate((video.file_size * 8) / video.duration_exact)]
+              note: [
+                formatPicture(video),
+                video.duration_exact && formatBitrate((video.file_size * 8) / video.duration_exact),
+              ]
                 .filter(Boolean)
                 .join(", "),
             },
@@ -105,7 +108,11 @@ export class Player extends EventTarget {
       ...(video.hls_url ? [{ id: AUTO, label: "Auto", note: "adapts to the network" }] : []),
       ...rungs
         .filter(() => video.hls_url && rungs.length > 1)
-        .map((rung) => ({ id: rung.name, label: `${rung.height}p`, note: rung.bit_rate ? rate(rung.bit_rate) : "" })),
+        .map((rung) => ({
+          id: rung.name,
+          label: `${rung.height}p`,
+          note: rung.bit_rate ? formatBitrate(rung.bit_rate) : "",
+        })),
       ...(proxy ? [{ id: PROXY, label: "Frame stepping", note: `${proxy.height}p, seeks fastest` }] : []),
     ];
   }
@@ -197,8 +204,8 @@ export class Player extends EventTarget {
   frame(by) {
     this.pause();
     const { fps, time, duration } = this;
-    if (this.variable) return this.seek(snap(time + by / fps, VARIABLE_GRID, duration));
-    this.seek(step(time, by, fps || USUAL_RATE, duration));
+    if (this.variable) return this.seek(snapToFrame(time + by / fps, VARIABLE_GRID, duration));
+    this.seek(stepFrames(time, by, fps || USUAL_RATE, duration));
   }
 
   /** @param {number} speed */
@@ -347,6 +354,6 @@ export class Player extends EventTarget {
 }
 
 /** @param {number} bits @returns {string} */
-export function rate(bits) {
+function formatBitrate(bits) {
   return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1000)} kbit/s`;
 }

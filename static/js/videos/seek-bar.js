@@ -1,7 +1,7 @@
 // The player's seek bar, with chapters and preview pictures.
 
-import { h, need, setText } from "../base/dom.js";
-import { clock } from "../base/format.js";
+import { h, requireElement, setText } from "../base/dom.js";
+import { formatClock } from "../base/format.js";
 
 const STEP = 5; // seconds that an arrow key seeks
 const SMALL_STEP = 1; // seconds that an arrow key with Shift seeks
@@ -20,8 +20,8 @@ export class SeekBar {
   constructor(element, player) {
     this.element = element;
     this.player = player;
-    this.preview = need("[data-preview]", element);
-    this.canvas = /** @type {HTMLCanvasElement} */ (need("canvas", this.preview));
+    this.preview = requireElement("[data-preview]", element);
+    this.canvas = /** @type {HTMLCanvasElement} */ (requireElement("canvas", this.preview));
     element.addEventListener("pointerdown", (event) => this.#down(event));
     element.addEventListener("pointermove", (event) => this.#moved(event));
     for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, () => this.#up());
@@ -39,7 +39,7 @@ export class SeekBar {
     const marks = chapters
       .filter(({ start }) => start > 0 && start < whole)
       .map(({ start }) => h("i", { class: "chapter", vars: { "--at": (start / whole).toFixed(5) } }));
-    need(".played", this.element).after(...marks);
+    requireElement(".played", this.element).after(...marks);
     this.update();
   }
 
@@ -48,10 +48,10 @@ export class SeekBar {
     const whole = player.duration || 1;
     const share = Math.min(1, player.time / whole);
     element.style.setProperty("--share", share.toFixed(5));
-    element.style.setProperty("--loaded", loaded(player.element, whole).toFixed(4));
+    element.style.setProperty("--loaded", getLoadedShare(player.element, whole).toFixed(4));
     element.setAttribute("aria-valuemax", whole.toFixed(3));
     element.setAttribute("aria-valuenow", player.time.toFixed(3));
-    element.setAttribute("aria-valuetext", `${spoken(player.time)} of ${spoken(whole)}`);
+    element.setAttribute("aria-valuetext", `${describeDuration(player.time)} of ${describeDuration(whole)}`);
     this.#showPreview(share);
   }
 
@@ -68,8 +68,8 @@ export class SeekBar {
     const time = at * this.player.duration;
     this.element.style.setProperty("--hover", at.toFixed(5));
     const chapter = this.#chapters.findLast(({ start }) => start <= time);
-    const words = [clock(time), chapter?.text].filter(Boolean);
-    setText(need("[data-preview-time]", this.preview), words.join(" · "));
+    const words = [formatClock(time), chapter?.text].filter(Boolean);
+    setText(requireElement("[data-preview-time]", this.preview), words.join(" · "));
     this.canvas.hidden = this.sprite === null;
     this.sprite?.draw(this.canvas, time);
   }
@@ -134,7 +134,7 @@ export class SeekBar {
  * @param {number} whole
  * @returns {number}
  */
-function loaded(video, whole) {
+function getLoadedShare(video, whole) {
   for (let i = 0; i < video.buffered.length; i += 1) {
     if (video.buffered.start(i) <= video.currentTime + 0.1 && video.buffered.end(i) >= video.currentTime)
       return Math.min(1, video.buffered.end(i) / whole);
@@ -147,7 +147,7 @@ function loaded(video, whole) {
  * @param {number} seconds
  * @returns {string}
  */
-export function spoken(seconds) {
+function describeDuration(seconds) {
   const whole = Math.floor(Math.max(0, seconds));
   const parts = [
     [Math.floor(whole / 3600), "hour"],

@@ -1,7 +1,7 @@
 // Captions and chapters of videos.
 
-import { call, get } from "../base/api.js";
-import { duration, parseMoment } from "../base/format.js";
+import { callApi, get } from "../base/api.js";
+import { formatDuration, parseMoment } from "../base/format.js";
 
 /** @typedef {import("../../../docs/openapi").TextTrack} TextTrack */
 
@@ -15,9 +15,9 @@ export const listTracks = async (video) => (await get(`${URL}?video_id=${encodeU
  * @param {{video_id: string, kind: "captions"|"chapters", language: string, label?: string, content: string}} track
  * @returns {Promise<TextTrack>}
  */
-export const storeTrack = (track) => call("POST", URL, track);
+export const storeTrack = (track) => callApi("POST", URL, track);
 /** @param {string} id */
-export const deleteTrack = (id) => call("DELETE", `${URL}/${encodeURIComponent(id)}`);
+export const deleteTrack = (id) => callApi("DELETE", `${URL}/${encodeURIComponent(id)}`);
 
 /** @param {TextTrack} track @returns {Promise<string>} */
 export async function readTrack(track) {
@@ -31,7 +31,7 @@ export async function readTrack(track) {
  * @param {ArrayBuffer} content
  * @returns {string}
  */
-export function decode(content) {
+export function decodeText(content) {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(content);
   } catch {
@@ -46,7 +46,7 @@ export function decode(content) {
  * @param {string} tag
  * @returns {string}
  */
-export function languageName(tag) {
+export function getLanguageName(tag) {
   if (tag === UNKNOWN_LANGUAGE) return "";
   try {
     return new Intl.DisplayNames("en", { type: "language" }).of(tag) ?? tag;
@@ -56,22 +56,25 @@ export function languageName(tag) {
 }
 
 /** @param {TextTrack} track @returns {string} */
-export const trackName = ({ label, language }) => label || languageName(language) || "Captions";
+export const getTrackName = ({ label, language }) => label || getLanguageName(language) || "Captions";
 
 /**
  * Format chapters as the lines that parseChapters reads.
  * @param {{start: number, text: string}[]} chapters
  * @returns {string}
  */
-export const chapterLines = (chapters) => chapters.map(({ start, text }) => `${shortMoment(start)} ${text}`).join("\n");
+export const formatChapters = (chapters) =>
+  chapters.map(({ start, text }) => `${formatShortMoment(start)} ${text}`).join("\n");
 
 /** Format seconds as `4:05` or `4:05.25`. @param {number} seconds @returns {string} */
-function shortMoment(seconds) {
+function formatShortMoment(seconds) {
   const part = (seconds % 1)
     .toFixed(3)
     .slice(1)
     .replace(/\.?0+$/, "");
-  return part === "" || part.startsWith("1") ? duration(seconds) : `${duration(Math.floor(seconds))}${part}`;
+  return part === "" || part.startsWith("1")
+    ? formatDuration(seconds)
+    : `${formatDuration(Math.floor(seconds))}${part}`;
 }
 
 /**
@@ -84,31 +87,31 @@ export function parseChapters(lines, whole) {
   /** @type {{start: number, text: string}[]} */ const found = [];
   for (const line of lines.split("\n").map((one) => one.trim())) {
     if (!line) continue;
-    if (/^[[(]?\d[\d:.,]*[\])]?$/.test(line)) return wrong(`“${line}” needs a name after its time.`);
+    if (/^[[(]?\d[\d:.,]*[\])]?$/.test(line)) return makeProblem(`“${line}” needs a name after its time.`);
     const parts = /^[[(]?(\d+(?::\d+)*(?:[.,]\d+)?)[\])]?\s*[-–—:]?\s+(.+)$/.exec(line);
     const start = parts ? parseMoment(parts[1]) : null;
-    if (!parts || start === null) return wrong(`“${line}” must begin with a time, such as 4:05.`);
-    if (whole && start >= whole) return wrong(`“${line}” is after the end of the video.`);
+    if (!parts || start === null) return makeProblem(`“${line}” must begin with a time, such as 4:05.`);
+    if (whole && start >= whole) return makeProblem(`“${line}” is after the end of the video.`);
     if (found.length && start <= found[found.length - 1].start)
-      return wrong(`“${line}” must be later than the line before.`);
+      return makeProblem(`“${line}” must be later than the line before.`);
     found.push({ start, text: parts[2] });
   }
   const cues = found.map(({ start, text }, n) => {
     const end = found[n + 1]?.start ?? Math.max(whole, start + 1);
-    return `${stamp(start)} --> ${stamp(end)}\n${escaped(text)}\n`;
+    return `${formatStamp(start)} --> ${formatStamp(end)}\n${escapeText(text)}\n`;
   });
   return { content: `WEBVTT\n\n${cues.join("\n")}`, problem: "" };
 }
 
 /** @param {string} problem */
-const wrong = (problem) => ({ content: "", problem });
+const makeProblem = (problem) => ({ content: "", problem });
 
 /** Format seconds as `00:04:05.250`. @param {number} seconds @returns {string} */
-function stamp(seconds) {
+function formatStamp(seconds) {
   const ms = Math.round(seconds * 1000);
   const two = (/** @type {number} */ n) => String(Math.floor(n)).padStart(2, "0");
   return `${two(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
 }
 
 /** @param {string} text */
-const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const escapeText = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

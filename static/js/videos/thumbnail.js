@@ -7,7 +7,7 @@ import { h, icon } from "../base/dom.js";
  * @param {boolean} [hasSign]
  * @returns {HTMLElement}
  */
-export function posterOf(address, hasSign = true) {
+export function createPoster(address, hasSign = true) {
   if (!address) return h("span", { class: "none" }, hasSign && icon("film"));
   return h("img", {
     src: address,
@@ -15,6 +15,6 @@ export function posterOf(address, hasSign = true) {
     loading: "lazy",
     decoding: "async",
     draggable: "false",
-    onerror: (/** @type {Event} */ event) => /** @type {Element} */ (event.target).replaceWith(posterOf(null)),
+    onerror: (/** @type {Event} */ event) => /** @type {Element} */ (event.target).replaceWith(createPoster(null)),
   });
 }

@@ -1,10 +1,10 @@
 // The player's buttons and keyboard shortcuts.
 
-import { need, setIcon, setText } from "../base/dom.js";
-import { duration, frameNumber, position } from "../base/format.js";
-import { key, keyWithModifiers, labelButton, offerKeys } from "../base/keys.js";
+import { requireElement, setIcon, setText } from "../base/dom.js";
+import { formatDuration, formatFrameNumber, formatPosition } from "../base/format.js";
+import { matchKeys, matchKeysWithModifiers, labelButton, enableShortcuts } from "../base/keys.js";
 import { toggleMenu } from "../base/menu.js";
-import { frameOf } from "../base/frames.js";
+import { frameOfMediaTime } from "../base/frames.js";
 
 const JUMP = 10; // seconds that the keys J and L seek
 const STEP = 5;
@@ -25,7 +25,7 @@ export class Controls {
     this.root = root;
     this.player = player;
     this.onMenu = onMenu;
-    this.gear = need("[data-act=qualities]", root);
+    this.gear = requireElement("[data-act=qualities]", root);
     /** @type {Record<string, () => void>} */
     const acts = {
       toggle: () => player.toggle(),
@@ -35,10 +35,11 @@ export class Controls {
       fullscreen: () => this.fullscreen(),
       qualities: () => this.#qualities(),
     };
-    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`, root).addEventListener("click", act);
-    this.volume = /** @type {HTMLInputElement} */ (need("[data-volume]", root));
+    for (const [name, act] of Object.entries(acts))
+      requireElement(`[data-act=${name}]`, root).addEventListener("click", act);
+    this.volume = /** @type {HTMLInputElement} */ (requireElement("[data-volume]", root));
     this.volume.addEventListener("input", () => player.volume(Number(this.volume.value)));
-    need("[data-speeds]", root).addEventListener("click", (/** @type {Event} */ event) => {
+    requireElement("[data-speeds]", root).addEventListener("click", (/** @type {Event} */ event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
       if (button) player.speed(Number(button.value));
     });
@@ -52,30 +53,30 @@ export class Controls {
   mark() {
     const { root, player } = this;
     const { element } = player;
-    const play = need("[data-act=toggle]", root);
+    const play = requireElement("[data-act=toggle]", root);
     setIcon(play, player.playing ? "pause" : "play");
     labelButton(play, player.playing ? "Pause" : "Play");
-    const mute = need("[data-act=mute]", root);
+    const mute = requireElement("[data-act=mute]", root);
     const silent = element.muted || element.volume === 0;
     setIcon(mute, silent ? "mute" : "vol");
     labelButton(mute, silent ? "Unmute" : "Mute");
     this.volume.value = String(element.muted ? 0 : element.volume);
     this.volume.setAttribute("aria-valuetext", element.muted ? "off" : `${Math.round(element.volume * 100)} percent`);
-    for (const button of need("[data-speeds]", root).querySelectorAll("button"))
+    for (const button of requireElement("[data-speeds]", root).querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
-    setText(need("[data-quality]", root), player.words || "Quality");
+    setText(requireElement("[data-quality]", root), player.words || "Quality");
     labelButton(this.gear, `Quality and speed: ${player.words || "automatic"}`);
-    setText(need("[data-whole]", root), duration(player.duration));
-    need("[data-waits]", root).hidden = !player.waits;
+    setText(requireElement("[data-whole]", root), formatDuration(player.duration));
+    requireElement("[data-waits]", root).hidden = !player.waits;
   }
 
   /** Update the displayed time; called for each frame. */
   update() {
-    const text = position(this.player.time);
+    const text = formatPosition(this.player.time);
     const long = this.player.duration >= 3600;
     const clock = text.slice(long ? 0 : 3, 8);
-    setText(need("[data-now]", this.root), long ? clock : clock.replace(/^0/, ""));
-    setText(need("[data-now-part]", this.root), text.slice(8));
+    setText(requireElement("[data-now]", this.root), long ? clock : clock.replace(/^0/, ""));
+    setText(requireElement("[data-now-part]", this.root), text.slice(8));
   }
 
   async fullscreen() {
@@ -115,30 +116,30 @@ export class Controls {
   #keys(toggleCaptions) {
     const { player } = this;
     const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
-    offerKeys([
+    enableShortcuts([
       {
         keys: "Space K",
         label: "Play or pause",
-        match: key(" ", "k"),
+        match: matchKeys(" ", "k"),
         run: () => player.toggle(),
         buttons: { "[data-act=toggle]": "Space" },
       },
       {
         keys: "J L",
         label: "Back or forward 10 s",
-        match: key("j", "l"),
+        match: matchKeys("j", "l"),
         run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP),
       },
       {
         keys: "← →",
         label: "Back or forward 5 s; with Shift 1 s",
-        match: keyWithModifiers("ArrowLeft", "ArrowRight"),
+        match: matchKeysWithModifiers("ArrowLeft", "ArrowRight"),
         run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
       },
       {
         keys: ", .",
         label: "Previous or next frame",
-        match: key(",", "."),
+        match: matchKeys(",", "."),
         run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1),
         buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
       },
@@ -151,39 +152,39 @@ export class Controls {
       {
         keys: "Home End",
         label: "Jump to start or end",
-        match: key("Home", "End"),
+        match: matchKeys("Home", "End"),
         run: (/** @type {KeyboardEvent} */ e) => player.seek(e.key === "Home" ? 0 : player.duration),
       },
       {
         keys: "< >",
         label: "Slower or faster",
-        match: key("<", ">"),
+        match: matchKeys("<", ">"),
         run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1),
       },
       {
         keys: "↑ ↓",
         label: "Louder or quieter",
-        match: key("ArrowUp", "ArrowDown"),
+        match: matchKeys("ArrowUp", "ArrowDown"),
         run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
       },
       {
         keys: "M",
         label: "Mute or unmute",
-        match: key("m"),
+        match: matchKeys("m"),
         run: () => player.mute(),
         buttons: { "[data-act=mute]": "M" },
       },
       {
         keys: "C",
         label: "Turn captions on or off",
-        match: key("c"),
+        match: matchKeys("c"),
         run: toggleCaptions,
         buttons: { "[data-act=captions]": "C" },
       },
       {
         keys: "F",
         label: "Full screen",
-        match: key("f"),
+        match: matchKeys("f"),
         run: () => this.fullscreen(),
         buttons: { "[data-act=fullscreen]": "F" },
       },
@@ -199,12 +200,12 @@ export class Controls {
   /** Show the number of the displayed frame, if the frame rate is known and constant. */
   #frames() {
     const { player } = this;
-    const shown = need("[data-frame]", this.root);
+    const shown = requireElement("[data-frame]", this.root);
     const { element } = player;
     if (!element.requestVideoFrameCallback) return;
     const told = (/** @type {number} */ _, /** @type {VideoFrameCallbackMetadata} */ { mediaTime }) => {
       shown.hidden = player.variable || !player.fps;
-      if (!shown.hidden) setText(shown, `f ${frameNumber(frameOf(mediaTime, player.fps))}`);
+      if (!shown.hidden) setText(shown, `f ${formatFrameNumber(frameOfMediaTime(mediaTime, player.fps))}`);
       element.requestVideoFrameCallback(told);
     };
     element.requestVideoFrameCallback(told);

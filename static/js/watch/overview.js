@@ -1,7 +1,7 @@
 // Pictures and waveform below the player; a click seeks.
 
-import { h, need, setText } from "../base/dom.js";
-import { clock } from "../base/format.js";
+import { h, requireElement, setText } from "../base/dom.js";
+import { formatClock } from "../base/format.js";
 
 const PICTURES = 10;
 const SVG = "http://www.w3.org/2000/svg";
@@ -16,7 +16,7 @@ const HEIGHT = 100; // height of the waveform's SVG coordinate system
  * @param {Player} player
  * @returns {() => void}
  */
-export function pictures(strip, sprite, player) {
+export function drawPictures(strip, sprite, player) {
   const whole = player.video.duration_exact;
   const count = Math.min(PICTURES, sprite.cues.length);
   const starts = Array.from({ length: count }, (_, n) => (n * whole) / count);
@@ -27,7 +27,7 @@ export function pictures(strip, sprite, player) {
       "a",
       {
         href: `#t=${Math.floor(start)}`,
-        "aria-label": clock(start),
+        "aria-label": formatClock(start),
         onclick: (/** @type {Event} */ event) => {
           event.preventDefault();
           player.seek(starts[n]);
@@ -55,11 +55,11 @@ export function pictures(strip, sprite, player) {
  * @param {Player} player
  * @returns {Promise<() => void>}
  */
-export async function waveform(lane, address, player) {
+export async function drawWaveform(lane, address, player) {
   const response = await fetch(address, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`The waveform could not be loaded (${response.status}).`);
   const peaks = await response.json();
-  const path = outline(peaks.data, 2 ** (peaks.bits - 1));
+  const path = makeOutline(peaks.data, 2 ** (peaks.bits - 1));
   const pairs = peaks.data.length / 2;
   for (const name of ["all", "played"]) {
     const svg = document.createElementNS(SVG, "svg");
@@ -70,9 +70,9 @@ export async function waveform(lane, address, player) {
     const shape = document.createElementNS(SVG, "path");
     shape.setAttribute("d", path);
     svg.append(shape);
-    need("[data-wave-shapes]", lane).append(svg);
+    requireElement("[data-wave-shapes]", lane).append(svg);
   }
-  setText(need("[data-wave-words]", lane), sentence(peaks, player.video.duration_exact));
+  setText(requireElement("[data-wave-words]", lane), describePeaks(peaks, player.video.duration_exact));
   const seek = (/** @type {PointerEvent} */ event) => {
     const box = lane.getBoundingClientRect();
     player.seek(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * player.duration);
@@ -92,7 +92,7 @@ export async function waveform(lane, address, player) {
  * @param {number[]} data
  * @param {number} full
  */
-export function outline(data, full) {
+export function makeOutline(data, full) {
   const at = (/** @type {number} */ sample) => (HEIGHT / 2 - (sample / full) * (HEIGHT / 2)).toFixed(1);
   const top = [];
   const bottom = [];
@@ -108,12 +108,12 @@ export function outline(data, full) {
  * @param {number} whole
  * @returns {string}
  */
-function sentence({ data, bits }, whole) {
+function describePeaks({ data, bits }, whole) {
   let loudest = 0;
   for (let n = 0; n * 2 < data.length; n += 1) {
     if (data[n * 2 + 1] - data[n * 2] > data[loudest * 2 + 1] - data[loudest * 2]) loudest = n;
   }
   const height = (data[loudest * 2 + 1] - data[loudest * 2]) / 2 ** bits;
   if (height < 0.01) return "Waveform: almost silent.";
-  return `Waveform: loudest at ${clock(((loudest + 0.5) / (data.length / 2)) * whole)}.`;
+  return `Waveform: loudest at ${formatClock(((loudest + 0.5) / (data.length / 2)) * whole)}.`;
 }

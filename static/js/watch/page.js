@@ -1,27 +1,27 @@
 // The watch page.
 
-import { ApiError, call, changeJob, fragment } from "../base/api.js";
+import { ApiError, callApi, changeJob, fetchFragment } from "../base/api.js";
 import { readCatalogueVideo, sendFiles } from "../catalogue/api.js";
-import { marks, views } from "../catalogue/list-matching.js";
-import { copy } from "../base/clipboard.js";
-import { h, icon, need, pageData, setText } from "../base/dom.js";
-import { placeOf } from "../base/focus.js";
-import { clock, frameRate, percent, position } from "../base/format.js";
-import { deleteDialog, restoreAll } from "../library/delete-dialog.js";
-import { editDialog } from "../library/edit-dialog.js";
-import { selectable } from "../library/video-card.js";
+import { listMarks, formatViews } from "../catalogue/list-matching.js";
+import { copyText } from "../base/clipboard.js";
+import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
+import { makeFinder } from "../base/focus.js";
+import { formatClock, formatFrameRate, formatPercent, formatPosition } from "../base/format.js";
+import { openDeleteDialog, restoreVideos } from "../library/delete-dialog.js";
+import { openEditDialog } from "../library/edit-dialog.js";
+import { isSelectable } from "../library/video-card.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
-import { errorNote, toast } from "../base/notice.js";
+import { createErrorNote, showToast } from "../base/notice.js";
 import { Sprite } from "../base/sprite.js";
-import { bytes, choosePicture, day, downloadOf, makeRendition, readVideo } from "../videos/api.js";
+import { formatBytes, setPoster, formatDay, getDownloadUrl, makeRendition, readVideo } from "../videos/api.js";
 import { Controls } from "./controls.js";
-import { keepSound, Place, restoreSound } from "../videos/playback-memory.js";
-import { pictures, waveform } from "./overview.js";
+import { storeSound, Place, restoreSound } from "../videos/playback-memory.js";
+import { drawPictures, drawWaveform } from "./overview.js";
 import { Player } from "../videos/player.js";
-import { publishDialog } from "./publish.js";
+import { openPublishDialog } from "./publish.js";
 import { SeekBar } from "../videos/seek-bar.js";
-import { tracksDialog } from "./tracks-dialog.js";
+import { openTracks } from "./tracks-dialog.js";
 import { Transcript } from "./transcript.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
@@ -39,10 +39,10 @@ const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "
 /**
  * Data that the API does not return: exact frame rate, sound tracks, permissions, and whether the video is in the
  * library or the catalogue. Frame rate and sound tracks are unknown until the file is analysed.
- */ let facts = pageData("facts");
-const root = need("[data-player]");
-const state = need("[data-state]");
-const said = need("[data-said]");
+ */ let facts = readPageData("facts");
+const root = requireElement("[data-player]");
+const state = requireElement("[data-state]");
+const said = requireElement("[data-said]");
 const listed = facts.place === "catalogue";
 
 /** @type {(Video & Partial<import("../catalogue/api.js").CatalogueVideo>)|null} */ let video = null;
@@ -59,47 +59,47 @@ const drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
 let isGone = false;
 const place = new Place(facts.id);
 
-async function load() {
+async function loadVideo() {
   try {
-    adopt(await read());
+    adoptVideo(await fetchVideo());
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return gone();
+    if (error instanceof ApiError && error.status === 404) return onGone();
     state.replaceChildren(
-      errorNote("The video could not be loaded.", error, () => {
+      createErrorNote("The video could not be loaded.", error, () => {
         state.replaceChildren();
-        load();
+        loadVideo();
       }),
     );
   }
 }
 
-async function read() {
+async function fetchVideo() {
   const found = await (listed ? readCatalogueVideo(facts.id) : readVideo(facts.id));
   readAt = Date.now();
   return found;
 }
 
 /** @param {Video & Partial<import("../catalogue/api.js").CatalogueVideo>} next */
-function adopt(next) {
+function adoptVideo(next) {
   const before = video;
   // Ignore a response that is older than a socket message.
   if (Date.parse(next.updated_at ?? "") < Date.parse(before?.updated_at ?? "")) return;
   video = next;
   if (before && before.status !== next.status) setText(said, `${next.title}: ${next.status}.`);
-  if (before && !before.duration_exact && next.duration_exact) renewFacts();
+  if (before && !before.duration_exact && next.duration_exact) reloadFacts();
   drawState();
   drawDetails();
-  drawWords();
-  if (next.status !== "failed") play();
+  drawTexts();
+  if (next.status !== "failed") showVideo();
   // Watch the job even if it may have ended: its first message shows whether the job still runs.
-  if (next.job_id && !watched && !listed) watch(next.job_id);
+  if (next.job_id && !watched && !listed) watchJob(next.job_id);
 }
 
 /** Load the exact frame rate, which is known once the file is analysed. */
-async function renewFacts() {
+async function reloadFacts() {
   try {
-    const fresh = await fragment(location.pathname);
-    facts = JSON.parse(need("#facts", fresh).textContent);
+    const fresh = await fetchFragment(location.pathname);
+    facts = JSON.parse(requireElement("#facts", fresh).textContent);
   } catch {
     return; // ignore the error: only frame numbers are missing
   }
@@ -107,57 +107,58 @@ async function renewFacts() {
   drawDetails();
 }
 
-function play() {
+function showVideo() {
   if (!video) return;
   if (player) player.adopt(video);
-  else begin();
+  else createPlayer();
   showSprite();
   showPeaks();
 }
 
-function begin() {
+function createPlayer() {
   if (!video?.video_url) return;
-  const element = /** @type {HTMLVideoElement} */ (need("video", root));
+  const element = /** @type {HTMLVideoElement} */ (requireElement("video", root));
   player = new Player(element, video, {
     fps: facts.fps || video.fps,
     variable: facts.is_variable_frame_rate,
-    renew: read,
+    renew: fetchVideo,
   });
   if (video.poster_url) element.poster = video.poster_url;
   // Remove the poster, because it would hide the first frame, whose number is shown.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
-  seekBar = new SeekBar(need("[data-seek]", root), player);
+  seekBar = new SeekBar(requireElement("[data-seek]", root), player);
   const words = new Transcript(root, player, seekBar, facts.id);
   transcript = words;
   element.addEventListener("loadedmetadata", () => seekBar?.showChapters(words.chapters));
   followers.push(() => words.follow());
   words.load();
   controls = new Controls(root, player, { onMenu: refreshQualities, toggleCaptions: () => words.toggle() });
-  player.addEventListener("change", mark);
-  for (const name of ["timeupdate", "seeked", "loadedmetadata", "loadeddata"]) element.addEventListener(name, follow);
+  player.addEventListener("change", redrawControls);
+  for (const name of ["timeupdate", "seeked", "loadedmetadata", "loadeddata"])
+    element.addEventListener(name, updateTime);
   root.hidden = false;
   restoreSound(element);
-  element.addEventListener("volumechange", () => keepSound(element));
+  element.addEventListener("volumechange", () => storeSound(element));
   player.begin();
-  if (!toMoment()) goOn();
-  requestAnimationFrame(frame);
+  if (!seekToAddress()) resumePosition();
+  requestAnimationFrame(updateEachFrame);
 }
 
 /** Seek to the time in the page's URL; return whether there is one. @returns {boolean} */
-function toMoment() {
+function seekToAddress() {
   const hash = /^#t=(.+)$/.exec(location.hash);
-  const at = seconds(hash ? hash[1] : (new URL(location.href).searchParams.get("t") ?? ""));
+  const at = parseAddressTime(hash ? hash[1] : (new URL(location.href).searchParams.get("t") ?? ""));
   if (at !== null) player?.seek(at);
   return at !== null;
 }
-window.addEventListener("hashchange", toMoment);
+window.addEventListener("hashchange", seekToAddress);
 
 /**
  * Parse a time in a URL, such as `90`, `90.5s` or `1h2m3s`, into seconds.
  * @param {string} text
  * @returns {number|null}
  */
-function seconds(text) {
+function parseAddressTime(text) {
   const parts = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$/.exec(text);
   if (!text || !parts) return null;
   const [hours, minutes, rest] = parts.slice(1).map((part) => Number(part ?? 0));
@@ -165,19 +166,19 @@ function seconds(text) {
 }
 
 /** Continue at the last position that this browser has stored. */
-function goOn() {
+function resumePosition() {
   const at = place.of(video?.duration_exact ?? 0);
   if (!player || at === null) return;
   player.seek(at);
-  toast(`Continuing at ${clock(at)}, where you left off. Press Home to go to the start.`);
+  showToast(`Continuing at ${formatClock(at)}, where you left off. Press Home to go to the start.`);
 }
 
-function frame() {
-  if (player?.playing) follow();
-  requestAnimationFrame(frame);
+function updateEachFrame() {
+  if (player?.playing) updateTime();
+  requestAnimationFrame(updateEachFrame);
 }
 
-function follow() {
+function updateTime() {
   controls?.update();
   seekBar?.update();
   for (const follower of followers) follower();
@@ -185,12 +186,12 @@ function follow() {
 }
 window.addEventListener("pagehide", () => place.keep());
 
-function mark() {
+function redrawControls() {
   if (!player) return;
   controls?.mark();
-  follow();
-  askWhileWaiting(); // start polling if needed: a quality may fail long after the last job message
-  const trouble = need("[data-trouble]", root);
+  updateTime();
+  pollWhileWaiting(); // start polling if needed: a quality may fail long after the last job message
+  const trouble = requireElement("[data-trouble]", root);
   trouble.hidden = player.trouble === null;
   const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";
   if (trouble.dataset.words === words) return;
@@ -205,9 +206,9 @@ function mark() {
       "div",
       { class: "row wrap" },
       mayMake && facts.may_change
-        ? h("button", { class: "btn", type: "button", onclick: makeCopy }, icon("film"), "Make a copy")
+        ? h("button", { class: "btn", type: "button", onclick: requestCopy }, icon("film"), "Make a copy")
         : h("button", { class: "btn", type: "button", onclick: () => player?.again() }, icon("retry"), "Try again"),
-      video?.video_url && h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download"),
+      video?.video_url && h("a", { class: "btn", href: getDownloadUrl(video) }, icon("download"), "Download"),
     ),
   );
 }
@@ -219,8 +220,8 @@ async function showSprite() {
   try {
     const sprite = await Sprite.load(address);
     if (seekBar) seekBar.sprite = sprite;
-    followers.push(pictures(need("[data-strip]"), sprite, player));
-    follow();
+    followers.push(drawPictures(requireElement("[data-strip]"), sprite, player));
+    updateTime();
   } catch {
     drawn.sprite = ""; // ignore the error: the next change of the video starts another attempt
   }
@@ -231,8 +232,8 @@ async function showPeaks() {
   if (!address || !player || drawn.peaks) return;
   drawn.peaks = address;
   try {
-    followers.push(await waveform(need("[data-wave]"), address, player));
-    follow();
+    followers.push(await drawWaveform(requireElement("[data-wave]"), address, player));
+    updateTime();
   } catch {
     drawn.peaks = "";
   }
@@ -243,33 +244,33 @@ async function refreshQualities() {
   if (Date.now() - readAt < STALE) return;
   readAt = Date.now();
   try {
-    adopt(await read());
+    adoptVideo(await fetchVideo());
   } catch {}
 }
 
-async function makeCopy() {
+async function requestCopy() {
   state.querySelector("[data-copy-trouble]")?.remove();
   try {
     const { job_id } = await makeRendition(facts.id, "proxy");
-    if (!job_id) return adopt(await read());
-    toast("Making a copy that every browser can play.");
-    watch(job_id);
+    if (!job_id) return adoptVideo(await fetchVideo());
+    showToast("Making a copy that every browser can play.");
+    watchJob(job_id);
   } catch (error) {
-    const note = errorNote("The copy could not be started.", error, makeCopy);
+    const note = createErrorNote("The copy could not be started.", error, requestCopy);
     note.dataset.copyTrouble = "";
     state.append(note);
   }
 }
 
-async function tryAgain() {
+async function retryJob() {
   const job = video?.job_id;
   if (!job) return;
   try {
     work = await changeJob(job, "retry");
     drawState();
-    watch(job);
+    watchJob(job);
   } catch (error) {
-    state.append(errorNote("The retry could not be started.", error, load));
+    state.append(createErrorNote("The retry could not be started.", error, loadVideo));
   }
 }
 
@@ -291,14 +292,14 @@ function drawState() {
   if (shown !== drawn.state) {
     drawn.state = shown;
     const had = state.contains(document.activeElement);
-    state.replaceChildren(...notes(failed));
+    state.replaceChildren(...createNotes(failed));
     if (had) focusHeading();
   }
   drawWork();
 }
 
 /** @param {boolean} failed @returns {HTMLElement[]} */
-function notes(failed) {
+function createNotes(failed) {
   if (!video) return [];
   const { error } = video;
   if (video.deleted_at)
@@ -330,15 +331,15 @@ function notes(failed) {
           h(
             "p",
             { class: "text-small" },
-            listed ? "Upload another file on the edit page." : nextStep(type, Boolean(again)),
+            listed ? "Upload another file on the edit page." : adviseOnError(type, Boolean(again)),
           ),
         ),
-        again && h("button", { class: "btn", type: "button", onclick: tryAgain }, icon("retry"), "Try again"),
+        again && h("button", { class: "btn", type: "button", onclick: retryJob }, icon("retry"), "Try again"),
         !listed &&
           video.source === "stored" &&
           video.video_url &&
           type !== "malware_found" &&
-          h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download"),
+          h("a", { class: "btn", href: getDownloadUrl(video) }, icon("download"), "Download"),
         !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another video"),
       ),
     ];
@@ -362,7 +363,7 @@ function notes(failed) {
 }
 
 function focusHeading() {
-  const heading = /** @type {HTMLElement} */ (need("h1"));
+  const heading = /** @type {HTMLElement} */ (requireElement("h1"));
   heading.tabIndex = -1;
   heading.focus();
 }
@@ -375,12 +376,12 @@ function drawWork() {
       work
         ? work.status === "queued"
           ? "Waiting for a worker."
-          : `${work.message || "Processing"}, ${percent(work.progress)}`
+          : `${work.message || "Processing"}, ${formatPercent(work.progress)}`
         : "Waiting to be processed.",
     );
   const bar = /** @type {HTMLProgressElement|null} */ (state.querySelector("progress"));
   if (bar && work) bar.value = Math.max(bar.value, work.progress);
-  const mark = need("[data-status]");
+  const mark = requireElement("[data-status]");
   const [tone, picture, word] =
     video?.status === "failed"
       ? ["bad", "alert", "Failed"]
@@ -389,19 +390,19 @@ function drawWork() {
             "run",
             "run",
             video?.status === "ready"
-              ? `${work.kind === "ingest" ? "Pictures" : work.id === pictureJob ? "Its picture" : "A copy"} being made, ${percent(work.progress)}`
+              ? `${work.kind === "ingest" ? "Pictures" : work.id === pictureJob ? "Its picture" : "A copy"} being made, ${formatPercent(work.progress)}`
               : "Processing",
           ]
         : video?.status === "ready"
           ? ["ok", "check", "Ready"]
           : ["run", "run", "Processing"];
   mark.className = `status ${tone}`;
-  setText(need("span", mark), word);
-  setIconOf(mark, picture);
+  setText(requireElement("span", mark), word);
+  replaceIcon(mark, picture);
 }
 
 /** @param {HTMLElement} holder @param {string} picture */
-function setIconOf(holder, picture) {
+function replaceIcon(holder, picture) {
   const old = /** @type {Element} */ (holder.firstElementChild);
   const fresh = icon(picture, picture === "run" ? "spin" : "");
   if (old.outerHTML !== fresh.outerHTML) old.replaceWith(fresh);
@@ -416,18 +417,18 @@ function drawDetails() {
     renditions.some((one) => one.kind === "silent") && "without sound",
   ].filter(Boolean);
   /** @type {[string, string][]} */ const rows = [
-    ["Length", duration_exact > 0 ? position(duration_exact).replace(/^00:0?/, "") : ""],
+    ["Length", duration_exact > 0 ? formatPosition(duration_exact).replace(/^00:0?/, "") : ""],
     [
       "Picture",
       width
-        ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${frameRate(fps)}` : frameRate(fps)} fps${codec && !listed ? `, ${codec}` : ""}`
+        ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${formatFrameRate(fps)}` : formatFrameRate(fps)} fps${codec && !listed ? `, ${codec}` : ""}`
         : "",
     ],
-    ["Size", file_size > 0 ? bytes(file_size) : ""],
+    ["Size", file_size > 0 ? formatBytes(file_size) : ""],
   ];
   // Hide the details of the file if this is a catalogue video.
   /** @type {[string, string][]} */ const ofFile = [
-    ["Sound", duration_exact > 0 ? sound() : ""],
+    ["Sound", duration_exact > 0 ? describeSound() : ""],
     ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
     ["Qualities", video.video_url ? [...new Set(["original", ...rungs, ...others])].join(", ") : ""],
     ["Stored", source === "reference" ? "in a folder on the server" : "in your storage"],
@@ -436,7 +437,7 @@ function drawDetails() {
   const shown = JSON.stringify(rows);
   if (shown !== drawn.details) {
     drawn.details = shown;
-    need("[data-details]").replaceChildren(
+    requireElement("[data-details]").replaceChildren(
       ...rows
         .filter(([, value]) => value)
         .flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "mono" }, value)]),
@@ -444,8 +445,8 @@ function drawDetails() {
   }
   if (JSON.stringify(tags) === drawn.tags) return;
   drawn.tags = JSON.stringify(tags);
-  const holder = need("[data-tags]");
-  const focused = holder.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  const holder = requireElement("[data-tags]");
+  const focused = holder.contains(document.activeElement) ? makeFinder(document.activeElement) : null;
   holder.replaceChildren(
     ...tags.map((tag) =>
       h(
@@ -464,7 +465,7 @@ function drawDetails() {
     holder.append(
       h(
         "button",
-        { class: "btn quiet text-small slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") },
+        { class: "btn quiet text-small slim", type: "button", data: { part: "tags" }, onclick: () => openEdit("tags") },
         icon("plus"),
         tags.length ? "Add tag" : "Add tag",
       ),
@@ -472,54 +473,54 @@ function drawDetails() {
   focused?.()?.focus();
 }
 
-function sound() {
+function describeSound() {
   const tracks = facts.audio_tracks;
   if (!video?.has_audio) return "none";
   if (!tracks.length) return "yes";
   const first = tracks[0];
-  const rate = first.sample_rate ? ` ${frameRate(first.sample_rate / 1000)} kHz` : "";
+  const rate = first.sample_rate ? ` ${formatFrameRate(first.sample_rate / 1000)} kHz` : "";
   return `${first.codec ?? "sound"}${rate}${tracks.length > 1 ? `, ${tracks.length} tracks` : ""}`;
 }
 
-function drawWords() {
+function drawTexts() {
   if (!video) return;
   document.title = `${video.title} · VOD Sync`;
-  setText(need("h1"), video.title);
+  setText(requireElement("h1"), video.title);
   root.setAttribute("aria-label", `Player, ${video.title}`);
   const came = new Date(video.created_at);
-  const time = need("[data-came]");
+  const time = requireElement("[data-came]");
   setText(
     time,
-    day(came).replace(/^[TY]/, (letter) => letter.toLowerCase()),
+    formatDay(came).replace(/^[TY]/, (letter) => letter.toLowerCase()),
   );
   time.title = came.toLocaleString();
-  const text = need("[data-description]");
+  const text = requireElement("[data-description]");
   setText(text, video.description);
   text.hidden = !video.description;
-  const compare = need("[data-compare]");
+  const compare = requireElement("[data-compare]");
   compare.href = `/library?select=${video.id}`;
-  compare.hidden = !facts.is_signed_in || !selectable(video);
-  need("[data-more]").hidden = false;
+  compare.hidden = !facts.is_signed_in || !isSelectable(video);
+  requireElement("[data-more]").hidden = false;
   if (!listed) return;
-  setText(need("[data-views]"), views(video.view_count ?? 0));
-  const category = need("[data-category]");
+  setText(requireElement("[data-views]"), formatViews(video.view_count ?? 0));
+  const category = requireElement("[data-category]");
   category.hidden = !video.category;
   setText(category, video.category ?? "");
   category.href = `/catalogue?category=${encodeURIComponent(video.category ?? "")}`;
-  need("[data-marks]").replaceChildren(
-    ...marks(/** @type {any} */ (video)).map((mark) =>
+  requireElement("[data-marks]").replaceChildren(
+    ...listMarks(/** @type {any} */ (video)).map((mark) =>
       h("span", { class: `status ${mark.tone}` }, icon(mark.icon), mark.word),
     ),
   );
 }
 
 /** @param {"title"|"description"|"tags"} [first] */
-function edit(first = "title") {
+function openEdit(first = "title") {
   if (video)
-    editDialog(
+    openEditDialog(
       video,
       (changed) => {
-        adopt(changed);
+        adoptVideo(changed);
         setText(said, "Saved.");
       },
       first,
@@ -527,21 +528,21 @@ function edit(first = "title") {
 }
 
 /** Make the displayed frame the poster. */
-async function choose() {
+async function choosePoster() {
   try {
-    const { job_id } = await choosePicture(facts.id, Number((player?.time ?? 0).toFixed(3)));
-    toast("Setting this frame as the thumbnail.");
+    const { job_id } = await setPoster(facts.id, Number((player?.time ?? 0).toFixed(3)));
+    showToast("Setting this frame as the thumbnail.");
     if (!job_id) return;
     pictureJob = job_id;
-    watch(job_id);
+    watchJob(job_id);
   } catch (error) {
-    toast(error instanceof ApiError ? error.sentence : "The thumbnail was not changed. Try again.", "bad");
+    showToast(error instanceof ApiError ? error.sentence : "The thumbnail was not changed. Try again.", "bad");
   }
 }
 
 /** Upload the displayed frame as thumbnail. */
 async function takePicture() {
-  const element = /** @type {HTMLVideoElement} */ (need("video", root));
+  const element = /** @type {HTMLVideoElement} */ (requireElement("video", root));
   const scale = Math.min(1, PICTURE_WIDTH / element.videoWidth);
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(element.videoWidth * scale);
@@ -556,27 +557,27 @@ async function takePicture() {
       ),
     );
     const thumbnail = new File([frame], "frame.jpg", { type: "image/jpeg" });
-    adopt(await sendFiles(facts.id, { thumbnail }, () => {}, new AbortController().signal));
-    toast("Thumbnail saved.");
+    adoptVideo(await sendFiles(facts.id, { thumbnail }, () => {}, new AbortController().signal));
+    showToast("Thumbnail saved.");
   } catch (error) {
     const isElsewhere = /** @type {Error} */ (error).name === "SecurityError";
     const own = isElsewhere
       ? "The page cannot read frames of this video because another server sends it. Upload a thumbnail on the edit page."
       : "This browser could not read the frame. Upload a thumbnail on the edit page.";
-    toast(error instanceof ApiError ? error.sentence : own, "bad");
+    showToast(error instanceof ApiError ? error.sentence : own, "bad");
   }
 }
 
-need("[data-more]").addEventListener("click", () => {
+requireElement("[data-more]").addEventListener("click", () => {
   if (!video) return;
   const one = video;
   const { may_change, is_signed_in, may_edit, may_publish } = facts;
   const hasProxy = one.renditions.some((rendition) => rendition.kind === "proxy");
   const isReady = one.status === "ready" && player !== null;
-  toggleMenu(need("[data-more]"), `More for ${one.title}`, [
-    ...(may_change ? [{ label: "Edit details…", icon: "pencil", run: () => edit() }] : []),
+  toggleMenu(requireElement("[data-more]"), `More for ${one.title}`, [
+    ...(may_change ? [{ label: "Edit details…", icon: "pencil", run: () => openEdit() }] : []),
     {
-      label: isReady ? `Copy link at ${clock(player?.time ?? 0)}` : "Copy link",
+      label: isReady ? `Copy link at ${formatClock(player?.time ?? 0)}` : "Copy link",
       icon: "copy",
       run: copyLink,
     },
@@ -584,17 +585,17 @@ need("[data-more]").addEventListener("click", () => {
       ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${one.id}` }]
       : []),
     ...(may_publish && one.status === "ready"
-      ? [{ label: "Publish to the catalogue…", icon: "film", run: () => publishDialog(one) }]
+      ? [{ label: "Publish to the catalogue…", icon: "film", run: () => openPublishDialog(one) }]
       : []),
-    ...(one.video_url ? [{ label: "Download", icon: "download", href: downloadOf(one) }] : []),
+    ...(one.video_url ? [{ label: "Download", icon: "download", href: getDownloadUrl(one) }] : []),
     ...(may_change && one.status === "ready" && !hasProxy
-      ? [{ label: "Make a copy for frame stepping", icon: "film", run: makeCopy }]
+      ? [{ label: "Make a copy for frame stepping", icon: "film", run: requestCopy }]
       : []),
     ...((may_change || may_edit) && isReady
-      ? [{ label: "Captions and chapters…", icon: "captions", run: () => editTracks(one) }]
+      ? [{ label: "Captions and chapters…", icon: "captions", run: () => openTracksDialog(one) }]
       : []),
     ...((may_change || may_edit) && isReady
-      ? [{ label: "Use this frame as thumbnail", icon: "camera", run: listed ? takePicture : choose }]
+      ? [{ label: "Use this frame as thumbnail", icon: "camera", run: listed ? takePicture : choosePoster }]
       : []),
     ...(listed && is_signed_in && !may_edit
       ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }]
@@ -606,7 +607,7 @@ need("[data-more]").addEventListener("click", () => {
             icon: "trash",
             danger: true,
             apart: true,
-            run: () => deleteDialog([one], (_, isFinal) => (isFinal ? gone() : binned(one))),
+            run: () => openDeleteDialog([one], (_, isFinal) => (isFinal ? onGone() : onBinned(one))),
           },
         ]
       : []),
@@ -614,8 +615,8 @@ need("[data-more]").addEventListener("click", () => {
 });
 
 /** @param {Video} one */
-function editTracks(one) {
-  tracksDialog(one, {
+function openTracksDialog(one) {
+  openTracks(one, {
     tracks: () => transcript?.tracks ?? [],
     chapters: () => transcript?.chapters ?? [],
     onChanged: async () => transcript?.load(),
@@ -625,12 +626,12 @@ function editTracks(one) {
 async function copyLink() {
   const at = Number((player?.time ?? 0).toFixed(3));
   const address = `${location.origin}${location.pathname}${at > 0 ? `#t=${at}` : ""}`;
-  if (await copy(address)) toast(at > 0 ? `Link at ${clock(at)} copied.` : "Link copied.");
-  else toast(`This browser does not allow copying. The link is ${address}`, "warn");
+  if (await copyText(address)) showToast(at > 0 ? `Link at ${formatClock(at)} copied.` : "Link copied.");
+  else showToast(`This browser does not allow copying. The link is ${address}`, "warn");
 }
 
 /** @param {string} type @param {boolean} again */
-function nextStep(type, again) {
+function adviseOnError(type, again) {
   if (type === "malware_found") return "Nobody can download it. Delete the video, and scan the computer it came from.";
   if (type === "video_too_long") return "Trim the video, or upload it in parts.";
   if (type === "checksum_mismatch") return "The file was damaged during the upload. Upload it again.";
@@ -638,7 +639,7 @@ function nextStep(type, again) {
   return "Check that the file plays on your computer. If not, export it again and upload the new file. You can delete this one.";
 }
 
-function gone() {
+function onGone() {
   if (isGone) return;
   place.forget();
   showGone(
@@ -654,14 +655,14 @@ function gone() {
 }
 
 /** @param {Video} one */
-function binned(one) {
+function onBinned(one) {
   showGone(
     "trash",
     "Moved to the bin",
     `“${one.title}” can be restored until it is deleted for good.`,
     h(
       "button",
-      { class: "btn primary", type: "button", onclick: () => restoreAll([one], () => location.reload()) },
+      { class: "btn primary", type: "button", onclick: () => restoreVideos([one], () => location.reload()) },
       icon("undo"),
       "Restore",
     ),
@@ -680,8 +681,8 @@ function showGone(symbol, title, text, ...ways) {
   isGone = true;
   player?.pause();
   live?.close();
-  askWhileWaiting();
-  need("[data-whole-page]").replaceChildren(
+  pollWhileWaiting();
+  requireElement("[data-whole-page]").replaceChildren(
     h(
       "div",
       { class: "panel empty" },
@@ -697,31 +698,31 @@ function showGone(symbol, title, text, ...ways) {
 /** @type {LiveChannel|null} */ let live = null;
 
 /** @param {string} job */
-function watch(job) {
+function watchJob(job) {
   watched = job;
   live?.close();
   const channel = new LiveChannel(`/ws/jobs/${job}/`, {
-    onMessage: (message) => heard(message.job),
-    snapshot: () => call("GET", `/api/v1/jobs/${job}`),
-    onSnapshot: heard,
+    onMessage: (message) => onJobMessage(message.job),
+    snapshot: () => callApi("GET", `/api/v1/jobs/${job}`),
+    onSnapshot: onJobMessage,
   });
   live = channel;
   let wasHeard = "";
 
   /** @param {any} now */
-  async function heard(now) {
+  async function onJobMessage(now) {
     if (!now || isGone) return;
     const runs = RUNNING.has(now.status);
     work = runs ? now : null;
     workedAt = Date.now();
     drawWork();
     if (!runs) channel.close();
-    if (now.status === "failed" && now.id === pictureJob) toast("The thumbnail was not changed. Try again.", "bad");
+    if (now.status === "failed" && now.id === pictureJob) showToast("The thumbnail was not changed. Try again.", "bad");
     // A new step of the job may have changed the video.
     const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;
     if (parts === wasHeard) return;
     wasHeard = parts;
-    await renew();
+    await reloadVideo();
   }
 }
 
@@ -730,16 +731,16 @@ let isReading = false;
 let hasChanged = false;
 
 /** Reload the video. Any number of calls during a request cause a single further request. */
-async function renew() {
+async function reloadVideo() {
   hasChanged = true;
   if (isReading) return;
   isReading = true;
   while (hasChanged && !isGone) {
     hasChanged = isUnread = false;
     try {
-      adopt(await read());
+      adoptVideo(await fetchVideo());
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) gone();
+      if (error instanceof ApiError && error.status === 404) onGone();
       else isUnread = true;
     }
   }
@@ -750,15 +751,15 @@ async function renew() {
 function watchCatalogue() {
   live = new LiveChannel(`/ws/videos/${facts.id}/`, {
     onMessage: (message) => {
-      if (message.event === "DELETE") gone();
-      else if (message.new) adopt(message.new);
+      if (message.event === "DELETE") onGone();
+      else if (message.new) adoptVideo(message.new);
     },
-    snapshot: read,
-    onSnapshot: adopt,
+    snapshot: fetchVideo,
+    onSnapshot: adoptVideo,
     isSilent: true,
     // Once connected, fetch missed changes. After code 4404, fetch the video again, because the viewer may have lost
     // access.
-    onState: (now, code) => (now === "live" || (now === "closed" && code === GONE)) && renew(),
+    onState: (now, code) => (now === "live" || (now === "closed" && code === GONE)) && reloadVideo(),
   });
 }
 
@@ -766,19 +767,22 @@ let workedAt = Date.now();
 let asking = 0;
 
 /** Poll until a quality is playable, because jobs started on other pages send no messages here. */
-function askWhileWaiting() {
+function pollWhileWaiting() {
   const wanted = !isGone && player !== null && !player.quality && (work !== null || Date.now() - workedAt < ASK_FOR);
   if (!wanted) clearInterval(asking);
   if (!wanted) asking = 0;
   else if (!asking)
-    asking = window.setInterval(() => document.visibilityState === "visible" && renew().then(askWhileWaiting), ASK);
+    asking = window.setInterval(
+      () => document.visibilityState === "visible" && reloadVideo().then(pollWhileWaiting),
+      ASK,
+    );
 }
 
-load().then(() => listed && !isGone && watchCatalogue());
+loadVideo().then(() => listed && !isGone && watchCatalogue());
 for (const event of ["online", "signedin"]) {
   window.addEventListener(event, () => {
-    if (!video) load();
-    else if (isUnread) renew();
+    if (!video) loadVideo();
+    else if (isUnread) reloadVideo();
     if (player?.trouble) player.again();
   });
 }

@@ -1,24 +1,24 @@
 // The dialog that copies a library video into the catalogue.
 
-import { createCatalogueVideo, isAbort, newKey, sendFiles } from "../catalogue/api.js";
-import { show } from "../base/dialog.js";
+import { createCatalogueVideo, isAbort, makeVideoKey, sendFiles } from "../catalogue/api.js";
+import { openDialog } from "../base/dialog.js";
 import { h, icon, setText } from "../base/dom.js";
-import { errorNote } from "../base/notice.js";
-import { fileOf } from "../videos/original-file.js";
-import { listTracks, readTrack, storeTrack, trackName } from "../videos/text-tracks.js";
+import { createErrorNote } from "../base/notice.js";
+import { downloadOriginal } from "../videos/original-file.js";
+import { listTracks, readTrack, storeTrack, getTrackName } from "../videos/text-tracks.js";
 
 /** @param {import("../videos/api.js").Video} video */
-export function publishDialog(video) {
+export function openPublishDialog(video) {
   const problem = h("div", {});
   const bar = /** @type {HTMLProgressElement} */ (
     h("progress", { class: "bar", max: "1", value: "0", "aria-label": "Sent", hidden: true })
   );
   const said = h("p", { class: "muted text-small", role: "status" });
-  const publish = h("button", { class: "btn primary", type: "button", onclick: go }, icon("film"), "Publish");
+  const publish = h("button", { class: "btn primary", type: "button", onclick: publishVideo }, icon("film"), "Publish");
   const stop = new AbortController();
-  const key = newKey();
+  const key = makeVideoKey();
   /** Id of the catalogue video, kept for a retry. @type {string} */ let made = "";
-  const dialog = show(
+  const dialog = openDialog(
     h(
       "dialog",
       { class: "dialog small", "aria-labelledby": "publish-heading", "aria-describedby": "publish-words" },
@@ -53,7 +53,7 @@ export function publishDialog(video) {
     for (const track of tracks) {
       if (stop.signal.aborted) break;
       const { kind, language, label } = track;
-      const name = kind === "chapters" ? "its chapters" : `the captions “${trackName(track)}”`;
+      const name = kind === "chapters" ? "its chapters" : `the captions “${getTrackName(track)}”`;
       await readTrack(track)
         .then((content) => storeTrack({ video_id: made, kind, language, label, content }))
         .catch(() => left.push(name));
@@ -61,13 +61,13 @@ export function publishDialog(video) {
     return left;
   }
 
-  async function go() {
+  async function publishVideo() {
     if (publish.getAttribute("aria-disabled") === "true") return;
     publish.setAttribute("aria-disabled", "true");
     problem.replaceChildren();
     try {
       setText(said, "Downloading the file…");
-      const file = await fileOf(video, stop.signal);
+      const file = await downloadOriginal(video, stop.signal);
       if (stop.signal.aborted) return;
       const { title, description, tags } = video;
       made ||= (await createCatalogueVideo({ title, description, tags }, key)).id;
@@ -97,7 +97,7 @@ export function publishDialog(video) {
       bar.hidden = true;
       setText(said, "");
       publish.removeAttribute("aria-disabled");
-      if (!isAbort(error)) problem.replaceChildren(errorNote("Publishing failed.", error));
+      if (!isAbort(error)) problem.replaceChildren(createErrorNote("Publishing failed.", error));
     }
   }
 }

@@ -1,18 +1,18 @@
 // The dialog for captions and chapters.
 
-import { askToDelete, showNamed } from "../base/dialog.js";
-import { h, icon, need, setText } from "../base/dom.js";
-import { counted } from "../base/format.js";
-import { errorNote } from "../base/notice.js";
+import { askToDelete, openNamedDialog } from "../base/dialog.js";
+import { h, icon, requireElement, setText } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
+import { createErrorNote } from "../base/notice.js";
 import {
   UNKNOWN_LANGUAGE,
-  chapterLines,
-  decode,
+  formatChapters,
+  decodeText,
   deleteTrack,
-  languageName,
+  getLanguageName,
   parseChapters,
   storeTrack,
-  trackName,
+  getTrackName,
 } from "../videos/text-tracks.js";
 
 /** @typedef {import("../videos/text-tracks.js").TextTrack} TextTrack */
@@ -55,7 +55,7 @@ const LANGUAGES = [
  * @param {() => {start: number, text: string}[]} shown.chapters
  * @param {() => Promise<void>} shown.onChanged
  */
-export function tracksDialog(video, { tracks, chapters, onChanged }) {
+export function openTracks(video, { tracks, chapters, onChanged }) {
   const problem = h("div", {});
   const said = h("p", { class: "hint", role: "status" });
   const list = h("ul", { class: "plain col", "aria-label": "Captions and chapters of this video" });
@@ -72,7 +72,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
     h(
       "select",
       { class: "input", id: "track-language" },
-      ...LANGUAGES.map((tag) => ({ tag, name: languageName(tag) }))
+      ...LANGUAGES.map((tag) => ({ tag, name: getLanguageName(tag) }))
         .sort((a, b) => a.name.localeCompare(b.name))
         .map(({ tag, name }) => h("option", { value: tag, selected: tag === own }, name)),
       h("option", { value: UNKNOWN_LANGUAGE, selected: !LANGUAGES.includes(own) }, "Other or unknown"),
@@ -92,7 +92,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
     })
   );
   const wrong = h("p", { class: "field-error", id: "track-lines-error", hidden: true }, icon("alert"), h("span", {}));
-  const dialog = showNamed(
+  const dialog = openNamedDialog(
     "Captions and chapters",
     "",
     h(
@@ -101,20 +101,20 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
       list,
       h(
         "form",
-        { class: "col", novalidate: true, onsubmit: add },
+        { class: "col", novalidate: true, onsubmit: addTrack },
         h("h3", { class: "h-small" }, "Add a file"),
         h(
           "div",
           { class: "row wrap fields" },
-          field("track-kind", "Type", kind),
-          field("track-language", "Language", language),
-          field("track-file", "WebVTT or SRT file", file),
+          createField("track-kind", "Type", kind),
+          createField("track-language", "Language", language),
+          createField("track-file", "WebVTT or SRT file", file),
         ),
         h("div", { class: "row end" }, h("button", { class: "btn" }, icon("plus"), "Add")),
       ),
       h(
         "form",
-        { class: "col", novalidate: true, onsubmit: write },
+        { class: "col", novalidate: true, onsubmit: saveChapters },
         h("h3", { class: "h-small", id: "track-lines-label" }, "Write chapters"),
         h("label", { class: "visually-hidden", for: "track-lines" }, "Chapters, one per line"),
         lines,
@@ -140,24 +140,24 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
   lines.addEventListener("input", () => {
     isWarned = false;
   });
-  draw();
+  drawTracks();
 
-  function draw() {
-    const now = chapterLines(chapters());
+  function drawTracks() {
+    const now = formatChapters(chapters());
     // Keep chapters that the user has typed but not saved.
     if (lines.value === wasThere) lines.value = now;
     wasThere = now;
     list.replaceChildren(
       ...tracks().map((track) => {
         const isCaptions = track.kind === "captions";
-        const language = languageName(track.language);
-        const name = isCaptions ? trackName(track) : language ? `Chapters, ${language}` : "Chapters";
+        const language = getLanguageName(track.language);
+        const name = isCaptions ? getTrackName(track) : language ? `Chapters, ${language}` : "Chapters";
         return h(
           "li",
           { class: "row" },
           icon(isCaptions ? "captions" : "list"),
           h("b", { dir: "auto" }, name),
-          h("span", { class: "muted text-small" }, counted(track.cue_count, isCaptions ? "line" : "chapter")),
+          h("span", { class: "muted text-small" }, formatCount(track.cue_count, isCaptions ? "line" : "chapter")),
           h("span", { class: "spacer" }),
           h(
             "a",
@@ -171,7 +171,7 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
               type: "button",
               "aria-label": `Delete ${name}`,
               title: "Delete",
-              onclick: () => remove(track, name),
+              onclick: () => removeTrack(track, name),
             },
             icon("trash"),
           ),
@@ -181,25 +181,25 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
   }
 
   /** @param {TextTrack} track @param {string} name */
-  function remove(track, name) {
+  function removeTrack(track, name) {
     askToDelete({
       heading: `Delete “${name}”?`,
       words: "This cannot be undone.",
       remove: () => deleteTrack(track.id),
-      onDeleted: () => changed(`${name} deleted.`),
+      onDeleted: () => onTracksChanged(`${name} deleted.`),
     });
   }
 
   /** @param {Event} event */
-  async function add(event) {
+  async function addTrack(event) {
     event.preventDefault();
     problem.replaceChildren();
     const [chosen] = file.files ?? [];
     if (!chosen) return file.focus();
-    const content = decode(await chosen.arrayBuffer());
+    const content = decodeText(await chosen.arrayBuffer());
     const what = kind.value === "captions" ? "Captions" : "Chapters";
     const isThere = tracks().some((track) => track.kind === kind.value && track.language === language.value);
-    const isStored = await store(
+    const isStored = await saveTrack(
       /** @type {"captions"|"chapters"} */ (kind.value),
       language.value,
       content,
@@ -209,19 +209,19 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
   }
 
   /** @param {Event} event */
-  async function write(event) {
+  async function saveChapters(event) {
     event.preventDefault();
     problem.replaceChildren();
     const { content, problem: what } = parseChapters(lines.value, video.duration_exact);
     wrong.hidden = !what;
-    setText(need("span", wrong), what);
+    setText(requireElement("span", wrong), what);
     if (what) lines.setAttribute("aria-invalid", "true");
     else lines.removeAttribute("aria-invalid");
     if (what) return lines.focus();
     const there = tracks().find((track) => track.kind === "chapters");
     if (lines.value.trim())
-      await store("chapters", there?.language ?? UNKNOWN_LANGUAGE, content, "Chapters saved.", lines.value);
-    else if (there) remove(there, "Chapters");
+      await saveTrack("chapters", there?.language ?? UNKNOWN_LANGUAGE, content, "Chapters saved.", lines.value);
+    else if (there) removeTrack(there, "Chapters");
   }
 
   /**
@@ -233,25 +233,25 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
    * @param {string|null} [typed]
    * @returns {Promise<boolean>}
    */
-  async function store(kind, language, content, words, typed = null) {
+  async function saveTrack(kind, language, content, words, typed = null) {
     try {
       await storeTrack({ video_id: video.id, kind, language, content });
       if (typed !== null) wasThere = typed;
-      await changed(words);
+      await onTracksChanged(words);
       return true;
     } catch (error) {
-      problem.replaceChildren(errorNote("Saving failed.", error));
+      problem.replaceChildren(createErrorNote("Saving failed.", error));
       return false;
     }
   }
 
   /** @param {string} words */
-  async function changed(words) {
+  async function onTracksChanged(words) {
     await onChanged();
-    draw();
+    drawTracks();
     setText(said, words);
   }
 }
 
 /** @param {string} id @param {string} label @param {HTMLElement} input */
-const field = (id, label, input) => h("div", { class: "field" }, h("label", { for: id }, label), input);
+const createField = (id, label, input) => h("div", { class: "field" }, h("label", { for: id }, label), input);

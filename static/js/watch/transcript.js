@@ -1,11 +1,11 @@
 // Captions, transcript and chapters of the watched video.
 
-import { h, need, setText } from "../base/dom.js";
-import { clock, counted } from "../base/format.js";
+import { h, requireElement, setText } from "../base/dom.js";
+import { formatClock, formatCount } from "../base/format.js";
 import { toggleMenu } from "../base/menu.js";
 import { labelButton } from "../base/keys.js";
-import { keepCaptions, keptCaptions } from "../videos/playback-memory.js";
-import { listTracks, trackName } from "../videos/text-tracks.js";
+import { storeCaptions, readCaptions } from "../videos/playback-memory.js";
+import { listTracks, getTrackName } from "../videos/text-tracks.js";
 
 /**
  * @typedef {import("../videos/text-tracks.js").TextTrack} TextTrack
@@ -32,13 +32,13 @@ export class Transcript {
     this.player = player;
     this.bar = bar;
     this.video = video;
-    this.button = need("[data-act=captions]", root);
+    this.button = requireElement("[data-act=captions]", root);
     this.button.addEventListener("click", () => this.#menu());
-    this.panel = need("[data-transcript]");
-    this.parts = need("[data-chapters]");
-    this.search = /** @type {HTMLInputElement} */ (need("input", this.panel));
+    this.panel = requireElement("[data-transcript]");
+    this.parts = requireElement("[data-chapters]");
+    this.search = /** @type {HTMLInputElement} */ (requireElement("input", this.panel));
     this.search.addEventListener("input", () => this.#filter());
-    this.language = /** @type {HTMLSelectElement} */ (need("[data-language]", this.panel));
+    this.language = /** @type {HTMLSelectElement} */ (requireElement("[data-language]", this.panel));
     this.language.addEventListener("change", () => this.#readFrom(this.language.value));
   }
 
@@ -49,7 +49,7 @@ export class Transcript {
     this.#place();
     const captions = this.#captions();
     this.button.hidden = !captions.length;
-    const kept = keptCaptions();
+    const kept = readCaptions();
     this.show(captions.find(({ language }) => language === kept)?.id ?? null);
     const read = captions.find(({ id }) => id === this.#read) ?? captions[0];
     await Promise.all([this.#readFrom(read?.id ?? ""), this.#showChapters()]);
@@ -66,8 +66,8 @@ export class Transcript {
   /** Mark the current transcript line and chapter. */
   follow() {
     const { time } = this.player;
-    mark(need("ol", this.parts), this.chapters, time);
-    mark(need("ol", this.panel), this.#lines, time);
+    markLine(requireElement("ol", this.parts), this.chapters, time);
+    markLine(requireElement("ol", this.panel), this.#lines, time);
   }
 
   /** @param {string|null} id */
@@ -84,7 +84,7 @@ export class Transcript {
   /** @param {string|null} id */
   #choose(id) {
     this.show(id);
-    keepCaptions(this.tracks.find((track) => track.id === id)?.language ?? null);
+    storeCaptions(this.tracks.find((track) => track.id === id)?.language ?? null);
   }
 
   #captions() {
@@ -97,7 +97,7 @@ export class Transcript {
     toggleMenu(this.button, "Captions", [
       { label: "Off", checked: this.#shown === null, run: () => this.#choose(null) },
       ...captions.map((track) => ({
-        label: trackName(track),
+        label: getTrackName(track),
         checked: track.id === this.#shown,
         run: () => this.#choose(track.id),
       })),
@@ -113,7 +113,7 @@ export class Transcript {
     this.#elements.clear();
     for (const track of this.tracks) {
       const element = /** @type {HTMLTrackElement} */ (
-        h("track", { kind: track.kind, srclang: track.language, label: trackName(track), src: track.url })
+        h("track", { kind: track.kind, srclang: track.language, label: getTrackName(track), src: track.url })
       );
       this.#elements.set(track.id, element);
       this.player.element.append(element);
@@ -127,15 +127,18 @@ export class Transcript {
     const captions = this.#captions();
     this.panel.hidden = !id;
     this.language.replaceChildren(
-      ...captions.map((track) => h("option", { value: track.id, selected: track.id === id }, trackName(track))),
+      ...captions.map((track) => h("option", { value: track.id, selected: track.id === id }, getTrackName(track))),
     );
     this.language.hidden = captions.length < 2;
     const element = this.#elements.get(id);
-    const lines = element ? await linesOf(element) : [];
+    const lines = element ? await loadLines(element) : [];
     if (this.#read !== id || (element && this.#elements.get(id) !== element)) return; // the choice is outdated
     this.#lines = lines;
-    need("[data-download]", this.panel).setAttribute("href", this.tracks.find((track) => track.id === id)?.url ?? "");
-    need("ol", this.panel).replaceChildren(...this.#lines.map((line) => this.#item(line)));
+    requireElement("[data-download]", this.panel).setAttribute(
+      "href",
+      this.tracks.find((track) => track.id === id)?.url ?? "",
+    );
+    requireElement("ol", this.panel).replaceChildren(...this.#lines.map((line) => this.#item(line)));
     this.#filter();
     this.follow();
   }
@@ -143,12 +146,12 @@ export class Transcript {
   async #showChapters() {
     const track = this.tracks.find(({ kind }) => kind === "chapters");
     const element = track && this.#elements.get(track.id);
-    const chapters = element ? await linesOf(element) : [];
+    const chapters = element ? await loadLines(element) : [];
     if (element && this.#elements.get(track.id) !== element) return; // stop: the tracks were reloaded meanwhile
     this.chapters = chapters;
     this.parts.hidden = !this.chapters.length;
-    need("[data-download]", this.parts).setAttribute("href", track?.url ?? "");
-    need("ol", this.parts).replaceChildren(...this.chapters.map((line) => this.#item(line)));
+    requireElement("[data-download]", this.parts).setAttribute("href", track?.url ?? "");
+    requireElement("ol", this.parts).replaceChildren(...this.chapters.map((line) => this.#item(line)));
     this.bar.showChapters(this.chapters);
     this.follow();
   }
@@ -161,23 +164,23 @@ export class Transcript {
       h(
         "button",
         { type: "button", onclick: () => this.player.seek(start) },
-        h("span", { class: "time" }, clock(start)),
+        h("span", { class: "time" }, formatClock(start)),
         h("span", { class: "text", dir: "auto" }, speaker && h("b", {}, `${speaker}: `), text),
       ),
     );
   }
 
   #filter() {
-    const words = plain(this.search.value).split(/\s+/).filter(Boolean);
+    const words = foldText(this.search.value).split(/\s+/).filter(Boolean);
     let found = 0;
-    [...need("ol", this.panel).children].forEach((item, n) => {
-      const text = plain(`${this.#lines[n].speaker} ${this.#lines[n].text}`);
+    [...requireElement("ol", this.panel).children].forEach((item, n) => {
+      const text = foldText(`${this.#lines[n].speaker} ${this.#lines[n].text}`);
       const fits = words.every((word) => text.includes(word));
       /** @type {HTMLElement} */ (item).hidden = !fits;
       found += Number(fits);
     });
-    if (words.length) need("ol", this.panel).scrollTop = 0;
-    setText(need("[data-found]", this.panel), words.length ? `${counted(found, "line")} found.` : "");
+    if (words.length) requireElement("ol", this.panel).scrollTop = 0;
+    setText(requireElement("[data-found]", this.panel), words.length ? `${formatCount(found, "line")} found.` : "");
   }
 }
 
@@ -186,7 +189,7 @@ export class Transcript {
  * @param {HTMLTrackElement} element
  * @returns {Promise<Line[]>}
  */
-async function linesOf(element) {
+async function loadLines(element) {
   if (element.track.mode === "disabled") element.track.mode = "hidden";
   if (element.readyState < HTMLTrackElement.LOADED)
     await new Promise((resolve) => {
@@ -201,7 +204,7 @@ async function linesOf(element) {
 }
 
 /** @param {string} text */
-const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const foldText = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 /**
  * Mark the current line of a list, and scroll to it.
@@ -209,7 +212,7 @@ const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCas
  * @param {Line[]} lines
  * @param {number} time
  */
-function mark(list, lines, time) {
+function markLine(list, lines, time) {
   const now = lines.findLastIndex(({ start }) => start <= time + 0.001);
   const current = now >= 0 && time < lines[now].end ? list.children[now]?.firstElementChild : null;
   const before = list.querySelector("[aria-current]");

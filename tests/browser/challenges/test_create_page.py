@@ -510,7 +510,7 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
     assert merges(program) == []
     with check("the length of a video that the browser cannot play is read from its file"):
         page.route("**/clip", lambda route: route.fulfill(path=str(clips[2])))
-        body = "m.mp4Duration(await (await fetch('/clip')).blob())"
+        body = "m.readMp4Duration(await (await fetch('/clip')).blob())"
         read = evaluate_module(page, "challenges/create/clip-info.js", f"await {body}")
         assert read == pytest.approx(5, abs=0.1)
 

@@ -6,8 +6,8 @@
 // replica's numbers. A page takes the first free replica, and also sends the logs of closed pages. Over plain HTTP,
 // browsers have no Web Locks: each page is a new replica and sends all other logs once, which does no harm.
 
-import { counterOf } from "../crdt.js";
-import { SyncError, dot } from "./protocol.js";
+import { getCounter } from "../crdt.js";
+import { SyncError, makeDot } from "./protocol.js";
 
 /** @typedef {import("../crdt.js").Operation} Operation */
 /** @typedef {import("../../base/stores.js").Store} Store */
@@ -198,7 +198,7 @@ export class Outbox {
 
   /** Remove an operation that the server has rejected permanently. @param {Operation} operation */
   async drop(operation) {
-    const isOther = (/** @type {Operation} */ one) => dot(one) !== dot(operation);
+    const isOther = (/** @type {Operation} */ one) => makeDot(one) !== makeDot(operation);
     this.own = this.own.filter(isOther);
     this.adopted = this.adopted.filter(isOther);
     await this.#keep(
@@ -229,16 +229,16 @@ export class Outbox {
     const moved = new Set();
     for (const one of new Set(parts.flat())) {
       if (isOther(one)) continue;
-      moved.add(dot(one));
+      moved.add(makeDot(one));
       if (isTold(one)) continue;
-      const seen = Math.min(counterOf(one) - 1, known(actor));
+      const seen = Math.min(getCounter(one) - 1, known(actor));
       const clock = { ...one.clock, [actor]: seen };
       if (!seen) delete clock[actor];
       this.own.push({ ...one, actor: this.actor, clock: { ...clock, [this.actor]: this.count(known) } });
     }
     // Delete the old log last. If the page closes before, operations are duplicated, but none is lost.
     if (!(await this.#tryKeep())) return;
-    const isElsewhere = (/** @type {Operation} */ one) => !moved.has(dot(one));
+    const isElsewhere = (/** @type {Operation} */ one) => !moved.has(makeDot(one));
     await this.#keep(this.logs + old, (kept) =>
       isOwn ? undefined : kept && { ...kept, log: kept.log.filter(isElsewhere) },
     );

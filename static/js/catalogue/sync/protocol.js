@@ -1,6 +1,6 @@
 // Messages and errors of the server's /sync endpoint.
 
-import { counterOf } from "../crdt.js";
+import { getCounter } from "../crdt.js";
 
 /** @typedef {import("../crdt.js").Operation} Operation */
 
@@ -30,10 +30,10 @@ export class SyncError extends Error {
 }
 
 /** @param {Operation} one */
-export const dot = (one) => `${counterOf(one)} ${one.actor}`;
+export const makeDot = (one) => `${getCounter(one)} ${one.actor}`;
 
 /** @param {Operation|undefined} one */
-export const content = (one) => one && [one.type, one.value];
+export const getContent = (one) => one && [one.type, one.value];
 
 /**
  * Return whether an operation from the server is the same as a sent one. The server may have normalized the value, or a
@@ -42,23 +42,23 @@ export const content = (one) => one && [one.type, one.value];
  * @param {Operation} sent
  */
 export const isRepetition = (told, sent) =>
-  told.type === sent.type && (told.timestamp === sent.timestamp || same(told.value, sent.value));
+  told.type === sent.type && (told.timestamp === sent.timestamp || isSame(told.value, sent.value));
 
 /**
  * @param {any} one
  * @param {any} other
  * @returns {boolean}
  */
-export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+export const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 /** Replace runs of spaces and control characters by one space, as the server does. @param {string} value */
-export const line = (value) =>
-  text(value)
+export const toLine = (value) =>
+  toText(value)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Zs}]+/gu, " ")
     .trim();
 
 /** @param {string} value */
-export const text = (value) => String(value ?? "").normalize("NFC");
+export const toText = (value) => String(value ?? "").normalize("NFC");
 
 /**
  * @param {Operation} operation
@@ -67,7 +67,7 @@ export const text = (value) => String(value ?? "").normalize("NFC");
 export const toWire = (operation, clock) => ({
   operation_type: operation.type,
   operation_data: { value: operation.value, ...(operation.state && { state: operation.state }) },
-  timestamp: isoOf(operation.timestamp),
+  timestamp: formatMicroseconds(operation.timestamp),
   vector_clock: clock,
   actor_id: operation.actor,
 });
@@ -79,7 +79,7 @@ export const toWire = (operation, clock) => ({
 export const fromWire = (told) => ({
   type: told.operation_type,
   value: told.operation_data.value,
-  timestamp: microsecondsOf(told.timestamp),
+  timestamp: parseMicroseconds(told.timestamp),
   actor: told.actor_id,
   clock: told.vector_clock,
   ...(told.operation_data.state && { state: told.operation_data.state }),
@@ -90,7 +90,7 @@ export const fromWire = (told) => ({
  * @param {number} microseconds
  * @returns {string}
  */
-export function isoOf(microseconds) {
+export function formatMicroseconds(microseconds) {
   const whole = Math.floor(microseconds / 1e6);
   const rest = String(microseconds - whole * 1e6).padStart(6, "0");
   return new Date(whole * 1000).toISOString().replace(/\.\d+Z$/, `.${rest}Z`);
@@ -101,7 +101,7 @@ export function isoOf(microseconds) {
  * @param {string} iso
  * @returns {number}
  */
-export function microsecondsOf(iso) {
+export function parseMicroseconds(iso) {
   const [, whole, fraction = "", zone] = /** @type {string[]} */ (/^([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)$/.exec(iso));
   return Date.parse(whole + zone) * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6));
 }

@@ -1,6 +1,6 @@
 // API calls and response types for creating a challenge.
 
-import { call, get } from "../../base/api.js";
+import { callApi, get } from "../../base/api.js";
 
 /**
  * @typedef {object} UploadState The upload of one clip in a merge.
@@ -46,44 +46,45 @@ import { call, get } from "../../base/api.js";
 
 const VIDEOS = "/api/v1/challenge-videos";
 const CHALLENGES = "/api/v1/challenges";
-const mergeAt = (/** @type {string} */ id, what = "") => `${VIDEOS}/merge-session/${encodeURIComponent(id)}${what}`;
-const uploadAt = (/** @type {string} */ id, /** @type {string} */ what) =>
+const makeMergePath = (/** @type {string} */ id, what = "") =>
+  `${VIDEOS}/merge-session/${encodeURIComponent(id)}${what}`;
+const makeUploadPath = (/** @type {string} */ id, /** @type {string} */ what) =>
   `${VIDEOS}/upload/${encodeURIComponent(id)}/${what}`;
-const challengeAt = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
-const once = (/** @type {string} */ key) => ({ headers: { "Idempotency-Key": key } });
+const makeChallengePath = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
+const withKey = (/** @type {string} */ key) => ({ headers: { "Idempotency-Key": key } });
 
 /** @param {any} body @param {string} key @returns {Promise<Initiated>} */
-export const initiate = (body, key) => call("POST", `${VIDEOS}/upload-for-merge/initiate`, body, once(key));
+export const requestMerge = (body, key) => callApi("POST", `${VIDEOS}/upload-for-merge/initiate`, body, withKey(key));
 /** @param {string} id @returns {Promise<Merge>} */
-export const readMerge = (id) => get(mergeAt(id, "/status"));
+export const readMerge = (id) => get(makeMergePath(id, "/status"));
 /** @param {string} id @returns {Promise<Merge>} */
-export const retryMerge = (id) => call("POST", mergeAt(id, "/retry"), {});
+export const retryMerge = (id) => callApi("POST", makeMergePath(id, "/retry"), {});
 /** @param {string} id @returns {Promise<Merge>} */
-export const cancelMerge = (id) => call("POST", mergeAt(id, "/cancel"), {});
+export const cancelMerge = (id) => callApi("POST", makeMergePath(id, "/cancel"), {});
 /** @param {string} id */
-export const deleteMerge = (id) => call("DELETE", mergeAt(id));
+export const deleteMerge = (id) => callApi("DELETE", makeMergePath(id));
 
 /** @param {string} id */
-export const chunkAddress = (id) => uploadAt(id, "chunk");
+export const getChunkUrl = (id) => makeUploadPath(id, "chunk");
 /**
  * Return the numbers of the chunks that the server lacks; none for a completed upload. The request fails if the upload
  * has failed, expired or been cancelled.
  * @param {string} id
  * @returns {Promise<{remaining_chunks: number[]}>}
  */
-export const resumeUpload = (id) => call("POST", uploadAt(id, "resume"), {});
+export const resumeUpload = (id) => callApi("POST", makeUploadPath(id, "resume"), {});
 /** @param {string} id */
-export const completeUpload = (id) => call("POST", uploadAt(id, "complete"), {});
+export const completeUpload = (id) => callApi("POST", makeUploadPath(id, "complete"), {});
 /** @param {{session_id: string, bytes: number, seconds: number, network?: string}} figures */
-export const tellFigures = (figures) => call("POST", "/api/v1/analytics/upload", figures);
+export const sendFigures = (figures) => callApi("POST", "/api/v1/analytics/upload", figures);
 
 /** @param {any} body @param {string} key @returns {Promise<Challenge>} */
-export const makeChallenge = (body, key) => call("POST", CHALLENGES, body, once(key));
+export const createChallenge = (body, key) => callApi("POST", CHALLENGES, body, withKey(key));
 /** @param {string} id @param {{title: string, texts: string[], lie_statement_index: number}} fields @returns {Promise<Challenge>} */
-export const changeChallenge = (id, fields) => call("PATCH", challengeAt(id), fields);
+export const changeChallenge = (id, fields) => callApi("PATCH", makeChallengePath(id), fields);
 /** @param {string} id @returns {Promise<Challenge>} */
-export const publishChallenge = (id) => call("POST", challengeAt(id, "/publish"), {});
+export const publishChallenge = (id) => callApi("POST", makeChallengePath(id, "/publish"), {});
 /** @param {string} id */
-export const deleteChallenge = (id) => call("DELETE", challengeAt(id));
+export const deleteChallenge = (id) => callApi("DELETE", makeChallengePath(id));
 /** @param {string} id */
-export const pageOf = (id) => `/challenges/${encodeURIComponent(id)}`;
+export const getPagePath = (id) => `/challenges/${encodeURIComponent(id)}`;

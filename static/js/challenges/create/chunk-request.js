@@ -1,8 +1,8 @@
 // The upload of one chunk, as a form with number, SHA-256 and bytes. The request is an XMLHttpRequest, because fetch
 // does not report upload progress.
 
-import { ApiError, cookie } from "../../base/api.js";
-import { chunkAddress } from "./api.js";
+import { ApiError, readCookie } from "../../base/api.js";
+import { getChunkUrl } from "./api.js";
 
 /** Milliseconds without progress after which the connection counts as lost. */
 const STALLED = 30_000;
@@ -33,16 +33,16 @@ export async function sendChunk(upload, number, bytes, onSent, signal) {
     };
     if (signal.aborted) return lost();
     signal.addEventListener("abort", () => request.abort(), { once: true });
-    request.open("POST", chunkAddress(upload));
+    request.open("POST", getChunkUrl(upload));
     request.setRequestHeader("Accept", "application/json");
     // Read the CSRF token for each request, because signing in changes it.
-    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
+    request.setRequestHeader("X-CSRFToken", readCookie("csrftoken"));
     request.upload.onprogress = (event) => {
       alive();
       onSent(Math.min(event.loaded, bytes.size));
     };
     request.onload = () =>
-      request.status >= 200 && request.status < 300 ? resolve(bodyOf(request)) : reject(failure(request));
+      request.status >= 200 && request.status < 300 ? resolve(parseBody(request)) : reject(makeError(request));
     request.onerror = request.onabort = lost;
     request.onloadend = () => clearTimeout(timer);
     alive();
@@ -73,7 +73,7 @@ async function sha256(bytes) {
  * @param {XMLHttpRequest} request
  * @returns {any}
  */
-function bodyOf(request) {
+function parseBody(request) {
   try {
     return JSON.parse(request.responseText);
   } catch {
@@ -82,9 +82,9 @@ function bodyOf(request) {
 }
 
 /** @param {XMLHttpRequest} request */
-function failure(request) {
+function makeError(request) {
   if (request.status === 401) window.dispatchEvent(new Event("signedout"));
-  const body = bodyOf(request);
+  const body = parseBody(request);
   return new ApiError(body?.error ?? "The server's answer could not be read. Try again.", {
     status: request.status,
     type: body?.type ?? "unknown",

@@ -2,9 +2,9 @@
 
 import { ApiError } from "../../base/api.js";
 import { Speed } from "../../uploads/transfer-speed.js";
-import { completeUpload, resumeUpload, tellFigures } from "./api.js";
+import { completeUpload, resumeUpload, sendFigures } from "./api.js";
 import { sendChunk } from "./chunk-request.js";
-import { network, noteSpeed } from "./network-speed.js";
+import { readNetwork, storeSpeed } from "./network-speed.js";
 import { Patience, Stopped } from "./retry.js";
 
 const AT_ONCE = 3;
@@ -275,7 +275,7 @@ export class Sender extends EventTarget {
 
   #arrived() {
     const { seconds } = this.#watch;
-    if (seconds > 0.2) noteSpeed(this.parts.reduce((bytes, part) => bytes + part.went, 0) / seconds);
+    if (seconds > 0.2) storeSpeed(this.parts.reduce((bytes, part) => bytes + part.went, 0) / seconds);
     this.#stopped = true;
     this.patience.stop();
     this.hears.onArrived();
@@ -285,8 +285,8 @@ export class Sender extends EventTarget {
   #tellFigures(part) {
     if (!part.went || this.told.has(part.upload)) return;
     this.told.add(part.upload);
-    const { kind } = network();
-    tellFigures({
+    const { kind } = readNetwork();
+    sendFigures({
       session_id: part.upload,
       bytes: part.went,
       seconds: Math.round(part.watch.seconds * 1000) / 1000,

@@ -24,8 +24,8 @@ const LONGEST_WAIT = 30_000;
  * @param {{least: number, most: number}} allowed The server's minimum and maximum chunk size in bytes.
  * @returns {number}
  */
-export function chunkSize({ speed, kind, downlink }, largest, { least, most }) {
-  const wanted = speed > 0 ? 2 ** Math.floor(Math.log2(speed * SECONDS)) : byKind(kind, downlink);
+export function chooseChunkSize({ speed, kind, downlink }, largest, { least, most }) {
+  const wanted = speed > 0 ? 2 ** Math.floor(Math.log2(speed * SECONDS)) : guessSpeed(kind, downlink);
   const size = Math.max(
     Math.min(MOST, Math.max(LEAST, wanted)),
     2 ** Math.ceil(Math.log2(Math.max(1, largest / PIECES))),
@@ -34,7 +34,7 @@ export function chunkSize({ speed, kind, downlink }, largest, { least, most }) {
 }
 
 /** @param {string} kind @param {number} downlink */
-function byKind(kind, downlink) {
+function guessSpeed(kind, downlink) {
   if (kind === "slow-2g" || kind === "2g") return LEAST;
   if (kind === "3g") return 512 * KIB;
   if (kind === "4g" && downlink >= 10) return MOST;
@@ -49,7 +49,7 @@ function byKind(kind, downlink) {
  * @param {number} [chance] Random number from 0 to 1, which spreads the retries of many pages.
  * @returns {number}
  */
-export function waitLength(tries, retryAfter = null, chance = Math.random()) {
+export function chooseWait(tries, retryAfter = null, chance = Math.random()) {
   const wait = retryAfter ? retryAfter * 1000 : Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.max(0, tries - 1));
   return wait * (retryAfter ? 1 + 0.2 * chance : 0.8 + 0.4 * chance);
 }

@@ -1,7 +1,7 @@
 // Checks of a clip before its upload. The browser's player reads duration and picture size; if it cannot play the clip,
 // type and duration are read from the file.
 
-import { tooLarge } from "../../uploads/transfer.js";
+import { describeTooLarge } from "../../uploads/transfer.js";
 
 /**
  * @typedef {object} Facts
@@ -31,9 +31,9 @@ export class Refused extends Error {
  * @returns {Promise<Facts>}
  * @throws {Refused} The clip is empty, too large, unreadable or not a video.
  */
-export async function look(blob, limit, knownDuration = 0) {
+export async function inspectClip(blob, limit, knownDuration = 0) {
   if (blob.size === 0) throw new Refused("Empty file", "Choose another file.");
-  if (blob.size > limit) throw new Refused(...tooLarge(limit));
+  if (blob.size > limit) throw new Refused(...describeTooLarge(limit));
   /** @type {Uint8Array} */ let head;
   try {
     head = new Uint8Array(await blob.slice(0, HEAD).arrayBuffer());
@@ -43,13 +43,13 @@ export async function look(blob, limit, knownDuration = 0) {
       "It may have been moved, or this browser may not open it. Choose it again.",
     );
   }
-  const facts = await asked(blob);
+  const facts = await readByPlayer(blob);
   if (facts) {
     if (!facts.width) throw new Refused("No video in the file", "The file has only sound. Choose a video.");
     return { ...facts, duration: facts.duration || knownDuration };
   }
   if (!isContainer(head)) throw new Refused("Not a video", "Choose a video file.");
-  return { duration: knownDuration || (await mp4Duration(blob)), width: 0, height: 0, plays: false };
+  return { duration: knownDuration || (await readMp4Duration(blob)), width: 0, height: 0, plays: false };
 }
 
 /**
@@ -57,12 +57,12 @@ export async function look(blob, limit, knownDuration = 0) {
  * @param {Blob} blob
  * @returns {Promise<Facts|null>}
  */
-async function asked(blob) {
+async function readByPlayer(blob) {
   const video = document.createElement("video");
   const address = URL.createObjectURL(blob);
   try {
     Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: address });
-    await once(video, "loadeddata");
+    await waitForEvent(video, "loadeddata");
     await findEnd(video);
     const duration = Number.isFinite(video.duration) ? video.duration : video.currentTime;
     return { duration, width: video.videoWidth, height: video.videoHeight, plays: true };
@@ -82,11 +82,11 @@ async function asked(blob) {
 async function findEnd(video) {
   if (Number.isFinite(video.duration)) return;
   video.currentTime = BEYOND;
-  await once(video, "seeked");
+  await waitForEvent(video, "seeked");
 }
 
 /** Make a video's controls show the duration, even if a browser recorded the video. @param {HTMLVideoElement} video */
-export function showLength(video) {
+export function showDuration(video) {
   video.addEventListener("loadedmetadata", async () => {
     if (Number.isFinite(video.duration)) return;
     // Set `preload` to "auto", because phones otherwise do not reload the first picture after the seek.
@@ -101,7 +101,7 @@ export function showLength(video) {
  * @param {string} event
  * @returns {Promise<void>}
  */
-function once(video, event) {
+function waitForEvent(video, event) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("it takes too long")), PATIENCE);
     const done = (/** @type {() => void} */ how) => () => {
@@ -148,7 +148,7 @@ function isContainer(head) {
  * @param {Blob} blob
  * @returns {Promise<number>}
  */
-export async function mp4Duration(blob) {
+export async function readMp4Duration(blob) {
   let [from, end] = [0, blob.size];
   while (from + 8 <= end) {
     const box = new DataView(await blob.slice(from, from + 48).arrayBuffer());

@@ -1,6 +1,6 @@
 // The dialog that confirms an irreversible action.
 
-import { show } from "../../base/dialog.js";
+import { openDialog } from "../../base/dialog.js";
 import { h, icon } from "../../base/dom.js";
 
 /**
@@ -13,9 +13,9 @@ import { h, icon } from "../../base/dom.js";
  * @param {string} [about.mark]
  * @returns {Promise<boolean>}
  */
-export function askFirst({ title, text, keep, act, mark = "trash" }) {
+export function askToConfirm({ title, text, keep, act, mark = "trash" }) {
   return new Promise((resolve) => {
-    const dialog = show(
+    const dialog = openDialog(
       h(
         "dialog",
         {

@@ -1,9 +1,9 @@
 // The draft of a challenge, saved in this browser after every change. Only the finished challenge tells the server
 // which statement is the lie.
 
-import { idempotencyKey } from "../../base/api.js";
+import { makeIdempotencyKey } from "../../base/api.js";
 import { debounce } from "../../base/dom.js";
-import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft } from "./storage.js";
+import { deleteClip, deleteDraft, deleteUnusedClips, writeClip, writeDraft, readClip, readDraft } from "./storage.js";
 
 /**
  * @typedef {object} Clip A statement's video.
@@ -25,7 +25,7 @@ import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft
 const FIRST_STATEMENTS = 3;
 const SAVE_PAUSE = 250;
 const GUESSED_RATE = 625_000; // assumed bytes per second, from which a clip's unknown duration is estimated
-const newId = idempotencyKey;
+const newId = makeIdempotencyKey;
 
 export class Draft {
   title = "";
@@ -64,7 +64,7 @@ export class Draft {
         clip: clip && (blob || mergeId) ? { ...clip, blob: blob ?? null } : null,
       });
     }
-    await forgetClips(new Set(draft.clips.map((clip) => clip.id)));
+    await deleteUnusedClips(new Set(draft.clips.map((clip) => clip.id)));
     return draft;
   }
 
@@ -110,7 +110,7 @@ export class Draft {
    */
   async #saveAndDrop(clip) {
     await this.saveNow();
-    if (clip) await dropClip(clip.id);
+    if (clip) await deleteClip(clip.id);
   }
 
   /** @param {Statement} statement @param {-1|1} by */
@@ -129,7 +129,7 @@ export class Draft {
     const before = statement.clip;
     const clip = { ...about, id: newId() };
     Object.assign(statement, { clip, problem: "" });
-    if (this.mayKeep && clip.blob && !(await keepClip(clip.id, clip.blob))) this.isKept = false;
+    if (this.mayKeep && clip.blob && !(await writeClip(clip.id, clip.blob))) this.isKept = false;
     await this.#saveAndDrop(before);
   }
 
@@ -147,7 +147,7 @@ export class Draft {
       problem: clip ? problem : "",
       clip: clip && { ...clip, blob: null },
     }));
-    if (!(await keepDraft({ title, level, lie, begun, mergeId, told, made, challengeId, statements })))
+    if (!(await writeDraft({ title, level, lie, begun, mergeId, told, made, challengeId, statements })))
       this.isKept = false;
   }
 
@@ -160,7 +160,7 @@ export class Draft {
     this.#save.cancel();
     const kept = this.mayKeep;
     this.mayKeep = false;
-    if (kept) await forget();
+    if (kept) await deleteDraft();
   }
 
   /**
@@ -172,7 +172,7 @@ export class Draft {
     const { clips } = this;
     return {
       video_count: clips.length,
-      video_filenames: clips.map((clip, index) => `statement-${index + 1}${suffixOf(clip)}`),
+      video_filenames: clips.map((clip, index) => `statement-${index + 1}${getSuffix(clip)}`),
       video_file_sizes: clips.map((clip) => clip.size),
       // The server uses durations only to estimate the merge time, so a guess from the file size is enough.
       video_durations: clips.map(
@@ -218,7 +218,7 @@ export class Draft {
 }
 
 /** Return the extension of a clip's file, such as `.mp4`. @param {Clip} clip @returns {string} */
-function suffixOf({ name, type }) {
+function getSuffix({ name, type }) {
   const own = /\.[a-z0-9]{2,4}$/i.exec(name)?.[0].toLowerCase();
   return own ?? `.${/webm|mp4|quicktime|ogg/.exec(type)?.[0].replace("quicktime", "mov") ?? "mp4"}`;
 }

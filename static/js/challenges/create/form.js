@@ -1,11 +1,11 @@
 // The form of a new challenge: title, statements with clips, loudness, and which statement is the lie.
 
-import { need, setText } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
-import { toast } from "../../base/notice.js";
-import { bytes, round } from "../../videos/api.js";
-import { askFirst } from "./confirm-dialog.js";
-import { look, Refused } from "./clip-info.js";
+import { requireElement, setText } from "../../base/dom.js";
+import { formatDuration } from "../../base/format.js";
+import { showToast } from "../../base/notice.js";
+import { formatBytes, formatRoundBytes } from "../../videos/api.js";
+import { askToConfirm } from "./confirm-dialog.js";
+import { inspectClip, Refused } from "./clip-info.js";
 import { Recorder } from "./recorder.js";
 import { Slot } from "./statement-field.js";
 
@@ -34,21 +34,21 @@ export class Form {
     this.draft = draft;
     this.facts = facts;
     this.hears = { onMake, onThrowAway, say };
-    this.list = need("[data-slots]", root);
-    this.title = /** @type {HTMLInputElement} */ (need("#title", root));
-    this.level = /** @type {HTMLInputElement} */ (need("#level", root));
-    this.send = need("[data-make]", root);
+    this.list = requireElement("[data-slots]", root);
+    this.title = /** @type {HTMLInputElement} */ (requireElement("#title", root));
+    this.level = /** @type {HTMLInputElement} */ (requireElement("#level", root));
+    this.send = requireElement("[data-make]", root);
     this.title.addEventListener("input", () => {
       this.draft.title = this.title.value;
-      tell(this.title, "");
+      showFieldError(this.title, "");
       this.#changed();
     });
     this.level.addEventListener("change", () => {
       this.draft.level = this.level.checked;
       this.#changed();
     });
-    need("[data-add]", root).addEventListener("click", () => this.#add());
-    need("[data-throw-away]", root).addEventListener("click", () => this.#throwAway());
+    requireElement("[data-add]", root).addEventListener("click", () => this.#add());
+    requireElement("[data-throw-away]", root).addEventListener("click", () => this.#throwAway());
     // Enter in a text field must not submit the form.
     root.addEventListener(
       "keydown",
@@ -57,7 +57,7 @@ export class Form {
         /** @type {Element} */ (event.target).matches("input:not([type=file])") &&
         event.preventDefault(),
     );
-    need("form", root).addEventListener("submit", (/** @type {Event} */ event) => this.#submit(event));
+    requireElement("form", root).addEventListener("submit", (/** @type {Event} */ event) => this.#submit(event));
     this.show(draft);
   }
 
@@ -90,9 +90,9 @@ export class Form {
       slot.draw(at, statements.length, least_clips, statement.id === lie, this.#busy.has(statement));
     });
     this.#order(statements.map((statement) => /** @type {Slot} */ (this.#slots.get(statement)).element));
-    const add = need("[data-add]", this.root);
+    const add = requireElement("[data-add]", this.root);
     add.hidden = statements.length >= most_clips;
-    const left = need("[data-left]", this.root);
+    const left = requireElement("[data-left]", this.root);
     left.hidden = add.hidden;
     setText(left, `up to ${most_clips}`);
     this.#drawSummary();
@@ -112,20 +112,23 @@ export class Form {
     const { clips, statements, duration: seconds, size, isKept } = this.draft;
     const words = [
       `${clips.length} of ${statements.length} clips`,
-      seconds > 0 && duration(seconds),
-      size > 0 && bytes(size),
+      seconds > 0 && formatDuration(seconds),
+      size > 0 && formatBytes(size),
     ];
-    setText(need("[data-summary]", this.root), words.filter(Boolean).join(" · "));
-    setText(need("[data-limit]", this.root), `Up to ${round(this.facts.max_upload_bytes)} per clip.`);
-    need("[data-not-kept]", this.root).hidden = isKept || clips.length === 0;
-    need("[data-throw-away]", this.root).hidden = this.draft.isEmpty;
+    setText(requireElement("[data-summary]", this.root), words.filter(Boolean).join(" · "));
+    setText(
+      requireElement("[data-limit]", this.root),
+      `Up to ${formatRoundBytes(this.facts.max_upload_bytes)} per clip.`,
+    );
+    requireElement("[data-not-kept]", this.root).hidden = isKept || clips.length === 0;
+    requireElement("[data-throw-away]", this.root).hidden = this.draft.isEmpty;
   }
 
   #drawSend() {
     const off = this.#isWaiting || this.#busy.size > 0;
     if (off) this.send.setAttribute("aria-disabled", "true");
     else this.send.removeAttribute("aria-disabled");
-    setText(need("span", this.send), this.#isWaiting ? "Starting" : "Create challenge");
+    setText(requireElement("span", this.send), this.#isWaiting ? "Starting" : "Create challenge");
   }
 
   /** @param {Statement} statement */
@@ -184,7 +187,7 @@ export class Form {
     // Ask before removing a recording, because it has no other copy. A file can be chosen again.
     if (
       statement.clip?.isRecorded &&
-      !(await askFirst({
+      !(await askToConfirm({
         title: `Remove statement ${at + 1}?`,
         text: "Its recording exists only in this browser and is deleted too.",
         keep: "Cancel",
@@ -205,7 +208,7 @@ export class Form {
   #record(statement) {
     const at = this.draft.statements.indexOf(statement);
     new Recorder(at + 1, statement.text.trim(), (blob, seconds) =>
-      this.#set(statement, blob, `recording ${clockWords(new Date())}`, seconds),
+      this.#set(statement, blob, `recording ${formatClock(new Date())}`, seconds),
     );
   }
 
@@ -227,7 +230,7 @@ export class Form {
       else left += 1;
     }
     if (left)
-      toast(
+      showToast(
         `A challenge can have at most ${most_clips} statements: ${left === 1 ? "1 file was" : `${left} files were`} not added.`,
         "warn",
       );
@@ -248,7 +251,7 @@ export class Form {
     this.draw();
     const { draft } = this;
     try {
-      const { duration: length, plays } = await look(blob, this.facts.max_upload_bytes, seconds);
+      const { duration: length, plays } = await inspectClip(blob, this.facts.max_upload_bytes, seconds);
       if (draft.statements.includes(statement))
         await draft.setClip(statement, {
           name,
@@ -263,7 +266,7 @@ export class Form {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
       // If the new file is refused, the statement keeps its previous clip.
-      if (statement.clip?.blob && !before) toast(`${said} The previous clip stays.`, "bad");
+      if (statement.clip?.blob && !before) showToast(`${said} The previous clip stays.`, "bad");
       else statement.problem = said;
       if (statement.problem) this.hears.say(said);
     } finally {
@@ -280,7 +283,7 @@ export class Form {
     if (this.#isWaiting) return;
     if (this.#busy.size) return this.hears.say("A file is still being checked. Try again in a moment.");
     const { title, statements } = this.draft;
-    tell(this.title, title.trim() ? "" : "Enter a title. Players choose challenges by it.");
+    showFieldError(this.title, title.trim() ? "" : "Enter a title. Players choose challenges by it.");
     for (const statement of statements) {
       const lacks = !statement.clip?.blob && !statement.problem;
       if (lacks)
@@ -300,9 +303,9 @@ export class Form {
 
   /** @param {string} text */
   #problemOfLie(text) {
-    const place = need("#lie-problem", this.root);
+    const place = requireElement("#lie-problem", this.root);
     place.hidden = !text;
-    setText(need("span", place), text);
+    setText(requireElement("span", place), text);
   }
 
   async #throwAway() {
@@ -310,7 +313,7 @@ export class Form {
     const text = isRecorded
       ? "Clips and texts are deleted from this browser. Clips recorded here have no other copy."
       : "Clips and texts are deleted from this browser. The files that you chose stay on your device.";
-    if (await askFirst({ title: "Discard this challenge?", text, keep: "Cancel", act: "Discard" }))
+    if (await askToConfirm({ title: "Discard this challenge?", text, keep: "Cancel", act: "Discard" }))
       this.hears.onThrowAway();
   }
 }
@@ -319,15 +322,15 @@ export class Form {
  * @param {HTMLInputElement} input
  * @param {string} sentence Error message; empty removes the error.
  */
-function tell(input, sentence) {
-  const problem = need(`#${input.id}-problem`);
+function showFieldError(input, sentence) {
+  const problem = requireElement(`#${input.id}-problem`);
   problem.hidden = !sentence;
-  setText(need("span", problem), sentence);
+  setText(requireElement("span", problem), sentence);
   if (sentence) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
 }
 
 /** Format a time of day like `14.06.09`. @param {Date} date @returns {string} */
-function clockWords(date) {
+function formatClock(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(".");
 }

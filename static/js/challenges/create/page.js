@@ -1,30 +1,30 @@
 // The page that creates a challenge: form, upload, merge, review. A reload continues at the same step.
 
-import { ApiError, idempotencyKey } from "../../base/api.js";
-import { h, icon, need, pageData, setText } from "../../base/dom.js";
-import { errorNote, explain, toast } from "../../base/notice.js";
-import { takeDrops } from "../../uploads/drop-zone.js";
-import { bytes } from "../../videos/api.js";
-import { holdAlone } from "./tab-lock.js";
+import { ApiError, makeIdempotencyKey } from "../../base/api.js";
+import { h, icon, requireElement, readPageData, setText } from "../../base/dom.js";
+import { createErrorNote, explainError, showToast } from "../../base/notice.js";
+import { acceptDrops } from "../../uploads/drop-zone.js";
+import { formatBytes } from "../../videos/api.js";
+import { requestTabLock } from "./tab-lock.js";
 import {
   cancelMerge,
   changeChallenge,
   deleteChallenge,
   deleteMerge,
-  initiate,
-  makeChallenge,
-  pageOf,
+  requestMerge,
+  createChallenge,
+  getPagePath,
   publishChallenge,
   readMerge,
   retryMerge,
 } from "./api.js";
-import { askFirst } from "./confirm-dialog.js";
+import { askToConfirm } from "./confirm-dialog.js";
 import { Draft } from "./draft.js";
 import { Form } from "./form.js";
-import { forget, forgetOthers } from "./storage.js";
+import { deleteDraft, deleteOtherDrafts } from "./storage.js";
 import { Follower } from "./merge-status.js";
-import { network } from "./network-speed.js";
-import { chunkSize } from "./chunk-size.js";
+import { readNetwork } from "./network-speed.js";
+import { chooseChunkSize } from "./chunk-size.js";
 import { Patience, Stopped } from "./retry.js";
 import { Review } from "./review.js";
 import { Part, Sender } from "./chunk-sender.js";
@@ -44,11 +44,11 @@ const REFUSED = new Set([400, 403, 404, 409, 410, 413, 422]);
 /** Statuses of a merge whose clips are being uploaded. */
 const LIVE = new Set(["initiated", "uploading"]);
 
-const facts = pageData("facts");
-const said = need("[data-said]");
-const notes = need("[data-notes]");
+const facts = readPageData("facts");
+const said = requireElement("[data-said]");
+const notes = requireElement("[data-notes]");
 const stages = /** @type {Record<Stage, HTMLElement>} */ (
-  Object.fromEntries(["form", "work", "review", "other"].map((name) => [name, need(`[data-stage=${name}]`)]))
+  Object.fromEntries(["form", "work", "review", "other"].map((name) => [name, requireElement(`[data-stage=${name}]`)]))
 );
 const steps = [...document.querySelectorAll("[data-steps] li")];
 
@@ -60,25 +60,25 @@ let draft = new Draft();
 /** Id of the statement that receives dropped files. @type {string} */ let aimedAt = "";
 /** JSON of the challenge's fields as last saved on the server. */ let savedAs = "";
 
-const form = new Form(stages.form, draft, facts, { onMake: begin, onThrowAway: throwAway, say });
-const work = new Work(stages.work, { onAct: act, onFiles: giveClips, say });
+const form = new Form(stages.form, draft, facts, { onMake: startUpload, onThrowAway: throwAway, say: announce });
+const work = new Work(stages.work, { onAct: performAct, onFiles: giveClips, say: announce });
 const review = new Review(stages.review, facts, {
-  onDone: finish,
+  onDone: finishReview,
   onChange: () => draft.changed(),
   onThrowAway: askToThrowAway,
   renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
 });
 
 /** @param {string} text */
-function say(text) {
+function announce(text) {
   setText(said, text);
 }
 
 /** @param {Stage} stage @param {keyof typeof STEPS} [step] */
-function show(stage, step = "form") {
+function showStage(stage, step = "form") {
   const moved = stages[stage].hidden;
   for (const [name, element] of Object.entries(stages)) element.hidden = name !== stage;
-  need("[data-steps]").hidden = stage === "other";
+  requireElement("[data-steps]").hidden = stage === "other";
   steps.forEach((element, at) => {
     element.toggleAttribute("data-done", at < STEPS[step]);
     if (at === STEPS[step]) element.setAttribute("aria-current", "step");
@@ -91,7 +91,7 @@ function show(stage, step = "form") {
 }
 
 /** @param {string} id Id of the merge to put into the page's URL; empty to remove it. */
-function leadTo(id) {
+function setMergeInAddress(id) {
   history.replaceState(null, "", id ? `?merge=${encodeURIComponent(id)}` : location.pathname);
 }
 
@@ -109,11 +109,11 @@ function showForm() {
   stopWork();
   form.show(draft);
   form.wait(false);
-  if (show("form")) need("h1").focus();
+  if (showStage("form")) requireElement("h1").focus();
 }
 
 /** @param {string} title @param {string} text */
-function remark(title, text) {
+function showRemark(title, text) {
   notes.replaceChildren(
     h(
       "div",
@@ -124,14 +124,16 @@ function remark(title, text) {
   );
 }
 
-async function begin() {
+async function startUpload() {
   form.wait(true);
   notes.replaceChildren();
   const largest = Math.max(...draft.clips.map((clip) => clip.size));
-  const body = draft.mergeBody(chunkSize(network(), largest, { least: facts.least_chunk, most: facts.most_chunk }));
+  const body = draft.mergeBody(
+    chooseChunkSize(readNetwork(), largest, { least: facts.least_chunk, most: facts.most_chunk }),
+  );
   // If at most the chunk size has changed, repeat the stored request, which returns the same merge.
   const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
-  if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: idempotencyKey(), body };
+  if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: makeIdempotencyKey(), body };
   await draft.saveNow();
   await initiateMerge();
 }
@@ -142,12 +144,12 @@ async function initiateMerge() {
   patience.addEventListener("change", () => patience && work.draw());
   showWork("sending", { phase: "beginning" });
   try {
-    const answer = await patience.ask(() => initiate(begun.body, begun.key));
+    const answer = await patience.ask(() => requestMerge(begun.body, begun.key));
     draft.mergeId = answer.merge_session_id;
     await draft.saveNow();
-    leadTo(draft.mergeId);
+    setMergeInAddress(draft.mergeId);
     const clips = draft.clips;
-    send(
+    sendParts(
       answer.upload_sessions.map(
         (one) =>
           new Part({
@@ -166,36 +168,36 @@ async function initiateMerge() {
     draft.begun = null;
     draft.changed();
     showForm();
-    refusedToBegin(error);
+    onBeginRefused(error);
   }
 }
 
 /** @param {unknown} error */
-function refusedToBegin(error) {
+function onBeginRefused(error) {
   const type = error instanceof ApiError ? error.type : "";
   const body = error instanceof ApiError ? error.body : null;
   const [title, text, link, words] = {
     storage_full: [
       "Your storage is full",
-      `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} are free, and these clips need ${bytes(draft.size)}. ` : ""}Delete videos that you do not need, then try again.`,
+      `${body?.limit ? `${formatBytes(Math.max(0, body.limit - (body.used ?? 0)))} are free, and these clips need ${formatBytes(draft.size)}. ` : ""}Delete videos that you do not need, then try again.`,
       "/library",
       "Go to the library",
     ],
     upload_limit: [
       "Too many uploads are running",
-      `${explain(error)} Finish or cancel some, then try again.`,
+      `${explainError(error)} Finish or cancel some, then try again.`,
       "/upload",
       "Go to the uploads",
     ],
     too_large: [
       "A clip is too large",
-      `Your plan allows clips up to ${bytes(body?.limit ?? facts.max_upload_bytes)}. Shorten it, or record it again.`,
+      `Your plan allows clips up to ${formatBytes(body?.limit ?? facts.max_upload_bytes)}. Shorten it, or record it again.`,
       "/account#plan",
       "See plans",
     ],
   }[/** @type {"storage_full"} */ (type)] ?? [
     "The upload could not start",
-    [explain(error), ...fieldWords(body?.errors)].join(" "),
+    [explainError(error), ...listFieldErrors(body?.errors)].join(" "),
     "",
     "",
   ];
@@ -212,9 +214,9 @@ function refusedToBegin(error) {
 }
 
 /** @param {any} errors @returns {string[]} */
-function fieldWords(errors) {
+function listFieldErrors(errors) {
   if (!errors) return [];
-  return Object.values(errors).flatMap((one) => (typeof one === "string" ? [one] : fieldWords(one)));
+  return Object.values(errors).flatMap((one) => (typeof one === "string" ? [one] : listFieldErrors(one)));
 }
 
 // Upload
@@ -224,7 +226,7 @@ function fieldWords(errors) {
  * @param {Partial<import("./progress-view.js").Stand>} stand
  */
 function showWork(step, stand) {
-  const moved = show("work", step);
+  const moved = showStage("work", step);
   if (moved)
     work.show(
       draft.statements.map(({ text, clip }, at) => ({
@@ -238,28 +240,28 @@ function showWork(step, stand) {
 }
 
 /** @param {Part[]} parts @param {boolean} [again] True to ask the server first which chunks are missing. */
-function send(parts, again = false) {
+function sendParts(parts, again = false) {
   const told = new Set(draft.told);
   const its = new Sender(parts, {
     told,
     onArrived: () => {
-      keepTold(told);
+      storeTold(told);
       showWork("merging", {
         phase: "merging",
         merge: { percent: 0, message: "", isQueued: true, estimate: merge?.estimated_merge_time_seconds ?? 0 },
       });
-      follow();
+      followMerge();
     },
     onRefused: (part) => {
-      keepTold(told);
-      fail({
+      storeTold(told);
+      showTrouble({
         title: `Clip ${part.index + 1} cannot be used`,
-        text: refusalWords(part.error?.type ?? "", part.error ? explain(part.error) : ""),
+        text: describeRefusal(part.error?.type ?? "", part.error ? explainError(part.error) : ""),
         clip: part.index,
         mayRetry: false,
       });
     },
-    onOver: () => follow(),
+    onOver: () => followMerge(),
   });
   sender = its;
   let drawing = false;
@@ -273,7 +275,7 @@ function send(parts, again = false) {
     }, DRAW);
   });
   showWork("sending", { phase: "sending" });
-  if (parts.every((part) => part.state === "arrived")) return follow();
+  if (parts.every((part) => part.state === "arrived")) return followMerge();
   its.start(again);
 }
 
@@ -284,20 +286,20 @@ function drawSending() {
 }
 
 /** @param {Set<string>} told */
-function keepTold(told) {
+function storeTold(told) {
   draft.told = [...told];
   draft.changed();
 }
 
 /** Remove the clip's name from an error message, because the page already shows the name. @param {string} text */
-const withoutName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
+const removeClipName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
 
 /**
  * Return the text shown for a clip that the server refused.
  * @param {string} type
  * @param {string} message
  */
-function refusalWords(type, message) {
+function describeRefusal(type, message) {
   const steps = /** @type {Record<string, string>} */ ({
     not_a_video: "Choose a video file, or record the clip here.",
     no_video: "Choose a clip with video, not only sound.",
@@ -308,7 +310,7 @@ function refusalWords(type, message) {
     clip_lost: "Choose it again.",
     malware_found: "Choose another one.",
   });
-  return `${withoutName(message)} ${steps[type] ?? "Choose another clip, or record it again."}`.trim();
+  return `${removeClipName(message)} ${steps[type] ?? "Choose another clip, or record it again."}`.trim();
 }
 
 /**
@@ -319,18 +321,18 @@ function giveClips(files) {
   const others = sender?.give(files) ?? [];
   const words = others.map(
     (file) =>
-      `“${file.name}” (${bytes(file.size)}) does not have the size of any missing clip. Choose the same files as before.`,
+      `“${file.name}” (${formatBytes(file.size)}) does not have the size of any missing clip. Choose the same files as before.`,
   );
   return words.join(" ");
 }
 
 // Merge
 
-function follow() {
+function followMerge() {
   follower?.end();
   follower = new Follower(draft.mergeId, {
-    onStatus: stands,
-    onGone: () => gone("unknown"),
+    onStatus: showMergeState,
+    onGone: () => onMergeGone("unknown"),
     onProgress: (percent, message) => drawMerging({ percent, message, isQueued: false }),
   });
 }
@@ -342,10 +344,10 @@ function drawMerging(at) {
 }
 
 /** @param {Merge} now */
-function stands(now) {
+function showMergeState(now) {
   merge = now;
   const { overall_status: status, uploads, challenge_id } = now;
-  if (challenge_id && challenge_id !== draft.challengeId) return void leave(challenge_id);
+  if (challenge_id && challenge_id !== draft.challengeId) return void openChallenge(challenge_id);
   // The first half of the server's progress is uploading, so show only the second half, from 0 to 100 percent.
   if (status === "processing")
     return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
@@ -354,16 +356,16 @@ function stands(now) {
     return drawMerging({ percent: 0, message: "", isQueued: true });
   if (LIVE.has(status)) {
     follower?.end();
-    return send(uploads.map(partOf), true);
+    return sendParts(uploads.map(toPart), true);
   }
   stopWork();
   if (status === "completed") return showReview(now);
-  if (status === "failed") return fail(troubleOf(now));
-  gone(status);
+  if (status === "failed") return showTrouble(toTrouble(now));
+  onMergeGone(status);
 }
 
 /** @param {import("./api.js").UploadState} upload */
-function partOf(upload) {
+function toPart(upload) {
   const clip = draft.statements[upload.video_index]?.clip;
   const fits = clip?.blob && clip.size === upload.size;
   return new Part({
@@ -378,7 +380,7 @@ function partOf(upload) {
 }
 
 /** @param {Merge} failed @returns {Trouble} */
-function troubleOf({ uploads, error_message, retry_available }) {
+function toTrouble({ uploads, error_message, retry_available }) {
   // If one clip is refused, the other uploads fail with `merge_failed`, so look for a different error.
   const refused = uploads.find((one) => one.error && one.error.type !== "merge_failed");
   // If a clip is unreadable, the merge's error begins with the clip's number.
@@ -387,23 +389,23 @@ function troubleOf({ uploads, error_message, retry_available }) {
   return {
     title: clip >= 0 ? `Clip ${clip + 1} cannot be used` : "The merge failed",
     text: refused?.error
-      ? refusalWords(refused.error.type, refused.error.message)
-      : withoutName(error_message ?? "The server gave no reason."),
+      ? describeRefusal(refused.error.type, refused.error.message)
+      : removeClipName(error_message ?? "The server gave no reason."),
     clip,
     mayRetry: retry_available,
   };
 }
 
 /** @param {Trouble} trouble */
-function fail(trouble) {
+function showTrouble(trouble) {
   showWork(sender ? "sending" : "merging", { phase: "failed", trouble });
   document.title = TITLE;
 }
 
 /** Leave a merge that no longer exists. The clips may still be in this browser. @param {string} status */
-function gone(status) {
+function onMergeGone(status) {
   stopWork();
-  leadTo("");
+  setMergeInAddress("");
   if (draft.clips.some((clip) => clip.blob)) {
     draft.leaveMerge();
     showForm();
@@ -413,7 +415,7 @@ function gone(status) {
         expired: "The upload took longer than a day",
         unknown: "The merge no longer exists on the server",
       })[status] ?? "The merge has ended";
-    return remark(words, "Your clips and texts are still here. You can create the challenge again.");
+    return showRemark(words, "Your clips and texts are still here. You can create the challenge again.");
   }
   if (draft.mayKeep) draft.forget();
   showOther(
@@ -442,26 +444,26 @@ function showOther(mark, title, text, button = null) {
       ),
     ),
   );
-  show("other");
-  need("h2", stages.other).focus();
+  showStage("other");
+  requireElement("h2", stages.other).focus();
 }
 
 // Actions
 
 /** @param {import("./progress-view.js").WorkAct} what */
-async function act(what) {
+async function performAct(what) {
   if (what === "pause") sender?.pause();
   else if (what === "resume") sender?.resume();
   else if (what === "now") (sender?.patience ?? patience)?.now();
-  else if (what === "cancel") cancel();
-  else if (what === "retry") retry();
-  else if (what === "replace") replace(/** @type {Trouble} */ (work.trouble));
+  else if (what === "cancel") askToCancelWork();
+  else if (what === "retry") retryWork();
+  else if (what === "replace") replaceClip(/** @type {Trouble} */ (work.trouble));
   else if (what === "back") backToForm();
 }
 
-async function cancel() {
+async function askToCancelWork() {
   const isMerging = !sender?.isGoing && draft.mergeId;
-  const sure = await askFirst({
+  const sure = await askToConfirm({
     title: isMerging ? "Stop merging the clips?" : "Stop uploading the clips?",
     text: draft.mayKeep
       ? "The uploaded data is deleted. Clips and texts stay in this browser, so you can start again."
@@ -477,15 +479,15 @@ async function cancel() {
     if (id) await cancelMerge(id);
     // No answer with the merge's id has arrived, so repeat the request, which returns the same id.
     else if (begun)
-      initiate(begun.body, begun.key)
+      requestMerge(begun.body, begun.key)
         .then((answer) => cancelMerge(answer.merge_session_id))
         .catch(() => {});
   } catch (error) {
     const over = error instanceof ApiError && [404, 409, 410].includes(error.status);
     if (!over) {
       // Cancelling failed, so the merge still runs.
-      follow();
-      return notes.replaceChildren(errorNote("The merge was not stopped.", error, cancel));
+      followMerge();
+      return notes.replaceChildren(createErrorNote("The merge was not stopped.", error, askToCancelWork));
     }
   }
   await backToForm();
@@ -495,22 +497,22 @@ async function backToForm() {
   stopWork();
   if (draft.mergeId) deleteMerge(draft.mergeId).catch(() => {});
   await draft.leaveMerge();
-  leadTo("");
+  setMergeInAddress("");
   showForm();
 }
 
-async function retry() {
+async function retryWork() {
   notes.replaceChildren();
   try {
-    stands(await retryMerge(draft.mergeId));
-    follow();
+    showMergeState(await retryMerge(draft.mergeId));
+    followMerge();
   } catch (error) {
-    notes.replaceChildren(errorNote("The merge could not be restarted.", error, retry));
+    notes.replaceChildren(createErrorNote("The merge could not be restarted.", error, retryWork));
   }
 }
 
 /** @param {Trouble} trouble */
-async function replace({ clip, text }) {
+async function replaceClip({ clip, text }) {
   const statement = draft.statements[clip];
   if (statement) statement.problem = text;
   await backToForm();
@@ -522,26 +524,26 @@ async function replace({ clip, text }) {
 /** @param {Merge} merge A completed merge. */
 async function showReview(merge) {
   merge.uploads.forEach((_, at) => draft.statements[at] ?? draft.add());
-  show("review", "review");
+  showStage("review", "review");
   review.show(draft, merge);
   review.focus();
-  say("The clips are merged. Watch the video, then publish it or save it as a draft.");
+  announce("The clips are merged. Watch the video, then publish it or save it as a draft.");
   if (draft.challengeId) review.drawSaved(true);
-  else if (draft.title.trim() && draft.lie) await save();
+  else if (draft.title.trim() && draft.lie) await saveDraft();
 }
 
 /** Create or update the draft on the server; return whether it was saved. @returns {Promise<boolean>} */
-async function save() {
+async function saveDraft() {
   const now = /** @type {Merge} */ (merge);
   review.wait(true, "Saving");
   review.tellProblem(null);
   try {
     // Repeating the stored request creates no second challenge.
-    draft.made ??= { key: idempotencyKey(), body: draft.challengeBody(now) };
+    draft.made ??= { key: makeIdempotencyKey(), body: draft.challengeBody(now) };
     await draft.saveNow();
     const { key, body } = draft.made;
     if (!draft.challengeId) {
-      const { id } = await makeChallenge(body, key);
+      const { id } = await createChallenge(body, key);
       draft.challengeId = id;
       savedAs = JSON.stringify({
         title: body.title,
@@ -561,7 +563,7 @@ async function save() {
   } catch (error) {
     const type = error instanceof ApiError ? error.type : "";
     if (type === "challenge_exists") {
-      leave(/** @type {ApiError} */ (error).body.challenge_id);
+      openChallenge(/** @type {ApiError} */ (error).body.challenge_id);
       return false;
     }
     // After a refusal, use a new idempotency key: the server repeats its refusal for the same key. After a lost answer,
@@ -569,7 +571,7 @@ async function save() {
     if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId)
       draft.made = null;
     review.drawSaved(Boolean(draft.challengeId));
-    review.tellProblem(errorNote("The challenge was not saved.", error, save));
+    review.tellProblem(createErrorNote("The challenge was not saved.", error, saveDraft));
     return false;
   } finally {
     review.wait(false);
@@ -577,8 +579,8 @@ async function save() {
 }
 
 /** @param {boolean} publish */
-async function finish(publish) {
-  if (!(await save())) return;
+async function finishReview(publish) {
+  if (!(await saveDraft())) return;
   if (publish) {
     review.wait(true, "Publishing");
     try {
@@ -586,22 +588,22 @@ async function finish(publish) {
     } catch (error) {
       review.wait(false);
       review.drawSaved(true);
-      return review.tellProblem(errorNote("The challenge was not published.", error, () => finish(true)));
+      return review.tellProblem(createErrorNote("The challenge was not published.", error, () => finishReview(true)));
     }
   }
-  leave(draft.challengeId);
+  openChallenge(draft.challengeId);
 }
 
 /** @param {string} challenge */
-async function leave(challenge) {
+async function openChallenge(challenge) {
   stopWork();
   await draft.forget();
-  location.assign(pageOf(challenge));
+  location.assign(getPagePath(challenge));
 }
 
 async function askToThrowAway() {
   if (
-    await askFirst({
+    await askToConfirm({
       title: "Discard this challenge?",
       text: "The video and all texts are deleted, here and on the server. This cannot be undone.",
       keep: "Cancel",
@@ -618,23 +620,23 @@ async function throwAway() {
     else if (mergeId) await deleteMerge(mergeId);
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 404))
-      return review.tellProblem(errorNote("The challenge was not deleted.", error, throwAway));
+      return review.tellProblem(createErrorNote("The challenge was not deleted.", error, throwAway));
   }
   stopWork();
   await draft.forget();
-  leadTo("");
+  setMergeInAddress("");
   draft = new Draft();
   showForm();
-  say("Challenge discarded.");
+  announce("Challenge discarded.");
 }
 
 // Start
 
 /** @param {boolean} take True to take over the challenge from another tab. */
-async function start(take = false) {
-  const alone = await holdAlone(`vod-challenge-${document.body.dataset.user}`, takenElsewhere, take);
-  if (!alone) return elsewhere("A challenge is being created in another tab");
-  await forgetOthers();
+async function startPage(take = false) {
+  const alone = await requestTabLock(`vod-challenge-${document.body.dataset.user}`, onTakenElsewhere, take);
+  if (!alone) return showElsewhere("A challenge is being created in another tab");
+  await deleteOtherDrafts();
   const asked = new URL(location.href).searchParams.get("merge") ?? "";
   const kept = await Draft.load();
   if (kept && (!asked || asked === kept.mergeId)) draft = kept;
@@ -644,59 +646,59 @@ async function start(take = false) {
     draft.mayKeep = !kept || kept.isEmpty;
   }
   if (asked && !draft.mergeId) draft.mergeId = asked;
-  if (draft.mergeId) return goOn();
+  if (draft.mergeId) return resumeWork();
   form.show(draft);
-  show("form");
+  showStage("form");
   // If the answer to the stored request was lost, repeat the request, which returns the same merge.
   if (draft.begun && draft.clips.length === draft.begun.body.video_count && draft.clips.every((clip) => clip.blob))
     initiateMerge();
 }
 
-async function goOn() {
-  leadTo(draft.mergeId);
+async function resumeWork() {
+  setMergeInAddress(draft.mergeId);
   try {
     const now = await readMerge(draft.mergeId);
     if (!draft.title) draft.title = now.title;
     while (draft.statements.length < now.uploads.length) draft.add();
-    stands(now);
+    showMergeState(now);
     if (
       !sender &&
       (LIVE.has(now.overall_status) || now.overall_status === "queued" || now.overall_status === "processing")
     )
-      follow();
+      followMerge();
   } catch (error) {
     if (error instanceof ApiError && (error.status === 404 || error.status === 410))
-      return gone(error.status === 410 ? "expired" : "unknown");
-    stages.other.replaceChildren(errorNote("The progress could not be loaded.", error, () => goOn()));
-    show("other");
+      return onMergeGone(error.status === 410 ? "expired" : "unknown");
+    stages.other.replaceChildren(createErrorNote("The progress could not be loaded.", error, () => resumeWork()));
+    showStage("other");
   }
 }
 
-function takenElsewhere() {
+function onTakenElsewhere() {
   stopWork();
-  elsewhere("This challenge continues in another tab");
+  showElsewhere("This challenge continues in another tab");
 }
 
 /** @param {string} title */
-function elsewhere(title) {
+function showElsewhere(title) {
   // From now on, only the other tab stores the draft.
   draft.mayKeep = false;
   showOther(
     "copy",
     title,
     "Only one tab at a time can create a challenge, so that nothing is uploaded twice.",
-    h("button", { class: "btn primary", type: "button", onclick: () => start(true) }, "Continue here"),
+    h("button", { class: "btn primary", type: "button", onclick: () => startPage(true) }, "Continue here"),
   );
 }
 
 // Events
 
-takeDrops(need("main"), (files) => {
+acceptDrops(requireElement("main"), (files) => {
   const found = files.map(({ file }) => file);
   if (!stages.form.hidden) form.take(found, draft.statements.find(({ id }) => id === aimedAt) ?? null);
   else if (sender?.lacksClips) {
     const misfits = giveClips(found);
-    if (misfits) toast(misfits, "warn");
+    if (misfits) showToast(misfits, "warn");
   }
   aimedAt = "";
 });
@@ -719,10 +721,10 @@ for (const out of document.querySelectorAll('form[action="/logout"]')) {
     event.preventDefault();
     stopWork();
     draft.mayKeep = false;
-    await forget();
+    await deleteDraft();
     /** @type {HTMLFormElement} */ (out).submit();
   });
 }
 setInterval(() => (sender?.patience ?? patience)?.lack?.at && work.draw(), 1000);
 
-start();
+startPage();

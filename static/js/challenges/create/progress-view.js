@@ -1,11 +1,11 @@
 // The view of a new challenge's progress: upload, merge, problems, and actions.
 
-import { h, icon, need, setText } from "../../base/dom.js";
-import { counted, duration } from "../../base/format.js";
+import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { formatCount, formatDuration } from "../../base/format.js";
 import { ACCEPT } from "../../uploads/file-picker.js";
-import { leftWords } from "../../uploads/transfer-speed.js";
+import { formatTimeLeft } from "../../base/format.js";
 import { drawThumbnail } from "../../uploads/local-thumbnail.js";
-import { bytes, bytesOf } from "../../videos/api.js";
+import { formatBytes, formatPartOfBytes } from "../../videos/api.js";
 
 /**
  * @typedef {import("./chunk-sender.js").Part} Part
@@ -134,8 +134,8 @@ export class Work {
     const { phase, sender, trouble } = this.#stand;
     const count = this.#lines.length;
     const heading = {
-      beginning: `Uploading ${counted(count, "clip")}`,
-      sending: `Uploading ${counted(count, "clip")}`,
+      beginning: `Uploading ${formatCount(count, "clip")}`,
+      sending: `Uploading ${formatCount(count, "clip")}`,
       merging: "Merging the clips",
       failed: trouble?.title ?? "",
     }[phase];
@@ -255,7 +255,7 @@ export class Work {
       this.#misfits = this.hears.onFiles([...(input.files ?? [])]);
       input.value = "";
       said.hidden = !this.#misfits;
-      setText(need("span", said), this.#misfits);
+      setText(requireElement("span", said), this.#misfits);
     });
     return h(
       "div",
@@ -331,7 +331,7 @@ export class Work {
           refused: ["bad", "alert", "Cannot be used"],
           stopped: ["", "dot", "Stopped"],
         }[state];
-    need("[data-body]", row).replaceChildren(
+    requireElement("[data-body]", row).replaceChildren(
       ...[
         ["waiting", "sending", "missing"].includes(state) &&
           h("progress", {
@@ -366,7 +366,7 @@ export class Work {
       this.bar.setAttribute("aria-label", merge.isQueued ? "Queued" : `Merge, ${percent} percent`);
       setText(
         this.words,
-        merge.isQueued ? estimateWords(merge.estimate) : [merge.message, `${percent} %`].filter(Boolean).join(" · "),
+        merge.isQueued ? describeEstimate(merge.estimate) : [merge.message, `${percent} %`].filter(Boolean).join(" · "),
       );
       setText(this.speed, "");
       return;
@@ -387,11 +387,11 @@ export class Work {
         : "";
     setText(
       this.words,
-      [bytesOf(sent, size), `${percent} %`, waits || (speed > 0 && leftWords((size - sent) / speed))]
+      [formatPartOfBytes(sent, size), `${percent} %`, waits || (speed > 0 && formatTimeLeft((size - sent) / speed))]
         .filter(Boolean)
         .join(" · "),
     );
-    setText(this.speed, phase === "sending" && speed > 0 ? `${bytes(speed)}/s` : "");
+    setText(this.speed, phase === "sending" && speed > 0 ? `${formatBytes(speed)}/s` : "");
   }
 
   /** @param {HTMLElement} row @param {number} at */
@@ -400,8 +400,8 @@ export class Work {
     const size = part?.size ?? this.#lines[at].clip?.size ?? 0;
     const sent = part?.sent ?? 0;
     setText(
-      need("[data-size]", row),
-      part?.state === "sending" || part?.state === "missing" ? bytesOf(sent, size) : bytes(size),
+      requireElement("[data-size]", row),
+      part?.state === "sending" || part?.state === "missing" ? formatPartOfBytes(sent, size) : formatBytes(size),
     );
     const bar = /** @type {HTMLProgressElement|null} */ (row.querySelector("progress"));
     const percent = size ? Math.floor((sent / size) * 100) : 0;
@@ -409,9 +409,10 @@ export class Work {
       bar.value = percent;
       bar.setAttribute("aria-label", `Clip ${at + 1}, ${percent} percent`);
     }
-    setText(need("[data-words]", row), part?.state === "sending" ? `${percent} %` : "");
+    setText(requireElement("[data-words]", row), part?.state === "sending" ? `${percent} %` : "");
   }
 }
 
 /** @param {number} seconds @returns {string} */
-const estimateWords = (seconds) => (seconds > 0 ? `takes about ${seconds < 1 ? "a second" : duration(seconds)}` : "");
+const describeEstimate = (seconds) =>
+  seconds > 0 ? `takes about ${seconds < 1 ? "a second" : formatDuration(seconds)}` : "";

@@ -1,9 +1,9 @@
 // The dialog that records a statement with the camera: preview, countdown, recording and playback.
 
-import { show } from "../../base/dialog.js";
-import { h, icon, need, setText } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
-import { showLength } from "./clip-info.js";
+import { openDialog } from "../../base/dialog.js";
+import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { formatDuration } from "../../base/format.js";
+import { showDuration } from "./clip-info.js";
 
 /** Maximum duration of a recording, in seconds. */
 const LONGEST = 60;
@@ -23,14 +23,14 @@ const TYPES = [
 /** @typedef {"asking"|"refused"|"ready"|"counting"|"recording"|"taken"} State */
 
 /** Return the preferred format that this browser can record; empty if it cannot record. @returns {string} */
-const recordingType = () =>
+const chooseRecordingType = () =>
   globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "";
 
 /**
  * @param {string} name
  * @returns {[string, string]}
  */
-function cameraTrouble(name) {
+function explainCameraError(name) {
   if (name === "insecure")
     return [
       "The camera needs https",
@@ -75,9 +75,9 @@ export class Recorder {
     this.video = /** @type {HTMLVideoElement} */ (
       h("video", { playsinline: true, "aria-label": "The camera's picture" })
     );
-    // Live video has no duration, so stop `showLength` from seeking to its end.
+    // Live video has no duration, so stop `showDuration` from seeking to its end.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
-    showLength(this.video);
+    showDuration(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });
     this.trouble = h("div", { class: "mask", role: "alert", hidden: true });
     this.bar = /** @type {HTMLProgressElement} */ (
@@ -87,7 +87,7 @@ export class Recorder {
     this.said = h("p", { class: "visually-hidden", role: "status" });
     this.choices = h("div", { class: "row wrap choices", hidden: true });
     this.acts = h("div", { class: "row wrap end acts" });
-    this.dialog = show(
+    this.dialog = openDialog(
       h(
         "dialog",
         { class: "dialog recording", "aria-labelledby": "record-heading" },
@@ -116,7 +116,7 @@ export class Recorder {
     this.#to("asking");
     const missing = !globalThis.isSecureContext
       ? "insecure"
-      : !navigator.mediaDevices?.getUserMedia || !recordingType()
+      : !navigator.mediaDevices?.getUserMedia || !chooseRecordingType()
         ? "unsupported"
         : "";
     if (missing) return this.#refuse(missing);
@@ -205,7 +205,7 @@ export class Recorder {
 
   /** @param {string} name Name of the error. */
   #refuse(name) {
-    const [title, text] = cameraTrouble(name);
+    const [title, text] = explainCameraError(name);
     const again = name !== "insecure" && name !== "unsupported";
     this.trouble.replaceChildren(
       icon("alert"),
@@ -248,7 +248,7 @@ export class Recorder {
   #record() {
     const stream = /** @type {MediaStream} */ (this.#stream);
     /** @type {Blob[]} */ const pieces = [];
-    const type = recordingType();
+    const type = chooseRecordingType();
     const recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: BITS });
     this.#recorder = recorder;
     recorder.addEventListener("dataavailable", ({ data }) => data.size && pieces.push(data));
@@ -268,7 +268,7 @@ export class Recorder {
   #tick() {
     this.#length = Math.min(LONGEST, (performance.now() - this.#startedAt) / 1000);
     this.bar.value = this.#length;
-    setText(this.clock, `${duration(Math.floor(this.#length))} of ${duration(LONGEST)}`);
+    setText(this.clock, `${formatDuration(Math.floor(this.#length))} of ${formatDuration(LONGEST)}`);
     if (this.#length >= LONGEST) this.#stop();
   }
 
@@ -293,7 +293,7 @@ export class Recorder {
     video.muted = false;
     video.controls = true;
     this.#to("taken");
-    setText(this.said, `Recorded, ${duration(this.#length)}. Watch it, then use it or record it again.`);
+    setText(this.said, `Recorded, ${formatDuration(this.#length)}. Watch it, then use it or record it again.`);
   }
 
   #forgetTake() {
@@ -354,7 +354,7 @@ export class Recorder {
     this.acts.replaceChildren(...acts[state]);
     if (state === "ready") {
       this.#length = this.bar.value = 0;
-      setText(this.clock, `up to ${duration(LONGEST)}`);
+      setText(this.clock, `up to ${formatDuration(LONGEST)}`);
     }
     /** @type {HTMLElement|null} */ (
       this.dialog.querySelector(".acts .primary") ??
@@ -384,7 +384,7 @@ export class Recorder {
     } else if (this.#state === "taken" && !this.#warned) {
       event.preventDefault();
       this.#warned = true;
-      need("[data-act=again]", this.acts).before(
+      requireElement("[data-act=again]", this.acts).before(
         h("span", { class: "status warn spacer", role: "status" }, icon("alert"), "Press Escape again to discard it."),
       );
     }

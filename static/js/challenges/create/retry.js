@@ -2,7 +2,7 @@
 // in, or the user presses a retry button.
 
 import { ApiError } from "../../base/api.js";
-import { waitLength } from "./chunk-size.js";
+import { chooseWait } from "./chunk-size.js";
 
 /** @typedef {"network"|"server"|"session"} Lack */
 
@@ -86,9 +86,9 @@ export class Patience extends EventTarget {
         this.#clear(who);
         if (this.#stopped) throw new Stopped();
         if (this.#paused || (!navigator.onLine && error instanceof ApiError && error.status === 0)) continue;
-        const lack = lackOf(error);
+        const lack = findRetryReason(error);
         if (!lack || (PASSING.has(/** @type {ApiError} */ (error).type) && tries > 8)) throw error;
-        const wait = lack === "session" ? 0 : waitLength(tries, /** @type {ApiError} */ (error).retryAfter);
+        const wait = lack === "session" ? 0 : chooseWait(tries, /** @type {ApiError} */ (error).retryAfter);
         this.#lacks.set(who, { lack, at: wait && Date.now() + wait });
         this.#tell();
         await this.#wait(wait);
@@ -131,7 +131,7 @@ export class Patience extends EventTarget {
  * @param {unknown} error
  * @returns {Lack|null}
  */
-function lackOf(error) {
+function findRetryReason(error) {
   if (!(error instanceof ApiError)) return null;
   if (error.status === 0) return "network";
   if (error.status === 401) return "session";

@@ -1,7 +1,7 @@
 // The review of a merged challenge before publication: video and statements, one of which is the lie.
 
-import { h, icon, need, setText } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
+import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { formatDuration } from "../../base/format.js";
 
 /**
  * @typedef {import("./draft.js").Draft} Draft
@@ -91,7 +91,7 @@ export class Review {
             { class: "field" },
             h("label", { for: "review-name" }, "Title"),
             this.title,
-            problem("review-name-problem"),
+            createFieldError("review-name-problem"),
           ),
           h(
             "fieldset",
@@ -102,7 +102,7 @@ export class Review {
               "The texts, and which statement is the lie. Players see the lie only after their guess.",
             ),
             this.statements,
-            problem("review-lie-problem"),
+            createFieldError("review-lie-problem"),
           ),
           this.saved,
           this.problem,
@@ -135,7 +135,7 @@ export class Review {
           h("span", { class: "visually-hidden" }, "Play statement "),
           h("b", { class: "mono" }, String(segment.statement_index + 1)),
           " ",
-          h("span", { class: "mono truncate" }, duration(segment.duration)),
+          h("span", { class: "mono truncate" }, formatDuration(segment.duration)),
         );
         return button;
       }),
@@ -178,7 +178,7 @@ export class Review {
         lie.addEventListener("change", () => {
           draft.lie = statement.id;
           for (const [n, other] of [...this.statements.children].entries()) other.toggleAttribute("data-lie", n === at);
-          tell("review-lie-problem", "");
+          showFieldError("review-lie-problem", "");
           this.hears.onChange();
         });
         return line;
@@ -224,12 +224,12 @@ export class Review {
     if (this.#isWaiting) return;
     this.problem.replaceChildren();
     const { draft } = this;
-    tell("review-name-problem", draft.title.trim() ? "" : "Enter a title. Players choose challenges by it.");
+    showFieldError("review-name-problem", draft.title.trim() ? "" : "Enter a title. Players choose challenges by it.");
     if (draft.title.trim()) this.title.removeAttribute("aria-invalid");
     else this.title.setAttribute("aria-invalid", "true");
-    tell("review-lie-problem", draft.lie ? "" : "Choose which statement is the lie.");
+    showFieldError("review-lie-problem", draft.lie ? "" : "Choose which statement is the lie.");
     if (!draft.title.trim()) return this.title.focus();
-    if (!draft.lie) return /** @type {HTMLElement} */ (need("input[type=radio]", this.statements)).focus();
+    if (!draft.lie) return /** @type {HTMLElement} */ (requireElement("input[type=radio]", this.statements)).focus();
     this.hears.onDone(publish);
   }
 
@@ -300,13 +300,13 @@ export class Review {
 }
 
 /** @param {string} id */
-function problem(id) {
+function createFieldError(id) {
   return h("p", { class: "field-error", id, role: "alert", hidden: true }, icon("alert"), h("span", {}));
 }
 
 /** @param {string} id @param {string} sentence */
-function tell(id, sentence) {
-  const place = need(`#${id}`);
+function showFieldError(id, sentence) {
+  const place = requireElement(`#${id}`);
   place.hidden = !sentence;
-  setText(need("span", place), sentence);
+  setText(requireElement("span", place), sentence);
 }

@@ -1,10 +1,10 @@
 // The fields of one statement: clip, text, and whether the statement is the lie.
 
-import { h, icon, need, setText } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
+import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { formatDuration } from "../../base/format.js";
 import { ACCEPT } from "../../uploads/file-picker.js";
-import { bytes } from "../../videos/api.js";
-import { showLength } from "./clip-info.js";
+import { formatBytes } from "../../videos/api.js";
+import { showDuration } from "./clip-info.js";
 
 /**
  * @typedef {import("./draft.js").Statement} Statement
@@ -134,11 +134,16 @@ export class Slot {
     this.lie.setAttribute("aria-label", `This is the lie: statement ${at + 1}`);
     element.toggleAttribute("data-lie", isLie);
     element.toggleAttribute("data-problem", Boolean(problem));
-    mark(this.up, `Move statement ${at + 1} up`, at > 0, "This is the first statement");
-    mark(this.down, `Move statement ${at + 1} down`, at < count - 1, "This is the last statement");
-    mark(this.remove, `Remove statement ${at + 1}`, count > least, `A challenge needs at least ${least} statements`);
+    setButton(this.up, `Move statement ${at + 1} up`, at > 0, "This is the first statement");
+    setButton(this.down, `Move statement ${at + 1} down`, at < count - 1, "This is the last statement");
+    setButton(
+      this.remove,
+      `Remove statement ${at + 1}`,
+      count > least,
+      `A challenge needs at least ${least} statements`,
+    );
     this.problem.hidden = !problem;
-    setText(need("span", this.problem), problem);
+    setText(requireElement("span", this.problem), problem);
     this.file.setAttribute("aria-label", `${clip ? "Choose another" : "Choose a clip"} for statement ${at + 1}`);
     if (problem) this.file.setAttribute("aria-invalid", "true");
     else this.file.removeAttribute("aria-invalid");
@@ -150,7 +155,7 @@ export class Slot {
         h(
           "span",
           { class: "mono nowrap" },
-          [clip.duration > 0 && duration(clip.duration), bytes(clip.size)].filter(Boolean).join(" · "),
+          [clip.duration > 0 && formatDuration(clip.duration), formatBytes(clip.size)].filter(Boolean).join(" · "),
         ),
       );
     const shown = [clip?.id, isBusy, at].join();
@@ -238,7 +243,7 @@ export class Slot {
         "aria-label": `Clip of statement ${at + 1}`,
       })
     );
-    showLength(video);
+    showDuration(video);
     video.src = this.#address;
     // Pause other clips, so that only one plays.
     video.addEventListener("play", () =>
@@ -266,7 +271,7 @@ export class Slot {
  * @param {boolean} may
  * @param {string} why Reason shown while the button is disabled.
  */
-function mark(button, label, may, why) {
+function setButton(button, label, may, why) {
   button.setAttribute("aria-label", label);
   button.title = may ? label : why;
   if (may) button.removeAttribute("aria-disabled");

@@ -3,9 +3,9 @@
 import { IndexedDbStore } from "../../base/stores.js";
 
 const store = new IndexedDbStore("vod-challenges");
-const mine = () => `${document.body.dataset.user}/`;
-const draftKey = () => `${mine()}draft`;
-const clipKey = (/** @type {string} */ id) => `${mine()}clip/${id}`;
+const getPrefix = () => `${document.body.dataset.user}/`;
+const getDraftKey = () => `${getPrefix()}draft`;
+const getClipKey = (/** @type {string} */ id) => `${getPrefix()}clip/${id}`;
 
 /**
  * Run a storage operation and return its result; return null if the operation fails.
@@ -13,7 +13,7 @@ const clipKey = (/** @type {string} */ id) => `${mine()}clip/${id}`;
  * @param {() => Promise<T>} act
  * @returns {Promise<T|null>}
  */
-async function tried(act) {
+async function tryStorage(act) {
   try {
     return await act();
   } catch {
@@ -26,28 +26,28 @@ async function tried(act) {
  * @param {any} value
  * @returns {Promise<boolean>}
  */
-const put = async (key, value) => (await tried(() => store.update(key, () => value))) !== null;
+const writeEntry = async (key, value) => (await tryStorage(() => store.update(key, () => value))) !== null;
 
-/** Return the draft that `keepDraft` stored; null or undefined if there is none. @returns {Promise<any>} */
-export const readDraft = () => tried(() => store.read(draftKey()));
+/** Return the draft that `writeDraft` stored; null or undefined if there is none. @returns {Promise<any>} */
+export const readDraft = () => tryStorage(() => store.read(getDraftKey()));
 /** @param {any} draft */
-export const keepDraft = (draft) => put(draftKey(), draft);
+export const writeDraft = (draft) => writeEntry(getDraftKey(), draft);
 /** @param {string} id @param {Blob} blob */
-export const keepClip = (id, blob) => put(clipKey(id), blob);
+export const writeClip = (id, blob) => writeEntry(getClipKey(id), blob);
 /** @param {string} id @returns {Promise<Blob|null|undefined>} */
-export const readClip = (id) => tried(() => store.read(clipKey(id)));
+export const readClip = (id) => tryStorage(() => store.read(getClipKey(id)));
 /** @param {string} id */
-export const dropClip = (id) => put(clipKey(id), undefined);
+export const deleteClip = (id) => writeEntry(getClipKey(id), undefined);
 
-export async function forget() {
-  await tried(async () => {
-    for (const key of await store.keys(mine())) await put(key, undefined);
+export async function deleteDraft() {
+  await tryStorage(async () => {
+    for (const key of await store.keys(getPrefix())) await writeEntry(key, undefined);
   });
 }
 
-export async function forgetOthers() {
-  await tried(async () => {
-    for (const key of await store.keys("")) if (!key.startsWith(mine())) await put(key, undefined);
+export async function deleteOtherDrafts() {
+  await tryStorage(async () => {
+    for (const key of await store.keys("")) if (!key.startsWith(getPrefix())) await writeEntry(key, undefined);
   });
 }
 
@@ -55,9 +55,10 @@ export async function forgetOthers() {
  * Delete stored clips that no draft uses. A page that closed too early may have left them.
  * @param {Set<string>} ids Ids of the clips in use.
  */
-export async function forgetClips(ids) {
-  await tried(async () => {
-    const prefix = clipKey("");
-    for (const key of await store.keys(prefix)) if (!ids.has(key.slice(prefix.length))) await put(key, undefined);
+export async function deleteUnusedClips(ids) {
+  await tryStorage(async () => {
+    const prefix = getClipKey("");
+    for (const key of await store.keys(prefix))
+      if (!ids.has(key.slice(prefix.length))) await writeEntry(key, undefined);
   });
 }

@@ -8,7 +8,7 @@
  * @param {boolean} [take] True to take the lock from another tab.
  * @returns {Promise<boolean>}
  */
-export function holdAlone(name, onTaken, take = false) {
+export function requestTabLock(name, onTaken, take = false) {
   if (!navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
     const held = navigator.locks.request(name, take ? { steal: true } : { ifAvailable: true }, (lock) => {

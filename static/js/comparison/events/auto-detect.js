@@ -1,10 +1,10 @@
 // The dialog that starts the automatic detection of events.
 
-import { showNamed } from "../../base/dialog.js";
+import { openNamedDialog } from "../../base/dialog.js";
 import { h } from "../../base/dom.js";
-import { counted } from "../../base/format.js";
-import { JobProgress, reasonOf } from "../../base/job-progress.js";
-import { errorNote, toast } from "../../base/notice.js";
+import { formatCount } from "../../base/format.js";
+import { JobProgress, explainEnd } from "../../base/job-progress.js";
+import { createErrorNote, showToast } from "../../base/notice.js";
 
 /** Kinds of events that can be detected, each with API name, label and description. */
 const FINDABLE = [
@@ -17,7 +17,7 @@ export class Finding {
   /**
    * @param {HTMLElement} holder
    * @param {object} parts
-   * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} parts.api
+   * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} parts.api
    * @param {any[]} parts.vods
    * @param {(id: string) => string} parts.letterOf
    * @param {() => void} parts.onFound
@@ -40,13 +40,13 @@ export class Finding {
         "fieldset",
         { class: "col" },
         h("legend", {}, "Find"),
-        ...FINDABLE.map(([name, label, note]) => choice("kinds", name, label, note)),
+        ...FINDABLE.map(([name, label, note]) => createChoice("kinds", name, label, note)),
       ),
       h(
         "fieldset",
         { class: "col" },
         h("legend", {}, "Videos"),
-        ...this.vods.map(({ vod_id: id, name }) => choice("vods", id, `${this.letterOf(id)} ${name}`)),
+        ...this.vods.map(({ vod_id: id, name }) => createChoice("vods", id, `${this.letterOf(id)} ${name}`)),
       ),
       h(
         "p",
@@ -56,7 +56,7 @@ export class Finding {
       problem,
       h("div", { class: "row end" }, button),
     );
-    const dialog = showNamed("Find events", "", form);
+    const dialog = openNamedDialog("Find events", "", form);
 
     const start = async (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -74,7 +74,7 @@ export class Finding {
         this.#follow(job);
       } catch (error) {
         button.disabled = false;
-        problem.replaceChildren(errorNote("The search could not be started.", error));
+        problem.replaceChildren(createErrorNote("The search could not be started.", error));
       }
     };
   }
@@ -82,10 +82,10 @@ export class Finding {
   /** @param {string} job */
   async #follow(job) {
     const ended = await this.progress.follow(job);
-    if (ended.status !== "completed") return toast(`No events were changed. ${reasonOf(ended)}`, "warn");
+    if (ended.status !== "completed") return showToast(`No events were changed. ${explainEnd(ended)}`, "warn");
     const counts = /** @type {number[]} */ (Object.values(ended.result.found));
-    toast(
-      `${counted(
+    showToast(
+      `${formatCount(
         counts.reduce((sum, count) => sum + count, 0),
         "event",
       )} found.`,
@@ -100,7 +100,7 @@ export class Finding {
  * @param {string} label
  * @param {string} [note]
  */
-const choice = (name, value, label, note = "") =>
+const createChoice = (name, value, label, note = "") =>
   h(
     "label",
     { class: "check" },

@@ -1,11 +1,11 @@
 // The details of the selected event. Changes by other users do not overwrite unsaved text.
 
 import { h, icon } from "../../base/dom.js";
-import { sends } from "../../base/drafts.js";
-import { hundredths, instant, parseOffset, position, relative } from "../../base/format.js";
-import { kindOf, lookOf } from "./kinds.js";
-import { colors, glyph, looks } from "./lanes.js";
-import { marked } from "./mentions.js";
+import { isSendKey } from "../../base/drafts.js";
+import { formatHundredths, toDate, parseOffset, formatPosition, formatRelative } from "../../base/format.js";
+import { toKind, getLook } from "./kinds.js";
+import { getColors, createGlyph, getLookAttributes } from "./lanes.js";
+import { markMentions } from "./mentions.js";
 
 /** @typedef {import("./store.js").Shown} Shown */
 /**
@@ -96,7 +96,7 @@ export class EventDetails {
         element.addEventListener("change", () => this.#one && this.act.change(this.#one, { color: element.value }));
       else element.addEventListener("input", () => this.#typed(name));
       element.addEventListener("keydown", (event) => {
-        if (!sends(event)) return;
+        if (!isSendKey(event)) return;
         event.preventDefault();
         element.blur();
         this.#save();
@@ -246,7 +246,7 @@ export class EventDetails {
         data: { words: "" },
         oninput: () => this.drafts.set(this.#draft("reply"), input.value ? { text: input.value } : undefined),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (!sends(event)) return;
+          if (!isSendKey(event)) return;
           event.preventDefault();
           input.form?.requestSubmit();
         },
@@ -278,13 +278,13 @@ export class EventDetails {
     const { event, sources, at, until } = one;
     const letters = [...new Set(sources.map((source) => source.event.vod_id))];
     this.head?.replaceChildren(
-      h("span", { class: "row", data: looks(event), vars: colors(event) }, glyph(event)),
+      h("span", { class: "row", data: getLookAttributes(event), vars: getColors(event) }, createGlyph(event)),
       ...letters.map((id) =>
         id === null
           ? h("span", { class: "faint text-small" }, "all videos")
           : h("span", { class: "letter-badge", data: { letter: this.letterOf(id) } }, this.letterOf(id)),
       ),
-      h("span", { class: "faint text-small truncate spacer" }, whoAndWhen(event)),
+      h("span", { class: "faint text-small truncate spacer" }, describeAuthor(event)),
       h(
         "button",
         {
@@ -299,8 +299,8 @@ export class EventDetails {
     this.#set("label", event.label);
     this.#set("kind", event.kind);
     this.#set("color", event.color || this.#usualColor());
-    this.#set("at", position(at));
-    this.#set("until", until === null ? "" : position(until));
+    this.#set("at", formatPosition(at));
+    this.#set("until", until === null ? "" : formatPosition(until));
     this.#set("body", event.body);
     const reply = this.#fields.reply;
     const typed = this.drafts.get(this.#draft("reply"))?.text ?? "";
@@ -376,7 +376,7 @@ export class EventDetails {
    */
   #send(one, name, text) {
     if (name === "at" || name === "until") return this.act.move(one, { [name]: text ? parseOffset(text) : null });
-    return this.act.change(one, { [name]: name === "kind" ? kindOf(text) : text });
+    return this.act.change(one, { [name]: name === "kind" ? toKind(text) : text });
   }
 
   /** @param {Shown} one */
@@ -402,7 +402,7 @@ export class EventDetails {
 
   /** @param {Shown} one @param {any} reply */
   #reply(one, reply) {
-    const at = instant(reply.created_at);
+    const at = toDate(reply.created_at);
     return h(
       "li",
       {},
@@ -410,7 +410,7 @@ export class EventDetails {
         "p",
         { class: "row text-small" },
         h("b", { class: "truncate" }, reply.created_by_name),
-        h("time", { class: "faint", datetime: at.toISOString(), title: at.toLocaleString() }, relative(at)),
+        h("time", { class: "faint", datetime: at.toISOString(), title: at.toLocaleString() }, formatRelative(at)),
         h("span", { class: "spacer" }),
         !this.act.canChange(reply)
           ? ""
@@ -425,7 +425,7 @@ export class EventDetails {
               icon("trash"),
             ),
       ),
-      h("p", { class: "anywhere", dir: "auto" }, ...marked(reply.body)),
+      h("p", { class: "anywhere", dir: "auto" }, ...markMentions(reply.body)),
     );
   }
 
@@ -449,7 +449,7 @@ export class EventDetails {
         ? h(
             "button",
             { class: "btn quiet", type: "button", onclick: () => this.act.change(one, { color: "" }) },
-            `Reset to the colour of ${lookOf(event.kind).name.toLowerCase()}`,
+            `Reset to the colour of ${getLook(event.kind).name.toLowerCase()}`,
           )
         : "",
       h("span", { class: "spacer" }),
@@ -470,7 +470,7 @@ export class EventDetails {
  * @returns {boolean}
  */
 function isValid(name, text) {
-  if (name === "kind") return kindOf(text) !== "";
+  if (name === "kind") return toKind(text) !== "";
   if (name === "until" && !text.trim()) return true; // an empty end is valid: the event is a moment
   return (name !== "at" && name !== "until") || parseOffset(text) !== null;
 }
@@ -480,14 +480,14 @@ function isValid(name, text) {
  * @param {(at: Date) => string} [time] Function that formats the creation time.
  * @returns {string}
  */
-export function whoAndWhen(event, time = relative) {
+export function describeAuthor(event, time = formatRelative) {
   const found = {
     highlights: "detected in the picture",
     shots: "detected in the picture",
     sound_peaks: "detected in the sound",
   };
   const origin = found[/** @type {keyof found} */ (event.origin)];
-  if (origin) return event.confidence === null ? origin : `${origin}, ${hundredths(event.confidence)}`;
+  if (origin) return event.confidence === null ? origin : `${origin}, ${formatHundredths(event.confidence)}`;
   const by = event.origin === "import" ? `imported by ${event.created_by_name}` : event.created_by_name;
-  return `${by}, ${time(instant(event.created_at))}`;
+  return `${by}, ${time(toDate(event.created_at))}`;
 }

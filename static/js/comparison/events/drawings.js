@@ -1,9 +1,9 @@
 // Drawings on video frames, and their editor. Positions are fractions of the frame, so drawings follow zoom and size.
 
 import { h, icon } from "../../base/dom.js";
-import { toast } from "../../base/notice.js";
-import { fitted } from "../../base/timer-box.js";
-import { begun, extended, fits, isVisible, picture } from "./strokes.js";
+import { showToast } from "../../base/notice.js";
+import { findFittedArea } from "../../base/timer-box.js";
+import { beginStroke, extendStroke, isWithinLimits, isVisible, createPicture } from "./strokes.js";
 
 export const SHOWN_SECONDS = 3; // seconds for which a drawing is shown if its event has no end
 const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
@@ -24,14 +24,14 @@ const MAX_TEXT = 200;
  * @param {import("../panes.js").Pane} pane
  * @param {string} name
  */
-function areaOn(pane, name) {
+function createFrameArea(pane, name) {
   const area = h("div", { class: name });
   const whole = h("div", { class: "on-frame" }, area);
   pane.pic.append(whole);
   const { video } = pane.track;
   const place = () => {
     const { clientWidth, clientHeight } = pane.pic;
-    const { left, top, width, height } = fitted(clientWidth / Math.max(1, clientHeight), aspectOf(video));
+    const { left, top, width, height } = findFittedArea(clientWidth / Math.max(1, clientHeight), getAspect(video));
     for (const [key, value] of Object.entries({ "--l": left, "--t0": top, "--w0": width, "--h0": height }))
       area.style.setProperty(key, String(value));
   };
@@ -49,7 +49,7 @@ function areaOn(pane, name) {
 }
 
 /** @param {HTMLVideoElement} video */
-function aspectOf(video) {
+function getAspect(video) {
   return video.videoWidth ? video.videoWidth / video.videoHeight : 16 / 9;
 }
 
@@ -60,7 +60,7 @@ export class DrawingLayer {
   /** @param {import("../panes.js").Pane} pane */
   constructor(pane) {
     this.pane = pane;
-    this.place = areaOn(pane, "drawing");
+    this.place = createFrameArea(pane, "drawing");
   }
 
   /** @param {import("./store.js").SessionEvent[]} drawn Events with drawings for this pane. */
@@ -89,9 +89,9 @@ export class DrawingLayer {
     this.place.area.replaceChildren(
       ...(visible.length
         ? [
-            picture(
+            createPicture(
               visible.flatMap((event) => event.drawing.strokes),
-              aspectOf(track.video),
+              getAspect(track.video),
             ),
           ]
         : []),
@@ -118,7 +118,7 @@ export class Sketch {
     this.#strokes = strokes;
     this.#begun = strokes.length;
     this.done = done;
-    this.place = areaOn(pane, "sketch");
+    this.place = createFrameArea(pane, "sketch");
     this.bar = this.#bar();
     pane.element.append(this.bar);
     this.end = new AbortController();
@@ -238,15 +238,15 @@ export class Sketch {
   #draw(stroke) {
     const all = stroke ? [...this.#strokes, stroke] : this.#strokes;
     this.place.area.querySelector("svg")?.remove();
-    this.place.area.prepend(picture(all, aspectOf(this.pane.track.video)));
+    this.place.area.prepend(createPicture(all, getAspect(this.pane.track.video)));
   }
 
   /** @param {import("./strokes.js").Stroke} stroke */
   #add(stroke) {
     const all = [...this.#strokes, stroke];
     if (!isVisible(stroke)) return this.#draw(null);
-    if (!fits(all)) {
-      toast("The drawing has reached its maximum size. Save it, and continue in a new event.", "warn");
+    if (!isWithinLimits(all)) {
+      showToast("The drawing has reached its maximum size. Save it, and continue in a new event.", "warn");
       return this.#draw(null);
     }
     this.#strokes = all;
@@ -263,7 +263,7 @@ export class Sketch {
     const at = (/** @type {PointerEvent} */ e) =>
       /** @type {[number, number]} */ ([(e.clientX - rect.left) / rect.width, (e.clientY - rect.top) / rect.height]);
     if (this.#tool === "text") return this.#write(...at(event));
-    let stroke = begun(this.#tool, this.#color, this.#width, ...at(event));
+    let stroke = beginStroke(this.#tool, this.#color, this.#width, ...at(event));
     const pressures = [event.pressure];
     const end = new AbortController();
     area.setPointerCapture(event.pointerId);
@@ -271,7 +271,7 @@ export class Sketch {
       "pointermove",
       (e) => {
         for (const one of e.getCoalescedEvents?.().length ? e.getCoalescedEvents() : [e])
-          stroke = extended(stroke, ...at(one));
+          stroke = extendStroke(stroke, ...at(one));
         pressures.push(e.pressure);
         this.#draw(stroke);
       },
@@ -301,7 +301,7 @@ export class Sketch {
   /** Show a text field at a point, given as fractions of the frame's size. @param {number} x @param {number} y */
   #write(x, y) {
     const size = this.#width * LETTERS;
-    const stroke = begun("text", this.#color, size, x, y);
+    const stroke = beginStroke("text", this.#color, size, x, y);
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
         class: "input",

@@ -1,10 +1,10 @@
 // The list of events. It scrolls with the clock unless the user is reading the list. Only visible rows are built.
 
 import { h } from "../../base/dom.js";
-import { duration, hundredths, tenths } from "../../base/format.js";
-import { lastBegun } from "./filters.js";
-import { NOTE, lookOf } from "./kinds.js";
-import { colors, glyph, looks } from "./lanes.js";
+import { formatDuration, formatHundredths, formatTenths } from "../../base/format.js";
+import { findLastBegun } from "./filters.js";
+import { NOTE, getLook } from "./kinds.js";
+import { getColors, createGlyph, getLookAttributes } from "./lanes.js";
 
 const AHEAD = 8; // number of rows built before and after the visible rows
 const SAME = 0.0005; // seconds before an event's start from which the event counts as begun
@@ -52,7 +52,7 @@ export class EventList {
 
   /** Mark the latest event that has begun by the given time, and scroll to this event. @param {number} T */
   update(T) {
-    const current = lastBegun(this.#shown, T + SAME);
+    const current = findLastBegun(this.#shown, T + SAME);
     if (current === this.#current) return;
     this.#current = current;
     // Do not scroll while the pointer or the keyboard focus is in the list. Focus from a click does not count.
@@ -145,13 +145,13 @@ export class EventList {
           type: "button",
           tabindex: isTabStop ? "0" : "-1",
           "aria-pressed": String(one.id === this.#selected),
-          data: { event: one.id, ...looks(event), ...(event.resolved ? { resolved: "" } : {}) },
-          vars: colors(event),
+          data: { event: one.id, ...getLookAttributes(event), ...(event.resolved ? { resolved: "" } : {}) },
+          vars: getColors(event),
           onclick: () => this.open(one),
         },
-        h("span", { class: "mono" }, clockOf(at)),
-        glyph(event),
-        h("span", { class: "truncate", dir: "auto" }, titleOf(one)),
+        h("span", { class: "mono" }, formatClock(at)),
+        createGlyph(event),
+        h("span", { class: "truncate", dir: "auto" }, getTitle(one)),
         h(
           "span",
           { class: "row letters" },
@@ -160,7 +160,7 @@ export class EventList {
             return h("span", { class: "letter-badge", data: { letter } }, letter);
           }),
         ),
-        this.isDraft(one) ? h("small", { data: { draft: "" } }, "Draft") : h("small", {}, stateOf(one)),
+        this.isDraft(one) ? h("small", { data: { draft: "" } }, "Draft") : h("small", {}, getState(one)),
       ),
     );
   }
@@ -183,21 +183,21 @@ export class EventList {
 }
 
 /** Format seconds as `14:31.4`. @param {number} T @returns {string} */
-function clockOf(T) {
+function formatClock(T) {
   const whole = Math.floor(Math.abs(T) * 10 + 1e-6) / 10;
   const sign = T < 0 && whole ? "\u2212" : "";
-  return `${sign}${duration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
+  return `${sign}${formatDuration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
 }
 
 /** @param {Shown} one @returns {string} */
-function titleOf({ event, at, until }) {
-  const name = event.label || event.body.split("\n")[0] || lookOf(event.kind).name;
-  return until === null || event.label || event.body ? name : `${name}, ${tenths(until - at)}`;
+function getTitle({ event, at, until }) {
+  const name = event.label || event.body.split("\n")[0] || getLook(event.kind).name;
+  return until === null || event.label || event.body ? name : `${name}, ${formatTenths(until - at)}`;
 }
 
 /** @param {Shown} one @returns {string} */
-function stateOf({ event }) {
-  if (event.confidence !== null) return hundredths(event.confidence);
+function getState({ event }) {
+  if (event.confidence !== null) return formatHundredths(event.confidence);
   if (event.origin !== "manual" && event.origin !== "import") return "detected";
   if (event.resolved) return "done";
   if (event.replies.length) return `${event.replies.length} ${event.replies.length === 1 ? "reply" : "replies"}`;

@@ -8,7 +8,7 @@
  */
 
 /** @returns {Filters} */
-export function noFilters() {
+export function makeEmptyFilters() {
   return { hiddenKinds: new Set(), vodId: "", person: "", origin: "" };
 }
 
@@ -18,7 +18,7 @@ const MADE = new Set(["manual", "import"]);
  * @param {import("./store.js").Shown[]} shown
  * @param {Filters} filters
  */
-export function filtered(shown, { hiddenKinds, vodId, person, origin }) {
+export function filterEvents(shown, { hiddenKinds, vodId, person, origin }) {
   return shown.filter(
     ({ event, sources }) =>
       !hiddenKinds.has(event.kind) &&
@@ -40,7 +40,7 @@ function isFrom(event, person) {
  * @param {import("./store.js").Shown[]} shown
  * @returns {[string, number][]}
  */
-export function kindsOf(shown) {
+export function countKinds(shown) {
   /** @type {Map<string, number>} */ const counts = new Map();
   for (const { event } of shown) counts.set(event.kind, (counts.get(event.kind) ?? 0) + 1);
   return [...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
@@ -50,7 +50,7 @@ export function kindsOf(shown) {
  * @param {import("./store.js").Shown[]} shown
  * @returns {string[]}
  */
-export function peopleOf(shown) {
+export function listPeople(shown) {
   const names = shown.flatMap(({ event }) => [
     event.created_by_name,
     ...event.replies.map((reply) => reply.created_by_name),
@@ -64,7 +64,7 @@ export function peopleOf(shown) {
  * @param {number} T
  * @returns {number}
  */
-export function lastBegun(list, T) {
+export function findLastBegun(list, T) {
   let low = 0;
   let high = list.length;
   while (low < high) {

@@ -23,7 +23,7 @@ const JOIN_SECONDS = 0.25;
  * @param {Mark[]} marks
  * @returns {Joined[]}
  */
-export function join(marks) {
+export function groupEvents(marks) {
   const found = /** @type {Joined[]} */ ([]);
   /** @type {Map<string, Mark[]>} */ const byKind = new Map();
   for (const mark of marks) {
@@ -34,13 +34,13 @@ export function join(marks) {
     ofKind.sort((a, b) => a.at - b.at || a.number - b.number);
     let together = /** @type {Mark[]} */ ([]);
     for (const mark of ofKind) {
-      if (together.length && !belongs(mark, together)) {
-        found.push(joined(together));
+      if (together.length && !mayJoin(mark, together)) {
+        found.push(mergeMarks(together));
         together = [];
       }
       together.push(mark);
     }
-    found.push(joined(together));
+    found.push(mergeMarks(together));
   }
   return found.sort((a, b) => a.at - b.at || a.marks[0].number - b.marks[0].number);
 }
@@ -51,13 +51,13 @@ export function join(marks) {
  * @param {Mark} mark
  * @param {Mark[]} together Events of the group, ordered by time.
  */
-function belongs(mark, together) {
+function mayJoin(mark, together) {
   if (together.some((other) => other.vodId === mark.vodId)) return false;
   return mark.at - together[0].at <= Math.max(JOIN_SECONDS, mark.frame, ...together.map((one) => one.frame));
 }
 
 /** @param {Mark[]} marks @returns {Joined} */
-function joined(marks) {
+function mergeMarks(marks) {
   const middle = (marks.length - 1) / 2;
   const at = (marks[Math.floor(middle)].at + marks[Math.ceil(middle)].at) / 2;
   return { marks: [...marks].sort((a, b) => a.number - b.number), at };

@@ -27,7 +27,7 @@ const OTHER_TONES = ["a", "b", "c", "d", "e"];
  * @param {string} kind
  * @returns {Look}
  */
-export function lookOf(kind) {
+export function getLook(kind) {
   if (Object.hasOwn(KNOWN, kind)) return KNOWN[kind];
   const words = kind.replaceAll(/[_-]+/g, " ").trim() || kind;
   const sum = Array.from(kind).reduce((total, letter) => (total * 31 + letter.charCodeAt(0)) % 9973, 7);
@@ -44,7 +44,7 @@ export function lookOf(kind) {
  * @param {string} text
  * @returns {string}
  */
-export function kindOf(text) {
+export function toKind(text) {
   const plain = text.normalize("NFKD").toLowerCase();
   return plain
     .replaceAll(/[^a-z0-9_-]+/g, "_")

@@ -1,10 +1,10 @@
 // Events on the timeline: a lane for events shared by several videos, and a lane for each video. Overlapping events
 // become one marker that shows how many events it stands for.
 
-import { h, need } from "../../base/dom.js";
-import { counted, position } from "../../base/format.js";
-import { lookOf } from "./kinds.js";
-import { nameOf } from "./store.js";
+import { h, requireElement } from "../../base/dom.js";
+import { formatCount, formatPosition } from "../../base/format.js";
+import { getLook } from "./kinds.js";
+import { getEventName } from "./store.js";
 
 const APART = 18; // minimum px between two markers; nearer events share a marker
 const APART_WITH_NUMBER = 34;
@@ -69,10 +69,10 @@ export class EventLanes {
     const x = (/** @type {number} */ T) => (T - start) / span;
     const markers = /** @type {Marker[]} */ ([]);
     for (const one of this.#shown) {
-      const marker = placed(one, vodId);
+      const marker = placeMarker(one, vodId);
       if (!marker || x(marker.until ?? marker.at) < -0.02 || x(marker.at) > 1.02) continue;
       const last = markers.at(-1);
-      const room = last && (last.shown.length > 1 || seenBy(last) > 1) ? APART_WITH_NUMBER : APART;
+      const room = last && (last.shown.length > 1 || countVideos(last) > 1) ? APART_WITH_NUMBER : APART;
       const near = last && (x(marker.at) - x(last.at)) * width < room;
       if (near && one.id !== this.#selected && last.shown[0].id !== this.#selected) last.shown.push(one);
       else markers.push(marker);
@@ -92,12 +92,12 @@ export class EventLanes {
   #button(marker, x, top, height) {
     const { shown, at } = marker;
     const [one] = shown;
-    const seen = seenBy(marker);
+    const seen = countVideos(marker);
     const number = shown.length > 1 ? shown.length : seen > 1 ? seen : 0;
     const words =
       shown.length > 1
-        ? `${counted(shown.length, "event")} from ${position(at)} to ${position(shown[shown.length - 1].at)}`
-        : `${lookOf(one.event.kind).name} ${one.event.label}, ${position(at)}${seen > 1 ? `, seen by ${seen}` : ""}`;
+        ? `${formatCount(shown.length, "event")} from ${formatPosition(at)} to ${formatPosition(shown[shown.length - 1].at)}`
+        : `${getLook(one.event.kind).name} ${one.event.label}, ${formatPosition(at)}${seen > 1 ? `, seen by ${seen}` : ""}`;
     const button = h(
       "button",
       {
@@ -106,12 +106,12 @@ export class EventLanes {
         tabindex: "-1",
         "aria-label": words,
         "aria-current": shown.some(({ id }) => id === this.#selected) ? "true" : null,
-        data: { ...looks(one.event), event: one.id },
-        vars: { "--x": x(at), "--top-px": `${top + height / 2}px`, ...colors(one.event) },
+        data: { ...getLookAttributes(one.event), event: one.id },
+        vars: { "--x": x(at), "--top-px": `${top + height / 2}px`, ...getColors(one.event) },
         onpointerenter: () => this.act.hover(marker, button, at),
         onpointerleave: () => this.act.hover(null),
       },
-      glyph(one.event),
+      createGlyph(one.event),
       number ? h("b", {}, String(number)) : null,
     );
     button.addEventListener("pointerdown", (event) => this.#press(event, marker, "move", button));
@@ -131,13 +131,13 @@ export class EventLanes {
     const to = Math.min(1, x(/** @type {number} */ (marker.until)));
     const element = h("div", {
       class: "marker-span",
-      data: looks(one.event),
+      data: getLookAttributes(one.event),
       vars: {
         "--x": from,
         "--w2": Math.max(0, to - from),
         "--top-px": `${top}px`,
         "--height-px": `${height}px`,
-        ...colors(one.event),
+        ...getColors(one.event),
       },
     });
     if ((to - from) * width >= WITH_EDGES && this.act.canChange(one))
@@ -208,7 +208,7 @@ export class EventLanes {
 }
 
 /** Return the number of videos that show a marker's event; always 1 in a video's lane. @param {Marker} marker */
-function seenBy({ shown: [one], vodId }) {
+function countVideos({ shown: [one], vodId }) {
   return vodId === null ? one.sources.length : 1;
 }
 
@@ -218,7 +218,7 @@ function seenBy({ shown: [one], vodId }) {
  * @param {string|null} vodId
  * @returns {Marker|null}
  */
-function placed(one, vodId) {
+function placeMarker(one, vodId) {
   if (vodId === null) {
     if (one.sources.length === 1 && one.event.vod_id !== null) return null;
     return { shown: [one], vodId, at: one.at, until: one.until };
@@ -231,19 +231,19 @@ function placed(one, vodId) {
  * @param {import("./store.js").SessionEvent} event
  * @returns {Record<string, string>}
  */
-export function looks(event) {
-  const { tone, shape } = lookOf(event.kind);
+export function getLookAttributes(event) {
+  const { tone, shape } = getLook(event.kind);
   return { tone, shape };
 }
 
 /** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} */
-export function colors(event) {
+export function getColors(event) {
   return event.color ? { "--kind": event.color } : {};
 }
 
 /** @param {import("./store.js").SessionEvent} event */
-export function glyph(event) {
-  return h("i", { class: "glyph", "aria-hidden": "true" }, lookOf(event.kind).letter);
+export function createGlyph(event) {
+  return h("i", { class: "glyph", "aria-hidden": "true" }, getLook(event.kind).letter);
 }
 
 const HOVER_PAUSE = 120;
@@ -259,8 +259,8 @@ export class HoverCard {
   constructor(element, panes) {
     this.element = element;
     this.panes = panes;
-    this.picture = need("[data-hover-picture]", element);
-    this.words = need("[data-hover-words]", element);
+    this.picture = requireElement("[data-hover-picture]", element);
+    this.words = requireElement("[data-hover-words]", element);
   }
 
   /** Unload the videos, because the user may no longer see the comparison. */
@@ -286,11 +286,11 @@ export class HoverCard {
   show(marker, beside, at) {
     const [one] = marker.shown;
     this.words.replaceChildren(
-      h("b", { class: "mono" }, position(at)),
+      h("b", { class: "mono" }, formatPosition(at)),
       h(
         "span",
         { class: "truncate", dir: "auto" },
-        marker.shown.length > 1 ? counted(marker.shown.length, "event") : nameOf(one.event),
+        marker.shown.length > 1 ? formatCount(marker.shown.length, "event") : getEventName(one.event),
       ),
     );
     const pane = this.#pane(marker.vodId ?? one.event.vod_id, at);

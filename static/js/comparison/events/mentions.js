@@ -17,7 +17,7 @@ const LIST = "name-offers";
  * @param {string} text
  * @returns {{text: string, isName: boolean}[]}
  */
-export function parted(text) {
+export function splitMentions(text) {
   const parts = [];
   let from = 0;
   for (const found of text.matchAll(NAMED)) {
@@ -28,8 +28,8 @@ export function parted(text) {
 }
 
 /** @param {string} text @returns {(string|HTMLElement)[]} */
-export function marked(text) {
-  return parted(text).map((part) => (part.isName ? h("b", { class: "mention" }, part.text) : part.text));
+export function markMentions(text) {
+  return splitMentions(text).map((part) => (part.isName ? h("b", { class: "mention" }, part.text) : part.text));
 }
 
 /**
@@ -37,7 +37,7 @@ export function marked(text) {
  * @param {string} before
  * @returns {string|null}
  */
-export function typedName(before) {
+export function findTypedName(before) {
   return before.match(TYPED)?.[1] ?? null;
 }
 
@@ -58,7 +58,10 @@ export class NameOffers {
       const option = /** @type {HTMLElement} */ (event.target).closest("li");
       if (option) this.#take(option.dataset.name ?? "");
     });
-    document.addEventListener("selectionchange", () => this.#field && typed(this.#field) === null && this.close());
+    document.addEventListener(
+      "selectionchange",
+      () => this.#field && findNameAtCursor(this.#field) === null && this.close(),
+    );
   }
 
   /**
@@ -81,14 +84,14 @@ export class NameOffers {
 
   /** @param {Field} field */
   async #offer(field) {
-    const now = typed(field);
+    const now = findNameAtCursor(field);
     if (now === null) return this.close();
     this.#known ??= this.people();
     const known = await this.#known.catch(() => {
       this.#known = null;
       return /** @type {string[]} */ ([]);
     });
-    if (typed(field) !== now || document.activeElement !== field) return;
+    if (findNameAtCursor(field) !== now || document.activeElement !== field) return;
     const start = now.toLowerCase();
     const fitting = known.filter((name) => name.toLowerCase().startsWith(start)).slice(0, OFFERED);
     if (!fitting.length) return this.close();
@@ -134,7 +137,7 @@ export class NameOffers {
   /** @param {string} name */
   #take(name) {
     const field = this.#field;
-    const now = field && typed(field);
+    const now = field && findNameAtCursor(field);
     if (!field || now === null) return this.close();
     const caret = field.selectionStart ?? field.value.length;
     field.setRangeText(`${name} `, caret - now.length, caret, "end");
@@ -151,6 +154,6 @@ export class NameOffers {
 }
 
 /** @param {Field} field */
-function typed(field) {
-  return typedName(field.value.slice(0, field.selectionStart ?? field.value.length));
+function findNameAtCursor(field) {
+  return findTypedName(field.value.slice(0, field.selectionStart ?? field.value.length));
 }

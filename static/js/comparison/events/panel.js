@@ -1,23 +1,23 @@
 // The events of the comparison page. List, timeline and details share one store and one set of filters.
 
-import { idempotencyKey } from "../../base/api.js";
+import { makeIdempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
-import { h, icon, need, setText } from "../../base/dom.js";
-import { Drafts, sends } from "../../base/drafts.js";
-import { counted, position } from "../../base/format.js";
+import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { Drafts, isSendKey } from "../../base/drafts.js";
+import { formatCount, formatPosition } from "../../base/format.js";
 import { labelButton } from "../../base/keys.js";
 import { toggleMenu } from "../../base/menu.js";
-import { errorNote, explain, toast } from "../../base/notice.js";
-import { timeAt } from "../../base/timeline.js";
+import { createErrorNote, explainError, showToast } from "../../base/notice.js";
+import { toVideoTime } from "../../base/timeline.js";
 import { EventDetails } from "./details.js";
 import { DrawingLayer, SHOWN_SECONDS, Sketch } from "./drawings.js";
-import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./filters.js";
-import { NOTE, OFFERED, kindOf, lookOf } from "./kinds.js";
+import { filterEvents, countKinds, findLastBegun, makeEmptyFilters, listPeople } from "./filters.js";
+import { NOTE, OFFERED, toKind, getLook } from "./kinds.js";
 import { Finding } from "./auto-detect.js";
-import { EventLanes, HoverCard, glyph } from "./lanes.js";
+import { EventLanes, HoverCard, createGlyph } from "./lanes.js";
 import { EventList } from "./event-list.js";
 import { NameOffers } from "./mentions.js";
-import { EventStore, nameOf } from "./store.js";
+import { EventStore, getEventName } from "./store.js";
 
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
 const SAME_MOMENT = 2; // maximum seconds to a draft that a new event continues, if both or neither are comments
@@ -38,7 +38,7 @@ const REACHED = 0.02; // maximum seconds between the clock and the current event
  */
 
 export class EventsPanel {
-  #filters = noFilters();
+  #filters = makeEmptyFilters();
   /** Events that match the filters. @type {Shown[]} */ #shown = [];
   #selected = "";
   #kind = "mark";
@@ -52,7 +52,7 @@ export class EventsPanel {
 
   /**
    * @param {object} parts
-   * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} parts.api
+   * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} parts.api
    * @param {any[]} parts.vods
    * @param {import("../panes.js").Pane[]} parts.panes
    * @param {import("../actions.js").Actions} parts.actions
@@ -78,14 +78,14 @@ export class EventsPanel {
     this.store = new EventStore(api, vods, person.username);
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
     this.drafts = new Drafts(person.user_id, `comparison/${sessionId}`);
-    this.list = new EventList(need("[data-event-list]"), {
+    this.list = new EventList(requireElement("[data-event-list]"), {
       letterOf,
       isDraft: (one) => one.sources.some(({ event }) => this.#withDraft.has(event.event_id)),
       open: (one) => this.open(one),
       enter: () => this.details.focus("label"),
     });
     this.details = new EventDetails(
-      need("[data-event-details]"),
+      requireElement("[data-event-details]"),
       {
         change: (one, values) => this.#change(one, values),
         move: (one, values) => this.#move(one, values),
@@ -115,10 +115,18 @@ export class EventsPanel {
       offers,
       this.drafts,
     );
-    offers.attach(need("[data-naming-name]"), () => kindOf(need("[data-naming-kind]").value) === NOTE);
-    this.finding = new Finding(need("[data-finding]"), { api, vods, letterOf, onFound: () => this.store.load() });
-    this.card = new HoverCard(need("[data-hover-card]"), panes);
-    this.lanes = new EventLanes(need("[data-event-layer]"), timeline, {
+    offers.attach(
+      requireElement("[data-naming-name]"),
+      () => toKind(requireElement("[data-naming-kind]").value) === NOTE,
+    );
+    this.finding = new Finding(requireElement("[data-finding]"), {
+      api,
+      vods,
+      letterOf,
+      onFound: () => this.store.load(),
+    });
+    this.card = new HoverCard(requireElement("[data-hover-card]"), panes);
+    this.lanes = new EventLanes(requireElement("[data-event-layer]"), timeline, {
       open: (one) => this.open(one),
       drag: (one, vodId, hold, by) => this.#drag(one, vodId, hold, by),
       hover: (marker, element, at) =>
@@ -141,7 +149,8 @@ export class EventsPanel {
     this.store.receive(/** @type {any} */ (message));
     const mine = Object.entries(message.named ?? {}).filter(([, users]) => users.includes(this.username));
     // A mention in the open event needs no notice, because it is already marked as read.
-    if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded)) toast(`${message.by} mentions you.`);
+    if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded))
+      showToast(`${message.by} mentions you.`);
   }
 
   // Display
@@ -157,7 +166,7 @@ export class EventsPanel {
     const all = store.shown;
     this.#withDraft = new Set(this.drafts.all.map(([key]) => key.split("/")[0]));
     const filters = this.#filters;
-    this.#shown = filtered(all, filters);
+    this.#shown = filterEvents(all, filters);
     const selected = this.#selected ? store.withEvent(this.#selected) : undefined;
     this.#selected = selected?.id ?? "";
     this.list.show(this.#shown, this.#selected);
@@ -176,7 +185,7 @@ export class EventsPanel {
 
   /** Redraw after a draft changed in this or another tab. */
   #drawDrafts() {
-    const name = need("[data-naming-name]");
+    const name = requireElement("[data-naming-name]");
     if (this.#marked && name.value.trim()) {
       const draft = this.drafts.get(this.#marked.draft);
       if (draft && draft.text !== name.value) name.value = draft.text;
@@ -190,7 +199,7 @@ export class EventsPanel {
     const { store } = this;
     const isListed = (/** @type {string} */ key) =>
       key.startsWith(NEW) ? key === this.#marked?.draft : !store.isLoaded || store.get(key.split("/")[0]);
-    need("[data-drafts]").replaceChildren(
+    requireElement("[data-drafts]").replaceChildren(
       ...this.drafts.all.filter(([key]) => !isListed(key)).map(([key, { value }]) => this.#draftRow(key, value)),
     );
   }
@@ -210,7 +219,7 @@ export class EventsPanel {
           onclick: () => (isNew ? this.#continue(key, value) : this.#rescue(key, value.text)),
         },
         h("span", { class: "pill" }, "Draft"),
-        h("span", { class: "mono text-small" }, isNew ? position(value.at) : "deleted"),
+        h("span", { class: "mono text-small" }, isNew ? formatPosition(value.at) : "deleted"),
         h("span", { class: "truncate", dir: "auto" }, value.text),
       ),
       h(
@@ -234,7 +243,7 @@ export class EventsPanel {
   #continue(key, draft) {
     this.actions.seek(draft.at);
     this.#openNaming(this.#markedBy(key, draft), draft);
-    need("[data-naming-name]").focus();
+    requireElement("[data-naming-name]").focus();
   }
 
   /** Continue text written for a deleted event as a new comment. @param {string} key @param {string} text */
@@ -242,7 +251,7 @@ export class EventsPanel {
     this.#closeNaming();
     this.mark(NOTE);
     if (!this.#marked) return;
-    const name = need("[data-naming-name]");
+    const name = requireElement("[data-naming-name]");
     name.value = [name.value, text.replaceAll("\n", " ")].filter(Boolean).join(" ");
     this.#keepNaming();
     this.drafts.set(key, undefined);
@@ -257,11 +266,11 @@ export class EventsPanel {
   /** Mark mentions in the open event as read, and show the number of unread mentions. @param {Shown} [selected] */
   drawMentions(selected = this.store.withEvent(this.#selected)) {
     const { unseen } = this.store;
-    const isLookedAt = document.visibilityState === "visible" && !need("#panel-events").hidden;
+    const isLookedAt = document.visibilityState === "visible" && !requireElement("#panel-events").hidden;
     for (const { event } of (isLookedAt && selected?.sources) || [])
       if (unseen.delete(event.event_id)) this.api.seen(event.event_id).catch(() => {});
     const count = [...unseen].filter((id) => this.store.get(id)).length;
-    const button = need("[data-mentions]");
+    const button = requireElement("[data-mentions]");
     button.hidden = count === 0;
     setText(button, `@ ${count}`);
     const words = count === 1 ? "event mentions you" : "events mention you";
@@ -273,24 +282,28 @@ export class EventsPanel {
     const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
     if (!one) return;
     this.open(one);
-    need("[data-event-details]").focus(); // the focused button disappears after the last unread mention
+    requireElement("[data-event-details]").focus(); // the focused button disappears after the last unread mention
   }
 
   /** @param {number} total */
   #drawState(total) {
-    setText(need("[data-event-count]"), total ? String(total) : "");
+    setText(requireElement("[data-event-count]"), total ? String(total) : "");
     const { store } = this;
-    const state = need("[data-event-state]");
+    const state = requireElement("[data-event-state]");
     const isEmpty = this.#shown.length === 0;
     state.hidden = !isEmpty && !store.failure;
-    need("[data-event-list]").hidden = isEmpty;
+    requireElement("[data-event-list]").hidden = isEmpty;
     if (store.failure)
-      state.replaceChildren(errorNote("The events could not be loaded.", store.failure, () => store.load()));
+      state.replaceChildren(createErrorNote("The events could not be loaded.", store.failure, () => store.load()));
     else if (!store.isLoaded) state.replaceChildren(h("p", { class: "pad faint" }, "Loading the events"));
     else if (total)
       state.replaceChildren(
         h("p", { class: "pad faint" }, "No event matches the filters. "),
-        h("button", { class: "btn", type: "button", onclick: () => this.#filter(noFilters()) }, "Show all events"),
+        h(
+          "button",
+          { class: "btn", type: "button", onclick: () => this.#filter(makeEmptyFilters()) },
+          "Show all events",
+        ),
       );
     else
       state.replaceChildren(
@@ -311,10 +324,10 @@ export class EventsPanel {
   #drawFilters(all) {
     const { hiddenKinds, vodId, person, origin } = this.#filters;
     const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset.kindFilter;
-    const bar = need("[data-kind-filters]");
+    const bar = requireElement("[data-kind-filters]");
     bar.replaceChildren(
-      ...kindsOf(all).map(([kind, count]) => {
-        const { name, tone, shape } = lookOf(kind);
+      ...countKinds(all).map(([kind, count]) => {
+        const { name, tone, shape } = getLook(kind);
         const sample = /** @type {any} */ ({ kind });
         return h(
           "button",
@@ -330,23 +343,23 @@ export class EventsPanel {
               this.#filter({ ...this.#filters, hiddenKinds: hidden });
             },
           },
-          glyph(sample),
+          createGlyph(sample),
           String(count),
         );
       }),
     );
     if (focused)
       /** @type {HTMLElement|null} */ (bar.querySelector(`[data-kind-filter="${CSS.escape(focused)}"]`))?.focus();
-    const people = peopleOf(all);
-    const select = /** @type {HTMLSelectElement} */ (need("[data-filter=person]"));
+    const people = listPeople(all);
+    const select = /** @type {HTMLSelectElement} */ (requireElement("[data-filter=person]"));
     if (document.activeElement !== select)
       select.replaceChildren(
         h("option", { value: "" }, "Everyone"),
         ...people.map((name) => h("option", { value: name }, name)),
       );
     /** @type {HTMLSelectElement} */ for (const [name, value] of Object.entries({ vodId, person, origin }))
-      need(`[data-filter=${name}]`).value = value;
-    need("[data-more-filters]").setAttribute("aria-pressed", String(Boolean(vodId || person || origin)));
+      requireElement(`[data-filter=${name}]`).value = value;
+    requireElement("[data-more-filters]").setAttribute("aria-pressed", String(Boolean(vodId || person || origin)));
   }
 
   #drawEdits() {
@@ -355,7 +368,7 @@ export class EventsPanel {
       ["undo", undo, "Undo"],
       ["redo", redo, "Redo"],
     ])) {
-      const button = need(`[data-act=${act}]`);
+      const button = requireElement(`[data-act=${act}]`);
       button.disabled = label === null;
       labelButton(button, label ? `${words}: ${label}` : words);
     }
@@ -375,9 +388,9 @@ export class EventsPanel {
     const open = !this.#rightsDrawn && this.#newDrafts.find(([, draft]) => draft.isOpen);
     if (open) this.#openNaming(this.#markedBy(...open), open[1]);
     this.#rightsDrawn = said;
-    need("[data-naming-kind]").readOnly = !canEdit;
-    need("[data-act=mark]").disabled = !canEdit;
-    need("[data-act=comment]").disabled = need("[data-act=sketch]").disabled = !canComment;
+    requireElement("[data-naming-kind]").readOnly = !canEdit;
+    requireElement("[data-act=mark]").disabled = !canEdit;
+    requireElement("[data-act=comment]").disabled = requireElement("[data-act=sketch]").disabled = !canComment;
     this.details.show(null);
     this.#draw();
   }
@@ -414,11 +427,11 @@ export class EventsPanel {
     // Several events may share a moment, so step from the selected event if the clock is on it.
     const isThere =
       chosen >= 0 && Math.abs(Math.max(this.actions.controller.start, this.#shown[chosen].at) - T) < REACHED;
-    const byTime = by > 0 ? lastBegun(this.#shown, T + REACHED) + 1 : lastBegun(this.#shown, T - REACHED);
+    const byTime = by > 0 ? findLastBegun(this.#shown, T + REACHED) + 1 : findLastBegun(this.#shown, T - REACHED);
     const index = isThere ? chosen + by : byTime;
     const one = this.#shown[index];
     if (one) this.open(one);
-    else toast(by > 0 ? "There is no later event." : "There is no earlier event.", "warn");
+    else showToast(by > 0 ? "There is no later event." : "There is no earlier event.", "warn");
   }
 
   /**
@@ -427,7 +440,7 @@ export class EventsPanel {
   mark(kind = this.#kind) {
     const { canEdit, canComment } = this.rights();
     if (!canEdit && !(canComment && kind === NOTE))
-      return toast(
+      return showToast(
         canComment ? "You can only comment here. Press C to comment." : "You cannot change this comparison.",
         "warn",
       );
@@ -450,14 +463,14 @@ export class EventsPanel {
       vodId: pane.id,
       at,
       time,
-      isOfAll: need("[data-naming-all]").checked,
+      isOfAll: requireElement("[data-naming-all]").checked,
       text: "",
       isOpen: true,
     };
-    const [key, shown] = begun ?? [`${NEW}${idempotencyKey()}`, draft];
+    const [key, shown] = begun ?? [`${NEW}${makeIdempotencyKey()}`, draft];
     this.#openNaming(this.#markedBy(key, shown), shown);
     this.reveal();
-    need("[data-naming-name]").focus();
+    requireElement("[data-naming-name]").focus();
   }
 
   /** Drafts of new events with their keys, newest first. @returns {[string, NewDraft][]} */
@@ -474,13 +487,13 @@ export class EventsPanel {
     if (this.#marked?.draft === marked.draft) return;
     this.#closeNaming();
     this.#marked = marked;
-    const form = need("[data-naming]");
+    const form = requireElement("[data-naming]");
     form.hidden = false;
-    setText(need("[data-naming-letter]"), marked.pane.letter);
-    need("[data-naming-letter]").dataset.letter = marked.pane.letter;
-    need("[data-naming-kind]").value = kind;
-    need("[data-naming-all]").checked = isOfAll;
-    const name = /** @type {HTMLInputElement} */ (need("[data-naming-name]"));
+    setText(requireElement("[data-naming-letter]"), marked.pane.letter);
+    requireElement("[data-naming-letter]").dataset.letter = marked.pane.letter;
+    requireElement("[data-naming-kind]").value = kind;
+    requireElement("[data-naming-all]").checked = isOfAll;
+    const name = /** @type {HTMLInputElement} */ (requireElement("[data-naming-name]"));
     name.value = text;
     name.placeholder = kind === NOTE ? "Write a comment" : "What happens here";
     this.#showBusy();
@@ -491,13 +504,13 @@ export class EventsPanel {
   #keepNaming(isOpen = true) {
     const marked = this.#marked;
     if (!marked) return;
-    const text = need("[data-naming-name]").value;
+    const text = requireElement("[data-naming-name]").value;
     /** @type {NewDraft} */ const draft = {
-      kind: kindOf(need("[data-naming-kind]").value) || this.#kind,
+      kind: toKind(requireElement("[data-naming-kind]").value) || this.#kind,
       vodId: marked.pane.id,
       at: marked.at,
       time: marked.time,
-      isOfAll: need("[data-naming-all]").checked,
+      isOfAll: requireElement("[data-naming-all]").checked,
       text,
       isOpen,
     };
@@ -507,14 +520,14 @@ export class EventsPanel {
   async #saveMark() {
     const marked = this.#marked;
     if (!marked || this.#sentDrafts.has(marked.draft)) return;
-    const kind = kindOf(need("[data-naming-kind]").value) || this.#kind;
-    const text = need("[data-naming-name]").value.trim();
-    if (kind === NOTE && !text) return need("[data-naming-name]").focus();
+    const kind = toKind(requireElement("[data-naming-kind]").value) || this.#kind;
+    const text = requireElement("[data-naming-name]").value.trim();
+    if (kind === NOTE && !text) return requireElement("[data-naming-name]").focus();
     if (kind !== NOTE) this.#kind = kind;
-    const isOfAll = need("[data-naming-all]").checked;
+    const isOfAll = requireElement("[data-naming-all]").checked;
     const place = isOfAll
-      ? { global_time: rounded(marked.at) }
-      : { vod_id: marked.pane.id, time: rounded(marked.time) };
+      ? { global_time: roundToMicroseconds(marked.at) }
+      : { vod_id: marked.pane.id, time: roundToMicroseconds(marked.time) };
     const values = { ...place, kind, [kind === NOTE ? "body" : "label"]: text };
     this.#sentDrafts.add(marked.draft);
     this.#showBusy();
@@ -526,21 +539,21 @@ export class EventsPanel {
         this.store.username ? ({ event_id }) => this.store.takeBack(event_id) : undefined,
       );
       if (this.#marked === marked) this.#hideNaming();
-      if (!need("[data-event-details]").contains(document.activeElement)) this.select(event.event_id);
+      if (!requireElement("[data-event-details]").contains(document.activeElement)) this.select(event.event_id);
       this.actions.playAfterWriting();
     });
     this.#sentDrafts.delete(marked.draft);
     this.#showBusy();
-    if (!isSent && this.#marked === marked) need("[data-naming-name]").focus();
+    if (!isSent && this.#marked === marked) requireElement("[data-naming-name]").focus();
   }
 
   /** Lock the form for a new event while its draft is being sent. A form for another draft stays open. */
   #showBusy() {
-    const form = need("[data-naming]");
+    const form = requireElement("[data-naming]");
     const isBusy = this.#marked !== null && this.#sentDrafts.has(this.#marked.draft);
     form.setAttribute("aria-busy", String(isBusy));
-    need("[data-naming-name]").readOnly = isBusy;
-    if (isBusy) leaveFocus(form); // without focus in the form, keys run shortcuts instead of typing text
+    requireElement("[data-naming-name]").readOnly = isBusy;
+    if (isBusy) blurWithin(form); // without focus in the form, keys run shortcuts instead of typing text
   }
 
   /** Close the form for a new event; its text is kept as a draft. */
@@ -551,8 +564,8 @@ export class EventsPanel {
 
   #hideNaming() {
     this.#marked = null;
-    const form = need("[data-naming]");
-    leaveFocus(form); // a hidden field with focus would receive all keys
+    const form = requireElement("[data-naming]");
+    blurWithin(form); // a hidden field with focus would receive all keys
     form.hidden = true;
     this.#drawDraftRows();
   }
@@ -563,15 +576,15 @@ export class EventsPanel {
     const replies = events.reduce((sum, event) => sum + event.replies.length, 0);
     const isGone = () => {
       this.select("");
-      toast(`${events.length > 1 ? `${events.length} events` : "Event"} deleted. Press Ctrl+Z to undo.`);
+      showToast(`${events.length > 1 ? `${events.length} events` : "Event"} deleted. Press Ctrl+Z to undo.`);
     };
     if (!replies) {
       if (await this.#attempt(() => this.store.remove(events))) isGone();
       return;
     }
     askToDelete({
-      heading: `Delete ${nameOf(one.event)}?`,
-      words: `This also deletes ${counted(replies, "reply", "replies")}. Deleted replies cannot be restored.`,
+      heading: `Delete ${getEventName(one.event)}?`,
+      words: `This also deletes ${formatCount(replies, "reply", "replies")}. Deleted replies cannot be restored.`,
       remove: () => this.store.remove(events),
       onDeleted: () => this.select(""),
     });
@@ -582,14 +595,14 @@ export class EventsPanel {
     await this.#attempt(async () => {
       await this.actions.flush();
       const label = await this.store.edits.undo();
-      if (label) toast(`Undone: ${label}.`);
+      if (label) showToast(`Undone: ${label}.`);
     });
   }
 
   async redo() {
     await this.#attempt(async () => {
       const label = await this.store.edits.redo();
-      if (label) toast(`Redone: ${label}.`);
+      if (label) showToast(`Redone: ${label}.`);
     });
   }
 
@@ -621,11 +634,11 @@ export class EventsPanel {
       const place = { vod_id: pane.id, time };
       if (strokes && !(await this.#keepDrawing(source, place, strokes, track.duration))) return false;
       this.#sketch = null;
-      need("[data-act=sketch]").setAttribute("aria-pressed", "false");
+      requireElement("[data-act=sketch]").setAttribute("aria-pressed", "false");
       return true;
     });
     this.#sketch = { sketch, eventId: source?.event_id ?? "" };
-    need("[data-act=sketch]").setAttribute("aria-pressed", "true");
+    requireElement("[data-act=sketch]").setAttribute("aria-pressed", "true");
   }
 
   /**
@@ -639,13 +652,19 @@ export class EventsPanel {
     const drawing = strokes.length ? { strokes } : null;
     if (source) {
       const values = [{ id: source.event_id, values: { drawing } }];
-      return this.#attempt(() => this.store.change(values, `drew on ${nameOf(source)}`));
+      return this.#attempt(() => this.store.change(values, `drew on ${getEventName(source)}`));
     }
     if (!drawing) return true;
     const end = Math.min(place.time + SHOWN_SECONDS, duration);
-    const span = end - place.time > SHORTEST ? { end: rounded(end) } : {};
+    const span = end - place.time > SHORTEST ? { end: roundToMicroseconds(end) } : {};
     return this.#attempt(async () => {
-      const event = await this.store.create({ ...place, time: rounded(place.time), ...span, kind: NOTE, drawing });
+      const event = await this.store.create({
+        ...place,
+        time: roundToMicroseconds(place.time),
+        ...span,
+        kind: NOTE,
+        drawing,
+      });
       this.reveal();
       this.select(event.event_id);
       this.details.focus("body");
@@ -658,7 +677,7 @@ export class EventsPanel {
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
     const changes = sources.map(({ event }) => ({ id: event.event_id, values }));
-    return this.#attempt(() => this.store.change(changes, `changed ${nameOf(one.event)}`));
+    return this.#attempt(() => this.store.change(changes, `changed ${getEventName(one.event)}`));
   }
 
   /**
@@ -672,7 +691,7 @@ export class EventsPanel {
       return this.#attempt(() =>
         this.store.change(
           one.sources.map(({ event }) => ({ id: event.event_id, values: { end: null } })),
-          `made ${nameOf(one.event)} a moment`,
+          `made ${getEventName(one.event)} a moment`,
         ),
       );
     return this.#shift(one, one.sources, "end", /** @type {number} */ (until) - (one.until ?? one.at));
@@ -695,26 +714,29 @@ export class EventsPanel {
     const changes = sources.map(({ event, at, until }) => {
       const pane = this.panes.find(({ id }) => id === event.vod_id);
       const longest = pane ? pane.track.duration : Number.POSITIVE_INFINITY;
-      const onVideo = (/** @type {number} */ T) => (pane ? timeAt(T, pane.track.placement) : T);
+      const onVideo = (/** @type {number} */ T) => (pane ? toVideoTime(T, pane.track.placement) : T);
       const within = (/** @type {number} */ value, low = 0, high = longest) => Math.min(Math.max(value, low), high);
       const length = event.end === null ? 0 : event.end - event.time;
       if (hold === "move") {
         const time = within(onVideo(at + by), 0, longest - length);
         return {
           id: event.event_id,
-          values: event.end === null ? { time: rounded(time) } : { time: rounded(time), end: rounded(time + length) },
+          values:
+            event.end === null
+              ? { time: roundToMicroseconds(time) }
+              : { time: roundToMicroseconds(time), end: roundToMicroseconds(time + length) },
         };
       }
       if (hold === "start") {
         const time = within(onVideo(at + by), 0, (event.end ?? longest) - SHORTEST);
-        return { id: event.event_id, values: { time: rounded(time) } };
+        return { id: event.event_id, values: { time: roundToMicroseconds(time) } };
       }
       return {
         id: event.event_id,
-        values: { end: rounded(within(onVideo((until ?? at) + by), event.time + SHORTEST)) },
+        values: { end: roundToMicroseconds(within(onVideo((until ?? at) + by), event.time + SHORTEST)) },
       };
     });
-    return this.#attempt(() => this.store.change(changes, `moved ${nameOf(one.event)}`));
+    return this.#attempt(() => this.store.change(changes, `moved ${getEventName(one.event)}`));
   }
 
   /**
@@ -727,14 +749,14 @@ export class EventsPanel {
       await change();
       return true;
     } catch (error) {
-      toast(explain(error), "bad");
+      showToast(explainError(error), "bad");
       return false;
     }
   }
 
   /** @param {HTMLElement} button */
   #menu(button) {
-    const choose = () => /** @type {HTMLInputElement} */ (need("[data-event-file]")).click();
+    const choose = () => /** @type {HTMLInputElement} */ (requireElement("[data-event-file]")).click();
     toggleMenu(button, "Find, import and export events", [
       ...(!this.rights().canEdit || this.finding.progress.isRunning
         ? []
@@ -757,7 +779,7 @@ export class EventsPanel {
   async #import(file) {
     await this.#attempt(async () => {
       const { created } = await this.api.import(file);
-      toast(`${counted(created, "event")} added.`);
+      showToast(`${formatCount(created, "event")} added.`);
       await this.store.load();
     });
   }
@@ -770,7 +792,7 @@ export class EventsPanel {
       const { value, dataset } = /** @type {HTMLInputElement} */ (event.target);
       if (isWords(event) && (!value.trim() || value === dataset.saved)) this.actions.playAfterWriting();
     });
-    const choice = need("[data-pause-to-write]");
+    const choice = requireElement("[data-pause-to-write]");
     choice.checked = this.actions.pausesToWrite;
     choice.addEventListener("change", () => (this.actions.pausesToWrite = choice.checked));
   }
@@ -786,52 +808,54 @@ export class EventsPanel {
       "next-event": () => this.step(1),
       "previous-event": () => this.step(-1),
     };
-    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`).addEventListener("click", act);
-    need("[data-mentions]").addEventListener("click", () => this.#showMention());
-    need("[data-event-menu]").addEventListener("click", (/** @type {Event} */ event) =>
+    for (const [name, act] of Object.entries(acts)) requireElement(`[data-act=${name}]`).addEventListener("click", act);
+    requireElement("[data-mentions]").addEventListener("click", () => this.#showMention());
+    requireElement("[data-event-menu]").addEventListener("click", (/** @type {Event} */ event) =>
       this.#menu(/** @type {HTMLElement} */ (event.currentTarget)),
     );
-    const file = /** @type {HTMLInputElement} */ (need("[data-event-file]"));
+    const file = /** @type {HTMLInputElement} */ (requireElement("[data-event-file]"));
     file.addEventListener("change", () => {
       if (file.files?.[0]) this.#import(file.files[0]);
       file.value = "";
     });
-    const form = need("[data-naming]");
+    const form = requireElement("[data-naming]");
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       this.#saveMark();
     });
-    need("[data-naming-cancel]").addEventListener("click", () => this.#closeNaming());
+    requireElement("[data-naming-cancel]").addEventListener("click", () => this.#closeNaming());
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Escape") this.#closeNaming();
-      else if (sends(event) && event.target instanceof HTMLInputElement) this.#saveMark();
+      else if (isSendKey(event) && event.target instanceof HTMLInputElement) this.#saveMark();
       else return;
       event.preventDefault();
       event.stopPropagation();
     });
     form.addEventListener("input", () => this.#keepNaming());
-    this.#listenToWriting(need("#panel-events"));
+    this.#listenToWriting(requireElement("#panel-events"));
     for (const select of document.querySelectorAll("[data-filter]"))
       select.addEventListener("change", () => {
         const { value, dataset } = /** @type {HTMLSelectElement} */ (select);
         this.#filter({ ...this.#filters, [dataset.filter ?? ""]: value });
       });
-    const more = need("[data-more-filters]");
+    const more = requireElement("[data-more-filters]");
     more.addEventListener("click", () => {
-      const choices = need("[data-filter-choices]");
+      const choices = requireElement("[data-filter-choices]");
       choices.hidden = !choices.hidden;
       more.setAttribute("aria-expanded", String(!choices.hidden));
     });
-    need("#event-kinds").replaceChildren(...OFFERED.map((kind) => h("option", { value: kind }, lookOf(kind).name)));
+    requireElement("#event-kinds").replaceChildren(
+      ...OFFERED.map((kind) => h("option", { value: kind }, getLook(kind).name)),
+    );
   }
 }
 
 /** Round to 1 µs, the server's precision. @param {number} seconds @returns {number} */
-function rounded(seconds) {
+function roundToMicroseconds(seconds) {
   return Math.round(seconds * 1e6) / 1e6;
 }
 
 /** @param {HTMLElement} form */
-function leaveFocus(form) {
+function blurWithin(form) {
   if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }

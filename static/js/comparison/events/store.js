@@ -2,9 +2,9 @@
 // the API and can be undone.
 
 import { ApiError } from "../../base/api.js";
-import { globalTime, placementOf } from "../../base/timeline.js";
+import { toGlobalTime, getPlacement } from "../../base/timeline.js";
 import { Edits } from "./undo.js";
-import { join } from "./grouping.js";
+import { groupEvents } from "./grouping.js";
 
 /**
  * @typedef {object} SessionEvent An event in the API's format.
@@ -55,7 +55,7 @@ export class EventStore extends EventTarget {
   /** @type {Shown[]|null} */ #shown = null;
 
   /**
-   * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} api
+   * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} api
    * @param {any[]} vods
    * @param {string} username
    */
@@ -95,7 +95,7 @@ export class EventStore extends EventTarget {
    */
   globalTime(event, time = event.time) {
     const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
-    return vod ? globalTime(time, vod.placement ?? placementOf(vod)) : time;
+    return vod ? toGlobalTime(time, vod.placement ?? getPlacement(vod)) : time;
   }
 
   /**
@@ -105,7 +105,7 @@ export class EventStore extends EventTarget {
    */
   place(vodId, placement) {
     const vod = this.vods.get(vodId);
-    const before = vod.placement ?? placementOf(vod);
+    const before = vod.placement ?? getPlacement(vod);
     const { offset, driftPpm, anchor } = placement;
     if (offset === before.offset && driftPpm === before.driftPpm && anchor === before.anchor) return;
     this.vods.set(vodId, { ...this.vods.get(vodId), placement });
@@ -191,7 +191,7 @@ export class EventStore extends EventTarget {
   create(values, key) {
     return this.edits.inTurn(async () => {
       const event = await this.#create(values, { key });
-      const label = `marked ${nameOf(event)}`;
+      const label = `marked ${getEventName(event)}`;
       this.edits.add({
         label,
         undo: async () => {
@@ -239,10 +239,10 @@ export class EventStore extends EventTarget {
       };
       await all();
       this.edits.add({
-        label: `deleted ${nameOf(events[0])}`,
+        label: `deleted ${getEventName(events[0])}`,
         undo: async () => {
           for (const event of events) {
-            await this.#create(valuesOf(event), { again: event.event_id });
+            await this.#create(getValues(event), { again: event.event_id });
             if (event.resolved) await this.#change(event.event_id, { resolved: true });
           }
         },
@@ -376,7 +376,7 @@ export class EventStore extends EventTarget {
         isAlone: Boolean(event.body || event.drawing || event.replies.length),
       });
     }
-    return join(marks).map(({ marks: together, at }) => {
+    return groupEvents(marks).map(({ marks: together, at }) => {
       const sources = together.map((mark) => this.#source(mark));
       const [{ event, at: ownAt, until }] = sources;
       return { id: event.event_id, event, sources, at, until: until === null ? null : until + at - ownAt };
@@ -396,7 +396,7 @@ export class EventStore extends EventTarget {
 }
 
 /** @param {SessionEvent} event @returns {any} */
-function valuesOf(event) {
+function getValues(event) {
   const values = Object.fromEntries(WRITTEN.map((name) => [name, event[name]]));
   if (event.vod_id !== null) return values;
   const { time, ...rest } = values;
@@ -404,6 +404,6 @@ function valuesOf(event) {
 }
 
 /** @param {SessionEvent} event @returns {string} */
-export function nameOf(event) {
+export function getEventName(event) {
   return event.label ? `“${event.label}”` : event.body ? `“${event.body.slice(0, 40)}”` : event.kind;
 }

@@ -14,7 +14,7 @@ const MAX_BYTES = 60_000; // maximum bytes of a drawing; the server's limit is 6
  */
 
 /** Limit a coordinate to 0 to 1, and round it to four decimals. @param {number} value @returns {number} */
-function kept(value) {
+function clampCoordinate(value) {
   return Math.round(Math.min(Math.max(value, 0), 1) * 10_000) / 10_000;
 }
 
@@ -26,8 +26,8 @@ function kept(value) {
  * @param {number} y
  * @returns {Stroke}
  */
-export function extended(stroke, x, y) {
-  const point = [kept(x), kept(y)];
+export function extendStroke(stroke, x, y) {
+  const point = [clampCoordinate(x), clampCoordinate(y)];
   if (stroke.tool !== "pen") return { ...stroke, points: [stroke.points[0], point] };
   const [lastX, lastY] = stroke.points[stroke.points.length - 1];
   if (Math.hypot(point[0] - lastX, point[1] - lastY) < NEAREST || stroke.points.length >= MAX_POINTS) return stroke;
@@ -35,8 +35,8 @@ export function extended(stroke, x, y) {
 }
 
 /** @param {Tool} tool @param {string} color @param {number} width @param {number} x @param {number} y @returns {Stroke} */
-export function begun(tool, color, width, x, y) {
-  return { tool, color, width, points: [[kept(x), kept(y)]] };
+export function beginStroke(tool, color, width, x, y) {
+  return { tool, color, width, points: [[clampCoordinate(x), clampCoordinate(y)]] };
 }
 
 /** @param {Stroke} stroke @returns {boolean} */
@@ -45,7 +45,7 @@ export function isVisible({ tool, points, text }) {
 }
 
 /** Return whether the server accepts the size of these strokes. @param {Stroke[]} strokes @returns {boolean} */
-export function fits(strokes) {
+export function isWithinLimits(strokes) {
   return JSON.stringify({ strokes }).length <= MAX_BYTES;
 }
 
@@ -55,7 +55,7 @@ export function fits(strokes) {
  * @param {number} high
  * @returns {string}
  */
-export function outlineOf({ tool, width, points }, high) {
+export function makeOutline({ tool, width, points }, high) {
   const all = points.map(([x, y]) => [x * WIDE, y * high]);
   const [x0, y0] = all[0];
   const [x1, y1] = all[all.length - 1];
@@ -88,9 +88,9 @@ export function outlineOf({ tool, width, points }, high) {
  * @param {number} aspect Width of the frame divided by its height.
  * @returns {SVGElement}
  */
-export function picture(strokes, aspect) {
+export function createPicture(strokes, aspect) {
   const high = WIDE / aspect;
-  const svg = element("svg", {
+  const svg = createSvg("svg", {
     class: "strokes",
     viewBox: `0 0 ${WIDE} ${high}`,
     preserveAspectRatio: "none",
@@ -100,7 +100,7 @@ export function picture(strokes, aspect) {
     const { color, width } = stroke;
     if (stroke.tool === "text") {
       const [x, y] = stroke.points[0];
-      const letters = element("text", {
+      const letters = createSvg("text", {
         x: x * WIDE,
         y: y * high,
         fill: color,
@@ -111,18 +111,18 @@ export function picture(strokes, aspect) {
       svg.append(letters);
       continue;
     }
-    const d = outlineOf(stroke, high);
+    const d = makeOutline(stroke, high);
     // A dark outline keeps a stroke visible on video of the same colour.
     svg.append(
-      element("path", { d, class: "below", "stroke-width": width + 3 }),
-      element("path", { d, stroke: color, "stroke-width": width }),
+      createSvg("path", { d, class: "below", "stroke-width": width + 3 }),
+      createSvg("path", { d, stroke: color, "stroke-width": width }),
     );
   }
   return svg;
 }
 
 /** @param {string} name @param {Record<string, string|number>} attributes @returns {SVGElement} */
-function element(name, attributes) {
+function createSvg(name, attributes) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   return made;

@@ -1,13 +1,13 @@
 // The page for a new comparison. Users choose, upload and order recordings. The comparison opens once all recordings
 // are ready.
 
-import { createSession, libraryFiles } from "../../base/api.js";
-import { h, icon, need, setText } from "../../base/dom.js";
-import { EndlessList, listed, nothingFound } from "../../base/infinite-list.js";
-import { errorNote, toast } from "../../base/notice.js";
+import { createSession, listLibraryFiles } from "../../base/api.js";
+import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { EndlessList, toAnswer, createNothingFound } from "../../base/infinite-list.js";
+import { createErrorNote, showToast } from "../../base/notice.js";
 import { listCatalogue } from "../../catalogue/api.js";
-import { ACCEPT, chosenFrom } from "../../uploads/file-picker.js";
-import { takeDrops } from "../../uploads/drop-zone.js";
+import { ACCEPT, takeChosen } from "../../uploads/file-picker.js";
+import { acceptDrops } from "../../uploads/drop-zone.js";
 import { Transfer } from "../../uploads/transfer.js";
 import { findVideo, LETTERS, listVideos } from "../../videos/api.js";
 import { ChoiceCard } from "./recording-card.js";
@@ -29,19 +29,19 @@ const SEARCHED = {
   [FOLDERS]: "File name",
 };
 
-const places = need("[data-places]");
+const places = requireElement("[data-places]");
 const tags = document.querySelector("[data-tags]");
-const nameField = /** @type {HTMLInputElement} */ (need("#name"));
-const createButton = need("[data-create]");
-const hint = need("[data-hint]");
-const said = need("[data-said]");
+const nameField = /** @type {HTMLInputElement} */ (requireElement("#name"));
+const createButton = requireElement("[data-create]");
+const hint = requireElement("[data-hint]");
+const said = requireElement("[data-said]");
 /** Step of the page; "waiting" lasts until all recordings are ready. @type {"choosing"|"waiting"|"making"} */ let state =
   "choosing";
 
 /** True once the page has loaded the videos named in its URL. */ let hasRead = false;
 const choice = new Choice();
-const tray = new Tray(need("[data-tray]"), choice, {
-  remove,
+const tray = new Tray(requireElement("[data-tray]"), choice, {
+  remove: removeRecording,
   tryAgain: (recording) => recording.transfer?.resume(),
   say: (words) => setText(said, words),
 });
@@ -52,19 +52,19 @@ const tray = new Tray(need("[data-tray]"), choice, {
   path: "/compare",
   queryOf: (part) => ({
     new: "yes",
-    from: placeOf(part("from")),
+    from: getPlace(part("from")),
     search: part("search").slice(0, 200),
     tag: part("tag"),
     order: part("order"),
   }),
   noun: "recording",
-  ask,
-  card: (item) => new ChoiceCard(item, (chosen) => pick(item.id, chosen)),
-  drawn: mark,
+  ask: fetchVideos,
+  card: (item) => new ChoiceCard(item, (chosen) => pickVideo(item.id, chosen)),
+  drawn: markChosen,
   isNarrowed: ({ search, tag }) => Boolean(search || tag),
-  empty,
+  empty: createEmptyState,
   nothing: ({ search }) =>
-    nothingFound(
+    createNothingFound(
       search,
       "Check the spelling, or search the library, the catalogue or the folders.",
       "None of your videos has this tag.",
@@ -77,7 +77,7 @@ const tray = new Tray(need("[data-tray]"), choice, {
  * @param {string} name
  * @returns {string}
  */
-function placeOf(name) {
+function getPlace(name) {
   return places.querySelector(`button[value="${CSS.escape(name)}"]`) ? name : LIBRARY;
 }
 
@@ -87,17 +87,17 @@ function placeOf(name) {
  * @param {AbortSignal} signal
  * @returns {Promise<import("../../base/infinite-list.js").Answer>}
  */
-async function ask({ from, search, tag, order }, { page, limit }, signal) {
+async function fetchVideos({ from, search, tag, order }, { page, limit }, signal) {
   showUnusable([]);
   if (from === FOLDERS) {
-    const { files, total, unusable } = await libraryFiles({ search, limit, offset: (page - 1) * limit }, signal);
+    const { files, total, unusable } = await listLibraryFiles({ search, limit, offset: (page - 1) * limit }, signal);
     showUnusable(unusable);
     return {
       items: files.map((/** @type {any} */ file) => ({ id: file.path, file })),
       pagination: { page, limit, total, totalPages: Math.ceil(total / limit) },
     };
   }
-  const { items, pagination } = listed(
+  const { items, pagination } = toAnswer(
     from === CATALOGUE
       ? await listCatalogue({ search, page, limit }, signal)
       : await listVideos({ search, tag, order, page, limit }, signal),
@@ -107,7 +107,7 @@ async function ask({ from, search, tag, order }, { page, limit }, signal) {
 
 /** @param {string[]} names */
 function showUnusable(names) {
-  const note = need("[data-unusable]");
+  const note = requireElement("[data-unusable]");
   note.hidden = !names.length;
   setText(note, `The names of these files are not UTF-8, so they cannot be used. Rename them: ${names.join(", ")}`);
 }
@@ -117,7 +117,7 @@ function isWhole({ from, search, tag, order }) {
   return from === LIBRARY && !search && !tag && !order;
 }
 
-function empty() {
+function createEmptyState() {
   const { from } = list.query;
   if (from === LIBRARY)
     return h(
@@ -129,8 +129,8 @@ function empty() {
       h(
         "div",
         { class: "row wrap" },
-        elsewhere(CATALOGUE, "Open the catalogue"),
-        elsewhere(FOLDERS, "Open the folders"),
+        createPlaceButton(CATALOGUE, "Open the catalogue"),
+        createPlaceButton(FOLDERS, "Open the folders"),
       ),
     );
   return h(
@@ -149,12 +149,12 @@ function empty() {
 }
 
 /** @param {string} place @param {string} label */
-function elsewhere(place, label) {
+function createPlaceButton(place, label) {
   const go = () => {
     list.narrow({ from: place });
     list.find.focus();
   };
-  return placeOf(place) && h("button", { class: "btn", type: "button", onclick: go }, label);
+  return getPlace(place) && h("button", { class: "btn", type: "button", onclick: go }, label);
 }
 
 /** @param {any} query */
@@ -182,27 +182,30 @@ tags?.addEventListener("click", (event) => {
 // Selection
 
 /** @param {string} id @param {boolean} chosen */
-function pick(id, chosen) {
+function pickVideo(id, chosen) {
   const recording = choice.recordings.find((one) => one.key === id);
-  if (!chosen) return recording && remove(recording);
+  if (!chosen) return recording && removeRecording(recording);
   const { video, file } = /** @type {ChoiceCard} */ (list.cards.get(id));
   choice.add(new Recording(video ? { video } : { file: file ?? undefined }));
 }
 
 /** @param {Recording} recording */
-function remove(recording) {
+function removeRecording(recording) {
   choice.remove(recording.key);
   // Removing a recording cancels its unfinished upload; a finished video stays in the library.
   if (recording.transfer && !recording.video)
     recording.transfer
       .cancel()
       .catch(() =>
-        toast(`The upload of “${recording.name}” could not be cancelled. A part of it is still on the server.`, "warn"),
+        showToast(
+          `The upload of “${recording.name}” could not be cancelled. A part of it is still on the server.`,
+          "warn",
+        ),
       );
   if (!choice.recordings.length) list.find.focus();
 }
 
-function mark() {
+function markChosen() {
   for (const card of list.cards.values()) card.mark(choice.letterOf(card.id), choice.isFull);
 }
 
@@ -218,7 +221,7 @@ function keepInAddress() {
 }
 
 choice.addEventListener("change", () => {
-  mark();
+  markChosen();
   keepInAddress();
   drawFoot();
 });
@@ -226,7 +229,7 @@ choice.addEventListener("change", () => {
 async function addFromAddress() {
   const ids = new URL(location.href).searchParams.getAll("video").slice(0, MOST);
   const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
-  if (found.includes(null)) toast("A video could not be loaded. It may have been deleted.", "warn");
+  if (found.includes(null)) showToast("A video could not be loaded. It may have been deleted.", "warn");
   hasRead = true;
   for (const video of found) if (video) choice.add(new Recording({ video }));
 }
@@ -234,10 +237,10 @@ async function addFromAddress() {
 // Files of this device
 
 /** @param {import("../../uploads/file-picker.js").Chosen[]} files */
-function send(files) {
+function uploadFiles(files) {
   const free = MOST - choice.recordings.length;
   if (files.length > free)
-    toast(
+    showToast(
       free
         ? `A comparison can have at most ${MOST} recordings. Number of files added: ${free}.`
         : `A comparison can have at most ${MOST} recordings. Remove one first.`,
@@ -263,36 +266,39 @@ function send(files) {
   }
 }
 
-takeDrops(need("[data-drop]"), send);
-const field = /** @type {HTMLInputElement} */ (need("#files"));
+acceptDrops(requireElement("[data-drop]"), uploadFiles);
+const field = /** @type {HTMLInputElement} */ (requireElement("#files"));
 field.accept = ACCEPT;
 field.addEventListener("change", () => {
-  send(chosenFrom(field));
+  uploadFiles(takeChosen(field));
   field.value = "";
 });
-const transfers = () => choice.recordings.flatMap(({ transfer }) => transfer ?? []);
-window.addEventListener("offline", () => transfers().forEach((one) => one.networkLost()));
+const listTransfers = () => choice.recordings.flatMap(({ transfer }) => transfer ?? []);
+window.addEventListener("offline", () => listTransfers().forEach((one) => one.networkLost()));
 for (const back of ["online", "signedin"])
   window.addEventListener(back, () => {
-    for (const one of transfers()) if (one.state === "offline") one.resume();
+    for (const one of listTransfers()) if (one.state === "offline") one.resume();
     list.mend();
   });
-window.addEventListener("beforeunload", (event) => transfers().some((one) => one.isGoing) && event.preventDefault());
+window.addEventListener(
+  "beforeunload",
+  (event) => listTransfers().some((one) => one.isGoing) && event.preventDefault(),
+);
 
 // Refresh of videos that are being prepared
 
 /** Return whether a ready video may still get its picture. @param {Video} video */
-const awaitsPicture = (video) =>
+const isAwaitingPicture = (video) =>
   !video.poster_url && Date.now() - Date.parse(video.created_at) < PICTURE_SECONDS * 1000;
 /** @param {Video} video */
 const isPrepared = (video) => video.status === "ready" || video.status === "failed";
 
-async function renew() {
+async function refreshRecordings() {
   if (document.visibilityState !== "visible") return;
   const chosen = choice.recordings.flatMap(({ video }) => video ?? []);
   const listed = [...list.cards.values()].flatMap(({ video }) => video ?? []);
   const wanted = [
-    ...chosen.filter((video) => !isPrepared(video) || (video.status === "ready" && awaitsPicture(video))),
+    ...chosen.filter((video) => !isPrepared(video) || (video.status === "ready" && isAwaitingPicture(video))),
     ...listed.filter((video) => !isPrepared(video)).slice(0, RENEWED),
   ];
   for (const id of new Set(wanted.map((video) => video.id))) {
@@ -300,13 +306,13 @@ async function renew() {
     if (!fresh) continue;
     list.cards.get(id)?.renew(fresh);
     choice.renew(fresh);
-    mark();
+    markChosen();
   }
 }
 
 /** Refresh repeatedly. Wait for each refresh to end, so that a slow network never has two at once. */
 async function keepRenewing() {
-  await renew();
+  await refreshRecordings();
   setTimeout(keepRenewing, RENEW_PAUSE);
 }
 keepRenewing();
@@ -321,7 +327,7 @@ function drawFoot() {
   const are = awaited.length === 1 ? "is" : "are";
   createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
   setText(
-    need("[data-create-words]"),
+    requireElement("[data-create-words]"),
     { choosing: `Compare ${Math.max(2, recordings.length)} recordings`, waiting: "Stop waiting", making: "Opening…" }[
       state
     ],
@@ -348,20 +354,20 @@ function drawFoot() {
       .map((one) => (one.video ? one.name : one.name.replace(/\.[^.]+$/, "")))
       .join(" / ")
       .slice(0, 200) || "Name of the comparison";
-  if (state === "waiting" && !awaited.length) create();
+  if (state === "waiting" && !awaited.length) createComparison();
 }
 
-async function create() {
+async function createComparison() {
   state = "making";
   drawFoot();
-  const problem = need("[data-create-error]");
+  const problem = requireElement("[data-create-error]");
   problem.replaceChildren();
   try {
     const vods = choice.recordings.map((one, at) => one.asVod(LETTERS[at]));
     const { session } = await createSession({ vods, name: nameField.value.trim() || nameField.placeholder });
     location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
   } catch (error) {
-    problem.replaceChildren(errorNote("The comparison could not be created.", error));
+    problem.replaceChildren(createErrorNote("The comparison could not be created.", error));
     state = "choosing";
     drawFoot();
   }

@@ -1,10 +1,10 @@
 // The card of a selectable recording: a library video with its picture, or a folder's file.
 
-import { h, icon, need, setText } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
-import { selectable } from "../../library/video-card.js";
-import { bytes, day } from "../../videos/api.js";
-import { posterOf } from "../../videos/thumbnail.js";
+import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { formatDuration } from "../../base/format.js";
+import { isSelectable } from "../../library/video-card.js";
+import { formatBytes, formatDay } from "../../videos/api.js";
+import { createPoster } from "../../videos/thumbnail.js";
 
 /**
  * @typedef {import("../../videos/api.js").Video & {thumbnail_url?: string|null}} Video
@@ -46,9 +46,9 @@ export class ChoiceCard {
     if (letter) element.dataset.letter = letter;
     else delete element.dataset.letter;
     title.checked = letter !== "";
-    title.disabled = !letter && (isFull || (this.video !== null && !selectable(this.video)));
+    title.disabled = !letter && (isFull || (this.video !== null && !isSelectable(this.video)));
     title.setAttribute("aria-label", letter ? `${this.name}, chosen as ${letter}` : `Choose ${this.name}`);
-    const badge = need(".letter-badge", element);
+    const badge = requireElement(".letter-badge", element);
     badge.hidden = !letter;
     setText(badge, letter);
   }
@@ -65,17 +65,24 @@ export class ChoiceCard {
       }),
     );
     const label = this.video
-      ? h("label", {}, pick, pictureOf(this.video), h("b", { class: "lines", dir: "auto" }, this.name), this.#meta())
+      ? h(
+          "label",
+          {},
+          pick,
+          createPicture(this.video),
+          h("b", { class: "lines", dir: "auto" }, this.name),
+          this.#meta(),
+        )
       : h(
           "label",
           { class: "line" },
           pick,
           h("b", { class: "truncate", dir: "auto", title: this.file?.path }, this.name),
           h("span", { class: "folder truncate text-small faint", dir: "auto" }, this.#folder()),
-          h("span", { class: "mono text-small faint" }, bytes(this.file?.size ?? 0)),
+          h("span", { class: "mono text-small faint" }, formatBytes(this.file?.size ?? 0)),
         );
     this.element.replaceChildren(label);
-    return /** @type {HTMLInputElement} */ (need("input", label));
+    return /** @type {HTMLInputElement} */ (requireElement("input", label));
   }
 
   #folder() {
@@ -90,7 +97,7 @@ export class ChoiceCard {
     return h(
       "span",
       { class: "meta row" },
-      h("time", { datetime: came, title: new Date(came).toLocaleString() }, day(new Date(came))),
+      h("time", { datetime: came, title: new Date(came).toLocaleString() }, formatDay(new Date(came))),
       h("span", { class: "spacer" }),
       tags.length > 0 && h("span", { class: "tag truncate", dir: "auto" }, tags[0]),
     );
@@ -98,18 +105,18 @@ export class ChoiceCard {
 }
 
 /** @param {Video} video */
-export function pictureOf(video) {
+export function createPicture(video) {
   const address = video.thumbnail_url || video.poster_url;
   return h(
     "span",
     { class: "picture dark" },
-    posterOf(address),
+    createPoster(address),
     video.duration_exact > 0 &&
       h(
         "span",
         { class: "overlay bottom-end" },
         h("span", { class: "visually-hidden" }, "Length "),
-        duration(video.duration_exact),
+        formatDuration(video.duration_exact),
       ),
   );
 }

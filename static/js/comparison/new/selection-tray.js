@@ -1,10 +1,9 @@
 // The slots A, B and C of the chosen recordings. Dragging or arrow keys reorder them.
 
 import { h, icon, setText } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
-import { leftWords } from "../../uploads/transfer-speed.js";
+import { formatDuration, formatTimeLeft } from "../../base/format.js";
 import { LETTERS } from "../../videos/api.js";
-import { pictureOf } from "./recording-card.js";
+import { createPicture } from "./recording-card.js";
 
 /** @typedef {import("./selection.js").Recording} Recording */
 
@@ -54,9 +53,9 @@ export class Tray {
     const slot = this.list.querySelector(`[data-key="${CSS.escape(recording.key)}"]`);
     const words = slot?.querySelector("[data-words]");
     if (!words) return;
-    setText(words, wordsOf(recording));
+    setText(words, describeRecording(recording));
     const bar = /** @type {HTMLProgressElement|null} */ (slot?.querySelector("progress") ?? null);
-    if (bar) bar.value = shareOf(recording);
+    if (bar) bar.value = getUploadedShare(recording);
   }
 
   /** @param {Recording} recording @param {number} at */
@@ -81,7 +80,7 @@ export class Tray {
       { class: "slot", data: { letter, key: recording.key } },
       hold,
       h("span", { class: "letter-badge" }, letter),
-      video ? pictureOf(video) : h("span", { class: "picture dark none" }, icon("film")),
+      video ? createPicture(video) : h("span", { class: "picture dark none" }, icon("film")),
       h("b", { class: "truncate name", dir: "auto", title: name }, name),
       h(
         "button",
@@ -97,9 +96,11 @@ export class Tray {
       h(
         "span",
         { class: `about text-small ${failure ? "status bad" : "faint"}` },
-        isComing && recording.transfer && h("progress", { class: "bar", max: "1", value: String(shareOf(recording)) }),
+        isComing &&
+          recording.transfer &&
+          h("progress", { class: "bar", max: "1", value: String(getUploadedShare(recording)) }),
         failure && icon("alert"),
-        h("span", { data: { words: "" }, title: failure || null }, failure || wordsOf(recording, at)),
+        h("span", { data: { words: "" }, title: failure || null }, failure || describeRecording(recording, at)),
         (failure || recording.transfer?.state === "paused") &&
           recording.transfer &&
           h(
@@ -189,7 +190,7 @@ export class Tray {
 }
 
 /** Return the uploaded share of a recording, 0 to 1. @param {Recording} recording @returns {number} */
-function shareOf({ transfer }) {
+function getUploadedShare({ transfer }) {
   return transfer?.size ? transfer.sent / transfer.size : 1;
 }
 
@@ -198,16 +199,16 @@ function shareOf({ transfer }) {
  * @param {number} [at]
  * @returns {string}
  */
-function wordsOf(recording, at) {
+function describeRecording(recording, at) {
   const { transfer, video, isReady } = recording;
   if (isReady) {
-    const length = video?.duration_exact ? duration(video.duration_exact) : "";
+    const length = video?.duration_exact ? formatDuration(video.duration_exact) : "";
     return [length, at === 0 && "reference"].filter(Boolean).join(", ");
   }
   if (!transfer || transfer.state === "processing" || transfer.state === "ready") return "Processing";
-  const percent = `${Math.floor(100 * shareOf(recording))} %`;
+  const percent = `${Math.floor(100 * getUploadedShare(recording))} %`;
   if (transfer.state === "offline") return `${percent}, waiting for the network`;
   if (transfer.state === "paused") return `${percent}, paused`;
-  const left = transfer.speed > 0 ? leftWords((transfer.size - transfer.sent) / transfer.speed) : "";
+  const left = transfer.speed > 0 ? formatTimeLeft((transfer.size - transfer.sent) / transfer.speed) : "";
   return [`Uploading, ${percent}`, left].filter(Boolean).join(", ");
 }

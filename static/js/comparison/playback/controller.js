@@ -6,8 +6,8 @@ import { GroupClock } from "./clock.js";
 import { Follower } from "./follower.js";
 import * as policy from "./drift-policy.js";
 import { Spread } from "./sync-spread.js";
-import { step } from "../../base/frames.js";
-import { extent, vodTime } from "../../base/timeline.js";
+import { stepFrames } from "../../base/frames.js";
+import { getExtent, toTimeWithinVideo } from "../../base/timeline.js";
 
 /** @typedef {import("./track.js").Track} Track */
 /** @typedef {"paused"|"gating"|"playing"|"holding"} Status */
@@ -28,7 +28,7 @@ export class SyncController extends EventTarget {
   #follower = new Follower();
   #ticker = 0;
   #steeredAt = 0;
-  #keeping = policy.stepKeeping({ interval: 500, tolerance: 100 });
+  #keeping = policy.getSyncSettings({ interval: 500, tolerance: 100 });
   /** @type {Map<Track, number>} */ #begins = new Map();
   #spread = new Spread();
   #waitingFor = /** @type {Track|null} */ (null);
@@ -67,11 +67,11 @@ export class SyncController extends EventTarget {
   }
 
   get start() {
-    return extent(this.tracks).start;
+    return getExtent(this.tracks).start;
   }
 
   get end() {
-    return extent(this.tracks).end;
+    return getExtent(this.tracks).end;
   }
 
   /** Video that lacks data, so that the other videos wait for it; null for none. */
@@ -157,7 +157,7 @@ export class SyncController extends EventTarget {
    * @param {{interval: number, tolerance: number}} said Time between two checks and tolerated error, both in ms.
    */
   keepStep(said) {
-    this.#keeping = policy.stepKeeping(said);
+    this.#keeping = policy.getSyncSettings(said);
   }
 
   /** @param {string} id */
@@ -182,9 +182,9 @@ export class SyncController extends EventTarget {
     this.pause();
     const track = this.track(id);
     const before = track.mediaTime;
-    const from = vodTime(this.time, track);
+    const from = toTimeWithinVideo(this.time, track);
     for (let reach = by; Math.abs(reach) <= Math.abs(by) + STEP_TRIES; reach += Math.sign(by)) {
-      const to = step(from, reach, track.grid, track.duration);
+      const to = stepFrames(from, reach, track.grid, track.duration);
       await this.seek(track.globalTime(to));
       if (track.mediaTime !== before || before === null || Math.abs(to - from) < 1e-9) return;
     }
@@ -305,7 +305,7 @@ export class SyncController extends EventTarget {
       const error = track.globalTime(track.measure(now)) - T;
       track.outOfStep = error;
       errors.push(error);
-      const act = policy.correction(error, {
+      const act = policy.chooseCorrection(error, {
         maySeek: now > track.coolUntil,
         correcting: track.factor !== 1,
         deadBand: this.#keeping.deadBand,

@@ -33,7 +33,7 @@ const [SEEKS_KEPT, SLOW_SEEKS] = [6, 4];
  * @param {{interval: number, tolerance: number}} said
  * @returns {{tick: number, deadBand: number}}
  */
-export function stepKeeping({ interval, tolerance }) {
+export function getSyncSettings({ interval, tolerance }) {
   return {
     tick: interval === UNCHANGED.interval ? TICK : interval,
     deadBand: tolerance === UNCHANGED.tolerance ? DEAD_BAND : tolerance / 1000,
@@ -47,12 +47,12 @@ export function stepKeeping({ interval, tolerance }) {
  *   `deadBand` is the tolerated error in seconds.
  * @returns {Correction}
  */
-export function correction(error, { maySeek, correcting, deadBand = DEAD_BAND }) {
+export function chooseCorrection(error, { maySeek, correcting, deadBand = DEAD_BAND }) {
   const size = Math.abs(error);
   if (size <= (correcting ? Math.min(SETTLED, deadBand) : deadBand)) return { do: "rate", factor: 1 };
   if (size > SEEK_FROM && maySeek) return { do: "seek" };
   const reach = size > FIRM_FROM ? FIRM : GENTLE;
-  return { do: "rate", factor: quantise(1 - limit(error / RECOVERY, reach)) };
+  return { do: "rate", factor: quantize(1 - limitTo(error / RECOVERY, reach)) };
 }
 
 /**
@@ -60,11 +60,11 @@ export function correction(error, { maySeek, correcting, deadBand = DEAD_BAND })
  * @param {number} error Difference in seconds; positive if the videos are ahead of the clock.
  * @returns {Correction}
  */
-export function followCorrection(error) {
+export function chooseClockCorrection(error) {
   const size = Math.abs(error);
   if (size > FOLLOW_SEEK) return { do: "seek" };
   if (size <= FOLLOW_DEAD_BAND) return { do: "rate", factor: 1 };
-  return { do: "rate", factor: quantise(1 - limit(error, FOLLOW_REACH)) };
+  return { do: "rate", factor: quantize(1 - limitTo(error, FOLLOW_REACH)) };
 }
 
 /**
@@ -73,7 +73,7 @@ export function followCorrection(error) {
  * @param {number} error Sync error after the latest seek, in seconds; positive if the estimate was too long.
  * @returns {number}
  */
-export function learnLead(lead, error) {
+export function updateLead(lead, error) {
   return Math.min(1.5, Math.max(0.01, lead - 0.5 * error));
 }
 
@@ -82,7 +82,7 @@ export function learnLead(lead, error) {
  * @param {number[]} values
  * @returns {number}
  */
-export function median(values) {
+export function findMedian(values) {
   if (!values.length) return NaN;
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
@@ -90,12 +90,12 @@ export function median(values) {
 }
 
 /** @param {number} value @param {number} reach */
-function limit(value, reach) {
+function limitTo(value, reach) {
   return Math.min(reach, Math.max(-reach, value));
 }
 
 /** @param {number} factor */
-function quantise(factor) {
+function quantize(factor) {
   return Math.round(factor / RATE_STEP) * RATE_STEP;
 }
 

@@ -1,6 +1,6 @@
 // Correction of a viewer's videos that differ from the session's clock: by speed, or by a seek if far off.
 
-import { FOLLOW_COOL_DOWN, followCorrection } from "./drift-policy.js";
+import { FOLLOW_COOL_DOWN, chooseClockCorrection } from "./drift-policy.js";
 
 export class Follower {
   /** Function that returns the session's time in seconds; null if no clock is followed. @type {(() => number)|null} */
@@ -19,7 +19,7 @@ export class Follower {
   look(T, now, lead) {
     if (!this.clock) return this.#to(1);
     const target = this.clock();
-    const act = followCorrection(T - target);
+    const act = chooseClockCorrection(T - target);
     if (act.do === "rate") return this.#to(act.factor);
     if (now < this.#coolUntil) return null;
     this.#coolUntil = now + FOLLOW_COOL_DOWN;

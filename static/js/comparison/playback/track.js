@@ -1,8 +1,8 @@
 // A video of a comparison: element, place on the timeline, measured position, and seeks.
 
-import { VARIABLE_GRID, frameOf, snap } from "../../base/frames.js";
-import { FIRST_LEAD, learnLead, median } from "./drift-policy.js";
-import { globalTime, isRunning, rateOf, timeAt, vodTime } from "../../base/timeline.js";
+import { VARIABLE_GRID, frameOfMediaTime, snapToFrame } from "../../base/frames.js";
+import { FIRST_LEAD, updateLead, findMedian } from "./drift-policy.js";
+import { toGlobalTime, isRunning, getRate, toVideoTime, toTimeWithinVideo } from "../../base/timeline.js";
 
 const SAMPLES = 8;
 const SAMPLE_AGE = 1000;
@@ -65,25 +65,27 @@ export class Track {
 
   /** Global time of the video's first frame. */
   get begin() {
-    return globalTime(0, this.placement);
+    return toGlobalTime(0, this.placement);
   }
 
   get end() {
-    return globalTime(this.duration, this.placement);
+    return toGlobalTime(this.duration, this.placement);
   }
 
   /** @param {number} time */
   globalTime(time) {
-    return globalTime(time, this.placement);
+    return toGlobalTime(time, this.placement);
   }
 
   /** Convert a global time to a position, which may lie before or after the video. @param {number} T */
   timeAt(T) {
-    return timeAt(T, this.placement);
+    return toVideoTime(T, this.placement);
   }
 
   get frame() {
-    return this.mediaTime === null ? Math.floor(this.time * this.fps + 1e-6) : frameOf(this.mediaTime, this.fps);
+    return this.mediaTime === null
+      ? Math.floor(this.time * this.fps + 1e-6)
+      : frameOfMediaTime(this.mediaTime, this.fps);
   }
 
   get ready() {
@@ -100,7 +102,7 @@ export class Track {
    * @param {number} T
    */
   placeAt(T) {
-    return snap(vodTime(T, this), this.grid, this.duration);
+    return snapToFrame(toTimeWithinVideo(T, this), this.grid, this.duration);
   }
 
   /**
@@ -114,14 +116,14 @@ export class Track {
     this.#samples = [];
     if (this.failed) return false;
     if (Math.abs(this.video.currentTime - time) < 1e-4 && this.ready) return true;
-    const arrived = once(this.video, ["seeked", "error"], SEEK_PATIENCE);
+    const arrived = waitForEvent(this.video, ["seeked", "error"], SEEK_PATIENCE);
     const shown = this.#nextFrame();
     this.video.currentTime = time;
     await arrived;
     if (token !== this.#seekToken || this.failed) return false;
     await Promise.race([shown, wait(FRAME_PATIENCE)]);
     if (this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) {
-      await once(this.video, ["canplay", "error"], SEEK_PATIENCE);
+      await waitForEvent(this.video, ["canplay", "error"], SEEK_PATIENCE);
     }
     return token === this.#seekToken && !this.failed;
   }
@@ -136,18 +138,18 @@ export class Track {
     const lead = this.lead;
     this.seeks += 1;
     this.#samples = [];
-    const arrived = once(this.video, ["seeked", "error"], SEEK_PATIENCE);
+    const arrived = waitForEvent(this.video, ["seeked", "error"], SEEK_PATIENCE);
     this.video.currentTime = Math.min(Math.max(target() + lead * speed, 0), this.duration);
     await arrived;
     await wait(FRAME_PATIENCE);
     if (token !== this.#seekToken || this.failed) return;
-    this.lead = learnLead(lead, (this.video.currentTime - target()) / speed);
+    this.lead = updateLead(lead, (this.video.currentTime - target()) / speed);
     this.#samples = [];
   }
 
   /** @param {number} group Speed to set, before the drift of the video's own clock is compensated. */
   setSpeed(group) {
-    const speed = group * rateOf(this.placement);
+    const speed = group * getRate(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
     this.video.playbackRate = speed;
     this.#samples = [];
@@ -162,7 +164,7 @@ export class Track {
   measure(now) {
     const fresh = this.#samples.filter((s) => now - s.at < SAMPLE_AGE);
     if (fresh.length < 3) return this.video.currentTime;
-    return median(fresh.map((s) => s.time + ((now - s.at) / 1000) * this.video.playbackRate));
+    return findMedian(fresh.map((s) => s.time + ((now - s.at) / 1000) * this.video.playbackRate));
   }
 
   /**
@@ -212,7 +214,7 @@ function wait(ms) {
  * @param {string[]} names
  * @param {number} patience Timeout in ms.
  */
-function once(target, names, patience) {
+function waitForEvent(target, names, patience) {
   return new Promise((resolve) => {
     const end = new AbortController();
     const done = () => {
