@@ -24,8 +24,8 @@ PARAMS = {"exercise": "auto", "min_repetitions": 2}
 class Clip:
     """An exercise clip.
 
-    least, most: a person's count without and with repetitions that the clip cuts off. source: the clip's repository
-    and path. is_held_out: whether the clip was not used for tuning.
+    least, most: repetitions counted by a person, without and with those that are only partly in the clip. source: the
+    clip's repository and path. is_held_out: whether the clip was not used for tuning.
     """
 
     name: str

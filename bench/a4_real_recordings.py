@@ -1,7 +1,7 @@
 """Measurement A4: alignment by timer, by sound and by both.
 
-Pairs are cut from clips of real games, or drawn and then encoded so that the timer's previous digits stay visible too
-long. The environment variable ``BENCH_CLIPS`` names the folder with the clips of :data:`CLIPS`.
+Some pairs are cut from clips of real games. Other pairs are drawn, and encoded so that the timer's previous digits stay
+visible too long. The environment variable ``BENCH_CLIPS`` names the folder with the clips of :data:`CLIPS`.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def measure(seed: int) -> list[Table]:
 def running(folder: Path) -> Iterator[Program]:
     os.environ.update(VOD_DATA_DIR=str(folder / "own"), DJANGO_SETTINGS_MODULE="bench.settings")
     django.setup()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # the client library's INFO log lines contain signatures
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # hide INFO lines, because they contain URLs' signatures
     from tests.support.s3 import fresh_bucket
     from tests.support.swift import KEY_ID, SECRET, running_swift
 

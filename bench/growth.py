@@ -20,7 +20,7 @@ from bench.report import Table
 from tests.support.services import fresh_database
 
 ENTRIES, JOBS, EVENTS_EACH = 1_000_000, 10_000, 20
-PAUSE_SECONDS = 0.01  # seconds that the other writer pauses between two rows
+PAUSE_SECONDS = 0.01  # pause, in seconds, between two rows that the concurrent writer inserts
 COLUMNS = ("database", "what", "rows deleted", "seconds", "rows/s", "longest wait of another's write")
 
 

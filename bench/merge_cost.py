@@ -16,8 +16,7 @@ from media_app.catalogue.crdt import Document, Operation, OperationType
 
 COUNTS = (10, 1_000, 100_000)
 ROUNDS = 5
-# Minimum operations merged per round; merges of fewer operations are repeated until this number is reached, but at most
-# 2 000 times.
+# Minimum operations merged per round. Merges of fewer operations are repeated to reach it, at most 2 000 times.
 LEAST = 20_000
 WRITERS = [f"writer-{number}" for number in range(8)]
 TAGS = [f"tag-{number}" for number in range(30)]

@@ -33,7 +33,8 @@ from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 POLL_SECONDS = 0.1
-# Seconds from an outage's start to the measured requests, so that the program has already detected the outage.
+# Minimum seconds from the start of an outage to the measured requests. The requests also wait, for at most
+# AWAY_SECONDS + 5 seconds, until ``/health`` reports the outage.
 ASKED_SECONDS = 10.0
 AWAY_SECONDS = 15.0  # minimum duration of an outage, seconds
 HEALS_SECONDS = 90.0

@@ -19,7 +19,8 @@ from tests.support.waiting import wait_until
 
 OWNER, OTHER = "bench", "other"
 LONG_SECONDS, SHORT_SECONDS, SHORT_EXPORTS = 150, 3, 10
-ENDS_SECONDS = 1_800.0  # timeout, in seconds, for the end of a round's long export and the start of its short exports
+# Timeout of a round in seconds. By then, the long export must have ended and all short exports must have started.
+ENDS_SECONDS = 1_800.0
 DONE = {"completed", "failed", "cancelled"}
 
 

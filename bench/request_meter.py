@@ -25,15 +25,15 @@ KEPT_BYTES = 20_000  # maximum bytes of an answer that are kept, to show an erro
 # Goals: maximum factor by which the request may raise the other account's p95 response time, and maximum growth of the
 # web process in bytes.
 MAX_RATIO, MAX_GROWTH = 3.0, 100e6
-# Minimum CPU seconds of a request for measuring its effect on the other account; the effect of cheaper requests is lost
+# Minimum CPU seconds of requests whose effect on the other account is measured. The effect of cheaper requests is lost
 # in noise.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # minimum ratio of a value to its goal for printing the result at once
+WORTH_TELLING = 0.3  # minimum ratio of a measured value to its goal at which the result is printed immediately
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-LONG_CPU = 1.0  # minimum CPU seconds of requests that are not repeated after missing a goal
-# Duration in seconds of a measurement without load, and number of requests between two measurements without load.
+LONG_CPU = 1.0  # CPU seconds from which a request that slowed the other account down too much is not measured again
+# Duration in seconds of a measurement of the other account alone, and number of measured requests between two of them.
 QUIET_SECONDS, QUIET_EVERY = 0.8, 20
 
 
@@ -86,9 +86,10 @@ class Result:
 
     @property
     def worst_goal_share(self) -> float:
-        """Return the largest ratio of a measured value to its goal; CPU seconds are compared with 10, which is no goal.
+        """Return the largest ratio of a measured value to its goal.
 
-        Above 1, a goal is missed, or the request needs more than 10 CPU seconds.
+        CPU time has no goal, but is compared with 10 s. If the result is above 1, the request missed a goal or took
+        more than 10 s of CPU time.
         """
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vodplatform.accounts.models import User
 
 BASE = "/api/sessions/multi-vod"
-ATTEMPTS = 4  # maximum attempts to find the largest accepted body; each omits the fields refused before
+ATTEMPTS = 4  # maximum attempts to find the largest accepted body; each attempt omits all fields refused so far
 # Endings of API paths that change an object; each request to them gets a new object.
 CHANGES = ("/cancel", "/pause", "/resume", "/retry", "/complete", "/archive", "/unarchive", "/restore", "/apply")
 SIGNS = {"": "a", " of ligatures": heavy.LIGATURE, " of marks": heavy.MARK}
@@ -34,7 +34,7 @@ FORM_FIELDS = {"name": "a.mp4", "title": "A title", "analysis_type": "highlights
 # A pattern and a title for which a backtracking regex engine doubles its work with each letter of the title.
 PATTERN, PATTERN_TITLE = "(a+)+$", "a" * 25 + "!"
 MANY_WORDS = 2_000
-IMPORTS = 40  # maximum number of imports into one comparison, with 17 events of 70 kB each: 47 MB in total
+IMPORTS = 40  # maximum imports into one comparison after the measured ones: 17 events of 70 kB each, 47 MB in total
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 SESSIONS = 200
 CLIP_SECONDS = 6.0
 WARM = 40  # number of analyses after which all modules are imported and all pools are full
-TAIL = 20  # number of analyses in each of the two groups, early and last, whose median memory is compared
+TAIL = 20  # number of last analyses of the warm-up, and of the complete run, whose median memory is compared
 MAX_GROWTH = 1.05
 ENDS_SECONDS = 120.0
 

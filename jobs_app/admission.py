@@ -58,9 +58,10 @@ def max_share(lane: str) -> int:
 
 
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
-    """Return the start position (from 1) of each admitted queued job, by job id.
+    """Return the positions (from 1) of admitted queued jobs in their lanes' start orders, by job id.
 
-    As in a claim, owners who hold their share of the lane come last.
+    Only the first :data:`QUEUE_NUMBERS` jobs of a lane have one. As in a claim, jobs of owners who hold their share of
+    the lane come last.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
@@ -110,7 +111,7 @@ def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
 
 
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:
-    """Admit waiting jobs that have a free place, for example after a change of tier.
+    """Admit queued jobs of owners who are below their limits, for example after a change of tier.
 
     Checks one batch of owners with ids above ``after``; returns the last id, or None at the end.
     """

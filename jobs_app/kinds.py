@@ -120,7 +120,7 @@ def shown_result(job: Job) -> Any:
 
 
 def result_serializers() -> list[type[Serializer[Any]]]:
-    """Return the serializers of all results, without repetitions; those with more fields first."""
+    """Return each serializer of a job's result once, those with the most fields first."""
     found = {kind.result: None for kind in registry().values() if kind.result}
     return sorted(found, key=lambda shape: -len(shape().fields))
 

@@ -39,7 +39,7 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
-# Factor by which a job may exceed JOB_SLICE_SECONDS before it yields, if its owner holds at most half of the lane.
+# Multiple of JOB_SLICE_SECONDS for which a job runs before it yields, if its owner holds at most half of the lane.
 LONG_SLICE_FACTOR = 10
 OWNERS_LOOKED_AT = 20
 
@@ -241,8 +241,8 @@ def requeue_behind_others(lease: Lease) -> bool:
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Return the leases of jobs that must yield to other owners at their next checkpoint.
 
-    At most one job yields in each full lane: after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times as long if its
-    owner holds at most their share of the lane.
+    In each full lane, at most one job yields. It must have run for ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR``
+    times as long if other long jobs run in the lane and its owner holds at most their share.
     """
     own, found = set(tokens), set()
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")

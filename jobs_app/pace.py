@@ -1,7 +1,7 @@
 """Estimates of a job's progress in time.
 
-Handlers report progress as a percentage of the work. Users see the share of time that recent jobs of the same kind had
-needed at that percentage.
+Handlers report progress as a percentage of the work. Users see the share of the total time that had passed at this
+percentage in recent jobs of the same kind.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def failed_rows(user: User, age: timedelta, most: int) -> list[Row]:
 
 
 def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
-    """Return the lines of the job list for ``user``. The jobs must be annotated with ``asked_at``.
+    """Return the rows of the job list for ``user``. The jobs must be annotated with ``asked_at``, the current time.
 
     all_taken: whether the user already runs as many jobs as their tier allows.
     """

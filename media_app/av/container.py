@@ -110,7 +110,7 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
 def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Packet[Any]]:
     """Yield a track's packets from the current position, then an empty one that flushes decoders.
 
-    PyAV raises IndexError at the end if a track began late (MPEG-TS, FLV).
+    Ignores the IndexError that PyAV raises at the end of MPEG-TS and FLV files in which a track started late.
     """
     try:
         yield from container.demux(track)

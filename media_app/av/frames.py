@@ -35,8 +35,9 @@ Image = NDArray[np.uint8]
 # Seek positions to try in turn, in seconds before the target.
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
-BEFORE_START = 10.0  # seek position for the start, in seconds before time 0, since decoding times may be negative
-JUST_BEFORE = 0.02  # seek position for a keyframe of a file without index, in seconds before the keyframe
+# Seconds by which a seek to a file's start aims before time 0, since decoding times may be negative.
+BEFORE_START = 10.0
+JUST_BEFORE = 0.02  # seconds by which a seek aims before a keyframe in a streaming format, whose index is ignored
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -203,7 +204,7 @@ class VideoFile:
     def keyframe(self, time: float) -> Picture | None:
         """Decode only the keyframe at ``time``, a value of :attr:`keyframes`; return None if it is damaged."""
         if self._indexed:
-            # Aim between this keyframe and the next: not all demuxers find a keyframe by its exact time.
+            # Seek to a time between this keyframe and the next: not all demuxers find a keyframe by its exact time.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
             gap = float(later[0]) - time if len(later) else 1.0
             self._seek(time - self._delay + min(0.5 * gap, 0.5))

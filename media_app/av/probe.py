@@ -140,7 +140,8 @@ def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotatio
     return (height, stretched) if rotation % 180 else (stretched, height)
 
 
-# Limits of a pixel's width divided by its height; beyond them, a huge stored picture could have a small displayed size.
+# Limits of the pixel aspect ratio (width / height). Ratios outside are ignored: otherwise a huge stored picture could
+# have a small displayed size.
 MIN_RATIO, MAX_RATIO = Fraction(1, 3), Fraction(3)
 
 
@@ -249,7 +250,7 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Pictures are reordered, so some timestamps near the end of the list are still missing.
+    # Drop the last timestamps: pictures are reordered, so some timestamps between these have not been read yet.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 

@@ -166,7 +166,7 @@ def _ogg(head: bytes) -> Kind | None:
 
 
 def _ogg_starts(head: bytes) -> Iterator[bytes]:
-    """Yield the first bytes of each Ogg stream; their first pages begin the file (RFC 3533)."""
+    """Yield the first bytes of each Ogg stream. A file begins with the first pages of all its streams (RFC 3533)."""
     at = 0
     while head[at : at + 5] == b"OggS\0" and at + 27 <= len(head) and head[at + 5] & 2:
         segments = head[at + 26]

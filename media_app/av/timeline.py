@@ -17,14 +17,17 @@ from av.stream import Stream
 
 LOOK_AHEAD = 600  # number of packets buffered to find the same clock break in the other track
 LOOK_AHEAD_BYTES = 64 * 1024**2
-# A picture's timestamp steps back by reordering at most these seconds, or REORDER_PICTURES frames if that is longer.
+# Maximum backward step of picture timestamps, in seconds, that counts as reordering and not as a clock break. The
+# duration of REORDER_PICTURES pictures is used instead if it is longer.
 REORDER_SECONDS = 1.0
 REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
-MAX_STILL = 1800.0  # maximum seconds between pictures of a silent still screen; MAX_GAP in streaming formats
+# Maximum seconds between packets if no other track has started, as in a silent recording of a still screen. Streaming
+# formats use MAX_GAP instead.
+MAX_STILL = 1800.0
 SOUND_TAIL = 0.1  # maximum seconds of sound dropped at a clock break to avoid a gap in the picture
 NEAR_BREAK = 5.0  # maximum seconds between clock breaks of picture and sound that count as one break
-STEP_SECONDS = 1.0  # maximum seconds from a picture's clock break to a backward step of the sound at the same break
+STEP_SECONDS = 1.0  # maximum seconds from a backward step of the sound to the picture's clock break that explains it
 OVERLAP = 0.5  # maximum backward step of the sound, in seconds, that counts as repeated sound, not a clock break
 NEW_BREAK = 0.5  # minimum seconds between two clock breaks that are reported separately
 SAME_MOMENT = 0.0006  # maximum seconds between timestamps that count as equal, because of rounding

@@ -276,7 +276,7 @@ class OperationInline(ReadOnlyMixin, TabularInline):
 
     @admin.display(description="value")
     def value(self, operation: CrdtOperation) -> str:
-        # A client may forge TOTAL_FORMS, which adds blank forms without operation data.
+        # A client can forge TOTAL_FORMS to add blank rows, whose operation data is missing.
         value = (operation.operation_data or {}).get("value", "–")
         return ", ".join(value) if isinstance(value, list) else str(value)
 

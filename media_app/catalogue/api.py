@@ -29,8 +29,8 @@ from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# Time to subtract from ``server_time``. SQLite's clock counts milliseconds, so an operation after the answer may have
-# the same time as the answer.
+# Time that is subtracted from ``server_time``. SQLite's clock counts milliseconds, so an operation that arrives after
+# the answer may get the same time as the answer.
 TICK = timedelta(milliseconds=1)
 
 

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 Clock = dict[str, int]
-# Actor of the values at a video's creation. They are older than any operation, and all writers have seen them.
+# Actor of a video's initial values. These values are older than any operation, and all writers have seen them.
 BASE = ""
 MAX_TAGS = 50
 
@@ -206,9 +206,10 @@ class Addition(NamedTuple):
 
 @dataclass(slots=True)
 class TagSet:
-    """Tags of a video. added: additions by tag and actor. removed: joined clocks of each tag's removals.
+    """Tags of a video.
 
-    cleared: joined clocks of all ``set_tags`` operations.
+    added: additions by tag and actor. removed: for each tag, the joined clocks of its removals. cleared: joined clocks
+    of all ``set_tags`` operations.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)
@@ -217,7 +218,7 @@ class TagSet:
 
     @property
     def kept(self) -> int:
-        """Number of tags that are present or have remembered removals."""
+        """Number of tags that are present or whose removal is still stored."""
         return len(self.added.keys() | self.removed.keys())
 
     def apply(self, operation: Operation) -> None:
@@ -226,7 +227,7 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # Keep the removal itself in the clock, so that :meth:`meets` finds operations whose writers had not
+                # This clock includes the removal itself, so that :meth:`meets` finds additions whose writers had not
                 # seen the removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)

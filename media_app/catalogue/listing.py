@@ -24,8 +24,8 @@ from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
 DELETED = "deleted"
-# Totals are cached for COUNT_SECONDS if the catalogue is large: over COUNTED videos. This check is cached for
-# LARGE_SECONDS.
+# If the catalogue has more than COUNTED videos, totals are cached for COUNT_SECONDS. Whether it has so many is cached
+# for LARGE_SECONDS.
 COUNTED = 10_000
 COUNT_SECONDS = 10
 LARGE_SECONDS = 60

@@ -22,7 +22,7 @@ MAX_CLIENT_ID = 64
 MAX_STATE = 2**17  # maximum characters (base64) of a description's edit history, four times the needed size
 MAX_COUNTER = 2**53 - 1  # largest whole number that JavaScript represents exactly
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Space before the zone of an ISO time: a plus that was not escaped in a URL.
+# Space before the time zone of an ISO 8601 time: URL decoding turns an unescaped plus into a space.
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.UPDATE_TITLE: text_rules.title,

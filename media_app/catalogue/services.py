@@ -29,11 +29,10 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# Maximum replicas of one account per video: replicas that have written, and replicas that only occur in clocks.
-# MAX_SKIPPED: maximum operation numbers that a writer may skip. The skipped operations may arrive later.
+# Maximum replicas of one account per video: replicas that have written, and replicas that only occur in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones; more are rejected
-MAX_SKIPPED = 100_000
+MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip; the skipped operations may arrive later
 MAX_SENT_BYTES = 4 * 1024 * 1024
 MERGED_FIELDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
@@ -161,7 +160,7 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
 
 
 def _compare_clocks(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
-    """Compare the two clocks, ignoring other users' actors that never edited this video."""
+    """Compare a client's clock with the video's, ignoring other users' actors that never edited the video."""
     who = str(by.pk)
     return compare({actor: counter for actor, counter in seen.items() if actor in known or is_own(actor, who)}, known)
 

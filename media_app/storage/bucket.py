@@ -17,7 +17,7 @@ class SharedS3Storage(S3Storage):
         super().__init__(**settings)  # type: ignore[no-untyped-call]
         self._making = threading.Lock()
         self._shared: Any = None
-        # A second storage object, because a URL's signature covers the host name.
+        # A second storage object signs URLs with the public host name, because the signature covers the host name.
         public = {**settings, "endpoint_url": public_endpoint_url}
         self._public = SharedS3Storage(**public) if public_endpoint_url else None
         self._settings = settings

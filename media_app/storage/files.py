@@ -388,7 +388,7 @@ def _ignore_missing() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedUpload:
-    """A multipart upload that is neither completed nor aborted. begun: UTC."""
+    """A multipart upload that is neither completed nor aborted. begun: start time in UTC."""
 
     key: str
     upload: str
@@ -428,7 +428,7 @@ class _Progress:
         self._lock = threading.Lock()
 
     def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:
-        """Add to the moved bytes; s3transfer reports negative bytes if a part restarts."""
+        """Count transferred bytes. If a part restarts, s3transfer reports its bytes again as a negative number."""
         with self._lock:
             self._moved += bytes_transferred
 

@@ -53,7 +53,8 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 class OpenFile:
     """Open local file; the receiver closes its descriptor. place: thread pool that reads the file.
 
-    can_read_nonblocking: whether a non-blocking read of uncached bytes fails; on network file systems, it blocks.
+    can_read_nonblocking: whether the file system supports non-blocking reads, which never wait for the disk: they
+    return only cached bytes. Network file systems may not support them.
     """
 
     descriptor: int
@@ -109,7 +110,7 @@ class Pending:
 class Found:
     """Content and headers of an answer. disposition: empty unless the file is downloaded.
 
-    shows: id of a catalogue video. Sending its first byte counts as a view.
+    shows: id of the catalogue video for which a successful GET from the first byte on counts as a view, or None.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
@@ -141,7 +142,8 @@ class Request:
     def must_proxy(self) -> bool:
         """True if this server must send the bytes itself instead of redirecting to S3.
 
-        Reasons: S3 signatures are for GET only, ``fetch`` needs CORS, and S3 cannot stop when a grant ends.
+        Reasons: the S3 URLs are signed for GET only; the bucket may not allow ``fetch`` (CORS); S3 would continue to
+        send after a grant has ended.
         """
         return self.method == "HEAD" or self.wants("proxy") or bool(self.grant)
 
@@ -318,7 +320,7 @@ def _made(request: Request, row: Rendition, name: str, content_type: str, until:
     if store.is_local():
         return Found(_stored(key, not request.grant), content_type, _kept(until, FOR_EVER))
     if not content_type.startswith("video/"):
-        # Scripts of the page read these small files, so they must come from the page's origin.
+        # Page scripts read files other than videos, so send them from the page's origin, not from the bucket.
         return Found(_object(key), content_type, _kept(until, FOR_EVER))
     return _remote(request, key, content_type, _kept(until), until=until)
 

@@ -77,7 +77,7 @@ def _given(query: QueryDict) -> dict[str, Any]:
 
 
 class ChunkedUploadViewSet(ApiViewSet[Upload]):
-    """An upload in chunks. It has two URLs; their API operations have different names."""
+    """Base of the views of an upload in chunks. Each subclass has its own URL and its own names of API operations."""
 
     # Chunks and requests for the state are not throttled, because clients send many of them.
     throttle_scope = None

@@ -105,7 +105,7 @@ def _ranges(pieces: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, int |
         if count == 1:
             yield source, size, None
             continue
-        # Use equal ranges, so that none is smaller than an S3 part may be.
+        # Use ranges of equal length: a short last range could be below the minimum size of an S3 part.
         length = -(-size // count)
         for start in range(0, size, length):
             yield source, min(length, size - start), start

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class UploadHandler(ABC):
     """A purpose of uploads, with one instance per subclass.
 
-    label: name shown to users. families, mime_types: accepted kinds of files; empty types mean all. checks_type_early:
-    whether an upload fails once its first bytes show a wrong type; else :meth:`finish` must handle an empty
-    ``mime_type``. claims_bytes: whether the created resource owns the bytes; the upload then neither expires nor can be
-    cancelled.
+    label: name shown to users. families, mime_types: accepted kinds of files; empty ``mime_types`` accept all types.
+    checks_type_early: whether an upload fails once its first bytes show a wrong type. Otherwise, :meth:`finish` must
+    handle an empty ``mime_type``. claims_bytes: whether the created resource owns the bytes. The completed upload then
+    neither expires nor can be cancelled.
     """
 
     name: str
@@ -67,9 +67,9 @@ class UploadHandler(ABC):
         """Create the resource, with the id ``upload.resource_id``, in the transaction that completes the upload."""
 
     def cancel(self, upload: Upload) -> bool:
-        """Cancel records that depend on the upload, then end it by :func:`media_app.uploads.services.end_upload`.
+        """Cancel the upload together with the records that depend on it; return whether the handler did so.
 
-        Return False if there are no such records; the caller then ends the upload.
+        If False, the caller ends the upload by :func:`media_app.uploads.services.end_upload`.
         """
         return False
 

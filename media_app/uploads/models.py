@@ -57,7 +57,10 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Return uploads whose bytes count towards the quota, because no finished file counts them yet."""
+        """Return uploads that may count towards the quota: unexpired live ones, and completed ones without an owner.
+
+        A completed upload has an owner if another record owns its bytes. Some purposes do not count towards the quota.
+        """
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
 

@@ -67,8 +67,9 @@ def begin_upload(
 ) -> Upload:
     """Create an upload of ``size`` bytes and reserve storage for it.
 
-    metadata: None if a form sends it later; the file must match its ``sha256``, if any. header: unparsed tus metadata.
-    Raises ``invalid``, ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
+    metadata: the client's metadata; None if a form sends it later. If it has a ``sha256``, the file must match it.
+    header: unparsed tus metadata. Raises ``invalid``, ``too_large``, ``storage_full``, ``upload_limit``,
+    ``disk_full``.
     """
     kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata, header) if metadata is not None else {}
@@ -135,7 +136,8 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
-        # Check the quota for partial uploads whose own purpose did not count towards it.
+        # If the joined upload counts towards the quota, check the quota for its partial uploads whose own purpose does
+        # not count: they were not checked when they began.
         if uncounted := sum(
             part.size
             for part in found

@@ -44,7 +44,7 @@ SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
 # Bytes after which data is flushed, so that little is left to flush when the offset is updated.
 FLUSH_BYTES = 4 * 1024**2
-# Bytes not yet on disk, or S3 parts not yet sent, at which writing waits.
+# Maximum bytes not yet flushed to disk, and maximum S3 parts not yet sent; at the maximum, writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
 MIN_PART_BYTES, MAX_PART_BYTES = 8 * 1024**2, 64 * 1024**2
@@ -80,7 +80,10 @@ class Lock:
         self.held(self.rows().filter(status__in=LIVE).update(**values, **_until()), began)
 
     def held(self, won: int, began: float) -> None:
-        """Record a renewal. won: number of updated rows; 0 means a lost lock. began: start of the update."""
+        """Record a renewal of the lock. Raises :class:`LockLost`.
+
+        won: number of updated rows; 0 if the lock is lost. began: monotonic seconds at the start of the update.
+        """
         if not won:
             raise LockLost
         self.renewed_at = max(self.renewed_at, began)
@@ -112,7 +115,8 @@ def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWri
 class UploadWriter:
     """A writer that appends to an upload.
 
-    received: bytes. offset: durable bytes. holds: whether bytes count only after :meth:`sync`.
+    received: number of bytes written, including by earlier requests. offset: number of durable bytes, as stored in the
+    row. holds: whether ``offset`` changes only in :meth:`sync`.
     """
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
@@ -121,7 +125,7 @@ class UploadWriter:
         self.holds = holds
         self._is_first = upload.status == UploadStatus.INITIATED
         self.offset = self.received = upload.offset
-        # An upload that already has enough durable bytes has had its type checked.
+        # If enough bytes were durable before, an earlier request has checked the file's type.
         self._looked = upload.offset >= min(HEAD_BYTES, upload.size)
         self._moved_at = time.monotonic()
         # Lock that prevents closing files during a flush.
@@ -269,7 +273,7 @@ class FileWriter(UploadWriter):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # The row was not updated, so delete the copy. After other errors, the row may refer to it.
+            # The row was not updated, so delete the copy. After other errors, the row may refer to the copy.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
@@ -325,7 +329,10 @@ class FileWriter(UploadWriter):
 
 
 class PartWriter(UploadWriter):
-    """A writer of S3 parts, gathered in unnamed files. A remainder too small for a part is stored as an object."""
+    """A writer that collects bytes in unnamed temporary files and sends them to S3 as parts.
+
+    A remainder too small for a part is stored as a separate object.
+    """
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
@@ -398,7 +405,7 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # If ``holds`` is set, this step also counts the parts sent before the checksum was verified.
+            # If ``holds`` is set, parts may have been sent without a change of the offset; this step counts them, too.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:

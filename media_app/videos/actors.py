@@ -90,7 +90,8 @@ class VideoJobs(JobHooks):
 def ingest_video(context: JobContext) -> dict[str, Any]:
     """Ingest an uploaded file: join its parts, scan and probe it, then make pictures and HLS.
 
-    The job parameter ``previous`` contains the columns of a replaced file, restored on failure.
+    If the upload replaces a file, the job parameter ``previous`` contains the former file's columns. They are restored
+    if the ingest fails.
     """
     video = _video(context)
     upload_id = context.params.get("upload_id")

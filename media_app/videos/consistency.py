@@ -1,6 +1,7 @@
 """Search and repair of videos without files, and of files without rows.
 
-A new file gets its row later, so files of the last hour are skipped, and files are listed before rows are read.
+A new file is stored before its row. Therefore, files of the last hour are skipped, and files are listed before rows
+are read.
 Functions raise ``StoreUnavailable``, :class:`WrongInstallation`.
 """
 
@@ -50,7 +51,8 @@ OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COM
 MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
-# Lost renditions of these kinds are not queued again here: they are made on request, when needed, or by other jobs.
+# Kinds of lost renditions for which :func:`mark_lost_renditions` queues no job: they are made on request, when needed,
+# or by other jobs.
 ON_DEMAND = (
     RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
     RenditionKind.DUB,
@@ -61,7 +63,7 @@ UPLOADED_KINDS = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Stored files and S3 multipart uploads (``unfinished``) without a row."""
+    """Stored files, and S3 multipart uploads (``unfinished``), to which no row refers."""
 
     files: list[store.StoredFile]
     unfinished: list[store.UnfinishedUpload]
@@ -185,7 +187,7 @@ def leftovers() -> Leftovers:
 
 
 def old_leftovers(found: Leftovers) -> Leftovers:
-    """Return the part of ``found`` that a check a day ago found too; remember the rest for the next check."""
+    """Return the leftovers that were also found ``VOD_UNREFERENCED_HOURS`` ago; record the others for the next call."""
     files = confirm_unreferenced("leftovers", (file.key for file in found.files))
     return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
 
@@ -201,7 +203,7 @@ def remove_leftovers() -> Leftovers:
 
 
 def abort_unfinished() -> int:
-    """Abort multipart uploads that a check a day ago found unused too; return their number."""
+    """Abort multipart uploads that are unused and were so ``VOD_UNREFERENCED_HOURS`` ago; return their number."""
     begun = _unfinished()
     found = _old(
         "unfinished", _StoreReferences.now([item.key for item in begun]).unreferenced_uploads(begun) if begun else []

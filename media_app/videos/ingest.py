@@ -108,7 +108,7 @@ def ingest(
 ) -> IngestedFile:
     """Join, scan and probe a video's file. Return the file and its facts.
 
-    A file that programs would read differently is normalised.
+    If the probe finds a :class:`media_app.av.recording.CopyReason`, such as a missing end, a normalised copy is made.
 
     needs_end: whether to reject a truncated file. Raise :class:`JobFailed`.
     """

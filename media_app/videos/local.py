@@ -19,7 +19,8 @@ NORMALIZE_SECONDS = 24 * 3600.0
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
     """Return the path of a file or of its normalised copy in ``folder``, and an unsaved video.
 
-    Only the attribute ``recording`` of the video is set; it describes the faults of the file.
+    A copy is made only if the file has faults that need one. The video then has only ``recording``, which describes the
+    faults; otherwise it is empty. If no copy could be made, the path is that of the file.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

@@ -281,7 +281,7 @@ class Video(models.Model):
 
     @property
     def needs_copy(self) -> bool:
-        """Return whether players get a normalised copy of the file. Faults that need none are only reported."""
+        """Return whether the file has faults that require a normalised copy. Other faults are only reported."""
         return bool(self.recording.get("reasons"))
 
     def can_change(self, user: User) -> bool:

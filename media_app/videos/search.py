@@ -58,7 +58,11 @@ def terms(text: str) -> list[str]:
 
 
 def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
-    """Return videos that contain every search term; on PostgreSQL, as the beginning of a word."""
+    """Return videos that contain every search term.
+
+    On PostgreSQL, a term must be the beginning of a word, except in scripts without spaces, or if it has no letters or
+    digits.
+    """
     if not (wanted := terms(text)):
         return videos.none()
     for term in wanted:

@@ -53,7 +53,8 @@ DELETED = "video_deleted"
 # Signal before a deletion or a move to the bin, with ``video`` and ``by`` (user). Receivers return the user's sessions
 # that show the video; if there is one, the deletion is refused.
 video_deleting = Signal()
-# Signal after a move to or from the bin and before the final deletion (``is_final``), with ``video`` and ``by`` (user).
+# Signal with ``video``, ``by`` (user) and ``is_final``. It follows a move to or from the bin. If ``is_final``, it
+# precedes the final deletion.
 video_shelving = Signal()
 # Signal that asks for uses of ``videos`` that ``viewer`` may see. Receivers return lists of :class:`Use`.
 video_showing = Signal()
@@ -350,7 +351,7 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
     """Delete a video and its renditions, but not a file in a library folder.
 
     by: user; None if the time in the bin is over. Raise ``video_in_use`` (409) with the user's ``sessions`` that show
-    the video. This is not checked with ``leave_gaps``, for a video in the bin, or for admins.
+    the video. The sessions are not checked if ``leave_gaps`` is set, the video is in the bin, or the user is an admin.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
@@ -361,7 +362,7 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
             video.delete()
-        except RestrictedError as exc:  # a new session or a job refers to the video
+        except RestrictedError as exc:  # a session created after the check, or a job, refers to the video
             raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
@@ -457,7 +458,7 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
         store.delete_folder(f"renditions/{video_id}/")
         store.delete_folder(f"thumbnails/{video_id}/")
         store.delete_folder(f"sounds/{video_id}/")
-        uploads.delete_uploads_of(video_id)  # deletes parts that were never joined
+        uploads.delete_uploads_of(video_id)  # also deletes uploaded parts that were not joined to a file
         for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
             with contextlib.suppress(DomainError):
                 uploads.cancel(upload)
@@ -468,7 +469,10 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def sweep_renditions() -> int:
-    """Delete rendition files of ended job attempts that no row has used for a day. Return their number."""
+    """Delete rendition files of ended job attempts; return their number.
+
+    Only files to which no row has referred for ``VOD_UNREFERENCED_HOURS`` are deleted.
+    """
     found: dict[str, list[str]] = {}
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:

@@ -28,7 +28,10 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
 
 
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:
-    """Return the error ``work_limit`` if a video exceeds the plan. beside: gigapixels of other work to add."""
+    """Return the error ``work_limit`` if a video exceeds the plan's limit, else None.
+
+    beside: gigapixels that count towards the same limit, such as those of a merge's other clips.
+    """
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
     if work + beside <= limit:
         return None

@@ -131,7 +131,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     with context.lock_lease():
         if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
             raise JobFailed("session_not_found", DELETED)
-    # List the thumbnails, because the cleanup keeps files in job results.
+    # List the thumbnails in the job's result, so that the cleanup of job files keeps them.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 

@@ -36,7 +36,7 @@ BATCH = 2000
 
 # Assumed seconds of work per second of video, until enough analyses are measured.
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
-# minimum seconds of a video whose analysis is measured; start-up time dominates shorter analyses
+# minimum seconds of a video whose analysis is used for estimates; start-up time dominates shorter analyses
 MIN_MEASURED_SECONDS = 10.0
 MIN_DONE, MAX_DONE = 5, 50
 

@@ -46,9 +46,9 @@ from vodplatform.core.processes.process import Access, ChildError
 from vodplatform.core.records.transitions import create_in_state
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
-# seconds by which each second of video raises the merge process's time limit; enough for large pictures
+# seconds added to the merge process's time limit per second of video; enough for large pictures
 WORK_SECONDS_PER_SECOND = 20.0
-SLOW_BYTES = 125_000  # bytes per second by which the duration of an unmeasured clip is estimated
+SLOW_BYTES = 125_000  # assumed bytes per second of a clip whose duration was not measured
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
 NAME = "merged.mp4"
 LOST = "no longer exists. Send the clips again."
@@ -62,7 +62,7 @@ class MergeJobs(JobHooks):
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        """Return the title of each job's merge, and the URL of its challenge, or of the merge without a challenge."""
+        """Return a summary of each job's merge; its URL is the challenge's or, without a challenge, the merge's."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
         found = {}
@@ -206,7 +206,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # Delete the stored file only after these errors; after others, a row may refer to it.
+        # No row refers to the stored file after these two errors. After other errors, a row may refer to it.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)

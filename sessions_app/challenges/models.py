@@ -60,10 +60,10 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
 class MergeSession(models.Model):
     """A merge of a user's clips into one video. It starts when all clips are uploaded.
 
-    video: the merged video. It has the session's id, by which files of failed attempts are found. segments: ``{"start",
-    "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
-    source_seconds: total length of the clips. expires_at: deadline for uploads, a retry, or a new challenge after the
-    first one was deleted. challenge_deleted_at: time of that deletion.
+    video: the merged video. It has the session's id, so that files of failed attempts lie in its folder. segments:
+    ``{"start", "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
+    source_seconds: total length of the clips. challenge_deleted_at: time at which the merge's challenge was deleted.
+    expires_at: deadline for uploads, for a retry, or, after that deletion, for a new challenge.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -243,7 +243,7 @@ class Guest:
     """A player without an account. guest_id: id from a cookie; None until the guest's first guess."""
 
     guest_id: uuid.UUID | None
-    # user attributes that code also reads from guests
+    # attributes of users that code reads without checking for a guest
     pk: None = None
     is_moderator: bool = False
 

@@ -68,7 +68,10 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
 def plain_fields(data: Any) -> Any:
-    """Return the request's fields. Convert lists sent as text, numbers in lists and, in a form, numbers and flags."""
+    """Return the request's fields, with values converted that were sent as text.
+
+    These are lists, numbers in lists and, if the request is a form, numbers and flags.
+    """
     if not isinstance(data, Mapping):
         return data
     found: Data = {}
@@ -90,7 +93,7 @@ def _list(value: Any, *, is_text: bool) -> Any:
         value = value[0]
     if isinstance(value, str):
         if len(value) > MAX_LIST_CHARACTERS:
-            return value  # the serializer rejects text this long
+            return value  # too long to parse; the serializer rejects it
         try:
             return json.loads(value)
         except (ValueError, RecursionError):

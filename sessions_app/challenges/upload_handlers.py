@@ -66,7 +66,7 @@ class ClipUploadHandler(UploadHandler):
                 raise DomainError("upload_lost") from exc
             found = probe([whole], upload.owner_id)[0]
         if found.get("error", {}).get("broke"):
-            return  # the merge checks the clip again
+            return  # the probe did not finish; the merge checks the clip again
         error = _refusal(found) or work_limit.refusal(
             upload.owner, found["facts"], beside=merges.gigapixels_of_other_clips(upload)
         )

@@ -54,7 +54,7 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 def _video_for(vod: ComparisonVod, by: User) -> Video:
     """Return a copied VOD's video, or a new placeholder if the video was deleted.
 
-    Raises ``video_not_found`` if ``by`` may not see the video, unless it is in the bin of ``by``.
+    Raises ``video_not_found`` if ``by`` may not see the video. A video in the bin is allowed if ``by`` may change it.
     """
     video = vod.video
     if video.place == VideoScope.SESSION and video.deleted_at is not None:

@@ -25,7 +25,8 @@ MIN_VODS, MAX_VODS = 2, 3
 MAX_SEARCH_WORDS = 10  # maximum number of words in a search; further words are ignored
 # age of `watched_at` above which the last viewer of a playing clock counts as gone
 WATCH_LEASE = timedelta(seconds=10)
-SHARE_GRANT, LINK_GRANT = "share", "link"  # prefixes of grants in video addresses
+# kinds of grants; a grant in a video's address consists of its kind, a dot, and the id of the share or link
+SHARE_GRANT, LINK_GRANT = "share", "link"
 
 
 class SyncMode(models.TextChoices):
@@ -418,8 +419,9 @@ class ShareLink(models.Model):
 class SessionEvent(models.Model):
     """An event: a moment or a span marked by a user or a detector.
 
-    time, end: seconds of the VOD's own time, so that an offset change also moves the event; seconds of the shared clock
-    if there is no VOD. drawing: strokes in fractions of the frame. created_by_name: kept if the account is deleted.
+    time, end: seconds of the VOD's own time, so that the event moves with the VOD if the offset changes. Without a VOD,
+    seconds of the shared clock. drawing: strokes in fractions of the frame. created_by_name: the author's name, kept
+    if the account is deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -172,7 +172,7 @@ def edit_session(
 ) -> Iterator[SessionChange]:
     """Lock a session, let the ``with`` block change it, then store clock and revision, and broadcast on commit.
 
-    by_itself: whether the system makes the change, without a check of permissions. Raises ``session_not_found``,
+    by_itself: whether the system makes the change, so that no permissions are checked. Raises ``session_not_found``,
     ``forbidden``, ``archived``.
     """
     with transaction.atomic():
@@ -418,8 +418,8 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
     """Record that a viewer is watching the playing clock now. Return the recorded time, or None.
 
-    can_edit: whether the viewer may move the clock. Other viewers only renew an existing record; otherwise, a clock
-    started by the API would pause when they leave.
+    can_edit: whether the viewer may move the clock. Viewers without this permission only renew an existing
+    record: a new record would make a clock that was started by the API pause when they leave.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:
@@ -433,7 +433,7 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session at the time when its last viewer left it, unless a viewer has returned.
 
-    left_at: last result of :func:`record_viewer`. By default the stored time, if it is older than the lease.
+    left_at: last result of :func:`record_viewer`. If None, use the stored time, provided that the lease has expired.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return

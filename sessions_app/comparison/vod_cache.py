@@ -17,8 +17,8 @@ HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum offset changes and events that a se
 class VodCache:
     """A cache of the VODs of recently used sessions.
 
-    An entry is valid for one ``revision`` and one ``anchored_at``, since storing a playing session's position changes
-    only ``anchored_at``.
+    An entry is valid for one ``revision`` and one ``anchored_at``. Both are needed, because storing a playing session's
+    position changes ``anchored_at``, but not ``revision``.
     """
 
     def __init__(self) -> None:

@@ -172,7 +172,10 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
 
 
 def check_removal_times(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
-    """Return faults for a text removal outside the video. given: valid ``Options.remove_text``."""
+    """Return faults for start and end times of a text removal after the video's end.
+
+    given: valid ``Options.remove_text``.
+    """
     if not given or duration is None:
         return []
     return [

@@ -137,7 +137,7 @@ class SegmentOutcomeSerializer(serializers.Serializer[Data]):
 
 
 class ProOutcomeSerializer(serializers.Serializer[Data]):
-    """The changes of a pro job to the sound and the picture of the video."""
+    """The changes that a pro job made to the video's sound and picture."""
 
     engine = serializers.CharField()
     model = serializers.CharField(required=False, allow_null=True)

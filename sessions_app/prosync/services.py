@@ -127,7 +127,7 @@ def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
     """
     row = ProJob.objects.filter(generation_id=generation_id).first()
     if row is None:
-        return  # The webhook's job was deleted, or the provider has not yet returned the generation's id.
+        return  # the job was deleted, or its row does not contain the generation's id yet
     if not ProJob.objects.filter(pk=row.pk, notified_at__lt=sent_at).update(notified_at=sent_at):
         raise DomainError("signature_invalid", "This webhook call was already received.")
     jobs.wake_waiting(row.job_id)
@@ -136,7 +136,7 @@ def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
 def delete(row: ProJob, by: User | None) -> None:
     """Cancel and delete a pro job with its files. ``by`` is the acting user, or None if the job expired."""
     with transaction.atomic():
-        # Lock the job before the video, as every transaction does.
+        # Lock the job before the video: all transactions use this order, to avoid deadlocks.
         Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()
         found = ProJob.objects.select_for_update(of=("self",)).select_related("video").filter(pk=row.pk).first()
         if found is None:

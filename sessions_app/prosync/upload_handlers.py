@@ -104,7 +104,7 @@ def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) ->
 
 
 def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
-    """Return the probe's answer about a video. A file on S3 is read in byte ranges, not copied."""
+    """Probe an uploaded video and return the result. A file on S3 is read in byte ranges, not copied."""
     if store.is_local():
         return probe([store.local_path(upload.key)], user.pk)[0]
     assemble.finish_multipart_uploads(upload)

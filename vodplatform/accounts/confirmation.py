@@ -31,8 +31,8 @@ class NameTaken(Exception):
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     """E-mail a confirmation link to an unsaved user. ``link_of`` turns a token into the link's URL.
 
-    The owner of an existing account gets a different e-mail. Above an address's daily limit, nothing is sent. Callers
-    learn of neither case. Raise :class:`MailFailed`.
+    If the address has an account, its owner gets a different e-mail. Above the address's daily limit, nothing is sent.
+    The caller cannot distinguish these cases. Raise :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.count_email(email):

@@ -80,7 +80,7 @@ def username_key(username: str) -> str:
     return unicodedata.normalize("NFKC", folded)[:USERNAME_KEY_LENGTH]
 
 
-NAMES_LOCK = 0x766F67  # advisory lock of everyone who creates an account
+NAMES_LOCK = 0x766F67  # key of the advisory lock for the creation of accounts
 # Map from a field to the fields that :meth:`User.save` computes from it and adds to ``update_fields``.
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
@@ -162,7 +162,7 @@ class User(AbstractUser):
             raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:
-        """Update username_key; return whether it changed, apart from the suffix ``#…`` of some old accounts' keys."""
+        """Update username_key; return whether it changed. A suffix ``#…``, which some old keys have, is ignored."""
         key = username_key(self.username)
         if self.username_key.partition("#")[0] == key:
             return False
@@ -328,8 +328,8 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # No constraint in the database: during an update, hosts with the previous release delete users without their
-    # sessions.
+    # The database has no foreign key constraint, so that during an update, hosts whose release does not know this table
+    # can delete users. The sessions of these users remain.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

@@ -41,13 +41,15 @@ _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):
-    """WebSocket that watches the object of :meth:`snapshot`.
+    """Base class of WebSockets that watch one object, which subclasses read in :meth:`snapshot`.
 
-    The socket subscribes, sends the snapshot, then newer messages. Each minute it checks permissions and sends a newer
-    snapshot, because messages may get lost. The socket closes when the viewer's credential ends.
+    The socket subscribes to the object's group and sends the snapshot, then newer messages. Because messages may get
+    lost, it sends a newer snapshot, if there is one, each minute. It also checks then whether the viewer's credential
+    is valid and the viewer may still watch, and closes otherwise.
 
-    With ``is_silent``, the connection opens only after the subscription. A client that then reads the data misses no
-    change. A viewer's sockets beyond ``settings.SOCKETS_AT_ONCE`` in a process close with :data:`TRY_AGAIN`.
+    With ``is_silent``, the connection opens only once the socket has subscribed, so that a client that then fetches the
+    object misses no change. If a viewer already has ``settings.SOCKETS_AT_ONCE`` sockets in this process, a further one
+    closes with :data:`TRY_AGAIN`.
     """
 
     is_silent = False
@@ -70,7 +72,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
         """Return the group to subscribe to and the first message, or None if ``user`` may not watch.
 
-        The message has a ``revision``; it is None if there is nothing to send. This method may query the database.
+        The message has a ``revision``, or is None if there is nothing to send. This method may query the database.
         ``user`` is a :class:`User` or the result of :meth:`anonymous_viewer`.
         """
         raise NotImplementedError
@@ -232,17 +234,20 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return user
 
     def _stranger(self) -> AnonymousUser | None:
-        """Return the anonymous viewer. None if the client was signed in or sent a token or ticket, or Host is wrong."""
+        """Return the anonymous viewer, if the class allows one.
+
+        None if the client was signed in, sent a token or ticket (even an invalid one), or named an unknown host.
+        """
         headers = headers_of(self.scope)
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         has_shown_something = self.credential is not None or b"authorization" in headers or "ticket" in query
         return None if has_shown_something or not is_known_host(headers) else self.anonymous_viewer()
 
     async def _follow(self, group: str) -> None:
-        """Move the subscription to ``group``, which depends on the viewer's permissions.
+        """Move the subscription to ``group``. Viewers with different permissions have different groups.
 
-        Senders publish to one group after the other, so the old and the new subscription overlap briefly. A message may
-        then arrive twice.
+        Senders publish to one group after the other. To miss no message, the socket keeps the old subscription for a
+        short time; a message may then arrive twice.
         """
         if group == self.group:
             return

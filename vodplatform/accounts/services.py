@@ -93,7 +93,7 @@ def grant_subscription(
 
 @transaction.atomic
 def extend_subscription(subscription: Subscription, duration: timedelta, by: User | None) -> Subscription:
-    """Extend a current or future subscription, and shorten others that it then overlaps.
+    """Extend a current or future subscription. Other subscriptions in the added period are shortened or deleted.
 
     Raise ``subscription_over`` if the subscription has ended or has no end.
     """

@@ -82,7 +82,7 @@ class ApiViewSet(GenericViewSet[M]):
         """Return the body of a PATCH or PUT, validated by the serializer ``form``.
 
         - answers: function that returns the object's current API representations, called only if they are needed.
-        - alternatives: mutually exclusive fields. If the body has all of them, unchanged fields are dropped.
+        - alternatives: mutually exclusive fields. If the body has all of them, those with unchanged values are ignored.
         - options: keyword arguments of ``form``.
 
         Raise ``ValidationError``, or ``invalid`` if the body has a new value of a read-only field.

@@ -32,7 +32,7 @@ class JsonFormatter(BaseJsonFormatter):
             "{asctime}{levelname}{name}{message}{request_id}{user}{job}",
             style="{",
             rename_fields={"asctime": "at", "levelname": "level", "name": "logger", "message": "event"},
-            # Django adds the request to some records. Its text contains the query string, which may hold secrets.
+            # Omit the request, which Django adds to some records: it contains the query string and maybe secrets.
             reserved_attrs=[*RESERVED_ATTRS, "request", "status_code"],
             static_fields={"host": socket.gethostname(), "version": version, "commit": commit},
         )
@@ -52,12 +52,12 @@ SECRETS = re.compile(
     r"|(?P<field>\b(?:sig|signature|security-token|grant|ticket|password|sessionid|link-[\w-]{1,64}|csrftoken"
     r"|csrfmiddlewaretoken)=)[^&;\s\"'\\]+"
     r"|(?P<address>/media/(?:hls|renditions)/)[0-9a-f]{1,12}\.[A-Za-z0-9_=-]+"
-    # Paths of links that grant access; Django logs the paths of refused requests.
+    # Paths of links that grant access. Django logs the path of each request that it refuses.
     r"|(?P<link>/(?:r|signup/confirm|login/new-password/[^/\s]{1,200})/)[A-Za-z0-9_-]{20,}"
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,
 )
-# Every text that SECRETS matches contains at least one of these. Searching for them first is 40 times faster.
+# SECRETS matches only texts that contain at least one of these strings. Searching for them first is 40 times faster.
 HINTS = ("=", "://", "/media/", "/r/", "/signup/", "/login/", "vod_", "eyj", "token ", "bearer ", "basic ")
 
 

@@ -21,7 +21,7 @@ class RecordState(models.TextChoices):
 
 class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
     def at_database_time(self) -> IdempotencyQuerySet:
-        """Annotate ``stale`` (the record is older than a day) and ``unlocked`` (its request took too long or died)."""
+        """Annotate ``stale`` (the record is older than a day) and ``unlocked`` (its request's lock has expired)."""
         boolean = models.BooleanField()
         return self.annotate(
             stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
@@ -32,9 +32,10 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
 class IdempotencyRecord(models.Model):
     """An ``Idempotency-Key`` that a user sent to a route, and the stored answer.
 
-    - token: id of the request that works on the record. Once another request takes over, the former can write nothing.
-    - sealed: whether the request's effect is committed, which rules out a takeover.
-    - is_kept: whether ``body`` is the answer. If not, ``body`` has the created objects' ids, or nothing.
+    - token: id of the request that owns the record. If another request takes the record over, the former owner can no
+      longer write to it.
+    - sealed: True once the request's effect is committed. No other request can take the record over then.
+    - is_kept: True if ``body`` is the answer. Otherwise ``body`` has the ids of the created objects, or is empty.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -109,8 +110,10 @@ class AuditEntry(models.Model):
 class Installation(models.Model):
     """The installation to which this database belongs (:mod:`vodplatform.core.files.installation`).
 
-    ``database`` is an id that a copy of the database does not share, and ``key`` a digest of SECRET_KEY. ``is_marked``
-    is True once the file store has the mark file.
+    - database: id that differs in a copy of the database, except in a physical copy of a PostgreSQL server. Empty if
+      database and files are both in the data folder.
+    - key: digest of SECRET_KEY.
+    - is_marked: True once the file store has the mark file.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -149,8 +152,9 @@ class ProcessKind(models.TextChoices):
 class RunningProcess(models.Model):
     """A web or worker process, and what it last reported.
 
-    ``queues`` are a worker's lanes. Only each lane's first job and one short job may exceed ``max_jobs``. ``jobs`` is
-    the number of running jobs.
+    - queues: the lanes (job queues) of a worker.
+    - max_jobs: maximum number of running jobs. Only the first job of each lane and one short job may exceed it.
+    - jobs: number of running jobs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

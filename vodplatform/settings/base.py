@@ -327,7 +327,7 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
-JOB_SLICE_SECONDS = 60.0  # minimum seconds that a job in a full queue runs before it yields to waiting jobs
+JOB_SLICE_SECONDS = 60.0  # minimum seconds that a job in a full lane runs before it yields to other owners' jobs
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0

@@ -18,7 +18,7 @@ import dj_database_url
 
 from .variables import BY_NAME
 
-# Timeouts in seconds and maximum attempts of an S3 call, which thus ends within half a minute.
+# Timeouts in seconds and maximum attempts of an S3 call. If S3 does not answer, a call fails within half a minute.
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
@@ -34,7 +34,7 @@ class SettingsError(Exception):
     """Error: a setting is wrong. The message names the setting and the accepted values."""
 
 
-# Files in the data folder that each start makes private, because others could read them in a copied data folder.
+# Files in the data folder that each start makes private, like the folder: other users could read them in a copy of it.
 PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 
@@ -290,7 +290,7 @@ def is_accessible_to_others(path: Path) -> bool:
 
 
 def make_private(path: Path) -> None:
-    # Ignore a file of another user, which `doctor` reports.
+    # Ignore a file that belongs to another user; `doctor` reports this problem.
     with contextlib.suppress(FileNotFoundError, PermissionError):
         if is_accessible_to_others(path) and not path.stat().st_mode & stat.S_ISVTX:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))
@@ -344,8 +344,9 @@ def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
 def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
     """Return a prefix for Redis channels that separates installations on the same Redis server.
 
-    The prefix depends on the Redis database number, which channels ignore, and on ``database``, the SQL database's
-    name, because a restored backup has the same secret key.
+    The prefix depends on the number of the Redis database, because all databases of a Redis server share their
+    channels. It also depends on ``database``, the SQL database's name, because a restored backup has the same secret
+    key.
     """
     found = parse_sentinel_url(redis_url)
     number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"

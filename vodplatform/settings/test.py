@@ -12,7 +12,7 @@ from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
-HEALTH_PARTS = {}  # no additional health checks, because their tests set them
+HEALTH_PARTS = {}  # no additional health checks; tests that need some set them
 HOST_CHORE = ""  # no maintenance of the data folder, because its thread would disturb most tests
 THROTTLE_STORAGE = "memory"
 UNREFERENCED_HOURS = 0

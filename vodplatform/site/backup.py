@@ -45,7 +45,7 @@ INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 EXCLUDED_MODELS = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
     "accounts.wsticket", "accounts.pendingsignup",
-    # rows about one database and its file store, which a restored copy must not have
+    # rows that describe this database and this file store; a restored copy must not contain them
     "base.installation", "base.unreferenced", "base.heartbeat",
     "base.runningprocess",
 }  # fmt: skip
@@ -78,8 +78,8 @@ def write_archive(target: Path) -> dict[str, int]:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The query above fixed the moment at which all rows are read. Hard links keep the files that users
-                    # delete afterwards.
+                    # The query above began the database snapshot. Users may delete files after this moment, so hard
+                    # links keep the files.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}

@@ -100,7 +100,7 @@ class Supervisor:
                     child.start(self.environment)
 
     def stop(self) -> None:
-        """Stop the children, the last first: SIGTERM to the process, then SIGKILL to its group."""
+        """Stop the children, the last first: send SIGTERM to the process, then SIGKILL to its process group."""
         for child in reversed(self.children):
             if child.is_alive():
                 assert child.process
@@ -109,7 +109,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # Kill processes that a killed worker has left. Running workers do so periodically.
+        # Kill processes that a killed worker left behind. Running workers do this periodically, but these have ended.
         kill_orphans()
 
     @staticmethod

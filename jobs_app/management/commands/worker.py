@@ -16,8 +16,8 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# Time that Dramatiq's master process waits for a worker's boot message. It is short, so that the master hardly ever
-# reads the message: if the worker dies while sending it, the reader waits forever for the dead worker's lock.
+# Timeout of Dramatiq's master process for a worker's boot message. It is so short that the master hardly ever reads the
+# message. If a worker dies while it sends the message, a master that reads it waits forever for the dead worker's lock.
 BOOT_MILLISECONDS = 10
 
 

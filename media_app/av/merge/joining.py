@@ -29,7 +29,8 @@ ReportProgress = Callable[[float, str], None]
 
 # Progress of the merge in percent: after reading the clips, before copying, and after encoding.
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0
-BREAK_SECONDS = 1.0  # maximum seconds from the last packet to the claimed duration; otherwise the file's end is missing
+# Seconds by which the claimed duration may exceed the last packet's end. If it is longer, the file's end is missing.
+BREAK_SECONDS = 1.0
 ROUNDED_SECONDS = 0.03  # seconds by which copied sound may change a clip's length in the merged video
 NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES, CopyReason.ENTRIES})
 
@@ -64,7 +65,7 @@ class Merge:
             raise ClipFailed("merge_failed", str(exc), None) from exc
         except MediaError as exc:
             raise ClipFailed("merge_failed", exc.message, None) from exc
-        except av.error.FFmpegError as exc:  # even PyAV's OSErrors are faults of the clips
+        except av.error.FFmpegError as exc:  # includes PyAV's OSErrors, which damaged clips cause
             raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
 
     def _write(self, clips: list[Clip], planned: Plan) -> Merged:

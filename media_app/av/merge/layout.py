@@ -67,7 +67,8 @@ def get_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layo
 def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]:
     """Return the number of the sound packet that plays when the first picture is shown, and the packet's start.
 
-    The start is in samples relative to that picture (0 or negative). The number is negative if all sound comes later.
+    The start is 0 or negative, in samples relative to that picture. The number is negative if the sound starts later
+    than the picture.
     """
     place = (sound.starts[0] * sound.base + sound.offset - survey.shown[0] * survey.base) * rate
     head = math.floor(-place / BLOCK)

@@ -139,7 +139,7 @@ class IncomingChunk:
         self.size = 0
         self.digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
-        # Path of the chunk's file until a database row refers to it. :meth:`close` deletes a file that is still here.
+        # Path of the local file that :meth:`close` deletes; None once a database row may refer to the file.
         self._path: Path | None = None
 
     def open(self) -> None:

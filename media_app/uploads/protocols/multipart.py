@@ -44,7 +44,7 @@ from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # separator before a file's number, if a form sends several files under one part name
-# The client's headers that the Django view does not get: it receives the form's fields as JSON, and our request id.
+# Client headers that are not passed to the Django view: the view gets the form's fields as JSON, and our request id.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
@@ -70,8 +70,8 @@ class FilePart:
 class Form:
     """A form with files.
 
-    files: the most important first. address: path of the Django view, without trailing slash. route: the form's name in
-    logs and metrics.
+    files: accepted files; an error for a form that is too large names the first one's limit. address: path of the
+    Django view, without trailing slash. route: the form's name in logs and metrics.
     """
 
     route: str
@@ -120,7 +120,7 @@ def received_uploads(request: Request) -> dict[str, Upload]:
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # The files were not stored, because the request repeats an answered one. Meanwhile, that answer was deleted.
+        # This request repeats an answered request, so its files were not stored. Since then, the answer was deleted.
         raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
@@ -144,8 +144,8 @@ def form_endpoint(app: App) -> App:
 class _FormState:
     """State of a form that is being received.
 
-    reserved: bytes reserved per file. is_again: whether the same request was answered before; its files are then
-    dropped, and only their SHA-256 ``hashes`` are kept.
+    reserved: bytes reserved per file. is_again: whether this request repeats an answered request. Its files are then
+    not stored; only their SHA-256 ``hashes`` are kept.
     """
 
     user: User

@@ -255,9 +255,9 @@ async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum:
 
 @dataclass(slots=True)
 class _Ending:
-    """Callable that ends writing in a thread: makes bytes durable, closes files, releases the lock.
+    """Callable that ends a request's writing in a thread: makes bytes durable, closes files, releases the lock.
 
-    error: error that interrupted the request, or None. keeps: whether the received bytes count.
+    error: error that interrupted the request, or None. keeps: whether the received bytes count towards the offset.
     """
 
     sink: UploadWriter

@@ -26,7 +26,8 @@ WELL_SEEN = 0.9  # minimum share of samples with a visible person; below it, pic
 PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture, to limit memory use
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-MIN_UNSEEN = 0.3  # minimum share of a set's time without a clearly visible person, to count it by picture changes
+# Minimum share of a set's time without a clearly visible person; required if the set is counted by picture changes.
+MIN_UNSEEN = 0.3
 MOVED = 12
 MIN_AREA = 0.03  # share of the picture's pixels that must change in a set; excludes a running clock
 MIN_CHANGE = 2.0
@@ -103,7 +104,7 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Return whether another set at this set's time has a different count, but almost the same value."""
+    """Return whether another set at about the same time has a different count and almost as high a value."""
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)

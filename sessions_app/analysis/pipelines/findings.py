@@ -19,7 +19,7 @@ CURVE_STEP = 0.5
 
 
 def segments_of(duration: float, length: float) -> int:
-    """Return into how many segments of ``length`` seconds a video is divided; a rest below 0.05 s is ignored."""
+    """Return the number of a video's segments of ``length`` seconds. A last segment below 0.05 s is not counted."""
     return max(1, int(np.ceil((duration - 0.05) / length)))
 
 
@@ -29,8 +29,8 @@ def build_results(  # noqa: PLR0917 - each stage gives one
 ) -> dict[str, Any]:  # fmt: skip
     """Return the results without URLs of files.
 
-    placed: position of each highlight in the reel, by the highlight's number. below: best moments, if no moment reaches
-    the minimum score.
+    placed: position of each highlight in the reel, by the highlight's number. below: the best moments if no moment
+    reaches the minimum score, else empty.
     """
     length = float(params["segment_length"])
     count = segments_of(known.duration, length)

@@ -16,14 +16,15 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # length in seconds of the window in which the usual deviation from the median loudness is measured
+CONTEXT = 600.0  # length in seconds of the window in which the unit "deviation" is measured
 SILENT_DB = -60.0
-SPREAD_PERCENT = 80.0  # percentile of the loudness; its distance from the median is called one deviation
+SPREAD_PERCENT = 80.0  # percentile of the loudness whose distance from the median is one deviation
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-PEAK_FROM, PEAK_SURE = 0.65, 4.0  # excess loudness in deviations: minimum for a sound peak, and for one of confidence 1
+# excess loudness, in deviations, from which a moment is a sound peak, and from which the peak's confidence is 1
+PEAK_FROM, PEAK_SURE = 0.65, 4.0
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 
@@ -32,8 +33,8 @@ PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 class Loudness:
     """Loudness of the speech band at each step of time.
 
-    level: dB above the usual level. hits: excess of the level over the usual level plus one deviation, in deviations.
-    sound: the same, smoothed.
+    level: dB above the usual level. hits: how far the level exceeds the usual level plus one deviation, in deviations;
+    0 for lower levels. sound: the same after smoothing; the larger of the values for lasting and for short sounds.
     """
 
     level: Floats
@@ -80,9 +81,9 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return how far values exceed the running median plus one deviation, in deviations; 0 for lower values.
+    """Return by how many deviations each value exceeds the running median plus one deviation; 0 for lower values.
 
-    A deviation is the distance from the median to the percentile ``percent``, but at least ``least``.
+    One deviation is the distance from the median to the percentile ``percent``, but at least ``least``.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

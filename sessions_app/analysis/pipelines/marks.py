@@ -20,7 +20,7 @@ SHOT_CONFIDENCE = 0.99  # confidence of each shot mark: F1 score of the detectio
 
 
 def find_marks(task: Task) -> Result:
-    """Find timeline marks of the ``params["kinds"]``: ``highlights``, ``sound_peaks``, ``shots``.
+    """Find timeline marks of the kinds in ``params["kinds"]``: ``highlights``, ``sound_peaks``, ``shots``.
 
     A mark has ``time`` and perhaps ``end`` in seconds, ``label``, ``confidence`` (0 to 1). Raises
     :class:`AnalysisFailed`.

@@ -25,10 +25,11 @@ MIN_VISIBLE = 0.5
 class Facts:
     """Measurements of the body during a set of repetitions. Lengths are in torso lengths, angles in degrees.
 
-    bend: range of each joint's angle on the side of the body that moves more. other: the same on the opposite side.
-    least, most: smallest and largest angle on the side that moves more. tilt: smallest and largest angle of the torso
-    from upright. drop: vertical range of the hips. reach: lowest and highest position of the wrists above the
-    shoulders. spread, apart: range and maximum of the feet's distance. together: correlation of the knees' angles.
+    bend, other: range of each joint's angle, on the side of the body that moves more and on the opposite side. least,
+    most: smallest and largest angle of each joint, on the side that moves more. tilt: smallest and largest angle of the
+    torso from upright. drop: vertical range of the hips. reach: lowest and highest position of the wrists above the
+    shoulders. spread, apart: range and maximum of the horizontal distance between the feet. together: correlation of
+    the left and the right knee's angle.
     """
 
     bend: dict[str, float]

@@ -67,7 +67,7 @@ class Poses:
 def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
     """Return signals of the body's movement. joints: shape (n, 33, 4).
 
-    Angles are in units of 180°, lengths in units of two or three torso lengths.
+    Angles are divided by 180°, lengths by two or three torso lengths.
     """
     places, seen = joints[:, :, :2], joints[:, :, 3]
     shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))

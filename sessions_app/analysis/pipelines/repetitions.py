@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# shares of a signal's local range: high values are above the first, low values below the second
+# share of a signal's local range above which a value is high, and share below which a value is low
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds
 MAX_OF_LENGTH = 0.55
-TREND_SECONDS = 6.0  # window in seconds of the moving average that is subtracted before the period is searched
+TREND_SECONDS = 6.0  # window in seconds of the moving average that is subtracted before the search for the period
 LOCAL_SECONDS = 4.0
 LOCAL_PERIODS = 2.2
 RANGE_PLACES = 8
@@ -137,7 +137,10 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return each period in which the signal is high or low: whether it is high, and the index of its extreme value."""
+    """Return (is high, index of the extreme value) for each visit of the signal to its high or low values.
+
+    High and low visits alternate: several high stretches without a low one between them are one visit.
+    """
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:

@@ -38,7 +38,7 @@ MIN_WAY = 0.5  # minimum size of a repetition's smaller movement (there or back)
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
-GOES_ON = 0.45  # minimum range (0 to 1) of the signal next to a set that counts as continued movement
+GOES_ON = 0.45  # range (0 to 1) of the signal before or after a set, above which the movement continues there
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
@@ -76,9 +76,9 @@ class Set:
 
     @property
     def value(self) -> float:
-        """Value by which sets are chosen: duration × worth × likeness.
+        """Value by which sets are chosen: duration × worth × likeness, reduced if the resting position is unusual.
 
-        The duration of one repetition is subtracted, so that a set of twelve outweighs two sets of six.
+        The duration of one repetition is subtracted first, so that a set of twelve outweighs two sets of six.
         """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
@@ -87,9 +87,9 @@ class Set:
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
-    """Return the sets in all signals and windows of time.
+    """Return the sets found in each signal and each time window; they may overlap.
 
-    ways: positions of joints, or pixels, shape (n, d). is_window: whether all samples are one window.
+    ways: positions of joints, or pixels; shape (n, d). is_window: whether all samples form a single window.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []
@@ -217,7 +217,7 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # entry n: highest total value of the first n sets, and the index of the n-th set, or -1 if it is not chosen
+    # entry n: highest total value of a choice among the first n sets; index of the n-th set, or -1 if it is not chosen
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

@@ -27,11 +27,11 @@ OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
 # Limits for cuts
 CUT = 0.15  # minimum difference between the pictures at a cut
-# minimum ratio of the picture's change at a cut to the changes around it, for large and for small cuts
+# minimum ratio of the picture's change at a cut to the changes before and after; the second is for small changes
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-# A picture equals the one before the cut if they differ by less than: share of the cut's difference, plus constant.
+# Difference below which the picture from before a cut has returned: share of the cut's change, plus constant.
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture
@@ -41,10 +41,11 @@ FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
 # Limits for dissolves
 LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
-# maximum correlation of a dissolve's first and last picture: with black bars, without black bars
+# maximum correlation of a dissolve's first and last picture: of the complete pictures, and without black bars
 ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
-MIXED = 0.16  # maximum share of a dissolve's change that mixing its end pictures does not explain
+# maximum squared error of a dissolve's middle picture, modelled as a mix of the end pictures, per squared change
+MIXED = 0.16
 CHANGED = 12.0
 CHANGED_SHARE = 0.2
 CHANGED_MIDDLE = 0.24

@@ -25,7 +25,8 @@ SEGMENT_SECONDS = 5.0
 LOOKED, COUNTED = 85.0, 88.0  # job progress in percent when the poses are sampled, and when repetitions are counted
 CURVE_STEP = 0.1
 CURVE_POINTS = 1200
-PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # minimum length of a pause: seconds, and share of a repetition's usual duration
+# Minimum length of a pause: seconds, or a share of the median repetition's duration if that is longer.
+PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5
 MIN_UNCOUNTED = 4.0
 ANYBODY = 0.05  # minimum share of samples with a person; below it, the video counts as one without a person
 RESTING = 0.4  # a body rests if its joints move less than this, in torso lengths

@@ -191,7 +191,9 @@ def preview_timer(
         raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists. Choose another video.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
-            raise  # an exit code above 0 is an error in our code; a damaged video is reported, or kills the process
+            # A positive exit code means a bug in our code. A damaged video ends in an error message with exit code 0,
+            # or in a killed process.
+            raise
         raise DomainError("vod_unreadable", f"The videos could not be read. {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -120,7 +120,7 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "by": by.username,
         "changed": shown,
         "deleted": [str(key) for key in change.deleted] if complete else [],
-        # Each socket removes the names of other users, because viewers may not see who else has access.
+        # Each socket keeps only the name of its own viewer, because viewers may not see who else has access.
         "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
@@ -291,7 +291,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             " WHERE e.session_id = %(source)s",
             names,
         )
-        # Skip replies to events that were created after the statement above.
+        # Events created since the statement above have no copy. Joining the copies skips the replies to such events.
         cursor.execute(
             f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"

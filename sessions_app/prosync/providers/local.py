@@ -42,7 +42,7 @@ def remove_text_if_requested(work: Work, path: Path, share: tuple[float, float])
     if work.row.options["remove_text"] is None:
         return path, {}
     found = _run_dub_child(work, path, [], mouths=False, share=share)
-    with contextlib.suppress(FileNotFoundError):  # there is no file if no text was found
+    with contextlib.suppress(FileNotFoundError):  # the child process writes no file if it finds no text
         path = untrusted_files.move_out(work.folder / WRITABLE, NAME)
     return path, {name: found[name] for name in ("picture", "text") if name in found}
 

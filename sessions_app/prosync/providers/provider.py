@@ -1,7 +1,7 @@
 """The sync.so engine: request a generation, wait without a worker, download the result.
 
 Idempotency key and output name depend only on the pro job's row, so a retry after a crash requests the same generation.
-A cancelled generation may still complete and be charged, so a retry continues it.
+A cancelled generation may still complete and be charged, so a retry of the job continues it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from vodplatform.core.web import outbound, signing
 
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
-DEADLINE_SECONDS = 12 * 3600.0  # seconds from a job's first wait until the job fails; the input URLs expire later
+DEADLINE_SECONDS = 12 * 3600.0  # seconds after its first wait at which a job fails; input URLs are valid for longer
 MAX_INVALID_ANSWERS = 8
 # Maximum size of a result: ``MAX_FACTOR`` times the source's size, but not less than ``MIN_MAX_BYTES``.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
-# Maximum ratio between the durations of result and source. Shorter durations count as ``LENGTH_SECONDS``.
+# Maximum factor between the durations of result and source. Durations below ``LENGTH_SECONDS`` are raised to it.
 LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0
 WATCH_SECONDS = 0.5
 # Seconds during which a cancel request is retried, and timeout of one request in seconds.
@@ -119,7 +119,8 @@ def _name(row: ProJob) -> str:
 def _update_row(work: Work, **values: Any) -> None:
     with work.context.lock_lease():
         ProJob.objects.filter(pk=work.row.pk).update(**values)
-        # Retries must send the stored bytes exactly, or the idempotency key conflicts.
+        # Read the values back: a retry sends the stored request, which must equal the first one, because both use the
+        # same idempotency key.
         work.row.refresh_from_db(fields=list(values))
 
 
@@ -262,9 +263,10 @@ def _run_interruptibly(context: JobContext, fetch: Callable[[], T]) -> T:
 
 
 def _probe_result(work: Work, path: Path) -> dict[str, Any]:
-    """Return facts about the result. A changed duration is accepted, because the generation is already paid for.
+    """Return facts about the result.
 
-    Raise :class:`syncso.InvalidResponse` if another download may help.
+    Its duration may differ from the video's by up to ``LENGTH_FACTOR``, because the generation is already paid for.
+    Raise :class:`syncso.InvalidResponse` if another download may help, :class:`JobFailed` and :class:`TransientFault`.
     """
     try:
         facts = facts_of(work.context, path)
@@ -291,7 +293,8 @@ def ended(job: Job) -> None:
         transaction.on_commit(lambda: _cancel_in_background(_name(row), row.generation_id), robust=True)
     elif job.status == JobStatus.FAILED:
         kind = (job.error or {}).get("type")
-        # A refused creation leaves no generation. A refused download leaves a paid generation, which is kept.
+        # If the provider refused the request, no generation exists. If it refused a later call, such as the download,
+        # keep the generation, which is paid for.
         if kind in GENERATION_FAILURES or (kind == REFUSED and not row.generation_id):
             _abandon_generation(row)
 
@@ -304,7 +307,10 @@ def deleted(row: ProJob) -> None:
 
 
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
-    """Stop the generation if its job was cancelled or deleted. Only this attempt may know the generation's id."""
+    """Stop the generation if its job was cancelled or deleted.
+
+    Its id may not be stored yet. Other processes could then only search for its name, or not stop it at all.
+    """
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)
 

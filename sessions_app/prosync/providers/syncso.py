@@ -106,7 +106,7 @@ class InvalidResponse(ProviderError):
 
 
 class UnknownGeneration(InvalidResponse):
-    """Error: the provider does not know this generation, perhaps not yet (404)."""
+    """Error: the provider does not know this generation (404), possibly because it is too new."""
 
 
 class WebhookRefused(Exception):
@@ -299,7 +299,7 @@ class SyncSo:
 
     def _raise_for_answer(self, answer: outbound.Answer) -> NoReturn:
         code, detail = _error(answer)
-        if self._key:  # some servers repeat the refused key in their message
+        if self._key:  # some servers repeat a refused API key in their error message
             detail = detail.replace(self._key, "…")
         status = answer.status
         if status in ACCOUNT:
@@ -358,7 +358,7 @@ def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> 
 
     header: value of ``Sync-Signature``: ``t=<time>,v1=<hex>``. ``v1`` is the HMAC-SHA256 of ``"{t}.{body}"`` and may
     occur several times. ``t`` may be in seconds or milliseconds (undocumented). secret: includes the prefix ``whsec_``.
-    Do not trust the body, but get the generation. Raise :class:`WebhookRefused` and :class:`InvalidResponse`.
+    Do not trust the body: call :meth:`SyncSo.get`. Raise :class:`WebhookRefused` and :class:`InvalidResponse`.
     """
     stamp, signatures = _signature(header or "")
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()

@@ -245,7 +245,7 @@ export class HighlightsView extends EventTarget {
     const best = [...segments].sort((one, other) => other.score - one.score)[0];
     for (const part of [this.least, this.leastLabel]) part.style.setProperty("--y", String(least));
     setText(this.leastLabel, words);
-    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // hide the label near the scale's labels 0 and 1
+    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // avoid overlaps with the scale's labels 0 and 1
     setText(requireElement("[data-least]", this.root), `minimum score ${words}`);
     setText(
       requireElement("[data-chart-sentence]", this.root),
@@ -267,8 +267,9 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw each cut as a line, and each dissolve or fade as wide as it lasts. Bars behind them show how frequent these
-   * are in each segment. The analysis looks near highlights first, and may miss cuts elsewhere.
+   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Bars behind them show how
+   * frequent cuts, dissolves and fades are in each segment. The analysis searches near highlights first, and may miss
+   * some elsewhere.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);

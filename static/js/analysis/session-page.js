@@ -332,7 +332,7 @@ async function openFreshAddress(event) {
     const fresh = await reloadResult();
     link.href = fresh.highlight_video_url ?? fresh.preview_url ?? link.href;
   } catch {
-    // Keep the link's old URL, which may still work.
+    // If the request fails, keep the link's old URL, which may still work.
   }
   link.dataset.fresh = "1";
   link.click();

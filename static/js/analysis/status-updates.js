@@ -17,7 +17,7 @@ import { readSession } from "./api.js";
  */
 
 const JOB_KINDS = new Set(["highlights", "workout"]);
-const SETTLES = 120; // ms to wait before a status request: meanwhile a message may report that the analysis was deleted
+const SETTLES = 120; // delay of a status request in ms; a message that the analysis was deleted may arrive first
 const ASK = 5000; // ms between status requests for a running analysis
 const AFTER_ALL = 60_000; // ms between status requests for an expired analysis
 const NEWEST = 100;
@@ -114,7 +114,7 @@ export class Follower {
     else if (message.type === "job") this.#change(message.job);
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
-      // A job is deleted with its analysis. Only an expired analysis stays without its job, so ask for its state again.
+      // Usually the analysis was deleted with its job. An expired analysis remains without a job, so request its state.
       if (session && isExpired(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));

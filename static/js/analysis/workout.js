@@ -17,7 +17,8 @@ import { formatExerciseTitle, formatRange, describeRepetition } from "./labels.j
 
 const FILM = "preview";
 const HEIGHT = 100; // height of a lane of the chart, in SVG units
-const MARGIN = 12; // SVG units; above the movement curve: 1.5 * MARGIN, for repetition numbers; below: MARGIN / 2
+// margin of the movement curve, in SVG units: 1.5 * MARGIN above, for the repetition numbers, and MARGIN / 2 below
+const MARGIN = 12;
 const SLOW = 1.25; // multiple of the median duration above which a repetition is marked as slow
 
 export class WorkoutView {

@@ -1,7 +1,7 @@
 // Frame arithmetic. Seeks target the middle of a frame, because a seek to its border may show the neighbouring frame.
 
 const EPSILON = 1e-6;
-/** Steps per second in a video of variable frame rate. A step is shorter than a frame. */
+/** Number of seek positions per second in a video of variable frame rate. Their distance is shorter than a frame. */
 export const VARIABLE_GRID = 120;
 
 /**

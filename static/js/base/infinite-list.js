@@ -180,7 +180,8 @@ export class EndlessList {
   }
 
   /**
-   * Remove an item's card. If the user removed it (`byHand`), the card `next` always gets the focus.
+   * Remove an item's card. Focus the card `next` if the user removed the item (`byHand`) or if the removed card had the
+   * focus.
    * @param {string} id
    * @param {boolean} byHand
    * @param {string} [next]

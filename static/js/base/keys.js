@@ -8,8 +8,8 @@ import { h, requireElement } from "./dom.js";
  * @property {string} label
  * @property {(event: KeyboardEvent) => boolean} match
  * @property {(event: KeyboardEvent) => void} run
- * @property {Record<string, string>} [buttons] `buttons` are the key names to show on equivalent buttons, by CSS
- * selector.
+ * @property {Record<string, string>} [buttons] `buttons` maps the CSS selector of each equivalent button to the key
+ * names in its tooltip.
  */
 
 const STORED = "vod-keys";

@@ -17,7 +17,7 @@ import { makeFinder } from "./focus.js";
  */
 
 /** @type {HTMLElement|null} */ let open = null;
-/** Returns the open menu's button, also after a redraw. @type {() => HTMLElement|null} */ let openedBy = () => null;
+/** Return the open menu's button, also after a redraw. @type {() => HTMLElement|null} */ let openedBy = () => null;
 
 /**
  * @param {HTMLElement} button

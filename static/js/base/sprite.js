@@ -84,7 +84,7 @@ export class Sprite {
   }
 
   /**
-   * Draw the picture of a time into a canvas. The canvas gets the picture's size.
+   * Draw the preview picture for a time into a canvas, and give the canvas the picture's size.
    * @param {HTMLCanvasElement} canvas
    * @param {number} time
    */

@@ -111,7 +111,7 @@ export class IndexedDbStore {
     try {
       return await begin();
     } catch (error) {
-      // The database may have closed without a `close` event yet, so open it again.
+      // An InvalidStateError means that the database has closed, perhaps before its `close` event. Open it again.
       if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
       this.#opened = null;
       return begin();

@@ -1,5 +1,5 @@
-// Unresolved conflicts of concurrent edits. The document shows which fields have conflicts, except tags; conflicts of
-// tags are stored in the browser tab.
+// Unresolved conflicts of concurrent edits. Conflicts of tags are stored in sessionStorage; conflicts of other fields
+// are found in the document.
 
 import { compareKeys, Document } from "./crdt.js";
 

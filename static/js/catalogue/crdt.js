@@ -143,8 +143,8 @@ class Dots {
 }
 
 /**
- * The state of one field. It keeps the writes that no later write has replaced, at most one per actor, and shows the
- * latest. If no kept write is left, it shows the latest of all writes.
+ * The state of one field: the writes that no other write has replaced, at most one per actor. The latest of these
+ * writes is shown. If all writes have been replaced, the latest of all writes is shown.
  */
 class Register {
   /** @type {Map<string, Write>} */ writes = new Map();
@@ -206,7 +206,8 @@ class TagSet {
       this.add(value, actor, { counter, timestamp, place: 0 });
       this.#settle([value]);
     } else if (type === "remove_tag") {
-      // Include the removal's own counter, so that only writers who have seen the removal can replace it.
+      // Include the removal's own counter, as crdt.py does: the server needs it to find additions whose writers had not
+      // seen the removal.
       this.#remove(value, getCoveredClock(operation).set(actor, counter));
       this.#settle([value]);
     } else {

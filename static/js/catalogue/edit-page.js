@@ -560,7 +560,7 @@ new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
   isSilent: true,
 });
 
-// Poll for restored videos, which the socket does not report.
+// While the video is deleted, poll for its restoration, which the socket does not report.
 setInterval(() => gone && document.visibilityState === "visible" && reloadVideo(), ASK);
 tags.show(facts.tags);
 if (gone) drawDeleted();

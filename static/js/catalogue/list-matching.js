@@ -52,9 +52,10 @@ export function toQueryParameters({ status, ...rest }) {
 }
 
 /**
- * Decide how a list reacts to a changed video: "offer" counts the video as new, and "draw" redraws its card. A card
- * that no longer matches the filters stays, so that no card moves under the pointer; only cards of deleted or restored
- * videos are removed.
+ * Return how a list reacts to a changed video: "offer" counts it as new, "draw" redraws its card, "remove" removes its
+ * card and no longer counts it as new, and "none" ignores the change. A card stays even if its video no longer matches
+ * the filters, so that no card moves under the pointer. A card is only removed if its video was deleted or restored, or
+ * if the user may no longer see the video.
  * @param {Change} change
  * @param {Query} query
  * @param {CatalogueVideo|null} shown

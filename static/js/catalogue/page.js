@@ -227,7 +227,7 @@ async function reconcile() {
   }
 }
 
-/** Fetch the shown part of the list again. Return the response, and the filters and card ids before it. */
+/** Fetch the shown part of the list again. Return the response, and the filters and card ids when it was requested. */
 async function fetchShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
   return {

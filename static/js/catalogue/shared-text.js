@@ -101,7 +101,7 @@ export class SharedText {
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // Without a state, the other person's text may be this text's initial text.
+    // A text without a state counts as an initial text. It can be merged if this text began with it.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();

@@ -24,10 +24,10 @@
 //   client.retry()             // retries at once after "refused" or "offline"
 //   client.stop()              // releases timers, locks and listeners; unsent edits stay in the store
 
-// The method `edit` changes a field: title, description, category, is_featured, or tags (the complete list). It
-// resolves once the edit is stored. If the store is full, it rejects, but the edit is still sent. `seen` lists the
-// values that the writer has seen, by default the shown value; other people's unseen values stay in conflict. For
-// `state`, see shared-text.js.
+// The method `edit` changes a field: title, description, category, is_featured, or tags (the complete list). Its
+// promise resolves once the edit is stored. If the store is full, the promise rejects, but the edit is still sent.
+// `seen` lists the values that the user has seen; the default is the shown value. Other people's values that the user
+// has not seen stay in conflict with the edit. For `state`, see shared-text.js.
 
 // Events and their `detail`:
 // - "change" reports changed values: {values, fields: ["title", …], origin: "local"|"remote"}.
@@ -39,8 +39,9 @@
 //   is "other_account", and unsent edits wait for their writer.
 // - "refused" reports an operation that the server rejected permanently, and that was undone: {operation, error}.
 
-// A page with the socket ws/videos/{id}/ calls client.retry() at each message. The client also polls every 30 s. To a
-// user without edit rights, the server sends only the video.
+// A page that uses the WebSocket ws/videos/{id}/ calls client.retry() when a message reports a change of the video by
+// another client. The client also polls every 30 s. For users without edit rights, the server's response has the video,
+// but no operations.
 
 // The shown values result from two parts: the document, which contains only operations that the server has returned,
 // and the log of own operations that the server has not returned yet. An operation is stored before it is sent, and
@@ -71,9 +72,9 @@ const POLL = 30_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
-const MAX_IDLE = 5; // maximum exchanges in a row that confirm no operation; then syncing fails
+const MAX_IDLE = 5; // maximum exchanges in a row without a confirmed operation; with one more, syncing fails
 const RECENT = 200; // maximum number of own operations that are kept to detect conflicts
-const NO_SKEW = 2_000; // ignored difference to the server's clock, in ms; the Date header counts whole seconds
+const NO_SKEW = 2_000; // maximum ignored difference to the server's clock, in ms; the Date header has whole seconds
 
 /** @typedef {import("./crdt.js").Operation} Operation */
 /** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */
@@ -107,7 +108,7 @@ export class SyncClient extends EventTarget {
   /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
 
   /** @type {Values} */ #shown = EMPTY;
-  /** Own operations whose counters another operation uses too. @type {Operation[]} */ #ghosts = [];
+  /** Own operations whose counters other operations on the server use too. @type {Operation[]} */ #ghosts = [];
   #skew = 0;
   #last = 0;
   #batch = MAX_OPERATIONS;
@@ -378,11 +379,12 @@ export class SyncClient extends EventTarget {
   /** @param {string} actor */
   #known = (actor) => this.#document.clock[actor] ?? 0;
 
-  /** Include operations that were found in stored logs. @param {Operation[]} found */
+  /** Merge operations from stored logs, and remember them to detect conflicts. @param {Operation[]} found */
   #found(found) {
     if (!found.length) return;
     this.#merged = null;
-    // If the server has an operation with the same actor and counter, load all operations, to compare both.
+    // If the server has an operation with the same actor and counter, it may be a different one. The next request then
+    // fetches all operations, to compare both.
     if (found.some((one) => this.#document.has(one.actor, getCounter(one)))) this.#since = "";
     const document = this.#document.copy();
     for (const operation of found) {
@@ -480,8 +482,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Return an operation's clock. Counters of other people are limited to operations that the server knows, because a
-   * server restored from a backup may lack some.
+   * Return the clock to send with an operation. It covers other people's operations only if the server has them: a
+   * server that was restored from a backup may lack some.
    * @param {Operation} operation
    */
   #seen(operation) {
@@ -495,7 +497,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Correct the time of rejected operations, or undo the operations. The server has stored no operation of the request.
+   * Handle a request of which the server rejected operations and stored none: correct operations whose time is in the
+   * future, and undo the other rejected operations.
    * @param {Operation[]} sent
    * @param {SyncError} error
    */
@@ -539,8 +542,8 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => isSame(getContent(told.get(makeDot(one))), getContent(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // If the server has an operation with the actor and counter of a waiting operation, load all operations again, to
-    // see whether both are the same operation.
+    // If the server has an operation with the actor and counter of a waiting one, it may be a different one. The next
+    // request then fetches all operations, to compare both.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, getCounter(one)))) this.#since = "";
     this.#show("local");
   }
@@ -576,7 +579,7 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // Keep operations with a reused counter until they have a new counter.
+    // Keep operations whose counters other operations use too: they are sent again with new counters.
     const renamed = new Set(this.#ghosts.map(makeDot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, getCounter(one)) || renamed.has(makeDot(one)),
@@ -592,7 +595,7 @@ export class SyncClient extends EventTarget {
     return answer;
   }
 
-  /** Return the URL of the video with all its operations, or with its operations since a time. @param {string} since */
+  /** Return the URL of the video with its operations since a time, or all if `since` is empty. @param {string} since */
   #address(since) {
     return `${this.url}?limit=${MAX_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
   }

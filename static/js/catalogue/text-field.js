@@ -27,7 +27,7 @@ export class TypedField {
   #base; // the field's last loaded or saved value
   #shown; // the field's value in the sync client, merged from all writers
   /** Another person's value that arrived during typing. @type {string|null} */ #theirs = null;
-  #isBeside = false; // whether this user's text was saved as an alternative to another person's value
+  #isBeside = false; // whether this user's text was saved as a concurrent write, beside another person's value
   /** @type {{mine: string, theirs: string}|null} */ #conflict = null;
   /** @type {SharedText|null} */ #shared = null;
   /** Other people's values merged into this text since this page's last save. @type {string[]} */ #merged = [];

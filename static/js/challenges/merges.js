@@ -33,7 +33,7 @@ export class Merges {
   /**
    * @param {HTMLElement} panel
    * @param {{onState: (state: import("../base/live-channel.js").LiveState) => void, onMade: () => void}} on
-   *   Callbacks. `onMade` runs when a merge has left the list, perhaps because it became a challenge.
+   *   Callbacks. `onMade` runs when a merge has left the list, for example because it became a challenge.
    */
   constructor(panel, on) {
     this.panel = panel;

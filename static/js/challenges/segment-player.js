@@ -2,7 +2,7 @@
 //
 // Browsers show pictures about 30 ms before their sound, so a pause at the end of a segment's sound would show a
 // picture of the next segment. Near the end, a canvas therefore covers the video and shows only pictures of the current
-// segment, until the video has sought the segment's last frame.
+// segment, until a seek has brought the video back to the segment's last frame.
 
 import { Player } from "../videos/player.js";
 
@@ -11,14 +11,15 @@ import { Player } from "../videos/player.js";
  *   and duration in seconds.
  */
 
-const EDGE = 0.002; // seconds from a frame's border at which a time surely belongs to that frame
+const EDGE = 0.002; // safety margin at the borders of frames, in seconds
 const LEAD = 8; // ms before a segment's end at which the player pauses, because pausing takes time
 const COVERS = 2; // seconds before a segment's end at which the canvas begins to cover the video
-// If picture times are unknown, the canvas keeps its picture from these seconds before a segment's end on.
+// If picture times are unknown, canvas updates stop UNSURE seconds of playing time or UNSURE_FRAMES frames before the
+// segment's end, whichever is earlier.
 const UNSURE = 0.12;
-const UNSURE_FRAMES = 2.5; // if picture times are unknown, canvas updates stop at least this many frames before the end
-const SETTLES = 250; // maximum ms to wait for a picture after a seek; a picture already shown triggers no callback
-const PATIENCE = 2000; // maximum ms to wait after a seek while the browser shows pictures of another segment
+const UNSURE_FRAMES = 2.5;
+const SETTLES = 250; // maximum ms to wait for a frame callback after a seek; none comes if the picture is already shown
+const PATIENCE = 2000; // maximum ms to wait after a seek until the picture belongs to the segment
 
 /** @param {string} url @param {number} duration */
 const toVideo = (url, duration) =>
@@ -154,7 +155,7 @@ export class SegmentPlayer extends EventTarget {
     this.#time();
   }
 
-  /** Wait until a picture of the segment is on screen, shortly after the video's event "seeked". */
+  /** Wait until a picture of the segment is on screen, which happens shortly after the event "seeked". */
   async #onScreen() {
     const { element, segment } = this;
     const until = performance.now() + PATIENCE;
@@ -229,7 +230,7 @@ export class SegmentPlayer extends EventTarget {
     if (count && this.#last?.count === count - 1 && time > this.#last.time)
       this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
     this.#last = { time, count };
-    // The position can leave the segment by a seek from outside this page, or while the page is blocked.
+    // A media key, for example, may seek outside the segment, and a blocked page may miss the segment's end.
     if (time < segment.start_time - EDGE) return this.play();
     if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
     if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame))
@@ -246,8 +247,8 @@ export class SegmentPlayer extends EventTarget {
   #cover(time) {
     const { element, still, draft, segment } = this;
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
-    // Read the picture's time after copying, because the picture may have changed meanwhile. Use the later time: some
-    // browsers report the time of the sound, which lags behind the picture.
+    // Read the picture's time after copying, because the picture may have changed since `time` was reported. Use the
+    // later of both times: some browsers report the time of the sound, which lags behind the picture.
     const drawn = Math.max(time, getPictureTime(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;

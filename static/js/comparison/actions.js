@@ -16,7 +16,7 @@ export class Actions extends EventTarget {
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** Clock that is paused while the user writes: shared, or of this page. @type {""|"shared"|"alone"} */ #paused = "";
+  /** Clock paused while the user writes: shared, this page's, or none. @type {""|"shared"|"alone"} */ #paused = "";
 
   /**
    * @param {object} parts
@@ -87,7 +87,7 @@ export class Actions extends EventTarget {
     try {
       localStorage.setItem(PAUSE_TO_WRITE, isOn ? "on" : "off");
     } catch {
-      // Without local storage, the setting keeps its default: pause while writing.
+      // Ignore the error: without local storage, the setting keeps its default, which is to pause while writing.
     }
   }
 
@@ -316,7 +316,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Set an unlinked video's offset so that its current frame falls on the linked videos' current time.
+   * Set the offset of a video unlinked from the shared clock so that its current frame matches the clock's time.
    * @param {string} id
    */
   alignHere(id) {

@@ -6,7 +6,7 @@ import { showToast } from "../base/notice.js";
 
 const HIDE_AFTER = 3000; // ms without input after which the bars hide
 const SIDE = "vod-compare-side";
-// Only touch screens match: a desktop window of so little height is a zoomed page, whose user needs all controls.
+// Only touch screens match. A desktop window this low results from browser zoom, and its user needs all controls.
 const SIDEWAYS = "(orientation: landscape) and (max-height: 480px) and (pointer: coarse)";
 const TAP = 10;
 const BARS = ".top, .transport";

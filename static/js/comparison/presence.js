@@ -32,8 +32,8 @@ export class People {
 
   draw() {
     const { remote } = this;
-    // Hide list and button if there are no other viewers and the user follows the shared clock. Users who may only
-    // watch keep the button: to pause, they must leave the shared clock.
+    // Without other viewers, show nothing to a user who follows the shared clock. Users who may only watch still need
+    // the button, because they must leave the shared clock to pause.
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>

@@ -17,7 +17,7 @@ const MAKING = "A copy that this browser can show is being made.";
  * @typedef {object} Copy
  * @property {string} vod_id
  * @property {string} video_id
- * @property {boolean} mine True if the viewer may request copies.
+ * @property {boolean} mine True if the viewer may request copies of the video.
  * @property {string} stream_url
  * @property {string|null} proxy_url
  * @property {string|null} silent_url
@@ -145,7 +145,7 @@ export class Copies {
       // Status 409 means that the server is still preparing the video.
       const found = await fetch(copy.stream_url, { method: "HEAD" }).catch(() => null);
       const isPending = found?.status === 409;
-      if (!found?.ok && !isPending) return; // the video is deleted or the server unreachable, so no copy helps
+      if (!found?.ok && !isPending) return; // a copy would not help: the video is deleted or the server is unreachable
       if (!isPending) this.#unplayable.add(vod);
       if (!isPending && copy.proxy_url) return void this.apply();
       if (!copy.mine) {
@@ -222,7 +222,7 @@ export class Copies {
     if (this.#unplayable.has(vod)) return this.#take(copy, kind, answer.rendition?.url ?? null);
     const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
     copy.proxy_url = answer.rendition?.url ?? null;
-    // Do not switch to the new copy while the user watches, unless quick copies are already playing.
+    // Do not interrupt the user by a switch to the new copy, unless a quick copy is already playing.
     if (!isPlayed) this.quick = false;
   }
 

@@ -71,7 +71,7 @@ export class Remote {
     this.onTrouble = onTrouble;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
-      // Event messages have their own revision numbers. Compared with these, a session message could look outdated.
+      // Events have revision numbers of their own, which must not be compared with those of the session.
       subject: (message) => (message.type === "events" ? "events" : "session"),
       snapshot: () => api.read(),
       onSnapshot: ({ session }) =>
@@ -79,7 +79,7 @@ export class Remote {
       onState: (state, code) => {
         if (state === "live") {
           this.#isFirst = true;
-          this.#viewers = 1; // a single viewer gets no list of viewers
+          this.#viewers = 1; // after connecting, the server sends no list if there is only one viewer
           if (!this.following) this.live.send({ type: "following", following: false });
           onPeople([]);
         }
@@ -94,8 +94,8 @@ export class Remote {
   }
 
   /**
-   * True if this tab may resume playback that it paused. If the only viewer was offline, the server has paused the
-   * clock; this pause does not count as another viewer's move.
+   * True if this tab may resume playback that it paused. When the only viewer disconnects, the server pauses the clock;
+   * this pause does not count as another viewer's move.
    */
   get mayResume() {
     return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);
@@ -241,8 +241,8 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // Do not follow the broadcast of this tab's own move of the clock. The broadcast of its other changes may contain
-    // another viewer's move, so follow it, unless this tab leads and plays.
+    // Do not follow the broadcast of this tab's latest change if the change moved the clock, or if this tab leads and
+    // plays. Otherwise, follow it, because the broadcast may contain another viewer's move of the clock.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {

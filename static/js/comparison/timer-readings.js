@@ -12,8 +12,8 @@ const PAUSE = 500;
 const MOMENTS = 5;
 
 /**
- * Return evenly spread times for each video, in seconds. In the video with the timer box, the time at which the box was
- * set replaces the nearest time.
+ * Return evenly spread times at which to read each video's timer, in seconds. In the video on which the box around the
+ * timer was set, the time of that frame replaces the nearest time.
  * @param {{vod_id: string, duration: number}[]} vods
  * @param {{vod_id: string, time: number}} roi
  * @returns {Record<string, number[]>}

@@ -85,7 +85,7 @@ export class Transport {
     const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
     dot.style.setProperty("--at", at.toFixed(3));
     const tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
-    // Write the dot's tone only if it changes, because assistive technology processes each write.
+    // Set the attribute only if its value changes, because assistive technology processes each write.
     if (dot.dataset.tone !== tone) dot.dataset.tone = tone;
     setText(requireElement("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
   }

@@ -115,7 +115,7 @@ export function openEditDialog(video, onChanged, first = "title") {
   function showRefusal(error) {
     const errors = error instanceof ApiError && error.type === "invalid" ? error.body?.errors : null;
     const named = FIELDS.filter((name) => errors?.[name]);
-    // Each call moves the focus, so the first field with an error comes last.
+    // Each call moves the focus, so show the errors in reverse order: the first faulty field keeps the focus.
     for (const name of [...named].reverse()) showFieldError(name, joinSentences(errors[name]));
     if (!named.length) problem.replaceChildren(createErrorNote("The video was not saved.", error));
   }

@@ -33,7 +33,10 @@ const BIN = "bin"; // value of the status filter that lists the bin
 /** Description of each sort order, by its value in the address. @type {Record<string, string>} */
 const ORDERS = { "": "newest first", title: "by name", longest: "longest first", largest: "largest first" };
 
-/** Creation time of the list's first video. A button offers newer videos. */ let newest = "";
+/**
+ * Creation time of the list's first video. A list sorted by creation does not insert newer videos; a button loads them.
+ */
+let newest = "";
 /** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
 
 // Phones hide the filters unless a filter is set.
@@ -66,7 +69,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
     selection.renew(card.video);
     showWork(card);
   },
-  // If the list is sorted by creation, do not insert newer videos; a button offers them.
+  // In a list sorted by creation, do not insert videos newer than the first; show a button that loads them.
   ofThisList: (videos) => {
     const old = videos.filter(
       (video) => video.deleted_at || list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest),
@@ -379,7 +382,7 @@ function getShownValues(video) {
   ];
 }
 
-/** Offer new videos by a button. If new cards moved the list, users could press the wrong video. */
+/** Show a button that loads new videos. Inserted cards would move the list, and users could press the wrong video. */
 const lookForNew = debounce(async () => {
   if (list.query.status === BIN) return reloadCounts();
   try {

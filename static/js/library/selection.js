@@ -11,7 +11,7 @@ import { getLetter, isSelectable } from "./video-card.js";
 
 const FEWEST = 2;
 const MOST = 100;
-const CHOSEN = "✓"; // mark of selected videos if their number exceeds that of letters
+const CHOSEN = "✓"; // mark on each selected video if more videos are selected than there are letters
 
 export class Selection {
   /** @type {Video[]} */ chosen = [];
@@ -81,7 +81,7 @@ export class Selection {
     setText(requireElement("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
     if (enough) go.href = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
     else go.removeAttribute("href");
-    // A link without an address loses its role, so set the role explicitly.
+    // Without `href`, the element loses its role as a link, so set the role explicitly.
     for (const [name, value] of [
       ["role", "link"],
       ["aria-disabled", "true"],

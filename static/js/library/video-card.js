@@ -155,7 +155,7 @@ export class Card {
         icon("alert"),
         h("span", { class: "lines" }, video.error?.message || "The video could not be read"),
       );
-    // A playable video with a thumbnail shows remaining work only below the picture.
+    // Do not cover the thumbnail of a playable video: a line below the picture says that its job is running.
     if (video.status === "ready" && (video.poster_url || !this.#job)) return null;
     return h(
       "span",
@@ -269,7 +269,7 @@ export class Card {
       try {
         this.#sprite = await Sprite.load(video.sprite_vtt_url);
       } catch {
-        // The preview is optional, and its address may have expired.
+        // Ignore the error: the preview is optional, and its address may have expired.
         if (video === this.video) this.#hasNoSprite = true;
         return;
       }
@@ -348,7 +348,7 @@ export class BinCard {
     );
   }
 
-  // The library page calls these methods on every card. A video in the bin has no selection or job to draw.
+  // Empty methods, which the library page calls on every card: a video in the bin shows no selection or job.
   draw() {}
   mark() {}
   work() {}

@@ -69,7 +69,7 @@ class Page {
     this.removal = new Removal(requireElement("[data-inspector]"), requireElement("[data-picture]"), {
       onChange: () => this.draw(),
     });
-    // If there is an unsent draft, open the run as a new page, so that the browser first warns about losing the draft.
+    // If there is an unsent draft, open the run by a page load, so that the browser warns before the draft is lost.
     this.runs = new Runs(requireElement("[data-runs]"), {
       onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
     });
@@ -646,7 +646,7 @@ class Page {
     const free = Math.max(0, facts.max_segments - cells.length);
     const meter = requireElement("[data-meter]");
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
-    // A sent run shows no quota: the plan may have changed since.
+    // Show no quota for a sent run, because the user's plan may have changed since.
     meter.hidden = this.job !== null;
     setText(
       requireElement("[data-meter-words]"),

@@ -197,7 +197,7 @@ export class Stage {
         this.#draw();
         this.told.onState();
       });
-    // Restart a looped segment that ends with the video.
+    // If the loop ends at the video's end, restart the loop when the video ends.
     this.before.addEventListener("ended", () => this.loop && this.loop.end >= this.#duration - DEAD && this.toggle());
     for (const event of ["seeked", "loadedmetadata"]) this.before.addEventListener(event, () => this.#tell());
     this.before.addEventListener("loadedmetadata", () => {

@@ -38,7 +38,7 @@ const MODES = {
 };
 
 /**
- * Describe a run's result: removed text, moved mouths, and why picture or sound was encoded again.
+ * Describe a run's result: removed text, changed mouth movements, and why picture or sound was encoded again.
  * @param {any} outcome
  * @returns {string}
  */
@@ -58,7 +58,8 @@ export function describeRun(outcome) {
 }
 
 /**
- * Describe in how many segments mouths were moved. `why` is the reason for unchanged mouths, if there is only one.
+ * Describe in how many segments the mouth movements were changed to match the sound. `why` is the reason for unchanged
+ * segments, if all of them have the same reason.
  * @param {any} outcome
  * @returns {{words: string, why: string}}
  */

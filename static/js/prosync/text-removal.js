@@ -14,7 +14,7 @@ export class Removal {
   /** @type {RoiBox[]} */ #drawn = [];
   /** @type {Box[]} */ #boxes = [];
   /** @type {{start: number|null, end: number|null}} */ #times = { start: null, end: null };
-  /** Names of the fields whose text is no time. @type {Set<string>} */ #wrong = new Set();
+  /** Names of the fields whose text is not a valid time. @type {Set<string>} */ #wrong = new Set();
   #isLocked = false;
 
   /**

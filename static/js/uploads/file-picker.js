@@ -145,7 +145,7 @@ async function walkEntry(folder, found, onLost) {
     /** @type {FileSystemEntry[]} */ const entries = await new Promise((resolve, reject) =>
       reader.readEntries(resolve, reject),
     );
-    // Each call returns about 100 entries; an empty answer marks the end.
+    // Each call of `readEntries` returns about 100 entries; an empty list marks the end.
     if (!entries.length) return;
     for (const entry of entries) {
       if (entry.isDirectory)

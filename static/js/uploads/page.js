@@ -341,11 +341,11 @@ const limitsKnown = showStorage();
 
 async function fetchUnfinished() {
   let uploads;
-  // List the handles before the uploads. In the other order, an upload that starts in between would lose its handle.
+  // List file handles before uploads. Otherwise, the handle of an upload that starts in between would be deleted.
   const kept = await listHandles();
   try {
     const known = await listLiveUploads();
-    // Uploads for analyses resume on another page and keep their handles.
+    // Also keep the handles of uploads for analyses, which resume on another page.
     for (const id of kept) if (!known.some((upload) => upload.id === id)) deleteHandle(id);
     uploads = known.filter((upload) => isFromPages(upload) && upload.purpose === "library");
   } catch {
@@ -386,7 +386,7 @@ function onJobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of listTransfers()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // As long as this page has not read the upload's video, any ingest job may be the upload's.
+    // Until this page has read the upload's video, any ingest job may belong to the upload.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);

@@ -68,8 +68,8 @@ export class Transfer extends EventTarget {
    * @param {number} about.size Size of the file in bytes.
    * @param {FileSystemFileHandle|null} [about.handle]
    * @param {Into} [about.into]
-   * @param {((id: string) => Promise<Video>)|null} [about.read] Function that reads the finished video; null if the
-   *   caller reads the video.
+   * @param {((id: string) => Promise<Video>)|null} [about.read] Function that fetches the finished video; null if
+   *   the caller fetches it.
    */
   constructor({ file, name, size, handle = null, into = { purpose: "library" }, read = readVideo }) {
     super();
@@ -119,7 +119,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Return whether an upload in the server's list may be this upload, whose creation request is not answered yet.
+   * Return whether an upload in the server's list may result from this upload's creation request; false once the
+   * request has been answered.
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
@@ -287,7 +288,7 @@ export class Transfer extends EventTarget {
       this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
     }
     return new tus.Upload(file, {
-      // Give a known upload no endpoint: with one, tus-js-client would start a new upload if the server refused HEAD.
+      // Without an endpoint, tus-js-client cannot start a new upload if the server refuses HEAD for a known upload.
       endpoint: this.uploadId ? null : TUS,
       fingerprint: async () => makeFingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
@@ -328,7 +329,7 @@ export class Transfer extends EventTarget {
     if (!Number.isNaN(until)) this.expires = new Date(until);
   }
 
-  /** Continue this upload only: tus-js-client must not start a new one after a refusal. */
+  /** Make tus-js-client continue this upload only; otherwise it would start a new upload after a refusal. */
   #bind() {
     Object.assign(this.#upload.options, { uploadUrl: this.#upload.url, endpoint: null });
   }

@@ -203,9 +203,10 @@ export class Player extends EventTarget {
   /** @param {number} by */
   frame(by) {
     this.pause();
-    const { fps, time, duration } = this;
+    const { time, duration } = this;
+    const fps = this.fps || USUAL_RATE;
     if (this.variable) return this.seek(snapToFrame(time + by / fps, VARIABLE_GRID, duration));
-    this.seek(stepFrames(time, by, fps || USUAL_RATE, duration));
+    this.seek(stepFrames(time, by, fps, duration));
   }
 
   /** @param {number} speed */
@@ -239,7 +240,8 @@ export class Player extends EventTarget {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
     if (this.quality !== id) return false;
-    this.#wantsToPlay ||= this.playing; // resume playback that began meanwhile: the new source will stop it
+    // Setting a source stops playback that began during the import; resume it then.
+    this.#wantsToPlay ||= this.playing;
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {
         this.#fallBack();

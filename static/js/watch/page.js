@@ -29,9 +29,9 @@ import { Transcript } from "./transcript.js";
 const PICTURE_WIDTH = 1280; // maximum width of an uploaded thumbnail, in pixels
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const GONE = 4404;
-const STALE = 30_000; // ms; opening the quality menu reloads the video's data if older
+const STALE = 30_000; // age in ms above which opening the quality menu reloads the video's data
 const ASK = 5000; // ms between polls while no quality is playable
-const ASK_FOR = 600_000; // ms after the last job message at which polling ends
+const ASK_FOR = 600_000; // ms after page load or the last job message until polling ends, unless a job is running
 
 // types of errors that would occur again on a retry
 const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "vod_unreadable"]);
@@ -190,7 +190,7 @@ function redrawControls() {
   if (!player) return;
   controls?.mark();
   updateTime();
-  pollWhileWaiting(); // start polling if needed: a quality may fail long after the last job message
+  pollWhileWaiting(); // polling may be needed now: no job message follows if playback fails
   const trouble = requireElement("[data-trouble]", root);
   trouble.hidden = player.trouble === null;
   const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";

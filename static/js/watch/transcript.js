@@ -108,7 +108,7 @@ export class Transcript {
   #place() {
     for (const element of this.#elements.values()) {
       element.remove();
-      element.dispatchEvent(new Event("removed")); // ends the wait of linesOf() for this element
+      element.dispatchEvent(new Event("removed")); // loadLines() may be waiting for this element
     }
     this.#elements.clear();
     for (const track of this.tracks) {

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class AnswerSerializer(serializers.Serializer[T]):
-    """An API answer. Its fields compute the values and describe the answer in the OpenAPI document.
+    """Serializer of an API answer. It also describes the answer in the OpenAPI document.
 
     A field's value comes from :meth:`get_values`, from ``get_<name>``, or from the instance's attribute
     (``source``).
@@ -36,7 +36,10 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @functools.cached_property
     def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
-        """Return each field's name and the functions that read and format its value, faster than REST framework's."""
+        """Return each field's name, and the functions that read and format its value.
+
+        Calling these functions is faster than REST framework's own way.
+        """
         return [
             (name, self._method_of(name) or _reader(field), field.to_representation)
             for name, field in self.fields.items()
@@ -72,9 +75,10 @@ def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any
 
 
 class StoredJsonField(serializers.JSONField):
-    """A JSON value that answers contain unchanged, described by a serializer in the OpenAPI document only.
+    """A JSON value that answers contain without conversion or checks.
 
-    shape: the serializer class. many: whether the value is a list of such objects.
+    shape: serializer class that describes the value in the OpenAPI document, and does nothing else. many: whether the
+    value is a list of such objects.
     """
 
     def __init__(self, shape: type[serializers.Serializer[Any]], *, many: bool = False, **options: Any) -> None:

@@ -11,7 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web import signing
 
-# Fields that grow without a request to change them. A client may send back an earlier, smaller value.
+# Fields whose values the server increases. A client may send back the smaller value that it read earlier.
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip
@@ -26,7 +26,7 @@ def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
     """Raise ``invalid`` if a client sent new values of fixed fields.
 
-    ``answers`` are the object's API representations. A sent value must equal that of one representation.
+    ``answers`` are the object's current API representations. A client may send a field's value from any of them.
     """
     shown = list(answers)
     named = [name for name in sent if any(name in answer for answer in shown)]

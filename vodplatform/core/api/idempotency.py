@@ -84,11 +84,14 @@ _current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None
 def idempotent(handler: Handler) -> Handler:
     """Make a REST view's ``post`` honour ``Idempotency-Key``.
 
-    Answers are stored for 24 h, except 429 and 5xx. If an answer is too large to store, a repeated request gets the
-    result of the view's ``answer_again(made)``, where ``made`` has the ids given to :func:`remember`.
+    Answers are stored for 24 h, except those with status 429 or 5xx. If an answer is too large to store, a repeated
+    request gets the result of the view's ``answer_again(made)``, where ``made`` has the ids given to :func:`remember`.
 
-    Raises ``idempotency_mismatch`` if the key was used for other content, ``idempotency_running`` while the first
-    request runs, and ``idempotency_answer_lost`` if no answer was stored.
+    Raises:
+
+    - ``idempotency_mismatch``: the key was used for other content.
+    - ``idempotency_running``: the first request still runs.
+    - ``idempotency_answer_lost``: no answer was stored.
     """
 
     @wraps(handler)

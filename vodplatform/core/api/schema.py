@@ -89,7 +89,7 @@ def add_examples(result: dict[str, Any], generator: Any, request: Any, public: b
         for operation in operations.values():
             example = found.get(operation["operationId"], {})
             if "request" in example:
-                # Operations that receive other services' notifications have no described body and are skipped.
+                # Skip operations that receive notifications from other services: their request bodies are undescribed.
                 bodies = operation.get("requestBody", {}).get("content", {})
                 kind = next((kind for kind in ("application/json", "multipart/form-data") if kind in bodies), None)
                 if kind:

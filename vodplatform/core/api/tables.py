@@ -16,8 +16,8 @@ from rest_framework.request import Request
 MARK = "'"
 # Pattern for the start of a cell. Spreadsheets may also split cells at semicolons, tabs and line ends.
 CELL_START = r"(?<![^;\t\r\n])"
-# Pattern for the characters that begin a formula in a spreadsheet. The program puts ' before such cells. The pattern
-# includes ' itself, so that a cell that begins with ' also gets a second ', and an import removes only this one.
+# Pattern for the characters with which a formula begins in a spreadsheet. An export puts a ' before such a cell, and an
+# import removes this '. The pattern includes ' itself, so that an import does not remove a ' of the original cell.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

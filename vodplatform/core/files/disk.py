@@ -1,7 +1,7 @@
 """Free space on the disk with the data folder.
 
-On a full disk, users could not even delete files, because SQLite needs space for that. Deleting a reserve file gives
-SQLite this space.
+On a full disk, users could not even delete files, because SQLite needs free space to delete rows. A reserve file, which
+is deleted when the disk is nearly full, provides this space.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vodplatform.core import logs
 
 NAME = "reserve"
 RESERVED_BYTES = 8 * 1024**2
-# Minimum free bytes; with less, the reserve file is deleted.
+# Free bytes below which the reserve file is deleted.
 LAST_BYTES = 1024**2
 logger = logging.getLogger("vodplatform.disk")
 little_left = logs.RateLimitedLogger(logger, "little room on the disk")

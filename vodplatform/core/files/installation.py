@@ -212,9 +212,10 @@ def _store() -> str:
 
 
 def _database() -> str:
-    """Return an id that a copy of the database does not share.
+    """Return an id of the database, which differs in a copy by ``pg_dump``, ``TEMPLATE`` or ``cp``.
 
-    The id is empty if database and store are in the data folder and so are copied together.
+    A physical copy of a PostgreSQL server, such as a replica, has the same id.
+    The id is empty if database and store are both in the data folder, because they are then copied together.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -14,7 +14,8 @@ from vodplatform.core.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# Seconds for which storage calls fail at once after a timeout. Otherwise the clean-up would wait for another timeout.
+# Seconds for which storage calls fail at once after a call timed out. Otherwise, the clean-up after that call would
+# also wait for a timeout.
 SILENT_SECONDS = 1.0
 
 

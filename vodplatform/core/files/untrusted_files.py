@@ -18,10 +18,10 @@ MAX_BYTES = 64 * 1024**2
 
 
 def move_out(folder: Path, *names: str) -> Path:
-    """Move a file from a child process's ``folder`` to a new folder next to it; return its path.
+    """Move a child process's file from ``folder`` into a new folder beside ``folder``; return the file's new path.
 
-    ``names`` are folders below ``folder``, then the name of the file. Raises :class:`StoreFull`, and
-    ``FileNotFoundError`` unless there is a plain file with this name.
+    ``names`` are the file's path below ``folder``: names of folders, then of the file. Raises :class:`StoreFull`, and
+    ``FileNotFoundError`` unless the path is a regular file without other hard links.
     """
     with _opened(folder, names) as (descriptor, name):
         target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name

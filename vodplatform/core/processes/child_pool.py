@@ -39,8 +39,10 @@ class ChildPool:
     ) -> Finished:  # fmt: skip
         """Run a child process once a seat is free and ``caller`` has no other child running.
 
-        Raises :class:`ChildError`: ``BUSY`` if too many requests wait or this one has waited 20 s; ``STOPPED`` if the
-        client has disconnected, or if the child has run for 8 s while others wait.
+        Raises :class:`ChildError`, among others of these kinds:
+
+        - ``BUSY``: too many requests wait, or this request has waited for 20 s.
+        - ``STOPPED``: the client has disconnected, or the child has run for 8 s and other requests wait.
         """
         gone, deadline = caller_gone.get(), time.monotonic() + WAIT_SECONDS
 

@@ -42,9 +42,9 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
 
 @contextmanager
 def writing_output(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
-    """Turn signals and failed writes in the block into messages for the user.
+    """Tell the user if a signal or a failed write ends the block.
 
-    ``what`` names the file in messages. Raises :class:`CommandError`, and ``SystemExit`` after a signal.
+    ``what`` names the output file in the message. Raises :class:`CommandError`, and ``SystemExit`` after a signal.
     """
     try:
         with sigterm_as_interrupt():

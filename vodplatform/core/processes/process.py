@@ -30,9 +30,9 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-# Number of bytes read and written that counts as progress. A child that only reports progress writes far fewer.
+# Minimum number of bytes read and written that shows that a child works. Its progress reports alone are far fewer.
 MOVED_BYTES = 1024**2
-FEW_FILES = ",nofile=512"  # limit of open files: the memory limit does not count data in sockets and pipes
+FEW_FILES = ",nofile=512"  # limit of open files; it bounds data in sockets and pipes, which no memory limit covers
 # maximum number of JSON values in a message, since parsed values take twenty times their text's memory
 MAX_SAID_PARTS = 2_000_000
 MAX_SAID_BYTES = 64 * 1024 * 1024  # maximum bytes of one message from a child process, and of all kept messages
@@ -366,7 +366,7 @@ def kill_orphans() -> int:
 
 
 def _lives(pid: str, started: str) -> bool:
-    """Return whether the process that started a marked child still runs. Process ids may be reused."""
+    """Return whether process ``pid`` runs and began at ``started``. A newer process may have got the same id."""
     try:
         return str(_start_of(int(pid))) == started
     except FileNotFoundError:

@@ -32,7 +32,9 @@ Read = Callable[[int, int, int], bytes]
 class RangeServer:
     """The parent's side: a thread that sends parts of files to one child process.
 
-    ``paths`` are the child's names of the files, ``count`` the bytes sent, and ``error`` the first error of ``read``.
+    - paths: paths that the child process passes to :class:`RangedFile`.
+    - count: number of bytes sent.
+    - error: the first exception that ``read`` raised.
     """
 
     def __init__(self, sizes: Sequence[int], read: Read) -> None:

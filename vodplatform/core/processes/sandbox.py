@@ -28,7 +28,7 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-# number above those of all Linux capabilities; numbers of the two that are kept, to access files of any user
+# Upper bound of capability numbers. Numbers of the capabilities that are kept: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH.
 CAPABILITIES, OF_FILES = 64, (1, 2)
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,16 +40,17 @@ OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 BIND_TCP, CONNECT_TCP = 1, 2
 ABSTRACT_SOCKETS, SIGNALS = 1, 2
 
-# Refused system calls by machine; no decoder needs them.
+# Numbers of the refused system calls, by machine. Decoders need none of these calls.
 #
-# - Other processes, the kernel, namespaces: ptrace, process_vm_readv and _writev, pidfd_getfd, mount, umount2,
-#   pivot_root, chroot, unshare, setns, open_by_handle_at, bpf, perf_event_open, userfaultfd, io_uring_setup, keyctl,
-#   add_key, request_key, init_module, finit_module, delete_module, kexec_load, open_tree, move_mount, fsopen,
+# - Access to other processes, the kernel or namespaces: ptrace, process_vm_readv and _writev, pidfd_getfd, mount,
+#   umount2, pivot_root, chroot, unshare, setns, open_by_handle_at, bpf, perf_event_open, userfaultfd, io_uring_setup,
+#   keyctl, add_key, request_key, init_module, finit_module, delete_module, kexec_load, open_tree, move_mount, fsopen,
 #   kexec_file_load, fanotify_init.
-# - Leaving the group, and uncounted or lasting memory: setsid, setpgid, shmget, msgget, semget, mq_open, memfd_create.
-# - File attributes, which Landlock does not protect: chmod, chown, utime, setxattr, removexattr, in all forms.
-# - Slowing down others: setpriority, sched_setparam, sched_setscheduler, sched_setattr, ioprio_set.
-# - listen; truncate, which Landlock covers only since 6.2; memfd_secret, whose memory is not counted.
+# - Leaving the process group: setsid, setpgid.
+# - Memory that is not counted or outlives the process: shmget, msgget, semget, mq_open, memfd_create.
+# - Changing file attributes, which Landlock does not protect: chmod, chown, utime, setxattr, removexattr, in all forms.
+# - Slowing down other processes: setpriority, sched_setparam, sched_setscheduler, sched_setattr, ioprio_set.
+# - Others: listen; truncate, which Landlock covers only since Linux 6.2; memfd_secret, whose memory is not counted.
 REFUSED = {
     "x86_64": (
         101, 310, 311, 438, 165, 166, 155, 161, 272, 308, 304, 321, 298, 323, 425, 250, 248, 249, 175, 313, 176, 246,
@@ -195,7 +196,8 @@ def restrict_calls(*, has_network: bool) -> None:
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # Refuse the calls by which a process would no longer adopt orphans, or no longer be killed with its parent.
+        # Do not let a process switch off that it adopts orphaned descendants (PR_SET_CHILD_SUBREAPER) or that it is
+        # killed when its parent dies (PR_SET_PDEATHSIG).
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),

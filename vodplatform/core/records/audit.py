@@ -24,7 +24,7 @@ def record(
     """Write an audit entry in the caller's transaction.
 
     ``action`` is ``thing.verb``, such as ``token.revoked``. ``actor`` is None if nobody is signed in. ``data`` are
-    details without secrets, of which long texts are cut.
+    further details and must contain no secrets. Long texts are cut.
     """
     someone = actor if actor is not None and actor.pk is not None else None
     return AuditEntry.objects.create(

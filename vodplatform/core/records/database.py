@@ -57,7 +57,7 @@ def statement_timeout(seconds: float) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
         yield
-        # Reset the setting: in a test, an outer transaction would keep it after the block.
+        # Reset the timeout: in an outer transaction, such as that of a test, it would stay in force after the block.
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
 
 

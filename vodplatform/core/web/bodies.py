@@ -18,7 +18,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[..., Awaitable[None]]  # any ASGI application; servers and frameworks define ASGI's types differently
+App = Callable[..., Awaitable[None]]  # an ASGI application; parameters are untyped, as libraries type them differently
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 64 * 1024

@@ -53,7 +53,7 @@ class OneThreadHandler(ASGIHandler):
             release_connection()
         if isinstance(response, HttpResponse) and len(response.content) > MAX_IN_MEMORY:
             if not connection.in_atomic_block:
-                connection.close()  # an open SQLite connection keeps 3 MB of caches
+                connection.close()  # frees SQLite's 3 MB of caches while the answer is sent
             return _spooled(response)
         return response
 

@@ -1,4 +1,4 @@
-"""Lists of the people who watch a comparison (for example) now, over all web processes.
+"""Lists of the people who are watching, for example, a comparison, across all web processes.
 
 Each process announces the people of its own sockets. If a process is silent for some minutes, its people are removed.
 """
@@ -27,8 +27,8 @@ Tell = Callable[[dict[str, Any]], Awaitable[None]]
 class _Room:
     """The people in one place, such as a comparison.
 
-    ``here`` has this process's people by socket id, and ``elsewhere`` the time and people of other processes' last
-    announcements.
+    - here: people who are connected to this process, by socket id.
+    - elsewhere: time and people of each other process's last announcement, by process id.
     """
 
     here: dict[str, Person] = field(default_factory=dict)
@@ -42,7 +42,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def add_socket(place: str, socket_id: str, person: Person, tell: Tell) -> None:
-    """Record a socket and its person. ``tell`` sends a message to the sockets of all processes."""
+    """Record the person who uses a socket. ``tell`` sends a message to the sockets of all processes."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person

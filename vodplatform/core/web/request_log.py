@@ -29,7 +29,7 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = time.perf_counter()
         response = self.get_response(request)
-        # Log a page's user if the view has loaded the user. API views log the user themselves.
+        # Log the user of a page if its view has loaded the user. API views set the user of the log line themselves.
         user = getattr(request, "_cached_user", None)
         if user is not None and user.is_authenticated and not logs.user_id.get():
             logs.user_id.set(str(user.pk))

@@ -15,7 +15,7 @@ from django.conf import settings
 
 ROUND_SECONDS, MIN_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
-# Pattern of an expiry time. Longer ones cannot come from this program, and Python refuses to format very long numbers.
+# Pattern of an expiry time. Longer ones are not from this program, and Python refuses to format very long numbers.
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
 
@@ -33,8 +33,8 @@ class ExpiredSignature(BadSignature):
 def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | None = None) -> str:
     """Return a token that allows ``purpose`` on ``name`` for about ``seconds``.
 
-    The expiry is rounded up by at most 5 minutes, for short times by less. Pages can then repeat URLs that
-    browsers have cached.
+    The expiry is rounded up by at most 5 minutes, or less if ``seconds`` is small. Pages that are rendered soon after
+    each other thus contain the same URLs, which browsers can cache.
     """
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds
     moment = time.time() if now is None else now

@@ -86,12 +86,12 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    A request is allowed once ``before · rest / window + now < limit``. ``counted`` has four numbers:
+    A request is allowed once ``before · rest / window + now < limit``. ``counted`` has four numbers, in this order:
 
-    - before: requests in the previous window.
-    - rest: seconds until those requests expire.
-    - now: requests in the current window.
-    - seconds until these requests expire, a full window after the current window ends.
+    - before: number of requests in the previous window.
+    - rest: seconds until the requests of the previous window no longer count.
+    - now: number of requests in the current window.
+    - seconds until the requests of the current window no longer count, which is one ``window`` after its end.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now

@@ -28,13 +28,14 @@ AGREE_SECONDS = 0.25
 ALONE_CAP = 0.95  # maximum confidence of an offset if only the timer, or only the sound, could be used
 # maximum confidence of an offset by one method if the other found no offset or a different one
 DOUBTED_CAP = 0.85
-# minimum probability of the likelier offset if timer and sound disagree; otherwise, both are refused
+# minimum probability of the likelier offset if timer and sound disagree; if it is lower, both are refused
 MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
-# refusals by sound that cast doubt on an offset by timer
+# Reasons for refusing an alignment by sound. With BROKEN, an offset by timer is refused, too. With UNLIKE, it is
+# refused if its confidence is at most ONE_CLOCK_CAP, and otherwise doubtful.
 BROKEN = {"not_one_recording", "speed_differs"}
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
-# refusals by timer that cast doubt on an offset by sound, because both timers were readable
+# reasons for refusing an alignment by timer that make an offset by sound doubtful, because both timers were readable
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 
 
@@ -55,7 +56,7 @@ def align_by_both(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # waits for the thread; `hearing.result` raises its exception later
+            hearing.exception()  # waits for the thread; its exception is raised by `hearing.result` below
         timer = align_by_timer(
             paths,
             roi,
@@ -162,9 +163,9 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # Only sound measures drift. Drift makes the offset at time 0 differ from the offset at the anchor.
+    # Only the alignment by sound measures drift. With drift, the offset at time 0 differs from that at the anchor.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # Users compare pictures, and the timer is part of the picture. Use its offset if it is the more exact one.
+    # Users compare pictures, and the timer is part of the picture, so the timer's offset is used if it is more exact.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen
@@ -198,12 +199,16 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
 
 
 def probability_against(confidence: float, other: float) -> float:
-    """Return the probability that an answer is right if an independent answer contradicts it."""
+    """Return the probability that an answer is right, given that an independent answer contradicts it.
+
+    confidence, other: probabilities that each answer alone is right.
+    """
     return confidence * (1 - other) / (1 - confidence * other)
 
 
 def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    # ONE_CLOCK_CAP limits the timer's confidence, because timers of different matches can agree. Sound excludes this.
+    # ONE_CLOCK_CAP limits the timer's confidence, because timers of different matches can agree. The sound rules this
+    # out, so undo the limit.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"

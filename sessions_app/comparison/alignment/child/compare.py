@@ -26,10 +26,10 @@ MIN_AGREEING = 5
 MIN_VALUES = 3
 MAX_PAIRS = 4  # maximum pairs of timer runs (one run from each video) on which an offset is refined
 SURE = 0.95
-WELL_READ = 0.8  # minimum mean confidence of a run's readings; if it is lower, digit changes may be one frame late
+WELL_READ = 0.8  # mean confidence of a run's readings below which a digit change may be located a frame too late
 RIVALS_EXAMINED = 3
-REFINED_CLASH = 3  # a pair of runs with another refined offset counts as this many contradicting readings
-RULE_STEP = 5.0  # step in seconds; many games' rules make pauses last a multiple of it
+REFINED_CLASH = 3  # weight, in contradicting readings, of a pair of timer runs whose refined offset differs
+RULE_STEP = 5.0  # seconds; under many games' rules, pauses last a multiple of this, so only other lengths count twice
 
 
 @dataclass(slots=True)
@@ -81,7 +81,10 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return a segment's maximum delay of digit changes, in seconds: one frame if its digits are hard to read."""
+        """Return by how many seconds a segment's digit changes may be located too late.
+
+        The result is one frame if the segment's digits are hard to read, and otherwise 0.
+        """
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -139,9 +142,9 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
 def _choose(
     a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
 ) -> Verdict | Disagreement:
-    """Choose between offsets that fit about equally well, by refining each to the frame.
+    """Choose between offsets that fit about equally well, by refining each of them to the frame.
 
-    The lengths of rounds rarely repeat to the frame, so some pair of timer runs contradicts a wrong offset.
+    Two rounds rarely have exactly the same number of frames, so some pair of timer runs contradicts a wrong offset.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -165,7 +168,7 @@ def _sample_more(clock: TimerTrack) -> None:
 class Examined:
     """An offset refined to the frame.
 
-    late: possible error from late digit changes, in seconds.
+    late: possible error in seconds, because digit changes may be shown late or located too late.
     """
 
     hypothesis: Hypothesis
@@ -178,9 +181,9 @@ class Examined:
 
 
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
-    """Refine an offset on ``count`` pairs of timer runs: the best supported pair, and pairs far from it.
+    """Refine an offset by ``count`` pairs of timer runs: the best supported pair, and pairs far from it.
 
-    Because of game rules (such as a fixed pause), neighbouring runs agree under wrong offsets, too.
+    Neighbouring pairs prove little: because of game rules, such as a fixed pause, they agree on wrong offsets, too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -197,7 +200,7 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Pairs that share a run rest on the same digit change, so they do not confirm each other.
+    # Two pairs with a common timer run depend on the same digit change, so they do not confirm each other.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -246,8 +249,8 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # Unless digit changes agree, an encoder may have kept old digits in the picture, so add a second to the error
-    # bound.
+    # An encoder may keep old digits in the picture. Only agreeing digit changes rule this out; without them, add a
+    # second to the error bound.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -276,8 +279,8 @@ def _links(
 ) -> tuple[int, int]:
     """Return the numbers of jumps and pauses in both videos that unrelated matches would rarely share.
 
-    At a jump, the clock constant (value − slope × time) changes by a fraction of a second; game rules change it by
-    whole seconds. A pause of an unusual length counts twice.
+    A change of the clock constant (value − slope × time) is a jump, unless it is a whole number of seconds, which game
+    rules can cause. A pause of an unusual length counts twice.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HALF_AT = 3.0  # number of agreeing timer readings that halves the remaining doubt
-# maximum confidence if the videos share no reset or pause of the timer, since any two timers can be aligned
+# maximum confidence if the videos share no reset or pause of the timer: any two uninterrupted timers can be aligned
 ONE_CLOCK_CAP = 0.85
 COARSE = 1.0  # tolerance in seconds for the values and lengths of pauses
 IRREGULAR_SPREAD = 20.0  # range in seconds over which the resets and pauses of unrelated matches are spread
@@ -35,8 +35,8 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    The probability falls with the number of offsets that would match as many pauses and resets by chance (number of
-    false alarms, a contrario method: Desolneux, Moisan, Morel).
+    The probability falls with the number of false alarms: how many of the tried offsets would be expected to match as
+    many pauses and resets by chance. This is the a contrario method (Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

@@ -120,7 +120,7 @@ def load_package() -> Any:
     try:
         importlib.import_module("torch")
         with stand_ins():
-            # Import this now. Reader would import it later, without the replacements of missing modules.
+            # Import this module now. EasyOCR's Reader would import it later, when missing modules are not replaced.
             importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# minimum overlap or gap of a reading and a segment that counts as evidence, in seconds
+# minimum overlap or gap, in seconds, of a reading's and a segment's bounds that counts as evidence
 TOUCH = 0.03
-# cost of a segment in readings, by slope: a running segment (-1 or 1) needs three readings, a pause (0) two
+# Cost of a segment by slope, subtracted from the sum of its readings' confidences. At confidence 1, a running timer
+# (-1 or 1) needs three readings, and a pause (0) two.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
 DRAWN_BEFORE = 1 / 30  # maximum age in seconds of the timer's value in a frame: games draw the timer before the frame
@@ -99,9 +100,9 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether at least as many digit changes contradict the constant as support it.
+        """Return whether the segment may span two rounds.
 
-        The segment may then join two rounds.
+        This is assumed if at least as many digit changes contradict the constant as support it.
         """
         return self.disagreeing >= self.flips
 
@@ -152,7 +153,7 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # Bounds that only touch are no evidence: if a timer is wrong by 1 s, its bounds touch, too.
+                # Bounds that only touch are no evidence, because the bounds of a reading wrong by 1 s touch, too.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)

@@ -20,7 +20,7 @@ MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
 # minimum confidence of a readable crop's best value, as a multiple of the second-best value's
 CLEARER = 2.0
-UNREADABLE = 0.05  # minimum confidence of a readable crop's value if the crop has no second value
+UNREADABLE = 0.05  # minimum confidence of a readable crop's value if the crop has only one possible value
 LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
 MAX_FRAMES_KEPT = 400
@@ -59,8 +59,8 @@ class Plan:
 def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
     """Return the clock constant of a running ``segment`` from its digit changes (flips); None without a flip.
 
-    At low bitrates, an encoder may keep an old digit for seconds, but never shows a new digit too early. The earliest
-    flip therefore counts. Flips after different keyframes that agree to a frame were shown without delay.
+    At low bitrates, an encoder may keep an old digit for seconds, but it never shows a new digit too early. Therefore,
+    the flip with the least delay counts. Flips after different keyframes that agree to a frame had no delay.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -93,7 +93,7 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If too few flips agree, all may be late. The bounds from the timer readings then limit the delay.
+    # If too few flips agree, all of them may be late. The segment's bounds, from its readings, then limit the delay.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
@@ -219,8 +219,8 @@ class _Crops:
                 right = middle
         if not self._is_step(left, right, slope):
             return None
-        # A timer that counts down changes its digit when the clock falls below the old value, so this value marks the
-        # change.
+        # A timer that counts up changes its digit when the clock reaches the new value; one that counts down, when the
+        # clock falls below the old value.
         mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > MAX_PIXEL_GAP_FRAMES:
             return None

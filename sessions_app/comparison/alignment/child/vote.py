@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-# maximum difference in seconds at which a reading agrees with the other video's timer, if the offset is precise
+# maximum difference in seconds between a reading and the other video's timer that agree, if the offset is precise
 AGREE = 0.2
-# maximum half-width in seconds of a precise offset's bounds; if they are wider, agreeing readings must lie inside them
+# half-width in seconds of an offset's bounds below which the offset counts as precise; with wider bounds, a reading
+# agrees only if it lies inside them
 KNOWN_WELL = 0.2
 CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
 CONTRADICTION_COST = 2.0

@@ -32,13 +32,13 @@ GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time, so that the seek reaches an earlier keyframe
 SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
-# sample rates in Hz; a sound that is resampled to one rate and played at another changes its speed by their ratio
+# sample rates in Hz; a sound resampled to one rate but played at another changes its speed by the rates' ratio
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
 # maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
 # number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame at which packets are copied
+NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame, to copy packets without encoding
 CLOCK_LETTERS = 1 / 22  # height of the displayed clock's text, as a share of the picture's height
 
 
@@ -90,7 +90,8 @@ def render_export(
 def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
     """Render several parts and join them in one MP4. Raises the errors of :func:`render_export`.
 
-    Joining copies the pictures and encodes the sound. The parts have PCM sound, because AAC would start late in each.
+    Joining copies the pictures and encodes the sound. The parts have PCM sound, because AAC sound would start late in
+    each part.
     """
     seconds = [part.clock.seconds for part in parts]
     lines = ["ffconcat version 1.0"]
@@ -288,7 +289,8 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 def rates_of(rate: float) -> list[tuple[int, int]]:
     """Return the pairs of sample rates that resample a sound to play ``rate`` times as fast.
 
-    ``rate`` is the product of the pairs' ratios. If it is very close to 1, no single pair is exact enough.
+    The product of the pairs' ratios is ``rate``. If ``rate`` is very close to 1, one pair is not exact enough, so
+    there are two.
     """
     if rate == 1.0:
         return []

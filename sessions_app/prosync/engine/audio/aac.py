@@ -99,7 +99,8 @@ RISING = _rising()
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
     """Adapt the block of samples that our first packet shares with the original packet before it.
 
-    The result is the most similar block whose aliasing the original packet cancels (Princen and Bradley 1986).
+    Of all blocks whose aliasing the original packet cancels, the result is the one most similar to ``samples``
+    (Princen and Bradley 1986).
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples

@@ -97,7 +97,11 @@ class SampleCount(NamedTuple):
 def fit(
     lines: Sequence[Line], rooms: Sequence[SampleCount], rate: int, channels: int, folder: Path
 ) -> Iterator[Fitted]:
-    """Yield each line's sound, fitted to the sample count in ``rooms``. Raise :class:`SoundFailed` and OSError."""
+    """Yield each line's sound, fitted to its segment.
+
+    rooms: for each line, the number of samples of its segment, and of the crossfade after it (``tail``). Raises
+    :class:`SoundFailed`, OSError.
+    """
     materials: dict[int, SampleFile] = {}
     for sound in dict.fromkeys(line.sound for line in lines):
         spans = {

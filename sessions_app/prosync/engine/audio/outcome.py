@@ -21,8 +21,9 @@ class SoundFailed(Exception):
 class Outcome:
     """The changes to one segment.
 
-    used: seconds of the new sound that are heard. original, given: loudness of the replaced and of the new sound in
-    LUFS, None for silence. joints: signal errors, in dBFS, at the joints with the copied packets on both sides.
+    used: seconds of the new sound that are heard. original: loudness of the replaced sound, given: that of the new
+    sound, both in LUFS, None for silence. joints: signal errors in dBFS where the new packets meet the copied packets
+    before and after them.
     """
 
     mode: str

@@ -37,8 +37,8 @@ from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_t
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
-# Progress (0 to 1) once the pictures are encoded. Shares of the remaining progress once the sounds are fitted, and once
-# they are encoded.
+# PICTURED: progress (0 to 1) after the pictures are encoded. FITTED, ENCODED: shares of the remaining progress after
+# the sounds are fitted, and after the sounds are encoded.
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 

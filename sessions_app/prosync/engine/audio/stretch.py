@@ -63,7 +63,7 @@ def _shift(likely: Samples, around: Samples, lengths: _Lengths) -> int:
 
 @lru_cache
 def _farness(lengths: _Lengths) -> NDArray[np.float64]:
-    """Return a penalty that increases with a piece's shift. Otherwise a pure tone would match after every period."""
+    """Return a penalty that increases with a piece's shift. Without it, a pure tone would fit at every period."""
     places = np.arange(-lengths.search, lengths.search + 1, COARSE) / lengths.search
     return np.asarray(FAR * np.square(places), np.float64)
 

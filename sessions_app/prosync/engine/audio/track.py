@@ -112,7 +112,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     def place(row: _Row) -> float:
         return row.stamp * step - shift
 
-    # Derive `head` from the first audible packet: players align a sound with rounded times by this packet.
+    # If the times are rounded, players position the sound by its first audible packet, so derive `head` from it.
     heard = next((number for number, row in enumerate(begin) if place(row) > -BLOCK / 2), 0)
     found.head = round(place(begin[heard])) - heard * BLOCK
     blocks = [found.block(round(edge * rate)) for edge in edges]

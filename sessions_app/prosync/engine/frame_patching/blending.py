@@ -26,7 +26,7 @@ TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CO
 
 Plane: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-Box: TypeAlias = tuple[int, int, int, int]  # even edges of a box (left, top, right, bottom) in stored pixels
+Box: TypeAlias = tuple[int, int, int, int]  # box in stored pixels: (left, top, right, bottom), all even
 STRIP = 64
 
 

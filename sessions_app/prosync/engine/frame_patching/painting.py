@@ -38,8 +38,9 @@ class Painter(Protocol):
 class Run:
     """Frames from ``start`` (inclusive) to ``end`` (exclusive), in seconds of ``currentTime``.
 
-    whole: True to paint all these frames, even if earlier frames must be encoded again. False to keep earlier frames:
-    the run then starts at the next frame where the track can be split, and may end early to avoid encoding.
+    whole: whether to paint all these frames, even if earlier frames must then be encoded again. If False, the run
+    starts at the next frame where the track can be split, unless another run already makes its first frame be encoded
+    again, and may end early, so that less is encoded.
     """
 
     start: float

@@ -76,7 +76,7 @@ class _Writer:
         self.pieces = pieces
         self.encoder = encoder
         self.frames = self.encoded = 0
-        # Compute new decoding times, because the times of two encoders do not fit together.
+        # Compute new decoding times, because those of copied and of newly encoded packets do not fit together.
         pictures = carrier.pictures
         places = {stamp: number for number, stamp in enumerate(pictures.shown)}
         self.ranks = [places[stamp] for stamp in pictures.decoded]
@@ -122,7 +122,7 @@ class _Writer:
         return stream
 
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
-        """Return the muxer option for a time scale finer than milliseconds, needed if a track starts late."""
+        """Return the muxer option for a time scale finer than milliseconds, which a track with a late start needs."""
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:
             if stream.time_base and stream.start_time is not None:

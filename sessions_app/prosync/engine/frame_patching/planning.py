@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-MAX_EARLY_END = 0.15  # maximum seconds by which a run of new pictures may be cut short if its rest can be copied then
+MAX_EARLY_END = 0.15  # maximum seconds by which a run may end early, so that the frames after it need no encoding
 NEAR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames to encode again, ``first`` (inclusive) to ``behind`` (exclusive). The track may be split at both."""
+    """Frames to encode again, ``first`` (inclusive) to ``behind`` (exclusive). The track may be split before both."""
 
     first: int
     behind: int

@@ -20,7 +20,7 @@ SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
 SHOWS_INSIDE = 0.06  # opening of the lips, in eye distances, from which the mouth's inside is visible
-# openings of the lips, in eye distances: enough to show the complete inside, and too wide for speech
+# openings of the lips, in eye distances: the minimum that shows the mouth's complete inside, and the maximum in speech
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
 

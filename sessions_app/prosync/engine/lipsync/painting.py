@@ -23,15 +23,16 @@ LIP_DEPTH = 0.7  # depth at which skin moves only with the jaw, as a share of th
 BELOW_CHIN = 0.35
 MIN_FALL = 2.0
 COARSE = 64
-NOTICED = 0.25  # movement, in pixels, at which a moved pixel is painted almost opaquely
+NOTICED = 0.25  # movement of a pixel, in pixels, at which its repainted version has an opacity of 0.8
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-# Outward shift of each lip's measured edge, as a share of the mouth's closing. Mesh points often lie on teeth.
+# Outward shift of the measured lip edges, because mesh points often lie on teeth. Unit: the distance by which the lips
+# close.
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-FULLER, MAX_FULLER = 2.2, 0.42  # relative growth of a lip per eye distance of the mouth's closing, and its maximum
+FULLER, MAX_FULLER = 2.2, 0.42  # relative growth of a lip per eye distance by which the lips close, and its maximum
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation
 # Shadow between closed lips: its size in eye distances, and its strength for blue, green and red.
@@ -201,7 +202,7 @@ class _Skin:
         return np.asarray(_curve(self.fullness, along) * away * np.exp(-((away / LIP) ** 2)), np.float32)
 
     def sources(self, whole: Corners, lips: Corners) -> tuple[Corners, Field, Field]:
-        """Return the changed box, including ``lips``, and the columns and rows of its source pixels.
+        """Return the changed box, which contains ``lips``, and each of its pixels' source column and source row.
 
         The warp is smooth, so it is interpolated from a coarse grid.
         """

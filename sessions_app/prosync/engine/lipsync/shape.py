@@ -73,9 +73,9 @@ class Habit:
 
 
 def mouths(track: Track, fade_frames: int) -> list[Mouth | None]:
-    """Return the mouth in each frame, None if it is unusable.
+    """Return the mouth in each frame, or None for an unusable frame.
 
-    fade_frames: frames over which trust grows at a shot's start and falls at its end.
+    fade_frames: number of frames in which ``Mouth.trust`` rises to 1 at a shot's start, and falls at its end.
     """
     found: list[Mouth | None] = [None] * len(track.times)
     for run in shots(track):

@@ -18,7 +18,7 @@ from media_app.av.frames import Image
 
 MIN_SIDE = 96
 HALF = 0.5
-TOLERANCE = 7.0  # RMS difference between frames, in grey levels, at which the other frame's weight falls to an eighth
+TOLERANCE = 7.0  # RMS difference between two frames, in grey levels, that reduces the other frame's weight to 1/8
 MIN_SHARE = 0.05
 ENOUGH = 0.5
 MIN_WEIGHT = 0.08
@@ -77,7 +77,7 @@ class Background:
 
     @property
     def open(self) -> NDArray[np.bool_]:
-        """Return a mask of the pixels under text that the added frames have not shown well enough."""
+        """Return a mask of the pixels under text for which the frames added so far have too little weight."""
         left = np.zeros(self.now.hidden.shape, bool)
         left[self._at] = self._weight < ENOUGH
         return left

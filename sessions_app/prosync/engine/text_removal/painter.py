@@ -31,13 +31,13 @@ KEPT_PIXELS = 24_000_000
 LINGER = 3.5  # number of frames before and after a line's time in which the line may fade in or out
 AROUND = 0.75
 MIN_AROUND, MAX_AROUND = 24, 64
-SLOW = 0.04  # minimum motion of the background, in pixels per frame, that uncovers hidden pixels in time
+SLOW = 0.04  # minimum motion of the background against the text, in pixels per frame; slower motion uncovers too little
 FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0
 MAX_VIEWS = 4
-# Distances to the frames that hidden pixels are copied from. Unit: the time in which the background moves by a stroke's
-# width.
+# Distances in time to the frames from which hidden pixels are copied. The unit is the time in which the background
+# moves by a stroke's width.
 STEPS = (1.0, 1.6, 0.6)
 
 

@@ -1,7 +1,7 @@
 """Tracking of one line of text.
 
-The background may move, so only the strokes' contrast is compared by normalised cross-correlation. The correlation does
-not change while a line fades.
+Frames are compared by normalised cross-correlation of the strokes' contrast, because the background may move. Fading
+does not change the correlation.
 """
 
 from __future__ import annotations
@@ -125,7 +125,11 @@ class Pattern:
 
 @dataclass(slots=True)
 class Track:
-    """A line that is followed. places: (seconds, x, y) per frame, with the shift from the first position in pixels."""
+    """A line of text that is being tracked.
+
+    places: for each frame, its time in seconds and the line's shift (x, y) from ``pattern.region``, in pixels of the
+    reduced frame.
+    """
 
     pattern: Pattern
     places: list[tuple[float, float, float]]

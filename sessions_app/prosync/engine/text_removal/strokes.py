@@ -42,7 +42,7 @@ def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDAr
     mask = np.where((core > 0) | (beside & line & (likely > LIKELY)), 255, 0).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     areas = stats[:, cv2.CC_STAT_AREA]
-    # Full stops are as small as specks, but their colour is certainly that of text.
+    # Keep full stops: they are as small as specks, but their colour is certainly that of text.
     sureness = np.bincount(labels.ravel(), weights=likely.ravel(), minlength=count) / areas
     kept = np.zeros(count, np.uint8)
     kept[1:] = np.where((areas[1:] >= SPECK * height**2) | (sureness[1:] > SURE), 255, 0)

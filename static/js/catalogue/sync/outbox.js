@@ -4,7 +4,8 @@
 
 // A replica is a name under which a page numbers its operations. Only the page that holds the replica's lock uses the
 // replica's numbers. A page takes the first free replica, and also sends the logs of closed pages. Over plain HTTP,
-// browsers have no Web Locks: each page is a new replica and sends all other logs once, which does no harm.
+// browsers have no Web Locks: each page is a new replica and sends all other logs once. This does no harm, because the
+// server ignores operations that it already has.
 
 import { getCounter } from "../crdt.js";
 import { SyncError, makeDot } from "./protocol.js";
@@ -82,7 +83,7 @@ export class Outbox {
       this.locks = null; // the browser grants no locks at all
       await this.#take(fresh, known);
     }
-    // Without a lock, no other page can take the replica, so do not list it.
+    // Pages take replicas from the list only with Web Locks, so do not list the replica without them.
     if (this.locks) await this.#keep(this.list, (kept) => [...(kept ?? []), fresh]);
   }
 
@@ -160,7 +161,7 @@ export class Outbox {
     const state = { counter: this.counter, log: [...this.own] };
     try {
       await this.#update(this.logs + this.#replica, (kept) => {
-        // Without a lock, the replica is never used again, so drop its counter.
+        // Without Web Locks, no page takes the replica again, so delete its empty log and its counter.
         if (!this.locks && !state.log.length) return undefined;
         return { ...state, counter: Math.max(state.counter, kept?.counter ?? 0) };
       });
@@ -208,8 +209,8 @@ export class Outbox {
   }
 
   /**
-   * Move operations to an unused replica, because a copy of the browser profile has used their counters. `ghosts` are
-   * further operations to move, which the log may lack.
+   * Move an actor's operations to another replica, because a copy of the browser profile has used the same counters.
+   * `ghosts` are further operations to move, which may be missing from the log.
    * @param {string} actor
    * @param {Operation[]} ghosts
    * @param {(one: Operation) => boolean} isTold

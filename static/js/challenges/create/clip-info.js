@@ -76,7 +76,7 @@ async function readByPlayer(blob) {
 }
 
 /**
- * Seek to the end of a recording made by a browser: only then does the player know its duration.
+ * If a video's duration is unknown, as in a browser's recording, seek to the end: only then does the player know it.
  * @param {HTMLVideoElement} video
  */
 async function findEnd(video) {
@@ -85,7 +85,10 @@ async function findEnd(video) {
   await waitForEvent(video, "seeked");
 }
 
-/** Make a video's controls show the duration, even if a browser recorded the video. @param {HTMLVideoElement} video */
+/**
+ * Make a video's controls show the duration of a browser's recording, which the player does not know after loading.
+ * @param {HTMLVideoElement} video
+ */
 export function showDuration(video) {
   video.addEventListener("loadedmetadata", async () => {
     if (Number.isFinite(video.duration)) return;

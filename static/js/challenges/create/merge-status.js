@@ -23,7 +23,7 @@ export class Follower {
    * @param {object} hears
    * @param {(merge: Merge) => void} hears.onStatus
    * @param {(percent: number, message: string) => void} hears.onProgress
-   * @param {(error: ApiError) => void} hears.onGone Callback that runs if the user has no such merge.
+   * @param {(error: ApiError) => void} hears.onGone Callback that runs if the merge does not exist for this user (404).
    */
   constructor(id, { onStatus, onProgress, onGone }) {
     this.id = id;

@@ -131,7 +131,7 @@ async function startUpload() {
   const body = draft.mergeBody(
     chooseChunkSize(readNetwork(), largest, { least: facts.least_chunk, most: facts.most_chunk }),
   );
-  // If at most the chunk size has changed, repeat the stored request, which returns the same merge.
+  // If nothing but the chunk size has changed, repeat the stored request: the server then returns the same merge.
   const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
   if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: makeIdempotencyKey(), body };
   await draft.saveNow();
@@ -381,7 +381,7 @@ function toPart(upload) {
 
 /** @param {Merge} failed @returns {Trouble} */
 function toTrouble({ uploads, error_message, retry_available }) {
-  // If one clip is refused, the other uploads fail with `merge_failed`, so look for a different error.
+  // When the server refuses one clip, the other uploads get the error `merge_failed`. Find the refused clip.
   const refused = uploads.find((one) => one.error && one.error.type !== "merge_failed");
   // If a clip is unreadable, the merge's error begins with the clip's number.
   const named = /^Clip (\d+)\b/.exec(error_message ?? "");
@@ -477,7 +477,7 @@ async function askToCancelWork() {
   stopWork();
   try {
     if (id) await cancelMerge(id);
-    // No answer with the merge's id has arrived, so repeat the request, which returns the same id.
+    // The answer with the merge's id has not arrived. Repeat the request with the same key to get the id.
     else if (begun)
       requestMerge(begun.body, begun.key)
         .then((answer) => cancelMerge(answer.merge_session_id))
@@ -538,7 +538,7 @@ async function saveDraft() {
   review.wait(true, "Saving");
   review.tellProblem(null);
   try {
-    // Repeating the stored request creates no second challenge.
+    // Store the request before sending it, so that a repetition creates no second challenge.
     draft.made ??= { key: makeIdempotencyKey(), body: draft.challengeBody(now) };
     await draft.saveNow();
     const { key, body } = draft.made;

@@ -9,7 +9,7 @@ import { showDuration } from "./clip-info.js";
 const LONGEST = 60;
 const COUNT = 3;
 const BITS = 2_500_000; // video bits per second of a recording
-/** Recording formats in order of preference. The server merges the first formats without re-encoding. */
+/** Recording formats in order of preference. The server can merge H.264 with AAC (`mp4a`) without re-encoding. */
 const TYPES = [
   "video/mp4;codecs=avc1.42E01F,mp4a.40.2",
   "video/mp4;codecs=avc1,mp4a.40.2",
@@ -75,7 +75,7 @@ export class Recorder {
     this.video = /** @type {HTMLVideoElement} */ (
       h("video", { playsinline: true, "aria-label": "The camera's picture" })
     );
-    // Live video has no duration, so stop `showDuration` from seeking to its end.
+    // Live video has no end, so hide this event from `showDuration`, which would seek to the end.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
     showDuration(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });

@@ -8,7 +8,7 @@ import { chooseWait } from "./chunk-size.js";
 
 /** Types of errors that a retry can resolve. */
 const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_locked"]);
-/** The error of a request that `stop` ended or that is no longer wanted. */
+/** Error of `ask` if `stop` was called before the request succeeded, or if the request is no longer wanted. */
 export class Stopped extends Error {}
 
 export class Patience extends EventTarget {

@@ -328,7 +328,7 @@ export class EventDetails {
     if (!field) return;
     field.dataset.saved = value;
     const text = this.drafts.get(this.#draft(name))?.text;
-    // While saving, keep the draft: the page shows the new value even before the server accepts it.
+    // While saving, keep the draft: the page already shows the new value, but the server may still refuse it.
     if (text === value && !this.#isSaving) this.drafts.set(this.#draft(name), undefined);
     const shown = text ?? value;
     if (field.value === shown) return;

@@ -7,7 +7,7 @@ import { NOTE, getLook } from "./kinds.js";
 import { getColors, createGlyph, getLookAttributes } from "./lanes.js";
 
 const AHEAD = 8; // number of rows built before and after the visible rows
-const SAME = 0.0005; // seconds before an event's start from which the event counts as begun
+const SAME = 0.0005; // tolerance in seconds; an event counts as begun this long before its start
 
 /** @typedef {import("./store.js").Shown} Shown */
 

@@ -20,9 +20,9 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, getEventName } from "./store.js";
 
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
-const SAME_MOMENT = 2; // maximum seconds to a draft that a new event continues, if both or neither are comments
+const SAME_MOMENT = 2; // seconds; a new event reopens a draft closer than this, if both are comments or both are not
 const NEW = "new/";
-const REACHED = 0.02; // maximum seconds between the clock and the current event
+const REACHED = 0.02; // seconds; a clock this close to an event's start counts as being at the event
 
 /**
  * @typedef {import("./store.js").Shown} Shown
@@ -282,7 +282,7 @@ export class EventsPanel {
     const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
     if (!one) return;
     this.open(one);
-    requireElement("[data-event-details]").focus(); // the focused button disappears after the last unread mention
+    requireElement("[data-event-details]").focus(); // move the focus: the button is hidden once all mentions are read
   }
 
   /** @param {number} total */
@@ -424,7 +424,7 @@ export class EventsPanel {
   step(by) {
     const T = this.actions.controller.time;
     const chosen = this.#shown.findIndex(({ id }) => id === this.#selected);
-    // Several events may share a moment, so step from the selected event if the clock is on it.
+    // Several events may start at the same time, so continue from the selected event if the clock is at its start.
     const isThere =
       chosen >= 0 && Math.abs(Math.max(this.actions.controller.start, this.#shown[chosen].at) - T) < REACHED;
     const byTime = by > 0 ? findLastBegun(this.#shown, T + REACHED) + 1 : findLastBegun(this.#shown, T - REACHED);

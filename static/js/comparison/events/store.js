@@ -140,7 +140,7 @@ export class EventStore extends EventTarget {
     if (!this.failure && this.#wanted > this.#revision) this.load();
   }
 
-  /** Load the events again, after a load that has already begun. */
+  /** Load the events again. If a load is already running, wait for its end first. */
   async #reload() {
     while (this.#loading) await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
     await this.load();

@@ -17,7 +17,7 @@ import { Tray } from "./selection-tray.js";
 /** @typedef {import("../../videos/api.js").Video} Video */
 
 const RENEW_PAUSE = 2000; // ms between two refreshes of videos that are being prepared
-const PICTURE_SECONDS = 300; // seconds after its creation in which a video may still get its picture
+const PICTURE_SECONDS = 300; // seconds after a video's creation in which its thumbnail may still be missing
 const RENEWED = 6; // maximum number of unselected videos that one refresh reloads
 const LIBRARY = "";
 const CATALOGUE = "catalogue";
@@ -287,7 +287,7 @@ window.addEventListener(
 
 // Refresh of videos that are being prepared
 
-/** Return whether a ready video may still get its picture. @param {Video} video */
+/** Return whether a video has no thumbnail yet, but is recent enough to get one. @param {Video} video */
 const isAwaitingPicture = (video) =>
   !video.poster_url && Date.now() - Date.parse(video.created_at) < PICTURE_SECONDS * 1000;
 /** @param {Video} video */

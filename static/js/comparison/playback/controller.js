@@ -330,7 +330,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Stop all videos if one video lacks data for too long. For COOL_DOWN after a corrective seek, a video is exempt.
+   * Stop all videos if one video has lacked data for too long. Ignore a video for COOL_DOWN ms after a corrective seek.
    * @param {number} now
    * @param {number} T
    */

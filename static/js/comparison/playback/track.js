@@ -147,7 +147,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group Speed to set, before the drift of the video's own clock is compensated. */
+  /** @param {number} group Speed to set; the method also compensates the drift of the video's own clock. */
   setSpeed(group) {
     const speed = group * getRate(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;

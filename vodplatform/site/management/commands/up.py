@@ -227,7 +227,7 @@ def web_child(host: str, port: int) -> Child:
     def is_ready() -> bool:
         client = http.client.HTTPConnection(connect_to, port, timeout=2)
         try:
-            # This Host is in ALLOWED_HOSTS by default. If it is not, the answer 400 also proves that the server runs.
+            # If ALLOWED_HOSTS lacks 127.0.0.1, the answer is 400, which also proves that the server runs.
             client.request("GET", "/health/live", headers={"Host": "127.0.0.1"})
             return client.getresponse().status in (200, 400)
         except OSError:

@@ -17,11 +17,11 @@ from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak
 CANDIDATES = 12
 SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
 MAX_MEASURED_PLACES = 3  # maximum candidate lags that are then measured with more windows
-RIVAL_SHARE = 0.6  # minimum sharpness of a second lag, relative to the best lag's, to call the sound repetitive
-REPEATED_RATIO = 1.25  # minimum ratio of the best to the second-best lag's score in sound that is not repetitive
-CLEAR_RATIO = 1.5  # minimum ratio of the best to the second-best lag's score, to read only probes of the sound
+RIVAL_SHARE = 0.6  # minimum sharpness of another lag that makes the sound repetitive, as a share of the best lag's
+REPEATED_RATIO = 1.25  # ratio of the best to the second-best lag's score below which the sound counts as repetitive
+CLEAR_RATIO = 1.5  # minimum ratio of the best to the second-best lag's score if only probes of the sound are read
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # minimum ratio of the best to the second-best lag's score, to measure only the best lag
+PLAIN_RATIO = 3.0  # minimum ratio of the best to the second-best lag's score if no other lag is measured
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
 # minimum ratio of the score at a changed speed to the score at equal speed, to report different speeds
@@ -38,7 +38,7 @@ SHARP = 7.0  # minimum sharpness of a used window's correlation peak, in standar
 MIN_AGREEING = 3
 MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01
-# An offset is refused if at least this many consecutive windows disagree, and these are this share of all windows.
+# minimum number of consecutive disagreeing windows that refuse an offset, and their minimum share of all windows
 LEAST_APART, PART_APART = 4, 0.25
 LEAST_BOUND = 2e-4
 

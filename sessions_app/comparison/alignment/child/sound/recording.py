@@ -45,7 +45,7 @@ class Recording:
 
     @property
     def duration(self) -> float:
-        """Return the duration of the sound in seconds, or of the file until all sound is read."""
+        """Return the duration of the sound in seconds. Until all sound is read, return the file's duration."""
         return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
 
     def read_all(self, on_share: OnShare | None = None) -> KnownFlux:

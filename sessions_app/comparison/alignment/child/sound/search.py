@@ -65,7 +65,7 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
-    # Drift splits the peak of one lag into several, so peaks of different lags must be further apart.
+    # Drift splits one lag's peak into several close peaks, so only peaks further apart count as different lags.
     apart = APART_SECONDS + (length / 2 * MAX_DRIFT if blocks > 1 else 0.0)
     return [] if scores is None else _peaks(np.sqrt(scores), base, count, apart)
 
@@ -73,7 +73,7 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
 def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32], int]:
     """Return the recordings' agreement at each lag, and the index of lag 0.
 
-    The agreement's unit is its standard deviation for unrelated sounds.
+    The agreement of unrelated sounds has a standard deviation of 1.
     """
     n, m = len(first.mask), len(second.mask)
     size = _fast(n + m)
