@@ -134,7 +134,6 @@ class Track:
     pattern: Pattern
     places: list[tuple[float, float, float]]
     sightings: list[Sighting] = field(default_factory=list)
-    origin: tuple[int, int] = (0, 0)
     end: float | None = None
     appears: bool = False
     _usual: float = field(init=False)
