@@ -56,7 +56,7 @@ WAYS = {
     "as hardware does": ("scale=854:480", HARDWARE),
     "VP9": ("null", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k -g 240"),
 }  # fmt: skip
-# Ways to encode the recordings of each drawn pair, with sizes and bitrates that are usual for live streams.
+# Ways to encode both recordings of each generated pair. The sizes and bitrates are usual for live streams.
 STALE = {
     f"{height}p, {rate}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
     for height, rate in ((360, "500k"), (480, "1M"), (720, "2M"))

@@ -98,7 +98,7 @@ class Pane:
 
 
 def panes(minutes: float) -> list[Pane]:
-    """Return silent videos that repeat the browser tests' recordings. The clock of the last video drifts."""
+    """Return silent videos that contain the browser tests' recordings in a loop. The last video's clock drifts."""
     source = kept("recordings", render_all)
     folder = cache(f"in-step-{VERSION}-from-0-{minutes:g}")
     found = []

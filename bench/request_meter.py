@@ -33,7 +33,8 @@ WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
 LONG_CPU = 1.0  # CPU seconds from which a request that slowed the other account down too much is not measured again
-# Duration in seconds of a measurement of the other account alone, and number of measured requests between two of them.
+# While no request is measured, the other account's latency is measured alone: duration of that measurement in seconds,
+# and number of measured requests between two such measurements.
 QUIET_SECONDS, QUIET_EVERY = 0.8, 20
 
 

@@ -36,8 +36,8 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
     """Return whether a new job of this owner is admitted, and its turn (position in the lane's queue).
 
-    The turn follows the owner's last turn, but is at least the highest claimed turn. So one user's hundred jobs do not
-    all come first.
+    The turn is one after the owner's highest turn, or the highest turn of all claimed jobs if that is higher. Jobs of
+    other owners therefore run between a user's hundred jobs.
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()

@@ -201,7 +201,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            locked.watched_at = None  # When the clock starts, processes with viewers set `watched_at` again.
+            locked.watched_at = None  # processes with viewers set it again once the clock runs
         locked.revision += 1
         locked.save()
         message = session_message(locked, by.username if by else "", now=now, vods=vods)

@@ -87,9 +87,10 @@ class Set:
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
-    """Return the sets found in each signal and each time window; they may overlap.
+    """Search each signal and each time window for sets of repetitions, and return all sets found, which may overlap.
 
-    ways: positions of joints, or pixels; shape (n, d). is_window: whether all samples form a single window.
+    ways: for each sample, the positions of joints, or pixels; shape (n, d). is_window: whether all samples form a
+    single window.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []

@@ -95,7 +95,7 @@ def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
 
 
 def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
-    """Return the alignment of the session that this job computes. Raises ``alignment_not_found``."""
+    """Return the session's alignment that the job ``job_id`` computes. Raises ``alignment_not_found``."""
     alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
     if alignment is None:
         raise DomainError("alignment_not_found")

@@ -38,7 +38,7 @@ def _names_in(text: str) -> set[str]:
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store the new mentions in ``text`` and return their users. before: previous text, whose mentions are known."""
+    """Store the mentions that ``text`` adds to the text ``before``, and return the users who are newly mentioned."""
     if "@" not in text:
         return []
     people = list(mentionable_users(row.session))

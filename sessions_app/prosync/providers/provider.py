@@ -172,7 +172,7 @@ def _call_provider(work: Work, ask: Callable[[], T]) -> T:
         if isinstance(exc, syncso.RequestNotSent):
             raise JobFailed("provider_setup", SETUP) from exc
         raise JobFailed(
-            "provider_account", "The lip-sync provider refuses this server's account. Contact the operator."
+            "provider_account", "The lip-sync provider rejects this server's account. Contact the administrator."
         ) from exc
     except syncso.RefusedForGood as exc:
         if not work.row.generation_id:
@@ -300,7 +300,7 @@ def ended(job: Job) -> None:
 
 
 def deleted(row: ProJob) -> None:
-    """Stop the unfinished generation, in the transaction that deletes its pro job."""
+    """Stop the provider's unfinished generation once the transaction that deletes its job is committed."""
     if row.engine == Engine.SYNCSO and row.generation_id and row.outcome is None:
         name, generation_id = _name(row), row.generation_id
         transaction.on_commit(lambda: _cancel_in_background(name, generation_id), robust=True)

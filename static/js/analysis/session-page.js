@@ -119,7 +119,7 @@ function drawTime() {
 function drawActions() {
   const made = data && (data.highlight_video_url ?? data.preview_url);
   const again = canRunAgain();
-  // Only results of library videos can be kept: other files are deleted with their analysis.
+  // Results can be kept only if the video is in the library. Any other video is deleted with its analysis.
   const mayKeep = Boolean(data && session.source?.video_id);
   const isKept = session.expires_at === null;
   const parts = [isLive(session), again, Boolean(data), Boolean(made), mayKeep, isKept].join();

@@ -111,4 +111,4 @@ export class JobProgress {
 
 /** @param {Job} job */
 export const explainEnd = (job) =>
-  job.status === "cancelled" ? "The job was cancelled." : (job.error?.message ?? "The job did not finish.");
+  job.status === "cancelled" ? "The job was cancelled." : (job.error?.message ?? "The job did not finish. Try again.");

@@ -108,7 +108,7 @@ export class SyncClient extends EventTarget {
   /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
 
   /** @type {Values} */ #shown = EMPTY;
-  /** Own operations whose counters other operations on the server use too. @type {Operation[]} */ #ghosts = [];
+  /** Own operations whose counters belong to other operations on the server. @type {Operation[]} */ #ghosts = [];
   #skew = 0;
   #last = 0;
   #batch = MAX_OPERATIONS;

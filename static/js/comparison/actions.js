@@ -141,7 +141,7 @@ export class Actions extends EventTarget {
 
   /**
    * @param {number} T Time on the shared clock, in seconds.
-   * @param {boolean} [final] False while the user is dragging.
+   * @param {boolean} [final] Whether the position is final; false while the user drags.
    */
   async seek(T, final = true) {
     if (this.oneByOne.isOn) return this.oneByOne.seek(this.touched.id, this.touched.track.timeAt(T));

@@ -139,7 +139,7 @@ export class View {
           ),
       );
       const slider = /** @type {HTMLInputElement} */ (requireElement("[data-blend]", pane.element));
-      slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Opacity of the upper video");
+      slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Opacity of the video on top");
       slider.value = String(blend * 100);
     }
     this.#drawZoom();
@@ -230,7 +230,7 @@ export class View {
     this.#drawZoom();
   }
 
-  /** Return the zoom as a multiple of "fit". At 100 %, each pixel of the main video has the size of a CSS pixel. */
+  /** Return the zoom as a multiple of "fit". A zoom of 100 % shows each pixel of the main video as one CSS pixel. */
   #scale() {
     if (this.#zoom === "fit") return 1;
     if (this.#zoom === FREE) return this.#free;

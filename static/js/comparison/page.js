@@ -233,7 +233,7 @@ function showTrouble(error) {
 /** @param {import("../base/live-channel.js").LiveState} state @param {number} [code] */
 function showLive(state, code) {
   const texts = {
-    polling: "Live updates stopped. The page checks every 5 s instead.",
+    polling: "Live updates stopped. The page checks for changes every 5 s instead.",
     closed:
       code === SIGNED_OUT
         ? "Your session has ended. Sign in again in another tab, then reload this page."

@@ -119,7 +119,8 @@ function showState(state) {
   word.classList.toggle("ok", state === "live");
   requireElement("[data-live-state]").hidden = !polling;
   requireElement("[data-live-retry]").hidden = !polling;
-  if (polling) setText(requireElement("[data-live-text]"), "Live updates stopped. The page checks every 5 s instead.");
+  if (polling)
+    setText(requireElement("[data-live-text]"), "Live updates stopped. The page checks for changes every 5 s instead.");
 }
 
 /**

@@ -174,7 +174,7 @@ export class LineRecorder {
     this.button.setAttribute("aria-pressed", String(seconds !== null));
     this.button.replaceChildren(
       icon(seconds === null ? "record" : "stop"),
-      seconds === null ? "Record a line" : `Stop, ${formatDuration(seconds)}`,
+      seconds === null ? "Record your voice" : `Stop, ${formatDuration(seconds)}`,
     );
   }
 

@@ -536,7 +536,7 @@ class Page {
             progress: Math.max(this.job.progress, job.progress),
             message: job.message || this.job.message,
           });
-        // Messages do not report segments, so read the run after a new status or text.
+        // Messages do not contain the segments, so fetch the run again when its status or text has changed.
         if (isNews || typeof job.progress !== "number") ask();
       },
       snapshot: () => readJob(id),

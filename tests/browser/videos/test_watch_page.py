@@ -158,9 +158,9 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
     dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog).to_contain_text("Previous or next frame")
     assert axe_findings(page) == []
-    dialog.get_by_label("Single-key shortcuts on this device").uncheck()
+    dialog.get_by_label("Use single-key shortcuts on this device").uncheck()
     press(page, "Escape", "5", "?")
-    dialog.get_by_label("Single-key shortcuts on this device").check()
+    dialog.get_by_label("Use single-key shortcuts on this device").check()
     page.keyboard.press("Escape")
     assert of_video(page, "currentTime") == 0
 

@@ -196,8 +196,8 @@ def restrict_calls(*, has_network: bool) -> None:
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # Do not let a process switch off that it adopts orphaned descendants (PR_SET_CHILD_SUBREAPER) or that it is
-        # killed when its parent dies (PR_SET_PDEATHSIG).
+        # A process must keep two settings: it adopts orphaned descendants (PR_SET_CHILD_SUBREAPER), and it is killed
+        # when its parent dies (PR_SET_PDEATHSIG).
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),

@@ -165,7 +165,7 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
     # Only the alignment by sound measures drift. With drift, the offset at time 0 differs from that at the anchor.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # Users compare pictures, and the timer is part of the picture, so the timer's offset is used if it is more exact.
+    # If the timer's offset is more exact than the sound's, use it: users compare pictures, which contain the timer.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen

@@ -14,7 +14,7 @@ from sessions_app.comparison.alignment.child.reader import Reading
 from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 8  # maximum number of digit changes searched per segment of the clock
+MAX_FLIPS = 8  # maximum number of digit changes that are located exactly, for each time span in which the timer runs
 # maximum frames between the readings around a digit change, to locate it by comparing pixels
 MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit

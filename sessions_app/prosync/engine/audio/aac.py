@@ -97,10 +97,10 @@ RISING = _rising()
 
 
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """Adapt the block of samples that our first packet shares with the original packet before it.
+    """Return the block of samples that our first packet and the original packet before it decode together.
 
-    Of all blocks whose aliasing the original packet cancels, the result is the one most similar to ``samples``
-    (Princen and Bradley 1986).
+    The original packet cancels the aliasing of the returned block (Princen and Bradley 1986). Of all such blocks, it is
+    the most similar to ``samples``.
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples

@@ -39,6 +39,9 @@ def loudness(runs: Iterable[Samples], rate: int, channels: int) -> tuple[float |
 
 
 def gain_of(original: float | None, given: float | None, peak: float) -> float:
-    """Return the gain in dB that changes loudness ``given`` to ``original`` (LUFS) and limits ``peak`` (dBFS)."""
+    """Return the gain in dB that changes loudness ``given`` to ``original``, both in LUFS.
+
+    The gain is smaller if the sound's ``peak`` (dBFS) would exceed ``MAX_PEAK``.
+    """
     wanted = 0.0 if original is None or given is None else max(-MAX_GAIN, min(MAX_GAIN, original - given))
     return min(wanted, MAX_PEAK - peak) if math.isfinite(peak) else 0.0

@@ -124,7 +124,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
             raise NotSpliced("The sound's format changes.")
         if number in wanted:
             found.kept[number] = row.content
-        # Matroska rounds the length of the last packet, but stores its hidden samples exactly.
+        # Matroska rounds the length of the last packet, but stores exactly how many samples at its end are inaudible.
         found.count, found.last = number + 1, BLOCK - row.hidden if row.hidden else round(row.length * step)
     found.last = min(BLOCK, found.last) if found.last > 0 else BLOCK
     return found

@@ -43,11 +43,16 @@ KEPT_WIDTH = 0.35  # share of the mouth's deviation from its usual width that is
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """The shape of a mouth in a frame. Lengths are in eye distances, except ``origin`` and ``axes``.
+    """The shape of a mouth in a frame.
 
-    origin: position in pixels, shape (2,). axes: pixels per eye distance along and across the mouth, columns of shape
-    (2, 2). half: half width. upper, lower: y of the inner lip edges at :data:`NODES`. nose, chin: y of the nose's
-    bottom and of the chin's tip. trust: weight of changes to this mouth, 0 to 1.
+    The unit of lengths is the distance between the eyes, except for ``origin`` and ``axes``.
+
+    - origin: position in pixels, shape (2,).
+    - axes: shape (2, 2); the columns are the vectors in pixels of one unit along and one unit across the mouth.
+    - half: half width of the mouth.
+    - upper, lower: y of the inner lip edges at :data:`NODES`.
+    - nose, chin: y of the nose's bottom and of the chin's tip.
+    - trust: weight of changes to this mouth, 0 to 1.
     """
 
     origin: Floats

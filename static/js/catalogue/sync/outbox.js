@@ -83,7 +83,7 @@ export class Outbox {
       this.locks = null; // the browser grants no locks at all
       await this.#take(fresh, known);
     }
-    // Pages take replicas from the list only with Web Locks, so do not list the replica without them.
+    // If the browser has no Web Locks, do not list the replica, because no page could take it from the list.
     if (this.locks) await this.#keep(this.list, (kept) => [...(kept ?? []), fresh]);
   }
 

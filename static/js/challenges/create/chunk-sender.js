@@ -36,7 +36,7 @@ export class Part {
   /** @type {Map<number, number>} */ flying = new Map();
   /** State of the upload. The user must choose a "missing" clip again. @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} */ state;
   /** @type {ApiError|null} */ error = null;
-  /** Bytes of the clip sent by this page; `watch` measures how long sending took. */ went = 0;
+  /** Bytes of the clip sent by this page. The stopwatch `watch` measures the time spent on sending. */ went = 0;
   watch = new Stopwatch();
 
   /**

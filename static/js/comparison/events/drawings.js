@@ -281,7 +281,7 @@ export class Sketch {
       "pointerup",
       (e) => {
         end.abort();
-        // The pen's mean pressure sets the stroke's width. For other devices, use 0.5, as mice always report.
+        // The pen's mean pressure sets the stroke's width. Other devices count as 0.5, the value that mice report.
         const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
         this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
       },

@@ -17,7 +17,7 @@ const WITH_EDGES = 30; // minimum width in px of a span whose ends can be dragge
  *
  * @typedef {"move"|"start"|"end"} Hold
  *
- * @typedef {object} Marker Events at one position of a lane.
+ * @typedef {object} Marker The events that a lane draws at one position.
  * @property {Shown[]} shown
  * @property {string|null} vodId Id of the lane's video; null in the lane of shared events.
  * @property {number} at

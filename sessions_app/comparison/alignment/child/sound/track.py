@@ -27,7 +27,7 @@ MAX_SECONDS = 13 * 3600.0  # maximum seconds of sound read from a file, whatever
 MAX_TRACKS = 16
 LOUDNESS_PLACES = 4
 LISTEN_SECONDS = 0.5
-# minimum power of the channels' mean, as a share of their mean power; if it is lower, the channels cancel each other
+# minimum power of the mono mix, as a share of the channels' mean power; below it, the channels cancel each other out
 CANCELLED = 0.1
 
 
