@@ -108,7 +108,7 @@ def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: Us
     assert request_rendition(video, "normalized")[0] is not None
     # What was made of the file is shown while its owner may use the folder.
     owner.groups.clear()
-    with pytest.raises(DomainError, match="There is nothing here"):
+    with pytest.raises(DomainError, match="Nothing was found at this address"):
         played(again(video))
     with pytest.raises(FileNotFoundError):
         local_playable_path(again(video), tmp_path, viewer=None)
