@@ -24,8 +24,10 @@ PARAMS = {"exercise": "auto", "min_repetitions": 2}
 class Clip:
     """An exercise clip.
 
-    least, most: repetitions counted by a person, without and with those that are only partly in the clip. source: the
-    clip's repository and path. is_held_out: whether the clip was not used for tuning.
+    - least, most: number of repetitions, counted by a person. Repetitions that are only partly in the clip count in
+      ``most`` but not in ``least``.
+    - source: repository and path of the clip.
+    - is_held_out: whether the clip is reserved for tests, so that nothing was tuned on it.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Measurement A4: alignment by timer, by sound and by both.
 
-Some pairs are cut from clips of real games. Other pairs are drawn, and encoded so that the timer's previous digits stay
-visible too long. The environment variable ``BENCH_CLIPS`` names the folder with the clips of :data:`CLIPS`.
+Some pairs are cut from the clips of real games in :data:`CLIPS`, which lie in the folder ``BENCH_CLIPS`` (environment
+variable). Other pairs are drawn. Their encoding keeps the timer's old digits visible for too long.
 """
 
 from __future__ import annotations

@@ -51,9 +51,11 @@ class Scene:
 
 @dataclass(slots=True)
 class Score:
-    """Sums over frames. error, values: squared error and number of values of the pixels in and around the text.
+    """Sums over frames.
 
-    cpu: CPU seconds for all frames, including frames without text.
+    - error: squared error of the pixels in and around the text.
+    - values: number of compared values, three (B, G, R) per pixel.
+    - cpu: CPU seconds. Frames without text count, too.
     """
 
     error: float = 0.0

@@ -38,7 +38,7 @@ DRIFTING = "C"
 LOOK_SECONDS = 20.0
 AFTER_FAULT_SECONDS = 3.0
 BLOCK_SECONDS, STARVED_SECONDS = 2.0, 4.0
-AHEAD_SECONDS = 240.0  # additional length of each video, in seconds, because two seeks skip 150 s in total
+AHEAD_SECONDS = 240.0  # seconds by which a video is longer than its playing time: two seeks skip 150 s in total
 STARVED_BYTES = 2_000  # speed of the throttled network, bytes per second
 
 # Script that records [time, position of each video] whenever the browser draws a frame, and the time of each seek.
@@ -216,13 +216,16 @@ class Rule(Comparison):
 
 @dataclass(slots=True)
 class Played:
-    """Results of playing the videos. A spread is the largest difference between two videos' shared times, in ms.
+    """Results of playing the videos.
 
-    - steady: spreads by the positions of the video elements, except just after a provoked fault.
-    - seeks: number of seeks, except just after a provoked fault.
-    - screens: spreads by screenshots.
-    - frames: frames per second that each video showed.
-    - dropped: share of decoded frames that each video did not show.
+    A spread is the time by which two videos are apart, in ms: the largest difference between any two. ``steady`` and
+    ``seeks`` leave out the seconds just after a provoked fault.
+
+    - steady: spreads computed from the positions of the video elements.
+    - seeks: number of seeks.
+    - screens: spreads read from screenshots.
+    - frames: displayed frames per second of each video.
+    - dropped: share of each video's decoded frames that were not displayed.
     """
 
     steady: list[float]

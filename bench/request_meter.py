@@ -28,13 +28,14 @@ MAX_RATIO, MAX_GROWTH = 3.0, 100e6
 # Minimum CPU seconds of requests whose effect on the other account is measured. The effect of cheaper requests is lost
 # in noise.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # minimum ratio of a measured value to its goal at which the result is printed immediately
+WORTH_TELLING = 0.3  # a result that reaches this share of a goal is printed immediately
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-LONG_CPU = 1.0  # CPU seconds from which a request that slowed the other account down too much is not measured again
-# While no request is measured, the other account's latency is measured alone: duration of that measurement in seconds,
-# and number of measured requests between two such measurements.
+# If a request slowed the other account down too much, the measurement is repeated, but only below this CPU time in
+# seconds.
+LONG_CPU = 1.0
+# Once per QUIET_EVERY requests, the other account's usual latency is measured for QUIET_SECONDS, without any request.
 QUIET_SECONDS, QUIET_EVERY = 0.8, 20
 
 

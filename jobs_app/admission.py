@@ -34,10 +34,10 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
 
 
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
-    """Return whether a new job of this owner is admitted, and its turn (position in the lane's queue).
+    """Return whether a new job of this owner is admitted, and its turn: a number by which the lane's queue is sorted.
 
-    The turn is one after the owner's highest turn, or the highest turn of all claimed jobs if that is higher. Jobs of
-    other owners therefore run between a user's hundred jobs.
+    The turn is the owner's highest turn plus one, but at least the highest turn of all claimed jobs. If a user queues
+    a hundred jobs, jobs of other owners therefore run in between.
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
@@ -58,10 +58,10 @@ def max_share(lane: str) -> int:
 
 
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
-    """Return the positions (from 1) of admitted queued jobs in their lanes' start orders, by job id.
+    """Return the positions of admitted jobs in their lanes' queues, by job id. The next job to start has position 1.
 
-    Only the first :data:`QUEUE_NUMBERS` jobs of a lane have one. As in a claim, jobs of owners who hold their share of
-    the lane come last.
+    Only the first :data:`QUEUE_NUMBERS` jobs of a lane have a position. If an owner already holds a share of the lane,
+    their jobs come last, as when workers claim jobs.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):

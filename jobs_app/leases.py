@@ -39,7 +39,8 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
-# Multiple of JOB_SLICE_SECONDS for which a job runs before it yields, if its owner holds at most half of the lane.
+# A long job yields to other owners after JOB_SLICE_SECONDS. If its owner holds at most half of the lane, and other long
+# jobs run there, the job runs this many times as long.
 LONG_SLICE_FACTOR = 10
 OWNERS_LOOKED_AT = 20
 
@@ -239,10 +240,12 @@ def requeue_behind_others(lease: Lease) -> bool:
 
 
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Return the leases of jobs that must yield to other owners at their next checkpoint.
+    """Return the leases whose jobs must yield to other owners' jobs at their next checkpoint.
 
-    In each full lane, at most one job yields. It must have run for ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR``
-    times as long if other long jobs run in the lane and its owner holds at most their share.
+    Jobs yield only in full lanes, and at most one job in each lane. A job must first have run for a minimum time:
+
+    - ``JOB_SLICE_SECONDS`` if no other long job runs in the lane, or if the owner holds more than their share of it
+    - ``LONG_SLICE_FACTOR`` times as long otherwise
     """
     own, found = set(tokens), set()
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")

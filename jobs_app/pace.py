@@ -1,7 +1,8 @@
 """Estimates of a job's progress in time.
 
-Handlers report progress as a percentage of the work. Users see the share of the total time that had passed at this
-percentage in recent jobs of the same kind.
+Handlers report progress as a percentage of the work. Users see progress as a percentage of the time. Recent jobs of the
+same kind give the conversion. Example: if 30 % of their time had passed after half of the work, half of the work is
+shown as 30 %.
 """
 
 from __future__ import annotations

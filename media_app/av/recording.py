@@ -30,14 +30,14 @@ from media_app.av.container import (
 from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
-LATE_START = 5.0  # maximum seconds before the first track starts; if it starts later, a copy without the delay is made
+# If a file's first track starts later than this many seconds, a copy without the delay is made.
+LATE_START = 5.0
 SCAN_SECONDS = 10.0  # seconds after which the scan of a file's packets stops, because a user waits
 RANGED_SECONDS = 2.0  # seconds after which the scan of packets stops if the file is in the bucket
 MAX_KEYFRAMES = 2000
 HEAD_BYTES = 1024  # bytes of a keyframe that are searched for parameter sets
 MAX_SETS = 64  # maximum number of parameter sets that are decoded to find picture sizes
-# Seconds by which the claimed duration may exceed the last packet's end. If it exceeds it by more, the file's end is
-# missing.
+# A file's end is missing if its claimed duration exceeds the last packet's end by more than this, in seconds.
 MISSING_SECONDS = 0.5
 # Maximum number of bytes after the last packet, and maximum share of the file. If a file exceeds both, its end is lost.
 MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05

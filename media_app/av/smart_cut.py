@@ -39,7 +39,7 @@ MIN_COPIED = 12  # minimum number of frames to copy from a part; otherwise the c
 # Seek positions to try in turn, in seconds before the target.
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 NEAR = 1e-3  # maximum difference of times that count as equal, in seconds
-# Seconds by which a seek aims before a keyframe in streaming formats, where seeks are inexact.
+# In streaming formats, seeks are inexact. Therefore, a seek aims this many seconds before the keyframe.
 STREAM_MARGIN = Fraction(7, 10)
 REORDER_SECONDS = 1.0  # seconds of packets that are read after a part's end, since frames are stored in decoding order
 ENCODED_SHARE = 0.85

@@ -276,7 +276,7 @@ class OperationInline(ReadOnlyMixin, TabularInline):
 
     @admin.display(description="value")
     def value(self, operation: CrdtOperation) -> str:
-        # A client can forge TOTAL_FORMS to add blank rows, whose operation data is missing.
+        # If a client forges the form's number of rows (TOTAL_FORMS), Django adds blank rows without operation data.
         value = (operation.operation_data or {}).get("value", "–")
         return ", ".join(value) if isinstance(value, list) else str(value)
 

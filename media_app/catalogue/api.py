@@ -29,8 +29,8 @@ from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# Time that is subtracted from ``server_time``. SQLite's clock counts milliseconds, so an operation that arrives after
-# the answer may get the same time as the answer.
+# Time that is subtracted from ``server_time``. SQLite's clock counts only milliseconds, so an operation that arrives
+# just after the answer may get the answer's time. A client that asks for later operations would then miss it.
 TICK = timedelta(milliseconds=1)
 
 

@@ -206,10 +206,11 @@ class Addition(NamedTuple):
 
 @dataclass(slots=True)
 class TagSet:
-    """Tags of a video.
+    """Tags of a video. A clock holds one counter per actor: it covers the actor's operations up to this counter.
 
-    added: additions by tag and actor. removed: for each tag, the joined clocks of its removals. cleared: joined clocks
-    of all ``set_tags`` operations.
+    - added: additions by tag and actor.
+    - removed: for each tag, the joined clocks of its removals. Additions of the tag that they cover are deleted.
+    - cleared: the joined clocks of all ``set_tags`` operations. Additions of any tag that they cover are deleted.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)

@@ -29,7 +29,8 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# Maximum replicas of one account per video: replicas that have written, and replicas that only occur in vector clocks.
+# A replica is a name under which a client numbers its operations. Maximum replicas of one account per video: those that
+# have written, and those that only occur in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones; more are rejected
 MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip; the skipped operations may arrive later
@@ -160,7 +161,7 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
 
 
 def _compare_clocks(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
-    """Compare a client's clock with the video's, ignoring other users' actors that never edited the video."""
+    """Compare a client's vector clock with the video's. Ignore other users' actors that the video's clock lacks."""
     who = str(by.pk)
     return compare({actor: counter for actor, counter in seen.items() if actor in known or is_own(actor, who)}, known)
 

@@ -51,10 +51,11 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """Open local file; the receiver closes its descriptor. place: thread pool that reads the file.
+    """Open local file. The receiver closes its descriptor.
 
-    can_read_nonblocking: whether the file system supports non-blocking reads, which never wait for the disk: they
-    return only cached bytes. Network file systems may not support them.
+    - place: name of the thread pool that reads the file.
+    - can_read_nonblocking: whether the file system supports reads that return only cached bytes and never wait for the
+      disk. Network file systems may not support them.
     """
 
     descriptor: int
@@ -108,9 +109,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Content and headers of an answer. disposition: empty unless the file is downloaded.
+    """Content and headers of an answer.
 
-    shows: id of the catalogue video for which a successful GET from the first byte on counts as a view, or None.
+    - disposition: empty unless the file is downloaded.
+    - shows: id of a catalogue video, or None. A successful GET that starts at the first byte counts as a view of it.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending

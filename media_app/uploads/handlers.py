@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 class UploadHandler(ABC):
     """A purpose of uploads, with one instance per subclass.
 
-    label: name shown to users. families, mime_types: accepted kinds of files; empty ``mime_types`` accept all types.
-    checks_type_early: whether an upload fails once its first bytes show a wrong type. Otherwise, :meth:`finish` must
-    handle an empty ``mime_type``. claims_bytes: whether the created resource owns the bytes. The completed upload then
-    neither expires nor can be cancelled.
+    - label: name shown to users.
+    - families, mime_types: accepted kinds of files. Empty ``mime_types`` accept all types.
+    - checks_type_early: whether an upload fails as soon as its first bytes show a wrong type. If False, :meth:`finish`
+      must handle an empty ``mime_type``.
+    - claims_bytes: whether the created resource owns the bytes. If True, a completed upload cannot expire or be
+      cancelled.
     """
 
     name: str

@@ -57,9 +57,10 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Return uploads that may count towards the quota: unexpired live ones, and completed ones without an owner.
+        """Return uploads that may count towards the quota.
 
-        A completed upload has an owner if another record owns its bytes. Some purposes do not count towards the quota.
+        These are live uploads that have not expired, and completed uploads whose bytes belong to no other record yet.
+        The caller excludes uploads whose purpose does not count towards the quota.
         """
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 

@@ -136,8 +136,8 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
-        # If the joined upload counts towards the quota, check the quota for its partial uploads whose own purpose does
-        # not count: they were not checked when they began.
+        # Some partial uploads have a purpose that does not count towards the quota, so nothing checked the quota when
+        # they began. If the joined upload counts, check the quota for these partial uploads now.
         if uncounted := sum(
             part.size
             for part in found

@@ -115,8 +115,9 @@ def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWri
 class UploadWriter:
     """A writer that appends to an upload.
 
-    received: number of bytes written, including by earlier requests. offset: number of durable bytes, as stored in the
-    row. holds: whether ``offset`` changes only in :meth:`sync`.
+    - received: number of written bytes. The bytes of earlier requests count, too.
+    - offset: number of durable bytes, as stored in the row.
+    - holds: whether ``offset`` stays the same until :meth:`sync` is called.
     """
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
@@ -125,7 +126,7 @@ class UploadWriter:
         self.holds = holds
         self._is_first = upload.status == UploadStatus.INITIATED
         self.offset = self.received = upload.offset
-        # If enough bytes were durable before, an earlier request has checked the file's type.
+        # If earlier requests stored enough bytes to recognise the file's type, one of them has checked it.
         self._looked = upload.offset >= min(HEAD_BYTES, upload.size)
         self._moved_at = time.monotonic()
         # Lock that prevents closing files during a flush.
@@ -273,7 +274,7 @@ class FileWriter(UploadWriter):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # The row was not updated, so delete the copy. After other errors, the row may refer to the copy.
+            # The row was not updated, so the copy is unused. After any other error, the row may refer to the copy.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
@@ -405,7 +406,7 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # If ``holds`` is set, parts may have been sent without a change of the offset; this step counts them, too.
+            # This step is needed even if no bytes are left: with ``holds``, parts were sent, but the offset stayed.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:

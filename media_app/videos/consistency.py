@@ -203,7 +203,7 @@ def remove_leftovers() -> Leftovers:
 
 
 def abort_unfinished() -> int:
-    """Abort multipart uploads that are unused and were so ``VOD_UNREFERENCED_HOURS`` ago; return their number."""
+    """Abort multipart uploads that no record uses now or used ``VOD_UNREFERENCED_HOURS`` ago. Return their number."""
     begun = _unfinished()
     found = _old(
         "unfinished", _StoreReferences.now([item.key for item in begun]).unreferenced_uploads(begun) if begun else []

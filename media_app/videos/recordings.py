@@ -9,7 +9,8 @@ from vodplatform.core.formatting import clock, duration
 
 NAMES = {"video": "The picture", "audio": "The sound"}
 MANY_BREAKS = 10
-MIN_TRACK_GAP_SECONDS = 1.0  # seconds between the ends of picture and sound, above which a note reports the difference
+# If picture and sound end more than this many seconds apart, a note reports it.
+MIN_TRACK_GAP_SECONDS = 1.0
 
 
 def notes_of(video: Video) -> list[str]:

@@ -33,7 +33,7 @@ def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.
     beside: gigapixels that count towards the same limit, such as those of a merge's other clips.
     """
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
-    if work + beside <= limit:
+    if not work or work + beside <= limit:
         return None
     duration = facts.duration if isinstance(facts, Video) else facts["duration"]
     minutes = int(max(0.0, limit - beside) / work * duration / 60)

@@ -129,8 +129,9 @@ def _poll(session_id: uuid.UUID) -> tuple[int, dict[str, Any]] | None:
             raise DomainError("session_not_found")
         session.refresh_from_db(fields=["data"])
         return 200, ResultsSerializer.show(session)["data"]
-    except DomainError as exc:
-        return exc.type.status, error_body(exc.type.name, exc.message, **exc.extra)
+    except (DomainError, AnalysisSession.DoesNotExist) as exc:
+        error = exc if isinstance(exc, DomainError) else DomainError("session_not_found")
+        return error.type.status, error_body(error.type.name, error.message, **error.extra)
     except DatabaseError:
         return None
 

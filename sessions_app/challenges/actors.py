@@ -62,7 +62,7 @@ class MergeJobs(JobHooks):
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        """Return a summary of each job's merge; its URL is the challenge's or, without a challenge, the merge's."""
+        """Return a summary of each job's merge. It links to the challenge, or to the merge if there is no challenge."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
         found = {}

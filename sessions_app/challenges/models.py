@@ -60,10 +60,12 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
 class MergeSession(models.Model):
     """A merge of a user's clips into one video. It starts when all clips are uploaded.
 
-    video: the merged video. It has the session's id, so that files of failed attempts lie in its folder. segments:
-    ``{"start", "end"}`` of each clip in the merged video, seconds. compression_applied: whether anything was encoded.
-    source_seconds: total length of the clips. challenge_deleted_at: time at which the merge's challenge was deleted.
-    expires_at: deadline for uploads, for a retry, or, after that deletion, for a new challenge.
+    - video: the merged video. Its id is the session's id, so that files of failed attempts lie in its folder.
+    - segments: ``{"start", "end"}`` of each clip in the merged video, in seconds.
+    - compression_applied: whether anything was encoded.
+    - source_seconds: total length of the clips.
+    - challenge_deleted_at: time at which the merge's challenge was deleted.
+    - expires_at: deadline for uploads or for a retry. If the challenge was deleted: deadline for a new challenge.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -243,7 +245,7 @@ class Guest:
     """A player without an account. guest_id: id from a cookie; None until the guest's first guess."""
 
     guest_id: uuid.UUID | None
-    # attributes of users that code reads without checking for a guest
+    # Users have these attributes, too. Code may read them without checking whether the player is a guest.
     pk: None = None
     is_moderator: bool = False
 

@@ -68,9 +68,9 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
 def plain_fields(data: Any) -> Any:
-    """Return the request's fields, with values converted that were sent as text.
+    """Return the request's fields. Values that were sent as text are converted to lists, numbers and flags.
 
-    These are lists, numbers in lists and, if the request is a form, numbers and flags.
+    A list may be sent as JSON text, and its numbers as text. A form sends all its numbers and flags as text.
     """
     if not isinstance(data, Mapping):
         return data

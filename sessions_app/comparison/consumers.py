@@ -239,7 +239,7 @@ class SessionConsumer(WatchConsumer):
     def _seconds_to_next_tick(self) -> float:
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
-        # A sleep may end a millisecond before its tick. Skip a tick that is so near, because a message was just sent.
+        # A sleep may end a millisecond early, and the message is then sent just before its tick. Skip this tick.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 

@@ -25,7 +25,7 @@ MIN_VODS, MAX_VODS = 2, 3
 MAX_SEARCH_WORDS = 10  # maximum number of words in a search; further words are ignored
 # age of `watched_at` above which the last viewer of a playing clock counts as gone
 WATCH_LEASE = timedelta(seconds=10)
-# kinds of grants; a grant in a video's address consists of its kind, a dot, and the id of the share or link
+# Kinds of grants. A grant is written in a video's address as its kind, a dot, and the id of the share or link.
 SHARE_GRANT, LINK_GRANT = "share", "link"
 
 
@@ -417,11 +417,12 @@ class ShareLink(models.Model):
 
 
 class SessionEvent(models.Model):
-    """An event: a moment or a span marked by a user or a detector.
+    """A moment or a time span that a user or a detector marked.
 
-    time, end: seconds of the VOD's own time, so that the event moves with the VOD if the offset changes. Without a VOD,
-    seconds of the shared clock. drawing: strokes in fractions of the frame. created_by_name: the author's name, kept
-    if the account is deleted.
+    - time, end: seconds from the VOD's start. If the VOD's offset changes, the event therefore moves with the VOD.
+      Without a VOD, seconds of the shared clock.
+    - drawing: strokes. Their positions are fractions (0 to 1) of the frame's size.
+    - created_by_name: the author's name. It remains if the account is deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

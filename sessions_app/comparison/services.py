@@ -201,7 +201,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            locked.watched_at = None  # processes with viewers set it again once the clock runs
+            locked.watched_at = None  # set again by web processes that have viewers, once the clock runs
         locked.revision += 1
         locked.save()
         message = session_message(locked, by.username if by else "", now=now, vods=vods)
@@ -416,10 +416,11 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
 
 
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
-    """Record that a viewer is watching the playing clock now. Return the recorded time, or None.
+    """Record that a viewer is watching the playing clock now. Return the recorded time; None if nothing was recorded.
 
-    can_edit: whether the viewer may move the clock. Viewers without this permission only renew an existing
-    record: a new record would make a clock that was started by the API pause when they leave.
+    can_edit: whether the viewer may move the clock. Without this permission, only an existing record is renewed.
+    Reason: when the last recorded viewer leaves, the clock pauses. If the API started the clock, a viewer who may not
+    move it must not cause such a pause.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:

@@ -172,7 +172,7 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
 
 
 def check_removal_times(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
-    """Return faults for start and end times of a text removal after the video's end.
+    """Return a fault for each time (start, end) of a text removal that lies beyond the video's end.
 
     given: valid ``Options.remove_text``.
     """

@@ -20,7 +20,7 @@ from sessions_app.analysis import services, sync_endpoint
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, Pipeline
 from tests.support.clips import write_sound
-from tests.support.factories import make_video
+from tests.support.factories import make_analysis, make_video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
@@ -242,6 +242,19 @@ class TestWaiting:
         request = await self.begun(key)
         await ask_rows(lambda: services.clean_up(only_session(), owner))
         (await request.answer()).refused(404, "session_not_found")
+
+    async def test_one_that_is_cleaned_up_in_that_moment_is_not_found(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session = await ask_rows(lambda: make_analysis(owner, status="completed"))
+
+        def clean_up_first(*_: object, **__: object) -> None:
+            services.clean_up(session, owner)
+            raise AnalysisSession.DoesNotExist
+
+        monkeypatch.setattr(AnalysisSession, "refresh_from_db", clean_up_first)
+        status, body = await ask_rows(lambda: sync_endpoint._poll(session.pk)) or (0, {})
+        assert (status, body["type"]) == (404, "session_not_found")
 
 
 async def test_those_who_wait_keep_no_upload_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

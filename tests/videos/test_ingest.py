@@ -124,6 +124,12 @@ def test_more_work_than_the_plan_allows_plays_unencoded(take: Callable[..., Vide
     assert (caught.value.type.name, caught.value.extra["limit"]) == ("work_limit", work / 2)
 
 
+def test_a_clip_without_a_size_is_not_what_exceeds_the_limit(owner: User, settings: Any) -> None:
+    settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1.0}}
+    facts = {"width": 0, "height": 0, "fps": (30, 1), "duration": 3.0}
+    assert work_limit.refusal(owner, facts, beside=2.0) is None
+
+
 def test_the_work_of_a_video_is_its_pixels_times_its_frames() -> None:
     facts = {"width": 1920, "height": 1080, "fps": (60, 1), "duration": 7200.0}
     assert work_limit.gigapixels(facts) == pytest.approx(895.8, abs=0.1)

@@ -31,8 +31,10 @@ class NameTaken(Exception):
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     """E-mail a confirmation link to an unsaved user. ``link_of`` turns a token into the link's URL.
 
-    If the address has an account, its owner gets a different e-mail. Above the address's daily limit, nothing is sent.
-    The caller cannot distinguish these cases. Raise :class:`MailFailed`.
+    - If the address has an account, its owner gets a different e-mail.
+    - If the address has reached its daily limit, nothing is sent.
+
+    The caller cannot tell these cases apart. Raise :class:`MailFailed` if the mail server does not take the e-mail.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.count_email(email):

@@ -162,7 +162,7 @@ class User(AbstractUser):
             raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:
-        """Update username_key; return whether it changed. A suffix ``#…``, which some old keys have, is ignored."""
+        """Update username_key; return whether it changed. Some old keys end in ``#…``; this suffix is ignored."""
         key = username_key(self.username)
         if self.username_key.partition("#")[0] == key:
             return False
@@ -328,8 +328,8 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # The database has no foreign key constraint, so that during an update, hosts whose release does not know this table
-    # can delete users. The sessions of these users remain.
+    # The database has no foreign key constraint. During an update, some hosts still run the old release, which does not
+    # know this table. With a constraint, these hosts could not delete users. The deleted users' sessions remain.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

@@ -93,9 +93,10 @@ def grant_subscription(
 
 @transaction.atomic
 def extend_subscription(subscription: Subscription, duration: timedelta, by: User | None) -> Subscription:
-    """Extend a current or future subscription. Other subscriptions in the added period are shortened or deleted.
+    """Extend a current or future subscription.
 
-    Raise ``subscription_over`` if the subscription has ended or has no end.
+    Other subscriptions of the user that overlap the added period are shortened or deleted. Raise ``subscription_over``
+    if the extended subscription has ended already or has no end.
     """
     now = _locked(subscription.user_id)
     row = Subscription.objects.filter(pk=subscription.pk, valid_until__gt=now).first()

@@ -34,7 +34,7 @@ class SettingsError(Exception):
     """Error: a setting is wrong. The message names the setting and the accepted values."""
 
 
-# Files in the data folder that each start makes private, like the folder: other users could read them in a copy of it.
+# Files in the data folder that each start makes private. The folder is private, too, but a copy of it may not be.
 PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 

@@ -104,7 +104,10 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Return whether another set at about the same time has a different count and almost as high a value."""
+    """Return whether a set of exercises has a rival.
+
+    A rival lies at about the same time and has a different number of repetitions. Its ``value`` is similar or higher.
+    """
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)

@@ -27,10 +27,10 @@ def build_results(  # noqa: PLR0917 - each stage gives one
     params: Mapping[str, Any], known: PassState, final: Sequence[Interval], placed: Mapping[int, PlacedPart],
     edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the results without URLs of files.
+    """Return the results. File URLs are added later.
 
-    placed: position of each highlight in the reel, by the highlight's number. below: the best moments if no moment
-    reaches the minimum score, else empty.
+    - placed: the highlights' positions in the reel, by highlight number.
+    - below: the best moments if no moment reaches the minimum score; otherwise empty.
     """
     length = float(params["segment_length"])
     count = segments_of(known.duration, length)

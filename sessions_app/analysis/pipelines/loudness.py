@@ -18,7 +18,8 @@ STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
 CONTEXT = 600.0  # length in seconds of the window in which the unit "deviation" is measured
 SILENT_DB = -60.0
-SPREAD_PERCENT = 80.0  # percentile of the loudness whose distance from the median is one deviation
+# One "deviation" is the distance from the median of the loudness to this percentile, but at least MIN_SPREAD_DB.
+SPREAD_PERCENT = 80.0
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
@@ -81,9 +82,10 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return by how many deviations each value exceeds the running median plus one deviation; 0 for lower values.
+    """Return how far each value lies above the usual range, in deviations; 0 inside and below the range.
 
-    One deviation is the distance from the median to the percentile ``percent``, but at least ``least``.
+    One deviation is the distance from the running median to the percentile ``percent``, but at least ``least``. The
+    usual range ends one deviation above the median. A value 3 deviations above the median therefore gives 2.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

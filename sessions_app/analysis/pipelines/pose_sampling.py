@@ -27,7 +27,8 @@ MAX_LOOKS = 36_000  # maximum number of samples; long videos are sampled less of
 SMALL = 24  # width and height of the small pictures, in pixels
 # BlazePose numbers of nose, shoulders, elbows, wrists, hips, knees, ankles.
 KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-ABSENT_SECONDS = 2.0  # seconds without a visible person, after which joints are searched every ABSENT_STEP seconds
+# If no person was visible for ABSENT_SECONDS, joints are searched only every ABSENT_STEP seconds.
+ABSENT_SECONDS = 2.0
 ABSENT_STEP = 0.5
 MIN_BODY = 0.06  # minimum length of a person's torso or thighs, as a share of the picture's height
 SAVE_SECONDS = 10.0

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# share of a signal's local range above which a value is high, and share below which a value is low
+# Shares of a signal's local range (0: local minimum, 1: local maximum). Values above HIGH are high, below LOW are low.
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds

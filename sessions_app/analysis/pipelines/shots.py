@@ -44,7 +44,8 @@ LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
 # maximum correlation of a dissolve's first and last picture: of the complete pictures, and without black bars
 ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
-# maximum squared error of a dissolve's middle picture, modelled as a mix of the end pictures, per squared change
+# A dissolve's middle picture should be a mix of its first and last picture. This is the maximum squared error of the
+# best mix, as a share of the squared difference between the first and the last picture.
 MIXED = 0.16
 CHANGED = 12.0
 CHANGED_SHARE = 0.2

@@ -1,7 +1,8 @@
-"""The sync.so engine: request a generation, wait without a worker, download the result.
+"""The sync.so engine: request a generation, wait without occupying a worker, download the result.
 
-Idempotency key and output name depend only on the pro job's row, so a retry after a crash requests the same generation.
-A cancelled generation may still complete and be charged, so a retry of the job continues it.
+Idempotency key and output name depend only on the pro job's row. Therefore, a retry after a crash requests the same
+generation. The provider may still complete and charge a cancelled generation. Therefore, a retry of a cancelled job
+continues the old generation if possible.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from vodplatform.core.web import outbound, signing
 
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
-DEADLINE_SECONDS = 12 * 3600.0  # seconds after its first wait at which a job fails; input URLs are valid for longer
+# A job fails this many seconds after its first wait for the provider. The input URLs are valid for longer.
+DEADLINE_SECONDS = 12 * 3600.0
 MAX_INVALID_ANSWERS = 8
 # Maximum size of a result: ``MAX_FACTOR`` times the source's size, but not less than ``MIN_MAX_BYTES``.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
@@ -119,8 +121,8 @@ def _name(row: ProJob) -> str:
 def _update_row(work: Work, **values: Any) -> None:
     with work.context.lock_lease():
         ProJob.objects.filter(pk=work.row.pk).update(**values)
-        # Read the values back: a retry sends the stored request, which must equal the first one, because both use the
-        # same idempotency key.
+        # Read the values back from the database. A retry sends the request as stored, with the same idempotency key.
+        # Requests with the same key must be equal.
         work.row.refresh_from_db(fields=list(values))
 
 
@@ -263,10 +265,13 @@ def _run_interruptibly(context: JobContext, fetch: Callable[[], T]) -> T:
 
 
 def _probe_result(work: Work, path: Path) -> dict[str, Any]:
-    """Return facts about the result.
+    """Return facts about the result, such as its duration.
 
-    Its duration may differ from the video's by up to ``LENGTH_FACTOR``, because the generation is already paid for.
-    Raise :class:`syncso.InvalidResponse` if another download may help, :class:`JobFailed` and :class:`TransientFault`.
+    The result may be up to ``LENGTH_FACTOR`` times longer or shorter than the video, because it is already paid for.
+
+    - Raise :class:`syncso.InvalidResponse` if the file is unreadable or incomplete: another download may help.
+    - Raise :class:`JobFailed` if the file has no picture, or if its length differs more.
+    - Raise :class:`TransientFault` if a retry may help.
     """
     try:
         facts = facts_of(work.context, path)
@@ -293,8 +298,8 @@ def ended(job: Job) -> None:
         transaction.on_commit(lambda: _cancel_in_background(_name(row), row.generation_id), robust=True)
     elif job.status == JobStatus.FAILED:
         kind = (job.error or {}).get("type")
-        # If the provider refused the request, no generation exists. If it refused a later call, such as the download,
-        # keep the generation, which is paid for.
+        # Abandon a generation that failed or that the provider refused to create. After other faults, such as a refused
+        # download, keep the generation, because it is paid for.
         if kind in GENERATION_FAILURES or (kind == REFUSED and not row.generation_id):
             _abandon_generation(row)
 
@@ -309,7 +314,7 @@ def deleted(row: ProJob) -> None:
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
     """Stop the generation if its job was cancelled or deleted.
 
-    Its id may not be stored yet. Other processes could then only search for its name, or not stop it at all.
+    Do it in this process: other processes may not know the generation's id, which may not be stored yet.
     """
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)

@@ -106,7 +106,7 @@ class InvalidResponse(ProviderError):
 
 
 class UnknownGeneration(InvalidResponse):
-    """Error: the provider does not know this generation (404), possibly because it is too new."""
+    """Error: the provider does not know this generation (404). It may have started a moment ago."""
 
 
 class WebhookRefused(Exception):

@@ -267,9 +267,8 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Bars behind them show how
-   * frequent cuts, dissolves and fades are in each segment. The analysis searches near highlights first, and may miss
-   * some elsewhere.
+   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. A bar behind each segment
+   * shows how frequent all three are. Some are missing, because the analysis searches mainly near highlights.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);

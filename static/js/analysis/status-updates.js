@@ -17,7 +17,8 @@ import { readSession } from "./api.js";
  */
 
 const JOB_KINDS = new Set(["highlights", "workout"]);
-const SETTLES = 120; // delay of a status request in ms; a message that the analysis was deleted may arrive first
+// Delay of a status request in ms. If a message says in this time that the analysis was deleted, no request is sent.
+const SETTLES = 120;
 const ASK = 5000; // ms between status requests for a running analysis
 const AFTER_ALL = 60_000; // ms between status requests for an expired analysis
 const NEWEST = 100;

@@ -143,8 +143,8 @@ class Dots {
 }
 
 /**
- * The state of one field: the writes that no other write has replaced, at most one per actor. The latest of these
- * writes is shown. If all writes have been replaced, the latest of all writes is shown.
+ * The state of one field. `writes` holds the writes that have not been replaced, at most one per actor. The latest of
+ * them is shown. If `writes` is empty, `greatest` is shown: the latest write ever.
  */
 class Register {
   /** @type {Map<string, Write>} */ writes = new Map();

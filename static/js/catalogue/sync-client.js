@@ -24,10 +24,12 @@
 //   client.retry()             // retries at once after "refused" or "offline"
 //   client.stop()              // releases timers, locks and listeners; unsent edits stay in the store
 
-// The method `edit` changes a field: title, description, category, is_featured, or tags (the complete list). Its
-// promise resolves once the edit is stored. If the store is full, the promise rejects, but the edit is still sent.
-// `seen` lists the values that the user has seen; the default is the shown value. Other people's values that the user
-// has not seen stay in conflict with the edit. For `state`, see shared-text.js.
+// The method `edit` changes one field. Its promise resolves once the edit is stored. If the store is full, the promise
+// rejects, but the edit is still sent.
+// - field: title, description, category, is_featured, or tags (the complete list)
+// - seen: values that the user has seen; default: the shown value. A value of another person that is not in this list
+//   stays in conflict with the edit.
+// - state: see shared-text.js
 
 // Events and their `detail`:
 // - "change" reports changed values: {values, fields: ["title", …], origin: "local"|"remote"}.
@@ -108,7 +110,7 @@ export class SyncClient extends EventTarget {
   /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
 
   /** @type {Values} */ #shown = EMPTY;
-  /** Own operations whose counters belong to other operations on the server. @type {Operation[]} */ #ghosts = [];
+  /** Own operations, if the server has a different one with the same number. @type {Operation[]} */ #ghosts = [];
   #skew = 0;
   #last = 0;
   #batch = MAX_OPERATIONS;
@@ -383,8 +385,8 @@ export class SyncClient extends EventTarget {
   #found(found) {
     if (!found.length) return;
     this.#merged = null;
-    // If the server has an operation with the same actor and counter, it may be a different one. The next request then
-    // fetches all operations, to compare both.
+    // Two different operations may have the same actor and counter. If the document already has an operation with these
+    // values, fetch all operations with the next request, to compare the two.
     if (found.some((one) => this.#document.has(one.actor, getCounter(one)))) this.#since = "";
     const document = this.#document.copy();
     for (const operation of found) {
@@ -497,8 +499,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Handle a request of which the server rejected operations and stored none: correct operations whose time is in the
-   * future, and undo the other rejected operations.
+   * Handle a request that was rejected because of some operations. The server has stored none of the request. If an
+   * operation is only wrong because its time lies in the future, correct the time. Undo the other rejected operations.
    * @param {Operation[]} sent
    * @param {SyncError} error
    */

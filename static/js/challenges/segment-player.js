@@ -14,8 +14,8 @@ import { Player } from "../videos/player.js";
 const EDGE = 0.002; // safety margin at the borders of frames, in seconds
 const LEAD = 8; // ms before a segment's end at which the player pauses, because pausing takes time
 const COVERS = 2; // seconds before a segment's end at which the canvas begins to cover the video
-// If picture times are unknown, canvas updates stop UNSURE seconds of playing time or UNSURE_FRAMES frames before the
-// segment's end, whichever is earlier.
+// If picture times are unknown, a picture near the segment's end may belong to the next segment. The canvas is then not
+// updated in the last UNSURE seconds of playing time, or in the last UNSURE_FRAMES frames, whichever is longer.
 const UNSURE = 0.12;
 const UNSURE_FRAMES = 2.5;
 const SETTLES = 250; // maximum ms to wait for a frame callback after a seek; none comes if the picture is already shown
@@ -230,7 +230,7 @@ export class SegmentPlayer extends EventTarget {
     if (count && this.#last?.count === count - 1 && time > this.#last.time)
       this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
     this.#last = { time, count };
-    // A media key, for example, may seek outside the segment, and a blocked page may miss the segment's end.
+    // The position can be outside the segment: a media key may seek, or a blocked page may miss the segment's end.
     if (time < segment.start_time - EDGE) return this.play();
     if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
     if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame))

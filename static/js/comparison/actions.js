@@ -16,7 +16,11 @@ export class Actions extends EventTarget {
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** Clock paused while the user writes: shared, this page's, or none. @type {""|"shared"|"alone"} */ #paused = "";
+  /**
+   * Playback that was paused while the user writes: of all viewers ("shared"), of this page ("alone"), or none ("").
+   * @type {""|"shared"|"alone"}
+   */
+  #paused = "";
 
   /**
    * @param {object} parts

@@ -32,8 +32,8 @@ export class People {
 
   draw() {
     const { remote } = this;
-    // Without other viewers, show nothing to a user who follows the shared clock. Users who may only watch still need
-    // the button, because they must leave the shared clock to pause.
+    // Hide this display if the user is alone and follows the shared clock. Do not hide it from a user who may only
+    // watch: to pause, this user must leave the shared clock, with the button of this display.
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>

@@ -241,8 +241,8 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // Do not follow the broadcast of this tab's latest change if the change moved the clock, or if this tab leads and
-    // plays. Otherwise, follow it, because the broadcast may contain another viewer's move of the clock.
+    // The server broadcasts this tab's own changes, too. Do not follow the broadcast of the latest one if it moved the
+    // clock, or if this tab leads and plays. Follow it otherwise: another viewer's move of the clock may be in it.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {

@@ -31,7 +31,7 @@ const live = new LiveChannel("/ws/jobs/", {
   onSnapshot: compareJobs,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
-  // Stop only after a sign-out. On close code 4404, the server may lack this socket, but polling still works.
+  // Stop only after a sign-out. On close code 4404 (the server has no such socket), polling still works.
   final: new Set([SIGNED_OUT]),
 });
 

@@ -69,7 +69,7 @@ class Page {
     this.removal = new Removal(requireElement("[data-inspector]"), requireElement("[data-picture]"), {
       onChange: () => this.draw(),
     });
-    // If there is an unsent draft, open the run by a page load, so that the browser warns before the draft is lost.
+    // If an unsent draft would be lost, open the run by loading the page again: the browser then warns the user.
     this.runs = new Runs(requireElement("[data-runs]"), {
       onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
     });
@@ -646,7 +646,7 @@ class Page {
     const free = Math.max(0, facts.max_segments - cells.length);
     const meter = requireElement("[data-meter]");
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
-    // Show no quota for a sent run, because the user's plan may have changed since.
+    // After a run was sent, hide the plan's segment limit, because the user's plan may have changed since.
     meter.hidden = this.job !== null;
     setText(
       requireElement("[data-meter-words]"),

@@ -187,7 +187,8 @@ class DirectRequest {
   /** @param {Record<string, string>} headers */
   async #complete(headers) {
     const found = await this.#ask("POST", `${this.#at}/complete`, {});
-    // If pieces are missing, report a conflict. A retry then sends the pieces that no other tab has sent by then.
+    // If pieces are missing, report a conflict, so that the upload is retried. By then, another tab may have sent some
+    // of the pieces. The retry sends the rest.
     if (found.json?.type === "chunk_missing") found.text = JSON.stringify({ type: "upload_conflict" });
     return toAnswer(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
   }

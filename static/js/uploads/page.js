@@ -341,7 +341,8 @@ const limitsKnown = showStorage();
 
 async function fetchUnfinished() {
   let uploads;
-  // List file handles before uploads. Otherwise, the handle of an upload that starts in between would be deleted.
+  // Handles without an upload are deleted below. List the handles first: otherwise, an upload that starts between the
+  // two lists would lose its handle.
   const kept = await listHandles();
   try {
     const known = await listLiveUploads();
@@ -386,7 +387,7 @@ function onJobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of listTransfers()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // Until this page has read the upload's video, any ingest job may belong to the upload.
+    // The upload's video names its job. Until the video is loaded, any ingest job may belong to the upload.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);

@@ -240,7 +240,7 @@ export class Player extends EventTarget {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
     if (this.quality !== id) return false;
-    // Setting a source stops playback that began during the import; resume it then.
+    // Playback may have begun during the import. Setting a source stops it, so remember to resume it.
     this.#wantsToPlay ||= this.playing;
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {

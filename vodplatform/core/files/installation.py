@@ -212,10 +212,11 @@ def _store() -> str:
 
 
 def _database() -> str:
-    """Return an id of the database, which differs in a copy by ``pg_dump``, ``TEMPLATE`` or ``cp``.
+    """Return an id of the database.
 
-    A physical copy of a PostgreSQL server, such as a replica, has the same id.
-    The id is empty if database and store are both in the data folder, because they are then copied together.
+    A copy made by ``pg_dump``, ``TEMPLATE`` or ``cp`` has another id. A physical copy of a PostgreSQL server, such as a
+    replica, has the same id. If database and store are both in the data folder, they are copied together, and the id
+    is empty.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -28,7 +28,7 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-# Upper bound of capability numbers. Numbers of the capabilities that are kept: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH.
+# All capability numbers are below CAPABILITIES. CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2) are kept.
 CAPABILITIES, OF_FILES = 64, (1, 2)
 libc = ctypes.CDLL(None, use_errno=True)
 

@@ -1,6 +1,7 @@
-"""Lists of the people who are watching, for example, a comparison, across all web processes.
+"""Lists of present people, for example of all viewers of a comparison.
 
-Each process announces the people of its own sockets. If a process is silent for some minutes, its people are removed.
+Each web process announces the people on its own WebSockets to the other processes. If a process is silent for
+``FORGET_SECONDS``, the other processes remove its people.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def add_socket(place: str, socket_id: str, person: Person, tell: Tell) -> None:
-    """Record the person who uses a socket. ``tell`` sends a message to the sockets of all processes."""
+    """Record the person who uses a socket, and announce it by ``tell``, which sends a message to all processes."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person

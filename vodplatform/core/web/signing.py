@@ -15,7 +15,7 @@ from django.conf import settings
 
 ROUND_SECONDS, MIN_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
-# Pattern of an expiry time. Longer ones are not from this program, and Python refuses to format very long numbers.
+# Pattern of an expiry time, in hexadecimal digits. Longer times are forged, and Python cannot format huge numbers.
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
 

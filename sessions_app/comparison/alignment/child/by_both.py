@@ -56,7 +56,7 @@ def align_by_both(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # waits for the thread; its exception is raised by `hearing.result` below
+            hearing.exception()  # waits for the thread, raises nothing; `hearing.result` below raises its exception
         timer = align_by_timer(
             paths,
             roi,

@@ -26,7 +26,8 @@ MIN_AGREEING = 5
 MIN_VALUES = 3
 MAX_PAIRS = 4  # maximum pairs of timer runs (one run from each video) on which an offset is refined
 SURE = 0.95
-WELL_READ = 0.8  # mean confidence of a run's readings below which a digit change may be located a frame too late
+# If the mean confidence of a timer run's readings is lower, its digit changes may be located one frame too late.
+WELL_READ = 0.8
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # weight, in contradicting readings, of a pair of timer runs whose refined offset differs
 RULE_STEP = 5.0  # seconds; under many games' rules, pauses last a multiple of this, so only other lengths count twice
@@ -81,9 +82,9 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return by how many seconds a segment's digit changes may be located too late.
+        """Return how many seconds too late a segment's digit changes may have been located.
 
-        The result is one frame if the segment's digits are hard to read, and otherwise 0.
+        If the segment's digits are hard to read, this is the duration of one frame. Otherwise, it is 0.
         """
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
@@ -142,9 +143,10 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
 def _choose(
     a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
 ) -> Verdict | Disagreement:
-    """Choose between offsets that fit about equally well, by refining each of them to the frame.
+    """Choose between offsets that fit about equally well, by refining each to the frame.
 
-    Two rounds rarely have exactly the same number of frames, so some pair of timer runs contradicts a wrong offset.
+    A wrong offset compares different rounds of a game. Different rounds rarely last exactly the same number of frames,
+    so at least one pair of timer runs contradicts the offset, which is then dropped.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -168,7 +170,7 @@ def _sample_more(clock: TimerTrack) -> None:
 class Examined:
     """An offset refined to the frame.
 
-    late: possible error in seconds, because digit changes may be shown late or located too late.
+    late: possible error in seconds. An encoder may show a digit change late, or the search may locate it late.
     """
 
     hypothesis: Hypothesis
@@ -181,9 +183,9 @@ class Examined:
 
 
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
-    """Refine an offset by ``count`` pairs of timer runs: the best supported pair, and pairs far from it.
+    """Refine an offset by ``count`` pairs of timer runs: the best supported pair, then pairs far from it.
 
-    Neighbouring pairs prove little: because of game rules, such as a fixed pause, they agree on wrong offsets, too.
+    Neighbouring pairs prove little. If a game always pauses for the same time, they also agree on wrong offsets.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -249,8 +251,8 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # An encoder may keep old digits in the picture. Only agreeing digit changes rule this out; without them, add a
-    # second to the error bound.
+    # An encoder may keep an old digit in the picture, so that the timer seems to change late. If the digit changes of
+    # both videos agree, this did not happen. Otherwise, add a second to the error bound.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# minimum overlap or gap, in seconds, of a reading's and a segment's bounds that counts as evidence
+# Seconds. If the bounds of a reading and of a segment overlap by less, or have a smaller gap between them, they only
+# touch. The reading then counts neither for nor against the segment.
 TOUCH = 0.03
-# Cost of a segment by slope, subtracted from the sum of its readings' confidences. At confidence 1, a running timer
-# (-1 or 1) needs three readings, and a pause (0) two.
+# Cost of a segment by slope: -1 or 1 for a running timer, 0 for a pause. A segment's score is the sum of its readings'
+# confidences minus this cost. At confidence 1, a running timer needs three readings, and a pause two.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
 DRAWN_BEFORE = 1 / 30  # maximum age in seconds of the timer's value in a frame: games draw the timer before the frame

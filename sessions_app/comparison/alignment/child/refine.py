@@ -14,7 +14,7 @@ from sessions_app.comparison.alignment.child.reader import Reading
 from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 8  # maximum number of digit changes that are located exactly, for each time span in which the timer runs
+MAX_FLIPS = 8  # maximum number of searches for an exact digit change, in each run of the timer
 # maximum frames between the readings around a digit change, to locate it by comparing pixels
 MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
@@ -59,8 +59,8 @@ class Plan:
 def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
     """Return the clock constant of a running ``segment`` from its digit changes (flips); None without a flip.
 
-    At low bitrates, an encoder may keep an old digit for seconds, but it never shows a new digit too early. Therefore,
-    the flip with the least delay counts. Flips after different keyframes that agree to a frame had no delay.
+    At low bitrates, an encoder may show a new digit seconds late, but never early. Therefore, the flip with the least
+    delay counts. If flips after different keyframes agree to a frame, none of them was late.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)

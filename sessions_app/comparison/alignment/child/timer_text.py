@@ -44,9 +44,9 @@ PROFILES = {
 }
 
 _FORMS = (
-    # Patterns of times, each with its trust, most exact first. A single point may be a decimal point or a misread
-    # colon; after two digits, a decimal point is likelier. Minutes over 59 get less trust, because they often come from
-    # a dotted zero that was misread as 8, 6 or 9.
+    # Patterns of times, most exact first. The second value says how far a match is trusted. A single point may be a
+    # decimal point or a misread colon. After two digits, a decimal point is likelier. Minutes over 59 are trusted less,
+    # because a dotted zero is often misread as 8, 6 or 9.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-# maximum difference in seconds between a reading and the other video's timer that agree, if the offset is precise
+# If the offset is precise, a reading agrees with the other video's timer up to this difference in seconds.
 AGREE = 0.2
-# half-width in seconds of an offset's bounds below which the offset counts as precise; with wider bounds, a reading
-# agrees only if it lies inside them
+# An offset has a lower and an upper bound. If they are less than twice this many seconds apart, the offset is precise.
+# Otherwise, a reading agrees only if it fits an offset inside the bounds.
 KNOWN_WELL = 0.2
 CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
 CONTRADICTION_COST = 2.0

@@ -32,7 +32,8 @@ GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time, so that the seek reaches an earlier keyframe
 SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
-# Sample rates in Hz. To change a sound's speed, it is resampled to one of these rates and played at another one.
+# Sample rates in Hz. A sound's speed is changed in two steps: resample it to one of these rates, and label the samples
+# with another rate.
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
 # maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4

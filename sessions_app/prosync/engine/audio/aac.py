@@ -97,10 +97,10 @@ RISING = _rising()
 
 
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """Return the block of samples that our first packet and the original packet before it decode together.
+    """Adapt the block of samples that our first packet shares with the original packet before it.
 
-    The original packet cancels the aliasing of the returned block (Princen and Bradley 1986). Of all such blocks, it is
-    the most similar to ``samples``.
+    Two neighbouring packets decode one block together, and cancel each other's aliasing (Princen and Bradley 1986). Of
+    all blocks whose aliasing the original packet cancels, return the one that is most similar to ``samples``.
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples

@@ -38,9 +38,8 @@ class Painter(Protocol):
 class Run:
     """Frames from ``start`` (inclusive) to ``end`` (exclusive), in seconds of ``currentTime``.
 
-    whole: whether to paint all these frames, even if earlier frames must then be encoded again. If False, the run
-    starts at the next frame where the track can be split, unless another run already makes its first frame be encoded
-    again, and may end early, so that less is encoded.
+    whole: whether to paint all these frames, even if frames before the run must then be encoded again. If False, the
+    run may start later and end earlier, so that fewer frames are encoded again.
     """
 
     start: float

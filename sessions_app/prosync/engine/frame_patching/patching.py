@@ -122,7 +122,10 @@ class _Writer:
         return stream
 
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
-        """Return the muxer option for a time scale finer than milliseconds, which a track with a late start needs."""
+        """Return the muxer option for a time scale that stores the tracks' start times exactly.
+
+        The usual scale, milliseconds, would round them. If all tracks start at 0, no option is returned.
+        """
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:
             if stream.time_base and stream.start_time is not None:

@@ -13,7 +13,10 @@ NEAR = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames to encode again, ``first`` (inclusive) to ``behind`` (exclusive). The track may be split before both."""
+    """Frames to encode again, from ``first`` (inclusive) to ``behind`` (exclusive).
+
+    The track can be split before each of these two frames.
+    """
 
     first: int
     behind: int

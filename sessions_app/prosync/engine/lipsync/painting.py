@@ -27,8 +27,8 @@ NOTICED = 0.25  # movement of a pixel, in pixels, at which its repainted version
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-# Outward shift of the measured lip edges, because mesh points often lie on teeth. Unit: the distance by which the lips
-# close.
+# The measured lip edges are moved outwards, because mesh points often lie on teeth: by this share of the distance by
+# which the lips close.
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09

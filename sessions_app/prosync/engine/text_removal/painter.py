@@ -36,8 +36,8 @@ FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0
 MAX_VIEWS = 4
-# Distances in time to the frames from which hidden pixels are copied. The unit is the time in which the background
-# moves by a stroke's width.
+# Pixels that the text hides are copied from earlier and later frames. These are the distances in time to such frames.
+# Distance 1 is the time in which the background moves by the width of a letter's stroke.
 STEPS = (1.0, 1.6, 0.6)
 
 

@@ -1,7 +1,7 @@
-"""Tracking of one line of text.
+"""Tracking of one line of text through the frames of a video.
 
-Frames are compared by normalised cross-correlation of the strokes' contrast, because the background may move. Fading
-does not change the correlation.
+The background may move, so only the strokes' contrast is compared between frames. The measure is normalised
+cross-correlation. It does not change if the text fades.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class Pattern:
 class Track:
     """A line of text that is being tracked.
 
-    places: for each frame, its time in seconds and the line's shift (x, y) from ``pattern.region``, in pixels of the
-    reduced frame.
+    places: (time, x, y) for each frame. The time is in seconds. x and y say how far the line has moved from
+    ``pattern.region``, in pixels of the reduced frame.
     """
 
     pattern: Pattern

@@ -2,10 +2,11 @@
 // stored in a log before they are sent. A page may close between any two steps, so each step leaves every operation in
 // some log.
 
-// A replica is a name under which a page numbers its operations. Only the page that holds the replica's lock uses the
-// replica's numbers. A page takes the first free replica, and also sends the logs of closed pages. Over plain HTTP,
-// browsers have no Web Locks: each page is a new replica and sends all other logs once. This does no harm, because the
-// server ignores operations that it already has.
+// A replica is a name under which a page numbers its operations. A page takes the first free replica, and locks it, so
+// that no other page uses the same numbers. A page also sends the logs of closed pages.
+//
+// Over plain HTTP, browsers have no Web Locks. Each page then uses a new replica, and sends all other logs once, even
+// those of open pages. Sending an operation twice does no harm: the server ignores operations that it already has.
 
 import { getCounter } from "../crdt.js";
 import { SyncError, makeDot } from "./protocol.js";

@@ -76,7 +76,8 @@ async function readByPlayer(blob) {
 }
 
 /**
- * If a video's duration is unknown, as in a browser's recording, seek to the end: only then does the player know it.
+ * Seek to the end if the player does not know the duration; afterwards, it does. Recordings made by a browser, for
+ * example, do not state their duration.
  * @param {HTMLVideoElement} video
  */
 async function findEnd(video) {

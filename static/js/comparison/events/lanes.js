@@ -17,7 +17,7 @@ const WITH_EDGES = 30; // minimum width in px of a span whose ends can be dragge
  *
  * @typedef {"move"|"start"|"end"} Hold
  *
- * @typedef {object} Marker The events that a lane draws at one position.
+ * @typedef {object} Marker A mark on a lane. It stands for one event, or for several close events.
  * @property {Shown[]} shown
  * @property {string|null} vodId Id of the lane's video; null in the lane of shared events.
  * @property {number} at

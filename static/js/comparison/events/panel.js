@@ -20,7 +20,9 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, getEventName } from "./store.js";
 
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
-const SAME_MOMENT = 2; // seconds; a new event reopens a draft closer than this, if both are comments or both are not
+// If an unsent draft is closer than this many seconds, a new event reopens the draft. A comment reopens only drafts of
+// comments, and another event only drafts of other events.
+const SAME_MOMENT = 2;
 const NEW = "new/";
 const REACHED = 0.02; // seconds; a clock this close to an event's start counts as being at the event
 
@@ -282,7 +284,7 @@ export class EventsPanel {
     const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
     if (!one) return;
     this.open(one);
-    requireElement("[data-event-details]").focus(); // move the focus: the button is hidden once all mentions are read
+    requireElement("[data-event-details]").focus(); // the button may be hidden now, and would lose the focus
   }
 
   /** @param {number} total */

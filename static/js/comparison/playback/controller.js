@@ -330,7 +330,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Stop all videos if one video has lacked data for too long. Ignore a video for COOL_DOWN ms after a corrective seek.
+   * Stop all videos if one video has lacked data for STARVED ms. For COOL_DOWN ms after a corrective seek, the data of
+   * a video does not count.
    * @param {number} now
    * @param {number} T
    */

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         audit.purge()
         services.purge()
         links.delete_expired_links()
-        if away is not None:  # delete no files: the store, which could not be checked, may be another installation's
+        if away is not None:  # the store could not be checked; it may be another installation's, so delete no files
             event("cleanup.left", reason=away.reason)
             raise CommandError(away.message) from away
         ended = cleanup.expire_uploads()

@@ -18,8 +18,8 @@ CANDIDATES = 12
 SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
 MAX_MEASURED_PLACES = 3  # maximum candidate lags that are then measured with more windows
 RIVAL_SHARE = 0.6  # minimum sharpness of another lag that makes the sound repetitive, as a share of the best lag's
-REPEATED_RATIO = 1.25  # ratio of the best to the second-best lag's score below which the sound counts as repetitive
-CLEAR_RATIO = 1.5  # minimum ratio of the best to the second-best lag's score if only probes of the sound are read
+REPEATED_RATIO = 1.25  # best lag's score / second-best lag's score; below this ratio, the sound counts as repetitive
+CLEAR_RATIO = 1.5  # the same ratio; below it, probes of the second recording do not suffice, and all of it is read
 CLEAR_SCORE = 9.0
 PLAIN_RATIO = 3.0  # minimum ratio of the best to the second-best lag's score if no other lag is measured
 LEAST_SCORE = 6.0
@@ -38,7 +38,8 @@ SHARP = 7.0  # minimum sharpness of a used window's correlation peak, in standar
 MIN_AGREEING = 3
 MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01
-# minimum number of consecutive disagreeing windows that refuse an offset, and their minimum share of all windows
+# An offset is refused if consecutive windows disagree with it: at least LEAST_APART windows, and at least the share
+# PART_APART of all windows.
 LEAST_APART, PART_APART = 4, 0.25
 LEAST_BOUND = 2e-4
 

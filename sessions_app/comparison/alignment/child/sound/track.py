@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from media_app.av.container import MICROSECONDS, MediaError, demux, open_media, presentation_origin
 
 Samples = NDArray[np.float32]
-RATE = 8000  # samples per second, each 0.125 ms; frequencies above 4 kHz, which some codecs drop, are lost
+RATE = 8000  # samples per second; frequencies above 4 kHz are lost, but some codecs drop them anyway
 GATHERED = 1 << 15  # samples collected before each call of the resampler, because each call has a fixed cost
 HOLE_SECONDS = 0.02  # minimum gap in seconds that counts as missing sound; smaller gaps come from rounded timestamps
 RUN_IN_SECONDS = 0.25  # seconds decoded before the wanted time, since a codec's first frames after a seek are wrong
