@@ -21,7 +21,7 @@ from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, find_edges
 EDITS, SHOTS = 3, 36
 SIZE = (384, 216)
 RATE = 25
-NEAR = 0.25  # maximum seconds of a hit (a correctly found edge) before the true edge's start or after its end
+NEAR = 0.25  # a found edge is correct if it is at most this many seconds before or after the true edge
 # Source clips: file name, and the spans (start and end in seconds) that contain no shot edge.
 SCENES = (
     ("sc_intel_car-detection.mp4", ((0.0, 30.0),)),

@@ -39,8 +39,8 @@ def align(a: Path, b: Path, evidence: Path | None = None) -> tuple[Cost, dict[st
 def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]:
     """Return the errors of each video's refined clock constants, in frames of the video.
 
-    A clock constant is the timer's value minus the video's time. The refinement runs in this process, because the
-    aligner's answer contains the offset between the two videos, but not the constants.
+    A clock constant is the timer's value minus the video's time. The aligner's answer does not contain the constants.
+    Therefore, the alignment runs in this process, and a wrapper around ``refine`` records them.
     """
     from sessions_app.comparison.alignment.child import by_timer as aligner
     from sessions_app.comparison.alignment.child.readers import load_reader

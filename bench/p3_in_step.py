@@ -38,7 +38,7 @@ DRIFTING = "C"
 LOOK_SECONDS = 20.0
 AFTER_FAULT_SECONDS = 3.0
 BLOCK_SECONDS, STARVED_SECONDS = 2.0, 4.0
-AHEAD_SECONDS = 240.0  # seconds by which a video is longer than its playing time: two seeks skip 150 s in total
+AHEAD_SECONDS = 240.0  # seconds by which each video is longer than the measurement, because two seeks skip 150 s
 STARVED_BYTES = 2_000  # speed of the throttled network, bytes per second
 
 # Script that records [time, position of each video] whenever the browser draws a frame, and the time of each seek.
@@ -124,9 +124,12 @@ def spread_of(videos: Sequence[Pane], positions: Sequence[float]) -> float:
 
 
 def spread_on_screen(videos: Sequence[Pane], frames: dict[str, int], near: float) -> float:
-    """Return by how much the shown videos' shared times differ at least, in seconds.
+    """Return the minimum difference between the videos' times on the shared clock, in seconds.
 
-    frames: number of the frame that each video shows. near: approximate time on the shared clock.
+    A shown frame stands for an interval of times. If the intervals of all videos overlap, the result is 0.
+
+    - frames: number of the frame that each video shows.
+    - near: approximate time on the shared clock.
     """
     begin, end = [], []
     for video in videos:
@@ -218,8 +221,8 @@ class Rule(Comparison):
 class Played:
     """Results of playing the videos.
 
-    A spread is the time by which two videos are apart, in ms: the largest difference between any two. ``steady`` and
-    ``seeks`` leave out the seconds just after a provoked fault.
+    A spread is the largest difference between the shared times that the videos show at one moment, in ms. ``steady``
+    and ``seeks`` leave out the seconds just after a provoked fault.
 
     - steady: spreads computed from the positions of the video elements.
     - seeks: number of seeks.

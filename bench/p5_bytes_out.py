@@ -96,8 +96,8 @@ def measure(seed: int) -> list[Table]:
             waits[door.name] = first_bytes(door, rng)
             spent[door.name] = (door.cpu() - before) / FIRST_BYTES
         held = {door.name: slow_readers(door) for door in (static, accel, own)}
-    # Use means instead of medians, because nginx's costs form two groups: if the reader is slow, nginx needs only a
-    # third of the CPU.
+    # nginx's costs form two groups: if the reader is slow, nginx needs only a third of the CPU. A median would show
+    # only one of the groups, so use means.
     means = {name: statistics.mean(values) for name, values in costs.items()}
     table = Table("", ("what", "CPU s per GiB", "of it the program", "of nginx", "goal", "met"))
     for door, goal in ((static, None), (accel, 1.1), (own, 1.7)):

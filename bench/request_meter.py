@@ -25,8 +25,7 @@ KEPT_BYTES = 20_000  # maximum bytes of an answer that are kept, to show an erro
 # Goals: maximum factor by which the request may raise the other account's p95 response time, and maximum growth of the
 # web process in bytes.
 MAX_RATIO, MAX_GROWTH = 3.0, 100e6
-# Minimum CPU seconds of requests whose effect on the other account is measured. The effect of cheaper requests is lost
-# in noise.
+# CPU seconds of a request below which its effect on the other account is not measured, because noise hides it.
 NOTABLE_CPU = 0.1
 WORTH_TELLING = 0.3  # a result that reaches this share of a goal is printed immediately
 WINDOW_SECONDS = 0.6
@@ -88,10 +87,9 @@ class Result:
 
     @property
     def worst_goal_share(self) -> float:
-        """Return the largest ratio of a measured value to its goal.
+        """Return the largest ratio of a measured value to its goal. Above 1, a goal is missed.
 
-        CPU time has no goal, but is compared with 10 s. If the result is above 1, the request missed a goal or took
-        more than 10 s of CPU time.
+        CPU time counts as if its goal were 10 s.
         """
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)

@@ -34,8 +34,8 @@ logger = logging.getLogger("vodplatform.jobs")
 class RunningJobs:
     """The jobs that run in this process. A job that has crashed twice runs alone.
 
-    max_jobs: number of running jobs from which on a lane with a running job may start only a short job, and only if no
-    other short job runs in this process. None: only the number of threads limits the jobs.
+    max_jobs: usual maximum of running jobs; None if only the number of threads limits them. At the maximum, two kinds
+    of jobs may still start: any job of a lane without running jobs, and a short job if no other short job runs.
     """
 
     def __init__(self) -> None:

@@ -35,9 +35,9 @@ Image = NDArray[np.uint8]
 # Seek positions to try in turn, in seconds before the target.
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
-# Seconds by which a seek to a file's start aims before time 0, since decoding times may be negative.
+# To reach a file's start, seek to this many seconds before time 0, because decoding times may be negative.
 BEFORE_START = 10.0
-# In formats without an index, a seek aims this many seconds before the keyframe.
+# Streaming formats are sought by time. There, a seek aims this many seconds before the keyframe.
 JUST_BEFORE = 0.02
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}

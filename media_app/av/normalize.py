@@ -129,8 +129,8 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
 class _Sound:
     """Writer of sound packets with new timestamps. Packets before ``first`` (seconds) are dropped.
 
-    Players ignore small overlaps between packets. Therefore, once the overlaps add up to half a packet, a packet is
-    dropped.
+    Players ignore small overlaps between packets, so the overlaps add up. If the sum would exceed half a packet, the
+    next packet is dropped.
     """
 
     def __init__(self, made: Stream, first: float) -> None:

@@ -250,7 +250,8 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Drop the last timestamps: pictures are reordered, so some timestamps between these have not been read yet.
+    # Packets are not in the order of their timestamps, so a gap between the last timestamps may be a packet that was
+    # not read. Drop the last 16 packets.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 

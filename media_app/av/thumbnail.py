@@ -74,7 +74,7 @@ def _jpeg(content: bytes) -> tuple[int, int] | None:
         if marker in JPEG_ALONE:
             at += 2
             continue
-        if marker in (0xD9, 0xDA):  # end of image, or start of the pixels: no frame header follows
+        if marker in (0xD9, 0xDA):  # end of the image, or start of its pixels: no size follows
             break
         length = int.from_bytes(content[at + 2 : at + 4])
         if marker in JPEG_FRAMES and at + 9 <= len(content):

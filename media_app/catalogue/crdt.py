@@ -228,8 +228,8 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # This clock includes the removal itself, so that :meth:`meets` finds additions whose writers had not
-                # seen the removal.
+                # This clock includes the removal's own counter. :meth:`meets` needs it, to find out whether the writer
+                # of an addition had seen the removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
                 self._settle([operation.value])

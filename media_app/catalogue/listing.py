@@ -24,11 +24,9 @@ from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
 DELETED = "deleted"
-# If the catalogue has more than COUNTED videos, totals are cached for COUNT_SECONDS. Whether it has so many is cached
-# for LARGE_SECONDS.
-COUNTED = 10_000
-COUNT_SECONDS = 10
-LARGE_SECONDS = 60
+COUNTED = 10_000  # number of videos above which a catalogue is large; only large catalogues cache the totals of lists
+COUNT_SECONDS = 10  # seconds for which a total is cached
+LARGE_SECONDS = 60  # seconds for which it is cached whether the catalogue is large
 
 
 def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:

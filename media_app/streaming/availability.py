@@ -44,7 +44,7 @@ def use_of(video: Video) -> Use:
 
 def _of_failed(video: Video) -> Use:
     job_error = str((video.job.error or {}).get("type", "")) if video.job else ""
-    # A failed job may leave another status than FAILED. The error in the video's row is then about an earlier file.
+    # If the video's status is not FAILED, the row's error is about an earlier file. Then only the job's error counts.
     reason = (video.error_type or job_error) if video.status == VideoStatus.FAILED else job_error
     if MALWARE in (reason, job_error):
         return Use.NEVER

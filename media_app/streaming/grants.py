@@ -56,6 +56,6 @@ async def _watch(ask: Callable[[], Awaitable[bool]], limit: asyncio.Timeout) -> 
         await asyncio.sleep(CHECK_SECONDS)
         while await ask():
             await asyncio.sleep(CHECK_SECONDS)
-    except Exception as exc:  # if ``ask`` raises an error, stop sending, too; the player retries
+    except Exception as exc:  # treat a failed check like a withdrawn grant; the player retries
         logger.warning("grant", extra={"data": {"exception": repr(exc)}})
     limit.reschedule(asyncio.get_running_loop().time())

@@ -82,7 +82,8 @@ class Lock:
     def held(self, won: int, began: float) -> None:
         """Record a renewal of the lock. Raises :class:`LockLost`.
 
-        won: number of updated rows; 0 if the lock is lost. began: monotonic seconds at the start of the update.
+        - won: number of updated rows; 0 if the lock is lost.
+        - began: value of ``time.monotonic()`` before the update.
         """
         if not won:
             raise LockLost

@@ -63,7 +63,7 @@ UPLOADED_KINDS = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Stored files, and S3 multipart uploads (``unfinished``), to which no row refers."""
+    """Data in the storage to which no database row refers: files, and unfinished S3 multipart uploads."""
 
     files: list[store.StoredFile]
     unfinished: list[store.UnfinishedUpload]
@@ -203,7 +203,10 @@ def remove_leftovers() -> Leftovers:
 
 
 def abort_unfinished() -> int:
-    """Abort multipart uploads that no record uses now or used ``VOD_UNREFERENCED_HOURS`` ago. Return their number."""
+    """Abort multipart uploads that are unused and were already unused ``VOD_UNREFERENCED_HOURS`` ago.
+
+    Return their number.
+    """
     begun = _unfinished()
     found = _old(
         "unfinished", _StoreReferences.now([item.key for item in begun]).unreferenced_uploads(begun) if begun else []

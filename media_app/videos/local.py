@@ -17,10 +17,10 @@ NORMALIZE_SECONDS = 24 * 3600.0
 
 
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
-    """Return the path of a file or of its normalised copy in ``folder``, and an unsaved video.
+    """Return the path to read, and an unsaved video whose ``recording`` describes the file's faults.
 
-    A copy is made only if the file has faults that need one. The video then has only ``recording``, which describes the
-    faults; otherwise it is empty. If no copy could be made, the path is that of the file.
+    If the file has faults, a repaired copy is made in ``folder``, and its path is returned. If there are no faults, or
+    if the copy fails, the given path is returned. Without faults, ``recording`` is empty.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

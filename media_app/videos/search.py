@@ -60,8 +60,8 @@ def terms(text: str) -> list[str]:
 def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
     """Return videos that contain every search term.
 
-    On PostgreSQL, a term must be the beginning of a word, except in scripts without spaces, or if it has no letters or
-    digits.
+    On PostgreSQL, a term matches only at the beginning of a word. Two kinds of terms match anywhere: terms in scripts
+    without spaces, and terms without letters and digits.
     """
     if not (wanted := terms(text)):
         return videos.none()

@@ -53,8 +53,8 @@ DELETED = "video_deleted"
 # Signal before a deletion or a move to the bin, with ``video`` and ``by`` (user). Receivers return the user's sessions
 # that show the video; if there is one, the deletion is refused.
 video_deleting = Signal()
-# Signal with ``video``, ``by`` (user) and ``is_final``. It follows a move to or from the bin. If ``is_final``, it
-# precedes the final deletion.
+# Signal with ``video``, ``by`` (user) and ``is_final``. Sent after a move to or from the bin (``is_final`` False), and
+# before the final deletion (``is_final`` True).
 video_shelving = Signal()
 # Signal that asks for uses of ``videos`` that ``viewer`` may see. Receivers return lists of :class:`Use`.
 video_showing = Signal()

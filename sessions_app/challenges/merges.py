@@ -38,7 +38,8 @@ PURPOSE = "clip"
 # metadata keys of a checked clip: duration in seconds, and work in gigapixels, which the plan limits
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
 FACTOR = 0.75  # assumed seconds of work per second of video, until enough merges are measured
-# minimum total seconds of the clips of a merge used for estimates; start-up time dominates shorter merges
+# Estimates use only merges whose clips last at least this many seconds in total. In shorter merges, most of the time is
+# start-up time.
 MIN_MEASURED_SECONDS = 10.0
 MIN_MERGES, MAX_MERGES = 5, 50
 FAILED_KEPT_FOR = timedelta(days=7)
@@ -132,7 +133,7 @@ def estimate(durations: Iterable[float]) -> float:
 
 
 def gigapixels_of_other_clips(upload: Upload) -> float:
-    """Return the total gigapixels of the other checked clips in the merge of ``upload``."""
+    """Return the total gigapixels of the other clips in the upload's merge. Clips not checked yet count as 0."""
     return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
 
 

@@ -42,8 +42,10 @@ from vodplatform.core.logs import event
 from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
-# Time limit of the export process in seconds: a fixed part, a part per gigapixel of displayed or written frames, and a
-# part per gigapixel of the complete source videos, because videos without a keyframe index are read from the start.
+# Time limit of the export process in seconds. It is the sum of three parts:
+# - a fixed time
+# - a time per gigapixel of displayed or written frames
+# - a time per gigapixel of the complete source videos, because videos without a keyframe index are read from the start
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
 ANALYSED_PERCENT = 99.0  # job progress in percent when all videos are analysed

@@ -434,7 +434,8 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session at the time when its last viewer left it, unless a viewer has returned.
 
-    left_at: last result of :func:`record_viewer`. If None, use the stored time, provided that the lease has expired.
+    left_at: last result of :func:`record_viewer`. If None, the stored ``watched_at`` is used, but only if it is older
+    than ``WATCH_LEASE``.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return

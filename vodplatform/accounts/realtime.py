@@ -41,15 +41,17 @@ _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):
-    """Base class of WebSockets that watch one object, which subclasses read in :meth:`snapshot`.
+    """Base class of WebSockets that watch one object. Subclasses read the object in :meth:`snapshot`.
 
-    The socket subscribes to the object's group and sends the snapshot, then newer messages. Because messages may get
-    lost, it sends a newer snapshot, if there is one, each minute. It also checks then whether the viewer's credential
-    is valid and the viewer may still watch, and closes otherwise.
+    The socket subscribes to the object's group, sends the snapshot, and then sends newer messages. Each minute:
 
-    With ``is_silent``, the connection opens only once the socket has subscribed, so that a client that then fetches the
-    object misses no change. If a viewer already has ``settings.SOCKETS_AT_ONCE`` sockets in this process, a further one
-    closes with :data:`TRY_AGAIN`.
+    - If there is a newer snapshot, the socket sends it, because messages may get lost.
+    - If the viewer's credential has become invalid, or the viewer may no longer watch, the socket closes.
+
+    With ``is_silent``, the connection opens only after the subscription. If the client fetches the object after that,
+    it misses no change.
+
+    A viewer may have ``settings.SOCKETS_AT_ONCE`` sockets in a process. Further sockets close with :data:`TRY_AGAIN`.
     """
 
     is_silent = False
@@ -70,10 +72,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return dict(self.scope["url_route"]["kwargs"])
 
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
-        """Return the group to subscribe to and the first message, or None if ``user`` may not watch.
+        """Return the group to subscribe to, and the first message. If ``user`` may not watch, return None.
 
-        The message has a ``revision``, or is None if there is nothing to send. This method may query the database.
-        ``user`` is a :class:`User` or the result of :meth:`anonymous_viewer`.
+        The message is a dict with a ``revision``, or None if there is nothing to send. This method may query the
+        database. user: a :class:`User`, or the result of :meth:`anonymous_viewer`.
         """
         raise NotImplementedError
 
@@ -246,8 +248,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     async def _follow(self, group: str) -> None:
         """Move the subscription to ``group``. Viewers with different permissions have different groups.
 
-        Senders publish to one group after the other. To miss no message, the socket keeps the old subscription for a
-        short time; a message may then arrive twice.
+        A sender publishes a message to one group after the other. Therefore, the socket keeps the old subscription for
+        a short time. It misses no message, but may receive one twice.
         """
         if group == self.group:
             return

@@ -79,13 +79,15 @@ class ApiViewSet(GenericViewSet[M]):
         self, form: type[Serializer[Any]], answers: Callable[[], Iterable[Mapping[str, Any]]], *,
         alternatives: Sequence[str] = (), **options: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """Return the body of a PATCH or PUT, validated by the serializer ``form``.
+        """Validate the body of a PATCH or PUT by the serializer ``form``, and return it.
 
-        - answers: function that returns the object's current API representations, called only if they are needed.
-        - alternatives: mutually exclusive fields. If the body has all of them, those with unchanged values are ignored.
+        The body may contain read-only fields with their current values.
+
+        - answers: returns the object's current representations in the API; called only if they are needed.
+        - alternatives: mutually exclusive fields. If the body has all of them, unchanged ones are ignored.
         - options: keyword arguments of ``form``.
 
-        Raise ``ValidationError``, or ``invalid`` if the body has a new value of a read-only field.
+        Raise ``ValidationError``, or ``invalid`` if the body would change a read-only field.
         """
         data = self.request.data
         filled = form(data=data, **options)

@@ -110,10 +110,10 @@ class AuditEntry(models.Model):
 class Installation(models.Model):
     """The installation to which this database belongs (:mod:`vodplatform.core.files.installation`).
 
-    - database: id that differs in a copy of the database, except in a physical copy of a PostgreSQL server. Empty if
-      database and files are both in the data folder.
+    - database: id of the database. A copy of the database has another id, except a physical copy of a PostgreSQL
+      server. If database and files are both in the data folder, the id is empty, because they are copied together.
     - key: digest of SECRET_KEY.
-    - is_marked: True once the file store has the mark file.
+    - is_marked: whether the file store has ever had the mark file, which contains this installation's id.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -152,8 +152,8 @@ class ProcessKind(models.TextChoices):
 class RunningProcess(models.Model):
     """A web or worker process, and what it last reported.
 
-    - queues: the lanes (job queues) of a worker.
-    - max_jobs: maximum number of running jobs. Only the first job of each lane and one short job may exceed it.
+    - queues: lanes (job queues) of a worker.
+    - max_jobs: usual maximum of running jobs. Each lane's first job may exceed it, and one short job.
     - jobs: number of running jobs.
     """
 

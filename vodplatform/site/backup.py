@@ -78,8 +78,8 @@ def write_archive(target: Path) -> dict[str, int]:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The query above began the database snapshot. Users may delete files after this moment, so hard
-                    # links keep the files.
+                    # The database snapshot began with the query above. Hard links keep the snapshot's files, even if
+                    # users delete the files meanwhile.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}

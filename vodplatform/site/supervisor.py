@@ -100,7 +100,7 @@ class Supervisor:
                     child.start(self.environment)
 
     def stop(self) -> None:
-        """Stop the children, the last first: send SIGTERM to the process, then SIGKILL to its process group."""
+        """Stop the children in reverse order: send SIGTERM, wait, then send SIGKILL to the child's process group."""
         for child in reversed(self.children):
             if child.is_alive():
                 assert child.process
@@ -109,7 +109,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # Kill processes that a killed worker left behind. Running workers do this periodically, but these have ended.
+        # If a worker is killed, its child processes remain. Usually another worker ends them, but no worker runs now.
         kill_orphans()
 
     @staticmethod

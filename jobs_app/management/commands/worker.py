@@ -16,8 +16,8 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# Timeout of Dramatiq's master process for a worker's boot message. It is so short that the master hardly ever reads the
-# message. If a worker dies while it sends the message, a master that reads it waits forever for the dead worker's lock.
+# Time for which Dramatiq's master process waits for a worker's boot message. Keep it short: if a worker dies while it
+# sends the message, a master that reads the message blocks forever on the dead worker's lock.
 BOOT_MILLISECONDS = 10
 
 

@@ -65,10 +65,10 @@ def get_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layo
 
 
 def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]:
-    """Return the number of the sound packet that plays when the first picture is shown, and the packet's start.
+    """Return the sound packet that plays when the first picture is shown, as (number, start).
 
-    The start is 0 or negative, in samples relative to that picture. The number is negative if the sound starts later
-    than the picture.
+    - number: 0 for the file's first packet; negative if the sound starts later than the picture.
+    - start: samples from the first picture to the packet's start; 0 or negative.
     """
     place = (sound.starts[0] * sound.base + sound.offset - survey.shown[0] * survey.base) * rate
     head = math.floor(-place / BLOCK)

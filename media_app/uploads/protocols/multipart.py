@@ -70,8 +70,9 @@ class FilePart:
 class Form:
     """A form with files.
 
-    files: accepted files; an error for a form that is too large names the first one's limit. address: path of the
-    Django view, without trailing slash. route: the form's name in logs and metrics.
+    - route: name of the form in logs and metrics.
+    - address: path of the Django view, without trailing slash.
+    - files: accepted files. If a form is too large, the error names the limit of the first of them.
     """
 
     route: str
@@ -120,7 +121,7 @@ def received_uploads(request: Request) -> dict[str, Upload]:
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # This request repeats an answered request, so its files were not stored. Since then, the answer was deleted.
+        # The client repeated an answered request, so the files were not stored. Meanwhile, the answer was deleted.
         raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}

@@ -26,7 +26,7 @@ WELL_SEEN = 0.9  # minimum share of samples with a visible person; below it, pic
 PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture, to limit memory use
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-# Minimum share of a set's time without a clearly visible person; required if the set is counted by picture changes.
+# Sets are counted by picture changes only if no person is clearly visible for at least this share of the set's time.
 MIN_UNSEEN = 0.3
 MOVED = 12
 MIN_AREA = 0.03  # share of the picture's pixels that must change in a set; excludes a running clock

@@ -49,7 +49,8 @@ EDGE_MARGIN = 0.9  # seconds decoded before and after a possible shot edge, to d
 EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges; 24 s of 1080p
 EARLY = 0.95  # share of the longest GOP's length; a shorter GOP probably ends at a cut
 END_TOLERANCE_SECONDS = 0.1  # maximum seconds by which a highlight may end early to avoid encoding
-# A warning is given if a longer part is missing at the file's end: seconds, plus share of the announced duration.
+# Maximum duration that may be missing at the file's end without a warning. The two numbers are seconds and a share of
+# the announced duration; the limit is their sum.
 CUT_SHORT = 1.0, 0.02
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80

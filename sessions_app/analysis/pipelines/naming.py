@@ -25,11 +25,17 @@ MIN_VISIBLE = 0.5
 class Facts:
     """Measurements of the body during a set of repetitions. Lengths are in torso lengths, angles in degrees.
 
-    bend, other: range of each joint's angle, on the side of the body that moves more and on the opposite side. least,
-    most: smallest and largest angle of each joint, on the side that moves more. tilt: smallest and largest angle of the
-    torso from upright. drop: vertical range of the hips. reach: lowest and highest position of the wrists above the
-    shoulders. spread, apart: range and maximum of the horizontal distance between the feet. together: correlation of
-    the left and the right knee's angle.
+    The active side of a joint is the side of the body, left or right, on which the joint moves more.
+
+    - bend: range of each joint's angle on the active side.
+    - other: range of each joint's angle on the opposite side.
+    - least, most: smallest and largest angle of each joint on the active side.
+    - tilt: smallest and largest angle between the torso and the vertical.
+    - drop: range of the hips' height.
+    - reach: lowest and highest position of the wrists, measured upwards from the shoulders.
+    - spread: range of the horizontal distance between the feet.
+    - apart: largest horizontal distance between the feet.
+    - together: correlation of the knees' angles; 1 if both knees bend at the same time.
     """
 
     bend: dict[str, float]

@@ -137,9 +137,9 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return (is high, index of the extreme value) for each visit of the signal to its high or low values.
+    """Return the signal's visits to its high and low values, as (is high, index of the extreme value).
 
-    High and low visits alternate: several high stretches without a low one between them are one visit.
+    High and low visits alternate. If the signal is high several times without being low in between, this is one visit.
     """
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):

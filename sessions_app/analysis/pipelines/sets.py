@@ -38,7 +38,8 @@ MIN_WAY = 0.5  # minimum size of a repetition's smaller movement (there or back)
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
-GOES_ON = 0.45  # range (0 to 1) of the signal before or after a set, above which the movement continues there
+# If the signal's range (0 to 1) just before or after a set is larger than this, the movement continues there.
+GOES_ON = 0.45
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
@@ -78,7 +79,8 @@ class Set:
     def value(self) -> float:
         """Value by which sets are chosen: duration × worth × likeness, reduced if the resting position is unusual.
 
-        The duration of one repetition is subtracted first, so that a set of twelve outweighs two sets of six.
+        The duration of one repetition is not counted. A set of 12 repetitions of 1 s counts as 11 s. The same
+        repetitions as two sets of 6 count as 10 s, so that the longer set wins.
         """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
@@ -87,10 +89,10 @@ class Set:
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
-    """Search each signal and each time window for sets of repetitions, and return all sets found, which may overlap.
+    """Return all sets of repetitions that are found in any signal and time window. The sets may overlap.
 
-    ways: for each sample, the positions of joints, or pixels; shape (n, d). is_window: whether all samples form a
-    single window.
+    - ways: the positions of the joints, or the pixels, of each sample; shape (n, d).
+    - is_window: whether all samples are searched as a single window.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []

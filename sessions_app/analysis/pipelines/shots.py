@@ -27,11 +27,13 @@ OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
 # Limits for cuts
 CUT = 0.15  # minimum difference between the pictures at a cut
-# minimum ratio of the picture's change at a cut to the changes before and after; the second is for small changes
+# Minimum ratio of the picture's change at a cut to the changes shortly before and after. If the change at the cut is
+# below 2 * CUT, the ratio CUT_RATIO_SMALL is required.
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-# Difference below which the picture from before a cut has returned: share of the cut's change, plus constant.
+# A change is no cut if the picture soon looks as before. It does if its difference from the earlier picture is below
+# (first number) × (size of the change) + (second number).
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture
@@ -41,7 +43,8 @@ FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
 # Limits for dissolves
 LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
-# maximum correlation of a dissolve's first and last picture: of the complete pictures, and without black bars
+# Maximum correlation between the first and the last picture of a dissolve. The first limit is for complete pictures,
+# the second for pictures without their black bars.
 ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
 # A dissolve's middle picture should be a mix of its first and last picture. This is the maximum squared error of the

@@ -25,7 +25,7 @@ SEGMENT_SECONDS = 5.0
 LOOKED, COUNTED = 85.0, 88.0  # job progress in percent when the poses are sampled, and when repetitions are counted
 CURVE_STEP = 0.1
 CURVE_POINTS = 1200
-# Minimum length of a pause: seconds, or a share of the median repetition's duration if that is longer.
+# Minimum length of a pause: in seconds, and as a share of the median repetition's duration. The longer one applies.
 PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5
 MIN_UNCOUNTED = 4.0
 ANYBODY = 0.05  # minimum share of samples with a person; below it, the video counts as one without a person

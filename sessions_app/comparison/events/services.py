@@ -291,7 +291,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             " WHERE e.session_id = %(source)s",
             names,
         )
-        # Events created since the statement above have no copy. Joining the copies skips the replies to such events.
+        # If an event was created after the statement above, it has no copy. The join with the copies skips its replies.
         cursor.execute(
             f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"

@@ -354,11 +354,14 @@ def build_request(
 
 
 def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> Notice:
-    """Verify and parse a webhook call that was signed at most five minutes before or after ``now`` (Unix seconds).
+    """Verify and parse a webhook call. Refuse it if its signature is more than five minutes from ``now``.
 
-    header: value of ``Sync-Signature``: ``t=<time>,v1=<hex>``. ``v1`` is the HMAC-SHA256 of ``"{t}.{body}"`` and may
-    occur several times. ``t`` may be in seconds or milliseconds (undocumented). secret: includes the prefix ``whsec_``.
-    Do not trust the body: call :meth:`SyncSo.get`. Raise :class:`WebhookRefused` and :class:`InvalidResponse`.
+    Do not trust the body: call :meth:`SyncSo.get`. Raises :class:`WebhookRefused`, :class:`InvalidResponse`.
+
+    - secret: with its prefix ``whsec_``.
+    - header: value of ``Sync-Signature``, such as ``t=<time>,v1=<hex>``. ``t`` is in seconds or milliseconds; the
+      provider does not document which. ``v1`` is the HMAC-SHA256 of ``"{t}.{body}"``. It may occur several times.
+    - now: Unix seconds.
     """
     stamp, signatures = _signature(header or "")
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()

@@ -115,7 +115,7 @@ export class Follower {
     else if (message.type === "job") this.#change(message.job);
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
-      // Usually the analysis was deleted with its job. An expired analysis remains without a job, so request its state.
+      // An expired analysis remains when its job is deleted: request its state. Any other was deleted with its job.
       if (session && isExpired(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));

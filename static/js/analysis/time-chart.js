@@ -248,7 +248,7 @@ export class TimeChart {
     const { stops, duration: whole } = this.options;
     const at = stops.findLastIndex((stop) => stop <= this.#time + 0.05);
     if (steps > 0) return stops[at + steps] ?? (at + 1 < stops.length ? stops[stops.length - 1] : whole);
-    // From more than a second after a stop, the first step back returns to that stop.
+    // If playback is more than 1 s past a stop, the first step back goes to this stop, not to the stop before it.
     const isBehind = at >= 0 && this.#time - stops[at] > 1;
     return stops[at + steps + (isBehind ? 1 : 0)] ?? 0;
   }

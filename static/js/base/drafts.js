@@ -7,11 +7,11 @@ const KEPT = 30 * 24 * 3600 * 1000; // age at which drafts are deleted, in ms
 
 /**
  * @typedef {object} Draft
- * @property {any} value `value` holds the typed text.
- * @property {number} at `at` is the time of the last change, in ms since 1970.
- * @property {Attempt & {lost?: Attempt[]}} [sent] `sent` is the last request with this draft, if it is unanswered.
- * `sent.lost` are earlier unanswered requests, whose text was different.
- * @typedef {{key: string, body: string}} Attempt A request's Idempotency-Key and body.
+ * @property {any} value The typed text.
+ * @property {number} at Time of the last change, in ms since 1970.
+ * @property {Attempt & {lost?: Attempt[]}} [sent] The last request with this draft, while it is unanswered. `lost`
+ * holds earlier unanswered requests, which had another text.
+ * @typedef {{key: string, body: string}} Attempt Idempotency-Key and body of a request.
  */
 
 /**

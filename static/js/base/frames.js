@@ -1,7 +1,7 @@
 // Frame arithmetic. Seeks target the middle of a frame, because a seek to its border may show the neighbouring frame.
 
 const EPSILON = 1e-6;
-/** Number of seek positions per second in a video of variable frame rate. Their distance is shorter than a frame. */
+/** Seek positions per second if the frame rate is variable. They are closer together than frames. */
 export const VARIABLE_GRID = 120;
 
 /**

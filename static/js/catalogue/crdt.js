@@ -206,8 +206,8 @@ class TagSet {
       this.add(value, actor, { counter, timestamp, place: 0 });
       this.#settle([value]);
     } else if (type === "remove_tag") {
-      // Include the removal's own counter, as crdt.py does: the server needs it to find additions whose writers had not
-      // seen the removal.
+      // Include the removal's own counter, as crdt.py does. By this counter, the server recognises additions by writers
+      // who had not seen the removal.
       this.#remove(value, getCoveredClock(operation).set(actor, counter));
       this.#settle([value]);
     } else {

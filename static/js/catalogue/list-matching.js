@@ -52,10 +52,15 @@ export function toQueryParameters({ status, ...rest }) {
 }
 
 /**
- * Return how a list reacts to a changed video: "offer" counts it as new, "draw" redraws its card, "remove" removes its
- * card and no longer counts it as new, and "none" ignores the change. A card stays even if its video no longer matches
- * the filters, so that no card moves under the pointer. A card is only removed if its video was deleted or restored, or
- * if the user may no longer see the video.
+ * Return how a list reacts to a changed video:
+ *
+ * - "offer": count the video as new.
+ * - "draw": redraw its card. The card stays even if the video no longer matches the filters, so that no card moves
+ *   under the pointer.
+ * - "remove": remove its card, and no longer count it as new. A card is removed only if the video was deleted or
+ *   restored, or if the user may no longer see the video.
+ * - "none": ignore the change.
+ *
  * @param {Change} change
  * @param {Query} query
  * @param {CatalogueVideo|null} shown

@@ -227,7 +227,10 @@ async function reconcile() {
   }
 }
 
-/** Fetch the shown part of the list again. Return the response, and the filters and card ids when it was requested. */
+/**
+ * Fetch the shown part of the list again. Return the response, and what the page showed before the request: its
+ * filters (`narrowed`) and the ids of its cards (`shown`).
+ */
 async function fetchShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
   return {

@@ -101,7 +101,7 @@ export class SharedText {
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // A text without a state counts as an initial text. It can be merged if this text began with it.
+    // If `written` has no state, its value is an initial text. It can be merged if this text has the same initial text.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();

@@ -484,8 +484,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Return the clock to send with an operation. It covers other people's operations only if the server has them: a
-   * server that was restored from a backup may lack some.
+   * Return the clock to send with an operation. It must not cover other people's operations that the server lacks. The
+   * server may lack operations if it was restored from a backup.
    * @param {Operation} operation
    */
   #seen(operation) {
@@ -544,8 +544,8 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => isSame(getContent(told.get(makeDot(one))), getContent(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // If the server has an operation with the actor and counter of a waiting one, it may be a different one. The next
-    // request then fetches all operations, to compare both.
+    // A waiting operation can have the same actor and counter as another operation on the server. If so, fetch all
+    // operations with the next request, to compare the two.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, getCounter(one)))) this.#since = "";
     this.#show("local");
   }
@@ -581,7 +581,7 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // Keep operations whose counters other operations use too: they are sent again with new counters.
+    // Remove confirmed operations from the outbox, but keep ghosts: they must be sent again with new counters.
     const renamed = new Set(this.#ghosts.map(makeDot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, getCounter(one)) || renamed.has(makeDot(one)),

@@ -27,7 +27,8 @@ export class TypedField {
   #base; // the field's last loaded or saved value
   #shown; // the field's value in the sync client, merged from all writers
   /** Another person's value that arrived during typing. @type {string|null} */ #theirs = null;
-  #isBeside = false; // whether this user's text was saved as a concurrent write, beside another person's value
+  // Whether this user's text was saved while another person's value was pending. Both values are then kept.
+  #isBeside = false;
   /** @type {{mine: string, theirs: string}|null} */ #conflict = null;
   /** @type {SharedText|null} */ #shared = null;
   /** Other people's values merged into this text since this page's last save. @type {string[]} */ #merged = [];

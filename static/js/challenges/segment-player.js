@@ -1,8 +1,8 @@
 // A player for the segments of a video, one at a time. It stops on the last frame of a segment.
 //
-// Browsers show pictures about 30 ms before their sound, so a pause at the end of a segment's sound would show a
-// picture of the next segment. Near the end, a canvas therefore covers the video and shows only pictures of the current
-// segment, until a seek has brought the video back to the segment's last frame.
+// Browsers show pictures about 30 ms before their sound. When the sound of a segment ends, the video already shows the
+// next segment. Therefore, a canvas covers the video near the end, and shows only pictures of the current segment.
+// After the end, the player seeks back to the segment's last frame and hides the canvas.
 
 import { Player } from "../videos/player.js";
 
@@ -247,8 +247,8 @@ export class SegmentPlayer extends EventTarget {
   #cover(time) {
     const { element, still, draft, segment } = this;
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
-    // Read the picture's time after copying, because the picture may have changed since `time` was reported. Use the
-    // later of both times: some browsers report the time of the sound, which lags behind the picture.
+    // The picture may have changed since `time` was reported, so read its time again after copying. Some browsers
+    // report the sound's time, which lags behind the picture, so use the later time.
     const drawn = Math.max(time, getPictureTime(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;

@@ -230,7 +230,7 @@ export class View {
     this.#drawZoom();
   }
 
-  /** Return the zoom as a multiple of "fit". A zoom of 100 % shows each pixel of the main video as one CSS pixel. */
+  /** Return the picture's scale; 1 fits the pane. At a zoom of 100 %, a pixel of the main video is a CSS pixel. */
   #scale() {
     if (this.#zoom === "fit") return 1;
     if (this.#zoom === FREE) return this.#free;

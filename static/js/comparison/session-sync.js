@@ -94,8 +94,8 @@ export class Remote {
   }
 
   /**
-   * True if this tab may resume playback that it paused. When the only viewer disconnects, the server pauses the clock;
-   * this pause does not count as another viewer's move.
+   * True if this tab may resume playback that it paused. It may not if another viewer has moved the clock since. A
+   * pause by the server does not count: the server pauses the clock when the only viewer disconnects.
    */
   get mayResume() {
     return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);

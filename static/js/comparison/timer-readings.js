@@ -12,8 +12,9 @@ const PAUSE = 500;
 const MOMENTS = 5;
 
 /**
- * Return evenly spread times at which to read each video's timer, in seconds. In the video on which the box around the
- * timer was set, the time of that frame replaces the nearest time.
+ * Return the times, in seconds, at which to read each video's timer. The times are evenly spread. `roi` is the box
+ * around the timer, which the user set on a frame of one video. In this video, the frame's time replaces the nearest
+ * time.
  * @param {{vod_id: string, duration: number}[]} vods
  * @param {{vod_id: string, time: number}} roi
  * @returns {Record<string, number[]>}

@@ -11,7 +11,7 @@ import { getLetter, isSelectable } from "./video-card.js";
 
 const FEWEST = 2;
 const MOST = 100;
-const CHOSEN = "✓"; // mark on each selected video if more videos are selected than there are letters
+const CHOSEN = "✓"; // mark on selected videos if there are not enough letters (A, B, C) for all of them
 
 export class Selection {
   /** @type {Video[]} */ chosen = [];

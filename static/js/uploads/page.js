@@ -346,7 +346,8 @@ async function fetchUnfinished() {
   const kept = await listHandles();
   try {
     const known = await listLiveUploads();
-    // Also keep the handles of uploads for analyses, which resume on another page.
+    // Delete the handles of uploads that no longer exist. Keep those of uploads for analyses, because another page
+    // resumes these uploads.
     for (const id of kept) if (!known.some((upload) => upload.id === id)) deleteHandle(id);
     uploads = known.filter((upload) => isFromPages(upload) && upload.purpose === "library");
   } catch {

@@ -119,8 +119,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Return whether an upload in the server's list may result from this upload's creation request; false once the
-   * request has been answered.
+   * Return whether an upload in the server's list may be this upload. Meant for the time until the creation request is
+   * answered, because this upload's id is unknown until then; false afterwards.
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
@@ -288,7 +288,8 @@ export class Transfer extends EventTarget {
       this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
     }
     return new tus.Upload(file, {
-      // Without an endpoint, tus-js-client cannot start a new upload if the server refuses HEAD for a known upload.
+      // If the server refuses HEAD for a known upload, tus-js-client starts a new upload at the endpoint. To prevent
+      // this, set no endpoint.
       endpoint: this.uploadId ? null : TUS,
       fingerprint: async () => makeFingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
@@ -329,7 +330,7 @@ export class Transfer extends EventTarget {
     if (!Number.isNaN(until)) this.expires = new Date(until);
   }
 
-  /** Make tus-js-client continue this upload only; otherwise it would start a new upload after a refusal. */
+  /** Remove the endpoint. Otherwise, tus-js-client would start a new upload if the server refuses this one. */
   #bind() {
     Object.assign(this.#upload.options, { uploadUrl: this.#upload.url, endpoint: null });
   }

@@ -31,7 +31,7 @@ const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const GONE = 4404;
 const STALE = 30_000; // age in ms above which opening the quality menu reloads the video's data
 const ASK = 5000; // ms between polls while no quality is playable
-const ASK_FOR = 600_000; // ms after page load or the last job message when polling ends; a running job keeps it going
+const ASK_FOR = 600_000; // polling ends this many ms after page load or the last job message, but not during a job
 
 // types of errors that would occur again on a retry
 const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "vod_unreadable"]);

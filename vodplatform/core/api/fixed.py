@@ -11,7 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web import signing
 
-# Fields whose values the server increases. A client may send back the smaller value that it read earlier.
+# Fields that only the server changes, by increasing them. A client may send an earlier, smaller value.
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip
@@ -24,9 +24,9 @@ def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
-    """Raise ``invalid`` if a client sent new values of fixed fields.
+    """Raise ``invalid`` if a client tries to change fixed fields. It may send their present values.
 
-    ``answers`` are the object's current API representations. A client may send a field's value from any of them.
+    answers: the object's API representations. A value counts as present if any of them contains it.
     """
     shown = list(answers)
     named = [name for name in sent if any(name in answer for answer in shown)]

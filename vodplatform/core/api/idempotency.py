@@ -84,8 +84,10 @@ _current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None
 def idempotent(handler: Handler) -> Handler:
     """Make a REST view's ``post`` honour ``Idempotency-Key``.
 
-    Answers are stored for 24 h, except those with status 429 or 5xx. If an answer is too large to store, a repeated
-    request gets the result of the view's ``answer_again(made)``, where ``made`` has the ids given to :func:`remember`.
+    Answers are stored for 24 h, except those with status 429 or 5xx. A repeated request gets the stored answer.
+
+    If an answer is too large to store, the view's ``answer_again(made)`` builds it again for a repeated request.
+    ``made`` has the ids that were given to :func:`remember`.
 
     Raises:
 

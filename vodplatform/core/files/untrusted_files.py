@@ -18,10 +18,12 @@ MAX_BYTES = 64 * 1024**2
 
 
 def move_out(folder: Path, *names: str) -> Path:
-    """Move a child process's file from ``folder`` into a new folder beside ``folder``; return the file's new path.
+    """Move a child process's file from ``folder`` into a new folder beside ``folder``. Return the file's new path.
 
-    ``names`` are the file's path below ``folder``: names of folders, then of the file. Raises :class:`StoreFull`, and
-    ``FileNotFoundError`` unless the path is a regular file without other hard links.
+    - names: the file's path below ``folder``. Names of subfolders come first, then the file's name.
+
+    Raises :class:`StoreFull`. Raises ``FileNotFoundError`` if the file is missing, is not a regular file, or has
+    other hard links.
     """
     with _opened(folder, names) as (descriptor, name):
         target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name

@@ -42,9 +42,10 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
 
 @contextmanager
 def writing_output(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
-    """Tell the user if a signal or a failed write ends the block.
+    """Show a message if a signal or a failed write ends the block.
 
-    ``what`` names the output file in the message. Raises :class:`CommandError`, and ``SystemExit`` after a signal.
+    ``what`` names the output file in the message. Raises ``SystemExit`` after a signal, and :class:`CommandError` after
+    a failed write.
     """
     try:
         with sigterm_as_interrupt():

@@ -30,9 +30,9 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-# Minimum number of bytes read and written that shows that a child works. Its progress reports alone are far fewer.
+# A child counts as active each time it has read and written this many more bytes. Progress reports are far smaller.
 MOVED_BYTES = 1024**2
-FEW_FILES = ",nofile=512"  # limit of open files; it bounds data in sockets and pipes, which no memory limit covers
+FEW_FILES = ",nofile=512"  # limit of open files, because the memory limit does not cover data in sockets and pipes
 # maximum number of JSON values in a message, since parsed values take twenty times their text's memory
 MAX_SAID_PARTS = 2_000_000
 MAX_SAID_BYTES = 64 * 1024 * 1024  # maximum bytes of one message from a child process, and of all kept messages

@@ -43,7 +43,7 @@ ANSWER_SECONDS = 1.5
 DRIVER_SECONDS = 2
 PROBE = os.urandom(4096)
 WRITE_SECONDS = 0.5  # timeout of a heartbeat write, in seconds
-LOCKED_SECONDS = 10.0  # seconds until failing heartbeat writes count as an error; SQLite may be locked shortly
+LOCKED_SECONDS = 10.0  # seconds until failing heartbeat writes count as an error; other writers may lock SQLite
 BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
 BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 

@@ -89,7 +89,7 @@ class RequestContextMiddleware:
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-            # Answer here: Django refuses to parse so many parameters, and would fail even on its error page.
+            # Return an error here. Django would raise an exception, and again when it renders its error page.
             return error_response("bad_request", "The address has too many parameters.")
         if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
             return error_response("bad_request", "The address is too long.")

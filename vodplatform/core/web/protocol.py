@@ -15,7 +15,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
-# Maximum number of pieces of a request body, and the average bytes per piece from which on there is no maximum.
+# A request body may have MAX_SMALL_PIECES pieces of any size. If it has more pieces, their average size must be at
+# least SMALL_PIECE_BYTES.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
 # Maximum messages and control frames from a WebSocket client: in one burst, and per second after a burst.
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 10

@@ -86,12 +86,13 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    A request is allowed once ``before · rest / window + now < limit``. ``counted`` has four numbers, in this order:
+    The limit is a sliding window: a request is allowed once ``before · rest / window + now < limit``. ``counted`` has
+    these items:
 
     - before: number of requests in the previous window.
-    - rest: seconds until the requests of the previous window no longer count.
+    - rest: seconds until the previous window's requests no longer count. It decreases with time.
     - now: number of requests in the current window.
-    - seconds until the requests of the current window no longer count, which is one ``window`` after its end.
+    - end: seconds until the current window's requests no longer count. They count for one more window after its end.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now

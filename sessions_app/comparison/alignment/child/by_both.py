@@ -28,14 +28,16 @@ AGREE_SECONDS = 0.25
 ALONE_CAP = 0.95  # maximum confidence of an offset if only the timer, or only the sound, could be used
 # maximum confidence of an offset by one method if the other found no offset or a different one
 DOUBTED_CAP = 0.85
-# minimum probability of the likelier offset if timer and sound disagree; if it is lower, both are refused
+# If timer and sound disagree, the likelier offset needs at least this probability. Otherwise, both are refused.
 MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
-# Reasons for refusing an alignment by sound. With BROKEN, an offset by timer is refused, too. With UNLIKE, it is
-# refused if its confidence is at most ONE_CLOCK_CAP, and otherwise doubtful.
+# If the alignment by sound is refused for one of these reasons, the offset by timer is refused, too.
 BROKEN = {"not_one_recording", "speed_differs"}
+# If the alignment by sound is refused for one of these reasons, an offset by timer with a confidence of at most
+# ONE_CLOCK_CAP is refused, too. A higher confidence is reduced to DOUBTED_CAP.
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
-# reasons for refusing an alignment by timer that make an offset by sound doubtful, because both timers were readable
+# Reasons for which an alignment by timer is refused although both timers were readable. An offset by sound
+# is then doubtful.
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 
 
@@ -163,7 +165,7 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # Only the alignment by sound measures drift. With drift, the offset at time 0 differs from that at the anchor.
+    # Seconds by which drift changes the offset between time 0 and the anchor. Only the sound gives a drift.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
     # If the timer's offset is more exact than the sound's, use it: users compare pictures, which contain the timer.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
@@ -207,8 +209,8 @@ def probability_against(confidence: float, other: float) -> float:
 
 
 def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    # ONE_CLOCK_CAP limits the timer's confidence, because timers of different matches can agree. The sound rules this
-    # out, so undo the limit.
+    # ONE_CLOCK_CAP reduces the timer's confidence, because timers of different matches can agree by chance. The sound
+    # shows that both videos are of the same match, so undo the reduction.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"

@@ -26,11 +26,11 @@ MIN_AGREEING = 5
 MIN_VALUES = 3
 MAX_PAIRS = 4  # maximum pairs of timer runs (one run from each video) on which an offset is refined
 SURE = 0.95
-# If the mean confidence of a timer run's readings is lower, its digit changes may be located one frame too late.
+# If the mean confidence of a run's readings is below this value, a digit change may be located one frame too late.
 WELL_READ = 0.8
 RIVALS_EXAMINED = 3
-REFINED_CLASH = 3  # weight, in contradicting readings, of a pair of timer runs whose refined offset differs
-RULE_STEP = 5.0  # seconds; under many games' rules, pauses last a multiple of this, so only other lengths count twice
+REFINED_CLASH = 3  # a pair of timer runs with a different refined offset counts as this many contradicting readings
+RULE_STEP = 5.0  # seconds; many games' rules set pauses to a multiple of this, so other lengths are unusual
 
 
 @dataclass(slots=True)
@@ -202,7 +202,7 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Two pairs with a common timer run depend on the same digit change, so they do not confirm each other.
+    # Pairs with a common timer run depend on the same digit change. Count only pairs that have no run in common.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -279,10 +279,11 @@ def _common(
 def _links(
     a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """Return the numbers of jumps and pauses in both videos that unrelated matches would rarely share.
+    """Return how many jumps and how many pauses of the timer the videos share. Unrelated matches rarely share them.
 
-    A change of the clock constant (value − slope × time) is a jump, unless it is a whole number of seconds, which game
-    rules can cause. A pause of an unusual length counts twice.
+    - Jump: the clock constant (value − slope × time) changes. Changes by whole seconds do not count, because game rules
+      can cause them.
+    - Pause: a pause of an unusual length counts twice.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

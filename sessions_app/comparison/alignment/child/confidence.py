@@ -35,8 +35,8 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    Many offsets are tried, so one may match pauses and resets by chance. The more offsets are expected to match as many
-    by chance, the lower is the probability. This is the a contrario method (Desolneux, Moisan, Morel).
+    Many offsets are tried, so some may match as many pauses and resets by chance. The higher the expected number of
+    such offsets, the lower is the probability. This is the a contrario method (Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

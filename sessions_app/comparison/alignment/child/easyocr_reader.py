@@ -120,7 +120,8 @@ def load_package() -> Any:
     try:
         importlib.import_module("torch")
         with stand_ins():
-            # Import this module now. EasyOCR's Reader would import it later, when missing modules are not replaced.
+            # Import this module here, where `stand_ins` replaces missing modules. EasyOCR's Reader would import it
+            # later and fail.
             importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:

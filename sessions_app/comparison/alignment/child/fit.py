@@ -101,9 +101,9 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether the segment may span two rounds.
+        """Return whether the segment may span two rounds of a game.
 
-        This is assumed if at least as many digit changes contradict the constant as support it.
+        It may if at most half of the digit changes support its constant.
         """
         return self.disagreeing >= self.flips
 
@@ -154,7 +154,8 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # Bounds that only touch are no evidence, because the bounds of a reading wrong by 1 s touch, too.
+                # Bounds that only touch are no evidence for the reading. Example: if a timer shows whole seconds, a
+                # reading that is wrong by 1 s has such bounds.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)

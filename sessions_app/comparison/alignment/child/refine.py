@@ -14,13 +14,13 @@ from sessions_app.comparison.alignment.child.reader import Reading
 from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 8  # maximum number of searches for an exact digit change, in each run of the timer
+MAX_FLIPS = 8  # maximum number of searches for the exact frame of a digit change, in each run of the timer
 # maximum frames between the readings around a digit change, to locate it by comparing pixels
 MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
 # minimum confidence of a readable crop's best value, as a multiple of the second-best value's
 CLEARER = 2.0
-UNREADABLE = 0.05  # minimum confidence of a readable crop's value if the crop has only one possible value
+UNREADABLE = 0.05  # if a crop has only one possible value, the crop is unreadable up to this confidence
 LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
 MAX_FRAMES_KEPT = 400
@@ -93,7 +93,8 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If too few flips agree, all of them may be late. The segment's bounds, from its readings, then limit the delay.
+    # If too few flips (digit changes) agree, all of them may be located too late. How much too late is limited by the
+    # segment's bounds.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 

@@ -39,7 +39,8 @@ RATES = range(SOUND_RATE, 8 * SOUND_RATE)
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
 # number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame, to copy packets without encoding
+# Packets are copied without encoding only if the export starts at most this many seconds from a source frame.
+NEAR_FRAME = 5e-4
 CLOCK_LETTERS = 1 / 22  # height of the displayed clock's text, as a share of the picture's height
 
 
@@ -288,10 +289,10 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 
 
 def rates_of(rate: float) -> list[tuple[int, int]]:
-    """Return the pairs of sample rates that resample a sound to play ``rate`` times as fast.
+    """Return pairs of sample rates that make a sound play ``rate`` times as fast.
 
-    The product of the pairs' ratios is ``rate``. If ``rate`` is very close to 1, one pair is not exact enough, so
-    there are two.
+    For each pair (slow, fast), the sound is resampled to ``slow`` and then played at ``fast``. If ``rate`` is very
+    close to 1, one pair is not exact enough, so there are two.
     """
     if rate == 1.0:
         return []

@@ -97,10 +97,9 @@ class SampleCount(NamedTuple):
 def fit(
     lines: Sequence[Line], rooms: Sequence[SampleCount], rate: int, channels: int, folder: Path
 ) -> Iterator[Fitted]:
-    """Yield each line's sound, fitted to its segment.
+    """Yield each line's sound, fitted to its segment. Raises :class:`SoundFailed`, OSError.
 
-    rooms: for each line, the number of samples of its segment, and of the crossfade after it (``tail``). Raises
-    :class:`SoundFailed`, OSError.
+    rooms: lengths in samples of each line's segment and of the crossfade that follows it (``tail``).
     """
     materials: dict[int, SampleFile] = {}
     for sound in dict.fromkeys(line.sound for line in lines):

@@ -21,9 +21,11 @@ class SoundFailed(Exception):
 class Outcome:
     """The changes to one segment.
 
-    used: seconds of the new sound that are heard. original: loudness of the replaced sound, given: that of the new
-    sound, both in LUFS, None for silence. joints: signal errors in dBFS where the new packets meet the copied packets
-    before and after them.
+    - used: seconds of the new sound that are heard.
+    - original: loudness of the replaced sound in LUFS; None for silence.
+    - given: loudness of the new sound in LUFS; None for silence.
+    - joints: errors of the signal, in dBFS, at the start and at the end of the new packets, where they meet copied
+      packets.
     """
 
     mode: str

@@ -63,7 +63,10 @@ def _shift(likely: Samples, around: Samples, lengths: _Lengths) -> int:
 
 @lru_cache
 def _farness(lengths: _Lengths) -> NDArray[np.float64]:
-    """Return a penalty that increases with a piece's shift. Without it, a pure tone would fit at every period."""
+    """Return a penalty for each possible shift of a piece of sound; larger shifts have larger penalties.
+
+    A pure tone fits equally well when it is shifted by any number of periods. The penalty selects the smallest shift.
+    """
     places = np.arange(-lengths.search, lengths.search + 1, COARSE) / lengths.search
     return np.asarray(FAR * np.square(places), np.float64)
 

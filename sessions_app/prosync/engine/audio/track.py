@@ -112,7 +112,8 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     def place(row: _Row) -> float:
         return row.stamp * step - shift
 
-    # If the times are rounded, players position the sound by its first audible packet, so derive `head` from it.
+    # Some files contain rounded times. Players then position the sound by its first audible packet, so that packet
+    # determines `head`.
     heard = next((number for number, row in enumerate(begin) if place(row) > -BLOCK / 2), 0)
     found.head = round(place(begin[heard])) - heard * BLOCK
     blocks = [found.block(round(edge * rate)) for edge in edges]

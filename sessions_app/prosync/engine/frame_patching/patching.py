@@ -124,7 +124,8 @@ class _Writer:
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
         """Return the muxer option for a time scale that stores the tracks' start times exactly.
 
-        The usual scale, milliseconds, would round them. If all tracks start at 0, no option is returned.
+        The usual scale, milliseconds, would round them. If all tracks start at 0, or if the scale would be too fine, no
+        option is returned.
         """
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:

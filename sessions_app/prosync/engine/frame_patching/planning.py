@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-MAX_EARLY_END = 0.15  # maximum seconds by which a run may end early, so that the frames after it need no encoding
+MAX_EARLY_END = 0.15  # maximum seconds at a run's end that may stay unpainted, so that fewer frames are encoded again
 NEAR = 1e-3
 
 

@@ -20,7 +20,8 @@ SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
 SHOWS_INSIDE = 0.06  # opening of the lips, in eye distances, from which the mouth's inside is visible
-# openings of the lips, in eye distances: the minimum that shows the mouth's complete inside, and the maximum in speech
+# Openings of the lips, as shares of the distance between the eyes. From ENOUGH_INSIDE, the mouth's complete inside is
+# visible. Above TOO_WIDE, the mouth is open wider than in speech.
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
 

@@ -32,7 +32,8 @@ AROUND = 1.06
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-FULLER, MAX_FULLER = 2.2, 0.42  # relative growth of a lip per eye distance by which the lips close, and its maximum
+# Closing lips grow thicker: the relative growth for each eye distance by which the lips close, and its maximum.
+FULLER, MAX_FULLER = 2.2, 0.42
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation
 # Shadow between closed lips: its size in eye distances, and its strength for blue, green and red.
@@ -202,9 +203,9 @@ class _Skin:
         return np.asarray(_curve(self.fullness, along) * away * np.exp(-((away / LIP) ** 2)), np.float32)
 
     def sources(self, whole: Corners, lips: Corners) -> tuple[Corners, Field, Field]:
-        """Return the changed box, which contains ``lips``, and each of its pixels' source column and source row.
+        """Return the box to repaint, and the column and row from which each of its pixels is taken.
 
-        The warp is smooth, so it is interpolated from a coarse grid.
+        The box contains ``lips``. The warp is smooth, so it is computed on a coarse grid and interpolated.
         """
         unit = float(np.sqrt(abs(np.linalg.det(self.mouth.axes))))
         step = max(1, round(unit / COARSE))

@@ -45,10 +45,10 @@ KEPT_WIDTH = 0.35  # share of the mouth's deviation from its usual width that is
 class Mouth:
     """The shape of a mouth in a frame.
 
-    The unit of lengths is the distance between the eyes, except for ``origin`` and ``axes``.
+    Coordinates are relative to the mouth: x along it, y across it. Their unit is the distance between the eyes.
 
-    - origin: position in pixels, shape (2,).
-    - axes: shape (2, 2); the columns are the vectors in pixels of one unit along and one unit across the mouth.
+    - origin: position of the point (0, 0) in the frame, in pixels; shape (2,).
+    - axes: matrix that converts coordinates to pixels from the origin; shape (2, 2).
     - half: half width of the mouth.
     - upper, lower: y of the inner lip edges at :data:`NODES`.
     - nose, chin: y of the nose's bottom and of the chin's tip.

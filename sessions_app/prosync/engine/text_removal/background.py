@@ -18,7 +18,7 @@ from media_app.av.frames import Image
 
 MIN_SIDE = 96
 HALF = 0.5
-TOLERANCE = 7.0  # RMS difference between two frames, in grey levels, that reduces the other frame's weight to 1/8
+TOLERANCE = 7.0  # RMS difference to another frame, in grey levels, at which that frame's weight is 1/8 instead of 1
 MIN_SHARE = 0.05
 ENOUGH = 0.5
 MIN_WEIGHT = 0.08
@@ -77,7 +77,10 @@ class Background:
 
     @property
     def open(self) -> NDArray[np.bool_]:
-        """Return a mask of the pixels under text for which the frames added so far have too little weight."""
+        """Return a mask of the pixels under text that are still unknown.
+
+        A pixel is known once the total weight of the frames that show it is at least :data:`ENOUGH`.
+        """
         left = np.zeros(self.now.hidden.shape, bool)
         left[self._at] = self._weight < ENOUGH
         return left

@@ -25,12 +25,13 @@ from sessions_app.prosync.engine.text_removal.strokes import stroke_mask
 LOOK_EVERY = 0.5
 HELD = 64
 FOLLOW_PIXELS = 960 * 544
-# Minimum change of a pixel, in grey levels, and minimum number of such pixels, for which a frame is searched again.
+# A frame is searched for new text only if at least CHANGED_PIXELS pixels changed by more than CHANGED_LEVELS levels
+# of grey since the last checked frame.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
 COVERED = 0.5  # a found line is new if lines already followed cover less than this share of its area
 LONGER = 1.5
-# If the caller gives no regions, a detected line is ignored if its shorter side exceeds ``LARGE`` of the picture's
-# height and its longer side is less than ``LONG`` times its shorter side.
+# If the caller gives no regions, detected lines that are both large and short are ignored. Large: the shorter side
+# exceeds ``LARGE`` of the picture's height. Short: the longer side is below ``LONG`` times the shorter side.
 LARGE, LONG = 0.12, 3.0
 MAX_LINES = 48
 MARGIN = 0.4  # width of the background examined around a line, in line heights

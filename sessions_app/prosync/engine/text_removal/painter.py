@@ -31,7 +31,9 @@ KEPT_PIXELS = 24_000_000
 LINGER = 3.5  # number of frames before and after a line's time in which the line may fade in or out
 AROUND = 0.75
 MIN_AROUND, MAX_AROUND = 24, 64
-SLOW = 0.04  # minimum motion of the background against the text, in pixels per frame; slower motion uncovers too little
+# Minimum speed of the background relative to the text, in pixels per frame. If the background is slower, other frames
+# show hardly any of the pixels behind the text.
+SLOW = 0.04
 FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0

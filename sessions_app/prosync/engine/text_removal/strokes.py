@@ -18,7 +18,7 @@ from media_app.av.frames import Image
 BINS = 16
 LIKELY = 0.62  # minimum i / (i + a) of a text colour; i, a: its frequencies inside and around the line's box
 FREQUENT = 0.007  # minimum share of the box's pixels that have the colour of strokes
-MIN_RING = 0.1  # minimum number of background pixels around a line's box, as a share of the box's pixel count
+MIN_RING = 0.1  # minimum ratio of background pixels around a line's box to pixels inside the box
 SPECK = 0.015  # area below which a speck is removed, in squared line heights
 SURE = 0.9  # certainty (0 to 1) that a speck is text, above which the speck is kept
 FRINGE = 0.03

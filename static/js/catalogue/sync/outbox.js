@@ -84,7 +84,7 @@ export class Outbox {
       this.locks = null; // the browser grants no locks at all
       await this.#take(fresh, known);
     }
-    // If the browser has no Web Locks, do not list the replica, because no page could take it from the list.
+    // Without Web Locks, pages never take replicas from the list, so do not add this one.
     if (this.locks) await this.#keep(this.list, (kept) => [...(kept ?? []), fresh]);
   }
 
@@ -162,7 +162,7 @@ export class Outbox {
     const state = { counter: this.counter, log: [...this.own] };
     try {
       await this.#update(this.logs + this.#replica, (kept) => {
-        // Without Web Locks, no page takes the replica again, so delete its empty log and its counter.
+        // Without Web Locks, no page uses this replica again. Delete its log with its counter once the log is empty.
         if (!this.locks && !state.log.length) return undefined;
         return { ...state, counter: Math.max(state.counter, kept?.counter ?? 0) };
       });
@@ -211,9 +211,8 @@ export class Outbox {
 
   /**
    * Move an actor's operations to another replica, because a copy of the browser profile has used the same counters.
-   * `ghosts` are further operations to move, which may be missing from the log.
    * @param {string} actor
-   * @param {Operation[]} ghosts
+   * @param {Operation[]} ghosts Further operations of the actor to move. The log may lack them.
    * @param {(one: Operation) => boolean} isTold
    * @param {Known} known
    */

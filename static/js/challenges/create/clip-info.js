@@ -87,7 +87,8 @@ async function findEnd(video) {
 }
 
 /**
- * Make a video's controls show the duration of a browser's recording, which the player does not know after loading.
+ * Make a video's controls show the duration. If the player does not know it after loading, as in a browser's recording,
+ * seek to the end and back.
  * @param {HTMLVideoElement} video
  */
 export function showDuration(video) {

@@ -381,7 +381,7 @@ function toPart(upload) {
 
 /** @param {Merge} failed @returns {Trouble} */
 function toTrouble({ uploads, error_message, retry_available }) {
-  // When the server refuses one clip, the other uploads get the error `merge_failed`. Find the refused clip.
+  // If the server refuses one clip, all other uploads get the error `merge_failed`. The refused clip has another error.
   const refused = uploads.find((one) => one.error && one.error.type !== "merge_failed");
   // If a clip is unreadable, the merge's error begins with the clip's number.
   const named = /^Clip (\d+)\b/.exec(error_message ?? "");

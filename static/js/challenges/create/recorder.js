@@ -75,7 +75,7 @@ export class Recorder {
     this.video = /** @type {HTMLVideoElement} */ (
       h("video", { playsinline: true, "aria-label": "The camera's picture" })
     );
-    // Live video has no end, so hide this event from `showDuration`, which would seek to the end.
+    // On this event, `showDuration` seeks to the end. Live video has no end, so hide the event from `showDuration`.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
     showDuration(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });

@@ -20,8 +20,8 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, getEventName } from "./store.js";
 
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
-// If an unsent draft is closer than this many seconds, a new event reopens the draft. A comment reopens only drafts of
-// comments, and another event only drafts of other events.
+// If the user adds an event less than this many seconds from an unsent draft, the draft is reopened instead. A comment
+// reopens only drafts of comments, and another event only drafts of other events.
 const SAME_MOMENT = 2;
 const NEW = "new/";
 const REACHED = 0.02; // seconds; a clock this close to an event's start counts as being at the event

@@ -330,8 +330,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Stop all videos if one video has lacked data for STARVED ms. For COOL_DOWN ms after a corrective seek, the data of
-   * a video does not count.
+   * Stop all videos if one video has lacked data for STARVED ms. Ignore a video that made a corrective seek less than
+   * COOL_DOWN ms ago.
    * @param {number} now
    * @param {number} T
    */

@@ -3,7 +3,10 @@
 
 export const LOOK = 60; // ms between two checks for videos that must start, have ended or lack data
 export const TICK = 250; // ms between two measurements of the videos' sync errors
-/** Default sync settings of a session, in ms. While a setting has its default, TICK or DEAD_BAND applies instead. */
+/**
+ * A session's default sync settings, in ms. If the interval is the default, TICK is used instead. If the tolerance is
+ * the default, DEAD_BAND is used instead.
+ */
 const UNCHANGED = { interval: 500, tolerance: 100 };
 const DEAD_BAND = 0.002; // sync error, in seconds, above which a correction starts
 export const SETTLED = 0.001; // sync error, in seconds, at which a running correction ends
@@ -12,7 +15,8 @@ const GENTLE = 0.05; // maximum relative change of speed that corrects a small s
 const FIRM = 0.1; // maximum relative change of speed that corrects a large sync error
 const FIRM_FROM = 0.05; // sync error, in seconds, above which FIRM applies
 const RATE_STEP = 0.002;
-const SEEK_FROM = 0.3; // seconds; a seek corrects larger sync errors. At a limit of 0.1, busy computers seek repeatedly
+// sync error, in seconds, above which a seek corrects it; with 0.1, busy computers would seek again and again
+const SEEK_FROM = 0.3;
 export const FIRST_LEAD = 0.08; // initial estimate of the duration of a seek during play, in seconds
 export const COOL_DOWN = 1500; // minimum ms between two corrective seeks of a video
 export const STARVED = 120; // ms for which a video may lack data before all videos pause and wait

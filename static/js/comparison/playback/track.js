@@ -147,7 +147,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group Speed to set; the method also compensates the drift of the video's own clock. */
+  /** @param {number} group Speed on the shared clock; 1 is normal. The video's own drift is compensated, too. */
   setSpeed(group) {
     const speed = group * getRate(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;

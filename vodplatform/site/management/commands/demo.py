@@ -121,8 +121,8 @@ def running_program(recordings: Path, port: int) -> Any:
     }
     log = settings.DATA_DIR / "logs" / "up.log"
     log.parent.mkdir(exist_ok=True)
-    # sandbox.py kills the child when this process dies. It starts the child in a new session, which the terminal's
-    # Ctrl-C does not reach, so the child gets only the SIGINT sent below.
+    # sandbox.py starts the child in a new session, so that the terminal's Ctrl-C does not reach the child. The child
+    # gets only the SIGINT sent below. If this process dies, sandbox.py kills the child.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(

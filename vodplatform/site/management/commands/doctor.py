@@ -34,8 +34,7 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_accessible_to_oth
 from vodplatform.site.management.commands.up import check_database, check_disk_space, library_folders
 from vodplatform.version import version_text
 
-# Object key in CORS preflights, for which the object need not exist; timeout of a preflight, and lifetime of its URL,
-# in seconds.
+# For CORS preflights: the key of an object, which need not exist, and the seconds for timeout and URL lifetime.
 NAMELESS, CORS_SECONDS = "doctor", 10
 # Maximum seconds between the clocks of host and database. The query itself takes less than one second.
 CLOCK_SECONDS = 5.0

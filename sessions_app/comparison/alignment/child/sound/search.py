@@ -65,7 +65,7 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
-    # Drift splits one lag's peak into several close peaks, so only peaks further apart count as different lags.
+    # Drift splits the peak of one lag into several close peaks. Peaks within `apart` seconds count as one lag.
     apart = APART_SECONDS + (length / 2 * MAX_DRIFT if blocks > 1 else 0.0)
     return [] if scores is None else _peaks(np.sqrt(scores), base, count, apart)
 
