@@ -1,7 +1,8 @@
 """Measurement A4: alignment by timer, by sound and by both.
 
 Some pairs are cut from the clips of real games in :data:`CLIPS`, which lie in the folder ``BENCH_CLIPS`` (environment
-variable). Other pairs are drawn. Their encoding keeps the timer's old digits visible for too long.
+variable). Other pairs are generated. They are encoded with low bitrates, as in live streams, so that the timer's old
+digits stay visible for too long.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ WAYS = {
     "as hardware does": ("scale=854:480", HARDWARE),
     "VP9": ("null", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k -g 240"),
 }  # fmt: skip
-# Ways to encode both recordings of each generated pair. The sizes and bitrates are usual for live streams.
+# Ways to encode both recordings of each drawn pair. The sizes and bitrates are usual for live streams.
 STALE = {
     f"{height}p, {rate}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
     for height, rate in ((360, "500k"), (480, "1M"), (720, "2M"))

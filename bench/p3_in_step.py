@@ -222,7 +222,7 @@ class Played:
     """Results of playing the videos.
 
     A spread is the largest difference between the shared times that the videos show at one moment, in ms. ``steady``
-    and ``seeks`` leave out the seconds just after a provoked fault.
+    and ``seeks`` leave out the start of play, and each provoked fault with the seconds just after it.
 
     - steady: spreads computed from the positions of the video elements.
     - seeks: number of seeks.

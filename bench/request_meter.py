@@ -31,10 +31,11 @@ WORTH_TELLING = 0.3  # a result that reaches this share of a goal is printed imm
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-# If a request slowed the other account down too much, the measurement is repeated, but only below this CPU time in
-# seconds.
+# CPU seconds of a request. If a request slows the other account down too much, the measurement is repeated. Requests
+# that use at least this much CPU time are measured only once.
 LONG_CPU = 1.0
-# Once per QUIET_EVERY requests, the other account's usual latency is measured for QUIET_SECONDS, without any request.
+# Once per QUIET_EVERY measured requests, only the other account sends requests, for QUIET_SECONDS. This shows the other
+# account's usual latency.
 QUIET_SECONDS, QUIET_EVERY = 0.8, 20
 
 

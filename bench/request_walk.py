@@ -34,7 +34,9 @@ FORM_FIELDS = {"name": "a.mp4", "title": "A title", "analysis_type": "highlights
 # A pattern and a title for which a backtracking regex engine doubles its work with each letter of the title.
 PATTERN, PATTERN_TITLE = "(a+)+$", "a" * 25 + "!"
 MANY_WORDS = 2_000
-IMPORTS = 40  # maximum further imports, which fill the measured comparison: 17 events of 70 kB each, 47 MB in total
+# Maximum number of further imports into the measured comparison. Each import adds 17 events of 70 kB. All imports
+# together add 47 MB.
+IMPORTS = 40
 
 
 @dataclass(slots=True)

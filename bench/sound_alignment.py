@@ -57,8 +57,9 @@ class Outcome:
     - reason: error code if the aligner refused the pair, else empty.
     - right: whether the offset is right, even if the aligner refused it as doubtful.
     - features: inputs of the confidence curve; None if nothing was measured.
-    - by_both: highest confidence of the method `auto`, which uses both sound and timers. The timers are misleading
-      here: they look alike, but are from different matches.
+    - by_both: highest confidence of the method `auto`, which uses both sound and timers. The pair's sound is combined
+      with the timers of each of :data:`PICTURES` other pairs. These timers are misleading: they look alike, but are
+      from different matches.
     """
 
     job: Job

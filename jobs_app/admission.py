@@ -36,8 +36,8 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
     """Return whether a new job of this owner is admitted, and its turn: jobs of equal priority start in this order.
 
-    The turn is the owner's highest turn plus one, but at least the highest turn of all claimed jobs. If a user queues
-    a hundred jobs, jobs of other owners therefore run in between.
+    The turn is the owner's highest turn in this lane plus one, but at least the highest turn of all claimed jobs in the
+    lane. If a user queues a hundred jobs, jobs of other owners therefore run in between.
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
@@ -60,8 +60,8 @@ def max_share(lane: str) -> int:
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
     """Return the positions of admitted jobs in their lanes' queues, by job id. The next job to start has position 1.
 
-    Only the first :data:`QUEUE_NUMBERS` jobs of a lane have a position. Jobs of owners who already hold their share of
-    the lane come last, as when workers claim jobs.
+    Only the first :data:`QUEUE_NUMBERS` jobs of a lane have a position. As when workers claim jobs, jobs of owners who
+    already hold their share of the lane come last. If only short jobs can start in the lane, all short jobs come first.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):

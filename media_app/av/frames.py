@@ -37,7 +37,7 @@ SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
 # To reach a file's start, seek to this many seconds before time 0, because decoding times may be negative.
 BEFORE_START = 10.0
-# Streaming formats are sought by time. There, a seek aims this many seconds before the keyframe.
+# In streaming formats, whose index is not used, a seek to a keyframe aims this many seconds before it.
 JUST_BEFORE = 0.02
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}

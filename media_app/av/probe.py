@@ -250,8 +250,8 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Packets are not in the order of their timestamps, so a gap between the last timestamps may be a packet that was
-    # not read. Drop the last 16 packets.
+    # Packets may not be in the order of their timestamps, so a gap between the last timestamps may be a packet that was
+    # not read. Drop the last 16 packets, unless few were read.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 

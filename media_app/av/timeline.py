@@ -17,8 +17,8 @@ from av.stream import Stream
 
 LOOK_AHEAD = 600  # number of packets buffered to find the same clock break in the other track
 LOOK_AHEAD_BYTES = 64 * 1024**2
-# Picture timestamps may step back by this many seconds, because decoders reorder pictures. A larger step is a clock
-# break. If REORDER_PICTURES pictures last longer, their duration is the limit.
+# Picture timestamps may step back by this many seconds, because decoders reorder pictures. A larger step, or any step
+# back to a keyframe, is a clock break. If REORDER_PICTURES pictures last longer, their duration is the limit.
 REORDER_SECONDS = 1.0
 REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
@@ -27,7 +27,8 @@ MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks 
 MAX_STILL = 1800.0
 SOUND_TAIL = 0.1  # maximum seconds of sound dropped at a clock break to avoid a gap in the picture
 NEAR_BREAK = 5.0  # maximum seconds between clock breaks of picture and sound that count as one break
-# A backward step of the sound counts as a clock break if the picture's clock breaks within this many seconds.
+# A backward step of the sound by at most OVERLAP counts as a clock break if the picture's clock breaks within this many
+# seconds. Larger backward steps always count.
 STEP_SECONDS = 1.0
 OVERLAP = 0.5  # maximum backward step of the sound, in seconds, that counts as repeated sound, not a clock break
 NEW_BREAK = 0.5  # minimum seconds between two clock breaks that are reported separately

@@ -210,7 +210,8 @@ class TagSet:
 
     - added: additions by tag and actor.
     - removed: for each tag, the joined clocks of its removals. Additions of the tag that they cover are deleted.
-    - cleared: the joined clocks of all ``set_tags`` operations. Additions of any tag that they cover are deleted.
+    - cleared: the joined clocks of all ``set_tags`` operations, each without the operation itself, whose own additions
+      must stay. Additions of any tag that they cover are deleted.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)

@@ -51,7 +51,7 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """Open local file. The receiver closes its descriptor.
+    """A local file that is already open. The code that receives this object must close ``descriptor``.
 
     - place: name of the thread pool that reads the file.
     - can_read_nonblocking: whether the file system supports reads that return only cached bytes and never wait for the

@@ -407,7 +407,8 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # This step is needed even if no bytes are left: with ``holds``, parts were sent, but the offset stayed.
+            # With ``holds``, parts that were sent before are not in the offset yet. Therefore, this step is needed even
+            # if no bytes are left.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:

@@ -19,13 +19,13 @@ NORMALIZE_SECONDS = 24 * 3600.0
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
     """Return the path to read, and an unsaved video whose ``recording`` describes the file's faults.
 
-    If the file has faults, a repaired copy is made in ``folder``, and its path is returned. If there are no faults, or
-    if the copy fails, the given path is returned. Without faults, ``recording`` is empty.
+    If the file has faults that need a repaired copy, the copy is made in ``folder``, and its path is returned. If the
+    file's data cannot be converted or no copy is needed, the given path is returned.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}
     if not recording.get("reasons"):
-        return path, Video()
+        return path, Video(recording=recording)
     folder.mkdir(exist_ok=True)
     request = {
         "source": str(path), "folder": str(folder), "tasks": [{"do": "normalized"}], "threads": settings.CHILD_THREADS

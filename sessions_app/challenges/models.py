@@ -60,7 +60,8 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
 class MergeSession(models.Model):
     """A merge of a user's clips into one video. It starts when all clips are uploaded.
 
-    - video: the merged video. Its id is the session's id, so that files of failed attempts lie in its folder.
+    - video: the merged video. It has the same id as the merge, so that files of failed attempts lie in the video's
+      folder.
     - segments: ``{"start", "end"}`` of each clip in the merged video, in seconds.
     - compression_applied: whether anything was encoded.
     - source_seconds: total length of the clips.

@@ -68,9 +68,10 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
 def plain_fields(data: Any) -> Any:
-    """Return the request's fields. Values that were sent as text are converted to lists, numbers and flags.
+    """Return the request's fields, with text converted to lists, numbers and flags.
 
-    A list may be sent as JSON text, and its numbers as text. A form sends all its numbers and flags as text.
+    In any request, a list may be sent as JSON text, or its numbers as text. Other numbers and flags are converted only
+    if the request is a form, which sends all values as text.
     """
     if not isinstance(data, Mapping):
         return data

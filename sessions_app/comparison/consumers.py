@@ -239,7 +239,8 @@ class SessionConsumer(WatchConsumer):
     def _seconds_to_next_tick(self) -> float:
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
-        # A sleep may end a millisecond early, and the message is then sent just before its tick. Skip this tick.
+        # A sleep may end a millisecond early. The message is then sent just before the tick for which it is meant. If
+        # the next tick is that close, wait for the tick after it, so that no message is sent twice.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 

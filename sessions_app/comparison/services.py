@@ -201,7 +201,9 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            locked.watched_at = None  # set again by web processes that have viewers, once the clock runs
+            # Clear the time at which a viewer last watched, because an old time would pause the clock at once. While
+            # the clock runs, the time is set again for each connected viewer who may edit.
+            locked.watched_at = None
         locked.revision += 1
         locked.save()
         message = session_message(locked, by.username if by else "", now=now, vods=vods)

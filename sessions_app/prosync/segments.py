@@ -174,7 +174,7 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
 def check_removal_times(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
     """Return a fault for each time (start, end) of a text removal that lies beyond the video's end.
 
-    given: valid ``Options.remove_text``.
+    A start exactly at the end is a fault, too. given: valid ``Options.remove_text``.
     """
     if not given or duration is None:
         return []

@@ -79,7 +79,7 @@ class ApiViewSet(GenericViewSet[M]):
         self, form: type[Serializer[Any]], answers: Callable[[], Iterable[Mapping[str, Any]]], *,
         alternatives: Sequence[str] = (), **options: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """Validate the body of a PATCH or PUT by the serializer ``form``, and return it.
+        """Validate the body of a PATCH or PUT by the serializer ``form``, and return the validated fields.
 
         The body may contain read-only fields with their current values.
 

@@ -109,7 +109,8 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # If a worker is killed, its child processes remain. Usually another worker ends them, but no worker runs now.
+        # A killed worker may leave processes behind. Running workers kill such processes periodically, but no worker
+        # runs now.
         kill_orphans()
 
     @staticmethod

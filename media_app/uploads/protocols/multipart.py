@@ -121,7 +121,8 @@ def received_uploads(request: Request) -> dict[str, Upload]:
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # The client repeated an answered request, so the files were not stored. Meanwhile, the answer was deleted.
+        # This request repeats an earlier one that was already answered, so its files were not stored again. But the
+        # stored answer expired or was deleted while this request was received.
         raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}

@@ -106,7 +106,8 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 def has_rival(one: Set, everything: list[Set]) -> bool:
     """Return whether a set of exercises has a rival.
 
-    A rival lies at about the same time and has a different number of repetitions. Its ``value`` is similar or higher.
+    A rival is another set at about the same time with a different number of repetitions. Its ``value`` is at least
+    :data:`RIVAL` times that of the set.
     """
     return any(
         other.value >= RIVAL * one.value

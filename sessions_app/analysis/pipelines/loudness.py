@@ -16,7 +16,7 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # length in seconds of the window from whose loudness the size of one deviation is computed
+CONTEXT = 600.0  # length in seconds of the window from whose values the size of one deviation is computed
 SILENT_DB = -60.0
 # One "deviation" is the distance from the median of the loudness to this percentile, but at least MIN_SPREAD_DB.
 SPREAD_PERCENT = 80.0
@@ -24,7 +24,7 @@ MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-# Limits of ``Loudness.hits``. From PEAK_FROM, a moment is a sound peak. From PEAK_SURE, the peak's confidence is 1.
+# Limits of ``Loudness.hits``. From PEAK_FROM, a moment can be a sound peak. From PEAK_SURE, the peak's confidence is 1.
 PEAK_FROM, PEAK_SURE = 0.65, 4.0
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
@@ -35,8 +35,10 @@ class Loudness:
     """Loudness of the speech band at each step of time.
 
     - level: dB above the usual level.
-    - hits: deviations by which the level exceeds a limit, which is one deviation above the usual level; at least 0.
-    - sound: similar values after smoothing: the larger of a value for lasting sounds and a value for short sounds.
+    - hits: how far the level lies above a limit, in deviations; 0 below the limit. The limit lies one deviation above
+      the usual level.
+    - sound: the larger of two values, in deviations. One value is computed from the smoothed level and is high for
+      lasting sounds. The other value is computed by smoothing ``hits`` and is high for short sounds.
     """
 
     level: Floats

@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 STILL_DB = 1.5
 STILL_LUMA = 0.3
 MOTION_STEPS, SCORE_STEPS = 8, 2
-MOTION_PERCENT = 82.0  # percentile of the motion; one deviation is its distance from the median
+# One "deviation" of the motion is the distance from its median to this percentile, but at least MIN_GROWTH.
+MOTION_PERCENT = 82.0
 MIN_GROWTH = 0.6
 MOTION_WEIGHT = 3.0
 SCORE_FROM, SCORE_HALF = 0.3, 1.7

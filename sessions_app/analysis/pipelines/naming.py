@@ -30,7 +30,7 @@ class Facts:
     - bend: range of each joint's angle on the active side.
     - other: range of each joint's angle on the opposite side.
     - least, most: smallest and largest angle of each joint on the active side.
-    - tilt: smallest and largest angle between the torso and the vertical.
+    - tilt: smallest and largest angle of the torso; 0 is upright, 180 upside down.
     - drop: range of the hips' height.
     - reach: lowest and highest position of the wrists, measured upwards from the shoulders.
     - spread: range of the horizontal distance between the feet.

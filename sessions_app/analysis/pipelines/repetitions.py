@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# Shares of a signal's local range (0: local minimum, 1: local maximum). Values above HIGH are high, below LOW are low.
+# Shares of a signal's local range, without its extremes (0: low end, 1: high end). Values above HIGH are high, values
+# below LOW are low.
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds

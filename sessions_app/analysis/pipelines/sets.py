@@ -220,7 +220,8 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # best[n] is about the first n sets: their highest total value, and the index of the last one if chosen, else -1
+    # best[n] describes the best choice from the first n sets: its total value, and the index n - 1 of the n-th set. If
+    # the choice does not contain the n-th set, the index is -1.
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 CALL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_TRIES = 3
-# Seconds before the first retry, and maximum before a later one. The pause doubles from retry to retry.
+# Seconds before the first retry, and maximum before a later one. The pause doubles from retry to retry. If the endpoint
+# sends Retry-After, the pause is as long as it says.
 FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0
 FAULTS_IN_A_ROW = 4  # number of consecutive windows without an answer after which the model is no longer asked
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 529})

@@ -38,7 +38,10 @@ def _names_in(text: str) -> set[str]:
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store the mentions that ``text`` adds to the text ``before``, and return the users who are newly mentioned."""
+    """Store the mentions that ``text`` adds to the text ``before``, and return the mentioned users.
+
+    Mentions of the author ``by``, and of users who are not :func:`mentionable_users`, are ignored.
+    """
     if "@" not in text:
         return []
     people = list(mentionable_users(row.session))

@@ -267,8 +267,9 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. A bar behind each segment
-   * shows how frequent all three are. The analysis searches near highlights first, so it may miss some elsewhere.
+   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Behind them, each segment
+   * has a bar that shows how frequent all three are. The analysis searches near highlights first, so it may miss some
+   * elsewhere.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);

@@ -7,7 +7,7 @@ const KEPT = 30 * 24 * 3600 * 1000; // age at which drafts are deleted, in ms
 
 /**
  * @typedef {object} Draft
- * @property {any} value The typed text.
+ * @property {any} value The typed text, or an object that contains it as `text`.
  * @property {number} at Time of the last change, in ms since 1970.
  * @property {Attempt & {lost?: Attempt[]}} [sent] The last request with this draft, while it is unanswered. `lost`
  * holds earlier unanswered requests, which had another text.

@@ -101,7 +101,8 @@ export class SharedText {
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // If `written` has no state, its value is an initial text. It can be merged if this text has the same initial text.
+    // Two texts can be merged if they have the same initial text. If `written` has no state, its value counts as its
+    // initial text.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();

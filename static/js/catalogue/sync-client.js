@@ -110,7 +110,11 @@ export class SyncClient extends EventTarget {
   /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
 
   /** @type {Values} */ #shown = EMPTY;
-  /** Own operations, if the server has a different one with the same number. @type {Operation[]} */ #ghosts = [];
+  /**
+   * Own operations whose actor and counter are also used by a different operation on the server.
+   * @type {Operation[]}
+   */
+  #ghosts = [];
   #skew = 0;
   #last = 0;
   #batch = MAX_OPERATIONS;
@@ -581,7 +585,8 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // Remove confirmed operations from the outbox, but keep ghosts: they must be sent again with new counters.
+    // Remove confirmed operations from the outbox, but keep #ghosts. The server has other operations with the counters
+    // of the ghosts, so the ghosts themselves must be sent again with new counters.
     const renamed = new Set(this.#ghosts.map(makeDot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, getCounter(one)) || renamed.has(makeDot(one)),

@@ -17,7 +17,8 @@ export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
   /**
-   * Playback that was paused while the user writes: of all viewers ("shared"), of this page ("alone"), or none ("").
+   * How playback was paused while the user writes; "" if it was not. "alone": this page left the shared clock, because
+   * the user may not move it. "shared": in all other cases. If the page follows the clock, all viewers are paused.
    * @type {""|"shared"|"alone"}
    */
   #paused = "";

@@ -230,7 +230,10 @@ export class View {
     this.#drawZoom();
   }
 
-  /** Return the picture's scale; 1 fits the pane. At a zoom of 100 %, a pixel of the main video is a CSS pixel. */
+  /**
+   * Return the scale of the picture. At scale 1, the picture fits the pane. The buttons "100 %" and "200 %" mean
+   * something else: at 100 %, a pixel of the main video is as large as a CSS pixel.
+   */
   #scale() {
     if (this.#zoom === "fit") return 1;
     if (this.#zoom === FREE) return this.#free;

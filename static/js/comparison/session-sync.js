@@ -94,8 +94,9 @@ export class Remote {
   }
 
   /**
-   * True if this tab may resume playback that it paused. It may not if another viewer has moved the clock since. A
-   * pause by the server does not count: the server pauses the clock when the only viewer disconnects.
+   * True if this tab may resume playback that it paused. It may if it made the latest change of the clock, or if its
+   * changes are not sent. It also may if the user is the only viewer, and no other viewer has moved the clock since. A
+   * pause by the server does not count as a move: the server pauses the clock when the only viewer disconnects.
    */
   get mayResume() {
     return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);
@@ -241,8 +242,9 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // The server broadcasts this tab's own changes, too. Do not follow the broadcast of the latest one if it moved the
-    // clock, or if this tab leads and plays. Follow it otherwise: another viewer's move of the clock may be in it.
+    // The server broadcasts each change to all tabs, also to the tab that made it. Do not follow the broadcast of this
+    // tab's latest change if that change moved the clock, or if this tab leads and plays. In other cases, the broadcast
+    // may contain a clock that another viewer has moved.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {

@@ -646,7 +646,8 @@ class Page {
     const free = Math.max(0, facts.max_segments - cells.length);
     const meter = requireElement("[data-meter]");
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
-    // After a run was sent, hide the plan's segment limit, because the user's plan may have changed since.
+    // If a run was sent, hide the segment limit. It is the limit of the user's current plan, but the run may have been
+    // sent under an earlier plan.
     meter.hidden = this.job !== null;
     setText(
       requireElement("[data-meter-words]"),

@@ -11,7 +11,7 @@ export class Speed {
    */
   note(bytes, at = performance.now()) {
     const last = this.#samples[this.#samples.length - 1];
-    // The number decreases if the client sends lost bytes again. In that case, restart the measurement.
+    // If the client must send lost bytes again, the number of sent bytes decreases. Then restart the measurement.
     if (last && bytes < last.bytes) this.#samples = [];
     this.#samples.push({ at, bytes });
     while (this.#samples.length > 2 && this.#samples[0].at < at - WINDOW) this.#samples.shift();

@@ -22,8 +22,8 @@ def move_out(folder: Path, *names: str) -> Path:
 
     - names: the file's path below ``folder``. Names of subfolders come first, then the file's name.
 
-    Raises :class:`StoreFull`. Raises ``FileNotFoundError`` if the file is missing, is not a regular file, or has
-    other hard links.
+    Raises :class:`StoreFull`. Raises ``FileNotFoundError`` if the file is missing, is not a regular file, has other
+    hard links, or if a subfolder is a symbolic link.
     """
     with _opened(folder, names) as (descriptor, name):
         target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name

@@ -30,7 +30,7 @@ SURE = 0.95
 WELL_READ = 0.8
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # a pair of timer runs with a different refined offset counts as this many contradicting readings
-RULE_STEP = 5.0  # seconds; many games' rules set pauses to a multiple of this, so other lengths are unusual
+RULE_STEP = 5.0  # seconds; many games' rules set pauses to about a multiple of this, so other lengths are unusual
 
 
 @dataclass(slots=True)
@@ -283,7 +283,7 @@ def _links(
 
     - Jump: the clock constant (value − slope × time) changes. Changes by whole seconds do not count, because game rules
       can cause them.
-    - Pause: a pause of an unusual length counts twice.
+    - Pause: counts twice if its exact length is a whole number of seconds, but not near a multiple of ``RULE_STEP``.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

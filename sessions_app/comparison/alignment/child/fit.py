@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# Seconds. If the bounds of a reading and of a segment overlap by less, or have a smaller gap between them, they only
-# touch. The reading then counts neither for nor against the segment.
+# Tolerance in seconds. If a timer shows tenths or hundredths, the tolerance is a quarter of its last digit's place
+# value instead. If the bounds of a reading and the bounds of a segment overlap by less than the tolerance, or lie less
+# than the tolerance apart, they only touch. The reading then counts neither for nor against the segment.
 TOUCH = 0.03
 # Cost of a segment by slope: -1 or 1 for a running timer, 0 for a pause. A segment's score is the sum of its readings'
 # confidences minus this cost. At confidence 1, a running timer needs three readings, and a pause two.
@@ -103,7 +104,8 @@ class Refined:
     def is_split(self) -> bool:
         """Return whether the segment may span two rounds of a game.
 
-        It may if at most half of the digit changes support its constant.
+        It may if at least as many digit changes contradict its constant as support it. Changes that are only shown late
+        do not contradict it.
         """
         return self.disagreeing >= self.flips
 
@@ -154,8 +156,8 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # Bounds that only touch are no evidence for the reading. Example: if a timer shows whole seconds, a
-                # reading that is wrong by 1 s has such bounds.
+                # The bounds of the reading and of the segment only touch, so the reading counts neither for nor against
+                # the segment. Example: if a timer shows whole seconds, a reading that is wrong by 1 s can touch.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)

@@ -20,7 +20,8 @@ MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
 # minimum confidence of a readable crop's best value, as a multiple of the second-best value's
 CLEARER = 2.0
-UNREADABLE = 0.05  # if a crop has only one possible value, the crop is unreadable up to this confidence
+# If a crop has only one possible value, the crop is readable only if the value's confidence is higher than this.
+UNREADABLE = 0.05
 LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
 MAX_FRAMES_KEPT = 400
@@ -60,7 +61,8 @@ def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -
     """Return the clock constant of a running ``segment`` from its digit changes (flips); None without a flip.
 
     At low bitrates, an encoder may show a new digit seconds late, but never early. Therefore, the flip with the least
-    delay counts. If flips after different keyframes agree to a frame, none of them was late.
+    delay counts. If flips after different keyframes agree to a frame, none of them was late. If the timer's steps are
+    not longer than a frame, the readings are exact enough, and no flips are searched.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -93,8 +95,8 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If too few flips (digit changes) agree, all of them may be located too late. How much too late is limited by the
-    # segment's bounds.
+    # If too few flips (digit changes) agree, the video may show all of them too late. The segment's bounds, which come
+    # from its readings, limit this delay.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 

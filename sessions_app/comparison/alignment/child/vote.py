@@ -9,8 +9,8 @@ from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, 
 
 # If the offset is precise, a reading agrees with the other video's timer up to this difference in seconds.
 AGREE = 0.2
-# An offset has a lower and an upper bound. If they are less than twice this many seconds apart, the offset is precise.
-# Otherwise, a reading agrees only if it fits an offset inside the bounds.
+# An offset has a lower and an upper bound. If the bounds are less than twice this many seconds apart, the offset is
+# precise, and readings may differ by AGREE. Otherwise, a reading must fit an offset inside the bounds to agree.
 KNOWN_WELL = 0.2
 CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
 CONTRADICTION_COST = 2.0

@@ -27,12 +27,13 @@ NOTICED = 0.25  # movement of a pixel, in pixels, at which its repainted version
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-# The measured lip edges are moved outwards, because mesh points often lie on teeth: by this share of the distance by
-# which the lips close.
+# Mesh points of lips often lie on teeth instead. Therefore, each measured lip edge is moved outwards by this share of
+# the distance by which the lips close.
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-# Closing lips grow thicker: the relative growth for each eye distance by which the lips close, and its maximum.
+# Lips grow thicker as they close. If they close by x eye distances, their thickness grows by the share FULLER · x, but
+# at most by the share MAX_FULLER.
 FULLER, MAX_FULLER = 2.2, 0.42
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation

@@ -25,8 +25,8 @@ from sessions_app.prosync.engine.text_removal.strokes import stroke_mask
 LOOK_EVERY = 0.5
 HELD = 64
 FOLLOW_PIXELS = 960 * 544
-# A frame is searched for new text only if at least CHANGED_PIXELS pixels changed by more than CHANGED_LEVELS levels
-# of grey since the last checked frame.
+# After the first frame, a frame is searched for new text only if at least CHANGED_PIXELS pixels changed by more than
+# CHANGED_LEVELS levels of grey since the last checked frame.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
 COVERED = 0.5  # a found line is new if lines already followed cover less than this share of its area
 LONGER = 1.5

@@ -162,7 +162,7 @@ export class Outbox {
     const state = { counter: this.counter, log: [...this.own] };
     try {
       await this.#update(this.logs + this.#replica, (kept) => {
-        // Without Web Locks, no page uses this replica again. Delete its log with its counter once the log is empty.
+        // Without Web Locks, no other page uses this replica. Delete its log with its counter once the log is empty.
         if (!this.locks && !state.log.length) return undefined;
         return { ...state, counter: Math.max(state.counter, kept?.counter ?? 0) };
       });
@@ -212,7 +212,7 @@ export class Outbox {
   /**
    * Move an actor's operations to another replica, because a copy of the browser profile has used the same counters.
    * @param {string} actor
-   * @param {Operation[]} ghosts Further operations of the actor to move. The log may lack them.
+   * @param {Operation[]} ghosts Further operations, which the log may lack. Those of the actor are moved, too.
    * @param {(one: Operation) => boolean} isTold
    * @param {Known} known
    */

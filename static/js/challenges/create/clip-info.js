@@ -76,8 +76,8 @@ async function readByPlayer(blob) {
 }
 
 /**
- * Seek to the end if the player does not know the duration; afterwards, it does. Recordings made by a browser, for
- * example, do not state their duration.
+ * Seek to the end if the player does not know the duration; afterwards, it usually does. Recordings made by a browser,
+ * for example, do not state their duration.
  * @param {HTMLVideoElement} video
  */
 async function findEnd(video) {

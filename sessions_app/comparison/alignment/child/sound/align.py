@@ -20,9 +20,11 @@ MAX_MEASURED_PLACES = 3  # maximum candidate lags that are then measured with mo
 # Share of the best lag's sharpness. If another lag reaches this share, the sound counts as repetitive.
 RIVAL_SHARE = 0.6
 REPEATED_RATIO = 1.25  # best lag's score / second-best lag's score; below this ratio, the sound counts as repetitive
-CLEAR_RATIO = 1.5  # the same ratio; below it, probes of the second recording do not suffice, and all of it is read
+# Best lag's score / second-best lag's score. Below this ratio, probes of the second recording do not suffice, and all
+# of it is read.
+CLEAR_RATIO = 1.5
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # ratio of the best to the second-best lag's score from which on only the best lag is measured
+PLAIN_RATIO = 3.0  # best lag's score / second-best lag's score; below this ratio, the other lags are measured, too
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
 # minimum ratio of the score at a changed speed to the score at equal speed, to report different speeds
