@@ -1,7 +1,7 @@
 """Measurement A4: alignment by timer, by sound and by both.
 
-Some pairs are cut from the clips of real games in :data:`CLIPS`, which lie in the folder ``BENCH_CLIPS`` (environment
-variable). Other pairs are generated. They are encoded with low bitrates, as in live streams, so that the timer's old
+Some pairs are cut from clips of real games (:data:`CLIPS`). The environment variable ``BENCH_CLIPS`` names the clips'
+folder. Other pairs are generated, and encoded with low bitrates as in live streams. At low bitrates, a timer's old
 digits stay visible for too long.
 """
 

@@ -221,8 +221,8 @@ class Rule(Comparison):
 class Played:
     """Results of playing the videos.
 
-    A spread is the largest difference between the shared times that the videos show at one moment, in ms. ``steady``
-    and ``seeks`` leave out the start of play, and each provoked fault with the seconds just after it.
+    At one moment, each video shows a time on the shared clock. A spread is the largest difference between these times,
+    in ms. ``steady`` and ``seeks`` exclude the start of play, provoked faults and the first seconds after each fault.
 
     - steady: spreads computed from the positions of the video elements.
     - seeks: number of seeks.

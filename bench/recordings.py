@@ -15,8 +15,8 @@ from sessions_app.comparison.samples.rendering.specification import VERSION
 def long_pair(seed: int) -> tuple[Pair, Path, Path]:
     """Render two recordings of one match for a seed: 600 s, 1080p60 and 720p30.
 
-    A pair takes minutes to render and 700 MB, so only the last pair is kept. The recordings use CABAC, deblocking and
-    B-frames. The preset `ultrafast` omits these, which would favour programs that decode every frame.
+    A pair takes minutes to render and 700 MB, so only the last pair is kept. The preset `ultrafast` is not used: it
+    omits CABAC, deblocking and B-frames, which favours programs that decode every frame.
     """
     quick = bench_pair_specs(seed)
     a, b = (replace(clip, spec=replace(clip.spec, preset="veryfast", bframes=2)) for clip in (quick.a, quick.b))

@@ -31,8 +31,8 @@ WORTH_TELLING = 0.3  # a result that reaches this share of a goal is printed imm
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-# CPU seconds of a request. If a request slows the other account down too much, the measurement is repeated. Requests
-# that use at least this much CPU time are measured only once.
+# A request that slows the other account down too much is measured again, but only if it takes less than this many CPU
+# seconds.
 LONG_CPU = 1.0
 # Once per QUIET_EVERY measured requests, only the other account sends requests, for QUIET_SECONDS. This shows the other
 # account's usual latency.
@@ -88,9 +88,9 @@ class Result:
 
     @property
     def worst_goal_share(self) -> float:
-        """Return the largest ratio of a measured value to its goal. Above 1, a goal is missed.
+        """Return the largest ratio of a measured value to its goal.
 
-        CPU time counts as if its goal were 10 s.
+        CPU time has no goal, but 10 CPU seconds count as a ratio of 1.
         """
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
@@ -165,7 +165,7 @@ class Meter:
         self._process = self._web()
 
     def run(self, name: str, variant: str, make: Callable[[], Send], *, is_write: bool) -> Answer:
-        """Measure a request alone and, unless it is cheap, together with requests of the other account.
+        """Measure a request alone. If it takes at least ``NOTABLE_CPU``, also measure its effect on the other account.
 
         make: function that creates the rows for one request, and returns a function that sends the request.
         """

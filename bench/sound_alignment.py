@@ -32,7 +32,7 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound
 from sessions_app.comparison.samples.rendering.clips import render_pair, unrelated_pair
 
 RELATED_OF_A_KIND, MISLEADING_OF_A_KIND, HARD_OF_A_KIND, REAL_OF_A_KIND = 11, 18, 80, 8
-PICTURES = 8  # number of rendered pairs of two different matches that show similar timers
+PICTURES = 8  # number of rendered pairs whose two recordings show similar timers, but different matches
 RIGHT_SECONDS = 1 / 60  # largest error in seconds at which an offset counts as right: half a frame at 30 fps
 SURE = 0.9
 BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.95), (0.95, 1.01))
@@ -57,9 +57,8 @@ class Outcome:
     - reason: error code if the aligner refused the pair, else empty.
     - right: whether the offset is right, even if the aligner refused it as doubtful.
     - features: inputs of the confidence curve; None if nothing was measured.
-    - by_both: highest confidence of the method `auto`, which uses both sound and timers. The pair's sound is combined
-      with the timers of each of :data:`PICTURES` other pairs. These timers are misleading: they look alike, but are
-      from different matches.
+    - by_both: highest confidence of the method `auto`, which uses sound and timers. The timers are wrong on purpose:
+      they come from :data:`PICTURES` other pairs, whose recordings show similar timers, but different matches.
     """
 
     job: Job

@@ -34,7 +34,7 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
 
 
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
-    """Return whether a new job of this owner is admitted, and its turn: jobs of equal priority start in this order.
+    """Return whether a new job of this owner is admitted, and its turn. Jobs of equal priority start by turn.
 
     The turn is the owner's highest turn in this lane plus one, but at least the highest turn of all claimed jobs in the
     lane. If a user queues a hundred jobs, jobs of other owners therefore run in between.

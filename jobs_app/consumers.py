@@ -31,7 +31,7 @@ class JobConsumer(WatchConsumer):
 class JobListConsumer(WatchConsumer):
     """WebSocket that sends the newest of the jobs that a user may see, then every change.
 
-    The list's revision number is the current time, so each periodic permission check sends the list again.
+    The list's revision number is the current time. Each periodic permission check therefore sends the list again.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # last progress message of a child process; hidden from users until the job is completed
+DONE = "Done"  # a child process's last progress message; users still see the message before it
 
 
 class JobFailed(Exception):

@@ -141,7 +141,7 @@ class LeaseRenewer:
     def _mark_preempted(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         giving = leases.tokens_to_preempt(contexts)
         for token, context in contexts.items():
-            # Withdraw the request to yield if the waiting job has meanwhile started elsewhere.
+            # Clear the flag if the waiting job has meanwhile started elsewhere.
             (context.gives_way.set if token in giving else context.gives_way.clear)()
 
     def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:
@@ -166,8 +166,8 @@ class LeaseRenewer:
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         """End this process if a handler ignores the loss of its job for too long.
 
-        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. While the database is unstable, a
-        minute counts as a second, because the handler may be waiting for the database.
+        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. If the database is unstable, the
+        handler may be waiting for it. Therefore, each minute then counts as only one second.
         """
         now = time.monotonic()
         passed, self._looked_at = now - self._looked_at, now

@@ -39,8 +39,8 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
-# A long job yields to other owners after JOB_SLICE_SECONDS. If its owner holds at most half of the lane, and other long
-# jobs run there, the job runs this many times as long.
+# A long job yields to other owners after JOB_SLICE_SECONDS. It may run this many times as long if its owner holds at
+# most half of the lane, and other long jobs run in the lane.
 LONG_SLICE_FACTOR = 10
 OWNERS_LOOKED_AT = 20
 

@@ -84,7 +84,10 @@ def check_workers() -> None:
 
 
 def jobs_to_run(queues: Collection[str] | None = None) -> list[Job]:
-    """Return the next job of each lane with a free place, to repeat wake-up messages that may be lost."""
+    """Return the next job of each lane with a free place.
+
+    The caller wakes workers for these jobs again, because wake-up messages may be lost.
+    """
     lanes = [lane for lane in settings.JOB_LANES if queues is None or lane in queues]
     return [job for lane in lanes if (job := leases.next_claimable(lane))]
 

@@ -19,9 +19,11 @@ SHORTEST_SECONDS = 3.0  # minimum seconds of a job; the progress curves of short
 # Minimum elapsed seconds, and minimum elapsed share of the job's time, to estimate the remaining time.
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05
 LEAST_CURVES = 2
-AGREEMENT = 4 / 3  # maximum ratio between an estimate and the median; otherwise the remaining time is unknown
-AGREEMENT_SECONDS = 1.0  # difference from the median, in seconds, up to which an estimate is always accepted
-RECENT = 1 / 3  # share of the elapsed time, ending now, over which the present speed is measured
+# The remaining time is the median of several estimates. It is unknown if an estimate differs from the median both by
+# more than the factor AGREEMENT and by at least AGREEMENT_SECONDS.
+AGREEMENT = 4 / 3
+AGREEMENT_SECONDS = 1.0
+RECENT = 1 / 3  # last part of the elapsed time, as a share; the present speed is measured over it
 
 Curve = Sequence[float]
 

@@ -80,7 +80,8 @@ def _known() -> QueueState:
         if now < until:
             return known
         if until:
-            # Let other threads use the old limits meanwhile, so that a hanging database blocks only this thread.
+            # Let other threads use the old limits while this thread reads the database. Otherwise, a hanging database
+            # would block them, too.
             _read = (now + CACHE_SECONDS, known)
     known = QueueState(dict(LaneLimit.objects.values_list("lane", "limit")))
     pairs: set[tuple[str, str]] = set()

@@ -48,7 +48,7 @@ class RunningJobs:
         self._drained_for: str | None = None
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the job that must run alone, if this process was emptied for it; else the next job of ``lane``."""
+        """Claim the next job of ``lane``. If this process was emptied to run one job alone, try that job first."""
         with self._lock:
             if self._alone:
                 return None

@@ -18,7 +18,7 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("metrics", metrics.MetricsView.as_view()),
     path("api/schema", SchemaView.as_view(), name="schema"),
-    # The API documentation allows only GET and HEAD, because errors for other methods have no template.
+    # Allow only GET and HEAD: for other methods, REST framework would look for an error template that does not exist.
     path(
         "api/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),

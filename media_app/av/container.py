@@ -121,8 +121,10 @@ def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Pac
 def presentation_origin(container: av.container.InputContainer) -> Fraction:
     """Return the container time, in seconds, at which an HTML5 element's ``currentTime`` is 0.
 
-    For MP4 and Matroska, this is 0. For a negative start, this is the start, which Chromium moves to zero. For files in
-    :data:`REBASED_FORMATS`, this is the start, because they are remuxed to start at zero.
+    Usually it is 0. In two cases, it is the container's start:
+
+    - The start is negative. Chromium moves it to zero.
+    - The format is in :data:`REBASED_FORMATS`. Such files are remuxed to start at zero.
     """
     start = cast("int | None", container.start_time) or 0
     if start < 0 or not REBASED_FORMATS.isdisjoint(container.format.name.split(",")):

@@ -37,7 +37,7 @@ SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
 # To reach a file's start, seek to this many seconds before time 0, because decoding times may be negative.
 BEFORE_START = 10.0
-# In streaming formats, whose index is not used, a seek to a keyframe aims this many seconds before it.
+# The index of streaming formats is not used. There, a seek to a keyframe aims this many seconds before the keyframe.
 JUST_BEFORE = 0.02
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -203,7 +203,7 @@ class VideoFile:
         return self._keyframes
 
     def keyframe(self, time: float) -> Picture | None:
-        """Decode only the keyframe at ``time``, a value of :attr:`keyframes`; return None if it is damaged."""
+        """Decode one keyframe; return None if it is damaged. time: a value of :attr:`keyframes`."""
         if self._indexed:
             # Seek to a time between this keyframe and the next: not all demuxers find a keyframe by its exact time.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]

@@ -95,7 +95,8 @@ def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each 
     if not source.times_pictures:
         return "The video has no frame times."
     if source.hides_pictures:
-        # An edit list hides the removed pictures. In fragmented MP4, players would show them, and the sound would lag.
+        # The removed pictures are still in the file, hidden by an edit list. In fragmented MP4, players would show
+        # them, and the sound would lag.
         return "It was cut without re-encoding, and players would show the removed parts."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
         return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for segments."

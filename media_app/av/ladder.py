@@ -19,7 +19,7 @@ FAST_FPS = 32  # frames a second above which an HLS rendition gets 1.5 times the
 FAST_SHARE = 1.5
 SOUND_BITS = 128_000
 SOUND_RATE = 48_000
-TAIL_SECONDS = 1.0  # seconds of encoded sound that are kept after the claimed duration
+TAIL_SECONDS = 1.0  # seconds by which encoded sound may exceed the video's claimed duration
 # HDR transfer functions PQ and HLG (ITU-T H.273, table 3); they look grey in 8 bits unless tone-mapped.
 HDR_TRANSFERS = frozenset({16, 18})
 TO_SDR = (
@@ -100,6 +100,6 @@ def encoded_sound(source: Source) -> dict[str, Any]:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # The time limit includes the delay of a late start, because some output formats keep the delay.
+        # Time limit of the output. It includes a late start, because some output formats keep it.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

@@ -42,7 +42,7 @@ FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # maximum seconds of a sound packet; longer durations, which in MP4 include a clock jump, are ignored
+MAX_PACKET = 2  # maximum seconds of a sound packet; longer durations are ignored: in MP4, they include a clock jump
 JOINT_SECONDS = 0.003  # seconds up to which gaps and overlaps between sound packets are ignored as rounding errors
 COPY_SHARE = 0.25
 
@@ -80,7 +80,7 @@ def normalize(
                 made = own / ("between.mov" if fits_mov else "between.mkv")
                 try:
                     _remux(scan, streams, made, size=container.size, report=lambda share: report(share * COPY_SHARE))
-                except ValueError:  # neither MOV nor Matroska can contain the codec, so ffmpeg reads the original
+                except ValueError:  # neither MOV nor Matroska can contain the codec, so encode the original directly
                     made = source
             else:
                 _remux(scan, streams, made, size=container.size, report=report)

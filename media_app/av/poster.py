@@ -24,14 +24,14 @@ SCORED_WIDTH = 320  # width in pixels at which frames are scored; enough to dete
 MIN_SECONDS = 0.001
 FINALISTS = 8  # number of best candidates that are checked for flashes
 MIN_FIT = 0.1  # share of the best score below which candidates are ignored
-STEADY_SECONDS = 0.3  # seconds from a candidate to the frame whose brightness is compared; no flash lasts longer
+STEADY_SECONDS = 0.3  # seconds after which a candidate's brightness is compared again; longer than any flash
 STEADY_LEVELS = 40.0  # maximum brightness change (0 to 255) that does not count as a flash
 # Mean luma (0 to 255) of a frame. The first and last values score 0; values between the middle two score 1.
 DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0
 CONTRAST = 45.0  # standard deviation of luma from which a frame gets the full contrast score
-DETAIL = 400.0  # variance of the Laplacian from which a frame gets the full sharpness score; text has ten times that
-# Share of pixels with the most frequent of 32 grey levels. Scenes have less than the first value, title cards more than
-# the second.
+DETAIL = 400.0  # variance of the Laplacian from which a frame gets the full sharpness score; text has about 4000
+# Share of pixels with the most frequent of 32 grey levels: less than SCENE_SHARE in scenes, more than CARD_SHARE on
+# title cards.
 SCENE_SHARE, CARD_SHARE = 0.4, 0.9
 CARD_WORTH = 0.1
 USUAL_PLACE = (0.04, 0.8)  # shares of the duration at which opening titles usually end and closing credits begin

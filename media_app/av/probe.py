@@ -37,8 +37,10 @@ TIMING_PACKETS = 600
 VFR_JITTER = 0.1  # maximum deviation of a regular frame's duration, as a share of the usual duration
 # Relative difference below which a measured frame rate is taken for a usual rate. 30 and 29.97 differ by 0.001.
 RATE_ROUNDING = Fraction(1, 5000)
-RATE_ERROR = Fraction(1, 4)  # maximum error of a rate rounded to a usual rate, in frames over the complete file
-RATE_HOLES = 0.005  # relative difference between mean and steady frame rate above which pictures count as missing
+# Rounding a frame rate may change the number of frames in the measured time by at most this much.
+RATE_ERROR = Fraction(1, 4)
+# Pictures are missing if the mean frame rate differs from the rate outside gaps by more than this share.
+RATE_HOLES = 0.005
 RATE_DENOMINATOR = 1_000_000
 VFR_SHARE = 0.01  # share of irregular frames above which the frame rate counts as variable
 
@@ -73,7 +75,7 @@ class VideoFacts:
     - bit_rate: bits a second; 0 if unknown.
     - truncated: whether the index names bytes that are missing in the file.
     - color_transfer: code of the transfer function (ITU-T H.273).
-    - recording: faults of the recording. If they need a normalised copy, duration and start describe the copy.
+    - recording: faults of the recording. If the file needs a normalised copy, duration and start are the copy's.
     """
 
     container: str
@@ -169,7 +171,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
-        # If the rates differ, use the steady rate: the mean rate includes gaps between frames.
+        # If pictures are missing, the mean rate is too low, so use the rate outside gaps.
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
@@ -250,8 +252,8 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Packets may not be in the order of their timestamps, so a gap between the last timestamps may be a packet that was
-    # not read. Drop the last 16 packets, unless few were read.
+    # Packets may not be in the order of their timestamps. Packets that belong between the last ones may not have been
+    # read yet. If there are enough packets, drop the last 16.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 

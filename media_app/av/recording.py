@@ -39,7 +39,7 @@ HEAD_BYTES = 1024  # bytes of a keyframe that are searched for parameter sets
 MAX_SETS = 64  # maximum number of parameter sets that are decoded to find picture sizes
 # A file's end is missing if its claimed duration exceeds the last packet's end by more than this, in seconds.
 MISSING_SECONDS = 0.5
-# Maximum number of bytes after the last packet, and maximum share of the file. If a file exceeds both, its end is lost.
+# A file's end is missing if the bytes after the last packet exceed both limits: a number, and a share of the file.
 MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05
 SLICE, IDR_SLICE = 1, 5  # lowest and highest type of H.264 NAL units that contain pictures
 # Bit mask and shift of a NAL unit's type, and types of sequence parameter sets, by codec.

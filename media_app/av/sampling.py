@@ -10,7 +10,8 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-# Minimum ratio of distinct nearest keyframes to requested moments; below it, all frames are decoded.
+# Minimum number of distinct keyframes nearest to the requested moments, as a share of the number of moments. If there
+# are fewer, all frames are decoded.
 ENOUGH_KEYFRAMES = 0.6
 WALK_SECONDS = 60.0  # seconds after which decoding of all frames stops, and the remaining moments get keyframes
 EARLY = 1e-3

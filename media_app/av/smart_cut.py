@@ -120,7 +120,7 @@ def cut_parts(
 ) -> list[PlacedPart]:
     """Write ``parts`` (start, end in seconds of ``currentTime``) of ``source`` into an MP4.
 
-    The frame at ``end`` is excluded. give: seconds by which a part may end early, so that its end need not be encoded.
+    The frame at ``end`` is excluded. give: maximum seconds by which a part may end early, to avoid encoding its end.
     Raises :class:`ConversionFailed`, OSError, :class:`media_app.av.ffmpeg.ProgramMissing`,
     :class:`media_app.av.container.MediaError`.
     """

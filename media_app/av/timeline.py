@@ -17,8 +17,8 @@ from av.stream import Stream
 
 LOOK_AHEAD = 600  # number of packets buffered to find the same clock break in the other track
 LOOK_AHEAD_BYTES = 64 * 1024**2
-# Picture timestamps may step back by this many seconds, because decoders reorder pictures. A larger step, or any step
-# back to a keyframe, is a clock break. If REORDER_PICTURES pictures last longer, their duration is the limit.
+# Picture timestamps may step back by this many seconds, because decoders reorder pictures. At low frame rates, the
+# limit is the duration of REORDER_PICTURES pictures. A larger step, or any step back to a keyframe, is a clock break.
 REORDER_SECONDS = 1.0
 REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
@@ -252,7 +252,8 @@ class PacketPlacer:
             if abs(shift - shifts[track.is_picture]) <= NEAR_BREAK:
                 starts.append(next_first)
                 shifts[other.is_picture] = max(shift, shifts.get(other.is_picture, shift))
-        # Continue the picture without a gap after a break, unless too much sound would be dropped.
+        # After a break, continue the picture without a gap. If more than SOUND_TAIL seconds of sound would be dropped,
+        # continue the sound without a gap instead.
         chosen = shifts.get(True, shifts.get(False, 0.0))
         if shifts.get(False, chosen) > chosen + SOUND_TAIL:
             chosen = shifts[False]

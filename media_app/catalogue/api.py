@@ -219,7 +219,7 @@ class VideoViewSet(CatalogueViewSet):
                 base, until = services.base_of(video_id), services.last_arrival(video_id)
             now = services.database_time(video_id)
         if tells:
-            # Read the operations after releasing the lock, since those before ``until`` no longer change.
+            # Operations up to ``until`` no longer change, so they can be read after the lock is released.
             rows, more = services.operations_of(video_id, until, since, form.validated_data.get("limit"))
         return Response(
             {

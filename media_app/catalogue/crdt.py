@@ -157,9 +157,10 @@ class Write(NamedTuple):
 
 @dataclass(slots=True)
 class Register:
-    """Writes of one field, by actor, that no later operation covers.
+    """Writes of one field, by actor. A write is dropped when an operation arrives whose writer had seen the write.
 
-    covered: joined clocks of all writers. greatest: greatest write ever, which is shown if all writes are covered.
+    - covered: joined clocks of all operations that writers had seen. Writes in this clock are dropped.
+    - greatest: write with the greatest key of all, even if dropped; its value is shown if no write is left.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
@@ -174,7 +175,7 @@ class Register:
         self._take(writes, other.covered)
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation conflicts with a write: neither writer had seen the edit of the other."""
+        """Return whether the operation and a write conflict: neither writer had seen the other writer's edit."""
         if operation.counter <= self.covered.get(operation.actor, -1):
             return False
         return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())
@@ -209,9 +210,10 @@ class TagSet:
     """Tags of a video. A clock holds one counter per actor: it covers the actor's operations up to this counter.
 
     - added: additions by tag and actor.
-    - removed: for each tag, the joined clocks of its removals. Additions of the tag that they cover are deleted.
-    - cleared: the joined clocks of all ``set_tags`` operations, each without the operation itself, whose own additions
-      must stay. Additions of any tag that they cover are deleted.
+    - removed: by tag, the joined clocks of the tag's removals. An addition of the tag is deleted if this clock covers
+      it.
+    - cleared: the joined clocks of all ``set_tags`` operations. An addition of any tag is deleted if this clock covers
+      it. An operation's own counter is left out, so that its own tags stay.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)
@@ -229,8 +231,8 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # This clock includes the removal's own counter. :meth:`meets` needs it, to find out whether the writer
-                # of an addition had seen the removal.
+                # Keep the removal's own counter in the clock. :meth:`meets` uses it to decide whether the writer of an
+                # addition had seen the removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
                 self._settle([operation.value])

@@ -26,7 +26,7 @@ from vodplatform.accounts.models import User
 DELETED = "deleted"
 COUNTED = 10_000  # number of videos above which a catalogue is large; only large catalogues cache the totals of lists
 COUNT_SECONDS = 10  # seconds for which a total is cached
-LARGE_SECONDS = 60  # seconds for which it is cached whether the catalogue is large
+LARGE_SECONDS = 60  # cache lifetime, in seconds, of the test whether the catalogue is large
 
 
 def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:

@@ -29,8 +29,8 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# A replica is a name under which a client numbers its operations. Maximum replicas of one account per video: those that
-# have written, and those that only occur in vector clocks.
+# Maximum replicas of one account per video. A replica is a name under which a client numbers its operations. A silent
+# replica has not written, but occurs in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones; more are rejected
 MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip; the skipped operations may arrive later
@@ -89,7 +89,7 @@ def edit(
 
 
 def _now(document: Document) -> int:
-    """Return the current time, or the latest operation's time if that is later, so that a new edit wins."""
+    """Return the time for a new edit: the current time, but not before the latest operation, so that the edit wins."""
     now = microseconds(timezone.now())
     return max(now, document.greatest.timestamp) if document.greatest else now
 
@@ -161,7 +161,10 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
 
 
 def _compare_clocks(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
-    """Compare a client's vector clock with the video's. Ignore other users' actors that the video's clock lacks."""
+    """Compare a client's vector clock with the video's.
+
+    Actors of other users are ignored if the video's clock does not contain them.
+    """
     who = str(by.pk)
     return compare({actor: counter for actor, counter in seen.items() if actor in known or is_own(actor, who)}, known)
 

@@ -92,7 +92,7 @@ async def media_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
                 await _answer(found, request, receive, noting_send)
         except Exception as exc:
             if begun:
-                # The response headers announced more bytes, so only a broken connection shows the client the error.
+                # The headers have been sent. Only a broken connection can still show the error to the client.
                 raise
             await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else error_of(exc))
 

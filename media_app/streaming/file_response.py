@@ -115,7 +115,10 @@ async def _wait_for_disconnect(receive: Receive) -> None:
 
 
 async def _read(file: OpenFile, length: int, position: int) -> bytes:
-    """Read at most ``length`` bytes; in a thread unless cached by the system. Raise OSError if the file has changed."""
+    """Read at most ``length`` bytes. Raise OSError if the file has changed.
+
+    If the system has not cached the bytes, they are read in a thread.
+    """
     chunk = _read_cached(file.descriptor, length, position) if file.can_read_nonblocking else b""
     if chunk:
         # On a local file system (``can_read_nonblocking``), fstat does not block.

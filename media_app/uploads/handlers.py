@@ -28,7 +28,7 @@ class UploadHandler(ABC):
     - checks_type_early: whether an upload fails as soon as its first bytes show a wrong type. If False, :meth:`finish`
       must handle an empty ``mime_type``.
     - claims_bytes: whether the created resource owns the bytes. If True, a completed upload cannot expire or be
-      cancelled, unless it is a partial upload.
+      cancelled. Partial uploads still can.
     """
 
     name: str

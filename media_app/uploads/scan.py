@@ -1,6 +1,7 @@
 """Virus scan by ClamAV's daemon, clamd(8).
 
-Over a Unix socket, FILDES passes the open file, which avoids the limit StreamMaxLength; over TCP, INSTREAM is needed.
+Over a Unix socket, the command FILDES passes the open file, so clamd's limit StreamMaxLength does not apply. Over TCP,
+INSTREAM sends the bytes.
 """
 
 from __future__ import annotations

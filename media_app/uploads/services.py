@@ -41,7 +41,7 @@ from vodplatform.core.text import normalize
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 MIN_CHUNK_BYTES = 64 * 1024
-MAX_LOOKED_AT = 10  # maximum concurrent inspections of an owner's files in a process; a merge has up to 10 clips
+MAX_LOOKED_AT = 10  # maximum files of one owner that a process inspects at once; enough for a merge of 10 clips
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2
@@ -136,8 +136,8 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
-        # Some partial uploads have a purpose that does not count towards the quota, so nothing checked the quota when
-        # they began. If the joined upload counts, check the quota for these partial uploads now.
+        # Partial uploads whose purpose does not count towards the quota have not been checked against it. If the joined
+        # upload counts towards the quota, check these partial uploads now.
         if uncounted := sum(
             part.size
             for part in found

@@ -108,7 +108,7 @@ def acquire(upload_id: uuid.UUID) -> Lock | None:
 def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWriter:
     """Return the writer of a locked upload. Raises ``upload_lost``.
 
-    holds: whether the bytes of a request count only after its end, when its checksum has been verified.
+    holds: whether a request's bytes count only after their checksum has been verified.
     """
     return FileWriter(upload, lock, holds=holds) if store.is_local() else PartWriter(upload, lock, holds=holds)
 
@@ -127,7 +127,7 @@ class UploadWriter:
         self.holds = holds
         self._is_first = upload.status == UploadStatus.INITIATED
         self.offset = self.received = upload.offset
-        # If earlier requests stored enough bytes to recognise the file's type, one of them has checked it.
+        # The type check needs the first bytes. If earlier requests stored them, the check has been made.
         self._looked = upload.offset >= min(HEAD_BYTES, upload.size)
         self._moved_at = time.monotonic()
         # Lock that prevents closing files during a flush.
@@ -275,7 +275,7 @@ class FileWriter(UploadWriter):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # The row was not updated, so the copy is unused. After any other error, the row may refer to the copy.
+            # The row was not updated, so delete the unused copy. After any other error, the row may refer to the copy.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
@@ -407,8 +407,8 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # With ``holds``, parts that were sent before are not in the offset yet. Therefore, this step is needed even
-            # if no bytes are left.
+            # With ``holds``, the offset does not include the parts sent so far. This last step adds them, even if no
+            # bytes are left.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:

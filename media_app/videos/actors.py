@@ -197,7 +197,7 @@ def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
 
 
 def _drop_former(context: JobContext, video: Video) -> None:
-    # Forget the former file's columns, so that a later attempt does not restore the deleted file.
+    # The former file will be deleted. Remove its columns from the job, so that a later attempt does not restore them.
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)

@@ -187,7 +187,7 @@ def leftovers() -> Leftovers:
 
 
 def old_leftovers(found: Leftovers) -> Leftovers:
-    """Return the leftovers that were also found ``VOD_UNREFERENCED_HOURS`` ago; record the others for the next call."""
+    """Return the leftovers first found ``VOD_UNREFERENCED_HOURS`` ago or earlier. Record new leftovers."""
     files = confirm_unreferenced("leftovers", (file.key for file in found.files))
     return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
 
@@ -203,10 +203,7 @@ def remove_leftovers() -> Leftovers:
 
 
 def abort_unfinished() -> int:
-    """Abort multipart uploads that are unused and were already unused ``VOD_UNREFERENCED_HOURS`` ago.
-
-    Return their number.
-    """
+    """Abort multipart uploads that have been unused for ``VOD_UNREFERENCED_HOURS``. Return their number."""
     begun = _unfinished()
     found = _old(
         "unfinished", _StoreReferences.now([item.key for item in begun]).unreferenced_uploads(begun) if begun else []

@@ -30,7 +30,7 @@ PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
 _RESTRICTED = ":restricted"
 _GRANTED = ":grant:"
-# Role of the file to which a rendition's URL leads, by kind of rendition.
+# Main file of each kind of rendition: its key in ``Rendition.files``.
 MAIN_ROLE: dict[str, str] = {
     RenditionKind.POSTER: "image",
     RenditionKind.THUMBNAIL: "image",

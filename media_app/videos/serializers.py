@@ -317,6 +317,6 @@ def _has_file(video: Video) -> bool:
     if not video.location or video.location.endswith("/") or video.deleted_at is not None:
         return False
     if video.state == VideoStatus.PROCESSING:
-        # During processing, a file that is stored locally without a virus scanner is already playable.
+        # During processing, a file is playable if it is stored locally and no virus scanner is used.
         return settings.CLAMD is None and store.is_local()
     return video.state != VideoStatus.UPLOADING

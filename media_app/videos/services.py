@@ -58,7 +58,8 @@ video_deleting = Signal()
 video_shelving = Signal()
 # Signal that asks for uses of ``videos`` that ``viewer`` may see. Receivers return lists of :class:`Use`.
 video_showing = Signal()
-# Signal with ``video_id``, sent before the video's jobs are locked; receivers lock their rows first.
+# Signal with ``video_id``, sent before the video's jobs are locked. Receivers now lock their own rows, such as
+# sessions: a fixed order of locks avoids deadlocks.
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
@@ -477,7 +478,7 @@ def sweep_renditions() -> int:
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:
             found.setdefault(folder_of(file.key), []).append(file.key)
-    # Read in this order (files, live attempts, rows), so that files that were just made are kept.
+    # Read files, live attempts and rows in this order. Otherwise, a file made meanwhile could be deleted.
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]

@@ -91,7 +91,10 @@ class _HeldResponse:
 
 
 def _until_read(receive: Receive) -> Receive:
-    """Return a ``receive`` that blocks after the body, so that `_until_gone`, not the app, receives the disconnect."""
+    """Return a ``receive`` for the app. It delivers the request's body and then blocks.
+
+    The client's disconnect is left for `_until_gone`.
+    """
     is_read = False
 
     async def read() -> Message:

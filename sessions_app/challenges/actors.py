@@ -206,7 +206,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # No row refers to the stored file after these two errors. After other errors, a row may refer to it.
+        # After LeaseLost or JobFailed, no row refers to the stored file. After other errors, a row may refer to it.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)

@@ -188,7 +188,10 @@ def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 
 def _open(row: Challenge, is_open: bool) -> None:
-    """Let all users watch the challenge's video, or only its owner. Closing revokes URLs signed while it was open."""
+    """Set whether all users may watch the challenge's video, or only its owner.
+
+    Closing the video revokes URLs that were signed while it was open.
+    """
     place = VideoScope.OPEN if is_open else VideoScope.SESSION
     Video.objects.filter(merges=row.merge, place__in=UNLISTED).update(place=place, updated_at=Now())
 
@@ -276,7 +279,8 @@ def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 def delete(challenge: Challenge, by: User) -> None:
     """Delete a challenge with its guesses and reports.
 
-    If its owner deletes it, the merge is kept for a while, unless the challenge was taken down.
+    If the owner deletes a challenge, its merge is kept for a while. If another user deletes the challenge, or if it was
+    taken down, the merge is deleted, too.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)

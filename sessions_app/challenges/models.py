@@ -311,7 +311,8 @@ class Challenge(models.Model):
 
     objects = ChallengeQuerySet.as_manager()
     if TYPE_CHECKING:
-        guess_count: int  # set by ChallengeQuerySet.shown_to, as is ``own_guesses``
+        # ChallengeQuerySet.shown_to sets both attributes.
+        guess_count: int
         own_guesses: list[Guess]
 
     class Meta:

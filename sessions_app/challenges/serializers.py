@@ -377,7 +377,10 @@ class NewChallengeSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeChangesSerializer(serializers.Serializer[Data]):
-    """Changes of a challenge; of a published one, only ``guests_may_play``. ``texts`` has all statements, in order."""
+    """Changes of a challenge. If it is published, only ``guests_may_play`` can be changed.
+
+    ``texts`` has all statements, in order.
+    """
 
     title = StrictCharField(max_length=MAX_TITLE, required=False, validators=[plain_text])
     texts = BoundedListField(
@@ -434,7 +437,10 @@ class ShownChallenge:
 
 
 class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
-    """A challenge. ``lie_statement_index`` and ``results`` are null for other users than the owner until they guess."""
+    """A challenge. A user who has not guessed gets null for ``lie_statement_index`` and ``results``.
+
+    The owner always gets both values.
+    """
 
     # Show challenges loaded by ``shown_to``. Apart from the answer to a guess and the admin site, only this serializer
     # tells which statement of a challenge is the lie.

@@ -40,8 +40,8 @@ REST_SECONDS = 60.0  # seconds during which clock messages are still sent after 
 SHARED_SECONDS = 0.02
 # latest clock message and the time of its creation, by session id
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
-# Each process renews a lease for the playing sessions that its viewers watch. A session without renewal is paused:
-# `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
+# Each process renews a lease (`watched_at`) for the playing sessions that its viewers watch. If no process renews it,
+# the session is paused: `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
 _renewed: dict[str, float] = {}  # time of the latest renewal of the lease, by session id
@@ -207,7 +207,8 @@ class SessionConsumer(WatchConsumer):
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the message as this viewer may see it.
 
-        A viewer whose access is not by share or link gets the unchanged object, whose JSON is cached for all viewers.
+        For a viewer with a share or a link, return a changed copy. For any other viewer, return the object itself,
+        because its JSON is cached.
         """
         if self.access is None or not self.access.grant:
             return message
@@ -239,8 +240,8 @@ class SessionConsumer(WatchConsumer):
     def _seconds_to_next_tick(self) -> float:
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
-        # A sleep may end a millisecond early. The message is then sent just before the tick for which it is meant. If
-        # the next tick is that close, wait for the tick after it, so that no message is sent twice.
+        # A sleep may end a millisecond before its tick. If the next tick is that close, its message was just sent, so
+        # wait for the tick after it.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 

@@ -160,8 +160,10 @@ class ComparisonSession(models.Model):
     """Two or three VODs on one shared clock.
 
     ``global_time`` and the VODs' ``position`` are the state at ``anchored_at``; :meth:`clock` computes the present.
-    Every change sets a new anchor and increments ``revision``. watched_at: latest time at which a viewer of the playing
-    clock was connected; None if the clock is paused or was started by the API without a viewer.
+    Every change sets ``anchored_at`` to the present and increments ``revision``.
+
+    watched_at: latest time at which a viewer watched the playing clock. None if the clock is paused, or if the API
+    started the clock and no viewer has watched it.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)

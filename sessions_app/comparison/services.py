@@ -420,9 +420,8 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
     """Record that a viewer is watching the playing clock now. Return the recorded time; None if nothing was recorded.
 
-    can_edit: whether the viewer may move the clock. Without this permission, only an existing record is renewed.
-    Reason: when the last recorded viewer leaves, the clock pauses. If the API started the clock, a viewer who may not
-    move it must not cause such a pause.
+    When the last recorded viewer leaves, the clock pauses. A viewer who may not move the clock (``can_edit`` is False)
+    must not cause the pause of a clock that the API started. For such a viewer, only an existing record is renewed.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:
@@ -434,10 +433,10 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 
 
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
-    """Pause a session at the time when its last viewer left it, unless a viewer has returned.
+    """Pause a session at the time when its last viewer left it. Do nothing if a viewer has returned.
 
-    left_at: last result of :func:`record_viewer`. If None, the stored ``watched_at`` is used, but only if it is older
-    than ``WATCH_LEASE``.
+    left_at: last result of :func:`record_viewer`. If None, the session is paused if its ``watched_at`` is older than
+    ``WATCH_LEASE``.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return

@@ -35,8 +35,8 @@ SYSTEMS = (
 class SessionStore(DatabaseStore):
     """Session store in the table of :class:`BrowserSession`.
 
-    During an update, hosts with the previous release still use Django's session table. Sessions found only there are
-    copied, and deletions apply to both tables.
+    During an update, hosts with the previous release still use Django's session table. If a session exists only in
+    Django's table, it is copied. A deleted session is deleted in both tables.
     """
 
     @classmethod

@@ -328,9 +328,8 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # The database has no foreign key constraint. During an update, some hosts still run the old release, which does not
-    # know this table. With a constraint, these hosts could not delete users. When they delete users, these users'
-    # sessions remain.
+    # The database has no foreign key constraint: during an update, hosts with the old release do not know this table,
+    # and a constraint would prevent them from deleting users.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

@@ -48,8 +48,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     - If there is a newer snapshot, the socket sends it, because messages may get lost.
     - If the viewer's credential has become invalid, or the viewer may no longer watch, the socket closes.
 
-    With ``is_silent``, the connection opens only after the subscription. If the client fetches the object after that,
-    it misses no change.
+    With ``is_silent``, the connection opens only after the subscription. A client that then fetches the object misses
+    no change.
 
     A viewer may have ``settings.SOCKETS_AT_ONCE`` sockets in a process. Further sockets close with :data:`TRY_AGAIN`.
     """
@@ -246,10 +246,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return None if has_shown_something or not is_known_host(headers) else self.anonymous_viewer()
 
     async def _follow(self, group: str) -> None:
-        """Move the subscription to ``group``. Viewers with different permissions have different groups.
+        """Subscribe to ``group`` instead of the current group.
 
-        A sender publishes a message to one group after the other. Therefore, the socket keeps the old subscription for
-        a short time. It misses no message, but may receive one twice.
+        A message is published to one group after the other. Therefore, the socket stays in both groups for a short
+        time. The client misses no message, but may receive one twice.
         """
         if group == self.group:
             return

@@ -83,7 +83,7 @@ class ApiViewSet(GenericViewSet[M]):
 
         The body may contain read-only fields with their current values.
 
-        - answers: returns the object's current representations in the API; called only if they are needed.
+        - answers: returns the object as the API shows it, in one or more forms. Called only if needed.
         - alternatives: mutually exclusive fields. If the body has all of them, unchanged ones are ignored.
         - options: keyword arguments of ``form``.
 

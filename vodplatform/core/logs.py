@@ -57,7 +57,7 @@ SECRETS = re.compile(
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,
 )
-# SECRETS matches only texts that contain at least one of these strings. Searching for them first is 40 times faster.
+# Every text that matches SECRETS contains one of these strings. Searching for the strings first is 40 times faster.
 HINTS = ("=", "://", "/media/", "/r/", "/signup/", "/login/", "vod_", "eyj", "token ", "bearer ", "basic ")
 
 

@@ -26,9 +26,9 @@ logger = logging.getLogger("vodplatform.site.metrics")
 
 
 def _reserve_space() -> None:
-    """Reserve the disk space of this process's metrics files, or disable the files.
+    """Reserve disk space for this process's metrics files. If that fails, the process uses no files.
 
-    Writing to an unreserved page of a mapped file on a full disk would end the process by SIGBUS.
+    The files are mapped into memory. On a full disk, a write to unreserved space would end the process by SIGBUS.
     """
     folder = os.environ.get(VARIABLE)
     if not folder:

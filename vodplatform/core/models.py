@@ -110,8 +110,8 @@ class AuditEntry(models.Model):
 class Installation(models.Model):
     """The installation to which this database belongs (:mod:`vodplatform.core.files.installation`).
 
-    - database: id of the database. A copy of the database has another id, except a physical copy of a PostgreSQL
-      server. If database and files are both in the data folder, the id is empty, because they are copied together.
+    - database: id of the database; empty if database and files are both in the data folder. A copy of the database has
+      another id, except a physical copy of a PostgreSQL server.
     - key: digest of SECRET_KEY.
     - is_marked: whether the file store has ever had the mark file, which contains this installation's id.
     """
@@ -153,7 +153,7 @@ class RunningProcess(models.Model):
     """A web or worker process, and what it last reported.
 
     - queues: lanes (job queues) of a worker.
-    - max_jobs: usual maximum of running jobs. Each lane's first job may exceed it, and one short job.
+    - max_jobs: maximum number of running jobs. The first job of each lane and one short job may run in addition.
     - jobs: number of running jobs.
     """
 

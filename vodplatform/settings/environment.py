@@ -342,11 +342,10 @@ def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
 
 
 def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
-    """Return a prefix for Redis channels that separates installations on the same Redis server.
+    """Return a prefix for Redis channels that differs between installations on the same Redis server.
 
-    The prefix depends on the number of the Redis database, because all databases of a Redis server share their
-    channels. It also depends on ``database``, the SQL database's name, because a restored backup has the same secret
-    key.
+    - redis_url: contains the number of the Redis database. Databases of the same server share their channels.
+    - database: name of the SQL database. It distinguishes a restored backup, which has the same secret key.
     """
     found = parse_sentinel_url(redis_url)
     number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"

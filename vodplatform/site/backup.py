@@ -257,7 +257,8 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 def _read_rows(file: IO[bytes]) -> dict[str, int]:
     counts = Counter({model._meta.label_lower: 0 for model in kept_models()})
     for label, lines in _in_batches(file):
-        # Older archives refer to users by name. That works, because earlier batches have inserted the users.
+        # In older archives, rows contain names of users instead of ids. Django looks the users up in the database:
+        # earlier batches have inserted them.
         rows = [row for line in lines for row in serializers.deserialize("jsonl", line)]
         _insert(apps.get_model(label), rows)
         counts[label] += len(rows)

@@ -1,7 +1,7 @@
 """A supervisor that starts, restarts and stops child processes, without Django.
 
-sandbox.py starts each child in its own session, so that Ctrl-C does not reach the child, and kills it when the
-supervisor dies.
+Each child runs in its own session, so Ctrl-C does not reach the child. If the supervisor dies, the kernel kills its
+children.
 """
 
 from __future__ import annotations

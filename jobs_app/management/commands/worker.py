@@ -16,8 +16,8 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# Time for which Dramatiq's master process waits for a worker's boot message. Keep it short: if a worker dies while it
-# sends the message, a master that reads the message blocks forever on the dead worker's lock.
+# Time for which Dramatiq's master process waits for a worker's boot message. If the worker dies while it sends the
+# message, it never releases a lock, and a waiting master blocks forever. A short wait makes this unlikely.
 BOOT_MILLISECONDS = 10
 
 

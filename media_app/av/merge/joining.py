@@ -65,7 +65,7 @@ class Merge:
             raise ClipFailed("merge_failed", str(exc), None) from exc
         except MediaError as exc:
             raise ClipFailed("merge_failed", exc.message, None) from exc
-        except av.error.FFmpegError as exc:  # damaged clips raise it; some of its subclasses are also OSErrors
+        except av.error.FFmpegError as exc:  # PyAV's error for damaged clips, sometimes also an OSError
             raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
 
     def _write(self, clips: list[Clip], planned: Plan) -> Merged:

@@ -10,7 +10,7 @@ from media_app.av.ladder import SOUND_RATE
 from media_app.av.meter import Meter
 from media_app.av.source import Source
 
-TARGET = -16.0  # loudness, in LUFS, that each clip gets unless MAX_PEAK or MAX_GAIN limits its gain
+TARGET = -16.0  # target loudness of each clip, in LUFS; MAX_PEAK or MAX_GAIN may limit the gain
 MAX_PEAK = -1.0  # maximum true peak after the gain, in dBTP
 MAX_GAIN = 20.0  # maximum gain in dB; sound so quiet that it needs more is not speech
 

@@ -25,7 +25,8 @@ CONFIG_BYTES = 2  # length, in bytes, of the AudioSpecificConfig of plain AAC-LC
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
 EVENNESS = 0.001  # maximum seconds between a sound packet and its expected time, if the sound is copied
-MIN_COPIED_SECONDS = 0.25  # minimum seconds of a clip whose sound is copied, because each joint loses 40 ms
+# If a clip is shorter than this many seconds, the sound is encoded: copying would lose 40 ms at each joint.
+MIN_COPIED_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def common_shape(clips: Sequence[Clip]) -> Shape:
 
 
 def common_rate(rates: Sequence[Fraction]) -> Fraction:
-    """Return the highest frame rate, at most 60. An NTSC rate is rounded unless all rates are NTSC rates."""
+    """Return the highest frame rate, at most 60. If NTSC and other rates are mixed, round an NTSC rate."""
     top = max(rates)
     if top.denominator == NTSC and any(rate.denominator != NTSC for rate in rates):
         top = Fraction(round(top))

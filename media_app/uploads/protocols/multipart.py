@@ -44,7 +44,8 @@ from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # separator before a file's number, if a form sends several files under one part name
-# Client headers that are not passed to the Django view: the view gets the form's fields as JSON, and our request id.
+# Headers of the client that the Django view does not get. The view gets a new body (the form's fields as JSON) and our
+# request id.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
@@ -72,7 +73,7 @@ class Form:
 
     - route: name of the form in logs and metrics.
     - address: path of the Django view, without trailing slash.
-    - files: accepted files. If a form is too large, the error names the limit of the first of them.
+    - files: accepted files. If a form is too large, the error names the size limit of the first entry.
     """
 
     route: str

@@ -238,7 +238,7 @@ async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum:
                 if checksum is not None and digest is not None and digest.digest() != checksum.digest:
                     raise DomainError("upload_checksum_mismatch")
             except asyncio.CancelledError:
-                # The server is stopping; the process waits for the thread that ends the writing.
+                # The server is stopping. A thread ends the writing, and the process waits for this thread.
                 ending.keeps = digest is None
                 in_background(ending)
                 raise

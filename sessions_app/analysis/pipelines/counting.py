@@ -26,10 +26,10 @@ WELL_SEEN = 0.9  # minimum share of samples with a visible person; below it, pic
 PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture, to limit memory use
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-# Sets are counted by picture changes only if no person is clearly visible for at least this share of the set's time.
+# A set may be counted by picture changes if no person is clearly visible in at least this share of its samples.
 MIN_UNSEEN = 0.3
 MOVED = 12
-MIN_AREA = 0.03  # share of the picture's pixels that must change in a set; excludes a running clock
+MIN_AREA = 0.03  # minimum share of the picture's pixels that change in a set; a running clock changes fewer
 MIN_CHANGE = 2.0
 
 

@@ -48,13 +48,13 @@ ANOTHER_SHOT = 0.25
 EDGE_MARGIN = 0.9  # seconds decoded before and after a possible shot edge, to distinguish cuts from flashes
 EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges; 24 s of 1080p
 EARLY = 0.95  # share of the longest GOP's length; a shorter GOP probably ends at a cut
-END_TOLERANCE_SECONDS = 0.1  # maximum seconds by which a highlight may end early to avoid encoding
+END_TOLERANCE_SECONDS = 0.1  # a highlight may end this many seconds early, so that its end need not be encoded
 # Maximum duration that may be missing at the file's end without a warning. The two numbers are seconds and a share of
 # the announced duration; the limit is their sum.
 CUT_SHORT = 1.0, 0.02
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
-WINDOWS_BUDGET = 2.0  # total length of the windows judged by the vision model, as a multiple of the reel's
+WINDOWS_BUDGET = 2.0  # total length of the parts that the vision model judges, as a multiple of the reel's length
 QUIET_DB = -59.0  # maximum level in dB of a sound track that counts as silent
 # job progress in percent after reading, judging by the vision model, finding shot edges, and creating thumbnails
 READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0

@@ -16,15 +16,16 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # length in seconds of the window from whose values the size of one deviation is computed
+CONTEXT = 600.0  # length in seconds of the window by which one deviation (see SPREAD_PERCENT) is computed
 SILENT_DB = -60.0
-# One "deviation" is the distance from the median of the loudness to this percentile, but at least MIN_SPREAD_DB.
+# Loudness is measured in deviations. One deviation is the distance from the median to this percentile, but at least
+# MIN_SPREAD_DB.
 SPREAD_PERCENT = 80.0
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-# Limits of ``Loudness.hits``. From PEAK_FROM, a moment can be a sound peak. From PEAK_SURE, the peak's confidence is 1.
+# A moment can be a sound peak if its ``Loudness.hits`` is at least PEAK_FROM. From PEAK_SURE on, its confidence is 1.
 PEAK_FROM, PEAK_SURE = 0.65, 4.0
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
@@ -35,10 +36,9 @@ class Loudness:
     """Loudness of the speech band at each step of time.
 
     - level: dB above the usual level.
-    - hits: how far the level lies above a limit, in deviations; 0 below the limit. The limit lies one deviation above
-      the usual level.
-    - sound: the larger of two values, in deviations. One value is computed from the smoothed level and is high for
-      lasting sounds. The other value is computed by smoothing ``hits`` and is high for short sounds.
+    - hits: ``level`` in deviations (see :data:`SPREAD_PERCENT`) minus 1, but at least 0.
+    - sound: the larger of two signals, both in deviations: the smoothed loudness, which is high for lasting sounds, and
+      the smoothed ``hits``, which is high for short sounds.
     """
 
     level: Floats
@@ -85,10 +85,9 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return how far each value lies above the usual range, in deviations; 0 inside and below the range.
+    """Return how many deviations each value lies above the running median, minus 1, but at least 0.
 
-    One deviation is the distance from the running median to the percentile ``percent``, but at least ``least``. The
-    usual range ends one deviation above the median. A value 3 deviations above the median therefore gives 2.
+    One deviation is the distance from the running median to the percentile ``percent``, but at least ``least``.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 STILL_DB = 1.5
 STILL_LUMA = 0.3
 MOTION_STEPS, SCORE_STEPS = 8, 2
-# One "deviation" of the motion is the distance from its median to this percentile, but at least MIN_GROWTH.
+# Motion is measured in deviations. One deviation is the distance from the median to this percentile, but at least
+# MIN_GROWTH.
 MOTION_PERCENT = 82.0
 MIN_GROWTH = 0.6
 MOTION_WEIGHT = 3.0
@@ -43,8 +44,10 @@ ALIKE = 0.5  # maximum share by which a candidate's score is reduced if it looks
 class Moments:
     """Signals of a video at each quarter of a second.
 
-    sound, motion: loudness and motion above the usual, in deviations, 0 to :data:`MAX_DEVIATION`. level: dB above the
-    usual level of the speech band. score: 0 to 1.
+    - sound, motion: how far loudness and motion exceed the usual range, in deviations (see :func:`deviations`), at most
+      :data:`MAX_DEVIATION`.
+    - level: dB above the usual level of the speech band.
+    - score: 0 to 1.
     """
 
     sound: Floats

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# Shares of a signal's local range, without its extremes (0: low end, 1: high end). Values above HIGH are high, values
-# below LOW are low.
+# Limits for a signal that is scaled to 0 to 1 by its local range. Values above HIGH are high, values below LOW are low.
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds
@@ -138,9 +137,9 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return the signal's visits to its high and low values, as (is high, index of the extreme value).
+    """Return where the signal is high or low, as (is high, index of the highest or lowest value).
 
-    High and low visits alternate. If the signal is high several times without being low in between, this is one visit.
+    High and low places alternate. Several high places without a low place between them count as one.
     """
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
@@ -157,7 +156,7 @@ def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
 def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
     highs = sum(is_high for is_high, _ in visits)
     lows = len(visits) - highs
-    # With as many high as low extremes, the first extreme is the resting position.
+    # If there are as many high as low extremes, the first extreme is the resting position.
     return highs < lows or (highs == lows and bool(visits) and not visits[0][0])
 
 

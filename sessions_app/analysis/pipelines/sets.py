@@ -34,7 +34,9 @@ LIKENESS_OF_TWO = 0.8  # minimum similarity (0 to 1) in a set of only two repeti
 AMPLITUDES = 2.5
 LENGTHS = 3.0
 LONGEST_PAUSE = 4.0  # maximum seconds of a pause within a set, or 1.5 times the usual repetition if that is longer
-MIN_WAY = 0.5  # minimum size of a repetition's smaller movement (there or back), as a share of the larger
+# A repetition is a movement there and a movement back. The smaller one must have at least this share of the larger
+# one's size.
+MIN_WAY = 0.5
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
@@ -79,8 +81,8 @@ class Set:
     def value(self) -> float:
         """Value by which sets are chosen: duration × worth × likeness, reduced if the resting position is unusual.
 
-        The duration of one repetition is not counted. A set of 12 repetitions of 1 s counts as 11 s. The same
-        repetitions as two sets of 6 count as 10 s, so that the longer set wins.
+        The duration is reduced by one repetition, so that one long set is worth more than two short sets. Example: one
+        set of 12 repetitions of 1 s counts as 11 s, but two sets of 6 count as 10 s.
         """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
@@ -220,8 +222,8 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # best[n] describes the best choice from the first n sets: its total value, and the index n - 1 of the n-th set. If
-    # the choice does not contain the n-th set, the index is -1.
+    # best[n] is the best choice from the first n sets: (total value, index of the last of these sets). If the choice
+    # does not contain this last set, the index is -1.
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

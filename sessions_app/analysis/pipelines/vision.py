@@ -63,7 +63,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The model's judgement of a part. score: 0 to 1, or None to keep the signals' score."""
+    """The model's judgement of a part. score: 0 to 1; if None, the score from the measured signals is kept."""
 
     score: float | None
     description: str

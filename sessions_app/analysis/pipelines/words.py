@@ -14,7 +14,7 @@ TOGETHER_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Signals of a part of a video. sound, motion: largest deviations from the usual, 0 to 1.
+    """Signals of a part of a video. sound, motion: highest value of the signal, scaled to 0 to 1.
 
     decibels: loudest moment, in dB above the usual level.
     """

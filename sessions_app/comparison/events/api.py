@@ -163,7 +163,10 @@ class EventViewSet(EventReadsViewSet):
     )
     @action(detail=False, methods=["post"])
     def detect(self, request: Request, session_id: str) -> Response:
-        """Detect events in a background job. Replace earlier detected events, except changed or answered ones."""
+        """Detect events in a background job. They replace the events detected earlier.
+
+        Events that a user has changed or answered are kept.
+        """
         session = self.get_object_to_change()
         data = self.read_body(s.DetectSerializer)
         job = auto_detect.start_detection(session, self.user, data["kinds"], data.get("vod_ids"))

@@ -39,7 +39,8 @@ DEADLINE_SECONDS = 12 * 3600.0
 MAX_INVALID_ANSWERS = 8
 # Maximum size of a result: ``MAX_FACTOR`` times the source's size, but not less than ``MIN_MAX_BYTES``.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
-# Maximum factor between the durations of result and source. Durations below ``LENGTH_SECONDS`` are raised to it.
+# A result may be up to ``LENGTH_FACTOR`` times longer or shorter than its source. For this comparison, durations below
+# ``LENGTH_SECONDS`` count as ``LENGTH_SECONDS``.
 LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0
 WATCH_SECONDS = 0.5
 # Seconds during which a cancel request is retried, and timeout of one request in seconds.
@@ -143,7 +144,7 @@ def _request(row: ProJob, name: str) -> dict[str, Any]:
     return syncso.build_request(
         _absolute(stream_url(row.video, LONGEST_SECONDS)), sounds, segments, output_name=name,
         sync_mode=row.options["sync_mode"], model=row.options["model"] or syncso.MODELS[0],
-        # Send the webhook's URL even without a secret, because :meth:`SyncSo.find` finds the output name in it.
+        # Send the webhook's URL even if no secret is set: :meth:`SyncSo.find` searches it for the output name.
         webhook_url=_absolute(WEBHOOK) if settings.PUBLIC_URL.startswith("https://") else None,
     )  # fmt: skip
 
@@ -290,7 +291,11 @@ def _probe_result(work: Work, path: Path) -> dict[str, Any]:
 
 
 def ended(job: Job) -> None:
-    """Stop or abandon the generation, in the transaction that ends its job."""
+    """Clean up in the transaction that ends a job.
+
+    If the job was cancelled, ask the provider to stop its generation. If the generation failed, forget it, so that a
+    retry starts a new one.
+    """
     row = ProJob.objects.filter(pk=job.pk, engine=Engine.SYNCSO).first()
     if row is None or (row.asked is None and not row.generation_id):
         return
@@ -314,7 +319,7 @@ def deleted(row: ProJob) -> None:
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
     """Stop the generation if its job was cancelled or deleted.
 
-    Do it in this process: other processes may not know the generation's id, which may not be stored yet.
+    Other processes cannot do this as long as the generation's id is not stored.
     """
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)

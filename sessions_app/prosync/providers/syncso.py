@@ -87,9 +87,9 @@ class RefusedForGood(ProviderError):
 
 
 class RequestNotSent(RefusedForGood):
-    """Error: the settings or the rules for outgoing requests forbid the request or its answer.
+    """Error: the settings or the rules for outgoing requests forbid this call.
 
-    If the answer is forbidden, the request may have taken effect.
+    Usually nothing was sent. If the rules forbade only the answer, the request may have taken effect.
     """
 
 

@@ -267,9 +267,8 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Behind them, each segment
-   * has a bar that shows how frequent all three are. The analysis searches near highlights first, so it may miss some
-   * elsewhere.
+   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Behind them, a bar per
+   * segment shows how frequent cuts, dissolves and fades are. Far from highlights, the analysis may miss some of them.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);

@@ -102,7 +102,8 @@ export const describeRepetition = (name, number, of) =>
   `${name === UNNAMED ? "Repetition" : formatExercise(name)} ${number} of ${of}`;
 
 /**
- * Return a sentence about an analysis's settings, including defaults; empty if there are none, as after expiry.
+ * Return a sentence about the settings of an analysis, including defaults. Return an empty string if the settings are
+ * missing, for example because the analysis has expired.
  * @param {Kind} kind
  * @param {Record<string, any>} params
  * @returns {string}

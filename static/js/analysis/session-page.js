@@ -376,10 +376,7 @@ function openDataFile(event) {
   ]);
 }
 
-/**
- * Return whether the analysis can be repeated. This is possible only for library videos: other files are deleted with
- * their analysis.
- */
+/** Return whether the page can repeat the analysis. This is possible only for videos in the library. */
 function canRunAgain() {
   return Boolean(session.source?.video_id) && !isLive(session) && !isGone;
 }

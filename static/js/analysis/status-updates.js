@@ -115,7 +115,7 @@ export class Follower {
     else if (message.type === "job") this.#change(message.job);
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
-      // An expired analysis remains when its job is deleted: request its state. Any other was deleted with its job.
+      // An expired analysis remains when its job is deleted, so request its state. Any other analysis is deleted, too.
       if (session && isExpired(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));

@@ -9,7 +9,8 @@ export const LIMIT = 24;
 const SHAPES_AFTER = 300;
 const SEARCH_PAUSE = 250;
 const AHEAD = 600; // distance between the window and the list's end at which the next page loads, in pixels
-const TRIES = 3; // maximum number of requests for the first page if it becomes outdated while it loads
+// maximum requests for the first page; if an item is added or removed during a request, another request follows
+const TRIES = 3;
 
 /**
  * @typedef {{element: HTMLElement, title: HTMLElement}} ListCard
@@ -124,7 +125,8 @@ export class EndlessList {
     const { signal } = this.#request;
     const byHand = document.activeElement === requireElement("button", this.more);
     try {
-      // Added or removed items shift the pages, so load the page that may hold the next item, and skip known items.
+      // When items are added or removed on the server, the pages shift. A page may then contain items that the list
+      // already shows. Skip these items, and load pages until enough new items have arrived.
       /** @type {ListCard[]} */ const came = [];
       let page = Math.floor(this.cards.size / LIMIT) + 1;
       do {

@@ -77,7 +77,10 @@ function joinInto(into, from) {
 /** @param {Operation} operation */
 export const getCounter = (operation) => operation.clock[operation.actor];
 
-/** Return a clock that covers all operations that an operation replaces. @param {Operation} operation */
+/**
+ * Return the clock of all operations that the writer had seen before this operation. The operation replaces them.
+ * @param {Operation} operation
+ */
 function getCoveredClock(operation) {
   const covers = new Map(Object.entries(operation.clock));
   covers.set(operation.actor, getCounter(operation) - 1);
@@ -206,8 +209,8 @@ class TagSet {
       this.add(value, actor, { counter, timestamp, place: 0 });
       this.#settle([value]);
     } else if (type === "remove_tag") {
-      // Include the removal's own counter, as crdt.py does. By this counter, the server recognises additions by writers
-      // who had not seen the removal.
+      // Include the removal's own counter, as crdt.py does. The server needs it, to find out whether the writer of an
+      // addition had seen the removal.
       this.#remove(value, getCoveredClock(operation).set(actor, counter));
       this.#settle([value]);
     } else {
@@ -269,7 +272,10 @@ class TagSet {
     joinInto(removed, clock);
   }
 
-  /** Delete additions that were removed, and removals that `cleared` covers. @param {Iterable<string>} [tags] */
+  /**
+   * Delete superseded entries: additions that were removed, and removals that `cleared` contains, too.
+   * @param {Iterable<string>} [tags]
+   */
   #settle(tags = new Set([...this.added.keys(), ...this.removed.keys()])) {
     for (const tag of tags) {
       const removed = this.removed.get(tag);

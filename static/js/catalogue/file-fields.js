@@ -77,7 +77,7 @@ export class FilesForm {
       h("progress", { class: "bar", value: "0", max: "100", "aria-label": "Sent" })
     );
     this.words = h("p", { class: "text-small muted mono" });
-    // text for screen readers, which announces states but not every percent
+    // text for screen readers; it changes with the upload's state, but not with each percent
     this.said = h("p", { class: "visually-hidden", role: "status" });
     this.progress = h("div", { class: "col", hidden: true }, this.bar, this.words);
     this.problem = h("div", {});

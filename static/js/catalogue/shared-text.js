@@ -101,8 +101,7 @@ export class SharedText {
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // Two texts can be merged if they have the same initial text. If `written` has no state, its value counts as its
-    // initial text.
+    // Only texts with the same initial text can be merged. Without a state, the value itself is the initial text.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();

@@ -76,7 +76,8 @@ const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
 const MAX_IDLE = 5; // maximum exchanges in a row without a confirmed operation; with one more, syncing fails
 const RECENT = 200; // maximum number of own operations that are kept to detect conflicts
-const NO_SKEW = 2_000; // maximum ignored difference to the server's clock, in ms; the Date header has whole seconds
+// Differences to the server's clock of up to this many ms are ignored, because the Date header has whole seconds.
+const NO_SKEW = 2_000;
 
 /** @typedef {import("./crdt.js").Operation} Operation */
 /** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */
@@ -215,7 +216,7 @@ export class SyncClient extends EventTarget {
     if (!type) throw new TypeError(`Unknown field ${field}.`);
     const next = field === "is_featured" ? value : field === "description" ? toText(value) : toLine(value);
     const shown = /** @type {any} */ (this.#shown)[field];
-    // Skip an unchanged value, except in a conflict, which is resolved by writing the shown value again.
+    // Skip an unchanged value. In a conflict, write it nevertheless: this resolves the conflict.
     if (next === shown && !(seen && this.writes(field).length > 1)) return;
     const known = [next, ...(seen ?? [shown])];
     const unseen = this.writes(field).filter((one) => one.actor !== this.actor && !known.includes(one.value));
@@ -265,8 +266,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Apply and store own writes. `unseen` are writes of others that the user has not seen; the clocks of the new
-   * operations leave them out, so that they stay in conflict.
+   * Apply and store own writes. `unseen` are writes of others that the user has not seen. The clocks of the new
+   * operations do not cover the unseen writes, so that the new operations do not replace them.
    * @param {any[][]} writes
    * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about]
    */
@@ -516,7 +517,7 @@ export class SyncClient extends EventTarget {
     }
     let mended = 0;
     const until = Math.floor((this.#milliseconds() + this.#skew) * 1000);
-    // The server's time is known only to the second. The random part gives copies of a replica different times.
+    // Subtract up to one second at random, so that copies of a replica get different times.
     let again = until - Math.floor(Math.random() * 1e6);
     for (const [index, fields] of refusals) {
       const operation = sent[Number(index)];
@@ -537,7 +538,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Move an actor's operations to another replica, because a copy of the browser profile used the same counters.
+   * Move an actor's operations to another replica, where they get new counters. See `Outbox.rename`.
    * @param {string} actor
    */
   async #rename(actor) {
@@ -585,8 +586,8 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // Remove confirmed operations from the outbox, but keep #ghosts. The server has other operations with the counters
-    // of the ghosts, so the ghosts themselves must be sent again with new counters.
+    // Remove confirmed operations from the outbox. Keep #ghosts: the server has other operations with their counters,
+    // so the ghosts must be sent again with new counters.
     const renamed = new Set(this.#ghosts.map(makeDot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, getCounter(one)) || renamed.has(makeDot(one)),

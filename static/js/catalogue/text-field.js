@@ -27,7 +27,7 @@ export class TypedField {
   #base; // the field's last loaded or saved value
   #shown; // the field's value in the sync client, merged from all writers
   /** Another person's value that arrived during typing. @type {string|null} */ #theirs = null;
-  // Whether this user's text was saved while another person's value was pending. Both values are then kept.
+  // True if this user's text was saved before the user chose between it and `#theirs`. The choice stays open.
   #isBeside = false;
   /** @type {{mine: string, theirs: string}|null} */ #conflict = null;
   /** @type {SharedText|null} */ #shared = null;

@@ -19,7 +19,7 @@ const COVERS = 2; // seconds before a segment's end at which the canvas begins t
 const UNSURE = 0.12;
 const UNSURE_FRAMES = 2.5;
 const SETTLES = 250; // maximum ms to wait for a frame callback after a seek; none comes if the picture is already shown
-const PATIENCE = 2000; // maximum ms to wait after a seek until the picture belongs to the segment
+const PATIENCE = 2000; // maximum ms to wait after a seek for a picture of the segment
 
 /** @param {string} url @param {number} duration */
 const toVideo = (url, duration) =>
@@ -282,7 +282,8 @@ function waitForEvent(target, name) {
 }
 
 /**
- * Return the current picture's position in seconds; NaN if the browser does not reveal it, as for other origins.
+ * Return the current picture's position in seconds. Return NaN if the browser forbids reading the position, for example
+ * because the video is from another origin.
  * @param {HTMLVideoElement} element
  */
 function getPictureTime(element) {

@@ -12,13 +12,14 @@ const PAUSE_TO_WRITE = "vod-pause-to-write";
 
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
-  /** Each video's offset and drift before unsent changes, for undo. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
-    new Map();
+  // For undo: the placement of each video before its first unsent change.
+  /** @type {Map<string, import("../base/timeline.js").Placement>} */ #before = new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
   /**
-   * How playback was paused while the user writes; "" if it was not. "alone": this page left the shared clock, because
-   * the user may not move it. "shared": in all other cases. If the page follows the clock, all viewers are paused.
+   * How playback was paused while the user writes; "" if it was not.
+   * - "alone": this page left the shared clock, because the user may not move the clock.
+   * - "shared": playback was paused as by the Pause button.
    * @type {""|"shared"|"alone"}
    */
   #paused = "";
@@ -321,7 +322,8 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Set the offset of a video unlinked from the shared clock so that its current frame matches the clock's time.
+   * Align a video that was unlinked from the shared clock: set its offset so that the frame on screen belongs to the
+   * clock's current time.
    * @param {string} id
    */
   alignHere(id) {

@@ -21,7 +21,7 @@ const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
 ]);
 const HEIGHTS = [360, 480, 720, 1080];
 const KIND = "comparison.export";
-const ROUNDED = 0.001; // seconds; an entered start may be this much too early, because displayed times are rounded
+const ROUNDED = 0.001; // tolerance of entered start times in seconds, because displayed times are rounded
 const RECENT = 50; // number of latest jobs searched for the last export
 
 /** @typedef {{url: string, size: number, duration: number}} Made */

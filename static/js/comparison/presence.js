@@ -32,8 +32,8 @@ export class People {
 
   draw() {
     const { remote } = this;
-    // Hide this display if the user is alone and follows the shared clock. Do not hide it from a user who may only
-    // watch: to pause, this user must leave the shared clock, with the button of this display.
+    // Hide this display if the user is alone and follows the shared clock. Always show it to users who may only watch.
+    // They can pause only after leaving the shared clock, and the button for that is in this display.
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>

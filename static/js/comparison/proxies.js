@@ -222,7 +222,7 @@ export class Copies {
     if (this.#unplayable.has(vod)) return this.#take(copy, kind, answer.rendition?.url ?? null);
     const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
     copy.proxy_url = answer.rendition?.url ?? null;
-    // Do not interrupt the user by a switch to the new copy, unless a quick copy is already playing.
+    // If no quick copy is playing yet, do not switch to the new copy: the switch would interrupt the user.
     if (!isPlayed) this.quick = false;
   }
 

@@ -79,7 +79,7 @@ export class Remote {
       onState: (state, code) => {
         if (state === "live") {
           this.#isFirst = true;
-          this.#viewers = 1; // after connecting, the server sends no list if there is only one viewer
+          this.#viewers = 1; // if there is only one viewer, the server sends no list to a new connection
           if (!this.following) this.live.send({ type: "following", following: false });
           onPeople([]);
         }
@@ -94,9 +94,11 @@ export class Remote {
   }
 
   /**
-   * True if this tab may resume playback that it paused. It may if it made the latest change of the clock, or if its
-   * changes are not sent. It also may if the user is the only viewer, and no other viewer has moved the clock since. A
-   * pause by the server does not count as a move: the server pauses the clock when the only viewer disconnects.
+   * True if this tab may resume playback that it paused, in one of these cases:
+   * - This tab made the latest change of the clock.
+   * - Changes of the clock on this page are not sent.
+   * - The user is the only viewer, and no other viewer has moved the clock since. For example, the user disconnected,
+   *   and the server paused the clock.
    */
   get mayResume() {
     return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);
@@ -242,9 +244,8 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // The server broadcasts each change to all tabs, also to the tab that made it. Do not follow the broadcast of this
-    // tab's latest change if that change moved the clock, or if this tab leads and plays. In other cases, the broadcast
-    // may contain a clock that another viewer has moved.
+    // The server also sends this tab's own change back. Do not follow that message if the change moved the clock, or if
+    // this tab plays and moved the clock last. Follow other messages: another viewer may have moved the clock.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {
@@ -298,7 +299,7 @@ export class Remote {
   }
 
   /**
-   * Send the position again if buffering made it differ from the server's clock.
+   * Send this tab's position again if it differs from the server's clock, for example after buffering.
    * @param {any} message
    */
   #checkLead(message) {

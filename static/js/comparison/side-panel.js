@@ -216,7 +216,7 @@ export class History {
   }
 }
 
-/** Return a text about changed clock drift; empty if the drift did not change. @param {any} row @returns {string} */
+/** Describe a change of clock drift, such as `, clock 0 ppm to +12.5 ppm`. @param {any} row @returns {string} */
 function describeDriftChange({ old_drift_ppm: before, new_drift_ppm: after }) {
   return after === null || before === after ? "" : `, clock ${formatPpm(before ?? 0)} to ${formatPpm(after)}`;
 }

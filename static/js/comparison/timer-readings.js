@@ -13,8 +13,8 @@ const MOMENTS = 5;
 
 /**
  * Return the times, in seconds, at which to read each video's timer. The times are evenly spread. `roi` is the box
- * around the timer, which the user set on a frame of one video. In this video, the frame's time replaces the nearest
- * time.
+ * around the timer, with the video and time of the frame on which the user drew the box. This frame is always read: in
+ * its video, its time replaces the nearest of the spread times.
  * @param {{vod_id: string, duration: number}[]} vods
  * @param {{vod_id: string, time: number}} roi
  * @returns {Record<string, number[]>}

@@ -15,8 +15,8 @@ const TRIES = 3;
 /**
  * @param {Video[]} videos
  * @param {(video: Video) => void} onChanged
- * @param {(count: number) => void} onDone Called once at the end, also if the user closed the dialog early, with the
- *   number of successes.
+ * @param {(count: number) => void} onDone Called once with the number of changed videos, also if the user closed the
+ *   dialog early.
  */
 export function openTagDialog(videos, onChanged, onDone) {
   /** @type {Map<string, number>} */ const counts = new Map();

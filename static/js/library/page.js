@@ -382,7 +382,7 @@ function getShownValues(video) {
   ];
 }
 
-/** Show a button that loads new videos. Inserted cards would move the list, and users could press the wrong video. */
+/** Look for new videos and show a button that loads them. Do not insert cards, which would move the list. */
 const lookForNew = debounce(async () => {
   if (list.query.status === BIN) return reloadCounts();
   try {
@@ -394,7 +394,7 @@ const lookForNew = debounce(async () => {
       list.show(toAnswer(answer));
       return list.drawMore();
     }
-    // In other sort orders, new videos may be on any page, so compare the total numbers.
+    // If the list is not sorted by creation, new videos may be on any page. Then compare the total numbers.
     list.offer(
       list.query.order
         ? Math.max(0, pagination.total - list.total)

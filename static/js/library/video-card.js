@@ -348,7 +348,7 @@ export class BinCard {
     );
   }
 
-  // Empty methods, which the library page calls on every card: a video in the bin shows no selection or job.
+  // The library page calls these methods on every card. Cards in the bin show no selection and no job.
   draw() {}
   mark() {}
   work() {}

@@ -8,7 +8,7 @@ import { formatMoment } from "../base/format.js";
 const TICK = 250; // ms between two checks of how far the videos have drifted apart
 const DEAD = 0.02; // tolerated difference between the two videos' positions, in seconds
 const FAR = 0.3;
-const PULL = 0.8; // seconds in which a change of the playback rate removes the drift, unless MAX_PULL limits it
+const PULL = 0.8; // seconds in which a change of the playback rate removes the drift; MAX_PULL limits the change
 const MAX_PULL = 0.05; // maximum relative change of the playback rate that corrects drift
 const WIPE_STEP = 0.02;
 
@@ -100,7 +100,7 @@ export class Stage {
    * @param {string} label
    */
   against(address, label) {
-    // While the other video loads, only the result's player has the position.
+    // While the other video loads, it has no position, so use the result's position.
     const { at } = this.before.readyState ? this : { at: this.after.currentTime };
     this.pause();
     this.before.src = address;

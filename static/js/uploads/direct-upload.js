@@ -8,7 +8,7 @@ const UPLOADS = "/api/v1/uploads";
 const MOST_PIECES = 10_000; // maximum number of pieces of a file in S3
 const ENOUGH_TRIES = 3;
 const AHEAD = 4; // number of signed addresses per request; each request also records the pieces received so far
-/** Status with which the tus endpoint answers HEAD for an ended upload, by its state. @type {Record<string, number>} */
+/** HTTP status for each state of an ended upload, the same as from the tus endpoint. @type {Record<string, number>} */
 const ENDED = {
   completed: 409,
   failed: 409,
@@ -145,7 +145,7 @@ class DirectRequest {
     const ended = ENDED[status];
     if (ended) return toAnswer({ ...found, status: ended });
     const { size, piece } = this.stack.about;
-    // Pieces received before a page reload also prove that the bucket is reachable.
+    // Also count pieces that arrived before a page reload: they prove that the bucket is reachable.
     this.stack.taken ||= Math.ceil(size / piece) - remaining_chunks.length;
     const offset = remaining_chunks.length ? Math.min(...remaining_chunks) * piece : size;
     const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
@@ -187,8 +187,7 @@ class DirectRequest {
   /** @param {Record<string, string>} headers */
   async #complete(headers) {
     const found = await this.#ask("POST", `${this.#at}/complete`, {});
-    // If pieces are missing, report a conflict, so that the upload is retried. By then, another tab may have sent some
-    // of the pieces. The retry sends the rest.
+    // If pieces are missing, report a conflict. The Transfer class then retries and sends the missing pieces.
     if (found.json?.type === "chunk_missing") found.text = JSON.stringify({ type: "upload_conflict" });
     return toAnswer(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
   }

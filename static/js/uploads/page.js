@@ -161,7 +161,7 @@ async function performAct(transfer, act) {
 }
 
 /**
- * Let the user choose the missing file of an unfinished upload, or another file instead of a refused one.
+ * Let the user choose a file: for an unfinished upload, the same file again; after a refusal, another file.
  * @param {Transfer} transfer
  */
 async function chooseFileFor(transfer) {
@@ -341,8 +341,8 @@ const limitsKnown = showStorage();
 
 async function fetchUnfinished() {
   let uploads;
-  // Handles without an upload are deleted below. List the handles first: otherwise, an upload that starts between the
-  // two lists would lose its handle.
+  // Handles without an upload are deleted below. List the handles before the uploads, so that an upload that starts
+  // meanwhile keeps its handle.
   const kept = await listHandles();
   try {
     const known = await listLiveUploads();
@@ -388,7 +388,7 @@ function onJobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of listTransfers()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // The upload's video names its job. Until the video is loaded, any ingest job may belong to the upload.
+    // The upload's video has the id of the upload's job. While the video is not loaded, any job may be the upload's.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);

@@ -119,8 +119,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Return whether an upload in the server's list may be this upload. Meant for the time until the creation request is
-   * answered, because this upload's id is unknown until then; false afterwards.
+   * Return whether an upload in the server's list may be this upload, by size and name. False once the creation request
+   * is answered, because this upload's id is then known.
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
@@ -391,7 +391,7 @@ export class Transfer extends EventTarget {
       window.dispatchEvent(new Event("signedout"));
       return this.#lacks("session", 0);
     }
-    // Responses to HEAD have no body; a 409 means that the upload has ended.
+    // A 409 response to HEAD means that the upload has ended.
     if (status === 409 && wasHead) return void this.#ended();
     // A previous attempt still holds the server's lock, or the offset has changed; retry soon.
     if (status === 423 || body?.type === "upload_conflict" || (status === 409 && !body))

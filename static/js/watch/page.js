@@ -124,7 +124,7 @@ function createPlayer() {
     renew: fetchVideo,
   });
   if (video.poster_url) element.poster = video.poster_url;
-  // Remove the poster, because it would hide the first frame, whose number is shown.
+  // Remove the poster once the first frame is loaded: the page shows the number of this frame.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
   seekBar = new SeekBar(requireElement("[data-seek]", root), player);
   const words = new Transcript(root, player, seekBar, facts.id);
@@ -190,7 +190,7 @@ function redrawControls() {
   if (!player) return;
   controls?.mark();
   updateTime();
-  pollWhileWaiting(); // a playback failure causes no job message, so polling may have to start here
+  pollWhileWaiting(); // no job message reports a playback failure, so check here whether to poll
   const trouble = requireElement("[data-trouble]", root);
   trouble.hidden = player.trouble === null;
   const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";

@@ -108,7 +108,7 @@ export class Transcript {
   #place() {
     for (const element of this.#elements.values()) {
       element.remove();
-      element.dispatchEvent(new Event("removed")); // loadLines() may be waiting for this element
+      element.dispatchEvent(new Event("removed")); // ends a loadLines() call that waits for this element
     }
     this.#elements.clear();
     for (const track of this.tracks) {
@@ -117,7 +117,7 @@ export class Transcript {
       );
       this.#elements.set(track.id, element);
       this.player.element.append(element);
-      element.track.mode = "disabled"; // the file loads only when the track is used
+      element.track.mode = "disabled"; // do not load the file before the track is used
     }
   }
 

@@ -23,7 +23,7 @@ class AnswerSerializer(serializers.Serializer[T]):
     """
 
     def get_values(self, instance: T) -> Mapping[str, Any]:
-        """Return values by field name, for fields that one query can compute together."""
+        """Return values by field name. A subclass overrides this method if one query can compute several fields."""
         return {}
 
     def to_representation(self, instance: T) -> dict[str, Any]:

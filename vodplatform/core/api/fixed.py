@@ -24,9 +24,9 @@ def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
-    """Raise ``invalid`` if a client tries to change fixed fields. It may send their present values.
+    """Raise ``invalid`` if a client tries to change a fixed field. The client may send the field's current value.
 
-    answers: the object's API representations. A value counts as present if any of them contains it.
+    answers: the object as the API shows it, in one or more forms. The value in any form counts as current.
     """
     shown = list(answers)
     named = [name for name in sent if any(name in answer for answer in shown)]

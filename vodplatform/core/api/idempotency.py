@@ -48,7 +48,7 @@ MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
 MAX_ANSWER_BYTES = 64 * 1024
-# maximum bytes of a stored answer if the view can build the answer again (``answer_again``)
+# Maximum bytes of a stored answer if the view has ``answer_again``, which builds larger answers again.
 MAX_REFERRED_BYTES = 4 * 1024
 MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum bytes of all stored answers of an account
 # Headers that are not stored, because each repeated answer gets its own.

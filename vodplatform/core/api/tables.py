@@ -14,10 +14,10 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# Pattern for the start of a cell. Spreadsheets may also split cells at semicolons, tabs and line ends.
+# Pattern for the start of a cell. A spreadsheet may also start a cell after a semicolon, tab or line end.
 CELL_START = r"(?<![^;\t\r\n])"
-# Pattern for the characters with which a formula begins in a spreadsheet. An export puts a ' before such a cell, and an
-# import removes this '. The pattern includes ' itself, so that an import does not remove a ' of the original cell.
+# Pattern for the start of a formula. An export puts a ' before a formula, and an import removes this '. A cell that
+# begins with ' gets a second ', so that an import restores the cell.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

@@ -214,9 +214,9 @@ def _store() -> str:
 def _database() -> str:
     """Return an id of the database.
 
-    A copy made by ``pg_dump``, ``TEMPLATE`` or ``cp`` has another id. A physical copy of a PostgreSQL server, such as a
-    replica, has the same id. If database and store are both in the data folder, they are copied together, and the id
-    is empty.
+    - A copy made by ``pg_dump``, ``TEMPLATE`` or ``cp`` has another id.
+    - A physical copy of a PostgreSQL server, such as a replica, has the same id.
+    - If database and store are both in the data folder, the id is empty: a copy of the folder contains both.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

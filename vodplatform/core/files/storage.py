@@ -14,8 +14,8 @@ from vodplatform.core.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# Seconds for which storage calls fail at once after a call timed out. Otherwise, the clean-up after that call would
-# also wait for a timeout.
+# After a call timed out, further calls fail at once for this many seconds. Otherwise, the clean-up after the call would
+# wait for another timeout.
 SILENT_SECONDS = 1.0
 
 

@@ -39,7 +39,7 @@ class ChildPool:
     ) -> Finished:  # fmt: skip
         """Run a child process once a seat is free and ``caller`` has no other child running.
 
-        Raises :class:`ChildError`, among others of these kinds:
+        Raises :class:`ChildError`. The pool raises it with these kinds:
 
         - ``BUSY``: too many requests wait, or this request has waited for 20 s.
         - ``STOPPED``: the client has disconnected, or the child has run for 8 s and other requests wait.
@@ -59,9 +59,10 @@ class ChildPool:
 
     @contextlib.contextmanager
     def turn(self, caller: str) -> Iterator[None]:
-        """Reserve ``caller``'s turn, so that this thread can prepare the input of :meth:`run_child`.
+        """Let no other request of ``caller`` run a child process during the block.
 
-        Raises ``unavailable`` if too many requests wait.
+        The block may prepare the input of :meth:`run_child` and call it. Raises ``unavailable`` if too many requests
+        wait.
         """
         with contextlib.ExitStack() as stack:
             try:

@@ -30,12 +30,13 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-# A child counts as active each time it has read and written this many more bytes. Progress reports are far smaller.
+# Bytes that a child must read and write to count as active. Progress reports are far smaller, so they do not count.
 MOVED_BYTES = 1024**2
 FEW_FILES = ",nofile=512"  # limit of open files, because the memory limit does not cover data in sockets and pipes
 # maximum number of JSON values in a message, since parsed values take twenty times their text's memory
 MAX_SAID_PARTS = 2_000_000
-MAX_SAID_BYTES = 64 * 1024 * 1024  # maximum bytes of one message from a child process, and of all kept messages
+# maximum bytes of one message from a child process, and of all messages in its result
+MAX_SAID_BYTES = 64 * 1024 * 1024
 SAID_TOO_MUCH = "The helper process wrote too much output."
 STDERR_LINES = 60
 PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
@@ -142,10 +143,10 @@ def run_child(
 
     The kernel kills the child if the calling thread ends.
 
-    - on_message: called in this thread with each JSON object.
-    - keeps: function that decides whether a message becomes part of the result.
-    - should_stop: called ten times a second. If it returns a sentence, the child is stopped.
-    - on_moved: called whenever ``MOVED_BYTES`` more have been read and written.
+    - on_message: called in this thread with each message, a JSON object.
+    - keeps: returns whether a message becomes part of the result.
+    - should_stop: called ten times a second. If it returns a reason as text, the child is stopped.
+    - on_moved: called each time the child has read and written another ``MOVED_BYTES``.
     - access: rights in the sandbox; None for trusted code, which runs without a sandbox.
     """
     limits = limits or Limits()
@@ -236,7 +237,7 @@ class _Watch:
         if self.on_moved is not None and now >= self.next_moved_check:
             self.next_moved_check = now + MOVED_CHECK_SECONDS
             moved = tree_moved_bytes(self.process.pid)
-            if moved < self.moved_bytes:  # a descendant has ended, and its bytes are no longer counted
+            if moved < self.moved_bytes:  # the sum decreases when a descendant ends
                 self.moved_bytes = moved
             elif moved >= self.moved_bytes + MOVED_BYTES:
                 self.moved_bytes = moved

@@ -21,7 +21,7 @@ ASK = struct.Struct("<IQI")  # request of the child process: file index, first b
 ANSWER = struct.Struct("<q")  # answer of the parent: number of bytes that follow, or FAILED
 FAILED = -1
 BLOCK_BYTES = 128 * 1024
-# Maximum blocks in one request. In sequential reads, each request doubles the blocks up to this number.
+# Maximum blocks in one request. During sequential reading, each request has twice as many blocks as the one before.
 MOST_BLOCKS = 16
 KEPT_BLOCKS = 256
 # A child process may read at most this many times the files' total size.
@@ -74,7 +74,7 @@ class RangeServer:
         stop = min(start + length, self._sizes[index])
         try:
             return self._read(index, start, stop) if start < stop else b""
-        except Exception as exc:  # the thread that waits for the child process reads the error
+        except Exception as exc:  # kept for the thread that waits for the child process
             self.error = self.error or exc
             return None
 

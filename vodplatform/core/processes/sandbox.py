@@ -1,19 +1,20 @@
 """A launcher that starts one program in its own session, sandboxed and with limits.
 
 Usage: ``python -S -I sandbox.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…``. PROGRAM dies with the thread that
-started it. A ``preexec_fn`` instead could deadlock in a threaded parent.
+started it. A launcher is needed, because a ``preexec_fn`` could deadlock in a threaded parent.
 
-SOFT_LIMITS is a list of ``name=value,…`` with names of the ``resource`` module in lower case. RLIMIT_DATA is better
-than RLIMIT_AS, because decoders reserve gigabytes that they never touch.
+SOFT_LIMITS is a list such as ``data=1000000,core=0``, with names of the ``resource`` module in lower case. Limit
+``data`` rather than ``as``, because decoders reserve gigabytes that they never touch.
 
-RULE is ``run=PATH``, ``read=PATH``, ``write=PATH``, ``list=PATH`` or ``connect=PORT``; run and write include read. With
-a rule, the program and its descendants
+RULE is ``run=PATH``, ``read=PATH``, ``write=PATH``, ``list=PATH`` or ``connect=PORT``; run and write include read. If
+there is a rule, PROGRAM and its descendants
 
 - see only the files of the rules (Landlock, Linux 5.13),
 - cannot read, signal (since Linux 6.12) or limit other processes,
 - cannot change a file's mode, owner, times or attributes,
 - have no network (seccomp) except TCP to PORT (before Linux 6.7, to any port) and UDP for name lookups,
-- stay in one process group below PROGRAM, and leave no memory behind.
+- stay in PROGRAM's process group,
+- cannot create shared memory that outlives them.
 
 Features that the kernel lacks are skipped; ``manage.py doctor`` tests them.
 """
@@ -97,7 +98,7 @@ def main(argv: list[str]) -> None:
     rules, command = [rule.partition("=")[::2] for rule in argv[2:end]], argv[end + 1 :]
     try:  # noqa: SIM105 - contextlib would cost each child some milliseconds
         os.setsid()
-    except PermissionError:  # this process was started inside a sandbox and must stay in its process group
+    except PermissionError:  # already inside a sandbox, which refuses to leave the process group
         pass
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -165,7 +166,8 @@ def restrict_calls(*, has_network: bool) -> None:
     if machine not in REFUSED:
         return
     clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = CHECKED_CALLS[machine]
-    # Filter steps: (operation, operand, next block if true, next block if false). None continues with the next step.
+    # Blocks of filter steps: (operation, operand, block to jump to if true, block to jump to if false). None does not
+    # jump: the next step follows.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [
             (LOAD, ARCHITECTURE, None, None),
@@ -192,12 +194,12 @@ def restrict_calls(*, has_network: bool) -> None:
             *((EQUAL, family, "protocol", None) for family in INTERNET[:-1]),
             (EQUAL, INTERNET[-1], "protocol", "refuse"),
         ],
-        # Refuse to truncate while opening read-only, which Landlock checks only since Linux 6.2.
+        # Refuse O_TRUNC without write access. Landlock refuses it only since Linux 6.2.
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # A process must keep two settings: it adopts orphaned descendants (PR_SET_CHILD_SUBREAPER), and it is killed
-        # when its parent dies (PR_SET_PDEATHSIG).
+        # Refuse to turn off two settings of main(): the process adopts orphaned descendants (PR_SET_CHILD_SUBREAPER),
+        # and dies with its parent (PR_SET_PDEATHSIG).
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),

@@ -17,9 +17,9 @@ BATCH = 500
 
 
 def confirm_unreferenced(sweep: str, keys: Iterable[str]) -> set[str]:
-    """Return the keys that were also unreferenced ``VOD_UNREFERENCED_HOURS`` ago; record the others for the next call.
+    """Return the keys that have been unreferenced for at least ``VOD_UNREFERENCED_HOURS``.
 
-    ``keys`` are all keys that are unreferenced now.
+    ``keys`` are all keys that are unreferenced now. The database records when each key was first found.
     """
     now = set(keys)
     noted = Unreferenced.objects.filter(sweep=sweep)

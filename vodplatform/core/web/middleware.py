@@ -24,7 +24,8 @@ ADMIN_POLICY = (
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 512 * 1024  # maximum bytes of a form; parsing a form takes 80 times as much memory
 KEEPS_SLASH = ("/admin/", "/static/")
-# Maximum bytes of an admin page's query string, which becomes SQL conditions; databases limit their number.
+# Maximum bytes of an admin page's query string. Each parameter becomes an SQL condition, and databases limit the number
+# of conditions.
 MAX_ADMIN_QUERY_BYTES = 4096
 
 
@@ -89,7 +90,7 @@ class RequestContextMiddleware:
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-            # Return an error here. Django would raise an exception, and again when it renders its error page.
+            # Otherwise, Django would raise an exception for the request, and another while it renders the error page.
             return error_response("bad_request", "The address has too many parameters.")
         if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
             return error_response("bad_request", "The address is too long.")

@@ -173,8 +173,8 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
     judged: list[Address] = [ip]
     if isinstance(ip, IPv6Address):
         inner, is_all = _embedded(ip)
-        # If an IPv6 address contains an IPv4 address, check both. If it is only another notation of the IPv4 address,
-        # check only the IPv4 address.
+        # An IPv6 address may contain an IPv4 address; check both. If the IPv6 address only wraps the IPv4 address, as
+        # ``::ffff:192.0.2.1`` does, check only the IPv4 address.
         judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
     kinds = [_kind(found) for found in judged]
     refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]
@@ -192,9 +192,9 @@ def _kind(ip: Address) -> str | None:
 
 
 def _embedded(ip: IPv6Address) -> tuple[IPv4Address | None, bool]:
-    """Return the IPv4 address inside ``ip``, and whether ``ip`` is only another notation of it.
+    """Return the IPv4 address inside ``ip`` or None, and whether ``ip`` only wraps the IPv4 address.
 
-    Known notations: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214).
+    Recognised forms: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214).
     """
     number = int(ip)
     if ip.ipv4_mapped is not None:
@@ -358,7 +358,7 @@ class _Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         found = _looked_up(self._host, host, port, self._deadline)
-        # Refuse the name if any address is forbidden: a mix with allowed addresses is an attack.
+        # Refuse the name if any of its addresses is forbidden. Honest names do not mix allowed and forbidden addresses.
         for _, address in found:
             kind = why_refused(address[0], allow_private=self._rules.allow_private)
             if kind is not None:

@@ -157,7 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and not self.transport.is_closing():
             self._wait(self.body_seconds)
-        # Do not count the piece in which the headers begin: this piece may also contain the end of another request.
+        # Do not count the piece in which the headers begin: its first bytes may belong to the previous request.
         if self._in_head and heads == self._heads:
             self._head += len(data)
             if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -213,18 +213,18 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol. It ends connections that read nothing for 20 s or send too much.
+    """uvicorn's WebSocket protocol, with two more limits.
 
-    uvicorn's own protocol would wait forever for a client to read.
+    A connection ends if the client does not read for 20 s, or if it sends too many frames.
     """
 
     unread_seconds = 20.0
     _unread: asyncio.TimerHandle | None = None
-    # number of frames that the client may still send; time of the last count on the event loop's clock
+    # number of frames that the client may still send, and when this number was computed (event loop time)
     _frames, _counted = float(FRAMES_AT_ONCE), 0.0
 
     def data_received(self, data: bytes) -> None:
-        # Thousands of empty frames may arrive in one read. Small slices let the frame limit act before all are parsed.
+        # One read may contain thousands of empty frames. Parse small slices, so that the frame limit acts in time.
         for start in range(0, len(data), FRAME_SLICE_BYTES):
             if self.transport.is_closing():
                 return

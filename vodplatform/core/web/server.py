@@ -41,8 +41,8 @@ class Server(uvicorn.Server):
             return
         notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
-        # Clear the captured signals. Otherwise, uvicorn would repeat them and end the process before cancelled uploads
-        # have saved their data.
+        # Otherwise, uvicorn would raise the captured signals again. The process would end before cancelled uploads have
+        # saved their data.
         self._captured_signals.clear()
 
 

@@ -43,7 +43,7 @@ WINDOWS = {
     "sign_up_email": RateLimitItemPerDay,
 }
 MAX_NAME = 254
-COUNTED_SCOPE_KEY = "vod.counted"  # key of the ASGI scope that marks requests counted as a write before Django ran
+COUNTED_SCOPE_KEY = "vod.counted"  # ASGI scope key; set if the request was counted as a write before Django ran
 Counter = SlidingWindowCounterRateLimiter
 
 
@@ -86,13 +86,13 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    The limit is a sliding window: a request is allowed once ``before · rest / window + now < limit``. ``counted`` has
-    these items:
+    A request is allowed if ``before · rest / window + now < limit``. The requests of the previous window thus count
+    less and less. ``counted`` has these items:
 
     - before: number of requests in the previous window.
-    - rest: seconds until the previous window's requests no longer count. It decreases with time.
+    - rest: seconds until the requests of the previous window no longer count.
     - now: number of requests in the current window.
-    - end: seconds until the current window's requests no longer count. They count for one more window after its end.
+    - end: seconds until the requests of the current window no longer count. They count until the next window ends.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now

@@ -58,7 +58,7 @@ class Finding:
 class Proposal:
     """A proposed placement of a video on the reference video's timeline.
 
-    error_bound: maximum error in seconds, unless the offset is completely wrong.
+    confidence: probability that the offset is right. error_bound: maximum inaccuracy of a right offset in seconds.
     """
 
     vod_id: str
@@ -112,7 +112,7 @@ class AlignmentResult:
         return dataclasses.asdict(self)
 
 
-# first words of a proposal's note if its video was compared with a video other than the reference
+# A proposal's note begins with these words if the video was not compared with the reference, but with another video.
 INDIRECT_NOTE_PREFIX = "Aligned through"
 THIRD_SIDE_SECONDS = 60.0  # minimum overlap in seconds for comparing the second and third video as a check
 # factor on a proposal's confidence if comparing the second and third video finds no offset
@@ -120,7 +120,7 @@ UNCONFIRMED_FACTOR = 0.8
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
-    """Return the second and third video's proposals; None unless both were compared with the first video."""
+    """Return the second and third video's proposals if both were compared with the first video, otherwise None."""
     if len(proposals) < 2 or any(item.note.startswith(INDIRECT_NOTE_PREFIX) for item in proposals.values()):
         return None
     b, c = proposals.values()

@@ -33,8 +33,8 @@ MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
 # If the alignment by sound is refused for one of these reasons, the offset by timer is refused, too.
 BROKEN = {"not_one_recording", "speed_differs"}
-# If the alignment by sound is refused for one of these reasons, an offset by timer with a confidence of at most
-# ONE_CLOCK_CAP is refused, too. A higher confidence is reduced to DOUBTED_CAP.
+# If the alignment by sound is refused for one of these reasons, the offset by timer is doubtful. It is refused if its
+# confidence is at most ONE_CLOCK_CAP. Otherwise, its confidence is reduced to DOUBTED_CAP.
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
 # Reasons for which an alignment by timer is refused although both timers were readable. An offset by sound
 # is then doubtful.
@@ -58,7 +58,7 @@ def align_by_both(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # waits for the thread, raises nothing; `hearing.result` below raises its exception
+            hearing.exception()  # only wait for the thread; `hearing.result` below raises the thread's exception
         timer = align_by_timer(
             paths,
             roi,
@@ -201,9 +201,9 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
 
 
 def probability_against(confidence: float, other: float) -> float:
-    """Return the probability that an answer is right, given that an independent answer contradicts it.
+    """Return the probability that an answer is right although another, independent answer contradicts it.
 
-    confidence, other: probabilities that each answer alone is right.
+    confidence: probability without the contradiction. other: the same probability of the other answer.
     """
     return confidence * (1 - other) / (1 - confidence * other)
 

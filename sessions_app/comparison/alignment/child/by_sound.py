@@ -160,7 +160,7 @@ def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | Non
     notes = [
         f"Sound track {r.track.number} of {r.track.count} of {r.vod_id} was used." for r in (a, b) if r.track.count > 1
     ]
-    drift = -found.drift_ppm  # negated: the drift of a fast recording is positive, but its offset decreases
+    drift = -found.drift_ppm  # a fast recording has a positive drift, while its offset decreases
     if abs(drift) < max(SURE_DRIFT * found.drift_error_ppm, LEAST_DRIFT_PPM):
         drift = 0.0
     if drift:

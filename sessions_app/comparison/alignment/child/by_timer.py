@@ -232,7 +232,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, looks)
                 looks = source.looks(SECOND_LOOK)
             yield from locator.near(self._roi.box, looks)
-        # Search one picture first: it usually shows a running clock, and each picture takes long.
+        # Search one picture first, because each picture takes long and the first one usually shows the timer.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.find_at_edges(first)

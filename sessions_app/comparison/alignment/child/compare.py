@@ -30,14 +30,16 @@ SURE = 0.95
 WELL_READ = 0.8
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # a pair of timer runs with a different refined offset counts as this many contradicting readings
-RULE_STEP = 5.0  # seconds; many games' rules set pauses to about a multiple of this, so other lengths are unusual
+RULE_STEP = 5.0  # pauses that a game's rules set often last about a multiple of this number of seconds
 
 
 @dataclass(slots=True)
 class TimerTrack:
     """The timer of one video.
 
-    refine: returns the exact clock constant (value − slope × time) of a segment, from a number of digit changes.
+    The clock constant of a segment is value − slope × time.
+
+    - refine: takes a segment and the number of digit changes to find. Returns the clock constant to the frame, or None.
     """
 
     vod_id: str
@@ -66,7 +68,10 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the exact clock constants of segments. The first segment needs several digit changes, the others one."""
+        """Find the clock constants of segments to the frame.
+
+        The first segment needs several agreeing digit changes. For each other segment, one digit change is enough.
+        """
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
                 self.refined[number] = self.refine(
@@ -82,9 +87,9 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return how many seconds too late a segment's digit changes may have been located.
+        """Return the maximum seconds by which a segment's digit changes were located too late.
 
-        If the segment's digits are hard to read, this is the duration of one frame. Otherwise, it is 0.
+        This is one frame if the mean confidence of the segment's readings is low, otherwise 0.
         """
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
@@ -145,8 +150,8 @@ def _choose(
 ) -> Verdict | Disagreement:
     """Choose between offsets that fit about equally well, by refining each to the frame.
 
-    A wrong offset compares different rounds of a game. Different rounds rarely last exactly the same number of frames,
-    so at least one pair of timer runs contradicts the offset, which is then dropped.
+    A wrong offset matches one round of a game with another. Two rounds rarely last the same number of frames. So some
+    pair of timer runs usually contradicts the wrong offset, and the offset is dropped.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -183,9 +188,10 @@ class Examined:
 
 
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
-    """Refine an offset by ``count`` pairs of timer runs: the best supported pair, then pairs far from it.
+    """Refine an offset by the digit changes in ``count`` pairs of timer runs.
 
-    Neighbouring pairs prove little. If a game always pauses for the same time, they also agree on wrong offsets.
+    The first pair is the one with the most agreeing readings. Each further pair is far from the pairs already chosen,
+    because neighbouring pairs often agree on a wrong offset, too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -195,14 +201,14 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # A single digit change may be shown late, so search for a second change before counting a contradiction.
+    # Before a pair counts as a contradiction, search for more digit changes: a single change may be shown late.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Pairs with a common timer run depend on the same digit change. Count only pairs that have no run in common.
+    # Two pairs with a common timer run depend on the same digit change, so count them as one.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -271,7 +277,7 @@ def _common(
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
     if high - low < frame:
-        # Widen the bounds to the accuracy of the frame times, which is half a frame in each video.
+        # Widen the bounds to ± half a frame of each video, because frame times are not more exact.
         low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 
@@ -281,9 +287,10 @@ def _links(
 ) -> tuple[int, int]:
     """Return how many jumps and how many pauses of the timer the videos share. Unrelated matches rarely share them.
 
-    - Jump: the clock constant (value − slope × time) changes. Changes by whole seconds do not count, because game rules
-      can cause them.
-    - Pause: counts twice if its exact length is a whole number of seconds, but not near a multiple of ``RULE_STEP``.
+    - Jump: the clock constant (value − slope × time) differs from one timer run to the next. A difference of whole
+      seconds does not count, because game rules can cause it.
+    - Pause: the timer stands still between two runs. A pause of exactly 7 s counts twice. A pause of about 5 or 10 s
+      counts once, because game rules often cause such pauses (see ``RULE_STEP``).
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HALF_AT = 3.0  # number of agreeing timer readings that halves the remaining doubt
+HALF_AT = 3.0  # this many further agreeing timer readings halve the doubt (1 − confidence)
 # maximum confidence if the videos share no reset or pause of the timer: any two uninterrupted timers can be aligned
 ONE_CLOCK_CAP = 0.85
 COARSE = 1.0  # tolerance in seconds for the values and lengths of pauses
@@ -17,9 +17,10 @@ RUNNER_UP_LIMIT = 0.5
 class Support:
     """Evidence for an alignment by timer.
 
-    runner_up: second-best offset's score divided by the best score. jumps: number of resets and pauses that agree
-    within ``tolerance`` seconds and that no game rule explains. pauses: number of pauses whose value or length agrees
-    to a second. flips_agree: whether two digit changes of each video agree.
+    - runner_up: second-best offset's score divided by the best score.
+    - jumps: number of shared resets and pauses that no game rule explains. They agree within ``tolerance`` seconds.
+    - pauses: number of shared pauses. They agree to a second.
+    - flips_agree: whether at least two digit changes of each video agree.
     """
 
     agreeing: int
@@ -35,8 +36,8 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    Many offsets are tried, so some may match as many pauses and resets by chance. The higher the expected number of
-    such offsets, the lower is the probability. This is the a contrario method (Desolneux, Moisan, Morel).
+    A wrong offset may match the pauses and resets by chance. The more such offsets are expected among all offsets
+    tried, the lower is the probability. Method: a contrario (Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# Tolerance in seconds. If a timer shows tenths or hundredths, the tolerance is a quarter of its last digit's place
-# value instead. If the bounds of a reading and the bounds of a segment overlap by less than the tolerance, or lie less
-# than the tolerance apart, they only touch. The reading then counts neither for nor against the segment.
+# Tolerance in seconds, but at most a quarter of a step of the timer. If the bounds of a reading and the bounds of a
+# segment overlap or miss each other by less than the tolerance, the reading counts neither for nor against the segment.
 TOUCH = 0.03
 # Cost of a segment by slope: -1 or 1 for a running timer, 0 for a pause. A segment's score is the sum of its readings'
-# confidences minus this cost. At confidence 1, a running timer needs three readings, and a pause two.
+# confidences minus this cost. If all confidences are 1, the score is positive from three readings on for a running
+# timer, and from two readings on for a pause.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # maximum age in seconds of the timer's value in a frame: games draw the timer before the frame
-MISSED_IN_A_ROW = 2.5  # sum of the confidences of consecutive contradicting readings at which a segment ends
+DRAWN_BEFORE = 1 / 30  # maximum seconds by which the timer's value in a frame may be older than the frame
+MISSED_IN_A_ROW = 2.5  # a segment ends when the confidences of consecutive contradicting readings reach this sum
 MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
-MIN_AGREEING_FLIPS = 3  # number of digit changes that must agree, because three are unlikely to be equally late
+MIN_AGREEING_FLIPS = 3  # minimum number of agreeing digit changes; fewer could all be shown equally late
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Segment:
 class Refined:
     """The constant c of a segment (value = c + slope × time), exact to the frame.
 
-    late: maximum delay of the agreeing digit changes in seconds.
+    late: maximum seconds by which the video may show the agreeing digit changes late.
     """
 
     low: float
@@ -102,10 +102,9 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether the segment may span two rounds of a game.
+        """Return whether the segment may contain two rounds of a game: many digit changes contradict its constant.
 
-        It may if at least as many digit changes contradict its constant as support it. Changes that are only shown late
-        do not contradict it.
+        Only changes that are too early contradict it, because a video may show a change late, but never early.
         """
         return self.disagreeing >= self.flips
 
@@ -156,8 +155,8 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # The bounds of the reading and of the segment only touch, so the reading counts neither for nor against
-                # the segment. Example: if a timer shows whole seconds, a reading that is wrong by 1 s can touch.
+                # The overlap is too small to decide. If a timer shows whole seconds, a reading that is wrong by 1 s can
+                # have such an overlap.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)
@@ -201,7 +200,7 @@ def _overlap(first: tuple[float, float], second: tuple[float, float]) -> float:
 
 
 def shared_bounds(bounds: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
-    """Return the interval in which overlapping bounds have the most weight."""
+    """Return the interval where the overlapping bounds have the highest total weight. bounds: (low, high, weight)."""
     edges = sorted([(low, 0, weight) for low, _, weight in bounds] + [(high, 1, weight) for _, high, weight in bounds])
     total = best = 0.0
     found = (edges[0][0], edges[0][0])

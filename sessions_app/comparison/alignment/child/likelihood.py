@@ -19,7 +19,7 @@ DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
 SEPARATOR = 11  # index of the column with the sum of all separators
 CLOSED = (9, 7, 10)  # columns of the digits 8, 6 and 9; OCR often reads a dotted or slashed zero as one of them
-AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to that of 0
+AS_ZERO = 0.5  # this share of the probabilities of 8, 6 and 9 is added to the probability of 0
 UNSEPARATED = 0.3  # factor on the probability of a time without a colon
 LONGEST = 130  # upper limit of the searched times, in minutes
 LEAST = 0.03
@@ -47,7 +47,10 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
 
 
 def collapse(scores: Array, characters: Sequence[str]) -> Array:
-    """Sum the columns of all characters into 12: the blank with unused characters, the ten digits, the separators."""
+    """Return 12 columns: the blank, the ten digits, and the sum of all separators.
+
+    The probabilities of unused characters are added to the blank.
+    """
     steps = scores @ _columns(tuple(characters))
     steps[:, 1] += AS_ZERO * steps[:, CLOSED].sum(axis=1)
     return np.asarray(steps)

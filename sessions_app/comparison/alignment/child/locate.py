@@ -12,11 +12,10 @@ from sessions_app.comparison.alignment.child.timer_text import GameProfile
 # The user's box grows by these shares of its width and height before the search: users draw loosely, and HUD sizes
 # differ.
 HINT_GROWTH = (0.6, 1.2)
-# height in pixels to which the user's box is scaled for text detection, which then takes 12 ms; detection in a complete
-# frame would take 670 MB
+# height in pixels to which the user's box is scaled for text detection; the detection then takes 12 ms
 HINT_HEIGHT = 160
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # minimum height of the user's box, as a share of the frame, to try a higher resolution, too
+LARGE_HINT = 0.12  # if the user's box is higher than this share of the frame, a larger scale is tried, too
 COARSE_WIDTH = 736  # width in pixels to which a frame is scaled for text detection; enough for text 12 pixels high
 EDGE = 0.25  # share of the frame's height that is searched at the top and at the bottom, where most timers are
 TILE = (640, 384)

@@ -15,10 +15,10 @@ from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
 MAX_FLIPS = 8  # maximum number of searches for the exact frame of a digit change, in each run of the timer
-# maximum frames between the readings around a digit change, to locate it by comparing pixels
+# If the readings before and after a digit change are more than this many frames apart, the change is not located.
 MAX_PIXEL_GAP_FRAMES = 4
 NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
-# minimum confidence of a readable crop's best value, as a multiple of the second-best value's
+# A crop is readable only if its best value has more than this many times the confidence of the second-best value.
 CLEARER = 2.0
 # If a crop has only one possible value, the crop is readable only if the value's confidence is higher than this.
 UNREADABLE = 0.05
@@ -27,7 +27,7 @@ CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a c
 MAX_FRAMES_KEPT = 400
 CHECK_SECONDS = 0.25  # seconds of decoded video between two checks for a digit change
 TRIES = 6  # maximum number of crops tried to find a readable one
-# extra seconds of decoding accepted for a digit change far from the known ones
+# maximum extra seconds of decoding to reach a digit change that is far from the changes already found
 FAR_IS_WORTH = 2.0
 
 
@@ -35,7 +35,7 @@ FAR_IS_WORTH = 2.0
 class Flip:
     """A change of the timer's last digit.
 
-    low, high: bounds of the clock constant (value − slope × time), provided that the change was shown without delay.
+    low, high: bounds of the clock constant (value − slope × time). They are wrong if the video shows the change late.
     """
 
     before: float
@@ -48,7 +48,8 @@ class Flip:
 class Plan:
     """A planned search for a digit change.
 
-    values: timer values expected around the change; the timer changes to or from the middle value.
+    values: consecutive timer values. A timer that counts up changes to the middle value at the planned change; a timer
+    that counts down changes from the middle value.
     """
 
     keyframe: float
@@ -60,9 +61,9 @@ class Plan:
 def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
     """Return the clock constant of a running ``segment`` from its digit changes (flips); None without a flip.
 
-    At low bitrates, an encoder may show a new digit seconds late, but never early. Therefore, the flip with the least
-    delay counts. If flips after different keyframes agree to a frame, none of them was late. If the timer's steps are
-    not longer than a frame, the readings are exact enough, and no flips are searched.
+    A video with a low bitrate may show a new digit seconds late, but never early. So the flips with the least delay
+    count. The search ends when ``wanted`` flips agree, because several flips are rarely equally late. If a step of the
+    timer is at most a frame, the readings are exact enough, and no flips are searched.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -95,8 +96,8 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If too few flips (digit changes) agree, the video may show all of them too late. The segment's bounds, which come
-    # from its readings, limit this delay.
+    # If fewer than ``wanted`` flips agree, all flips may be late. Then the bounds from the segment's readings limit the
+    # delay.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
@@ -204,7 +205,7 @@ class _Crops:
         return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
 
     def flip(self, slope: int) -> Flip | None:
-        """Return the digit change in these crops; None unless it is one step in the right direction."""
+        """Return the digit change in the crops, by one step in the timer's direction. Return None if there is none."""
         count = len(self._times)
         left = self._first_readable(range(count))
         right = self._first_readable(range(count - 1, -1, -1))
@@ -222,8 +223,8 @@ class _Crops:
                 right = middle
         if not self._is_step(left, right, slope):
             return None
-        # A timer that counts up changes its digit when the clock reaches the new value; one that counts down, when the
-        # clock falls below the old value.
+        # Value of the clock at the change. When a timer counts up from 5 to 6, the value is 6. When a timer counts down
+        # from 6 to 5, the value is 6, too, because the timer shows 6 until the clock falls below 6.
         mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > MAX_PIXEL_GAP_FRAMES:
             return None

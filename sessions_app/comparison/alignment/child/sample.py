@@ -16,7 +16,7 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
 SPACING = 15.0  # usual number of seconds between two timer readings of a video
-LEAST = 40  # minimum number of timer readings of a video: 12 were too few, 20 gave little confidence
+LEAST = 40  # minimum number of timer readings of a video; 20 readings gave too little confidence
 MAX_AT_FIRST = 240
 BATCH = 8
 # maximum pixels decoded to reach frames that are not keyframes: about 11 s of one core

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-# If the offset is precise, a reading agrees with the other video's timer up to this difference in seconds.
+# maximum difference in seconds of an agreeing reading from the other video's timer, if the offset is precise
 AGREE = 0.2
-# An offset has a lower and an upper bound. If the bounds are less than twice this many seconds apart, the offset is
-# precise, and readings may differ by AGREE. Otherwise, a reading must fit an offset inside the bounds to agree.
+# An offset is precise if it is known to better than ± this many seconds. If an offset is less precise, AGREE is not
+# used: a reading agrees only if it fits an offset between the two bounds.
 KNOWN_WELL = 0.2
 CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
 CONTRADICTION_COST = 2.0
@@ -46,7 +46,10 @@ class Hypothesis:
 
 
 def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
-    """Return the offsets that align two segments in which the timers of videos A and B run, best score first."""
+    """Return possible offsets between videos A and B, best score first.
+
+    Each offset aligns a segment of A with a segment of B. Both timers run in the same direction there.
+    """
     judged = []
     for first in a:
         for second in b:

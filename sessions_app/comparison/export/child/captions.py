@@ -20,7 +20,8 @@ TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the exported picture's h
 SMALLEST = 14
 BACKGROUND = 150  # opacity of the background behind text, 0 to 255
 BELOW = 3 / 1000  # width that a dark border adds to a stroke, as a share of the frame's width
-ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # length of an arrow's head in stroke widths; its half angle in radians
+# length of an arrow's head, as a multiple of the stroke's width; half of the head's opening angle, in radians
+ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5
 WEIGHT = 500
 MAX_LINES = 4
 NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size; limits how much text is drawn

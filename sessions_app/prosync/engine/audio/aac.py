@@ -99,8 +99,8 @@ RISING = _rising()
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
     """Adapt the block of samples that our first packet shares with the original packet before it.
 
-    Two neighbouring packets decode one block together, and cancel each other's aliasing (Princen and Bradley 1986). Of
-    all blocks whose aliasing the original packet cancels, return the one that is most similar to ``samples``.
+    A decoder computes the block from both packets, which cancel each other's aliasing (Princen and Bradley 1986). The
+    original packet is fixed. So return ``samples`` with the smallest change after which it cancels their aliasing.
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples
@@ -108,7 +108,7 @@ def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
 
 
 def behind_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """Adapt the block of samples that our last packet shares with the original packet after it."""
+    """Adapt the block shared by our last packet and the original packet after it, as in :func:`before_joint`."""
     there, here = RISING[theirs][::-1], RISING[ours][::-1]
     wanted = there * samples - here * samples
     return np.asarray(samples + here * (wanted + wanted[:, ::-1]), np.float32)

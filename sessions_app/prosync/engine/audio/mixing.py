@@ -15,10 +15,11 @@ FADE_SECONDS = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The position of a new sound, in samples after ``currentTime`` 0. fade: number of samples faded at each end.
+    """The position of a new sound, in samples after ``currentTime`` 0.
 
-    tail: number of samples of the crossfade into a sound that follows directly. follows: whether this sound directly
-    follows another one.
+    - fade: number of samples faded at each end.
+    - tail: number of samples of the crossfade into the next sound, if that sound follows directly.
+    - follows: whether this sound directly follows another sound.
     """
 
     first: int

@@ -81,7 +81,8 @@ class Pictures:
     def _decoded(self) -> Iterator[tuple[Packet[Any], int]]:
         """Yield packets with decoding times.
 
-        Matroska stores no decoding time for the first packets, so their times are counted back from the next packet's.
+        Matroska stores no decoding time for the first packets. Their times are computed backwards from the first stored
+        time, by the packets' durations.
         """
         waiting: list[Packet[Any]] = []
         last: int | None = None

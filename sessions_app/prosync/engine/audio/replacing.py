@@ -37,8 +37,8 @@ from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_t
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
-# Progress values at which steps end. Encoding the pictures ends at PICTURED. The progress after it is counted from 0 to
-# 1 again: fitting the sounds ends at FITTED, and encoding the sounds ends at ENCODED.
+# Progress at the end of a step. PICTURED: share of the total progress when the pictures are encoded. FITTED, ENCODED:
+# shares of the remaining progress when the sounds are fitted, and when they are encoded.
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 

@@ -1,7 +1,7 @@
 """Inaudible insertion of new packets into an AAC-LC track.
 
-New packets start and end as close to a segment as the original's windows allow. Possible joints are decoded and
-measured. The first inaudible joint is used, or else the joint with the smallest error.
+A joint is a place where new and original packets meet. Possible joints are tried from a segment's edge outwards: each
+is decoded and measured. The first inaudible joint is used, or else the joint with the smallest error.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from sessions_app.prosync.engine.audio.track import OwnSound
 
 LEADS = 8  # maximum number of extra blocks encoded before and after a segment to find a good joint
 DB_PER_EXTRA_BLOCK = 3.0  # reduction of a joint's error, in dB, that justifies one more encoded block
-# A joint is acceptable below one of these errors: dB relative to the block's level, or dBFS.
+# A joint is acceptable if its error is below FAINT (dB relative to the block's level) or below INAUDIBLE (dBFS).
 FAINT, INAUDIBLE = -35.0, -75.0
 WARM_UP = 4  # number of extra blocks encoded before the first used packet
 BEHIND = 3  # number of extra blocks encoded after the last used packet
-NEAR = 4  # minimum original blocks between two runs of new packets; closer runs are joined
+# If fewer original blocks than this lie between two new sounds, these blocks are encoded, too.
+NEAR = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,10 @@ def base_track_from_source(source: Source) -> BaseTrack:
 
 
 def convert_if_needed(own: BaseTrack, program: Ffmpeg, folder: Path, tell: Progress) -> BaseTrack:
-    """Return ``own`` if it can be copied, else a converted track. Raise :class:`ConversionFailed` and OSError."""
+    """Return the track ``own`` if its pictures can be copied, otherwise a converted track.
+
+    Raise :class:`ConversionFailed` and OSError.
+    """
     source = own.source
     why = why_not_copied(source)
     if why is None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-MAX_EARLY_END = 0.15  # maximum seconds at a run's end that may stay unpainted, so that fewer frames are encoded again
+# Painting may stop this many seconds before a run's end if fewer frames then have to be encoded again.
+MAX_EARLY_END = 0.15
 NEAR = 1e-3
 
 
@@ -15,7 +16,7 @@ NEAR = 1e-3
 class Piece:
     """Frames to encode again, from ``first`` (inclusive) to ``behind`` (exclusive).
 
-    The track can be split before each of these two frames.
+    At both ends, the track can be split.
     """
 
     first: int

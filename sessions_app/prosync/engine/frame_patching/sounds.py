@@ -38,7 +38,10 @@ def _copied(source: Source, stream: AudioStream, out: OutputContainer) -> Timed:
 
 
 def ticks_of(stream: AudioStream) -> Fraction:
-    """Return the seconds per tick of a copied sound track: those of the source, or one sample if that is shorter."""
+    """Return the time base of a copied sound track, in seconds.
+
+    It is the time base of the source, but at most the duration of one sample.
+    """
     context = stream.codec_context
     base = Fraction(stream.time_base or 1)
     if context.frame_size and context.sample_rate and base > Fraction(1, context.sample_rate):

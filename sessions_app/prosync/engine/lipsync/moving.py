@@ -19,9 +19,9 @@ FADE_FRAMES = 4
 SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
-SHOWS_INSIDE = 0.06  # opening of the lips, in eye distances, from which the mouth's inside is visible
-# Openings of the lips, as shares of the distance between the eyes. From ENOUGH_INSIDE, the mouth's complete inside is
-# visible. Above TOO_WIDE, the mouth is open wider than in speech.
+# Openings of the lips, as shares of the distance between the eyes. From SHOWS_INSIDE, the mouth's inside is visible.
+# From ENOUGH_INSIDE, all of it is visible. Above TOO_WIDE, the mouth is open wider than in speech.
+SHOWS_INSIDE = 0.06
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
 

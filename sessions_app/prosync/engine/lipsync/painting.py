@@ -15,31 +15,37 @@ Floats = NDArray[np.float64]
 Colour = NDArray[np.float64]
 Corners = tuple[int, int, int, int]
 
-# maximum distance of painted pixels, in eye distances: sideways from the mouth's centre, and down from the chin
+# Maximum distance of painted pixels, sideways from the mouth's centre and down from the chin. The unit is the distance
+# between the eyes.
 REACH_ASIDE, REACH_DOWN = 0.78, 0.45
 JAW_HALF = 0.5
 JAW_SHARE = 0.85  # movement of the chin, as a share of the lower lip's movement
-LIP_DEPTH = 0.7  # depth at which skin moves only with the jaw, as a share of the distance from lip to chin
+# Skin near the lower lip moves with the lip; skin further down moves with the jaw. From this depth on, skin moves only
+# with the jaw. The depth is a share of the distance from lip to chin.
+LIP_DEPTH = 0.7
 BELOW_CHIN = 0.35
 MIN_FALL = 2.0
 COARSE = 64
-NOTICED = 0.25  # movement of a pixel, in pixels, at which its repainted version has an opacity of 0.8
+# Pixels that hardly move are repainted with low opacity. At a movement of NOTICED pixels, the opacity is 0.8.
+NOTICED = 0.25
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-# Mesh points of lips often lie on teeth instead. Therefore, each measured lip edge is moved outwards by this share of
-# the distance by which the lips close.
+# Mesh points of lips often lie on teeth. When lips close, each measured lip edge is therefore moved outwards, by this
+# share of the distance by which the lips close.
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-# Lips grow thicker as they close. If they close by x eye distances, their thickness grows by the share FULLER · x, but
-# at most by the share MAX_FULLER.
+# Closing lips grow thicker. If they close by 10 % of the distance between the eyes, their thickness grows by
+# 10 % · FULLER. It grows by at most MAX_FULLER.
 FULLER, MAX_FULLER = 2.2, 0.42
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation
-# Shadow between closed lips: its size in eye distances, and its strength for blue, green and red.
+# Shadow between closed lips: its size as a share of the distance between the eyes, and its strength for blue, green and
+# red.
 SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)
-LIT = 0.085  # opening of the mouth, in eye distances, from which its inside is fully lit
+# opening of the mouth from which its inside is fully lit, as a share of the distance between the eyes
+LIT = 0.085
 MIN_LIGHT = 0.35
 # BGR colours of the inside of a drawn mouth, and the usual BGR colour of skin
 DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)
@@ -154,12 +160,15 @@ def _curve(values: NDArray[np.float64], along: Field) -> Field:
 
 
 class _Skin:
-    """The warp of skin and lips, which maps each new position to its source. Positions are relative to the mouth."""
+    """The warp of skin and lips, which maps each new position to its source.
+
+    Positions are relative to the mouth. The unit of lengths is the distance between the eyes.
+    """
 
     def __init__(self, mouth: Mouth, wanted: Mouth, above: Floats, below: Floats) -> None:
         """Set up the warp.
 
-        above, below: how far teeth extend beyond each lip's edge at :data:`NODES`, in eye distances.
+        above, below: how far teeth extend beyond the edges of the upper and of the lower lip, at :data:`NODES`.
         """
         self.mouth, self.wanted = mouth, wanted
         closing = (mouth.lower - mouth.upper) - (wanted.lower - wanted.upper)
@@ -199,7 +208,7 @@ class _Skin:
         return np.asarray(_curve(teeth, along) * np.exp(-((np.maximum(away, 0) / LIP) ** 2)), np.float32)
 
     def fuller(self, along: Field, away: Field) -> Field:
-        """Return the shift that makes closing lips fuller. away: distance from the lip's edge, in eye distances."""
+        """Return the vertical shift that makes closing lips thicker. away: distance from the lip's edge."""
         away = np.maximum(away, 0)
         return np.asarray(_curve(self.fullness, along) * away * np.exp(-((away / LIP) ** 2)), np.float32)
 
@@ -227,7 +236,10 @@ class _Skin:
 
 
 def _teeth(image: Image, mouth: Mouth, edge: Floats, side: int) -> Floats:
-    """Return how far teeth extend beyond a lip's edge at :data:`NODES`, in eye distances. side: 1 below, -1 above."""
+    """Return how far teeth extend beyond a lip's edge at :data:`NODES`. The unit is the distance between the eyes.
+
+    side: 1 for teeth below the edge, -1 for teeth above it.
+    """
     steps = np.linspace(0, TEETH_REACH, TEETH_STEPS)
     x = np.repeat((NODES * mouth.half)[:, None], TEETH_STEPS, axis=1).astype(np.float32)
     y = (edge[:, None] + side * steps).astype(np.float32)

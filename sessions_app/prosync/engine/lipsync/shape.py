@@ -33,12 +33,13 @@ TREMBLING = 0.008
 MIN_UNIT = 10.0
 UPPER_SHARE = 0.2  # the upper lip's share of a mouth's opening
 REST_SHARE = 0.25  # height at which lips close, between the open upper lip (0) and the open lower lip (1)
-MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of a person's widest opening of the mouth, in eye distances
+# limits of the widest opening of a person's mouth, as shares of the distance between the eyes
+MIN_OPEN, MAX_OPEN = 0.13, 0.19
 OWN_PERCENTILE = 96
 # Relative change of the mouth's width when it is fully spread, and when it is fully open.
 WIDER, OPEN_NARROWER = 0.09, 0.05
 MAX_STRETCHED = 0.16
-KEPT_WIDTH = 0.35  # share of the mouth's deviation from its usual width that is kept, so that smiles remain
+KEPT_WIDTH = 0.35  # kept share of the difference between the current and the usual mouth width, so that smiles remain
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,10 @@ class Mouth:
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A person's usual mouth, in eye distances. half: half of the usual width. open: widest opening."""
+    """The usual size of a person's mouth. half: half of the usual width. open: widest opening.
+
+    The unit is the distance between the eyes.
+    """
 
     half: float
     open: float

@@ -32,7 +32,8 @@ MIN_MOUTH = 24.0
 MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's, so that the speaker is clear
 # minimum distance from nose to temple, as a share of the distance between the temples; less means a turned face
 MAX_TURNED = 0.23
-JUMP = 0.5  # movement of a face between two frames, in eye distances, that means a new shot
+# maximum movement of a face between two frames, as a share of the distance between the eyes; more means a new shot
+JUMP = 0.5
 MIN_FOLLOWED = 0.5
 MAX_FRAMES = 20_000
 
@@ -139,7 +140,7 @@ class _Follower:
 
 
 def aligned(corners: tuple[int, int, int, int], size: tuple[int, int]) -> Box:
-    """Return a box as fractions of a picture, chosen so that rounding restores the pixel ``corners``."""
+    """Return a box as fractions of a picture. Converted back to pixels, it has exactly these ``corners``."""
     (left, top, right, bottom), (width, height) = corners, size
     x, y = (left + 0.2) / width, (top + 0.2) / height
     return Box(x, y, (right - 0.2) / width - x, (bottom - 0.2) / height - y)

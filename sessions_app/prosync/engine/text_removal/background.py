@@ -18,7 +18,8 @@ from media_app.av.frames import Image
 
 MIN_SIDE = 96
 HALF = 0.5
-TOLERANCE = 7.0  # RMS difference to another frame, in grey levels, at which that frame's weight is 1/8 instead of 1
+# Another frame has the weight 1 if it equals this frame, and 1/8 if the RMS difference is TOLERANCE grey levels.
+TOLERANCE = 7.0
 MIN_SHARE = 0.05
 ENOUGH = 0.5
 MIN_WEIGHT = 0.08

@@ -28,7 +28,7 @@ FOLLOW_PIXELS = 960 * 544
 # After the first frame, a frame is searched for new text only if at least CHANGED_PIXELS pixels changed by more than
 # CHANGED_LEVELS levels of grey since the last checked frame.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
-COVERED = 0.5  # a found line is new if lines already followed cover less than this share of its area
+COVERED = 0.5  # a found line is new if less than this share of its area is covered by known lines
 LONGER = 1.5
 # If the caller gives no regions, detected lines that are both large and short are ignored. Large: the shorter side
 # exceeds ``LARGE`` of the picture's height. Short: the longer side is below ``LONG`` times the shorter side.

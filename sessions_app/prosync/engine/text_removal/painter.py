@@ -1,6 +1,6 @@
 """Replacement of text with its background.
 
-The painter reads the video itself, some frames ahead: hidden pixels often become visible later.
+The painter opens the video itself, so that it can read ahead: later frames often show the pixels behind the text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sessions_app.prosync.engine.text_removal.sightings import Text
 AHEAD = 20
 WINDOW_BYTES = 192 * 1024 * 1024
 KEPT_PIXELS = 24_000_000
-LINGER = 3.5  # number of frames before and after a line's time in which the line may fade in or out
+LINGER = 3.5  # maximum number of frames in which a line fades in before its start, or fades out after its end
 AROUND = 0.75
 MIN_AROUND, MAX_AROUND = 24, 64
 # Minimum speed of the background relative to the text, in pixels per frame. If the background is slower, other frames

@@ -19,12 +19,15 @@ from sessions_app.prosync.engine.text_removal.region import Region
 
 Grey = NDArray[np.uint8]
 PRESENT = 0.35  # minimum correlation at which a line counts as visible; an absent line reaches 0.2
-OTHER = 0.55  # share of a line's usual correlation below which the line counts as replaced by another line
-STRAY = 0.85  # share of a line's usual correlation below which the search extends far from the expected place
+# The correlation of a line is compared with the line's usual correlation. Below the share STRAY of it, the search
+# extends further from the expected place. Below the share OTHER, another line has replaced the line.
+OTHER = 0.55
+STRAY = 0.85
 NEAR, FAR = 1, 10
 STEADY = 0.75
 FAINT = 2.5
-STRAIGHT = 1.25  # maximum deviation of overlaid text from an even movement, in pixels
+# Overlaid text is still or moves at constant speed. This is the maximum deviation from that motion, in pixels.
+STRAIGHT = 1.25
 MIN_FRAMES = 3
 KEPT = 6
 
@@ -40,11 +43,16 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """A line of text. start: seconds of its first frame. end: seconds of the first frame without it.
+    """A line of text.
 
-    region: bounds of the strokes at the start, in displayed pixels. mask: PNG of the region, 255 on strokes. times:
-    seconds at which the line moves. shifts: its (x, y) shift from ``region``, in pixels, from each of ``times`` on.
-    appears: whether the frame before ``start`` is known to lack the line. vanishes: the same for the frame at ``end``.
+    - start: seconds of the first frame with the line.
+    - end: seconds of the first frame without the line.
+    - region: bounds of the strokes at the start, in displayed pixels.
+    - mask: PNG of the region, 255 on strokes.
+    - times: seconds at which the line moves.
+    - shifts: for each of ``times``, the line's new (x, y) distance from ``region``, in pixels.
+    - appears: whether the frame before ``start`` certainly lacks the line.
+    - vanishes: whether the frame at ``end`` certainly lacks the line.
     """
 
     start: float

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from media_app.av.frames import Image
 
 BINS = 16
-LIKELY = 0.62  # minimum i / (i + a) of a text colour; i, a: its frequencies inside and around the line's box
+# A colour belongs to text if i / (i + a) exceeds this. i, a: frequency of the colour inside and around the line's box.
+LIKELY = 0.62
 FREQUENT = 0.007  # minimum share of the box's pixels that have the colour of strokes
 MIN_RING = 0.1  # minimum ratio of background pixels around a line's box to pixels inside the box
 SPECK = 0.015  # area below which a speck is removed, in squared line heights
-SURE = 0.9  # certainty (0 to 1) that a speck is text, above which the speck is kept
+SURE = 0.9  # minimum certainty (0 to 1) that a speck is text, such as a full stop; less certain specks are removed
 FRINGE = 0.03
 
 

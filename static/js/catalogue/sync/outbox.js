@@ -84,7 +84,7 @@ export class Outbox {
       this.locks = null; // the browser grants no locks at all
       await this.#take(fresh, known);
     }
-    // Without Web Locks, pages never take replicas from the list, so do not add this one.
+    // Only pages with Web Locks take replicas from the list. Without them, do not add the new replica.
     if (this.locks) await this.#keep(this.list, (kept) => [...(kept ?? []), fresh]);
   }
 
@@ -210,9 +210,10 @@ export class Outbox {
   }
 
   /**
-   * Move an actor's operations to another replica, because a copy of the browser profile has used the same counters.
+   * Move an actor's operations to another replica, where they get new counters. This is needed if a copy of the browser
+   * profile has used the same counters for other operations.
    * @param {string} actor
-   * @param {Operation[]} ghosts Further operations, which the log may lack. Those of the actor are moved, too.
+   * @param {Operation[]} ghosts Operations that the log may lack. The actor's operations among them are moved, too.
    * @param {(one: Operation) => boolean} isTold
    * @param {Known} known
    */

@@ -36,8 +36,8 @@ export const makeDot = (one) => `${getCounter(one)} ${one.actor}`;
 export const getContent = (one) => one && [one.type, one.value];
 
 /**
- * Return whether an operation from the server is the same as a sent one. The server may have normalized the value, or a
- * page may have corrected the time.
+ * Return whether an operation from the server is the one that was sent. The types must be equal, and also the times or
+ * the values: the server normalizes some values, and pages correct some times.
  * @param {Operation} told
  * @param {Operation} sent
  */

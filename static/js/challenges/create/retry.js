@@ -12,7 +12,7 @@ const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_loc
 export class Stopped extends Error {}
 
 export class Patience extends EventTarget {
-  /** Functions, each of which ends one wait for a retry. @type {Set<() => void>} */ #waiting = new Set();
+  /** One function per waiting request; it ends the wait. @type {Set<() => void>} */ #waiting = new Set();
   /** Reason and end time of each wait for a retry. @type {Map<object, {lack: Lack, at: number}>} */ #lacks = new Map();
   #paused = false;
   #stopped = false;
@@ -27,8 +27,8 @@ export class Patience extends EventTarget {
   }
 
   /**
-   * Reason and time of the next retry; null if the browser is online and no request waits. The time is in ms since
-   * 1970, or 0 if the retry waits for an event, such as a sign-in.
+   * Reason and time (`at`) of the next retry; null if there is nothing to wait for. `at` is in ms since 1970, or 0 if
+   * the retry waits for an event, such as a sign-in.
    */
   get lack() {
     if (!this.#paused && !navigator.onLine) return { lack: /** @type {Lack} */ ("network"), at: 0 };

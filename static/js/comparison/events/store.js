@@ -252,7 +252,8 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Delete an event that an earlier, unanswered request created, unless it has replies. Undo cannot revert this.
+   * Delete an event that an earlier, unanswered request has created. If the event has replies, keep it. Undo cannot
+   * revert the deletion.
    * @param {string} id
    */
   takeBack(id) {

@@ -4,16 +4,15 @@
 export const LOOK = 60; // ms between two checks for videos that must start, have ended or lack data
 export const TICK = 250; // ms between two measurements of the videos' sync errors
 /**
- * A session's default sync settings, in ms. If the interval is the default, TICK is used instead. If the tolerance is
- * the default, DEAD_BAND is used instead.
+ * A session's default sync settings, in ms. TICK replaces the default interval, and DEAD_BAND the default tolerance.
  */
 const UNCHANGED = { interval: 500, tolerance: 100 };
 const DEAD_BAND = 0.002; // sync error, in seconds, above which a correction starts
 export const SETTLED = 0.001; // sync error, in seconds, at which a running correction ends
-const RECOVERY = 0.8; // seconds in which a change of speed removes a sync error, unless GENTLE or FIRM limits it
+const RECOVERY = 0.8; // seconds in which a change of speed removes a sync error; GENTLE and FIRM limit the change
 const GENTLE = 0.05; // maximum relative change of speed that corrects a small sync error
 const FIRM = 0.1; // maximum relative change of speed that corrects a large sync error
-const FIRM_FROM = 0.05; // sync error, in seconds, above which FIRM applies
+const FIRM_FROM = 0.05; // sync error, in seconds, above which FIRM is the limit instead of GENTLE
 const RATE_STEP = 0.002;
 // sync error, in seconds, above which a seek corrects it; with 0.1, busy computers would seek again and again
 const SEEK_FROM = 0.3;

@@ -129,7 +129,7 @@ export class Track {
   }
 
   /**
-   * Seek during play to the position that is correct once the seek ends. Then update the estimate of a seek's duration.
+   * Seek during play, ahead by the estimated duration of the seek. Then update that estimate.
    * @param {() => number} target Function that returns the correct position now, in seconds.
    * @param {number} speed
    */
@@ -147,7 +147,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group Speed on the shared clock; 1 is normal. The video's own drift is compensated, too. */
+  /** @param {number} group Speed of the shared clock; 1 is normal. It is adjusted for the video's clock drift. */
   setSpeed(group) {
     const speed = group * getRate(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;

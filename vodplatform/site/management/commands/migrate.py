@@ -31,7 +31,7 @@ class Command(Migrate):
     def execute(self, *args: Any, **options: Any) -> Any:
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
-            # Skip Django's check, which takes a locked database for one without JSON support.
+            # Skip Django's check for JSON support, because it also fails if the database is locked.
             connection.features.supports_json_field = True
         return super().execute(*args, **options)
 
@@ -69,9 +69,9 @@ def migration_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def set_limits(connection: BaseDatabaseWrapper) -> None:
-    """Set the idle timeout for new connections of this role to this database.
+    """Set the timeout of idle transactions for this role in this database.
 
-    PostgreSQL stores the timeout, because PgBouncer drops settings of client connections.
+    The timeout applies to new connections. It is not set on each connection, because PgBouncer would drop it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_database()")

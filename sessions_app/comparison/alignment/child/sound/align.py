@@ -16,18 +16,19 @@ from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak
 
 CANDIDATES = 12
 SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
-MAX_MEASURED_PLACES = 3  # maximum candidate lags that are then measured with more windows
+MAX_MEASURED_PLACES = 3  # maximum number of best candidate lags that are measured with more windows
 # Share of the best lag's sharpness. If another lag reaches this share, the sound counts as repetitive.
 RIVAL_SHARE = 0.6
 REPEATED_RATIO = 1.25  # best lag's score / second-best lag's score; below this ratio, the sound counts as repetitive
-# Best lag's score / second-best lag's score. Below this ratio, probes of the second recording do not suffice, and all
-# of it is read.
+# Best lag's score / second-best lag's score. At first, only parts of the second recording are read. Below this ratio,
+# the complete recording is read.
 CLEAR_RATIO = 1.5
 CLEAR_SCORE = 9.0
 PLAIN_RATIO = 3.0  # best lag's score / second-best lag's score; below this ratio, the other lags are measured, too
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-# minimum ratio of the score at a changed speed to the score at equal speed, to report different speeds
+# Different speeds are reported only if the score at a changed speed is at least this many times the score at equal
+# speed.
 STRETCHED_RATIO = 1.3
 STRETCH_SECONDS = 20.0
 

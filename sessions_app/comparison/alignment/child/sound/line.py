@@ -10,7 +10,7 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM
 
 Values = NDArray[np.float64]
 
-TOLERANCE = 0.002  # maximum distance in seconds of a measured offset from the line that it supports
+TOLERANCE = 0.002  # a measured offset supports a line if it is at most this many seconds away from the line
 LEAST_ERROR = 2e-5  # minimum error in seconds of a measured offset: a sixth of a sample
 
 

@@ -96,7 +96,7 @@ def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32],
 
 
 def find_stretch(first: KnownFlux, second: KnownFlux, start: float, seconds: float) -> tuple[float, Peak]:
-    """Return the relative speed at which a part of the second recording best fits the first, and the part's lag."""
+    """Find the relative speed at which a part of the second recording best fits the first. Return (speed, peak)."""
     begin, count = round(start / HOP_SECONDS), round(seconds / HOP_SECONDS)
     piece = second.flux[:, begin : begin + count]
     best = (1.0, Peak(0.0, 0.0))

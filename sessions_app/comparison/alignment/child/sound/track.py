@@ -182,7 +182,8 @@ class _Mixer:
         self._resampler: AudioResampler | None = None
         self._rate = 1
         self._start = 0.0  # start in seconds of the current run of consecutive samples
-        self._taken = self._mixed = 0  # numbers of samples received and resampled, at the file's sampling rate
+        # numbers of samples received, and of samples already resampled, both at the file's sampling rate
+        self._taken = self._mixed = 0
         self._given = 0  # number of output samples yielded since ``_start``
         # sum in seconds of the differences between timestamps and the times expected from samples
         self._late = 0.0
