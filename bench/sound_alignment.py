@@ -57,8 +57,9 @@ class Outcome:
     - reason: error code if the aligner refused the pair, else empty.
     - right: whether the offset is right, even if the aligner refused it as doubtful.
     - features: inputs of the confidence curve; None if nothing was measured.
-    - by_both: highest confidence of the method `auto`, which uses sound and timers. The timers are wrong on purpose:
-      they come from :data:`PICTURES` other pairs, whose recordings show similar timers, but different matches.
+    - by_both: confidence of the method `auto`, which combines sound and timers, if the timers mislead. The pair's sound
+      is combined with the timers of another pair (see :data:`PICTURES`). This is repeated for each such pair, and the
+      highest confidence counts; 0 without a proposal.
     """
 
     job: Job

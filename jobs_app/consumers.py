@@ -31,7 +31,8 @@ class JobConsumer(WatchConsumer):
 class JobListConsumer(WatchConsumer):
     """WebSocket that sends the newest of the jobs that a user may see, then every change.
 
-    The list's revision number is the current time. Each periodic permission check therefore sends the list again.
+    The message's ``revision`` is the current time, so it grows with each snapshot. Therefore, the check that runs each
+    minute always sends the list again.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # a child process's last progress message; users still see the message before it
+DONE = "Done"  # last progress message of a child process; not shown, because the job itself may have more to do
 
 
 class JobFailed(Exception):

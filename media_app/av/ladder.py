@@ -100,6 +100,6 @@ def encoded_sound(source: Source) -> dict[str, Any]:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # Time limit of the output. It includes a late start, because some output formats keep it.
+        # Time limit of the output. If the first track starts late, some output formats keep the delay, so add it.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

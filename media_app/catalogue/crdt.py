@@ -157,10 +157,10 @@ class Write(NamedTuple):
 
 @dataclass(slots=True)
 class Register:
-    """Writes of one field, by actor. A write is dropped when an operation arrives whose writer had seen the write.
+    """Writes of one field, by actor. When an operation arrives, the writes that its writer had seen are dropped.
 
-    - covered: joined clocks of all operations that writers had seen. Writes in this clock are dropped.
-    - greatest: write with the greatest key of all, even if dropped; its value is shown if no write is left.
+    - covered: clock of everything that the field's writers had seen. Writes in this clock are dropped.
+    - greatest: write with the greatest key of all, even if dropped. Its value is shown if no write is left.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)

@@ -407,8 +407,8 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # With ``holds``, the offset does not include the parts sent so far. This last step adds them, even if no
-            # bytes are left.
+            # With ``holds``, :meth:`flush_due` sends parts without adding them to the offset. This step adds them, even
+            # if there is no tail to store.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:

@@ -197,7 +197,8 @@ def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
 
 
 def _drop_former(context: JobContext, video: Video) -> None:
-    # The former file will be deleted. Remove its columns from the job, so that a later attempt does not restore them.
+    # The former file will be deleted. Remove the job parameter ``previous``, so that a later attempt does not try to
+    # restore the file.
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)

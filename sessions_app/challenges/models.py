@@ -33,7 +33,7 @@ class MergeStatus(models.TextChoices):
 
 UPLOADS_SHARE = 50.0  # progress of a merge in percent when all its clips are uploaded
 MICROSECOND = 6
-EXPIRED_MESSAGE = "The time for its clips is over, and those that had arrived are deleted. Send them again."
+EXPIRED_MESSAGE = "The time for the clips is over, and the clips that had arrived are deleted. Send all clips again."
 
 
 class Failure(NamedTuple):

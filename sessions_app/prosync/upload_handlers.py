@@ -164,7 +164,7 @@ def _video(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if facts["duration"] > settings.MAX_VIDEO_SECONDS:
         hours = settings.MAX_VIDEO_SECONDS / 3600
         raise DomainError(
-            "video_too_long", f"The video is longer than {hours:g} hours, the maximum. Upload a shorter one."
+            "video_too_long", f"The video is longer than {hours:g} hours, the maximum. Upload a shorter video."
         )
     return facts
 

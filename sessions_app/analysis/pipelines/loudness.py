@@ -16,7 +16,7 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # length in seconds of the window by which one deviation (see SPREAD_PERCENT) is computed
+CONTEXT = 600.0  # length in seconds of the window that sets the size of a deviation (see SPREAD_PERCENT)
 SILENT_DB = -60.0
 # Loudness is measured in deviations. One deviation is the distance from the median to this percentile, but at least
 # MIN_SPREAD_DB.

@@ -222,8 +222,8 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # best[n] is the best choice from the first n sets: (total value, index of the last of these sets). If the choice
-    # does not contain this last set, the index is -1.
+    # best[n] is the best choice from the first n sets, as (total value, index). If the n-th set is chosen, the index is
+    # n - 1, otherwise -1.
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

@@ -99,7 +99,7 @@ def _count_bytes(change: EventsChange) -> None:
     session.events_bytes = total = session.events.aggregate(total=Sum("size", default=0))["total"]
     limit = round((1.0 if change.access.can_edit else COMMENTERS_SHARE) * settings.MULTI_VOD_MAX_EVENTS_BYTES)
     if total > max(before, limit):
-        sentence = f"The comparison's events have reached the limit of {limit_size(limit)}. Delete some first."
+        sentence = f"The comparison's events have reached the limit of {limit_size(limit)}. Delete some events first."
         raise DomainError("too_many_events", sentence, limit=limit)
     if total // QUOTA_CHECK_BYTES > before // QUOTA_CHECK_BYTES:
         quota.check_room(session.owner, total - before)
@@ -220,7 +220,7 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
             raise DomainError(
                 "too_many_events",
-                "The event has reached the limit of replies. Delete some first, or create a new event.",
+                "The event has reached the limit of replies. Delete some replies first, or create a new event.",
                 limit=MAX_REPLIES,
             )
         EventReply.objects.create(event=row, body=body, **_author(by))

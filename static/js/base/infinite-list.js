@@ -8,8 +8,9 @@ import { createErrorNote } from "./notice.js";
 export const LIMIT = 24;
 const SHAPES_AFTER = 300;
 const SEARCH_PAUSE = 250;
-const AHEAD = 600; // distance between the window and the list's end at which the next page loads, in pixels
-// maximum requests for the first page; if an item is added or removed during a request, another request follows
+// The next page loads if the list's end is less than this many pixels below the window.
+const AHEAD = 600;
+// Maximum requests for the first page. If an item is added or removed during a request, another request follows.
 const TRIES = 3;
 
 /**

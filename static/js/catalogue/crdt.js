@@ -273,7 +273,7 @@ class TagSet {
   }
 
   /**
-   * Delete superseded entries: additions that were removed, and removals that `cleared` contains, too.
+   * Delete additions that were removed or cleared. Also delete removals that `cleared` makes unnecessary.
    * @param {Iterable<string>} [tags]
    */
   #settle(tags = new Set([...this.added.keys(), ...this.removed.keys()])) {

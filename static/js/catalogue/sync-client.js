@@ -76,8 +76,7 @@ const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
 const MAX_IDLE = 5; // maximum exchanges in a row without a confirmed operation; with one more, syncing fails
 const RECENT = 200; // maximum number of own operations that are kept to detect conflicts
-// Differences to the server's clock of up to this many ms are ignored, because the Date header has whole seconds.
-const NO_SKEW = 2_000;
+const NO_SKEW = 2_000; // maximum ignored difference to the server's clock, in ms: the Date header has whole seconds
 
 /** @typedef {import("./crdt.js").Operation} Operation */
 /** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */

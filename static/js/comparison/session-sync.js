@@ -244,8 +244,8 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // The server also sends this tab's own change back. Do not follow that message if the change moved the clock, or if
-    // this tab plays and moved the clock last. Follow other messages: another viewer may have moved the clock.
+    // The server also sends this tab's own change back. Do not follow the message if the change moved the clock, or if
+    // this tab plays and moved the clock last. Otherwise, follow it, because it may contain another viewer's move.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {

@@ -98,7 +98,7 @@ def main(argv: list[str]) -> None:
     rules, command = [rule.partition("=")[::2] for rule in argv[2:end]], argv[end + 1 :]
     try:  # noqa: SIM105 - contextlib would cost each child some milliseconds
         os.setsid()
-    except PermissionError:  # already inside a sandbox, which refuses to leave the process group
+    except PermissionError:  # this process already runs in a sandbox, which forbids setsid
         pass
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -289,8 +289,9 @@ def _links(
 
     - Jump: the clock constant (value − slope × time) differs from one timer run to the next. A difference of whole
       seconds does not count, because game rules can cause it.
-    - Pause: the timer stands still between two runs. A pause of exactly 7 s counts twice. A pause of about 5 or 10 s
-      counts once, because game rules often cause such pauses (see ``RULE_STEP``).
+    - Pause: the timer stands still between two runs. If a pause lasts a whole number of seconds to within a frame, it
+      counts twice. All other pauses count once. Pauses of about 5, 10, 15 … s (see ``RULE_STEP``) also count only
+      once, because game rules often cause them.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

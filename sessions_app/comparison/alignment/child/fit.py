@@ -11,9 +11,9 @@ MIN_USABLE_CONFIDENCE = 0.4
 # Tolerance in seconds, but at most a quarter of a step of the timer. If the bounds of a reading and the bounds of a
 # segment overlap or miss each other by less than the tolerance, the reading counts neither for nor against the segment.
 TOUCH = 0.03
-# Cost of a segment by slope: -1 or 1 for a running timer, 0 for a pause. A segment's score is the sum of its readings'
-# confidences minus this cost. If all confidences are 1, the score is positive from three readings on for a running
-# timer, and from two readings on for a pause.
+# Cost of a segment. The key is the segment's slope: -1 or 1 if the timer runs, 0 if it pauses. A segment's score is the
+# sum of its readings' confidences minus this cost. If all confidences are 1, a running segment needs three readings for
+# a positive score, and a pause needs two.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
 DRAWN_BEFORE = 1 / 30  # maximum seconds by which the timer's value in a frame may be older than the frame

@@ -48,8 +48,8 @@ class Flip:
 class Plan:
     """A planned search for a digit change.
 
-    values: consecutive timer values. A timer that counts up changes to the middle value at the planned change; a timer
-    that counts down changes from the middle value.
+    values: five consecutive timer values, ascending. Example: 3, 4, 5, 6, 7. If the timer counts up, the planned change
+    is from 4 to 5. If it counts down, the planned change is from 5 to 4.
     """
 
     keyframe: float
@@ -96,8 +96,8 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If fewer than ``wanted`` flips agree, all flips may be late. Then the bounds from the segment's readings limit the
-    # delay.
+    # If fewer than ``wanted`` flips agree, the video may show all of them late. The true constant is still within the
+    # segment's bounds, so the delay is at most the distance to the segment's bound.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 

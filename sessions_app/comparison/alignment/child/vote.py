@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-# maximum difference in seconds of an agreeing reading from the other video's timer, if the offset is precise
+# Maximum difference in seconds between a reading and the other video's timer, so that the reading agrees with the
+# offset. Used only if the offset is precise.
 AGREE = 0.2
-# An offset is precise if it is known to better than ± this many seconds. If an offset is less precise, AGREE is not
-# used: a reading agrees only if it fits an offset between the two bounds.
+# An offset is precise if it is known to better than ± this many seconds. If an offset is less precise, a reading must
+# fit within the offset's uncertainty, without the tolerance AGREE.
 KNOWN_WELL = 0.2
 CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
 CONTRADICTION_COST = 2.0

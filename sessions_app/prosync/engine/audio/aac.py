@@ -99,8 +99,9 @@ RISING = _rising()
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
     """Adapt the block of samples that our first packet shares with the original packet before it.
 
-    A decoder computes the block from both packets, which cancel each other's aliasing (Princen and Bradley 1986). The
-    original packet is fixed. So return ``samples`` with the smallest change after which it cancels their aliasing.
+    A decoder adds up the block from both packets. Their aliasing must cancel out (Princen and Bradley 1986). The
+    original packet cannot change. Therefore, change ``samples`` as little as possible, so that our packet cancels the
+    original packet's aliasing. Return the changed samples.
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples

@@ -213,7 +213,8 @@ export class Outbox {
    * Move an actor's operations to another replica, where they get new counters. This is needed if a copy of the browser
    * profile has used the same counters for other operations.
    * @param {string} actor
-   * @param {Operation[]} ghosts Operations that the log may lack. The actor's operations among them are moved, too.
+   * @param {Operation[]} ghosts `ghosts` are operations whose counters belong to other operations on the server. The
+   * log may lack them. The ghosts of `actor` are moved, too.
    * @param {(one: Operation) => boolean} isTold
    * @param {Known} known
    */

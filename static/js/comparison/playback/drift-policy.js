@@ -4,7 +4,8 @@
 export const LOOK = 60; // ms between two checks for videos that must start, have ended or lack data
 export const TICK = 250; // ms between two measurements of the videos' sync errors
 /**
- * A session's default sync settings, in ms. TICK replaces the default interval, and DEAD_BAND the default tolerance.
+ * A session's default sync settings, in ms. If the interval is the default, TICK is used instead. If the tolerance is
+ * the default, DEAD_BAND is used instead.
  */
 const UNCHANGED = { interval: 500, tolerance: 100 };
 const DEAD_BAND = 0.002; // sync error, in seconds, above which a correction starts
