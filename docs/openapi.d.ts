@@ -497,7 +497,9 @@ export interface paths {
         put?: never;
         /**
          * Find events in the videos
-         * @description Detect events in a background job. Replace earlier detected events, except changed or answered ones.
+         * @description Detect events in a background job. They replace the events detected earlier.
+         *
+         *     Events that a user has changed or answered are kept.
          */
         post: operations["events_detect"];
         delete?: never;
@@ -2566,7 +2568,11 @@ export interface components {
             type: string;
             message: string;
         };
-        /** @description A challenge. ``lie_statement_index`` and ``results`` are null for other users than the owner until they guess. */
+        /**
+         * @description A challenge. A user who has not guessed gets null for ``lie_statement_index`` and ``results``.
+         *
+         *     The owner always gets both values.
+         */
         Challenge: {
             /** Format: uuid */
             id: string;
@@ -3863,7 +3869,11 @@ export interface components {
             /** @description Reason for hiding or showing the video, for the audit log. */
             reason?: string;
         };
-        /** @description Changes of a challenge; of a published one, only ``guests_may_play``. ``texts`` has all statements, in order. */
+        /**
+         * @description Changes of a challenge. If it is published, only ``guests_may_play`` can be changed.
+         *
+         *     ``texts`` has all statements, in order.
+         */
         PatchedChallengeChangesRequest: {
             title?: string;
             texts?: string[];
@@ -4008,7 +4018,7 @@ export interface components {
             model: string | null;
             remove_text: unknown;
         };
-        /** @description The changes of a pro job to the sound and the picture of the video. */
+        /** @description The changes that a pro job made to the video's sound and picture. */
         ProOutcome: {
             engine: string;
             model?: string | null;

@@ -18,7 +18,8 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("metrics", metrics.MetricsView.as_view()),
     path("api/schema", SchemaView.as_view(), name="schema"),
-    # Allow only GET and HEAD: for other methods, REST framework would look for an error template that does not exist.
+    # Allow only GET and HEAD. Otherwise, REST framework would answer OPTIONS with this page's template, but without the
+    # data that the template needs.
     path(
         "api/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),

@@ -24,7 +24,7 @@ SCORED_WIDTH = 320  # width in pixels at which frames are scored; enough to dete
 MIN_SECONDS = 0.001
 FINALISTS = 8  # number of best candidates that are checked for flashes
 MIN_FIT = 0.1  # share of the best score below which candidates are ignored
-STEADY_SECONDS = 0.3  # seconds after which a candidate's brightness is compared again; longer than any flash
+STEADY_SECONDS = 0.3  # seconds from a candidate to the frame whose brightness it is compared with; no flash is as long
 STEADY_LEVELS = 40.0  # maximum brightness change (0 to 255) that does not count as a flash
 # Mean luma (0 to 255) of a frame. The first and last values score 0; values between the middle two score 1.
 DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0

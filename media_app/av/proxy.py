@@ -22,7 +22,8 @@ LINES = 720
 GOP_SECONDS = Fraction(1, 4)
 MAX_GOP = 30  # maximum number of frames from one keyframe to the next
 QUALITY = 21
-# At a variable frame rate, the first picture at least this many seconds after a keyframe becomes the next keyframe.
+# At a variable frame rate, keyframes are forced. After each forced keyframe, the first picture that is at least this
+# many seconds later becomes the next one.
 FORCED_SECONDS = 0.2
 # Picture codecs that MP4 can contain, with the sample entry type that players expect.
 CARRIED = {

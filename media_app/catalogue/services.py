@@ -29,8 +29,8 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# Maximum replicas of one account per video. A replica is a name under which a client numbers its operations. A silent
-# replica has not written, but occurs in vector clocks.
+# A replica is a name under which a client numbers its operations. Maximum numbers of one account's replicas per video:
+# of replicas that have written, and of silent replicas, which only occur in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones; more are rejected
 MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip; the skipped operations may arrive later

@@ -322,7 +322,8 @@ def _made(request: Request, row: Rendition, name: str, content_type: str, until:
     if store.is_local():
         return Found(_stored(key, not request.grant), content_type, _kept(until, FOR_EVER))
     if not content_type.startswith("video/"):
-        # Page scripts read files such as WebVTT and JSON. Send such files from the page's origin, not from the bucket.
+        # Send all files except videos from the page's origin, not from the bucket: page scripts read some of them, such
+        # as WebVTT and JSON.
         return Found(_object(key), content_type, _kept(until, FOR_EVER))
     return _remote(request, key, content_type, _kept(until), until=until)
 

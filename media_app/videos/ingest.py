@@ -44,7 +44,7 @@ from vodplatform.core.records.transitions import transition
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 MAX_LINES = 1080  # maximum pixels of the shorter side of a rendition that replaces an unplayable source
 POSTER_SECONDS = 120.0
-COPIED_BYTES = 1_000_000  # assumed speed of a normalisation in bytes per second; sets its time limit
+COPIED_BYTES = 1_000_000  # assumed minimum speed of a normalisation, in bytes per second; sets its time limit
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # exit code of the sandbox if it could not start the program

@@ -478,7 +478,7 @@ def sweep_renditions() -> int:
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:
             found.setdefault(folder_of(file.key), []).append(file.key)
-    # Read files, live attempts and rows in this order. Otherwise, a file made meanwhile could be deleted.
+    # Read files, live attempts and rows in this order. Otherwise, a file made meanwhile could count as unreferenced.
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]

@@ -93,7 +93,7 @@ class _HeldResponse:
 def _until_read(receive: Receive) -> Receive:
     """Return a ``receive`` for the app. It delivers the request's body and then blocks.
 
-    The client's disconnect is left for `_until_gone`.
+    A disconnect of the client after the body is left for `_until_gone`.
     """
     is_read = False
 

@@ -162,8 +162,8 @@ class ComparisonSession(models.Model):
     ``global_time`` and the VODs' ``position`` are the state at ``anchored_at``; :meth:`clock` computes the present.
     Every change sets ``anchored_at`` to the present and increments ``revision``.
 
-    watched_at: latest time at which a viewer watched the playing clock. None if the clock is paused, or if the API
-    started the clock and no viewer has watched it.
+    watched_at: latest time at which a viewer watched the playing clock. None if the clock is paused, or if no viewer
+    who may edit has watched the clock since it was started.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)

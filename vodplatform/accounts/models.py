@@ -329,7 +329,7 @@ class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
     # The database has no foreign key constraint: during an update, hosts with the old release do not know this table,
-    # and a constraint would prevent them from deleting users.
+    # and a constraint would prevent them from deleting users. The sessions of users whom they delete remain.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

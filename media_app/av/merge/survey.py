@@ -10,7 +10,7 @@ from itertools import pairwise
 from media_app.av.avcc import LENGTH_BYTES, Avcc
 
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
-OTHER = -1  # not a real NAL unit type: marks an SPS or PPS in a packet that the file's header lacks
+OTHER = -1  # not a real NAL unit type: marks a packet's SPS or PPS that is missing in the file's header
 UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
 # Maximum seconds of sound that are cut before the first or after the last picture. If there is more sound without
 # picture, the picture is shown longer.

@@ -48,7 +48,7 @@ ANOTHER_SHOT = 0.25
 EDGE_MARGIN = 0.9  # seconds decoded before and after a possible shot edge, to distinguish cuts from flashes
 EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges; 24 s of 1080p
 EARLY = 0.95  # share of the longest GOP's length; a shorter GOP probably ends at a cut
-END_TOLERANCE_SECONDS = 0.1  # a highlight may end this many seconds early, so that its end need not be encoded
+END_TOLERANCE_SECONDS = 0.1  # a highlight may end up to this many seconds early, so that its end need not be encoded
 # Maximum duration that may be missing at the file's end without a warning. The two numbers are seconds and a share of
 # the announced duration; the limit is their sum.
 CUT_SHORT = 1.0, 0.02

@@ -45,7 +45,7 @@ class Moments:
     """Signals of a video at each quarter of a second.
 
     - sound, motion: how far loudness and motion exceed the usual range, in deviations (see :func:`deviations`), at most
-      :data:`MAX_DEVIATION`.
+      :data:`MAX_DEVIATION`. The deviations of the motion are multiplied by :data:`MOTION_WEIGHT`.
     - level: dB above the usual level of the speech band.
     - score: 0 to 1.
     """

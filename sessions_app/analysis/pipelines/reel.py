@@ -49,8 +49,8 @@ def cut_reel(
 ) -> list[PlacedPart]:
     """Write the reel; return the position of each moment in it.
 
-    give: seconds by which a moment may end early, so that its end need not be encoded. Raises ``ConversionFailed``,
-    ``MediaError`` and PyAV's errors.
+    give: maximum seconds by which a moment may end early, so that its end need not be encoded. Raises
+    ``ConversionFailed``, ``MediaError`` and PyAV's errors.
     """
     return cut_parts(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
 

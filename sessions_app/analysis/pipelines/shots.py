@@ -32,8 +32,8 @@ CUT = 0.15  # minimum difference between the pictures at a cut
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-# A change is no cut if the old picture soon returns, as after a flash. It has returned if a later picture differs from
-# it by less than RETURNS[0] × (size of the change) + RETURNS[1].
+# A change is no cut if a picture soon after it looks like a picture shortly before it, as at the start or end of a
+# flash. They look alike if they differ by less than RETURNS[0] × (size of the change) + RETURNS[1].
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture

@@ -14,9 +14,10 @@ TOGETHER_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Signals of a part of a video. sound, motion: highest value of the signal, scaled to 0 to 1.
+    """Signals of a part of a video.
 
-    decibels: loudest moment, in dB above the usual level.
+    sound, motion: how far loudness and motion exceed the usual range at most, scaled to 0 to 1. decibels: loudest
+    moment, in dB above the usual level.
     """
 
     sound: float

@@ -319,7 +319,7 @@ def deleted(row: ProJob) -> None:
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
     """Stop the generation if its job was cancelled or deleted.
 
-    Other processes cannot do this as long as the generation's id is not stored.
+    This process must do it: the generation's id may not be stored yet, so other processes may not know it.
     """
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)

@@ -78,7 +78,8 @@ function joinInto(into, from) {
 export const getCounter = (operation) => operation.clock[operation.actor];
 
 /**
- * Return the clock of all operations that the writer had seen before this operation. The operation replaces them.
+ * Return the clock of all operations that the writer had seen before this operation. Of these operations, it replaces
+ * those on the same field or tag.
  * @param {Operation} operation
  */
 function getCoveredClock(operation) {

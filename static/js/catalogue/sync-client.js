@@ -215,7 +215,8 @@ export class SyncClient extends EventTarget {
     if (!type) throw new TypeError(`Unknown field ${field}.`);
     const next = field === "is_featured" ? value : field === "description" ? toText(value) : toLine(value);
     const shown = /** @type {any} */ (this.#shown)[field];
-    // Skip an unchanged value. In a conflict, write it nevertheless: this resolves the conflict.
+    // Skip an unchanged value. In a conflict, write it nevertheless if the caller passes `seen`: this resolves the
+    // conflict.
     if (next === shown && !(seen && this.writes(field).length > 1)) return;
     const known = [next, ...(seen ?? [shown])];
     const unseen = this.writes(field).filter((one) => one.actor !== this.actor && !known.includes(one.value));

@@ -282,7 +282,7 @@ function waitForEvent(target, name) {
 }
 
 /**
- * Return the current picture's position in seconds. Return NaN if the browser forbids reading the position, for example
+ * Return the current picture's position in seconds. Return NaN if the browser does not reveal the position, for example
  * because the video is from another origin.
  * @param {HTMLVideoElement} element
  */

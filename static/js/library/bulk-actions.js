@@ -15,8 +15,8 @@ const TRIES = 3;
 /**
  * @param {Video[]} videos
  * @param {(video: Video) => void} onChanged
- * @param {(count: number) => void} onDone Called once with the number of changed videos, also if the user closed the
- *   dialog early.
+ * @param {(count: number) => void} onDone Called after each attempt to save, also if the user closed the dialog
+ *   meanwhile. `count` is the number of videos that were saved without an error.
  */
 export function openTagDialog(videos, onChanged, onDone) {
   /** @type {Map<string, number>} */ const counts = new Map();

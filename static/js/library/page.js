@@ -382,7 +382,7 @@ function getShownValues(video) {
   ];
 }
 
-/** Look for new videos and show a button that loads them. Do not insert cards, which would move the list. */
+/** Look for new videos. Fill an empty list; otherwise show a button, because inserted cards would move the list. */
 const lookForNew = debounce(async () => {
   if (list.query.status === BIN) return reloadCounts();
   try {

@@ -8,7 +8,10 @@ const UPLOADS = "/api/v1/uploads";
 const MOST_PIECES = 10_000; // maximum number of pieces of a file in S3
 const ENOUGH_TRIES = 3;
 const AHEAD = 4; // number of signed addresses per request; each request also records the pieces received so far
-/** HTTP status for each state of an ended upload, the same as from the tus endpoint. @type {Record<string, number>} */
+/**
+ * HTTP status for each state of an ended upload. Except for `completed`, the tus endpoint answers with the same status.
+ * @type {Record<string, number>}
+ */
 const ENDED = {
   completed: 409,
   failed: 409,

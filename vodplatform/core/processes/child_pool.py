@@ -61,8 +61,8 @@ class ChildPool:
     def turn(self, caller: str) -> Iterator[None]:
         """Let no other request of ``caller`` run a child process during the block.
 
-        The block may prepare the input of :meth:`run_child` and call it. Raises ``unavailable`` if too many requests
-        wait.
+        The block may prepare the input of :meth:`run_child` and call it. Raises ``unavailable`` if too many requests of
+        ``caller`` wait, or if this request has waited for 20 s.
         """
         with contextlib.ExitStack() as stack:
             try:

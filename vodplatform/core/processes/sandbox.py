@@ -13,7 +13,7 @@ there is a rule, PROGRAM and its descendants
 - cannot read, signal (since Linux 6.12) or limit other processes,
 - cannot change a file's mode, owner, times or attributes,
 - have no network (seccomp) except TCP to PORT (before Linux 6.7, to any port) and UDP for name lookups,
-- stay in PROGRAM's process group,
+- stay descendants of PROGRAM, in its process group,
 - cannot create shared memory that outlives them.
 
 Features that the kernel lacks are skipped; ``manage.py doctor`` tests them.

@@ -112,7 +112,7 @@ class AlignmentResult:
         return dataclasses.asdict(self)
 
 
-# A proposal's note begins with these words if the video was not compared with the reference, but with another video.
+# A proposal's note begins with these words if the video was not aligned with the reference, but with another video.
 INDIRECT_NOTE_PREFIX = "Aligned through"
 THIRD_SIDE_SECONDS = 60.0  # minimum overlap in seconds for comparing the second and third video as a check
 # factor on a proposal's confidence if comparing the second and third video finds no offset
@@ -120,7 +120,7 @@ UNCONFIRMED_FACTOR = 0.8
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
-    """Return the second and third video's proposals if both were compared with the first video, otherwise None."""
+    """Return the second and third video's proposals if both were aligned with the first video, otherwise None."""
     if len(proposals) < 2 or any(item.note.startswith(INDIRECT_NOTE_PREFIX) for item in proposals.values()):
         return None
     b, c = proposals.values()

@@ -70,7 +70,8 @@ class TimerTrack:
     def refine_segments(self, numbers: Sequence[int]) -> None:
         """Find the clock constants of segments to the frame.
 
-        The first segment needs several agreeing digit changes. For each other segment, one digit change is enough.
+        In the first segment, the search ends when several digit changes agree. In each other segment, one digit change
+        is enough.
         """
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
@@ -87,7 +88,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return the maximum seconds by which a segment's digit changes were located too late.
+        """Return the maximum seconds by which a segment's digit changes may have been located too late.
 
         This is one frame if the mean confidence of the segment's readings is low, otherwise 0.
         """

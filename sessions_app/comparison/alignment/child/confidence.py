@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HALF_AT = 3.0  # this many further agreeing timer readings halve the doubt (1 − confidence)
+HALF_AT = 3.0  # this many further agreeing timer readings halve the doubt that is due to few agreeing readings
 # maximum confidence if the videos share no reset or pause of the timer: any two uninterrupted timers can be aligned
 ONE_CLOCK_CAP = 0.85
 COARSE = 1.0  # tolerance in seconds for the values and lengths of pauses
@@ -19,7 +19,7 @@ class Support:
 
     - runner_up: second-best offset's score divided by the best score.
     - jumps: number of shared resets and pauses that no game rule explains. They agree within ``tolerance`` seconds.
-    - pauses: number of shared pauses. They agree to a second.
+    - pauses: number of shared pauses, which agree to a second. A pause of an unusual length counts twice.
     - flips_agree: whether at least two digit changes of each video agree.
     """
 

@@ -20,7 +20,7 @@ DRAWN_BEFORE = 1 / 30  # maximum seconds by which the timer's value in a frame m
 MISSED_IN_A_ROW = 2.5  # a segment ends when the confidences of consecutive contradicting readings reach this sum
 MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
-MIN_AGREEING_FLIPS = 3  # minimum number of agreeing digit changes; fewer could all be shown equally late
+MIN_AGREEING_FLIPS = 3  # the search ends when this many digit changes agree; fewer could all be shown equally late
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,10 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether the segment may contain two rounds of a game: many digit changes contradict its constant.
+        """Return whether the segment may contain two rounds of a game.
 
-        Only changes that are too early contradict it, because a video may show a change late, but never early.
+        If so, at least as many digit changes contradict its constant as support it. Only changes that are too early
+        contradict it, because a video may show a change late, but never early.
         """
         return self.disagreeing >= self.flips
 

@@ -15,7 +15,8 @@ HINT_GROWTH = (0.6, 1.2)
 # height in pixels to which the user's box is scaled for text detection; the detection then takes 12 ms
 HINT_HEIGHT = 160
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # if the user's box is higher than this share of the frame, a larger scale is tried, too
+# If the user's box is higher than this share of the frame, and the first scale finds no timer, a larger scale is tried.
+LARGE_HINT = 0.12
 COARSE_WIDTH = 736  # width in pixels to which a frame is scaled for text detection; enough for text 12 pixels high
 EDGE = 0.25  # share of the frame's height that is searched at the top and at the bottom, where most timers are
 TILE = (640, 384)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-# Painting may stop this many seconds before a run's end if fewer frames then have to be encoded again.
+# Painting may stop up to this many seconds before a run's end if fewer frames then have to be encoded again.
 MAX_EARLY_END = 0.15
 NEAR = 1e-3
 

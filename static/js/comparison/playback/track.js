@@ -147,7 +147,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group Speed of the shared clock; 1 is normal. It is adjusted for the video's clock drift. */
+  /** @param {number} group Speed before it is adjusted for the video's clock drift; 1 is normal. */
   setSpeed(group) {
     const speed = group * getRate(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
