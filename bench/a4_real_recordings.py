@@ -40,6 +40,7 @@ CLIPS = {
     "ApexLegends.mp4": Box(0.065, 0.278, 0.062, 0.055),
     "Valorant.mp4": Box(0.477, 0.022, 0.046, 0.045),
 }
+MODES = {"timer": "by timer", "sound": "by sound", "both": "by timer and sound"}
 X264 = "-c:v libx264 -preset veryfast"
 HARDWARE = "-c:v libx264 -preset ultrafast -tune zerolatency -bf 0 -g 60 -b:v 1M -maxrate 1M -bufsize 1M"
 # Ways to encode the second recording of each clip: (FFmpeg filters, encoder options).
@@ -178,11 +179,14 @@ def measure(seed: int) -> list[Table]:
 
 
 def _by_kind(outcomes: Sequence[Outcome]) -> Table:
-    columns = ("recordings", "by", "right", "to two frames", "wrong at ≥ 0.5", "refused", "largest error / bound")
+    columns = (
+        "recordings", "by", "right", "right to within 2 frames", "wrong at a confidence ≥ 0.5", "refused",
+        "largest error / bound",
+    )  # fmt: skip
     table = Table("By kind", columns)
 
     def key(one: Outcome) -> tuple[str, str]:
-        return one.task.kind, one.task.mode + (", box drawn" if one.task.box else "")
+        return one.task.kind, MODES[one.task.mode] + (", box drawn" if one.task.box else "")
 
     for (kind, mode), group in itertools.groupby(sorted(outcomes, key=key), key):
         mine = list(group)
@@ -210,5 +214,5 @@ def _worth(outcomes: Sequence[Outcome]) -> Table:
         for low, high in ((0.5, 0.9), (0.9, 1.01)):
             inside = [one for one in outcomes if one.task.mode == mode and low <= one.confidence < high]
             held = sum(abs(one.error or 0.0) <= one.bound + 1e-3 for one in inside)
-            table.add(mode, f"{low}–{min(1, high)}", len(inside), sum(one.is_right for one in inside), held)
+            table.add(MODES[mode], f"{low}–{min(1, high)}", len(inside), sum(one.is_right for one in inside), held)
     return table

@@ -81,11 +81,15 @@ def table() -> str:
         "# Roles in the catalogue",
         "",
         "The command `python -m tests.catalogue.matrix` prints this page, and `tests/catalogue/test_roles.py` "
-        "tests every cell. A",
-        "cell with three answers is for a video that is shown, hidden (or without a file), or deleted. A token "
-        "needs the scope",
-        "`read` for GET requests and `write` for all others. An admin's token without the scope `admin` has a "
-        "moderator's rights.",
+        "tests every cell.",
+        "",
+        "A cell begins with the answer for a video that is shown. “hidden” and “deleted” begin the answers for hidden "
+        "and deleted",
+        "videos, where these answers differ. A video without a file counts as hidden.",
+        "",
+        "A token needs the scope `read` for GET requests, and `write` for all others. If an admin's token does not "
+        "have the scope",
+        "`admin`, requests with this token have a moderator's rights.",
         "",
         "| call | " + " | ".join(HEADINGS[role] for role in ROLES) + " |",
         "| --- " * (len(ROLES) + 1) + "|",
@@ -93,11 +97,20 @@ def table() -> str:
     for call in CALLS:
         cells = []
         for role in ROLES:
-            told = [EXPLAINED[status] for status in call.answers[role]]
-            cells.append(told[0] if len(set(told)) == 1 else " / ".join(told))
+            cells.append(_cell([EXPLAINED[status] for status in call.answers[role]]))
         where = f"`{call.method} /api/v1/videos{call.path}`"
         lines.append(f"| {call.name}: {where} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(answers: list[str]) -> str:
+    """The answers for a shown, a hidden and a deleted video, those that are alike told once."""
+    shown, hidden, deleted = answers
+    if shown == hidden:
+        return shown if deleted == shown else f"{shown}; deleted: {deleted}"
+    return (
+        f"{shown}; hidden, deleted: {hidden}" if hidden == deleted else f"{shown}; hidden: {hidden}; deleted: {deleted}"
+    )
 
 
 if __name__ == "__main__":
