@@ -27,7 +27,8 @@ KEPT_BYTES = 20_000  # maximum bytes of an answer that are kept, to show an erro
 MAX_RATIO, MAX_GROWTH = 3.0, 100e6
 # CPU seconds of a request below which its effect on the other account is not measured, because noise hides it.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # a result that reaches this share of a goal is printed immediately
+# Share of a goal from which a result is printed immediately. For example, a growth of 30 MB is 0.3 of MAX_GROWTH.
+WORTH_TELLING = 0.3
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2

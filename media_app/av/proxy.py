@@ -85,7 +85,8 @@ def _run(
     on_progress: Progress | None,
 ) -> None:  # fmt: skip
     options = {**options, "copyts": None, "f": "mp4", "movflags": "+faststart"}
-    # Keep the original's ``currentTime``: by default, ffmpeg starts its output at zero.
+    # In a browser, each frame must have the same ``currentTime`` as in the original. By default, ffmpeg would instead
+    # shift all times so that the first one is zero.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"}
     program.make(path, source, tracks, options, on_progress=on_progress, reading=reading)
 

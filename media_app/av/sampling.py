@@ -10,8 +10,8 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-# Minimum number of distinct keyframes nearest to the requested moments, as a share of the number of moments. If there
-# are fewer, all frames are decoded.
+# For each requested moment, the nearest keyframe is chosen. If fewer different keyframes than this share of the moments
+# are chosen (fewer than 6 for 10 moments), all frames are decoded instead.
 ENOUGH_KEYFRAMES = 0.6
 WALK_SECONDS = 60.0  # seconds after which decoding of all frames stops, and the remaining moments get keyframes
 EARLY = 1e-3

@@ -9,7 +9,7 @@ from typing import Literal
 
 Family = Literal["video", "image", "audio"]
 
-ENOUGH_BYTES = 512  # number of first bytes needed to detect a file's kind; up to 4 096 bytes are more reliable
+ENOUGH_BYTES = 512  # minimum number of first bytes for `sniff`; more bytes, up to 4 096, prevent rare mistakes
 BOX_HEADER = 8
 CUT_PACKETS = 8  # number of packet headers needed to recognise a transport stream that begins within a packet
 TS_SYNC = 0x47

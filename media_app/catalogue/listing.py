@@ -59,7 +59,8 @@ def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
     """Return one page of videos, and the number of videos on all pages.
 
-    The page is sorted newest first, or by relevance for at most ``search.MAX_RANKED`` search results.
+    Videos are sorted newest first. If a search finds at most ``search.MAX_RANKED`` videos, they are sorted by relevance
+    instead.
     """
     videos = filter_videos(user, query)
     page, limit = query["page"], query["limit"]

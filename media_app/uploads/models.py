@@ -51,7 +51,10 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def with_state(self) -> UploadQuerySet:
-        """Annotate ``state``: the status, but "expired" for a live upload after its expiry time, before any cleanup."""
+        """Annotate ``state``, which is the status except for unfinished uploads whose expiry time has passed.
+
+        Such an upload's ``state`` is "expired" at once. Its status changes only at the next cleanup.
+        """
         is_over = Q(status__in=LIVE, expires_at__lte=Now())
         expired = When(is_over, then=Value(S.EXPIRED.value))
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))

@@ -91,7 +91,8 @@ def rendition_url(
 ) -> str:
     """Return the URL of a rendition's main file; needs ``rendition.video``.
 
-    Relative URLs in a sprite's WebVTT contain the same signature. as_shown: as in :func:`stream_url`.
+    The signature is a part of the URL's path. Relative URLs in a sprite's WebVTT file therefore contain it, too.
+    as_shown: as in :func:`stream_url`.
     """
     if rendition.kind == RenditionKind.HLS:
         return f"{_hls_folder(rendition.video, seconds, as_shown)}{rendition.name}/{PLAYLIST}"

@@ -121,7 +121,9 @@ def set_segment_status(job_id: uuid.UUID, status: str) -> None:
 
 
 def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
-    """Wake the job of a generation after a webhook. sent_at: signed Unix seconds.
+    """Wake the job of a generation after a webhook.
+
+    sent_at: Unix time in seconds at which the provider sent the webhook, covered by its signature.
 
     Raise ``signature_invalid`` if this webhook or a later one was received before.
     """

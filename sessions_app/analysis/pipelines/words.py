@@ -16,8 +16,9 @@ TOGETHER_SECONDS = 3.0
 class Measured:
     """Signals of a part of a video.
 
-    sound, motion: how far loudness and motion exceed the usual range at most, scaled to 0 to 1. decibels: loudest
-    moment, in dB above the usual level.
+    - sound: how far the loudest moment is above the usual range of loudness, 0 to 1.
+    - motion: how far the moment with the most motion is above the usual range of motion, 0 to 1.
+    - decibels: how far the loudest moment is above the usual level, in dB.
     """
 
     sound: float

@@ -126,7 +126,7 @@ def _exercise(even: EvenSamples, one: Counted, asked: str) -> dict[str, Any]:
     is_seen = even.found[first : last + 1].mean() >= 0.6
     name, sure = name_of(facts_of(even.times, even.joints, one.set)) if is_seen else (UNNAMED, 0.0)
     if asked != "auto" and name in (UNNAMED, asked):
-        # The rules recognised the exercise that the user named, or none. In both cases, use the user's choice.
+        # If the rules found no name, or the same name as the user, use the user's name.
         name, sure = asked, max(sure, 0.5)
     said = feedback_of(even.times, even.joints, one)
     step = max(CURVE_STEP, (one.set.end - one.set.start) / (CURVE_POINTS - 1))

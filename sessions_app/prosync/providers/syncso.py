@@ -149,8 +149,9 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A webhook call with a valid signature. sent_at: signed Unix seconds.
+    """A webhook call with a valid signature.
 
+    sent_at: Unix time in seconds at which the provider sent the call, covered by the signature.
     replay_key: equal in repeated calls. To detect repeated calls, store the key for twice the tolerance.
     """
 

@@ -240,7 +240,8 @@ export class TimeChart {
   }
 
   /**
-   * Return the position in `stops` that is `steps` entries after the playback position. Negative `steps` go back.
+   * Return the time, in seconds, to which the playhead moves if it goes forward by `steps` entries of `stops`. If
+   * `steps` is negative, the playhead goes back.
    * @param {number} steps
    * @returns {number}
    */

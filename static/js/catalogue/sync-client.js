@@ -586,8 +586,8 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // Remove confirmed operations from the outbox. Keep #ghosts: the server has other operations with their counters,
-    // so the ghosts must be sent again with new counters.
+    // Remove confirmed operations from the outbox, but keep each ghost. A ghost is an own operation whose actor and
+    // counter belong to a different operation on the server. The ghost must be sent again with a new counter.
     const renamed = new Set(this.#ghosts.map(makeDot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, getCounter(one)) || renamed.has(makeDot(one)),

@@ -247,8 +247,8 @@ export class SegmentPlayer extends EventTarget {
   #cover(time) {
     const { element, still, draft, segment } = this;
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
-    // The picture may have changed since `time` was reported, so read its time again after copying. Some browsers
-    // report the sound's time, which lags behind the picture, so use the later time.
+    // The next picture may have appeared after `time` was reported. Therefore read the copied picture's time, too. Some
+    // browsers return the sound's time here, which lags behind the picture. Therefore use the later of the two times.
     const drawn = Math.max(time, getPictureTime(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;

@@ -31,7 +31,8 @@ const live = new LiveChannel("/ws/jobs/", {
   onSnapshot: compareJobs,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
-  // Stop only after a sign-out. On close code 4404 (the server has no such socket), polling still works.
+  // By default, close code 4404 (the server has no such socket) stops the channel, too. Here it does not, because the
+  // page can poll the API without a socket.
   final: new Set([SIGNED_OUT]),
 });
 

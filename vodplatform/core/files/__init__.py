@@ -1,1 +1,1 @@
-"""Stored files, disk space, and the installation."""
+"""Stored files and disk space, and the check that database, file store and SECRET_KEY belong together."""

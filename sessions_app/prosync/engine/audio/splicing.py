@@ -33,8 +33,11 @@ NEAR = 4
 class _Joint:
     """A joint between new and original packets.
 
-    block: number of the block that both packets share. changed: adapted samples of this block, or None. error: decoding
-    error in dBFS; None if no block is shared.
+    - block: number of the block of samples that the original and the new packet share.
+    - changed: samples to encode instead of the block's own samples, so that the two packets join. None if the block's
+      own samples are encoded.
+    - error: difference between the decoded and the wanted samples of this block, in dBFS. None at the track's start or
+      end, where no original packet shares the block.
     """
 
     block: int

@@ -42,7 +42,11 @@ def holds(seconds: Sequence[float], run: Run) -> bool:
 
 
 def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> tuple[list[Piece], list[Stretch]]:
-    """Return the pieces to encode again, sorted, and the frames to paint in each run."""
+    """Plan which frames to encode again and which frames to paint.
+
+    Return the pieces, sorted, and one stretch for each run, in the order of ``runs``. Stretches close to each other can
+    share a piece.
+    """
     pieces: list[Piece] = []
     painted: dict[int, tuple[int, int, int]] = {}
     for number, run in sorted(enumerate(runs), key=lambda one: one[1].start):

@@ -182,7 +182,10 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """Return the source's x coordinates. The mouth's change of width fades out towards the cheeks."""
+        """Return, for each position (x, y), the x coordinate from which its pixel is taken.
+
+        This gives the mouth the wanted width. The effect fades out towards the cheeks.
+        """
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 

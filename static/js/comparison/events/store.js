@@ -258,7 +258,9 @@ export class EventStore extends EventTarget {
    */
   takeBack(id) {
     return this.edits.inTurn(async () => {
-      await this.#reload(); // reload, because a repeated request returns the event without replies added since
+      // The event was returned by a repeated request. Such a response shows the event as it was created, without any
+      // later replies. Therefore load the replies first.
+      await this.#reload();
       if (!this.get(id)?.replies.length) await this.#remove(id);
     });
   }

@@ -45,7 +45,8 @@ export function getSyncSettings({ interval, tolerance }) {
 }
 
 /**
- * Return how to correct a video: by a seek, or by a factor of the group's speed.
+ * Return how to correct a video's sync error: by a seek, or by a change of its speed. The new speed is the speed of the
+ * group times `factor`.
  * @param {number} error Sync error in seconds; positive if the video is ahead of the leading video.
  * @param {{maySeek: boolean, correcting: boolean, deadBand?: number}} state `maySeek` is false shortly after a seek;
  *   `deadBand` is the tolerated error in seconds.
@@ -60,7 +61,8 @@ export function chooseCorrection(error, { maySeek, correcting, deadBand = DEAD_B
 }
 
 /**
- * Return how to bring the videos back to the session's clock: by a seek, or by a factor of their speed.
+ * Return how to bring the videos back to the session's clock: by a seek, or by a change of their speed. The new speed
+ * is the usual speed times `factor`.
  * @param {number} error Difference in seconds; positive if the videos are ahead of the clock.
  * @returns {Correction}
  */
