@@ -55,7 +55,7 @@ CALLS = [
     Call("edit", "PUT", "/{id}", CHANGE, {"title": "Changed"}, aliases=("videos-update/{id}",)),
     Call("edit some fields", "PATCH", "/{id}", CHANGE, {"title": "Changed"}),
     Call("hide", "PUT", "/{id}", CHANGE, {"is_hidden": True}, aliases=("videos-update/{id}",)),
-    Call("read what has come (operations for moderators alone)", "GET", "/{id}/sync", READ,
+    Call("read the synchronised values (moderators also get the operations)", "GET", "/{id}/sync", READ,
          aliases=("sync?video_id={id}",)),
     Call("send a sync without operations", "POST", "/{id}/sync",
          _rows(401, 401, (200, 404, 404), (200, 200, 404), 200), {}, aliases=("sync",), alias_body=IN_BODY),
