@@ -58,7 +58,7 @@ SENSES = {
 
 class AlignmentJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
-        if not ComparisonSession.objects.filter(pk=job.params["session_id"]).exists():
+        if not _may_change_session(job):
             return False
         try:
             for item in job.params["videos"]:
@@ -166,7 +166,7 @@ def _path(context: JobContext, item: dict[str, str], folder: Path, viewer: User)
 
 class DetectionJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
-        return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
+        return _may_change_session(job)
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         return _subjects(jobs, "Find events in", lambda job: ", ".join(job.params["kinds"]).replace("_", " "))
@@ -182,7 +182,7 @@ class DetectionJobs(JobHooks):
 )
 def detect_events(context: JobContext) -> dict[str, Any]:
     params, found = context.params, dict(context.saved or {})
-    session = find_session(params["session_id"])
+    session = find_session(context)
     for number, item in enumerate(params["videos"]):
         if item["vod_id"] in found:
             continue
@@ -221,7 +221,7 @@ def _detect_in_video(
 
 class ExportJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
-        return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
+        return _may_change_session(job)
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         return _subjects(jobs, "Export", lambda job: job.params["layout"].replace("_", " "))
@@ -240,7 +240,7 @@ class ExportJobs(JobHooks):
 )
 def export_video(context: JobContext) -> dict[str, Any]:
     params = context.params
-    session = find_session(params["session_id"])
+    session = find_session(context)
     with context.scratch() as folder, map_storage_errors():
         context.progress(0, "Fetching the videos")
         work = folder / "work"
@@ -298,12 +298,19 @@ def make_sample(context: JobContext) -> dict[str, Any]:
     return samples.make_sample(context)
 
 
-def find_session(session_id: str) -> ComparisonSession:
-    """Return a job's session. Raises :class:`JobFailed` if the session was deleted."""
-    session = ComparisonSession.objects.select_related("owner").filter(pk=session_id).first()
+def find_session(context: JobContext) -> ComparisonSession:
+    """Return a job's session. Raises :class:`JobFailed` if it was deleted, or if the job's owner lost edit access."""
+    session = ComparisonSession.objects.select_related("owner").filter(pk=context.params["session_id"]).first()
     if session is None:
         raise JobFailed("session_not_found", "The comparison has been deleted.")
+    if not session.can_change(context.owner):
+        raise JobFailed("session_not_found", "You can no longer change this comparison.")
     return session
+
+
+def _may_change_session(job: Job) -> bool:
+    session = ComparisonSession.objects.filter(pk=job.params["session_id"]).first()
+    return session is not None and session.can_change(job.owner)
 
 
 def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> dict[UUID, JobSummary]:

@@ -29,12 +29,13 @@ from sessions_app.comparison.services import (
 from sessions_app.comparison.socket_messages import clock_message, has_moving_vods, is_playing, session_message
 from vodplatform.accounts.credentials import headers_of, is_same_origin
 from vodplatform.accounts.models import User
-from vodplatform.accounts.realtime import WatchConsumer
+from vodplatform.accounts.realtime import WatchConsumer, variant_of
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web import presence
 
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
+MAX_FOLLOWING_CHARACTERS = 200  # longer messages of a client are ignored without parsing
 REST_SECONDS = 60.0  # seconds during which clock messages are still sent after the last VOD has ended
 # seconds for which a process caches a session's clock message for all its viewers
 SHARED_SECONDS = 0.02
@@ -105,8 +106,9 @@ class SessionConsumer(WatchConsumer):
             await self.send_json(self._own_mentions_only(message))
 
     def _own_mentions_only(self, message: dict[str, Any]) -> dict[str, Any]:
-        named = {key: [name for name in names if name == self.name] for key, names in message["named"].items()}
-        return {**message, "named": {key: names for key, names in named.items() if names}}
+        own = tuple(key for key, names in message["named"].items() if self.name in names)
+        name = self.name if own else ""
+        return variant_of(message, (name, own), lambda: {**message, "named": {key: [name] for key in own}})
 
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()
@@ -120,6 +122,8 @@ class SessionConsumer(WatchConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Handle the message ``following``: whether the client follows the shared clock. Ignore other messages."""
+        if len(text_data or "") > MAX_FOLLOWING_CHARACTERS:
+            return
         try:
             said = json.loads(text_data or "")
         except (ValueError, RecursionError):
@@ -144,11 +148,13 @@ class SessionConsumer(WatchConsumer):
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
         people = presence.receive_announcement(self.route["session_id"], event["message"], self._tell)
-        if self.is_visitor:
-            people = [{name: value for name, value in one.items() if name != "picture"} for one in people]
+        message = variant_of(
+            people, self.is_visitor, lambda: _presence_message(people, has_pictures=not self.is_visitor)
+        )
+        people = message["people"]
         if people != self.people and (len(people) > 1 or self.people):
             self.people = people
-            await self.send_json({"type": "presence", "people": people})
+            await self.send_json(message)
 
     def on_leave(self) -> None:
         super().on_leave()
@@ -207,17 +213,22 @@ class SessionConsumer(WatchConsumer):
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the message as this viewer may see it.
 
-        For a viewer with a share or a link, return a changed copy. For any other viewer, return the object itself,
-        because its JSON is cached.
+        Viewers with the same access share one object, because its JSON is cached.
         """
-        if self.access is None or not self.access.grant:
+        access = self.access
+        if access is None or not access.grant:
             return message
-        return {
-            **message,
-            "session": redact_for_grant(message["session"], self.access.grant),
-            # The viewer's access may have changed since the page was loaded.
-            "access": {"role": self.access.role.value, "can_comment": self.access.can_comment},
-        }
+        grant = access.grant
+        return variant_of(
+            message,
+            access,
+            lambda: {
+                **message,
+                "session": redact_for_grant(message["session"], grant),
+                # The viewer's access may have changed since the page was loaded.
+                "access": {"role": access.role.value, "can_comment": access.can_comment},
+            },
+        )
 
     async def _recheck(self) -> bool:
         before = self.access
@@ -243,6 +254,12 @@ class SessionConsumer(WatchConsumer):
         # A sleep may end a millisecond before its tick. If the next tick is that close, its message was just sent, so
         # wait for the tick after it.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
+
+
+def _presence_message(people: list[presence.Person], *, has_pictures: bool) -> dict[str, Any]:
+    if not has_pictures:
+        people = [{name: value for name, value in one.items() if name != "picture"} for one in people]
+    return {"type": "presence", "people": people}
 
 
 async def _pause_after_leaving(session_id: str, left_at: datetime | None) -> None:

@@ -478,6 +478,16 @@ class TestTogether:
             message = await next_message(socket)
             assert (message["complete"], message["changed"]) == (False, [])
 
+    async def test_of_very_long_ones_too(self, owner: User, session: ComparisonSession, url: str) -> None:
+        """Letters beyond ASCII take six bytes each in a message."""
+        key = await ask(make_key, owner)
+        async with connected(f"/ws/sessions/{session.pk}/", key=key) as socket:
+            await next_message(socket)
+            rows = [{"global_time": time, "kind": "a", "body": "é" * 9_900} for time in range(5)]
+            await ask(lambda: Api(key).post(f"{url}/import", rows))
+            message = await next_message(socket)
+            assert (message["complete"], message["changed"]) == (False, [])
+
     def test_two_who_move_delete_and_answer_at_once_lose_nothing(self, owner: User, url: str) -> None:
         key = make_key(owner)
         api = Api(key)

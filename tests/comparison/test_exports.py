@@ -292,6 +292,20 @@ class TestRunning:
             ["one.mp4", "two.mp4"], ["", "two.mp4"],
         ]  # fmt: skip
 
+    def test_who_was_put_out_gets_nothing_more(
+        self, other_api: Api, other: User, shown: ComparisonSession, asked: Path
+    ) -> None:
+        share = make_share(shown, other, role="editor")
+        first, second = (other_api.post(f"{BASE}/{shown.pk}/export", BODY).json()["job_id"] for _ in range(2))
+        assert other_api.post(f"/api/v1/jobs/{second}/cancel").status_code == 200
+        share.role = "viewer"
+        share.save()
+        run_queue("render")
+        job = Job.objects.get(pk=first)
+        assert (job.status, job.error["type"]) == ("failed", "session_not_found")  # type: ignore[index]
+        assert not asked.exists()
+        refused(other_api.post(f"/api/v1/jobs/{second}/retry"), 409, "not_retryable")
+
     def test_a_video_that_goes_meanwhile_fails_it(self, api: Api, shown: ComparisonSession, asked: Path) -> None:
         answer = api.post(f"{BASE}/{shown.pk}/export", BODY)
         Path(shown.vods.get(ordinal=1).video.location).unlink()

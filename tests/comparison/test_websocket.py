@@ -255,6 +255,20 @@ class TestClock:
         assert other is not first
         assert json.loads(other) == json.loads(first) == message
 
+    async def test_viewers_who_see_the_same_share_what_is_sent(self) -> None:
+        message: dict[str, Any] = {"type": "events", "revision": 2, "named": {"e1": ["mira", "jon"]}, "changed": []}
+        seen = {}
+        for name in ("mira", "anna", "ben"):
+            viewer = consumers.SessionConsumer()
+            viewer.name = name
+            seen[name] = viewer._own_mentions_only(message)
+        assert seen["anna"] is seen["ben"]
+        assert (seen["anna"]["named"], seen["mira"]["named"]) == ({}, {"e1": ["mira"]})
+
+    async def test_a_long_message_of_a_client_is_not_parsed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(json, "loads", lambda text: pytest.fail("parsed"))
+        await consumers.SessionConsumer().receive(json.dumps({"type": "following", "following": [True] * 100}))
+
     async def test_the_clock_has_every_vod_of_its_own(self, api: Api, url: str, path: str, key: str) -> None:
         await ask(api.patch, url, {"sync_mode": "independent"})
         async with connected(path, key=key) as communicator:

@@ -8,7 +8,8 @@ import json
 import logging
 import random
 from collections import Counter, deque
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
@@ -24,6 +25,7 @@ from vodplatform.accounts.credentials import Credential, headers_of, is_known_ho
 from vodplatform.accounts.models import User
 from vodplatform.core.web.throttles import count_request, network_of
 
+T = TypeVar("T")
 logger = logging.getLogger("vodplatform.realtime")
 NOT_SIGNED_IN = 4401
 NOT_FOUND = 4404
@@ -38,6 +40,18 @@ OVERLAP_SECONDS = 0.5
 open_sockets: Counter[str] = Counter()
 # Cache of (message, JSON text), because all sockets of a group send the same message object.
 _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
+# Cache of (message, key, changed copy). Sockets whose viewers see the same copy of a message share it, and its JSON.
+_variants: deque[tuple[Any, Hashable, Any]] = deque(maxlen=32)
+
+
+def variant_of(message: Any, key: Hashable, make: Callable[[], T]) -> T:
+    """Return the changed copy of ``message`` that ``make`` returned first for this message object and ``key``."""
+    for known, name, made in _variants:
+        if known is message and name == key:
+            return cast(T, made)
+    made = make()
+    _variants.append((message, key, made))
+    return made
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):

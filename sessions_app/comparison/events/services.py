@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ MAX_THREAD = 200_000  # maximum total characters of the replies to one event
 COMMENTERS_SHARE = 0.5  # share of the byte and reply limits that applies to viewers without edit permission
 MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
 MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; if more have changed, pages reload the list
-MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of the events in a broadcast message
+MAX_TOLD_BYTES = 128 * 1024  # maximum bytes of the events in a broadcast message
 QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events after which the owner's storage quota is checked again
 
 
@@ -114,6 +115,8 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
     complete = len(change.changed) + len(change.deleted) <= MAX_EVENTS_IN_MESSAGE
     complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
+    if len(json.dumps(shown)) > MAX_TOLD_BYTES:  # JSON of a message escapes letters beyond ASCII
+        shown, complete = [], False
     return {
         "type": "events",
         "revision": change.session.revision,
@@ -175,7 +178,8 @@ def create_events(
         if origin == EventOrigin.MANUAL:  # mentions in imported files notify no users
             for row in made:
                 change.named[row.pk] = store_mentions(row, by, row.body)
-        change.reread()
+        if len(made) <= MAX_EVENTS_IN_MESSAGE:
+            change.reread()
     return change.changed
 
 

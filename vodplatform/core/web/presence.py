@@ -36,6 +36,7 @@ class _Room:
     elsewhere: dict[str, tuple[float, list[Person]]] = field(default_factory=dict)
     due: asyncio.TimerHandle | None = None
     asks: bool = True
+    shown: tuple[dict[str, Any], list[Person]] | None = None  # the latest announcement, and all people after it
 
 
 _rooms: dict[str, _Room] = {}
@@ -78,6 +79,8 @@ def receive_announcement(place: str, message: dict[str, Any], tell: Tell) -> lis
     room = _rooms.get(place)
     if room is None:
         return []
+    if room.shown and room.shown[0] is message:  # each socket of the room receives the same announcement
+        return room.shown[1]
     if message["process"] != PROCESS:
         if message["people"]:
             room.elsewhere[message["process"]] = time.monotonic(), message["people"]
@@ -85,7 +88,8 @@ def receive_announcement(place: str, message: dict[str, Any], tell: Tell) -> lis
             room.elsewhere.pop(message["process"], None)
         if message["asks"]:
             announce_soon(place, tell)
-    return _people(room)
+    room.shown = message, _people(room)
+    return room.shown[1]
 
 
 def _people(room: _Room) -> list[Person]:

@@ -19,7 +19,7 @@ MAX_PIPELINED = 64
 # least SMALL_PIECE_BYTES.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
 # Maximum messages and control frames from a WebSocket client: in one burst, and per second after a burst.
-FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 10
+FRAMES_AT_ONCE, FRAMES_PER_SECOND = 100, 2
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
 # Minimum bytes that a client must read between two checks; slower clients are disconnected.

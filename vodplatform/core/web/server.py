@@ -15,7 +15,7 @@ from vodplatform.core.web import drain
 from vodplatform.core.web.protocol import HttpProtocol, SocketProtocol
 
 APPLICATION = "vodplatform.asgi:application"
-LARGEST_FRAME_BYTES = 65_536
+LARGEST_FRAME_BYTES = 4096  # clients send short messages only
 # Seconds for running requests to finish after the port is closed.
 LAST_REQUESTS_SECONDS = 2
 
