@@ -28,7 +28,7 @@ def test_too_many_attempts_get_a_time_to_wait(client: Client, throttled: None, p
     response = client.post(path, form | dict.fromkeys(passwords, PASSWORD))
     assert response.status_code == 429
     page = html_of(response)
-    assert "too many attempts." in page
+    assert "too many attempts." in page.lower()
     assert f'Try again in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
     assert 'value="owner-of-throttles"' in page
 

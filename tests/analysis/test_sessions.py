@@ -260,5 +260,5 @@ def test_files_of_sessions_take_of_the_owners_room(api: Api, make_analysis: Make
 def test_a_session_keeps_its_job(api: Api, ready: Make) -> None:
     session = ready()
     refused(api.delete(f"/api/v1/jobs/{session.job_id}"), 409, "job_in_use")
-    with pytest.raises(DomainError, match="A session, a merge or a pro job uses this job"):
+    with pytest.raises(DomainError, match="A comparison, an analysis, a merge"):
         jobs.delete(Job.objects.get(pk=session.job_id))
