@@ -64,7 +64,7 @@ def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPag
 
     page.route_web_socket("**/ws/sessions/**", refuse_socket)
     page.goto(f"/compare/{comparison['session_id']}")
-    expect(page.locator("[data-live-state]")).to_contain_text("The page checks every 5 s", timeout=60_000)
+    expect(page.locator("[data-live-state]")).to_contain_text("The page checks for changes every 5 s", timeout=60_000)
     code = 4401
     opened.clear()
     page.reload()

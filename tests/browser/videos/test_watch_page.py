@@ -532,7 +532,8 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
         page.get_by_role("menuitem", name="Download").click()
     assert shelf.digest(download.value.path()) == shelf.digest(clip)
 
-    page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"))
+    # A picture that is asked for while the video goes is 404, which the console shows.
+    page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"), quiet=False)
     wait_loaded(page)
     page.keyboard.press("Space")
     wait_until(lambda: is_playing(page), 10, "playing")
