@@ -21,7 +21,7 @@ from vodplatform.site.management.commands.up import free_port
 KEY_ID, SECRET = "test:tester", "testing"
 ATTEMPTS = 3
 START_SECONDS = 30.0
-LOG_CHARACTERS = 2000  # of each server's log that a failed start shows
+LOG_CHARACTERS = 2000  # maximum characters of each server log that a failed start prints
 KINDS = ("account", "container", "object")
 PROXY = f"""
 [pipeline:main]
