@@ -121,8 +121,10 @@ class TestAnswers:
     def test_the_same_again_changes_nothing(self, send: Callable[..., HttpResponse], me: str) -> None:
         told = [title(me, 1), title(me, 2, "Newer", timestamp=THEN + 1)]
         first = send(*told).json()
+        del first["merged_video"]["video_url"]  # signed addresses change every five minutes
         for again in (told, told[::-1], [told[0], told[0]], [{**told[1], "id": "another name"}]):
             body = send(*again).json()
+            del body["merged_video"]["video_url"]
             assert body["merged_video"] == first["merged_video"]
             assert (body["server_version"], body["action"]) == (3, "none" if told[1] in again else body["action"])
         assert CrdtOperation.objects.count() == 2
