@@ -202,7 +202,7 @@ def edit_session(
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
             # Clear the time at which a viewer last watched, because an old time would pause the clock at once. While
-            # the clock runs, the time is set again for each connected viewer who may edit.
+            # the clock runs, each connected viewer who may edit sets the time again.
             locked.watched_at = None
         locked.revision += 1
         locked.save()

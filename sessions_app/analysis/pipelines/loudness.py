@@ -18,8 +18,8 @@ STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
 CONTEXT = 600.0  # length in seconds of the window that sets the size of a deviation (see SPREAD_PERCENT)
 SILENT_DB = -60.0
-# Loudness is measured in deviations. One deviation is the distance from the median to this percentile, but at least
-# MIN_SPREAD_DB.
+# Loudness is measured in deviations. A deviation is the distance from the median to this percentile, or MIN_SPREAD_DB
+# if that is larger.
 SPREAD_PERCENT = 80.0
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
@@ -85,9 +85,9 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return how many deviations each value lies above the running median, minus 1, but at least 0.
+    """Return the number of deviations by which each value exceeds the running median, minus 1; never below 0.
 
-    One deviation is the distance from the running median to the percentile ``percent``, but at least ``least``.
+    A deviation is the distance from the running median to the percentile ``percent``, or ``least`` if that is larger.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

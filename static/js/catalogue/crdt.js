@@ -78,8 +78,8 @@ function joinInto(into, from) {
 export const getCounter = (operation) => operation.clock[operation.actor];
 
 /**
- * Return the clock of all operations that the writer had seen before this operation. Of these operations, it replaces
- * those on the same field or tag.
+ * Return the clock of all operations that the writer had seen before this operation. This operation replaces the seen
+ * operations on the same field or tag.
  * @param {Operation} operation
  */
 function getCoveredClock(operation) {

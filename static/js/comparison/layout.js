@@ -9,7 +9,7 @@ const ZOOMS = ["fit", "100", "200"];
 const FREE = "free"; // name of the zoom level that wheel or fingers set
 const MOST = 16; // maximum zoom, as a multiple of "fit"
 const WHEEL = 0.002; // relative change of the zoom per pixel of wheel movement
-const NEAR_EDGE = 24; // In a zoomed picture, a press drags the wipe's edge only if it is less than this many px away.
+const NEAR_EDGE = 24; // distance in px from the wipe's edge within which a press in a zoomed picture drags the edge
 const NARROW = 1000; // maximum window width in px at which the wheel scrolls the page instead of zooming
 
 /**

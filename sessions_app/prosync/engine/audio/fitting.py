@@ -99,7 +99,7 @@ def fit(
 ) -> Iterator[Fitted]:
     """Yield each line's sound, fitted to its segment. Raises :class:`SoundFailed`, OSError.
 
-    rooms: for each line, the lengths in samples of its segment, and of the crossfade after it (``tail``).
+    rooms: for each line, the length of its segment and the length of the crossfade after it (``tail``), in samples.
     """
     materials: dict[int, SampleFile] = {}
     for sound in dict.fromkeys(line.sound for line in lines):

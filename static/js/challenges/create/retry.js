@@ -12,7 +12,7 @@ const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_loc
 export class Stopped extends Error {}
 
 export class Patience extends EventTarget {
-  /** One function per waiting request; it ends the wait. @type {Set<() => void>} */ #waiting = new Set();
+  /** For each waiting request, a function that ends the wait. @type {Set<() => void>} */ #waiting = new Set();
   /** Reason and end time of each wait for a retry. @type {Map<object, {lack: Lack, at: number}>} */ #lacks = new Map();
   #paused = false;
   #stopped = false;
