@@ -52,28 +52,24 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
     return max(claimed or 0, own + 1 if own is not None else 0)
 
 
-def max_share(lane: str) -> int:
-    """Return how many of a lane's places one owner may hold while other owners wait: half of them."""
-    return max(1, queues.runnable_limit(lane) // 2)
-
-
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
     """Return the positions of admitted jobs in their lanes' queues, by job id. The next job to start has position 1.
 
     Only the first :data:`QUEUE_NUMBERS` jobs of a lane have a position. As when workers claim jobs, jobs of owners who
-    already hold their share of the lane come last. If only short jobs can start in the lane, all short jobs come first.
+    already hold their share of the lane come last. In a full lane, jobs that fit its additional places come first.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
-        running = list(
-            Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by().values_list("owner_id", "is_short")
-        )
-        held = Counter(owner_id for owner_id, _ in running)
-        is_full = [is_short for _, is_short in running].count(False) >= queues.limit_of(lane)
-        share = max_share(lane)
+        running = queues.processing_jobs(lane)
+        held = Counter(job.owner_id for job in running)
+        is_full = [job.is_short for job in running].count(False) >= queues.limit_of(lane)
+        free, share = queues.free_places(lane, running), queues.max_share(lane)
         queued = Job.objects.claimable(lane).filter(kind__in=registry())
         rows = list(queued.values_list("pk", "owner_id", "is_short")[:QUEUE_NUMBERS])
-        rows.sort(key=lambda row: (is_full and not row[2], held[row[1]] >= share))
+        rows.sort(key=lambda row: (
+            is_full and not row[2] and (not free.relief or row[1] in held),
+            held[row[1]] >= share,
+        ))  # fmt: skip
         numbers |= {row[0]: number for number, row in enumerate(rows, start=1)}
     return numbers
 

@@ -10,14 +10,14 @@ import random
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from jobs_app import admission, pace, queues
@@ -39,9 +39,6 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
-# A long job yields to other owners after JOB_SLICE_SECONDS. It may run this many times as long if its owner holds at
-# most half of the lane, and other long jobs run in the lane.
-LONG_SLICE_FACTOR = 10
 OWNERS_LOOKED_AT = 20
 
 
@@ -61,26 +58,24 @@ class NeedsOwnProcess(Exception):
 
 
 def claim(
-    lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True, only_short: bool = False
-) -> Job | None:
+    lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True,
+    process: queues.FreePlaces = queues.ALL_FREE,
+) -> Job | None:  # fmt: skip
     """Claim the lane's next job; return None if no job waits or a limit is reached.
 
     PostgreSQL takes a lock per lane: with SKIP LOCKED alone, several workers could count the same free place.
 
     is_alone: whether no other job runs in this process. look_first: whether to check for a job before taking the lock.
+    process: the free places of this process.
     """
-    if look_first and not has_claimable_job(lane, only_short=only_short):
+    if look_first and not _startable(lane, queues.processing_jobs(lane), process).exists():
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
         # Read all running jobs, which a partial index finds. A count for one owner would scan all of the owner's rows.
-        rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
-        processing = list(rows.values_list("lane", "owner_id", "is_short"))
-        free = queues.free_places(lane, [is_short for name, _, is_short in processing if name == lane])
-        if not free.short:
-            return None
-        queued = _claimable(lane) if free.long and not only_short else _claimable(lane).filter(is_short=True)
-        job = _next_of(lane, queued, [(name, owner_id) for name, owner_id, _ in processing])
+        processing = queues.processing_jobs()
+        queued = _startable(lane, [job for job in processing if job.lane == lane], process)
+        job = _next_of(lane, queued, processing)
         if job is None:
             return None
         if job.runs_alone and not is_alone:
@@ -104,32 +99,36 @@ def next_needs_own_process(lane: str) -> bool:
 
 
 def next_claimable(lane: str) -> Job | None:
-    return _startable(lane).first()
+    return _startable(lane, queues.processing_jobs(lane)).first()
 
 
-def has_claimable_job(lane: str, *, only_short: bool = False) -> bool:
-    found = _startable(lane)
-    return (found.filter(is_short=True) if only_short else found).exists()
+def has_claimable_job(lane: str) -> bool:
+    return _startable(lane, queues.processing_jobs(lane)).exists()
 
 
-def _startable(lane: str) -> JobQuerySet:
+def _startable(
+    lane: str, running: Sequence[queues.ProcessingJob], process: queues.FreePlaces = queues.ALL_FREE
+) -> JobQuerySet:
+    """Return the queued jobs for which the lane and the process have a free place. running: the lane's running jobs."""
     if lane not in settings.JOB_LANES:
         return Job.objects.none()
-    running = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by()
-    free = queues.free_places(lane, list(running.values_list("is_short", flat=True)))
-    if free.long:
-        return _claimable(lane)
-    return _claimable(lane).filter(is_short=True) if free.short else Job.objects.none()
+    free, queued = queues.free_places(lane, running), _claimable(lane)
+    if free.long and process.long:
+        return queued
+    fitting = Q(is_short=True) if free.short and process.short else Q(pk__in=())
+    if free.relief and process.relief:
+        fitting |= ~Q(owner_id__in={job.owner_id for job in running})
+    return queued.filter(fitting)
 
 
 def _claimable(lane: str) -> JobQuerySet:
     return Job.objects.claimable(lane).filter(kind__in=registry())
 
 
-def _next_of(lane: str, queued: JobQuerySet, processing: list[tuple[str, uuid.UUID]]) -> Job | None:
-    running = [owner_id for _, owner_id in processing]
-    here = Counter(owner_id for name, owner_id in processing if name == lane)
-    over_share = {owner_id for owner_id, count in here.items() if count >= admission.max_share(lane)}
+def _next_of(lane: str, queued: JobQuerySet, processing: Sequence[queues.ProcessingJob]) -> Job | None:
+    running = [job.owner_id for job in processing]
+    here = Counter(job.owner_id for job in processing if job.lane == lane)
+    over_share = {owner_id for owner_id, count in here.items() if count >= queues.max_share(lane)}
     return _pick_job(queued, running, passed_over=over_share) or (
         _pick_job(queued, running, passed_over=set()) if over_share else None
     )
@@ -242,10 +241,7 @@ def requeue_behind_others(lease: Lease) -> bool:
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Return the leases whose jobs must yield to other owners' jobs at their next checkpoint.
 
-    Jobs yield only in full lanes, and at most one job in each lane. A job must first have run for a minimum time:
-
-    - ``JOB_SLICE_SECONDS`` if no other long job runs in the lane, or if the owner holds more than their share of it
-    - ``LONG_SLICE_FACTOR`` times as long otherwise
+    Jobs yield only in full lanes, at most one job in each lane, and only after :func:`jobs_app.queues.slice_seconds`.
     """
     own, found = set(tokens), set()
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")
@@ -260,8 +256,7 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
             continue
         counts = Counter(row.owner_id for row in running)
         for row in running:
-            holds_much = counts[row.owner_id] > admission.max_share(lane) or len(running) == 1
-            least = settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE_FACTOR)
+            least = queues.slice_seconds(lane, row.owner_id, counts)
             if is_pausable(row.kind) and row.ran.total_seconds() >= least and _has_waiting_competitor(lane, row):
                 found |= own & {row.lease_token}
                 break

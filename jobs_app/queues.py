@@ -1,25 +1,36 @@
 """Limits on the concurrent jobs of a lane, over all hosts.
 
-An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has one more place, for short jobs
-only.
+An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has two more places: one for short
+jobs, and one for owners without a running job in a lane that another owner holds for long.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
 
-from jobs_app.models import LaneLimit
+from jobs_app.kinds import is_pausable
+from jobs_app.models import Job, JobStatus, LaneLimit
 from vodplatform.core.records import process_registry as running
 
 CACHE_SECONDS = 5.0
 NO_LIMIT = 10**9
 SHORT_PLACES = 1  # number of additional places in each lane for short jobs
+RELIEF_PLACES = 1  # number of additional places in each lane for jobs that pass another owner's long jobs
+# A long job yields to other owners after JOB_SLICE_SECONDS. It may run this many times as long if its owner holds at
+# most half of the lane, and other long jobs run in the lane.
+LONG_SLICE_FACTOR = 10
+# A job that can yield gets this many slices to reach a checkpoint before another owner's job starts beside it.
+CHECKPOINT_FACTOR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +65,77 @@ def runnable_limit(lane: str) -> int:
     return min(limit, taken or usual) if taken or limit == NO_LIMIT else limit
 
 
+def max_share(lane: str) -> int:
+    """Return how many of a lane's places one owner may hold while other owners wait: half of them."""
+    return max(1, runnable_limit(lane) // 2)
+
+
+class ProcessingJob(NamedTuple):
+    """A running job. seconds: duration of the attempt so far."""
+
+    lane: str
+    owner_id: uuid.UUID
+    kind: str
+    is_short: bool
+    seconds: float
+
+
+def processing_jobs(lane: str | None = None) -> list[ProcessingJob]:
+    """Read the running jobs of one lane, or of all lanes."""
+    rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
+    if lane is not None:
+        rows = rows.filter(lane=lane)
+    values = rows.annotate(ran=Now() - F("started_at")).values_list("lane", "owner_id", "kind", "is_short", "ran")
+    return [
+        ProcessingJob(lane, owner_id, kind, is_short, ran.total_seconds() if ran else 0.0)
+        for lane, owner_id, kind, is_short, ran in values
+    ]
+
+
+def slice_seconds(lane: str, owner_id: uuid.UUID, counts: Counter[uuid.UUID]) -> float:
+    """Return how long an owner's long job may run before other owners' jobs take precedence.
+
+    counts: the lane's running long jobs, by owner.
+    """
+    holds_much = counts[owner_id] > max_share(lane) or counts[owner_id] == counts.total()
+    return float(settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE_FACTOR))
+
+
 @dataclass(frozen=True, slots=True)
 class FreePlaces:
-    """Free places of a lane. long, short: whether another long or short job can start."""
+    """Free places of a lane or of a worker process.
+
+    long, short: whether a job of this kind can start. relief: whether a job of an owner without a running job in the
+    lane can start although there is no other place for it.
+    """
 
     long: bool
     short: bool
+    relief: bool
 
 
-def free_places(lane: str, running: Sequence[bool]) -> FreePlaces:
-    """Return which kinds of jobs may start in a lane.
+ALL_FREE = FreePlaces(long=True, short=True, relief=True)
 
-    running: one value for each running job, True if the job is short.
-    """
+
+def free_places(lane: str, running: Sequence[ProcessingJob]) -> FreePlaces:
+    """Return which jobs may start in a lane. running: its running jobs."""
     limit = limit_of(lane)
-    is_any = len(running) < limit + SHORT_PLACES
-    return FreePlaces(long=is_any and running.count(False) < limit, short=is_any)
+    long = [job for job in running if not job.is_short]
+    has_place = min(len(long), limit) + len(running) - len(long) < limit + SHORT_PLACES
+    return FreePlaces(
+        long=has_place and len(long) < limit,
+        short=has_place,
+        relief=len(long) < limit + RELIEF_PLACES and _is_held_long(lane, long),
+    )
+
+
+def _is_held_long(lane: str, long: Sequence[ProcessingJob]) -> bool:
+    """Return whether one of the running long jobs should have yielded, but had no checkpoint."""
+    counts = Counter(job.owner_id for job in long)
+    return any(
+        job.seconds >= slice_seconds(lane, job.owner_id, counts) * (CHECKPOINT_FACTOR if is_pausable(job.kind) else 1)
+        for job in long
+    )
 
 
 def _known() -> QueueState:

@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
-from jobs_app import leases, outputs
+from jobs_app import leases, outputs, queues
 from jobs_app.context import JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, WaitRequested, YieldTurn
 from jobs_app.heartbeat import lease_renewer
 from jobs_app.kinds import kind_of
@@ -34,14 +34,16 @@ logger = logging.getLogger("vodplatform.jobs")
 class RunningJobs:
     """The jobs that run in this process. A job that has crashed twice runs alone.
 
-    max_jobs: usual maximum of running jobs; None if only the number of threads limits them. At the maximum, two kinds
-    of jobs may still start: any job of a lane without running jobs, and a short job if no other short job runs.
+    max_jobs: usual maximum of running jobs; None if only the number of threads limits them. At the maximum, three kinds
+    of jobs may still start: any job of a lane without running jobs, a short job if no other short job runs, and one
+    job that passes another owner's long jobs (:class:`jobs_app.queues.FreePlaces`).
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = 0
         self._short = 0
+        self._relief: set[uuid.UUID] = set()
         self._lanes: Counter[str] = Counter()
         self.max_jobs: int | None = None
         self._alone = False
@@ -59,12 +61,13 @@ class RunningJobs:
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
-                only_short = self._is_full(name)
-                if only_short and self._short:
-                    continue
+                is_full = self._is_full(name)
+                free = queues.FreePlaces(
+                    long=not is_full, short=not is_full or not self._short, relief=not is_full or not self._relief
+                )
                 try:
                     job = leases.claim(
-                        name, worker_name(), is_alone=self._running == 0, look_first=look_first, only_short=only_short
+                        name, worker_name(), is_alone=self._running == 0, look_first=look_first, process=free
                     )
                 except leases.NeedsOwnProcess:
                     self._drained_for = name
@@ -73,15 +76,18 @@ class RunningJobs:
                     self._running += 1
                     self._short += job.is_short
                     self._lanes[job.lane] += 1
+                    if is_full and not job.is_short:
+                        self._relief.add(job.pk)
                     self._alone = job.runs_alone
                     return job
         return None
 
-    def leave(self, lane: str, *, is_short: bool = False) -> None:
+    def leave(self, job: Job) -> None:
         with self._lock:
             self._running -= 1
-            self._short -= is_short
-            self._lanes[lane] -= 1
+            self._short -= job.is_short
+            self._lanes[job.lane] -= 1
+            self._relief.discard(job.pk)
             self._alone = False
 
     @property
@@ -98,9 +104,10 @@ running_jobs = RunningJobs()
 def spare_threads(lanes: Collection[str]) -> int:
     """Return how many threads a worker process needs in addition to ``max_jobs``.
 
-    These threads serve the first job of each lane, one short job, and the messages that wake the worker.
+    These threads serve the first job of each lane, one short job, one job that passes another owner's long jobs, and
+    the messages that wake the worker.
     """
-    return max(2, len(lanes))
+    return max(2, len(lanes)) + 1
 
 
 def worker_name() -> str:
@@ -120,7 +127,7 @@ def run_queue(lane: str) -> int:
             try:
                 run_job(job)
             finally:
-                running_jobs.leave(job.lane, is_short=job.is_short)
+                running_jobs.leave(job)
             count += 1
     finally:
         close_old_connections()

@@ -1,13 +1,17 @@
-"""Short jobs do not wait for long ones, take turns with other jobs, and show their true place in the queue."""
+"""Jobs that pass long jobs: short jobs, and jobs of owners who wait for another owner's long jobs."""
+
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from jobs_app import leases, services
 from jobs_app.admission import queue_numbers
-from jobs_app.models import Job
+from jobs_app.models import Job, JobStatus
 from jobs_app.pages import rows_of
 from jobs_app.runner import RunningJobs
-from tests.support.factories import lease_of, make_user
+from tests.support.factories import lease_of, make_job, make_user
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_place")]
@@ -19,6 +23,10 @@ def queue(owner: User, *, is_short: bool) -> Job:
 
 def claimed() -> Job | None:
     return leases.claim("test", "w")
+
+
+def age(job: Job, seconds: float) -> None:
+    Job.objects.filter(pk=job.pk).update(started_at=Now() - timedelta(seconds=seconds))
 
 
 class TestClaim:
@@ -49,6 +57,80 @@ class TestClaim:
         assert claimed() == long
 
 
+class TestRelief:
+    """The kind ``test.echo`` cannot be paused, so its jobs keep their places until they end."""
+
+    pytestmark = pytest.mark.both
+
+    def test_another_owner_starts_beside_a_long_job_that_cannot_yield(self, owner: User, other: User) -> None:
+        long = queue(owner, is_short=False)
+        assert claimed() == long
+        queue(owner, is_short=False)
+        theirs = queue(other, is_short=False)
+        age(long, 59)
+        assert claimed() is None
+        age(long, 61)
+        assert leases.next_claimable("test") == theirs
+        assert queue_numbers({"test"})[theirs.pk] == 1
+        assert claimed() == theirs
+        queue(make_user("third"), is_short=False)
+        assert claimed() is None  # the lane has only one such place
+        short = queue(make_user("fourth"), is_short=True)
+        assert claimed() == short
+
+    def test_a_job_that_can_yield_gets_time_for_a_checkpoint(self, owner: User, other: User) -> None:
+        long = queue(owner, is_short=False)
+        Job.objects.filter(pk=long.pk).update(kind="test.steps")
+        assert claimed() == long
+        theirs = queue(other, is_short=False)
+        age(long, 119)
+        assert claimed() is None
+        age(long, 121)
+        assert claimed() == theirs
+
+    def test_one_owner_with_all_places_is_passed(self, owner: User, other: User, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
+        for _ in range(2):
+            job = queue(owner, is_short=False)
+            assert claimed() == job
+        age(job, 61)
+        theirs = queue(other, is_short=False)
+        assert claimed() == theirs
+
+    def test_half_a_lane_is_held_longer(self, owner: User, other: User, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
+        jobs = [queue(user, is_short=False) for user in (owner, other)]
+        assert [claimed(), claimed()] == jobs
+        third = queue(make_user("third"), is_short=False)
+        age(jobs[0], 599)
+        assert claimed() is None
+        age(jobs[0], 601)
+        assert claimed() == third
+
+    def test_a_full_process_takes_one(self, owner: User, other: User, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 3}
+        here = RunningJobs()
+        here.max_jobs = 1
+        long = queue(owner, is_short=False)
+        assert here.take("test", look_first=True) == long
+        theirs = [queue(user, is_short=False) for user in (other, make_user("third"))]
+        assert here.take("test", look_first=True) is None
+        age(long, 601)
+        taken = here.take("test", look_first=True)
+        assert taken == theirs[0]
+        assert here.take("test", look_first=True) is None
+        here.leave(taken)
+        leases.complete(lease_of(taken), {})
+        assert here.take("test", look_first=True) == theirs[1]
+
+    def test_a_stopped_lane_stays_stopped(self, owner: User, other: User, settings: Any) -> None:
+        job = make_job(owner, JobStatus.PROCESSING, lane="test", kind="test.echo")
+        age(job, 601)
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 0}
+        queue(other, is_short=False)
+        assert leases.next_claimable("test") is None
+
+
 def test_a_full_process_takes_a_short_job(owner: User, other: User) -> None:
     here = RunningJobs()
     here.max_jobs = 1
@@ -60,7 +142,7 @@ def test_a_full_process_takes_a_short_job(owner: User, other: User) -> None:
     assert short
     assert short.is_short
     assert here.take("test", look_first=True) is None
-    here.leave("test", is_short=True)
+    here.leave(short)
     leases.complete(lease_of(short), {})
     assert here.take("test", look_first=True)
 

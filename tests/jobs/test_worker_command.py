@@ -32,7 +32,7 @@ def test_a_thread_for_each_job(started: list[tuple[Any, ...]], settings: Any, mo
     [(program, argv, environment)] = started
     assert (program, argv[:4]) == (sys.executable, [sys.executable, "-m", "dramatiq", "jobs_app.worker"])
     assert argv[argv.index("--queues") + 1 :] == ["align", "merge"]
-    assert int(option(argv, "--threads")) == 6 + 2
+    assert int(option(argv, "--threads")) == 6 + 3
     assert option(argv, "--processes") == "1"
     # Less than any worker takes to start: no master waits for one that is killed while it says that it has.
     assert option(argv, "--worker-fork-timeout") == "10"
@@ -50,8 +50,8 @@ def test_it_takes_named_queues_and_jobs_as_memory_allows(started: list[tuple[Any
     argv = started[0][1]
     assert argv[argv.index("--queues") + 1 :] == ["align", "render"]
     assert option(argv, "--processes") == "2"
-    # Two more threads than jobs: one for the first job of the other queue, one for needless wake-ups.
-    assert [option(argv, "--threads") for _, argv, _ in started] == [str(3 + 2), str(3 + 2), str(1 + 2)]
+    # Three more threads than jobs: for the first job of the other queue, a job that passes long ones, and wake-ups.
+    assert [option(argv, "--threads") for _, argv, _ in started] == [str(3 + 3), str(2 + 3), str(1 + 3)]
 
 
 @pytest.mark.parametrize(("words", "sentence"), [

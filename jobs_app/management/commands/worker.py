@@ -56,7 +56,7 @@ def dramatiq_argv(
     jobs = threads or min(MOST_THREADS, sum(settings.JOB_LANES[name] for name in taken))
     if memory:
         fitting = memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes
-        jobs = max(1, min(jobs, fitting - (len(taken) - 1)))
+        jobs = max(1, min(jobs, fitting - len(taken)))  # further jobs: one for each other lane, one in a relief place
     threads = jobs + spare_threads(taken)
     return [
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),
