@@ -358,7 +358,7 @@ class TestFiles:
         assert "😀".encode() in files["json"]
 
     def test_one_is_written_and_one_is_parsed_at_a_time_and_one_list_for_each_account(
-        self, api: Api, other_api: Api, url: str, owner: User, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, other_api: Api, url: str, owner: User, other: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Turn.__init__, "__defaults__", (0.01,))
         monkeypatch.setattr(event_api, "READ_SECONDS", 0.01)
@@ -374,7 +374,39 @@ class TestFiles:
         table = api.get(f"{url}.csv").content
         with event_files.parsing:
             refused(self.send(api, url, "events.csv", table), 503, "unavailable")
-        assert self.bring(api, url, "events.csv", table) == 1
+        with event_api.importing.of(owner.pk):
+            refused(self.send(api, url, "events.csv", table), 503, "unavailable")
+            refused(api.post(f"{url}/import", [{"kind": "kill", "global_time": 1}], fails=True), 503, "unavailable")
+        with event_api.importing.of(other.pk):
+            assert self.bring(api, url, "events.csv", table) == 1
+        with event_api.reading.of(owner.pk):
+            refused(api.get(f"{url}.csv", fails=True), 503, "unavailable")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_long_list_is_prepared_before_the_comparison_is_locked(
+        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        locked: list[bool] = []
+        compile_inserts = service.compile_inserts
+
+        def compile_and_change(rows: Any) -> Any:
+            locked.append(connection.in_atomic_block)
+            if len(locked) == 2:
+                offsets = {"offsets": {"vod-2": 0.0}, "source": "manual"}
+                assert api.put(f"{url.removesuffix('/events')}/offsets", offsets).status_code == 200
+            return compile_inserts(rows)
+
+        monkeypatch.setattr(service, "compile_inserts", compile_and_change)
+        # The clock begins at -50, the start of vod-2, until the offset is changed.
+        long = [{"kind": "kill", "global_time": number - 50} for number in range(101)]
+        assert api.post(f"{url}/import", long).json()["created"] == 101
+        assert locked == [False]
+        assert not SessionEvent.objects.filter(size=0).exists()
+        # If the comparison is changed meanwhile, the list is checked again.
+        assert "Line 1: " in refused(api.post(f"{url}/import", long), 400, "invalid")["error"]
+        assert locked == [False, False]
+        assert SessionEvent.objects.count() == 101
+        assert api.post(f"{url}/import", long[50:]).json()["created"] == 51
 
     def test_json_has_all_of_it(self, api: Api, url: str, owner: User) -> None:
         mark(api, url, vod_id="vod-2", time=1.5, body="Look.", color="#123456", drawing={"strokes": [STROKE]})

@@ -20,7 +20,7 @@ from sessions_app.comparison.events import auto_detect, files, paging
 from sessions_app.comparison.events import serializers as s
 from sessions_app.comparison.events import services as events
 from sessions_app.comparison.events.mentions import mark_mentions_seen, unseen_events
-from sessions_app.comparison.models import ComparisonSession, EventOrigin, LinkVisitor, SessionEvent
+from sessions_app.comparison.models import ComparisonSession, EventOrigin, LinkVisitor, SessionEvent, Viewer
 from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
 from sessions_app.comparison.viewsets import TAG, ComparisonViewSet
 from vodplatform.core.api import idempotency
@@ -32,11 +32,14 @@ from vodplatform.core.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, paging.Vods], Iterable[str]]
 SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory instead of disk
-READ_SECONDS = 10.0  # maximum seconds that a list request waits for other requests of the same account or link
+READ_SECONDS = 10.0  # maximum seconds that a request waits for other requests of the same account or link
 PEEK_BYTES = 1024  # bytes at the start of an uploaded file that are read to distinguish JSON from CSV
+# Locks by account or link: each one reads one list or file of events at a time, and imports one.
+reading, importing = Locks(), Locks()
 
 
-reading = Locks()  # one lock per account or link, held while a list of events is being answered
+def _key_of(viewer: Viewer) -> UUID:
+    return viewer.link_id if isinstance(viewer, LinkVisitor) else viewer.pk
 
 
 class EventReadsViewSet(ComparisonViewSet):
@@ -70,9 +73,7 @@ class EventViewSet(EventReadsViewSet):
         """List events by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
         # Creating a page of 4 MiB needs ten times as much memory, so each account reads one page at a time.
-        viewer = self.viewer
-        reader = viewer.link_id if isinstance(viewer, LinkVisitor) else viewer.pk
-        turn = Turn(reading.of(reader), READ_SECONDS)
+        turn = Turn(reading.of(_key_of(self.viewer)), READ_SECONDS)
         session = self.get_object()
         page = paging.read_events(session, query)
         shown = [s.EventSerializer.show(one) for one in page.events]
@@ -195,8 +196,10 @@ class EventViewSet(EventReadsViewSet):
         A JSON body may also be the list itself.
         """
         session = self.get_object_to_change()
-        rows, first_line = self.read_rows(request, session)
-        made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
+        # One import of each account at a time, so that an account with many imports does not delay those of others.
+        with Turn(importing.of(self.user.pk), READ_SECONDS):
+            rows, first_line = self.read_rows(request, session)
+            made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
         return Response({"ok": True, "created": len(made)}, status=201)
 
     def read_rows(self, request: Request, session: ComparisonSession) -> tuple[Sequence[dict[str, Any]], int]:
@@ -206,7 +209,7 @@ class EventViewSet(EventReadsViewSet):
             return files.validate_events(rows.get("events") if isinstance(rows, dict) else rows), 1
         name, sign = file.name.lower(), file.read(PEEK_BYTES).lstrip()[:1]
         file.seek(0)
-        with Turn(files.parsing):
+        with Turn(files.parsing, READ_SECONDS):
             if name.endswith(".otio") or sign == b"{":
                 from sessions_app.comparison.events.otio import from_otio
 
@@ -265,7 +268,8 @@ class EventFileViewSet(EventReadsViewSet):
         session = self.get_object()
         vods = paging.vods_of(session)
         made_of = (ending, session.name, paging.state_of(session, vods))
-        made = files.cache.file(made_of, lambda: write(session, vods))
+        with Turn(reading.of(_key_of(self.viewer)), READ_SECONDS):
+            made = files.cache.file(made_of, lambda: write(session, vods))
         headers = {
             "Content-Type": content_type,
             "Content-Length": str(made.size),

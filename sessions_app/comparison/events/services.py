@@ -34,6 +34,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
+from vodplatform.core.records.database import compile_inserts
 from vodplatform.core.web.publish import publish_on_commit
 
 COMMENT = "comment"  # the only kind of event that viewers without edit permission may create
@@ -56,6 +57,15 @@ class EventsChange:
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
     named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users, by event id
+    is_measured: bool = False  # whether the changed events have their right size
+
+    @classmethod
+    def of(cls, session: ComparisonSession, by: Viewer) -> EventsChange:
+        """Prepare a change. Raises ``forbidden``."""
+        access = access_to(session, by)
+        if not access.can_comment:
+            raise DomainError("forbidden")
+        return cls(session, list(session.vods.select_related("video")), access)
 
     def vod(self, vod_id: str) -> ComparisonVod:
         found = next((vod for vod in self.vods if vod.vod_id == vod_id), None)
@@ -75,10 +85,7 @@ class EventsChange:
 def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange]:
     """Lock a session, let the ``with`` block change its events, and broadcast the changes on commit."""
     with transaction.atomic():
-        locked = lock_session(session)
-        change = EventsChange(locked, list(session.vods.select_related("video")), access_to(locked, by))
-        if not change.access.can_comment:
-            raise DomainError("forbidden")
+        change = EventsChange.of(lock_session(session), by)
         yield change
         row = change.session
         row.revision += 1
@@ -91,7 +98,7 @@ def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange
 
 def _count_bytes(change: EventsChange) -> None:
     session, resized = change.session, []
-    for row in change.changed:
+    for row in () if change.is_measured else change.changed:
         if (size := size_of(row)) != row.size:
             row.size = size
             resized.append(row)
@@ -151,6 +158,10 @@ def create_events(
 
     first_line: number of the first event in an imported file or list, for errors; 0 if no events are imported.
     """
+    # Long lists are prepared before the session is locked, and again if it has changed meanwhile.
+    ahead = EventsChange.of(session, by) if len(rows) > MAX_EVENTS_IN_MESSAGE else None
+    made = _new_events(ahead, by, rows, origin, first_line) if ahead else []
+    statements = compile_inserts(made) if made else []
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
@@ -161,26 +172,38 @@ def create_events(
                 "You have reached the limit of events in this comparison. Delete some of yours first.",
                 limit=MAX_EVENTS_OF_COMMENTER,
             )
-        made = []
-        for number, values in enumerate(rows, start=first_line):
-            _check_kind(values, change.access)
-            row = SessionEvent(session=change.session, origin=origin, **_author(by))
-            try:
-                _apply_values(row, change, values)
-            except DomainError as exc:
-                if not first_line:
-                    raise
-                raise _of_line(number, exc) from exc
-            row.thread = []
-            row.size = size_of(row)
-            made.append(row)
-        change.changed = SessionEvent.objects.bulk_create(made)
+        if ahead is None or (ahead.session.revision, ahead.access) != (change.session.revision, change.access):
+            made = _new_events(change, by, rows, origin, first_line)
+            statements = compile_inserts(made) if made else []
+        with connection.cursor() as cursor:
+            for statement, values in statements:
+                cursor.execute(statement, values)
+        change.changed, change.is_measured = made, True
         if origin == EventOrigin.MANUAL:  # mentions in imported files notify no users
             for row in made:
                 change.named[row.pk] = store_mentions(row, by, row.body)
         if len(made) <= MAX_EVENTS_IN_MESSAGE:
             change.reread()
     return change.changed
+
+
+def _new_events(
+    change: EventsChange, by: Viewer, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int
+) -> list[SessionEvent]:
+    made = []
+    for number, values in enumerate(rows, start=first_line):
+        _check_kind(values, change.access)
+        row = SessionEvent(session=change.session, origin=origin, **_author(by))
+        try:
+            _apply_values(row, change, values)
+        except DomainError as exc:
+            if not first_line:
+                raise
+            raise _of_line(number, exc) from exc
+        row.thread = []
+        row.size = size_of(row)
+        made.append(row)
+    return made
 
 
 def _of_line(number: int, exc: DomainError) -> DomainError:
