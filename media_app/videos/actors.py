@@ -20,9 +20,11 @@ from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads.models import Upload
+from media_app.videos import rendition_quota
 from media_app.videos.ingest import (
     DELETED,
     MACHINE_FAULTS,
+    check_rendition_room,
     checking,
     digest_of,
     ingest,
@@ -152,6 +154,8 @@ def normalize_video(context: JobContext) -> dict[str, Any]:
 def make_renditions(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     tasks = context.params["tasks"]
+    if any(task["do"] in rendition_quota.UNCOUNTED for task in tasks):
+        check_rendition_room(video)
     with context.scratch() as folder, map_storage_errors():
         path = local_playable_path(video, folder, checking(context), viewer=None)
         wanted = [task for task in tasks if not _is_made(video, task)]
@@ -222,6 +226,12 @@ def _make(
     share: tuple[float, float] = (0, 100),
 ) -> list[dict[str, Any]]:  # fmt: skip
     left_out: list[dict[str, Any]] = []
+    if error := rendition_quota.refusal(video.owner):
+        left_out = [
+            {"kind": task["do"], "name": str(task.get("rung", "")), "reason": error.message}
+            for task in tasks if task["do"] in rendition_quota.UNCOUNTED
+        ]  # fmt: skip
+        tasks = [task for task in tasks if task["do"] not in rendition_quota.UNCOUNTED]
     while tasks:
         out = folder / f"made-{uuid.uuid4().hex[:8]}"
         out.mkdir()

@@ -23,7 +23,7 @@ from media_app.uploads import assemble, scan
 from media_app.uploads.handlers import handler_named
 from media_app.uploads.models import Upload
 from media_app.uploads.services import drop_pieces
-from media_app.videos import work_limit
+from media_app.videos import rendition_quota, work_limit
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import (
     PROBE,
@@ -143,6 +143,7 @@ def make_copy(
     share: tuple[float, float] = (0, 100),
     purpose: str = "",
 ) -> tuple[Path, dict[str, Any]]:
+    check_rendition_room(video)
     out = folder / "normalized"
     out.mkdir()
     request = {
@@ -182,6 +183,11 @@ def _check_type(path: Path, upload: Upload) -> None:
 
 def check_budget(context: JobContext, facts: dict[str, Any]) -> None:
     if error := work_limit.refusal(context.owner, facts):
+        raise JobFailed(error.type.name, error.message)
+
+
+def check_rendition_room(video: Video) -> None:
+    if error := rendition_quota.refusal(video.owner):
         raise JobFailed(error.type.name, error.message)
 
 
@@ -366,6 +372,8 @@ def plan_rungs(
     if full and (most := min(lines, MAX_LINES)) not in rungs:
         rungs.insert(0, most)
     if not rungs:
+        return
+    if rendition_quota.refusal(video.owner):
         return
     if work_limit.refusal(context.owner, video):
         event("video.too_much", video=str(video.pk), gigapixels=round(work_limit.gigapixels(video)))

@@ -34,7 +34,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.handlers import registry as purposes
 from media_app.uploads.models import LIVE as UPLOADS_LIVE
 from media_app.uploads.models import Upload
-from media_app.videos import library_roots, work_limit
+from media_app.videos import library_roots, rendition_quota, work_limit
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.recordings import is_notable
 from vodplatform.accounts.models import User
@@ -314,7 +314,7 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
     """Return a rendition if it exists, else the job that makes it, queued if necessary.
 
     time: seconds of the frame for a new poster. Raise ``video_not_ready`` (409), ``work_limit`` (403), ``invalid``
-    (400).
+    (400), ``storage_full`` (413).
     """
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
@@ -330,6 +330,8 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
             return made, None
         if time is None:
             work_limit.check(video.owner, video)
+            if error := rendition_quota.refusal(video.owner):
+                raise error
         tasks = [{"do": kind} if time is None else {"do": kind, "at": time}]
         live = Job.objects.filter(
             kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk)

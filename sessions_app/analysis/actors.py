@@ -12,6 +12,7 @@ from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import Job
 from media_app.storage import files as store
+from media_app.uploads import quota
 from media_app.uploads.models import Upload
 from media_app.videos.ingest import (
     check_budget,
@@ -29,12 +30,14 @@ from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.pipeline_runner import run_pipeline, vision_config
 from sessions_app.analysis.reels import with_reel
 from sessions_app.analysis.serializers import AnalysisResultSerializer
+from vodplatform.core.errors import DomainError
 from vodplatform.core.files import untrusted_files
 
 TAKEN_IN_PERCENT, POSTER_PERCENT, ANALYSED_PERCENT = 8.0, 10.0, 97.0
 DELETED = "The session has been deleted."
 RENDITIONS = {"reel": RenditionKind.REEL, "preview": RenditionKind.PREVIEW}
 THUMBNAIL = "thumb-"
+NO_ROOM = "Your storage is full, so the analysis has no video. Delete videos that you do not need, and analyse again."
 
 
 class AnalysisJobs(JobHooks):
@@ -105,6 +108,10 @@ def cut_reel(context: JobContext) -> dict[str, Any]:
         request = {"op": "reel", "params": {"moments": moments}}
         found = run_pipeline(context, request, path, out, video.duration, share=(POSTER_PERCENT, ANALYSED_PERCENT))
         context.progress(ANALYSED_PERCENT, "Saving the reel")
+        try:
+            quota.check_room(context.owner, _video_bytes(out, found["files"]))
+        except DomainError as exc:
+            raise JobFailed(exc.type.name, exc.message) from exc
         files = {role: untrusted_files.move_out(out, name) for role, name in found["files"].items()}
         data = with_reel(session.data, moments, found["data"]["placed"])
         pictures = [f"{THUMBNAIL}{one['part']}" for one in found["data"]["placed"]]
@@ -127,12 +134,23 @@ def _analyse(context: JobContext) -> dict[str, Any]:
         out.mkdir()
         found = _run(context, session, path, out, video.duration)
         context.progress(ANALYSED_PERCENT, "Saving the results")
+        warnings = list(session.warnings)
+        try:
+            quota.check_room(context.owner, _video_bytes(out, found["files"]))
+        except DomainError:
+            warnings.append(NO_ROOM)
+            found["files"] = {role: name for role, name in found["files"].items() if role not in RENDITIONS}
         thumbnails = _keep_files(context, session, video, out, found["files"])
     with context.lock_lease():
-        if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
+        made = {"data": found["data"], "thumbnails": thumbnails, "warnings": warnings}
+        if not AnalysisSession.objects.filter(pk=session.pk).update(**made):
             raise JobFailed("session_not_found", DELETED)
     # List the thumbnails in the job's result, so that the cleanup of job files keeps them.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
+
+
+def _video_bytes(out: Path, files: dict[str, str]) -> int:
+    return sum((out / name).lstat().st_size for role, name in files.items() if role in RENDITIONS)
 
 
 def _session(context: JobContext, *, with_results: bool = False) -> AnalysisSession:

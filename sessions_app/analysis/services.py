@@ -16,12 +16,14 @@ from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.periodic import periodic_task
 from media_app.storage import files as store
+from media_app.uploads import quota
 from media_app.uploads.models import Upload
 from media_app.videos import work_limit
 from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import Use, UseKind, delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.reels import check_moments
+from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
@@ -56,10 +58,11 @@ def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video])
 
 
 def begin_for_video(user: User, video: Video, asked: Asked) -> AnalysisSession:
-    """Start the analysis of a library video. Raises ``video_not_ready``, ``work_limit``."""
+    """Start the analysis of a library video. Raises ``video_not_ready``, ``work_limit``, ``storage_full``."""
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
     work_limit.check(user, video)
+    quota.check_room(user, 1)
     with transaction.atomic():
         idempotency.bind_to_transaction()
         session_id = uuid.uuid4()
@@ -83,7 +86,8 @@ def _end() -> Any:
 def set_kept(session: AnalysisSession, is_kept: bool) -> None:
     """Keep an analysis as long as its video, or only for the default time.
 
-    Raises ``session_expired`` (410), and ``not_keepable`` (409) if the video was uploaded for this analysis.
+    Raises ``session_expired`` (410), ``not_keepable`` (409) if the video was uploaded for this analysis, and
+    ``session_limit`` (409).
     """
     with transaction.atomic():
         row = _locked(session.pk)
@@ -91,6 +95,12 @@ def set_kept(session: AnalysisSession, is_kept: bool) -> None:
             raise DomainError("session_expired", sessionId=str(session.pk))
         if row.video is None or row.owns_video:
             raise DomainError("not_keepable", sessionId=str(session.pk))
+        if is_kept and row.expires_at is not None:
+            quota.lock_user(row.owner)
+            limit = limits_of(row.owner)["max_sessions"]
+            if AnalysisSession.objects.filter(owner=row.owner, expires_at=None, expired_at=None).count() >= limit:
+                sentence = f"You keep {limit} analyses, the limit of your plan. Delete one of them first."
+                raise DomainError("session_limit", sentence, limit=limit)
         AnalysisSession.objects.filter(pk=row.pk).update(expires_at=None if is_kept else _end())
 
 
@@ -98,7 +108,7 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
     """Queue a new reel of moments that the user chose.
 
     session: loaded with results. Raises ``invalid`` (400), ``job_live`` (409) during another cut,
-    ``video_not_ready``, ``work_limit``, and the errors of :meth:`AnalysisSession.check_ready`.
+    ``video_not_ready``, ``work_limit``, ``storage_full``, and the errors of :meth:`AnalysisSession.check_ready`.
     """
     session.check_ready()
     if session.analysis_type != AnalysisType.HIGHLIGHTS:
@@ -115,6 +125,7 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
         if row.video is None or row.video.status != VideoStatus.READY or row.video.deleted_at is not None:
             raise DomainError("video_not_ready")
         work_limit.check(row.owner, row.video)
+        quota.check_room(row.owner, 1)
         params = {"session_id": str(row.pk), "video_id": str(row.video.pk), "moments": moments}
         job = jobs.enqueue(REEL_KIND, row.owner, params)
         AnalysisSession.objects.filter(pk=row.pk).update(reel_job=job)

@@ -88,7 +88,7 @@ class SessionConsumer(WatchConsumer):
         access = session.access_of(viewer)
         if access is None:  # the viewer lost access between two queries
             return None
-        self.access, self.name = access, viewer.username
+        self.access, self.grant, self.name = access, access.grant, viewer.username
         self.is_visitor = not isinstance(viewer, User)
         self.picture = viewer.own_picture if isinstance(viewer, User) else ""
         try:

@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
+from media_app.uploads import quota
 from media_app.videos.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
@@ -78,6 +79,23 @@ def test_results_are_kept_and_the_model_named(api: Api, make_analysis: Make, pip
     settings.VISION = {**settings.VISION, "url": "http://models.example/v1", "model": "small", "key": "secret"}
     run(make_analysis())
     assert json.loads(log.read_text().splitlines()[-1])["vision"]["model"] == "small"
+
+
+def test_without_room_the_results_are_kept_and_the_reel_is_not(
+    api: Api, owner: User, make_analysis: Make, pipeline: Pipeline, settings: Any
+) -> None:
+    pipeline(WORKS)
+    session = make_analysis()
+    free = settings.TIER_LIMITS["free"] | {"max_storage_bytes": quota.storage_bytes(owner.pk) + 7}
+    settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+    session = run(session)
+    assert session.status == "completed", Job.objects.get().error
+    assert [warning.partition(",")[0] for warning in session.warnings] == ["Your storage is full"]
+    data = api.get(f"/api/v1/video/results/{session.pk}").json()["data"]
+    assert (data["highlight_video_url"], len(data["thumbnails"])) == (None, 1)
+    assert not Rendition.objects.exists()
+    settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free | {"max_storage_bytes": free["max_storage_bytes"] + 1}}
+    assert run(make_analysis(content=b"")).warnings == []
 
 
 @pytest.mark.parametrize(("script", "type"), [

@@ -11,6 +11,7 @@ from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
 from media_app.av.frames import VideoFile
+from media_app.uploads import quota
 from media_app.videos.models import Rendition
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
@@ -164,6 +165,23 @@ class TestAsking:
         now = again(session)
         assert (now.status, now.data, now.thumbnails) == ("completed", DATA, session.thumbnails)
         assert ask_reel(api, session).status_code == 202
+
+    @pytest.mark.usefixtures("running_keeper")
+    def test_it_needs_room(self, api: Api, owner: User, ready: Make, pipeline: Pipeline, settings: Any) -> None:
+        pipeline(CUT)
+        session = ready()
+
+        def set_room(size: int) -> None:
+            free = settings.TIER_LIMITS["free"] | {"max_storage_bytes": quota.storage_bytes(owner.pk) + size}
+            settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+
+        set_room(0)
+        refused(ask_reel(api, session), 413, "storage_full")
+        set_room(len("reel.mp4") - 1)
+        assert ask_reel(api, session).status_code == 202
+        run_queue("analysis")
+        assert Job.objects.get(kind="highlight_reel").error["type"] == "storage_full"  # type: ignore[index]
+        assert (again(session).status, again(session).data) == ("completed", DATA)
 
     def test_the_session_takes_it_along(self, api: Api, owner: User, media: Path, ready: Make) -> None:
         session = ready(video=make_video(owner))

@@ -16,12 +16,12 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from media_app.videos.models import Video
+from media_app.videos.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, DONE, Make, again
 from tests.support.api import Api, refused
-from tests.support.factories import make_video
+from tests.support.factories import make_rendition, make_video
 from tests.support.stored import files_in
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -255,6 +255,24 @@ class TestList:
 def test_files_of_sessions_take_of_the_owners_room(api: Api, make_analysis: Make) -> None:
     make_analysis(content=b"x" * 1000)
     assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 1000
+
+
+def test_reels_take_of_the_owners_room(api: Api, owner: User, other_api: Api, ready: Make) -> None:
+    ready(video=make_video(owner))
+    Rendition.objects.update(size=234)
+    make_rendition(Video.objects.get(), "hls", size=50_000)
+    assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 234
+    assert other_api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
+
+
+def test_the_plan_limits_kept_sessions(api: Api, owner: User, ready: Make, settings: Any) -> None:
+    settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": settings.TIER_LIMITS["free"] | {"max_sessions": 1}}
+    first, second = (ready(video=make_video(owner)) for _ in range(2))
+    for _ in range(2):
+        assert api.post(f"{BASE}/keep/{first.pk}", {"keep": True}).status_code == 200
+    assert refused(api.post(f"{BASE}/keep/{second.pk}", {"keep": True}), 409, "session_limit")["limit"] == 1
+    assert api.post(f"{BASE}/keep/{first.pk}", {"keep": False}).status_code == 200
+    assert api.post(f"{BASE}/keep/{second.pk}", {"keep": True}).status_code == 200
 
 
 def test_a_session_keeps_its_job(api: Api, ready: Make) -> None:

@@ -164,7 +164,17 @@ class TestRights:
 class TestWatching:
     pytestmark = committed
 
-    async def test_withdrawal_closes_sockets(self, api: Api, url: str, session: ComparisonSession, other: User) -> None:
+    async def test_withdrawal_closes_the_sockets_of_one_account_and_costs_the_others_nothing(
+        self, api: Api, url: str, session: ComparisonSession, other: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checked: list[str] = []
+        check = realtime.WatchConsumer._recheck
+
+        async def recheck(self: realtime.WatchConsumer) -> bool:
+            checked.append(self.watcher)
+            return await check(self)
+
+        monkeypatch.setattr(realtime.WatchConsumer, "_recheck", recheck)
         made = await ask(share, api, url)
         path = f"/ws/sessions/{session.pk}/"
         async with (
@@ -179,6 +189,7 @@ class TestWatching:
             assert await next_close(guest) == realtime.NOT_FOUND
             await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
             assert (await next_message(host, "session"))["session"]["global_time"] == 4
+            assert checked == [str(other.pk)]
 
     async def test_changes_and_clock_come_with_addresses_that_end(
         self, api: Api, url: str, session: ComparisonSession, other: User

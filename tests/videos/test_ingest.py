@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db.models import F
 
 from jobs_app import leases
 from jobs_app import services as jobs
@@ -19,7 +20,7 @@ from media_app.storage import files as store
 from media_app.uploads import quota, scan
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
-from media_app.videos import ingest, services, upload_handlers, work_limit
+from media_app.videos import ingest, rendition_quota, services, upload_handlers, work_limit
 from media_app.videos.models import Rendition, Video
 from tests.support.clamav import FILE_BYTES, Clamd
 from tests.support.clips import render_clip
@@ -122,6 +123,27 @@ def test_more_work_than_the_plan_allows_plays_unencoded(take: Callable[..., Vide
     with pytest.raises(DomainError) as caught:
         services.request_rendition(video, "proxy")
     assert (caught.value.type.name, caught.value.extra["limit"]) == ("work_limit", work / 2)
+
+
+def test_renditions_of_an_account_have_a_limit(take: Callable[..., Video], clip: Path, settings: Any) -> None:
+    settings.HLS_RUNGS = [120]
+    first = take(clip)
+    run_queue("render")
+    used = sum(row.size for row in first.renditions.filter(kind="hls"))
+    free = settings.TIER_LIMITS["free"] | {"max_storage_bytes": used // rendition_quota.MAX_UNCOUNTED}
+    settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+    with pytest.raises(DomainError) as caught:
+        services.request_rendition(first, "proxy")
+    assert (caught.value.type.name, caught.value.extra["used"]) == ("storage_full", used)
+    Job.objects.update(status=JobStatus.QUEUED, admitted=True)  # a job that was queued before the limit was reached
+    first.renditions.filter(name="120").update(name="119")
+    run_queue("render")
+    assert Job.objects.get(kind="render").error["type"] == "storage_full"  # type: ignore[index]
+    Rendition.objects.update(size=F("size") + 1)
+    video = take(clip)
+    assert (video.state, job_of(video).status) == ("ready", "completed"), job_of(video).error
+    assert {row.kind for row in video.renditions.all()} == {"poster", "sprite", "peaks"}
+    assert Job.objects.filter(kind="render").count() == 1
 
 
 def test_a_clip_without_a_size_is_not_what_exceeds_the_limit(owner: User, settings: Any) -> None:

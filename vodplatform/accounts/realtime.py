@@ -75,7 +75,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     credential: Credential | None = None
     accepted = False
     is_counted = False  # True once the rate limit has counted the socket
-    watcher = ""
+    watcher = ""  # id of the viewer's account, or network of an anonymous viewer
+    grant = ""
     place = ""
     _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
@@ -186,7 +187,9 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         await self.close(NOT_FOUND)
 
     async def watch_recheck(self, event: dict[str, Any]) -> None:
-        """Check permissions now, because they may have changed."""
+        """Check permissions now, because those of an account or grant have changed."""
+        if event["of"] not in (self.watcher, self.grant):
+            return
         if self._checker is not None:
             self._is_due_again = True  # check again later, because the running check may have read old permissions
         elif self._timer is not None:

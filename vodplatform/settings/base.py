@@ -377,6 +377,7 @@ UPLOAD_PURPOSES = [
 ]
 # Dotted paths of functions that return how many bytes of the storage quota a user's database rows take up.
 STORAGE_COUNTERS = [
+    "media_app.videos.rendition_quota.stored_bytes",
     "media_app.videos.text_tracks.stored_bytes",
     "sessions_app.comparison.events.services.stored_bytes",
     "sessions_app.comparison.export.services.stored_bytes",

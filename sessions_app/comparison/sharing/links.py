@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 
 from sessions_app.comparison.access import COOKIE_PREFIX, SALT, OpenedLink, opened_link
-from sessions_app.comparison.models import ComparisonSession, LinkVisitor, ShareLink
+from sessions_app.comparison.models import LINK_GRANT, ComparisonSession, LinkVisitor, ShareLink
 from sessions_app.comparison.services import group_name, lock_session
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.core.errors import DomainError
@@ -71,7 +71,7 @@ def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
         if not locked.links.filter(pk=link_id).delete()[0]:
             raise DomainError("link_not_found")
         audit.record("link.withdrawn", actor=by, target=locked, link=str(link_id))
-        publish_recheck_on_commit(group_name(locked.pk))
+        publish_recheck_on_commit(group_name(locked.pk), f"{LINK_GRANT}.{link_id}")
 
 
 def is_link_open(key: str, video_id: UUID) -> bool:

@@ -46,8 +46,9 @@ def delete_share(session: ComparisonSession, share_id: UUID) -> None:
     """Withdraw a share, even if the session is archived. Raises ``share_not_found``."""
     with transaction.atomic():
         locked = lock_session(session, even_archived=True)
-        _find(locked, share_id).delete()
-        publish_recheck_on_commit(group_name(locked.pk))
+        share = _find(locked, share_id)
+        share.delete()
+        publish_recheck_on_commit(group_name(locked.pk), str(share.user_id))
 
 
 def is_share_open(key: str, video_id: UUID) -> bool:
@@ -70,5 +71,5 @@ def _write(share: SessionShare, values: Mapping[str, Any]) -> SessionShare:
     share.can_comment = values.get("can_comment", share.can_comment)
     share.save()
     share.refresh_from_db()
-    publish_recheck_on_commit(group_name(share.session_id))
+    publish_recheck_on_commit(group_name(share.session_id), str(share.user_id))
     return share

@@ -46,9 +46,12 @@ def publish_gone_on_commit(group: str) -> None:
     transaction.on_commit(lambda: _send(group, {"type": "watch.gone"}), robust=True)
 
 
-def publish_recheck_on_commit(group: str) -> None:
-    """Once the transaction commits, make a group's sockets check whether their viewers still have access."""
-    transaction.on_commit(lambda: _send(group, {"type": "watch.recheck"}), robust=True)
+def publish_recheck_on_commit(group: str, of: str) -> None:
+    """Once the transaction commits, make sockets of a group check whether their viewers still have access.
+
+    of: id of the account, or grant (:mod:`media_app.streaming.grants`), whose sockets check.
+    """
+    transaction.on_commit(lambda: _send(group, {"type": "watch.recheck", "of": of}), robust=True)
 
 
 def _send(group: str, event: dict[str, Any]) -> None:

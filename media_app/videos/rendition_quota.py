@@ -1,0 +1,40 @@
+"""Storage of the renditions of an account's videos.
+
+Reels and previews count towards the account's storage, because an account can make any number of them. A video has a
+limited number of other renditions, so those do not count. Together they may have a multiple of the plan's storage.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from django.db.models import Sum
+
+from media_app.videos.models import Rendition, RenditionKind
+from vodplatform.accounts.limits import limits_of
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import limit_size
+
+COUNTED = (RenditionKind.REEL, RenditionKind.PREVIEW)
+UNCOUNTED = (RenditionKind.HLS, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.NORMALIZED)
+MAX_UNCOUNTED = 4  # maximum bytes of all uncounted renditions of an account, as a multiple of the plan's storage
+
+
+def stored_bytes(user_id: uuid.UUID) -> int:
+    return _bytes(user_id, COUNTED)
+
+
+def refusal(owner: User) -> DomainError | None:
+    """Return the error ``storage_full`` if an account may have no more uncounted renditions, else None."""
+    limit, used = MAX_UNCOUNTED * limits_of(owner)["max_storage_bytes"], _bytes(owner.pk, UNCOUNTED)
+    if used < limit:
+        return None
+    sentence = f"The renditions of your videos have reached the limit of {limit_size(limit)}."
+    return DomainError("storage_full", sentence, limit=limit, used=used)
+
+
+def _bytes(user_id: uuid.UUID, kinds: Sequence[str]) -> int:
+    rows = Rendition.objects.filter(video__owner=user_id, kind__in=kinds)
+    return int(rows.aggregate(total=Sum("size", default=0))["total"])
