@@ -2800,6 +2800,7 @@ export interface components {
              */
             file: string;
         };
+        EventImportRequest: components["schemas"]["EventRowsRequest"] | components["schemas"]["NewEventRequest"][];
         EventList: {
             ok: boolean;
             events: components["schemas"]["Event"][];
@@ -5116,6 +5117,7 @@ export type EngineEnum = components['schemas']['EngineEnum'];
 export type Event = components['schemas']['Event'];
 export type EventAnswer = components['schemas']['EventAnswer'];
 export type EventFileRequest = components['schemas']['EventFileRequest'];
+export type EventImportRequest = components['schemas']['EventImportRequest'];
 export type EventList = components['schemas']['EventList'];
 export type EventOriginEnum = components['schemas']['EventOriginEnum'];
 export type EventRowsRequest = components['schemas']['EventRowsRequest'];
@@ -6456,9 +6458,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["EventRowsRequest"];
+                "application/json": components["schemas"]["EventImportRequest"];
                 "multipart/form-data": components["schemas"]["EventFileRequest"];
             };
         };

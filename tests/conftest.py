@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 import redis
 from _pytest.mark.expression import Expression
+from _pytest.nodeid import coerce_node_id
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.db.backends.base.operations import BaseDatabaseOperations
@@ -128,6 +129,7 @@ def missing_programs() -> set[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    give_own_ids(items)
     for item in items:
         for mark in marks_of_place(item.path):
             item.add_marker(mark)
@@ -144,6 +146,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     items[:] = spread([item for item in items if item not in gone])
+
+
+def give_own_ids(items: Iterable[pytest.Item]) -> None:
+    """Give each case an id of its own, because xdist runs only one of the cases with the same id.
+
+    With pytest 9.2, schemathesis names all cases of a function like the function.
+    """
+    seen = set()
+    for item in items:
+        if item.parent and not item.nodeid.endswith(item.name):
+            item._id = coerce_node_id(f"{item.parent.nodeid}::{item.name}")  # type: ignore[attr-defined]
+        if item.nodeid in seen:
+            raise pytest.UsageError(f"Two cases have the id {item.nodeid}, so xdist would run only one of them.")
+        seen.add(item.nodeid)
 
 
 @functools.cache

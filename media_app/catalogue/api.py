@@ -278,8 +278,8 @@ class VideoViewSet(CatalogueViewSet):
             raise DomainError("too_large", f"Send at most {operations.MAX_OPERATIONS} operations in one call.",
                               limit=operations.MAX_OPERATIONS)  # fmt: skip
         version = body.get("client_version")
-        if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 0):
-            raise _invalid("client_version", "Send a whole number of at least 0.")
+        if version is not None and (type(version) is not int or not 0 <= version <= s.MAX_VERSION):
+            raise _invalid("client_version", f"Send a whole number from 0 to {s.MAX_VERSION}.")
         try:
             raw_clock = body.get("client_vector_clock")
             clock = operations.clock({} if raw_clock is None else raw_clock, "client_vector_clock")

@@ -21,6 +21,8 @@ T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
 MAX_SECONDS = 604_800
 MAX_ASKED = 100  # maximum video ids in one request
+# Pattern of a UUID.
+ID = r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 
 class RenditionSerializer(serializers.Serializer[dict[str, Any]]):
@@ -71,18 +73,17 @@ class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    video_ids = serializers.CharField(
-        max_length=4000, default="", help_text="Ids of your videos, separated by commas; at most 100."
-    )
+    video_ids = serializers.RegexField(
+        rf"^({ID}(,{ID})*)?\Z", max_length=4000, default="",
+        error_messages={"invalid": "Send the ids of videos, separated by commas."},
+        help_text="Ids of your videos, separated by commas; at most 100.",
+    )  # fmt: skip
 
     def validate_video_ids(self, value: str) -> list[UUID]:
         ids = value.split(",") if value else []
         if len(ids) > MAX_ASKED:
             raise serializers.ValidationError(f"Send at most {MAX_ASKED} ids.")
-        try:
-            return [UUID(one) for one in ids]
-        except ValueError as exc:
-            raise serializers.ValidationError("Send the ids of videos, separated by commas.") from exc
+        return [UUID(one) for one in ids]
 
 
 class UseSerializer(AnswerSerializer[Use]):

@@ -82,6 +82,18 @@ class AlignmentJobs(JobHooks):
                 found[job.pk] = JobSummary(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
         return found
 
+    def shown_result(self, job: Job) -> Any:
+        """Leave out the storage keys of the evidence. The alignment itself shows the evidence with signed URLs."""
+        if not job.result:
+            return job.result
+        left = {
+            name: [
+                {key: value for key, value in found.items() if key != "evidence"} for found in job.result[name] or []
+            ]
+            for name in ("proposals", "refused")
+        }
+        return job.result | left
+
 
 @job_actor(
     ALIGN_KIND,

@@ -325,7 +325,7 @@ class TestRefusals:
         ("client_vector_clock", {"a": 1.5}), ("client_vector_clock", {"a": True}), ("client_vector_clock", 0),
         ("client_vector_clock", False), ("client_vector_clock", {"{me}": FAR}),
         ("client_vector_clock", {"{me}:x": FAR}), ("client_version", "1"), ("client_version", True),
-        ("client_version", -1), ("client_version", 1.5), ("client_version", []),
+        ("client_version", -1), ("client_version", 2**31), ("client_version", 1.5), ("client_version", []),
         ("video_id", "none"), ("video_id", 5), ("video_id", []), ("video_id", str(uuid.UUID(int=5))),
     ])  # fmt: skip
     def test_the_rest_of_the_body(self, field: str, value: Any, me: str, send: Callable[..., HttpResponse]) -> None:

@@ -115,6 +115,9 @@ MEANT = {
         "audio": "a VOD with sound",
         "height": "not so much that nobody could play it",
     },
+    "comparison_global_seek": {"timestamp": "on the timeline"},
+    "comparison_playback": {"at": "on the timeline"},
+    "events_list": {"cursor": "one that a page named"},
     "events_create": PLACED,
     "events_change": PLACED,
     "events_import": {**PLACED, "file": "a table or a list of events", "events": "a list"},
@@ -124,7 +127,7 @@ MEANT = {
     "auth_tokens_create": {"name": "no control characters"},
     "text_tracks_list": {"video_id": "not empty"},
     "text_tracks_store": {"content": "WebVTT or SubRip"},
-    "library_render": {"time": "of a poster, and of nothing else"},
+    "library_render": {"time": "of a poster, and of nothing else", "kind": "one that the video needs"},
     "library_change": {"title": "one line", "tags": "at most 50, short", "non_field_errors": "something to change"},
     "uploads_begin": {
         "filename": "no control characters",

@@ -147,8 +147,12 @@ def proposal(vod_id: str, offset: float, confidence: float = 0.93, **fields: Any
     """One proposal as the aligner's child writes it and the handler keeps it."""
     return {
         "vod_id": vod_id, "offset": offset, "confidence": confidence, "error_bound": 0.016, "agreeing": 30,
-        "samples": 32, "note": "", "readings": [{"time": 1.5, "text": "1:23", "value": 83.0}],
-        "evidence": [{"vod_id": vod_id, "time": 1.5, "text": "1:23", "key": f"jobs/none/{vod_id}.jpg"}], **fields,
+        "samples": 32, "note": "", "method": "timer_ocr", "drift_ppm": None, "drift_anchor": 0.0, "findings": [],
+        "readings": [{"time": 1.5, "text": "1:23", "value": 83.0, "confidence": 0.9}],
+        "evidence": [
+            {"vod_id": vod_id, "time": 1.5, "text": "1:23", "kind": "frame", "key": f"jobs/none/{vod_id}.jpg"}
+        ],
+        **fields,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import SAFE_METHODS
@@ -178,7 +178,12 @@ class EventViewSet(EventReadsViewSet):
         operation_id="events_import",
         summary="Import events",
         request={
-            "application/json": s.EventRowsSerializer,
+            "application/json": PolymorphicProxySerializer(
+                component_name="EventImport",
+                serializers=[s.EventRowsSerializer, s.NewEventSerializer(many=True)],
+                resource_type_field_name=None,
+                many=False,
+            ),
             "multipart/form-data": s.EventFileSerializer,
         },
         responses={201: s.ImportedSerializer},
