@@ -87,6 +87,12 @@ class TestMaking:
         ShareLink.objects.update(expires_at=Now() - timedelta(seconds=1))
         make_link(api, url)
 
+    def test_passwords_are_hashed_at_a_limited_rate(self, api: Api, url: str, throttled: None) -> None:
+        with override_settings(THROTTLES={**settings.THROTTLES, "link_made": 1}):
+            make_link(api, url, password="secret")
+            assert refused(api.post(f"{url}/links", {"password": "secret"}), 429, "throttled")["retry_after"] > 0
+            make_link(api, url)
+
     def test_it_is_withdrawn_once_also_of_an_archived_comparison(self, api: Api, url: str, owner: User) -> None:
         one = f"{url}/links/{make_link(api, url)['link_id']}"
         refused(api.delete(f"{BASE}/{make_session(owner).pk}/links/{one.rsplit('/', 1)[1]}"), 404, "link_not_found")

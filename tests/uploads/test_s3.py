@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from media_app.storage import files as store
 from media_app.uploads import assemble, cleanup, services, writers
 from media_app.uploads.models import Upload
+from media_app.uploads.protocols import tus
 from media_app.videos.models import Video
 from media_app.videos.services import delete_video
 from tests.support.s3 import Bucket, storage_of
@@ -99,6 +100,23 @@ class TestTus:
             assert bucket.content(tail) == VIDEO[:offset]
         assert (await client.patch(address, offset, VIDEO[offset:])).status == 204
         assert await whole_of(bucket, await row_of(address)) == VIDEO
+
+    async def test_many_small_ones_are_slowed_down(
+        self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tus, "SMALL_AT_ONCE", 3)
+        monkeypatch.setattr(tus, "_paces", {})
+        address = await client.created(SIZE, filename="a.mp4")
+        for start in (0, 2 * MIB, 4 * MIB):  # large pieces do not count
+            assert (await client.patch(address, start, VIDEO[start : start + 2 * MIB])).status == 204
+        begun = time.monotonic()
+        for start in range(6 * MIB, 6 * MIB + 5):
+            assert (await client.patch(address, start, VIDEO[start : start + 1])).status == 204
+        assert time.monotonic() - begun > 1
+        monkeypatch.setattr(tus, "SMALL_WAIT_SECONDS", 0.0)
+        answer = await client.patch(address, 6 * MIB + 5, VIDEO[6 * MIB + 5 : 6 * MIB + 6])
+        assert (answer.status, int(answer.headers["retry-after"]) > 0) == (429, True)
+        assert (await row_of(address)).offset == 6 * MIB + 5
 
     async def test_a_patch_that_is_cut_keeps_what_arrived(self, client: Client, bucket: Bucket, tmp_path: Path) -> None:
         address = await client.created(SIZE)

@@ -234,8 +234,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 # Limits per minute: sign-ins by account and by IP address; requests by user, or by IP address if anonymous.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
-# Limits per minute for share links: openings by network; password attempts by network; password attempts by link.
-THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
+# Limits per minute for share links: openings by network; password attempts by network; password attempts by link; new
+# links with a password by account.
+THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60, "link_made": 10}
 # Limit per minute and network for event lists and files that visitors of a share link request.
 THROTTLES["visitor_events"] = 120
 # Limit per minute for opening WebSockets, by account, or by network if anonymous.

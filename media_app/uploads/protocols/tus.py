@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import DatabaseError
 
+from media_app.storage import files as store
 from media_app.uploads import services, writers
 from media_app.uploads.asgi import (
     BodyTimeout,
@@ -52,7 +54,13 @@ METHODS = {
 LOCK_WAIT_SECONDS = 6.0
 LOCK_POLL_SECONDS = 0.1
 ENDING = frozenset({"not_a_video", "upload_lost"})
+# On S3, each interrupted request reads and writes the bytes that are too few for a part, up to 64 MiB. An account may
+# therefore end few requests early: SMALL_AT_ONCE in quick succession, and then one each second.
+SMALL_BYTES = 1024 * 1024
+SMALL_AT_ONCE = 60
+SMALL_WAIT_SECONDS = 30.0
 Headers = list[tuple[bytes, bytes]]
+_paces: dict[str, float] = {}  # by account: time at which its requests of the last minutes no longer count
 
 
 def route_of(scope: Scope) -> str | None:
@@ -218,6 +226,30 @@ async def _patch(exchange: Exchange, upload_id: str) -> None:
 
 
 async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:
+    if store.is_local():
+        return await _receive_body(exchange, upload, offset, checksum)
+    await _wait_for_pace(exchange.user)
+    upload = await _receive_body(exchange, upload, offset, checksum)
+    if exchange.user in _paces and (upload.offset - offset >= SMALL_BYTES or upload.offset == upload.size):
+        _paces[exchange.user] -= 1.0
+    return upload
+
+
+async def _wait_for_pace(user: str) -> None:
+    """Count a request, and delay it if the account has recently ended too many early. Raises ``throttled``."""
+    now = time.monotonic()
+    for other in [name for name, until in _paces.items() if until <= now]:
+        del _paces[other]
+    until = _paces.get(user, now) + 1.0
+    wait = until - now - SMALL_AT_ONCE
+    if wait > SMALL_WAIT_SECONDS:
+        raise DomainError("throttled", "Send larger pieces of your uploads.", retry_after=math.ceil(wait))
+    _paces[user] = until
+    if wait > 0:
+        await asyncio.sleep(wait)
+
+
+async def _receive_body(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:
     lock = await _lock(upload)
     holds = checksum is not None
     sink = await in_thread(_open, upload, lock, offset, exchange.body.announced, holds, pool=storage_threads)

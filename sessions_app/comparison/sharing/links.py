@@ -35,12 +35,14 @@ SECRET_BYTES = 32
 
 
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
-    """Create a share link. Only the returned object has ``url``, the link's address. Raises ``too_many_links``.
+    """Create a share link. Only the returned object has ``url``, the link's address. Raises ``too_many_links``, ``throttled``.
 
     site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``.
     """
     _check_count(session)  # refuse before hashing the password, which is slow
     # Hash the password before the transaction, which locks the session.
+    if values.get("password") and (wait := count_request("link_made", str(by.pk))):
+        raise DomainError("throttled", "Too many links with a password were made.", retry_after=wait)
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
