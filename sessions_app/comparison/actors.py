@@ -91,6 +91,7 @@ class AlignmentJobs(JobHooks):
                 {key: value for key, value in found.items() if key != "evidence"} for found in job.result[name] or []
             ]
             for name in ("proposals", "refused")
+            if name in job.result
         }
         return job.result | left
 
