@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
 from vodplatform.accounts.realtime import NOT_FOUND  # noqa: E402
 from vodplatform.core.files import installation  # noqa: E402
 from vodplatform.core.metrics import SOCKETS_OPEN  # noqa: E402
+from vodplatform.core.processes import garbage  # noqa: E402
 from vodplatform.core.web.bodies import with_body_limit  # noqa: E402
 from vodplatform.core.web.handlers import OneThreadHandler  # noqa: E402
 from vodplatform.core.web.request_log import log_request, with_request_log  # noqa: E402
@@ -75,6 +77,10 @@ ENDPOINTS: list[tuple[Callable[[Any], Any], Any]] = [
 if settings.HOST_CHORE:
     installation.register_or_exit()
     host_metrics.start_task_thread()
+
+
+importlib.import_module(settings.ROOT_URLCONF)
+garbage.start()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

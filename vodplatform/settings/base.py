@@ -164,7 +164,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["vodplatform.core.web.throttles.RequestThrottle"],
     "DEFAULT_PARSER_CLASSES": ["vodplatform.core.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["vodplatform.core.api.renderers.BatchJSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["vodplatform.core.api.renderers.ItemJSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "vodplatform.core.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
