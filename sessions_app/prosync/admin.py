@@ -23,7 +23,7 @@ class ProJobAdmin(ReadOnlyAdminWithActions):
     actions = ["cancel", "remove"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProJob]:
-        rows = ProJob.objects.select_related("job", "owner", "video")
+        rows = ProJob.objects.select_related("job", "owner", "video").defer("sounds")
         return rows.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
 
     @admin.display(description="status")
