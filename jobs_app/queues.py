@@ -29,7 +29,7 @@ RELIEF_PLACES = 1  # number of additional places in each lane for jobs that pass
 # A long job yields to other owners after JOB_SLICE_SECONDS. It may run this many times as long if its owner holds at
 # most half of the lane, and other long jobs run in the lane.
 LONG_SLICE_FACTOR = 10
-# A job that can yield gets this many slices to reach a checkpoint before another owner's job starts beside it.
+# A pausable job has this many slices of time to reach a checkpoint. Then another owner's job starts beside it.
 CHECKPOINT_FACTOR = 2
 
 

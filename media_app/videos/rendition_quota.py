@@ -27,7 +27,7 @@ def stored_bytes(user_id: uuid.UUID) -> int:
 
 
 def refusal(owner: User) -> DomainError | None:
-    """Return the error ``storage_full`` if an account may have no more uncounted renditions, else None."""
+    """Return the error ``storage_full`` if an account has reached the limit of uncounted renditions, else None."""
     limit, used = MAX_UNCOUNTED * limits_of(owner)["max_storage_bytes"], _bytes(owner.pk, UNCOUNTED)
     if used < limit:
         return None

@@ -60,7 +60,7 @@ SMALL_BYTES = 1024 * 1024
 SMALL_AT_ONCE = 60
 SMALL_WAIT_SECONDS = 30.0
 Headers = list[tuple[bytes, bytes]]
-_paces: dict[str, float] = {}  # by account: time at which its requests of the last minutes no longer count
+_paces: dict[str, float] = {}  # time (monotonic) until which an account's requests count, by account
 
 
 def route_of(scope: Scope) -> str | None:

@@ -201,7 +201,7 @@ class EventViewSet(EventReadsViewSet):
         A JSON body may also be the list itself.
         """
         session = self.get_object_to_change()
-        # One import of each account at a time, so that an account with many imports does not delay those of others.
+        # Each account imports one list at a time. Otherwise, many imports of one account would delay those of others.
         with Turn(importing.of(self.user.pk), READ_SECONDS):
             rows, first_line = self.read_rows(request, session)
             made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
