@@ -60,9 +60,12 @@ WAYS = {
 }  # fmt: skip
 # Ways to encode both recordings of each drawn pair. The sizes and bitrates are usual for live streams.
 STALE = {
-    f"{height}p, {rate}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
-    for height, rate in ((360, "500k"), (480, "1M"), (720, "2M"))
-    for name, encoder in (("x264, 250 frames", X264), ("hardware", HARDWARE))
+    f"{height}p at {shown}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
+    for height, rate, shown in ((360, "500k", "500 kbit/s"), (480, "1M", "1 Mbit/s"), (720, "2M", "2 Mbit/s"))
+    for name, encoder in (
+        ("encoded by x264 with a keyframe every 250 frames", X264),
+        ("encoded with the settings of a hardware encoder", HARDWARE),
+    )
 }
 STALE_PAIRS = 4  # number of drawn pairs per way of encoding
 STARTS = 2.0, 10.0  # earliest and latest second of the clip at which the second recording starts
@@ -143,7 +146,8 @@ def stale_tasks(folder: Path, seed: int) -> Iterator[Task]:
                 paths = [folder / re.sub("[ /]", "_", f"{way}-{number}-{side}.mkv") for side in "ab"]
                 for path, drawn in zip(paths, render_pair(pair, Path(made)), strict=True):
                     encode(drawn, path, filters, encoder)
-            yield Task(f"drawn, {way}", (paths[0], paths[1]), pair.offset, "timer", None)
+            kind = f"rendered recordings with outdated digits, {way}"
+            yield Task(kind, (paths[0], paths[1]), pair.offset, "timer", None)
 
 
 def encode(
@@ -186,7 +190,7 @@ def _by_kind(outcomes: Sequence[Outcome]) -> Table:
     table = Table("By kind", columns)
 
     def key(one: Outcome) -> tuple[str, str]:
-        return one.task.kind, MODES[one.task.mode] + (", box drawn" if one.task.box else "")
+        return one.task.kind, MODES[one.task.mode] + (", with a given box around the timer" if one.task.box else "")
 
     for (kind, mode), group in itertools.groupby(sorted(outcomes, key=key), key):
         mine = list(group)
@@ -199,8 +203,8 @@ def _by_kind(outcomes: Sequence[Outcome]) -> Table:
         table.add(kind, mode, f"{right} of {len(mine)}", close, len(wrong), refused, f"{worst:.2f}")
     table.note = (
         "An offset is right if its error is at most the stated bound plus one frame. The last column is the "
-        "error divided by this sum. If the two recordings show no "
-        "common change of a second, the bound of a timer alignment is a second or more."
+        "error divided by this sum. If the program finds no moment at which the digits of both timers change together, "
+        "it states a bound of one second or more. With outdated digits, the encoder shows new digits of a timer late."
     )
     return table
 

@@ -21,7 +21,7 @@ from tests.support.services import fresh_database
 
 ENTRIES, JOBS, EVENTS_EACH = 1_000_000, 10_000, 20
 PAUSE_SECONDS = 0.01  # pause, in seconds, between two rows that the concurrent writer inserts
-COLUMNS = ("database", "what", "rows deleted", "seconds", "rows/s", "longest wait of another's write")
+COLUMNS = ("database", "what", "rows deleted", "seconds", "rows/s", "longest wait of another write")
 
 
 def measure(seed: int) -> list[Table]:

@@ -212,8 +212,9 @@ def measure(seed: int) -> list[Table]:
         return np.asarray(cv2.inpaint(picture, mask, RADIUS, cv2.INPAINT_TELEA), np.uint8)
 
     table = Table(
-        "", ("scene", "untouched", "every frame + Telea over boxes", "ours", "better by", "CPU, theirs / ours")
-    )
+        "", ("scene", "untouched", "text found in every frame, boxes filled by Telea inpainting", "ours", "better by",
+             "CPU, theirs / ours")
+    )  # fmt: skip
     gains, theirs, ours = [], 0.0, 0.0
     for number, scene in enumerate(scenes(seed)):
         path = cache("text") / f"{number}.mp4"
@@ -224,7 +225,9 @@ def measure(seed: int) -> list[Table]:
         table.add(scene.name, f"{left.psnr:.1f} dB", f"{peer.psnr:.1f} dB", f"{own.psnr:.1f} dB", f"{gains[-1]:.1f} dB",
                   f"{peer.cpu:.1f} s / {own.cpu:.1f} s: {peer.cpu / own.cpu:.1f}×")  # fmt: skip
     goals = Table("", ("what", "measured", "goal", "met"))
-    goals.add("better in the box, mean of the scenes (least)", f"{np.mean(gains):.1f} dB ({min(gains):.1f} dB)",
-              "≥ 4 dB", yes(float(np.mean(gains)) >= 4))  # fmt: skip
+    goals.add(
+        "improvement over Telea inpainting in the box around the text, mean of all scenes (smallest improvement)",
+        f"{np.mean(gains):.1f} dB ({min(gains):.1f} dB)", "≥ 4 dB", yes(float(np.mean(gains)) >= 4),
+    )  # fmt: skip
     goals.add("faster, CPU of all scenes", f"{theirs / ours:.1f}×", "≥ 3×", yes(theirs / ours >= 3))
     return [table, goals]

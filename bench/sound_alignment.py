@@ -174,7 +174,10 @@ def _summary(made: Sequence[Outcome], real: Sequence[Outcome]) -> Table:
         table.add(f"… at ≥ {SURE} right to {RIGHT_SECONDS * 1000:.1f} ms{name}",
                   f"{sum(one.right for one in sure)} of {len(sure)}", "all")  # fmt: skip
         table.add(f"misleading pairs proposed at ≥ {REFUSE_BELOW} by sound{name}", f"{alone} of {len(misleading)}", "0")
-        table.add(f"… by timer and sound, under timers that run alike{name}", f"{both} of {len(heard)}", "0")
+        table.add(
+            f"misleading pairs with similar timers, for which timer and sound together propose an offset{name}",
+            f"{both} of {len(heard)}", "0",
+        )  # fmt: skip
     return table
 
 

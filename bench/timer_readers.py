@@ -153,5 +153,8 @@ def _calibration(reader: EasyOcrReader, shown: Sequence[Crop]) -> list[Table]:
                 hits.append(hit)
         slope, shift = fit_platt(np.array(scores), np.array(hits, np.float64))
         odds.add(f"{factor:g}", right, wrong, none, f"{slope:.2f}", f"{shift:.2f}")
-    odds.note = "SLOPE and SHIFT were fitted to the times that the reader read without repairs."
+    odds.note = (
+        "SLOPE and SHIFT convert EasyOCR's certainty of a text into a confidence. The calibration fitted both "
+        "constants to texts that the reader did not have to correct."
+    )
     return [odds]

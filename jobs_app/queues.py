@@ -25,7 +25,8 @@ from vodplatform.core.records import process_registry as running
 CACHE_SECONDS = 5.0
 NO_LIMIT = 10**9
 SHORT_PLACES = 1  # number of additional places in each lane for short jobs
-RELIEF_PLACES = 1  # number of additional places in each lane for jobs that pass another owner's long jobs
+RELIEF_PLACES = 2  # number of additional places in each lane for jobs that pass another owner's long jobs
+MAX_EXTRA = SHORT_PLACES + RELIEF_PLACES
 # A long job yields to other owners after JOB_SLICE_SECONDS. It may run this many times as long if its owner holds at
 # most half of the lane, and other long jobs run in the lane.
 LONG_SLICE_FACTOR = 10
@@ -71,7 +72,7 @@ def max_share(lane: str) -> int:
 
 
 class ProcessingJob(NamedTuple):
-    """A running job. seconds: duration of the attempt so far."""
+    """A running job. is_short: whether it counts as short. seconds: duration of the attempt so far."""
 
     lane: str
     owner_id: uuid.UUID
@@ -87,8 +88,10 @@ def processing_jobs(lane: str | None = None) -> list[ProcessingJob]:
         rows = rows.filter(lane=lane)
     values = rows.annotate(ran=Now() - F("started_at")).values_list("lane", "owner_id", "kind", "is_short", "ran")
     return [
-        ProcessingJob(lane, owner_id, kind, is_short, ran.total_seconds() if ran else 0.0)
+        # A job that was expected to be short, but runs longer than a slice, counts as long.
+        ProcessingJob(lane, owner_id, kind, is_short and seconds < settings.JOB_SLICE_SECONDS, seconds)
         for lane, owner_id, kind, is_short, ran in values
+        for seconds in [ran.total_seconds() if ran else 0.0]
     ]
 
 
@@ -122,10 +125,11 @@ def free_places(lane: str, running: Sequence[ProcessingJob]) -> FreePlaces:
     limit = limit_of(lane)
     long = [job for job in running if not job.is_short]
     has_place = min(len(long), limit) + len(running) - len(long) < limit + SHORT_PLACES
+    is_below_maximum = limit > 0 and len(running) < limit + MAX_EXTRA
     return FreePlaces(
         long=has_place and len(long) < limit,
-        short=has_place,
-        relief=len(long) < limit + RELIEF_PLACES and _is_held_long(lane, long),
+        short=has_place and (is_below_maximum or not limit),
+        relief=len(long) < limit + RELIEF_PLACES and is_below_maximum and _is_held_long(lane, long),
     )
 
 

@@ -99,7 +99,7 @@ def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each 
         # them, and the sound would lag.
         return "It was cut without re-encoding, and players would show the removed parts."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
-        return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for segments."
+        return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for streaming."
     return None
 
 
@@ -126,7 +126,7 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     )  # fmt: skip
     longest = max(seconds for seconds, _ in playlist.segments)
     if longest > MAX_SEGMENT:
-        raise RenditionNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far for segments.")
+        raise RenditionNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far for streaming.")
     return _describe(folder, playlist, source.facts.width, source.facts.height)
 
 

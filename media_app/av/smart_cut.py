@@ -438,7 +438,7 @@ class _Cutter:
                 return
             if count:
                 break
-        raise ConversionFailed("Its data is damaged in a part to copy.")
+        raise ConversionFailed("Its data is damaged in a part that must be copied.")
 
     def measure(self, target: Path, parts: Sequence[_Part]) -> list[PlacedPart]:
         with open_media(target) as made:

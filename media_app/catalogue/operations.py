@@ -154,7 +154,7 @@ def _state(raw: dict[str, Any], kind: OperationType) -> str:
         return ""
     if not isinstance(state, str) or len(state) > MAX_STATE or not STATE.fullmatch(state):
         raise InvalidOperation(
-            "operation_data", f"A state has at most {MAX_STATE} characters of base64, after a number and a dot."
+            "operation_data", f"A state is a number, a dot and base64, together at most {MAX_STATE} characters."
         )
     return state
 
@@ -163,7 +163,9 @@ def _actor(raw: Any, user_id: str) -> str:
     if raw is None:
         return user_id
     if not isinstance(raw, str) or not is_own(raw, user_id):
-        raise InvalidOperation("actor_id", f"Send {user_id}, or {user_id}: and the replica's name, or omit it.")
+        raise InvalidOperation(
+            "actor_id", f"Send {user_id}, or {user_id}: followed by the replica's name, or omit the field."
+        )
     if raw != user_id and not REPLICA.fullmatch(raw[len(user_id) + 1 :]):
         raise InvalidOperation("actor_id", "The name of a replica has 1 to 64 visible ASCII characters.")
     return raw

@@ -232,7 +232,10 @@ def _check_replicas(document: Document, by: User, incoming: Sequence[Incoming]) 
     for index, one in enumerate(incoming):
         named |= {actor for actor in one.operation.clock if is_own(actor, who)}
         if len(writers) > MAX_REPLICAS or len(named - writers) > MAX_SILENT_REPLICAS:
-            sentence = "You have used too many replicas of this video. Continue with one that has already written."
+            sentence = (
+                "You have edited this video from too many browsers or programs. Continue in one that you have used for "
+                "it before."
+            )
             raise _refusal(index, "vector_clock", sentence)
 
 

@@ -38,6 +38,7 @@ from media_app.videos import library_roots, rendition_quota, work_limit
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.recordings import is_notable
 from vodplatform.accounts.models import User
+from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 from vodplatform.core.processes.child_pool import ChildPool
@@ -322,8 +323,13 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
         if not video.needs_copy:
             raise DomainError("invalid", errors={"kind": ["This video needs no copy: its own file can be played."]})
         made = video.renditions.filter(kind=kind, name=copy_name(video)).first()
-        return (made, None) if made else (None, request_copy(video))
+        if made:
+            return made, None
+        with transaction.atomic():
+            idempotency.bind_to_transaction()
+            return None, request_copy(video)
     with transaction.atomic():
+        idempotency.bind_to_transaction()
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         made = video.renditions.filter(kind=kind).first()
         if made and time is None:

@@ -59,11 +59,17 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         others = video.text_tracks.exclude(kind=kind, language=language)
         if others.count() >= MAX_TRACKS:
-            raise DomainError("invalid", errors={"language": [f"A video has at most {MAX_TRACKS} text tracks."]})
+            raise DomainError(
+                "invalid",
+                errors={
+                    "language": [f"A video can have at most {MAX_TRACKS} captions and chapters. Delete one first."]
+                },
+            )
         kept = others.aggregate(total=Sum(Length("content"), default=0))["total"]
         if kept + len(values["content"]) > MAX_TOTAL:
             raise _invalid(
-                f"The text tracks of a video may have at most {MAX_TOTAL} characters in total. Delete one first."
+                f"The captions and chapters of a video may have at most {MAX_TOTAL} characters in total. Delete one "
+                "first."
             )
         return video.text_tracks.update_or_create(kind=kind, language=language, defaults=values)
 

@@ -34,10 +34,10 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.files import untrusted_files
 
 TAKEN_IN_PERCENT, POSTER_PERCENT, ANALYSED_PERCENT = 8.0, 10.0, 97.0
-DELETED = "The session has been deleted."
+DELETED = "The analysis has been deleted."
 RENDITIONS = {"reel": RenditionKind.REEL, "preview": RenditionKind.PREVIEW}
 THUMBNAIL = "thumb-"
-NO_ROOM = "Your storage is full, so the analysis has no video. Delete videos that you do not need, and analyse again."
+NO_ROOM = "Your storage is full, so the reel or preview was not stored. Delete videos, and analyse again."
 
 
 class AnalysisJobs(JobHooks):

@@ -112,7 +112,7 @@ def _check_budget(context: JobContext, session: MergeSession) -> None:
     """Check the plan's limit for all clips together, because parallel uploads are checked separately."""
     if merges.gigapixels_of(session.clips.all()) > limits_of(context.owner)["max_video_gigapixels"]:
         raise JobFailed(
-            "work_limit", "The clips together exceed the work limit of your plan. Send fewer or smaller clips."
+            "work_limit", "The clips together are too long or too large for your plan. Send fewer or smaller clips."
         )
 
 

@@ -32,7 +32,7 @@ def refusal_of(name: str) -> str:
     ("alice.", "Begin and end"), ("@alice", "Begin and end"), ("..", "Begin and end"), ("_", "Begin and end"),
     ("admin", "reserved"), ("Moderator", "reserved"), ("rnoderator", "reserved"), ("\u0430dmin", "reserved"),
     ("vod-sync", "reserved"), ("r.o.o.t", "reserved"), ("Admin1strator", "reserved"), ("a\u029fice", "looks like"),
-    ("\u0432lice", "one script"), ("alice\u03b7", "one script"), ("b\u0660b", "one script"),
+    ("\u0432lice", "one alphabet"), ("alice\u03b7", "one alphabet"), ("b\u0660b", "one alphabet"),
 ])  # fmt: skip
 def test_a_name_that_passes_for_another_is_refused(name: str, reason: str) -> None:
     make_user("alice")

@@ -280,7 +280,10 @@ def test_a_budget_that_runs_out_is_reported(loud: Path, tmp_path: Path, monkeypa
     result, judge = judged(loud, tmp_path / "out", monkeypatch, [0.5], notes=())
     assert len(judge.seen) == 1
     [warning] = result.data["warnings"]
-    assert warning == "The model's budget is used up; the remaining highlights were chosen by sound and motion only."
+    assert (
+        warning
+        == "The limit for the AI model is reached; the remaining highlights were chosen by sound and motion only."
+    )
 
 
 def test_a_model_scores_the_best_windows(loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,9 @@ class TestPatience:
         judge = judge_of(server, pauses)
         assert judge.judge(WINDOW) == UNKNOWN
         assert (pauses, judge.is_spent, len(server.asked)) == ([], True, 1)
-        assert judge.notes == ["The model's endpoint is busy or unavailable (429); sound and motion alone decided."]
+        assert judge.notes == [
+            "The model's endpoint is busy or unavailable (429); the highlights were chosen by sound and motion only."
+        ]
 
     def test_each_window_has_three_attempts(self, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fails(500)] * 3
@@ -181,7 +183,7 @@ class TestPatience:
         assert verdicts == [UNKNOWN] * vision.FAULTS_IN_A_ROW
         (note,) = judge.notes
         assert why in note
-        assert note.endswith("; sound and motion alone decided.")
+        assert note.endswith("; the highlights were chosen by sound and motion only.")
         calls = len(server.asked)
         assert judge.judge(WINDOW) == UNKNOWN
         assert (len(server.asked), len(judge.notes)) == (calls, 1)
@@ -196,7 +198,7 @@ class TestPatience:
         server.usual = nothing
         judge.judge(WINDOW)
         assert judge.is_spent
-        assert judge.notes[0].endswith("sound and motion alone decided the rest.")
+        assert judge.notes[0].endswith("the remaining highlights were chosen by sound and motion only.")
 
     @pytest.mark.parametrize("status", [301, 302, 401, 403, 404, 410, 418])
     def test_permanent_errors_are_not_retried(self, status: int, server: VisionServer, pauses: list[float]) -> None:
@@ -216,7 +218,9 @@ class TestBudget:
         assert judge.is_spent
         assert judge.judge(WINDOW) == UNKNOWN
         assert len(server.asked) == 4
-        assert judge.notes == ["The model's budget is used up; sound and motion alone decided the rest."]
+        assert judge.notes == [
+            "The limit for the AI model is reached; the remaining highlights were chosen by sound and motion only."
+        ]
 
     def test_without_budget_windows_stay_unknown(self, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fails(500)
@@ -239,7 +243,7 @@ class TestGuard:
         assert (server.asked, judge.is_spent) == ([], True)
         assert judge.notes == [
             "The model was not asked: 127.0.0.1 resolves to a private address, which is not allowed; "
-            "sound and motion alone decided."
+            "the highlights were chosen by sound and motion only."
         ]
 
     @pytest.mark.parametrize("url", ["", "nonsense", "file:///etc/passwd", "http://u:sk-1@127.0.0.1/v1", "http://[::1"])

@@ -146,7 +146,7 @@ def test_a_clock_in_the_picture_is_no_exercise_and_a_still_picture_is_said_to_be
 def test_depth_slowing_down_and_one_side_that_bends_less_are_told() -> None:
     steady = described(squatting(bends(7)))["exercises"][0]["feedback"]
     assert len(steady) == 1
-    assert steady[0].startswith("Steady: lengths vary by ")
+    assert steady[0].startswith("Steady: durations vary by ")
     shallow = described(squatting(bends(7, depths=[1, 1, 1, 1, 1, 0.65, 1])))["exercises"][0]
     assert shallow["repetitions"] == 7
     assert any(said.startswith("Repetition 6 goes ") for said in shallow["feedback"])

@@ -65,7 +65,7 @@ CALLS = [
          _rows(401, 401, (403, 404, 404), (400, 400, 404), (400, 400, 409)), {}),
     Call("mark as ready", "PUT", "/{id}/ready", CHANGE, {}, aliases=("videos-upload",),
          alias_body={"videoId": "{id}"}),
-    Call("read the processing report of a client", "GET", "/{id}/ready",
+    Call("read the processing results that a client has sent", "GET", "/{id}/ready",
          _rows(401, 401, (403, 404, 404), (200, 200, 404), 200)),
     Call("report", "POST", "/{id}/reports",
          _rows(401, 401, (201, 404, 404), (201, 201, 404), (201, 201, 409)), {"reason": "spam"}),
@@ -83,9 +83,9 @@ def table() -> str:
         "The command `python -m tests.catalogue.matrix` prints this page, and `tests/catalogue/test_roles.py` "
         "tests every cell.",
         "",
-        "A cell begins with the answer for a video that is shown. “hidden” and “deleted” begin the answers for hidden "
-        "and deleted",
-        "videos, where these answers differ. A video without a file counts as hidden.",
+        "Each cell begins with the answer for a shown video. If the answer for a hidden or deleted video differs, it "
+        "follows",
+        "after “hidden” or “deleted”. A video without a file counts as hidden.",
         "",
         "A token needs the scope `read` for GET requests, and `write` for all others. If an admin's token does not "
         "have the scope",

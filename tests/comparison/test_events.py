@@ -402,10 +402,14 @@ class TestFiles:
         assert api.post(f"{url}/import", long).json()["created"] == 101
         assert locked == [False]
         assert not SessionEvent.objects.filter(size=0).exists()
-        # If the comparison is changed meanwhile, the list is checked again.
+        # If the comparison is changed meanwhile, the list is checked again, without the lock.
         assert "Line 1: " in refused(api.post(f"{url}/import", long), 400, "invalid")["error"]
         assert locked == [False, False]
         assert SessionEvent.objects.count() == 101
+        with monkeypatch.context() as patch:
+            patch.setattr(service, "MAX_EVENTS", 150)
+            refused(api.post(f"{url}/import", long[50:] + long[50:]), 409, "too_many_events")
+        assert locked == [False, False]  # refused before the work
         assert api.post(f"{url}/import", long[50:]).json()["created"] == 51
 
     def test_json_has_all_of_it(self, api: Api, url: str, owner: User) -> None:

@@ -191,6 +191,35 @@ class TestWatching:
             assert (await next_message(host, "session"))["session"]["global_time"] == 4
             assert checked == [str(other.pk)]
 
+    async def test_nothing_is_sent_until_it_is_certain_who_may_watch(
+        self, api: Api, url: str, session: ComparisonSession, other: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A busy database delays the check: what happens meanwhile is sent after it, and the socket does not wait."""
+        made = await ask(share, api, url)
+        check, may_go_on = realtime.WatchConsumer._recheck, asyncio.Event()
+
+        async def recheck(self: realtime.WatchConsumer) -> bool:
+            await may_go_on.wait()
+            return await check(self)
+
+        monkeypatch.setattr(realtime.WatchConsumer, "_recheck", recheck)
+        path, key = f"/ws/sessions/{session.pk}/", await ask(make_key, other)
+        async with connected(path, key=key) as guest:
+            await next_message(guest, "session")
+            await ask(api.patch, f"{url}/shares/{made['share_id']}", {"can_comment": False})
+            await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
+            while not await guest.receive_nothing(0.3):
+                assert (await next_message(guest))["type"] == "presence"  # from before the change
+            may_go_on.set()
+            assert (await next_message(guest, "session"))["session"]["global_time"] == 4
+        may_go_on.clear()
+        monkeypatch.setattr(realtime, "URGENT_SECONDS", 0.2)
+        async with connected(path, key=key) as guest:
+            await next_message(guest, "session")
+            await ask(api.delete, f"{url}/shares/{made['share_id']}")
+            await ask(api.put, f"{url}/global-seek", {"timestamp": 5})
+            assert await next_close(guest) == realtime.TRY_AGAIN
+
     async def test_changes_and_clock_come_with_addresses_that_end(
         self, api: Api, url: str, session: ComparisonSession, other: User
     ) -> None:

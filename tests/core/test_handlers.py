@@ -1,7 +1,9 @@
 """The ASGI handler: a request's middleware and view share one thread, and the answer is the one Django's own gives."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +13,9 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 from django.utils.decorators import sync_and_async_middleware
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from tests.support.waiting import wait_until
 from vodplatform.core.files.spooled import PIECE_BYTES
@@ -21,6 +26,7 @@ from vodplatform.core.web.handlers import MAX_IN_MEMORY, OneThreadHandler
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 threads: list[int] = []
 waited: list[bool] = []
+bodies: list[weakref.ref[Request]] = []
 begun = threading.Event()
 
 
@@ -78,7 +84,16 @@ def waits(request: HttpRequest) -> HttpResponse:
     return HttpResponse("nobody reads it")
 
 
+class Echo(APIView):
+    authentication_classes, permission_classes, throttle_classes = (), (), ()
+
+    def get(self, request: Request) -> Response:
+        bodies.append(weakref.ref(request))
+        return Response({"length": 1})
+
+
 urlpatterns = [path(view.__name__, view) for view in (plain, coroutine, streamed, large, broken, waits)]
+urlpatterns.append(path("echo", Echo.as_view()))
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +155,16 @@ def test_middleware_and_view_run_in_one_thread() -> None:
     assert ask(OneThreadHandler(), "plain")[:2] == (200, b"plain")
     assert len(threads) == 2
     assert len(set(threads)) == 1
+
+
+def test_a_request_of_the_api_is_freed_without_garbage_collection() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        assert ask(OneThreadHandler(), "echo")[:2] == (200, b'{"length":1}')
+        assert [body() for body in bodies] == [None]
+    finally:
+        gc.enable()
 
 
 def test_it_changes_threads_less_than_half_as_often_as_djangos() -> None:

@@ -73,10 +73,15 @@ class TestRelief:
         assert leases.next_claimable("test") == theirs
         assert queue_numbers({"test"})[theirs.pk] == 1
         assert claimed() == theirs
-        queue(make_user("third"), is_short=False)
-        assert claimed() is None  # the lane has only one such place
-        short = queue(make_user("fourth"), is_short=True)
+        third = queue(make_user("third"), is_short=False)
+        assert claimed() is None  # now no owner holds more than others
+        age(long, 601)
+        assert claimed() == third
+        queue(make_user("fourth"), is_short=False)
+        assert claimed() is None  # the lane has two such places
+        short = queue(make_user("fifth"), is_short=True)
         assert claimed() == short
+        assert claimed() is None
 
     def test_a_job_that_can_yield_gets_time_for_a_checkpoint(self, owner: User, other: User) -> None:
         long = queue(owner, is_short=False)
@@ -96,6 +101,16 @@ class TestRelief:
         age(job, 61)
         theirs = queue(other, is_short=False)
         assert claimed() == theirs
+
+    def test_short_jobs_that_take_long_count_as_long(self, owner: User, other: User) -> None:
+        for _ in range(2):
+            job = queue(owner, is_short=True)
+            assert claimed() == job
+            age(job, 59)
+        short, long = queue(other, is_short=True), queue(make_user("third"), is_short=False)
+        assert claimed() is None
+        Job.objects.filter(owner=owner).update(started_at=Now() - timedelta(seconds=61))
+        assert [claimed(), claimed()] == [short, long]
 
     def test_half_a_lane_is_held_longer(self, owner: User, other: User, settings: Any) -> None:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}

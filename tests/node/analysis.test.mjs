@@ -83,7 +83,7 @@ test("where no moment reaches the minimum, the best there is gives a lower one",
   const best = [{ start_time: 11.4, end_time: 15.9, score: 0.379 }];
   const params = { target_duration: 30, max_highlights: 10, min_score: 0.5 };
   assert.deepEqual(explainShortReel({ highlights: [], segments: [], duration: 50, below_minimum: best }, params), {
-    text: "No moment reached the minimum score, so there is no reel. The table lists the best moments below it.",
+    text: "No moment reached the minimum score, so there is no reel. The table lists the moments with the highest scores.",
     params: { ...params, min_score: 0.37 },
   });
 });

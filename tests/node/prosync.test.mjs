@@ -56,10 +56,10 @@ test("what became of the mouths is said once for all segments", () => {
   assert.equal(describeRun(none), "Mouths not changed. No face was found.");
   assert.match(describeSegment(none, 0), /played once\. Mouth not changed\.$/);
   const some = { segments: [segment(moved), segment(noFace), segment({ label: null, why: "It is turned away." })] };
-  assert.equal(describeRun(some), "Mouths moved in 1 of 3 segments.");
+  assert.equal(describeRun(some), "Lips matched in 1 of 3 segments.");
   assert.match(describeSegment(some, 1), /Mouth not changed: No face was found\.$/);
   assert.match(describeSegment(some, 0), /Mouth moved \(drawn\) in 40 of 50 frames\.$/);
-  assert.equal(describeRun({ segments: [segment(moved)] }), "Mouths moved in every segment.");
+  assert.equal(describeRun({ segments: [segment(moved)] }), "Lips matched in every segment.");
   assert.equal(describeRun({ segments: [segment(null)] }), "");
   assert.equal(describeSegment(null, 0), "");
 });

@@ -67,7 +67,7 @@ GUARDS = [
         "test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them",
     ),
     Guard(
-        "a search for the runs of a Pro job's video finds only runs that the user may see",
+        "a user can search for Pro jobs with the same video only by the id of a Pro job that the user may see",
         "sessions_app/prosync/models.py",
         "files = self.filter(pk=job_id)", "files = ProJob.objects.filter(pk=job_id)",
         "tests/prosync/test_process.py::TestOthers::test_runs_of_the_very_same_video_are_found",
@@ -201,7 +201,8 @@ GUARDS = [
         "tests/prosync/test_provider_job.py::TestWebhook::test_the_same_call_again_is_refused",
     ),
     Guard(
-        "a Pro job searches the provider for an earlier generation before it requests a generation again",
+        "before a Pro job repeats an order of a lip-synced video (a generation), it searches the provider for the "
+        "earlier generation",
         "sessions_app/prosync/providers/provider.py",
         "found = provider.find(name)", "found = None",
         "tests/prosync/test_provider_job.py::TestTheWay::test_a_provider_that_forgets_keys_is_searched",
@@ -275,7 +276,8 @@ GUARDS = [
         "tests/jobs/test_services.py::TestLease::test_who_lost_the_lease_writes_nothing",
     ),
     Guard(
-        "no worker can claim a job between another worker's count and claim in the same queue",
+        "while a worker counts the running jobs of a queue and claims the next job, no other worker claims a job of "
+        "this queue",
         "jobs_app/leases.py",
         "        _lock(CLAIM_LOCK, lane.encode())\n", "",
         "tests/jobs/test_services.py::TestClaim::test_nobody_claims_between_another_ones_count_and_claim", True,
@@ -319,7 +321,7 @@ GUARDS = [
     Guard(
         "only viewers who may comment on a comparison can write its events",
         "sessions_app/comparison/events/services.py",
-        "if not change.access.can_comment:", "if False:",
+        "if not access.can_comment:", "if False:",
         "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
     ),
     Guard(
@@ -383,7 +385,7 @@ GUARDS = [
         "tests/comparison/test_shares.py::TestRights::test_what_was_begun_before_the_withdrawal_is_not_written",
     ),
     Guard(
-        "a media address with a grant opens only while the grant is valid",
+        "a media address with a grant (`&grant=…`) opens only while the viewer has access to the comparison",
         "media_app/streaming/resolve.py",
         "if self.grant and not grants.is_valid(self.grant, video.pk):", "if False:",
         "tests/streaming/test_grants.py::test_it_opens_while_the_grant_holds_and_only_what_it_is_for",
@@ -636,7 +638,7 @@ HEAD = """# 8. Guards and the tests that fail without them
 
 `python -m tests.support.guards --table` generates this page. `make guards` removes each guard in a copy of the tree and
 runs the guard's test, which must fail. The table lists the guards that protect data, money or privacy. `make mutations`
-tests other conditions at random.
+changes other code at random, and checks that a test fails.
 
 | rule that the guard keeps | file of the guard | test that fails without the guard |
 | --- | --- | --- |

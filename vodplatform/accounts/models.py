@@ -22,7 +22,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from vodplatform.accounts import names
-from vodplatform.core.records.database import lock_until_commit
+from vodplatform.core.records.database import lock_until_commit, release_connection
 
 # Characters that change the reading direction; with them, different names could look alike.
 TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -109,6 +109,14 @@ class User(AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    def check_password(self, raw_password: str | None) -> bool:
+        release_connection()  # hashing takes long
+        return super().check_password(raw_password)
+
+    def set_password(self, raw_password: str | None) -> None:
+        release_connection()
+        super().set_password(raw_password)
+
     class Meta:
         ordering = ["username"]
         constraints = [models.CheckConstraint(condition=Q(role__in=Role.values), name="user_role_known")]
@@ -158,7 +166,7 @@ class User(AbstractUser):
                 {"username": "This name looks like that of another account. Choose another one."}, code="unique"
             )
         if names.mixes_scripts(self.username):
-            sentence = "Use letters and digits of one script."
+            sentence = "Use letters and digits of one alphabet, for example only Latin letters."
             raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:

@@ -32,6 +32,8 @@ NOT_FOUND = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
+# Maximum seconds of a check after permissions have changed. If the check takes longer, the socket closes.
+URGENT_SECONDS = 2.0
 RETRY_SECONDS = 5.0  # seconds until permissions are checked again after the database or Redis failed
 # Maximum random change of the time between checks, as a share. It spreads the checks of many sockets.
 RECHECK_JITTER = 0.2
@@ -81,6 +83,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
     _is_due_again = False
+    _held: list[Any] | None = None  # messages held back until a check of permissions has passed
 
     @property
     def route(self) -> dict[str, str]:
@@ -190,11 +193,19 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """Check permissions now, because those of an account or grant have changed."""
         if event["of"] not in (self.watcher, self.grant):
             return
+        if self._held is None:
+            self._held = []
         if self._checker is not None:
             self._is_due_again = True  # check again later, because the running check may have read old permissions
         elif self._timer is not None:
             self._timer.cancel()
             self._begin_check()
+
+    async def send_json(self, content: Any, close: bool = False) -> None:
+        if self._held is None:
+            await super().send_json(content, close)
+        else:
+            self._held.append(content)
 
     async def watch_late(self, event: dict[str, Any]) -> None:
         """Close a slow client's socket, because messages were dropped. The client reconnects and gets a snapshot."""
@@ -285,18 +296,26 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
     async def _check(self) -> None:
         wait = RECHECK_SECONDS
+        is_urgent = self._held is not None
         try:
-            if not await self._recheck():
-                return
+            async with asyncio.timeout(URGENT_SECONDS if is_urgent else None):
+                if not await self._recheck():
+                    return
         except (DatabaseError, RedisError, OSError) as exc:
             logger.warning("socket", extra={"data": {"exception": repr(exc)}})
+            if is_urgent:
+                await self.close(TRY_AGAIN)
+                return
             wait = RETRY_SECONDS
         self._checker = None
         if self._is_due_again:
             self._is_due_again = False
             self._begin_check()
-        else:
-            self._check_later(wait)
+            return
+        held, self._held = self._held or (), None
+        for message in held:
+            await self.send_json(message)
+        self._check_later(wait)
 
     async def _recheck(self) -> bool:
         found = await self._look()

@@ -116,7 +116,9 @@ WAKE_UPS_LOST = counter("vod_wake_ups_lost_total", "Number of wake-up messages t
 PUBLISH_FAILURES = counter("vod_publish_failures_total", "Realtime messages that could not be sent.")
 SOCKETS_OPEN = gauge("vod_sockets_open", "WebSockets that are open.")
 THROTTLED = counter("vod_throttled_total", "Requests refused with 429, by limit.", "scope")
-IDEMPOTENT_REPLAYS = counter("vod_idempotent_replays_total", "Requests that got the stored first answer.")
+IDEMPOTENT_REPLAYS = counter(
+    "vod_idempotent_replays_total", "Repeated requests with an `Idempotency-Key` that got the first answer again."
+)
 SCRAPE_ERRORS = counter("vod_scrape_errors_total", "Parts of a scrape that could not be read.", "part")
 
 # HTTP methods with their own label. Others share one label, so that clients cannot create unlimited metrics.

@@ -177,11 +177,14 @@ VARIABLES: list[Variable] = [
     ),
     _text(
         "VOD_LIBRARY_ROOTS",
-        "Library folders, separated by `:`; their videos can be compared by path. `PATH` is for staff, and "
-        "`PATH=group+group` is for these Django groups and for admins.",
+        "Library folders, separated by `:`; their videos can be compared by path. Admins and moderators may use "
+        "`/folder`. Admins and members of the Django groups may use `/folder=group+group`.",
     ),
     _flag("VOD_MULTI_VOD_ENABLED", True, "0 disables comparison sessions (404 `feature_disabled`)."),
-    _integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED", 20, 0, 100_000, "Sessions whose VODs each process keeps in memory."),
+    _integer(
+        "VOD_MULTI_VOD_MAX_SESSIONS_CACHED", 20, 0, 100_000,
+        "Maximum number of comparisons whose VODs each process caches in memory.",
+    ),
     _integer(
         "VOD_MULTI_VOD_MAX_EVENTS_MB", 32, 1, 1024,
         "Size of the events of one comparison, with drawings and replies; it counts towards the owner's storage.",
@@ -196,20 +199,32 @@ VARIABLES: list[Variable] = [
         "VOD_EASYOCR_MODELS", None, _absolute_path, "the absolute path of a folder",
         "The folder with EasyOCR's weights, `english_g2.pth`; `easyocr` needs it.", "none",
     ),
-    _integer("VOD_ALIGN_CONCURRENCY", 2, 1, 1000, "Alignments that run at once, times the number of hosts."),
-    _integer("VOD_ANALYSIS_CONCURRENCY", 2, 1, 1000, "Analyses that run at once, times the number of hosts."),
+    _integer(
+        "VOD_ALIGN_CONCURRENCY", 2, 1, 1000,
+        "Maximum concurrent alignments on all hosts: this value times the number of hosts.",
+    ),
+    _integer(
+        "VOD_ANALYSIS_CONCURRENCY", 2, 1, 1000,
+        "Maximum concurrent analyses on all hosts: this value times the number of hosts.",
+    ),
     _number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365, "Hours after which an analysis and its files are deleted."),
     _text(
         "VOD_VISION_URL",
-        "An OpenAI-compatible endpoint whose model describes highlights, `http://host:port/v1`; with VOD_VISION_MODEL.",
+        "OpenAI-compatible endpoint whose model describes highlights, `http://host:port/v1`; needs VOD_VISION_MODEL.",
     ),
     _text("VOD_VISION_MODEL", "Name of the vision model, such as `SmolVLM2-2.2B-Instruct`."),
     _text("VOD_VISION_KEY", "API key of the vision endpoint."),
     _number("VOD_VISION_SECONDS", 60, 1, 3600, "Timeout of one call of the vision model, seconds."),
     _integer("VOD_VISION_CALLS", 40, 1, 10_000, "Maximum calls of the vision model per analysis."),
     _flag("VOD_VISION_ALLOW_PRIVATE", False, "1: the endpoint may be on this machine or a private network."),
-    _integer("VOD_INGEST_CONCURRENCY", 2, 1, 1000, "Videos ingested at once, times the number of hosts."),
-    _integer("VOD_MERGE_CONCURRENCY", 4, 1, 1000, "Merges of clips that run at once, times the number of hosts."),
+    _integer(
+        "VOD_INGEST_CONCURRENCY", 2, 1, 1000,
+        "Maximum concurrent ingests of videos on all hosts: this value times the number of hosts.",
+    ),
+    _integer(
+        "VOD_MERGE_CONCURRENCY", 4, 1, 1000,
+        "Maximum concurrent merges of clips on all hosts: this value times the number of hosts.",
+    ),
     _choice(
         "VOD_PROSYNC_ENGINE", ("local", "syncso"), "local",
         "Engine that replaces speech: `local` (this machine) or `syncso` (sync.so).",
@@ -220,9 +235,15 @@ VARIABLES: list[Variable] = [
     _flag("VOD_SYNCSO_ALLOW_PRIVATE", False, "1: sync.so's API and results may be on this machine or a private "
         "network."),
     _address("VOD_PUBLIC_URL", "Public URL of this program; sync.so downloads from it."),
-    _integer("VOD_PROSYNC_CONCURRENCY", 2, 1, 1000, "Pro jobs that run at once, times the number of hosts."),
+    _integer(
+        "VOD_PROSYNC_CONCURRENCY", 2, 1, 1000,
+        "Maximum concurrent pro jobs on all hosts: this value times the number of hosts.",
+    ),
     _integer("VOD_PROSYNC_MAX_AUDIO_SIZE", 104_857_600, 1, 1 << 32, "Maximum bytes of an audio file of a pro job."),
-    _integer("VOD_RENDER_CONCURRENCY", 1, 1, 1000, "Renditions that are encoded at once, times the number of hosts."),
+    _integer(
+        "VOD_RENDER_CONCURRENCY", 1, 1, 1000,
+        "Maximum concurrent encodes of renditions on all hosts: this value times the number of hosts.",
+    ),
     Variable(
         "VOD_HLS_RUNGS", (720, 480), _line_counts, "whole numbers separated by commas, or none",
         "Heights of the smaller HLS renditions in lines, never more than the source's.", "720,480",
@@ -267,14 +288,16 @@ VARIABLES: list[Variable] = [
     ),
     _address(
         "AWS_S3_ENDPOINT_URL",
-        "Address of another S3 server, with bucket names in the path.", shown="Amazon's", accepts="https://host:port",
+        "Address of another S3 server, without the bucket. The program adds the bucket's name to the path.",
+        shown="Amazon's", accepts="https://host:port",
     ),
     _address(
         "AWS_S3_PUBLIC_ENDPOINT_URL",
         "Public address of that S3 server for players, if different.", shown="AWS_S3_ENDPOINT_URL", accepts="https://host:port",
     ),
     _flag("AWS_S3_CORS", False,
-        "1: the bucket's CORS rules allow this site's pages; uploads and HLS then use it directly."),
+        "Set 1 if the bucket's CORS rules allow this site's pages. Browsers then upload to the bucket and play HLS "
+        "from the bucket directly."),
     _text("AWS_S3_REGION_NAME", "The bucket's region.", "us-east-1"),
     _text("AWS_ACCESS_KEY_ID", "S3 access key; without it the program uses the host's role.",
         shown="the credentials that boto3 finds"),
@@ -294,8 +317,8 @@ VARIABLES: list[Variable] = [
         "VOD_EMAIL_URL",
         "The mail server: `smtp://host`, `smtps://…` (TLS) or `submission://user:password@host:port` (STARTTLS).",
     ),
-    _text("VOD_EMAIL_FROM", "Sender of e-mails. VOD_SIGNUP_CONFIRM and lost passwords need VOD_EMAIL_URL, "
-        "VOD_EMAIL_FROM and VOD_PUBLIC_URL."),
+    _text("VOD_EMAIL_FROM", "Sender address of e-mails, which confirm sign-ups and reset passwords. E-mails also "
+        "need VOD_EMAIL_URL and VOD_PUBLIC_URL."),
     _integer("VOD_JWT_ACCESS_MINUTES", 15, 1, 1440, "Minutes for which a JWT is valid."),
     _integer("VOD_JWT_REFRESH_DAYS", 7, 1, 365, "Days for which a JWT can be renewed."),
     _integer("VOD_SIGNUPS_PER_HOUR", 5, 1, 100_000, "Maximum sign-ups per hour from one IP address."),
@@ -318,7 +341,11 @@ VARIABLES: list[Variable] = [
     ),
     _text("VOD_METRICS_TOKEN", "Bearer token for reading `/metrics`; at least 16 characters, without spaces."),
     _text("SENTRY_DSN", "Reports faults to Sentry; needs `requirements/production.txt`."),
-    _text("VOD_DEMO_ACCOUNT", "Account whose newest comparison `/` opens, set by `make demo`. Loopback only."),
+    _text(
+        "VOD_DEMO_ACCOUNT",
+        "Account of the demo, set by `make demo`: `/` signs in as this account and opens its newest comparison. "
+        "Loopback only.",
+    ),
 ]  # fmt: skip
 
 BY_NAME = {variable.name: variable for variable in VARIABLES}

@@ -51,11 +51,13 @@ Values = Iterable[tuple[Definition, tuple[str, ...], float]]
 
 JOBS = define("gauge", "vod_jobs", "Number of jobs.", "kind", "status")
 QUEUE_DEPTH = define("gauge", "vod_queue_depth", "Number of queued jobs.", "lane")
-QUEUE_ADMITTED = define("gauge", "vod_queue_admitted", "Queued jobs within their owner's limit.", "lane")
+QUEUE_ADMITTED = define(
+    "gauge", "vod_queue_admitted", "Queued jobs within their owner's limit of concurrent jobs.", "lane"
+)
 QUEUE_OLDEST = define(
     "gauge",
     "vod_queue_oldest_seconds",
-    "Age of the oldest queued job within its owner's limit; 0 if there is none.",
+    "Age of the oldest queued job within its owner's limit of concurrent jobs; 0 if there is none.",
     "lane",
 )
 QUEUE_WORKERS = define("gauge", "vod_queue_workers", "Number of worker processes that serve the queue.", "lane")

@@ -157,7 +157,7 @@ class Merge:
             if not wanted - 1 <= len(survey.shown) <= wanted:
                 raise ClipFailed("merge_failed", f"{clip} cannot be converted: its data ends early.", clip.number)
             if survey.why_not or (made and survey.extradata != made[0].extradata):
-                raise ConversionFailed(f"{clip} does not fit the others.")
+                raise ConversionFailed(f"{clip} has a format that cannot be joined with the other clips.")
             made.append(survey)
             done += clip.survey.seconds
         return made

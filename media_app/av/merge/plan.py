@@ -97,7 +97,7 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
     )
     for what, of in differences:
         if odd := _odd_one_out(clips, of):
-            return f"{odd} has another {what} than the other clips."
+            return f"The {what} of {odd} differs from that of the other clips."
     return None
 
 

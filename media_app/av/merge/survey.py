@@ -113,7 +113,7 @@ class Pictures:
 
     def why(self, content: memoryview, place: int, size: int, *, is_key: bool, stamp: int) -> str | None:
         if not self.is_stored_well:
-            return "Its pictures are not stored as in an MP4."
+            return "Its pictures are stored in a way that MP4 does not allow."
         units = _units(content, place, size, self.sets)
         if not units:
             return "Its data is damaged."

@@ -40,9 +40,9 @@ def _regularity(counted: Counted) -> list[str]:
         return []
     said = []
     if varies <= STEADY:
-        said.append(f"Steady: lengths vary by {varies:.0%}.")
+        said.append(f"Steady: durations vary by {varies:.0%}.")
     elif varies >= UNEVEN:
-        said.append(f"Uneven: lengths vary by {varies:.0%}.")
+        said.append(f"Uneven: durations vary by {varies:.0%}.")
     lengths = [one.end - one.start for one in repetitions]
     if len(lengths) >= 6:
         last, before = float(np.mean(lengths[-2:])), float(np.median(lengths[:-2]))

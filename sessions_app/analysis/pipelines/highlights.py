@@ -204,7 +204,9 @@ def _judged(task: Task, known: PassState, budget: float) -> tuple[list[Interval]
         task.checkpoint(to_save(known))
     notes = judge.notes
     if skipped and not notes:
-        notes = ["The model's budget is used up; the remaining highlights were chosen by sound and motion only."]
+        notes = [
+            "The limit for the AI model is reached; the remaining highlights were chosen by sound and motion only."
+        ]
     known.warnings += [note for note in notes if note not in known.warnings]
     together, counted = [], 0
     for one in known.candidates:

@@ -139,8 +139,8 @@ class Judge:
             self._faults += 1
             if exc.is_final or self._faults >= FAULTS_IN_A_ROW:
                 self._is_given_up = True
-                rest = " the rest" if self._has_judged else ""
-                self.notes.append(f"{exc}; sound and motion alone decided{rest}.")
+                chosen = "the remaining highlights" if self._has_judged else "the highlights"
+                self.notes.append(f"{exc}; {chosen} were chosen by sound and motion only.")
             return UNKNOWN
         self._faults = 0
         self._has_judged = self._has_judged or said.score is not None
@@ -177,7 +177,7 @@ class Judge:
         from vodplatform.core.web import outbound
 
         if self.is_spent:
-            raise _NoAnswer("The model's budget is used up", is_final=True)
+            raise _NoAnswer("The limit for the AI model is reached", is_final=True)
         self._calls_left -= 1
         seconds = min(self._call_seconds, self._seconds_left)
         headers = {"content-type": "application/json", "accept": "application/json"}

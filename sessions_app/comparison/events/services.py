@@ -158,40 +158,86 @@ def create_events(
 
     first_line: number of the first event in an imported file or list, for errors; 0 if no events are imported.
     """
-    # Long lists are prepared before the session is locked, and again if it has changed meanwhile.
-    ahead = EventsChange.of(session, by) if len(rows) > MAX_EVENTS_IN_MESSAGE else None
-    made = _new_events(ahead, by, rows, origin, first_line) if ahead else []
-    statements = compile_inserts(made) if made else []
-    with edit_events(session, by) as change:
+    asked = _Asked(by, rows, origin, first_line)
+    if len(rows) <= MAX_EVENTS_IN_MESSAGE:
+        return _insert_events(session, asked)
+    # A long list is prepared before the session is locked. If the session changes meanwhile, this is repeated once.
+    _check_count(session, len(rows))
+    try:
+        return _insert_events(session, asked, _Prepared.of(EventsChange.of(session, by), asked))
+    except _SessionChanged:
+        session = ComparisonSession.objects.get(pk=session.pk)
+        ahead = _Prepared.of(EventsChange.of(session, by), asked)
+        return _insert_events(session, asked, ahead, is_last=True)
+
+
+class _SessionChanged(Exception):
+    """Exception: the session has changed since the events were prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    by: Viewer
+    rows: Sequence[dict[str, Any]]
+    origin: EventOrigin
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """New events and the statements that insert them. change: the state of the session that they were prepared for."""
+
+    change: EventsChange
+    rows: list[SessionEvent]
+    statements: list[tuple[str, Sequence[Any]]]
+
+    @classmethod
+    def of(cls, change: EventsChange, asked: _Asked) -> _Prepared:
+        made = _new_events(change, asked)
+        return cls(change, made, compile_inserts(made) if made else [])
+
+    def is_for(self, change: EventsChange) -> bool:
+        return (self.change.session.revision, self.change.access) == (change.session.revision, change.access)
+
+
+def _insert_events(
+    session: ComparisonSession, asked: _Asked, ahead: _Prepared | None = None, *, is_last: bool = False
+) -> list[SessionEvent]:
+    with edit_events(session, asked.by) as change:
+        if ahead is not None and not ahead.is_for(change):
+            if not is_last:
+                raise _SessionChanged
+            ahead = None
         idempotency.bind_to_transaction()
-        if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
-            raise DomainError("too_many_events", limit=MAX_EVENTS)
-        if not change.access.can_edit and _written_by(change.session, by) >= MAX_EVENTS_OF_COMMENTER:
+        _check_count(session, len(asked.rows))
+        if not change.access.can_edit and _written_by(change.session, asked.by) >= MAX_EVENTS_OF_COMMENTER:
             raise DomainError(
                 "too_many_events",
                 "You have reached the limit of events in this comparison. Delete some of yours first.",
                 limit=MAX_EVENTS_OF_COMMENTER,
             )
-        if ahead is None or (ahead.session.revision, ahead.access) != (change.session.revision, change.access):
-            made = _new_events(change, by, rows, origin, first_line)
-            statements = compile_inserts(made) if made else []
+        prepared = ahead or _Prepared.of(change, asked)
         with connection.cursor() as cursor:
-            for statement, values in statements:
+            for statement, values in prepared.statements:
                 cursor.execute(statement, values)
-        change.changed, change.is_measured = made, True
-        if origin == EventOrigin.MANUAL:  # mentions in imported files notify no users
-            for row in made:
-                change.named[row.pk] = store_mentions(row, by, row.body)
-        if len(made) <= MAX_EVENTS_IN_MESSAGE:
+        change.changed, change.is_measured = prepared.rows, True
+        if asked.origin == EventOrigin.MANUAL:  # mentions in imported files notify no users
+            for row in prepared.rows:
+                change.named[row.pk] = store_mentions(row, asked.by, row.body)
+        if len(asked.rows) <= MAX_EVENTS_IN_MESSAGE:
             change.reread()
     return change.changed
 
 
-def _new_events(
-    change: EventsChange, by: Viewer, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int
-) -> list[SessionEvent]:
+def _check_count(session: ComparisonSession, count: int) -> None:
+    if SessionEvent.objects.filter(session=session).count() + count > MAX_EVENTS:
+        raise DomainError("too_many_events", limit=MAX_EVENTS)
+
+
+def _new_events(change: EventsChange, asked: _Asked) -> list[SessionEvent]:
+    by, origin, first_line = asked.by, asked.origin, asked.first_line
     made = []
-    for number, values in enumerate(rows, start=first_line):
+    for number, values in enumerate(asked.rows, start=first_line):
         _check_kind(values, change.access)
         row = SessionEvent(session=change.session, origin=origin, **_author(by))
         try:

@@ -37,7 +37,8 @@ SECRET_BYTES = 32
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
     """Create a share link. Only the returned object has ``url``, the link's address.
 
-    Raises ``too_many_links``, ``throttled``. site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``.
+    site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises
+    ``too_many_links``, ``throttled``.
     """
     _check_count(session)  # refuse before hashing the password, which is slow
     # Hash the password before the transaction, which locks the session.

@@ -192,7 +192,7 @@ class SyncSo:
         with the same key is a conflict.
         """
         if IDEMPOTENCY_KEY.fullmatch(idempotency_key) is None:
-            raise ValueError("An idempotency key has 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
+            raise ValueError("An idempotency key has 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
         content = json.dumps(request, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
         headers = {"content-type": "application/json", "idempotency-key": idempotency_key}
         answer = self._send("POST", "/v2/generate", headers=headers, content=content)
@@ -333,7 +333,7 @@ def build_request(
     complete videos only.
     """
     if sync_mode not in SYNC_MODES or model not in MODELS:
-        raise ValueError(f"There is no mode {sync_mode!r} or no model {model!r}.")
+        raise ValueError(f"Unknown mode {sync_mode!r} or no model {model!r}.")
     _checked_name(output_name)
     ordered = sorted(segments, key=lambda segment: float(segment["start"]))
     used = dict.fromkeys(str(segment["ref"]) for segment in ordered)
@@ -518,13 +518,13 @@ def _id_of(entry: Mapping[str, Any]) -> str:
 
 def _checked_id(generation_id: str) -> str:
     if GENERATION_ID.fullmatch(generation_id) is None:
-        raise ValueError("This is no id of a generation.")
+        raise ValueError("This is not the id of a generation.")
     return quote(generation_id, safe="")
 
 
 def _checked_name(output_name: str) -> str:
     if OUTPUT_NAME.fullmatch(output_name) is None:
-        raise ValueError("An output's name has 8 to 255 of A-Z, a-z, 0-9, '_' and '-'.")
+        raise ValueError("An output's name has 8 to 255 characters of A-Z, a-z, 0-9, '_' and '-'.")
     return output_name
 
 

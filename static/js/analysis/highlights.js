@@ -201,7 +201,7 @@ export class HighlightsView extends EventTarget {
     );
     const chart = new TimeChart(holder, {
       duration,
-      label: "Position in the video, over its scores",
+      label: "Position in the video, on the chart of scores",
       stops: segments.map((one) => one.start_time),
       say: (time) => this.#say(time),
       seek: (time) => this.seek(time),

@@ -18,7 +18,7 @@ const MOST_HIGHLIGHTS = 50;
 export function explainShortReel({ highlights, segments, duration, below_minimum: best = [] }, params) {
   if (!highlights.length && best.length)
     return {
-      text: "No moment reached the minimum score, so there is no reel. The table lists the best moments below it.",
+      text: "No moment reached the minimum score, so there is no reel. The table lists the moments with the highest scores.",
       params: { ...params, min_score: floorScore(best[0].score) },
     };
   const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);

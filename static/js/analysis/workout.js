@@ -215,7 +215,7 @@ export class WorkoutView {
     const { exercises, not_counted, duration } = this.data;
     const chart = new TimeChart(holder, {
       duration,
-      label: "Position in the video, over the movement",
+      label: "Position in the video, on the chart of movement",
       stops: exercises.flatMap((one) => one.rep_times.map((repetition) => repetition.start)).sort((a, b) => a - b),
       say: (time) => this.#say(time),
       seek: (time) => this.seek(time),

@@ -294,7 +294,7 @@ export class FilesForm {
       this.#transfer?.name ?? "",
       this.#transfer?.sent ?? 0,
       () => sending?.abort(),
-      "To continue the upload later, leave this page and choose the same file again.",
+      "You can leave this page. To continue the upload later, open it again and choose the same file.",
     );
   }
 

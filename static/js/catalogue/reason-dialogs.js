@@ -46,7 +46,7 @@ export function openReportDialog(video, reasons, onSent) {
         h(
           "fieldset",
           { class: "col reasons", "aria-describedby": "report-error" },
-          h("legend", { class: "text-small muted" }, "Why do you report this video?"),
+          h("legend", { class: "text-small muted" }, "Why are you reporting this video?"),
           ...reasons.map(([value, label]) =>
             h("label", { class: "check" }, h("input", { type: "radio", name: "reason", value }), label),
           ),

@@ -158,7 +158,7 @@ function showGone() {
       { class: "panel empty" },
       icon("search"),
       h("h2", { tabindex: "-1" }, "This challenge is no longer available"),
-      h("p", {}, "It was deleted, or its author has unpublished it."),
+      h("p", {}, "It was deleted, or its owner has unpublished it."),
       h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges")),
     ),
   );

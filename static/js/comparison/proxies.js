@@ -246,7 +246,7 @@ export class Copies {
     } else if (made) {
       const toggle = h(
         "button",
-        { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies for fast scrubbing" },
+        { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies for fast seeking" },
         "Quick copies",
       );
       toggle.addEventListener("click", () => this.choose(!this.quick));
@@ -258,9 +258,9 @@ export class Copies {
         {
           class: "btn quiet",
           type: "button",
-          title: "Small copies with a keyframe every quarter second. The original videos do not change",
+          title: "Small copies in which seeking is fast. The original videos do not change",
         },
-        "Make quick copies for scrubbing",
+        "Make quick copies for seeking",
       );
       make.addEventListener("click", () => this.make());
       parts.push(make);

@@ -51,7 +51,11 @@ export class Readings {
     this.options = options;
     this.later = debounce((/** @type {any} */ roi) => this.#ask(roi), PAUSE);
     this.#show(
-      h("p", { class: "text-small faint" }, "Move the box around the timer to see what it reads in every video."),
+      h(
+        "p",
+        { class: "text-small faint" },
+        "Draw the box around the timer to see which time the program reads in each video.",
+      ),
     );
   }
 
@@ -86,7 +90,11 @@ export class Readings {
       this.options.onReadings?.(readings);
     } catch (error) {
       if (signal.aborted) return;
-      this.#show(createErrorNote("The box could not be read.", error, () => this.#ask(roi)));
+      this.#show(
+        createErrorNote("The timer in the box could not be read. Move the box, then try again.", error, () =>
+          this.#ask(roi),
+        ),
+      );
     }
     this.#busy(false);
   }

@@ -129,7 +129,7 @@ export class LineRecorder {
   async #begin() {
     if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
       return showToast(
-        "This browser cannot record audio. Record the line in another program and add the file.",
+        "This browser cannot record audio. Record your voice in another program and add the file.",
         "warn",
       );
     if (this.#isAsking) return;

@@ -205,7 +205,7 @@ class Page {
       URL.revokeObjectURL(address);
       return this.isLocked
         ? undefined
-        : refuse(`This browser cannot play “${file.name}”. Convert it to MP4 (H.264), or use the API.`);
+        : refuse(`This browser cannot play “${file.name}”. Convert it to MP4 (H.264) and choose it again.`);
     }
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.file = file;

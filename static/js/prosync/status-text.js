@@ -71,8 +71,8 @@ function describeMouths(outcome) {
   );
   const why = reasons.size === 1 ? ([...reasons][0] ?? "") : "";
   if (!mouths.length) return { words: "", why: "" };
-  if (moved === mouths.length) return { words: `Mouths moved in every segment.`, why: "" };
-  const words = moved ? `Mouths moved in ${moved} of ${mouths.length} segments.` : "Mouths not changed.";
+  if (moved === mouths.length) return { words: `Lips matched in every segment.`, why: "" };
+  const words = moved ? `Lips matched in ${moved} of ${mouths.length} segments.` : "Mouths not changed.";
   return { words: `${words} ${why}`.trim(), why };
 }
 
@@ -98,7 +98,7 @@ export function describeSegment(whole, at) {
   if (louder >= 0.1) parts.push(`${louder.toFixed(1)} dB ${outcome.gain > 0 ? "louder" : "quieter"}`);
   const said = [`${parts.join(", ")}.`, outcome.note];
   const mouth = outcome.mouth;
-  if (mouth?.label) said.push(`Mouth moved (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
+  if (mouth?.label) said.push(`Lips matched (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
   else if (mouth && mouth.why !== describeMouths(whole).why) said.push(`Mouth not changed: ${mouth.why}`);
   else if (mouth) said.push("Mouth not changed.");
   return said.filter(Boolean).join(" ");

@@ -589,7 +589,7 @@ requireElement("[data-more]").addEventListener("click", () => {
       : []),
     ...(one.video_url ? [{ label: "Download", icon: "download", href: getDownloadUrl(one) }] : []),
     ...(may_change && one.status === "ready" && !hasProxy
-      ? [{ label: "Make a copy for frame stepping", icon: "film", run: requestCopy }]
+      ? [{ label: "Make a quick copy for frame stepping", icon: "film", run: requestCopy }]
       : []),
     ...((may_change || may_edit) && isReady
       ? [{ label: "Captions and chapters…", icon: "captions", run: () => openTracksDialog(one) }]

@@ -41,7 +41,7 @@ def test_quick_copies_are_made_and_played(
     expect(offer).to_be_hidden()
 
     page.reload()
-    page.get_by_role("button", name="Make quick copies for scrubbing").press("Enter")
+    page.get_by_role("button", name="Make quick copies for seeking").press("Enter")
     expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
     toggle = page.get_by_role("button", name="Quick copies", exact=True)
     expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
@@ -75,7 +75,7 @@ def test_one_is_refused(
         return route.fallback()
 
     page.route("**/renditions", refuse_the_second)
-    make = page.get_by_role("button", name="Make quick copies for scrubbing")
+    make = page.get_by_role("button", name="Make quick copies for seeking")
     make.press("Enter")
     expect(page.get_by_role("alert").filter(has_text="Too much to do.")).to_be_visible()
     expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
@@ -109,7 +109,7 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.videoWidth > 0)")
     # Of a transport stream the program makes one that browsers play; it needs no quick copy.
     expect(panes.nth(2).locator("video")).to_have_attribute("src", ORIGINAL)
-    expect(page.get_by_role("button", name="Make quick copies for scrubbing")).to_be_visible()
+    expect(page.get_by_role("button", name="Make quick copies for seeking")).to_be_visible()
 
 
 def move_on(page: Page) -> None:

@@ -406,7 +406,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
 
     address = "**/renditions"
     page.route(address, lambda route: route.fulfill(status=503, json={"error": "Busy.", "type": "unavailable"}))
-    choose_action(page, "Make a copy for frame stepping")
+    choose_action(page, "Make a quick copy for frame stepping")
     note = page.get_by_role("alert").filter(has_text="The copy could not be started.")
     expect(note).to_be_visible()
     page.unroute(address)

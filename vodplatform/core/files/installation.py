@@ -79,7 +79,7 @@ def check() -> None:
         mark = _write_first_mark(row)
     if mark is None:
         raise WrongInstallation(
-            f"The store ({row.store}) has no {MARK}: it is another one than this installation's, or its disk is not "
+            f"The store ({row.store}) has no {MARK}: it belongs to another installation, or its disk is not "
             f"mounted. {TAKE_OVER}"
         )
     if mark != str(row.pk):

@@ -43,12 +43,12 @@ class CircuitBreaker:
 
     def check(self) -> None:
         if time.monotonic() < self.until:
-            raise StoreUnavailable("It has just left another call unanswered.")
+            raise StoreUnavailable("It did not answer another call a moment ago.")
 
 
 circuit_breaker = CircuitBreaker()
 failures = metrics.counter(
-    "vod_storage_errors_total", "Calls of the file storage that failed, but for files that are not there.", "error"
+    "vod_storage_errors_total", "Failed calls of the file storage. Calls for missing files do not count.", "error"
 )
 
 

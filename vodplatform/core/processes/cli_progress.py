@@ -33,7 +33,7 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
         usage_error(f"{output} cannot be written: name a file in a folder that exists.")
     if output.exists():
         if any(output.samefile(source) for source in sources):
-            usage_error("The output would replace a file that it is made of.")
+            usage_error("The output file is also an input. Choose another output file.")
         if not force:
             usage_error(f"{output} already exists; use --force to replace it.")
     if not os.access(output.parent, os.W_OK):

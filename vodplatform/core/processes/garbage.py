@@ -1,19 +1,23 @@
 """Garbage collection of web processes.
 
 A full collection blocks all requests for about 0.1 s, and Python's default settings run several of them during one
-expensive request. Here, full collections run once in :data:`FULL_SECONDS`.
+expensive request. Here, full collections run once in :data:`FULL_SECONDS`, or when the process has grown.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
+from pathlib import Path
 
 # Numbers of new objects, of collections of the youngest objects, and of collections of the middle generation, after
 # which the next generation is collected.
 THRESHOLDS = (5_000, 10, 1_000)
 FULL_SECONDS = 600.0
+GROWTH_BYTES = 64 * 1024**2  # growth since the last full collection after which the next one runs
+LOOK_SECONDS = 0.5
 
 
 def start() -> None:
@@ -25,5 +29,15 @@ def start() -> None:
 
 def _collect_forever() -> None:
     while True:
-        time.sleep(FULL_SECONDS)
         gc.collect()
+        collected_at, size = time.monotonic(), _memory_bytes()
+        time.sleep(LOOK_SECONDS)
+        while time.monotonic() - collected_at < FULL_SECONDS and _memory_bytes() - size < GROWTH_BYTES:
+            time.sleep(LOOK_SECONDS)
+
+
+def _memory_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

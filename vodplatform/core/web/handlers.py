@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from vodplatform.core.files.spooled import outbox
 from vodplatform.core.processes.child_pool import caller_gone
 from vodplatform.core.records.database import release_connection
+from vodplatform.core.web.callers import Callers
 
 MAX_IN_MEMORY = 256 * 1024  # maximum bytes of an answer kept in memory; larger ones go to disk
 
@@ -24,6 +25,10 @@ class OneThreadHandler(ASGIHandler):
     Django's own handler changes thread for each middleware, which takes half of a small request's processor time. This
     handler also sets :data:`caller_gone` (docs/design/0007-requests.md).
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._callers = Callers()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         gone = threading.Event()
@@ -44,13 +49,15 @@ class OneThreadHandler(ASGIHandler):
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        return await sync_to_async(self._respond, thread_sensitive=True)(request)
+        async with self._callers.place(request):
+            return await sync_to_async(self._respond, thread_sensitive=True)(request)
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
         try:
             response = self.get_response(request)
         finally:
             release_connection()
+        _break_cycles(response)
         if isinstance(response, HttpResponse) and len(response.content) > MAX_IN_MEMORY:
             if not connection.in_atomic_block:
                 connection.close()  # frees SQLite's 3 MB of caches while the answer is sent
@@ -66,8 +73,16 @@ def _spooled(response: HttpResponse) -> StreamingHttpResponse:
     made.cookies = response.cookies
     made._resource_closers, response._resource_closers = response._resource_closers, []  # type: ignore[attr-defined]
     made._handler_class = response._handler_class  # type: ignore[attr-defined]
-    # REST framework's reference cycles would keep the response's content until garbage collection.
     response.content = b""
-    for name in ("data", "renderer_context"):
-        vars(response).pop(name, None)
+    vars(response).pop("data", None)
     return made
+
+
+def _break_cycles(response: HttpResponseBase) -> None:
+    """Break REST framework's reference cycles. They would keep the request's data until garbage collection."""
+    context = vars(response).pop("renderer_context", None) or {}
+    if request := context.get("request"):
+        request.parser_context = {}
+    if view := context.get("view"):
+        for name in ("request", "response", "headers"):
+            vars(view).pop(name, None)

@@ -275,7 +275,7 @@ def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: B
 
 def _unwritable(host: str) -> Refused:
     return Refused(
-        f"This request to {host} cannot be written: a header or the address has signs that may not be there."
+        f"This request to {host} cannot be written: a header or the address contains characters that are not allowed."
     )
 
 

@@ -170,7 +170,7 @@ def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | Non
         placement = base.placement.then(placement)
         confidence = round(confidence * base.confidence, 4)
         bound += base.error_bound
-        notes.insert(0, f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, since it shares nothing certain with the reference.")
+        notes.insert(0, f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, because nothing certain connects it with the reference.")
     return Proposal(
         vod_id=b.vod_id,
         offset=placement.offset,

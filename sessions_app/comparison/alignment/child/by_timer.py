@@ -252,9 +252,8 @@ class _Aligner:
         if base is not None:
             offset, confidence = offset + base.offset, round(confidence * base.confidence, 4)
             bound += base.error_bound
-            note = (
-                f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, since it shares nothing certain with the reference. {note}".strip()
-            )
+            indirect = f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, because nothing certain connects it with the reference."
+            note = f"{indirect} {note}".strip()
         return Proposal(
             vod_id=b.vod_id,
             offset=offset,

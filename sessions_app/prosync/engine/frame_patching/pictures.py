@@ -72,7 +72,7 @@ class _Found:
         self.entries: list[int] = []
         self.why_not: str | None = None
         if self.sets is None:
-            self.why_not = "Its pictures are not stored as in an MP4."
+            self.why_not = "Its pictures are stored in a way that MP4 does not allow."
         elif len(self.sets) >= NUMBERS:
             self.why_not = "The video uses all 32 parameter set ids."
 

@@ -221,7 +221,7 @@ export class EventDetails {
       const { dataset, ariaLabel } = this.#fields[name];
       return this.drafts.get(this.#draft(name)).base === dataset.saved
         ? []
-        : [`${ariaLabel}: changed to “${dataset.saved}” meanwhile. Saving replaces it.`];
+        : [`${ariaLabel}: someone else has changed it to “${dataset.saved}”. Saving replaces this value.`];
     });
     this.meanwhile.hidden = !lines.length;
     this.meanwhile.textContent = lines.join(" ");

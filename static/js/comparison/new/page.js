@@ -109,7 +109,7 @@ async function fetchVideos({ from, search, tag, order }, { page, limit }, signal
 function showUnusable(names) {
   const note = requireElement("[data-unusable]");
   note.hidden = !names.length;
-  setText(note, `The names of these files are not UTF-8, so they cannot be used. Rename them: ${names.join(", ")}`);
+  setText(note, `The names of these files contain characters that cannot be read. Rename them: ${names.join(", ")}`);
 }
 
 /** Return whether the list shows the whole library, newest first. @param {any} query */
@@ -348,7 +348,7 @@ function drawFoot() {
         ? `Opens as soon as ${letters} ${are} ready.`
         : `${letters} ${are} not ready yet. The comparison then opens automatically.`,
     );
-  else setText(hint, "Next: find the offsets.");
+  else setText(hint, "Next: align the recordings.");
   nameField.placeholder =
     recordings
       .map((one) => (one.video ? one.name : one.name.replace(/\.[^.]+$/, "")))

@@ -102,8 +102,8 @@ class Command(BaseCommand):
             installation.check()
             if not is_sure and (found := consistency.describe_mass_loss()):
                 raise CommandError(
-                    f"{found} have no file here; nothing was changed. Where this is the right store and they are "
-                    "gone, say `doctor --fix --yes`."
+                    f"{found} have no file in this store; nothing was changed. If this is the right store and they are "
+                    "really lost, run `doctor --fix --yes`."
                 )
             protected = protect_again()
             lost, back = consistency.mark_lost()

@@ -74,7 +74,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         self.stdout.write(
             f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {ended_merges} merges, {dubs} pro jobs, "
-            f"{binned} videos of bins, {files} files that nothing points at, {removed} old folders removed"
+            f"{binned} videos in bins, {files} unused files, {removed} old folders removed"
         )
 
 

@@ -21,9 +21,8 @@ scrape_configs:
 ```
 
 - Counters and histograms are sums over all processes of this machine since `up` was started.
-- Each scrape reads the figures from database rows and the figures of the machine. A figure that cannot be read is
-  left out,
-  and `vod_scrape_errors_total` counts it.
+- Each scrape reads most gauges from the database and from the machine. A gauge that cannot be read is left out, and
+  `vod_scrape_errors_total` counts it.
 - The label `route` contains the template of the route, never a path. `unknown` stands for all unknown addresses,
   `static`
   for the files of the pages, and `none` for requests that the server refused before it found a route.

@@ -112,7 +112,8 @@ def check_disk_space() -> str | None:
 def library_folders() -> str | None:
     missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not _is_folder(root)]
     return (
-        f"VOD_LIBRARY_ROOTS: {', '.join(missing)} does not exist or cannot be read. Mount or remove it."
+        f"VOD_LIBRARY_ROOTS: {', '.join(missing)} does not exist or cannot be read. Mount it, or remove it from the "
+        "setting."
         if missing
         else None
     )

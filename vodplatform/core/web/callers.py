@@ -1,0 +1,66 @@
+"""A limit on the requests of one caller that run at once in a process.
+
+A request that waits, for example for a locked row, holds a database connection. Without the limit, a few slow requests
+of one account would use up all connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from vodplatform.core.web.throttles import network_of
+
+AT_ONCE = 6  # browsers open as many connections to a host
+CREDENTIALS_KEPT = 10_000
+UNLIMITED = "/health"  # paths that begin with this are those of load balancers
+
+
+class Callers:
+    """Places for the running requests of each caller.
+
+    A caller is an account. Until the first answer to a new token or browser session shows its account, this credential
+    is a caller. A client without a credential is identified by its network.
+    """
+
+    def __init__(self) -> None:
+        self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._accounts: OrderedDict[str, str] = OrderedDict()
+
+    @asynccontextmanager
+    async def place(self, request: HttpRequest) -> AsyncIterator[None]:
+        """Wait until the caller of ``request`` has fewer than ``AT_ONCE`` running requests."""
+        if request.path.startswith(UNLIMITED):
+            yield
+            return
+        credential = _credential(request)
+        caller = self._accounts.get(credential, credential) or network_of(request.META.get("REMOTE_ADDR") or "")
+        places = self._places.get(caller)
+        if places is None:
+            places = self._places[caller] = asyncio.Semaphore(AT_ONCE)
+        async with places:
+            yield
+        if credential and (account := _account(request)):
+            self._accounts[credential] = account
+            self._accounts.move_to_end(credential)
+            if len(self._accounts) > CREDENTIALS_KEPT:
+                self._accounts.popitem(last=False)
+
+
+def _credential(request: HttpRequest) -> str:
+    shown = request.META.get("HTTP_AUTHORIZATION") or request.COOKIES.get(settings.SESSION_COOKIE_NAME) or ""
+    return hashlib.sha256(shown.encode(errors="replace")).hexdigest() if shown else ""
+
+
+def _account(request: HttpRequest) -> str:
+    # ``request.user`` of a browser session would query the database here if no view has asked for it.
+    user = getattr(request, "_cached_user", None) or vars(request).get("user")
+    key = getattr(user, "pk", None) if type(user).__name__ == "User" else None
+    return str(key or "")
