@@ -58,7 +58,7 @@ test("what became of the mouths is said once for all segments", () => {
   const some = { segments: [segment(moved), segment(noFace), segment({ label: null, why: "It is turned away." })] };
   assert.equal(describeRun(some), "Lips matched in 1 of 3 segments.");
   assert.match(describeSegment(some, 1), /Mouth not changed: No face was found\.$/);
-  assert.match(describeSegment(some, 0), /Mouth moved \(drawn\) in 40 of 50 frames\.$/);
+  assert.match(describeSegment(some, 0), /Lips matched \(drawn\) in 40 of 50 frames\.$/);
   assert.equal(describeRun({ segments: [segment(moved)] }), "Lips matched in every segment.");
   assert.equal(describeRun({ segments: [segment(null)] }), "");
   assert.equal(describeSegment(null, 0), "");
