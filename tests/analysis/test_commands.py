@@ -192,7 +192,7 @@ def test_wrong_words_are_answered_by_a_sentence_and_exit_2() -> None:
         ("Must be a whole number.", "highlights", __file__, "--max-highlights", "1.5"),
         ("name a file in a folder that exists", "highlights", __file__, "-o", "/no/such/reel.mp4"),
         ("name a file in a folder that exists", "highlights", __file__, "-o", "/"),
-        ("would replace a file that it is made of", "highlights", __file__, "-o", __file__),
+        ("The output file is also an input.", "highlights", __file__, "-o", __file__),
         ("The folder /no/such does not exist.", "highlights", __file__, "--thumbnails", "/no/such"),
         ("invalid choice", "workout", __file__, "--exercise", "chess"),
         ("Must be from 2 to 50.", "workout", __file__, "--min-repetitions", "1"),

@@ -67,7 +67,7 @@ def test_where_there_is_no_text_nothing_is_written(run: Run, tmp_path: Path) -> 
     (["talk.mp4", "-1-3=line.wav", "-o", "out.mp4"], 2, "usage:"),
     (["gone.mp4", "1-3=line.wav", "-o", "out.mp4"], 2, "File not found: gone.mp4"),
     (["talk.mp4", "1-3=gone.wav", "-o", "out.mp4"], 2, "File not found: gone.wav"),
-    (["talk.mp4", "1-3=line.wav", "-o", "line.wav", "--force"], 2, "would replace a file that it is made of"),
+    (["talk.mp4", "1-3=line.wav", "-o", "line.wav", "--force"], 2, "The output file is also an input"),
     (["talk.mp4", "1-3=line.wav", "-o", "there.mp4"], 2, "--force"),
     (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: The video ends at 6.000 s, before this "
         "segment's end, 6.01 s."),

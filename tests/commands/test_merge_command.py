@@ -73,7 +73,7 @@ def test_an_output_that_is_there_is_replaced_only_by_force(run: Run, tmp_path: P
     (["clip-1.mp4", "gone.mp4", "-o", "out.mp4"], "The file gone.mp4 does not exist."),
     (["clip-1.mp4", "clip-1.mp4", "-o", "nowhere/out.mp4"], "name a file in a folder that exists"),
     (["clip-1.mp4", "clip-1.mp4", "-o", "."], "name a file in a folder that exists"),
-    (["clip-1.mp4", "clip-1.mp4", "-o", "clip-1.mp4", "--force"], "would replace a file that it is made of"),
+    (["clip-1.mp4", "clip-1.mp4", "-o", "clip-1.mp4", "--force"], "The output file is also an input"),
     (["clip-1.mp4", "clip-1.mp4"], "required: -o/--output"),
 ])  # fmt: skip
 def test_wrong_words_are_answered_by_a_sentence(
