@@ -45,7 +45,7 @@ def test_an_encode_says_why_and_its_progress_never_goes_back(tmp_path: Path) -> 
     lines = asked(tmp_path, *clips)
     result = lines[-1]["result"]
     assert (result["picture"], result["sound"], result["fps"]) == ("encoded", "encoded", [30, 1])
-    assert result["why"] == "Clip 2 (“clip-2.mp4”) has another encoding than the other clips."
+    assert result["why"] == "The encoding of Clip 2 (“clip-2.mp4”) differs from that of the other clips."
     percents = [line["progress"] for line in lines[:-1]]
     assert percents == sorted(percents)
     assert percents[-1] == 100
