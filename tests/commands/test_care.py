@@ -243,7 +243,7 @@ def test_doctor_fix_asks_first_where_many_files_are_out_of_sight(db, capsys, med
     for name in ("kept", "gone-1", "gone-2"):
         make_video(owner, title=name, location=f"videos/{name}/a.mp4", source="stored")
     kept = stored(media, "videos/kept/a.mp4")
-    with pytest.raises(CommandError, match=r"^2 of 3 videos have no file here; nothing was changed"):
+    with pytest.raises(CommandError, match=r"^2 of 3 videos have no file in this store; nothing was changed"):
         doctor(capsys, "--fix")
     assert not Video.objects.filter(status="failed").exists()
     code, output = doctor(capsys, "--fix", "--yes")
@@ -320,7 +320,7 @@ def test_expire_removes_old_previews_and_keeps_fresh_ones(db, media, settings, t
     assert not old.exists()
     assert not scratch.exists()
     assert (fresh / "file").exists()
-    assert "1 files that nothing points at, 1 old folders" in capsys.readouterr().out
+    assert "1 unused files, 1 old folders" in capsys.readouterr().out
 
 
 @pytest.mark.both
@@ -341,7 +341,7 @@ def test_expire_ends_uploads_whose_time_is_over_and_sweeps_renditions(capsys, me
     live.refresh_from_db()
     assert (over.status, live.status) == ("expired", "initiated")
     assert (lost.exists(), kept.exists(), swept.exists()) == (False, True, False)
-    said = "1 uploads, 0 analyses, 0 merges, 0 pro jobs, 0 videos of bins, 1 files that nothing points at"
+    said = "1 uploads, 0 analyses, 0 merges, 0 pro jobs, 0 videos in bins, 1 unused files"
     assert said in capsys.readouterr().out
 
 

@@ -143,3 +143,23 @@ test("an attempt without text is repeated under its key as well", async () => {
   assert.equal(keys[0], keys[1]);
   assert.notEqual(keys[1], keys[2]);
 });
+
+test("text that was sent, emptied and typed again is sent with the same key", async () => {
+  const drafts = new Drafts("anna", "comparison/1");
+  const keys = [];
+  const send = async (body, key) => {
+    keys.push(key);
+    if (keys.length === 1) throw new Error("the answer was lost");
+    return body;
+  };
+  drafts.set("e/reply", { text: "Look." });
+  await assert.rejects(drafts.send("e/reply", "Look.", send));
+  drafts.set("e/reply", undefined);
+  drafts.set("e/reply", { text: "Look." });
+  assert.equal(await drafts.send("e/reply", "Look.", send), "Look.");
+  assert.equal(keys[0], keys[1]);
+  drafts.set("e/reply", { text: "Look." });
+  await drafts.send("e/reply", "Look.", send);
+  assert.notEqual(keys[1], keys[2]); // a new text, since the former was answered
+  assert.deepEqual(drafts.all, []);
+});

@@ -258,11 +258,37 @@ test("a repeated attempt keeps the replies of others", async () => {
   const { api, store } = await storeOf(event("1", { replies: [said("lost"), said("newer")] }));
   api.reply = async () => ({ event: { ...api.rows.get("1"), replies: [said("lost")] } });
   await store.reply("1", "lost", "key");
-  await store.takeBack("1");
+  await store.takeBack(event("1"));
   assert.deepEqual(
     store.get("1").replies.map((one) => one.reply_id),
     ["lost", "newer"],
   );
+});
+
+test("what another user wrote is kept by an undo and by a repeated attempt", async () => {
+  const { api, store } = await storeOf(event("1", { label: "Fight" }));
+  const made = await store.create({ kind: "kill", label: "Second" }, "key");
+  const others = (id, values) => {
+    const changed = { ...api.rows.get(id), ...values };
+    api.rows.set(id, changed);
+    store.receive({ revision: 50, changed: [changed], deleted: [], complete: true });
+  };
+  others(made.event_id, { body: "Ben's note" });
+  await store.takeBack(made);
+  assert.equal(store.get(made.event_id).body, "Ben's note");
+  await assert.rejects(store.edits.undo(), /has changed, so undo cannot remove it/);
+  assert.ok(store.get(made.event_id));
+
+  await store.change([{ id: "1", values: { body: "Anna's note" } }], "wrote");
+  others("1", { body: "Anna's note, and Ben's" });
+  await assert.rejects(store.edits.undo(), /Their change is kept/);
+  assert.equal(store.get("1").body, "Anna's note, and Ben's");
+
+  await store.change([{ id: "1", values: { label: "Dive" } }], "renamed");
+  await store.edits.undo();
+  assert.equal(store.get("1").label, "Fight");
+  await store.edits.redo();
+  assert.equal(store.get("1").label, "Dive");
 });
 
 test("a pen leaves out points that say nothing new, and stays within the frame", () => {

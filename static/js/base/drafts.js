@@ -55,8 +55,15 @@ export class Drafts extends EventTarget {
   /** Store a draft, or delete it if the value is undefined. @param {string} key @param {any} value */
   set(key, value) {
     const before = this.#all.get(key);
-    if (value === undefined) this.#all.delete(key);
-    else this.#all.set(key, { ...before, value, at: Date.now() });
+    // An unanswered request is remembered while the draft is empty, so that the same text is not sent twice.
+    const sent = before?.sent ?? this.#bare.get(key);
+    if (value === undefined) {
+      this.#all.delete(key);
+      if (sent) this.#bare.set(key, sent);
+    } else {
+      this.#all.set(key, { ...before, ...(sent && { sent }), value, at: Date.now() });
+      this.#bare.delete(key);
+    }
     this.#store(key);
     if ((before === undefined) !== (value === undefined)) this.#changed();
   }
@@ -86,9 +93,10 @@ export class Drafts extends EventTarget {
         this.#keep(key, sent);
       }
       const answer = await send(body, sent.key);
+      this.#keep(key, undefined);
       this.#bare.delete(key);
+      // Keep a draft whose text changed during the request.
       if (this.#all.get(key)?.value?.text === typed) this.set(key, undefined);
-      else this.#keep(key, undefined); // keep a draft whose text changed during the request
       return answer;
     } catch (error) {
       // Retry with a new Idempotency-Key: with the same key, the server would repeat this rejection.

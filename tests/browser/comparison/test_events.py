@@ -487,6 +487,50 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     assert [event["body"] for event in events.all()].count("Look") == 1
 
 
+def test_no_key_is_lost_or_runs_a_shortcut_when_a_field_is_busy_or_disappears(
+    open_page: OpenPage, address: str, program: Program, events: Events
+) -> None:
+    page = open_page(address, quiet=False)  # the test makes requests wait
+    wait_until_standing(page)
+    fight = events.make(vod_id="A", time=3.0, label="Fight")
+    reply = details(page).get_by_label("Reply", exact=True)
+    # What is typed while a reply is sent is the next reply.
+    rows(page).filter(has_text="Fight").click()
+    reply.focus()
+    held = hold(page, "**/replies", times=1)
+    page.keyboard.type("We should rotate")
+    page.keyboard.press("Enter")
+    page.keyboard.type(" dragon is open now")
+    wait_until(lambda: page.evaluate("true") and held)
+    held[0].continue_()
+    expect(details(page).locator(".thread li")).to_contain_text("We should rotate")
+    expect(reply).to_have_value("dragon is open now")
+    page.keyboard.press("Enter")
+    expect(details(page).locator(".thread li")).to_have_count(2)
+    # The form is drawn again in the middle of a sentence, because the rights have changed.
+    page.keyboard.type("I think ")
+    program.call("POST", f"{events.path}/archive", {})
+    expect(reply).to_have_count(0)
+    program.call("POST", f"{events.path}/unarchive", {})
+    expect(reply).to_be_focused()
+    page.keyboard.type("mid came too early")
+    expect(reply).to_have_value("I think mid came too early")
+    # The event is deleted in the middle of a sentence.
+    program.call("DELETE", f"{events.path}/events/{fight['event_id']}")
+    expect(rows(page)).to_have_count(0)
+    page.keyboard.type(", can comment")
+    page.keyboard.press("Enter")
+    expect(drafts(page)).to_contain_text("I think mid came too early, can comment")
+    assert events.all() == []
+    # A long comment is saved completely.
+    page.wait_for_timeout(1100)
+    page.keyboard.press("c")
+    page.keyboard.insert_text("x" * 5000)
+    page.keyboard.press("Enter")
+    expect(comment(page)).to_be_hidden()
+    assert len(events.one()["body"]) == 5000
+
+
 def test_the_clock_waits_while_a_comment_is_written(
     page: Page, open_page: OpenPage, address: str, events: Events
 ) -> None:

@@ -27,11 +27,17 @@ import { markMentions } from "./mentions.js";
  */
 
 const LONGEST = { label: 200, body: 10_000 };
+const RESTORED_MS = 5000; // time for which a field that disappeared gets the focus again when it comes back
 const TYPED = /** @type {const} */ (["label", "kind", "at", "until", "body"]);
 
 export class EventDetails {
   #id = "";
   /** @type {Shown|null} */ #one = null;
+  /**
+   * Field that had the focus when the details of its event were closed.
+   * @type {{id: string, name: string, draft: string, leftAt: number, isTaken: boolean}|null}
+   */
+  #left = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
   #isSaving = false;
   /** Id of the event to save again after the current save; empty for none. */ #requestedId = "";
@@ -61,6 +67,7 @@ export class EventDetails {
 
   /** @param {Shown|null} one */
   show(one) {
+    if (one?.id !== this.#id) this.#left = this.#focusedField() ?? this.#left;
     this.holder.hidden = one === null;
     this.#one = one;
     if (!one) {
@@ -72,6 +79,32 @@ export class EventDetails {
     if (one.id !== this.#id) this.#build(one);
     this.#id = one.id;
     this.#fill(one);
+    this.#restoreFocus(one);
+  }
+
+  /** Return the field in which the user is typing. */
+  #focusedField() {
+    const name = Object.keys(this.#fields).find((key) => this.#fields[key] === document.activeElement);
+    if (!name || !this.#one) return null;
+    return { id: this.#id, name, draft: this.#draft(name), leftAt: performance.now(), isTaken: false };
+  }
+
+  /** Focus the field in which the user was typing before the details were redrawn. @param {Shown} one */
+  #restoreFocus(one) {
+    const left = this.#left;
+    const field = left && this.#fields[left.name];
+    if (!field || field.disabled || !one.sources.some(({ event }) => event.event_id === left.id)) return;
+    this.#left = null;
+    if (document.activeElement !== document.body || performance.now() - left.leftAt > RESTORED_MS) return;
+    field.focus();
+    if (field.selectionStart !== null) field.setSelectionRange(field.value.length, field.value.length);
+  }
+
+  /** Return the draft of a field that has just disappeared while the user was typing in it; empty if there is none. */
+  takeLostDraft() {
+    if (!this.#left || this.#left.isTaken) return "";
+    this.#left.isTaken = true;
+    return this.#left.draft;
   }
 
   /** @param {"label"|"body"|"reply"} name */
@@ -235,6 +268,7 @@ export class EventDetails {
   }
 
   #replyForm() {
+    let isSending = false;
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
         class: "input",
@@ -259,13 +293,20 @@ export class EventDetails {
         class: "row",
         onsubmit: async (/** @type {Event} */ event) => {
           event.preventDefault();
-          const body = input.value.trim();
-          if (!body || !this.#one || input.readOnly) return;
-          input.readOnly = true;
-          const isSent = await this.act.reply(this.#one, body, this.#draft("reply"));
-          input.readOnly = false;
-          if (isSent) input.value = "";
-          if (isSent) this.act.written();
+          const sent = input.value;
+          const draft = this.#draft("reply");
+          if (!sent.trim() || !this.#one || isSending) return;
+          isSending = true;
+          const isSent = await this.act.reply(this.#one, sent.trim(), draft);
+          isSending = false;
+          if (!isSent) return;
+          // What was typed after it in the same field is the draft of the next reply.
+          const typed = this.drafts.get(draft)?.text;
+          if (typed?.startsWith(sent) && this.#fields.reply === input) {
+            input.value = typed.slice(sent.length).trimStart();
+            this.drafts.set(draft, input.value ? { text: input.value } : undefined);
+          }
+          if (!typed) this.act.written();
         },
       },
       input,
@@ -304,7 +345,7 @@ export class EventDetails {
     this.#set("body", event.body);
     const reply = this.#fields.reply;
     const typed = this.drafts.get(this.#draft("reply"))?.text ?? "";
-    if (reply && !reply.readOnly && reply.value !== typed) reply.value = typed;
+    if (reply && reply.value !== typed) reply.value = typed;
     this.#drawUnsaved();
     this.#drawDrawing(one);
     this.thread?.replaceChildren(...event.replies.map((reply) => this.#reply(one, reply)));

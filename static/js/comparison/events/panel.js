@@ -19,6 +19,9 @@ import { EventList } from "./event-list.js";
 import { NameOffers } from "./mentions.js";
 import { EventStore, getEventName } from "./store.js";
 
+const LONGEST_COMMENT = 10_000; // maximum characters
+const LONGEST_NAME = 200;
+const LOST_TYPING_MS = 1000;
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
 // If the user adds an event less than this many seconds from an unsent draft, the draft is reopened instead. A comment
 // reopens only drafts of comments, and another event only drafts of other events.
@@ -174,6 +177,7 @@ export class EventsPanel {
     this.list.show(this.#shown, this.#selected);
     this.lanes.show(this.#shown, this.#selected);
     this.details.show(selected ?? null);
+    this.#keepLostTyping();
     this.#drawFilters(all);
     this.#drawState(all.length);
     this.#drawDraftRows();
@@ -197,10 +201,39 @@ export class EventsPanel {
     this.#draw();
   }
 
+  /**
+   * If the field in which the user is typing has disappeared, add the next keys to its draft. Otherwise, they would run
+   * shortcuts. A pause of a second ends this.
+   */
+  #keepLostTyping() {
+    const draft = this.details.takeLostDraft();
+    if (!draft || isTyping()) return;
+    const text = () => this.drafts.get(draft)?.text ?? "";
+    if (text()) showToast("You can no longer write here. Your text is kept as a draft.", "warn");
+    const end = new AbortController();
+    let timer = setTimeout(() => end.abort(), LOST_TYPING_MS);
+    const keep = (/** @type {KeyboardEvent} */ event) => {
+      if (isTyping() || event.ctrlKey || event.metaKey || event.altKey) return end.abort();
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      clearTimeout(timer);
+      timer = setTimeout(() => end.abort(), LOST_TYPING_MS);
+      const typed =
+        event.key === "Backspace" ? text().slice(0, -1) : text() + (event.key.length === 1 ? event.key : "");
+      this.drafts.set(draft, typed ? { ...this.drafts.get(draft), text: typed } : undefined);
+      this.#drawDraftRows();
+    };
+    window.addEventListener("keydown", keep, { capture: true, signal: end.signal });
+    window.addEventListener("pointerdown", () => end.abort(), { capture: true, signal: end.signal });
+  }
+
   #drawDraftRows() {
     const { store } = this;
+    const { canComment } = this.rights();
     const isListed = (/** @type {string} */ key) =>
-      key.startsWith(NEW) ? key === this.#marked?.draft : !store.isLoaded || store.get(key.split("/")[0]);
+      key.startsWith(NEW)
+        ? key === this.#marked?.draft
+        : (canComment || !key.endsWith("/reply")) && (!store.isLoaded || store.get(key.split("/")[0]));
     requireElement("[data-drafts]").replaceChildren(
       ...this.drafts.all.filter(([key]) => !isListed(key)).map(([key, { value }]) => this.#draftRow(key, value)),
     );
@@ -217,11 +250,15 @@ export class EventsPanel {
         {
           class: "btn quiet spacer",
           type: "button",
-          title: isNew ? "Continue this draft" : "Its event was deleted. Continue the draft as a comment",
+          title: isNew ? "Continue this draft" : "Continue the draft as a comment",
           onclick: () => (isNew ? this.#continue(key, value) : this.#rescue(key, value.text)),
         },
         h("span", { class: "pill" }, "Draft"),
-        h("span", { class: "mono text-small" }, isNew ? formatPosition(value.at) : "deleted"),
+        h(
+          "span",
+          { class: "mono text-small" },
+          isNew ? formatPosition(value.at) : this.store.get(key.split("/")[0]) ? "reply" : "deleted",
+        ),
         h("span", { class: "truncate", dir: "auto" }, value.text),
       ),
       h(
@@ -496,6 +533,7 @@ export class EventsPanel {
     requireElement("[data-naming-kind]").value = kind;
     requireElement("[data-naming-all]").checked = isOfAll;
     const name = /** @type {HTMLInputElement} */ (requireElement("[data-naming-name]"));
+    name.maxLength = kind === NOTE ? LONGEST_COMMENT : LONGEST_NAME;
     name.value = text;
     name.placeholder = kind === NOTE ? "Write a comment" : "What happens here";
     this.#showBusy();
@@ -538,15 +576,15 @@ export class EventsPanel {
         marked.draft,
         values,
         (given, key) => this.store.create(given, key),
-        this.store.username ? ({ event_id }) => this.store.takeBack(event_id) : undefined,
+        this.store.username ? (event) => this.store.takeBack(event) : undefined,
       );
       if (this.#marked === marked) this.#hideNaming();
-      if (!requireElement("[data-event-details]").contains(document.activeElement)) this.select(event.event_id);
+      if (!isTyping()) this.select(event.event_id);
       this.actions.playAfterWriting();
     });
     this.#sentDrafts.delete(marked.draft);
     this.#showBusy();
-    if (!isSent && this.#marked === marked) requireElement("[data-naming-name]").focus();
+    if (!isSent && this.#marked === marked && !isTyping()) requireElement("[data-naming-name]").focus();
   }
 
   /** Lock the form for a new event while its draft is being sent. A form for another draft stays open. */
@@ -632,9 +670,10 @@ export class EventsPanel {
     const at = controller.time;
     const { track } = pane;
     const time = Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
+    const draft = `${NEW}${makeIdempotencyKey()}`;
     const sketch = new Sketch(pane, source?.drawing?.strokes ?? [], async (strokes) => {
       const place = { vod_id: pane.id, time };
-      if (strokes && !(await this.#keepDrawing(source, place, strokes, track.duration))) return false;
+      if (strokes && !(await this.#keepDrawing(source, place, strokes, track.duration, draft))) return false;
       this.#sketch = null;
       requireElement("[data-act=sketch]").setAttribute("aria-pressed", "false");
       return true;
@@ -649,8 +688,9 @@ export class EventsPanel {
    * @param {{vod_id: string, time: number}} place Video and position of the event to create.
    * @param {import("./strokes.js").Stroke[]} strokes
    * @param {number} duration
+   * @param {string} draft Key by which a repeated request is recognised.
    */
-  #keepDrawing(source, place, strokes, duration) {
+  #keepDrawing(source, place, strokes, duration, draft) {
     const drawing = strokes.length ? { strokes } : null;
     if (source) {
       const values = [{ id: source.event_id, values: { drawing } }];
@@ -660,13 +700,13 @@ export class EventsPanel {
     const end = Math.min(place.time + SHOWN_SECONDS, duration);
     const span = end - place.time > SHORTEST ? { end: roundToMicroseconds(end) } : {};
     return this.#attempt(async () => {
-      const event = await this.store.create({
-        ...place,
-        time: roundToMicroseconds(place.time),
-        ...span,
-        kind: NOTE,
-        drawing,
-      });
+      const values = { ...place, time: roundToMicroseconds(place.time), ...span, kind: NOTE, drawing };
+      const event = await this.drafts.send(
+        draft,
+        values,
+        (given, key) => this.store.create(given, key),
+        this.store.username ? (made) => this.store.takeBack(made) : undefined,
+      );
       this.reveal();
       this.select(event.event_id);
       this.details.focus("body");
@@ -855,6 +895,10 @@ export class EventsPanel {
 /** Round to 1 µs, the server's precision. @param {number} seconds @returns {number} */
 function roundToMicroseconds(seconds) {
   return Math.round(seconds * 1e6) / 1e6;
+}
+
+function isTyping() {
+  return Boolean(document.activeElement?.matches("input, textarea"));
 }
 
 /** @param {HTMLElement} form */

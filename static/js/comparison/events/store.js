@@ -195,8 +195,10 @@ export class EventStore extends EventTarget {
       this.edits.add({
         label,
         undo: async () => {
-          if (this.get(event.event_id)?.replies.length)
-            throw new ApiError("This event has replies, so undo cannot remove it. Select the event and press Delete.", {
+          const now = this.get(event.event_id);
+          const why = now?.replies.length ? "has replies" : isChanged(now, event) ? "has changed" : "";
+          if (why)
+            throw new ApiError(`This event ${why}, so undo cannot remove it. Select the event and press Delete.`, {
               status: 409,
             });
           await this.#remove(event.event_id);
@@ -214,16 +216,24 @@ export class EventStore extends EventTarget {
    */
   change(changes, label) {
     return this.edits.inTurn(async () => {
-      const before = changes.map(({ id, values }) => {
-        const event = /** @type {any} */ (this.get(id));
-        if (!event) throw new ApiError("Another user has deleted this event.", { status: 404 });
-        return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
-      });
+      const read = () =>
+        changes.map(({ id, values }) => {
+          const event = /** @type {any} */ (this.get(id));
+          if (!event) throw new ApiError("Another user has deleted this event.", { status: 404 });
+          return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
+        });
       const all = async (/** @type {{id: string, values: any}[]} */ list) => {
         for (const { id, values } of list) await this.#change(id, values);
       };
+      const replace = async (/** @type {typeof changes} */ expected, /** @type {typeof changes} */ list) => {
+        if (JSON.stringify(read()) !== JSON.stringify(expected))
+          throw new ApiError("Another user has changed this since. Their change is kept.", { status: 409 });
+        await all(list);
+      };
+      const before = read();
       await all(changes);
-      this.edits.add({ label, undo: () => all(before), redo: () => all(changes) });
+      const after = read();
+      this.edits.add({ label, undo: () => replace(after, before), redo: () => replace(before, after) });
     });
   }
 
@@ -252,16 +262,15 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Delete an event that an earlier, unanswered request has created. If the event has replies, keep it. Undo cannot
-   * revert the deletion.
-   * @param {string} id
+   * Delete an event that an earlier, unanswered request has created. If the event has replies or has changed, keep it.
+   * Undo cannot revert the deletion.
+   * @param {SessionEvent} made The answer to the repeated request, which shows the event as it was created.
    */
-  takeBack(id) {
+  takeBack(made) {
     return this.edits.inTurn(async () => {
-      // The event was returned by a repeated request. Such a response shows the event as it was created, without any
-      // later replies. Therefore load the replies first.
       await this.#reload();
-      if (!this.get(id)?.replies.length) await this.#remove(id);
+      const now = this.get(made.event_id);
+      if (!now?.replies.length && !isChanged(now, made)) await this.#remove(made.event_id);
     });
   }
 
@@ -396,6 +405,15 @@ export class EventStore extends EventTarget {
     this.#shown = null;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/**
+ * @param {SessionEvent|undefined} now
+ * @param {SessionEvent} made
+ * @returns {boolean}
+ */
+function isChanged(now, made) {
+  return now !== undefined && WRITTEN.some((name) => JSON.stringify(now[name]) !== JSON.stringify(made[name]));
 }
 
 /** @param {SessionEvent} event @returns {any} */
