@@ -5,6 +5,18 @@ import { askAboutDrafts } from "./sign-out.js";
 import { signInAgain } from "./sign-in.js";
 
 const YEAR = 365 * 24 * 3600;
+const SIGNED_IN = "vod-signed-in"; // name under which the browser stores whose pages it shows
+
+// If another tab signs in to a different account, reload: this page would send its texts in that account's name.
+const { userId } = document.body.dataset;
+if (userId) {
+  window.addEventListener("storage", ({ key, newValue }) => {
+    if (key === SIGNED_IN && newValue && newValue !== userId) location.reload();
+  });
+  try {
+    localStorage.setItem(SIGNED_IN, userId);
+  } catch {}
+}
 
 for (const group of document.querySelectorAll("[data-theme-switch]")) {
   group.addEventListener("click", (event) => {

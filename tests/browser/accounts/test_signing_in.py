@@ -76,6 +76,15 @@ def sign_up(page: Page, name: str, again: str = NEW_PASSWORD) -> None:
 
 
 @pytest.mark.services
+def test_a_page_of_another_account_is_loaded_again(open_page: OpenPage) -> None:
+    page = open_page("/compare", quiet=False)  # a reload ends requests
+    other = page.context.new_page()
+    other.goto(page.url)
+    with page.expect_navigation():
+        other.evaluate("localStorage.setItem('vod-signed-in', 'somebody-else')")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
 def test_a_new_person_makes_an_account(open_page: OpenPage) -> None:
     page = open_page("/jobs", anonymous=True, quiet=False)
     page.wait_for_url(re.compile(r"/login\?next="))
