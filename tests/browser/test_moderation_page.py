@@ -41,8 +41,10 @@ def test_the_queue_is_worked_through_by_keys(open_page: OpenPage, backstage: Bac
     expect(page.get_by_text("“LAN final is ours.”")).to_be_visible()
     page.keyboard.press("j")
     expect(heading).to_have_text("Best clutches")
+    page.wait_for_load_state()  # keys work once the page's modules have run
     page.keyboard.press("k")
     expect(heading).to_have_text("LAN final")
+    page.wait_for_load_state()
     # To take something down a reason is needed: the key leads to its field first.
     page.keyboard.press("x")
     expect(page.get_by_label("Reason")).to_be_focused()
