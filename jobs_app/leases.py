@@ -24,7 +24,7 @@ from jobs_app import admission, pace, queues
 from jobs_app.events import publish, record_change, record_end, record_event, reload_job, request_of
 from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import wake_workers_on_commit
-from jobs_app.models import TRANSITIONS, Job, JobPace, JobQuerySet, JobStatus, lease_duration
+from jobs_app.models import CRASHES_BEFORE_ALONE, TRANSITIONS, Job, JobPace, JobQuerySet, JobStatus, lease_duration
 from vodplatform.core import metrics
 from vodplatform.core.logs import event
 from vodplatform.core.records.database import lock_until_commit
@@ -59,14 +59,14 @@ class NeedsOwnProcess(Exception):
 
 def claim(
     lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True,
-    process: queues.FreePlaces = queues.ALL_FREE,
+    process: queues.FreePlaces = queues.ALL_FREE, passes_over_crashed: bool = False,
 ) -> Job | None:  # fmt: skip
     """Claim the lane's next job; return None if no job waits or a limit is reached.
 
     PostgreSQL takes a lock per lane: with SKIP LOCKED alone, several workers could count the same free place.
 
     is_alone: whether no other job runs in this process. look_first: whether to check for a job before taking the lock.
-    process: the free places of this process.
+    process: the free places of this process. passes_over_crashed: whether to pass over jobs that must run alone.
     """
     if look_first and not _startable(lane, queues.processing_jobs(lane), process).exists():
         return None
@@ -75,6 +75,8 @@ def claim(
         # Read all running jobs, which a partial index finds. A count for one owner would scan all of the owner's rows.
         processing = queues.processing_jobs()
         queued = _startable(lane, [job for job in processing if job.lane == lane], process)
+        if passes_over_crashed:
+            queued = queued.filter(crashes__lt=CRASHES_BEFORE_ALONE)
         job = _next_of(lane, queued, processing)
         if job is None:
             return None

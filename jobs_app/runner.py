@@ -27,12 +27,16 @@ from vodplatform.core.files import disk
 from vodplatform.core.files.storage import StoreFull, StoreUnavailable
 from vodplatform.core.processes.process import ChildError
 
+DRAIN_SECONDS, REST_SECONDS, ALONE_SECONDS = 60.0, 600.0, 120.0
 STORAGE_AWAY_MESSAGE = "The file storage does not answer."
 logger = logging.getLogger("vodplatform.jobs")
 
 
 class RunningJobs:
-    """The jobs that run in this process. A job that has crashed twice runs alone.
+    """The jobs that run in this process. A job that has crashed twice runs alone, for at most ``ALONE_SECONDS``.
+
+    The process starts no other job for ``DRAIN_SECONDS``, so that it becomes free for such a job. If this is not
+    enough, it passes over such jobs for ``REST_SECONDS``, unless it becomes idle.
 
     max_jobs: usual maximum of running jobs; None if only the number of threads limits them. At the maximum, three kinds
     of jobs may still start: any job of a lane without running jobs, a short job if no other short job runs, and one
@@ -46,18 +50,20 @@ class RunningJobs:
         self._relief: set[uuid.UUID] = set()
         self._lanes: Counter[str] = Counter()
         self.max_jobs: int | None = None
-        self._alone = False
+        self._alone_until = 0.0
         self._drained_for: str | None = None
+        self._drain_until = float("-inf")
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
         """Claim the next job of ``lane``. If this process was emptied to run one job alone, try that job first."""
         with self._lock:
-            if self._alone:
+            now = time.monotonic()
+            if now < self._alone_until:
                 return None
             if self._drained_for and self._running:
-                if leases.next_needs_own_process(self._drained_for):
+                if now < self._drain_until and leases.next_needs_own_process(self._drained_for):
                     return None
-                self._drained_for = None  # another process has claimed the job that must run alone
+                self._drained_for = None  # another process has claimed the job, or it has to wait for an idle process
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
@@ -67,10 +73,15 @@ class RunningJobs:
                 )
                 try:
                     job = leases.claim(
-                        name, worker_name(), is_alone=self._running == 0, look_first=look_first, process=free
+                        name,
+                        worker_name(),
+                        is_alone=self._running == 0,
+                        look_first=look_first,
+                        process=free,
+                        passes_over_crashed=self._running > 0 and 0 <= now - self._drain_until < REST_SECONDS,
                     )
                 except leases.NeedsOwnProcess:
-                    self._drained_for = name
+                    self._drained_for, self._drain_until = name, now + DRAIN_SECONDS
                     return None
                 if job is not None:
                     self._running += 1
@@ -78,7 +89,7 @@ class RunningJobs:
                     self._lanes[job.lane] += 1
                     if is_full and not job.is_short:
                         self._relief.add(job.pk)
-                    self._alone = job.runs_alone
+                    self._alone_until = now + ALONE_SECONDS if job.runs_alone else 0.0
                     return job
         return None
 
@@ -88,7 +99,7 @@ class RunningJobs:
             self._short -= job.is_short
             self._lanes[job.lane] -= 1
             self._relief.discard(job.pk)
-            self._alone = False
+            self._alone_until = 0.0
 
     @property
     def running(self) -> int:

@@ -189,6 +189,28 @@ class TestAlone:
         make(make_user())
         assert here.take("test", look_first=True) is not None
 
+    def test_a_crashed_job_stops_the_others_for_a_short_time_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        here, now = RunningJobs(), 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        long = make(make_user(), lane="align")
+        assert here.take("align", look_first=True) == long
+        crashed, following = make(make_user(), crashes=2), make(make_user())
+        assert here.take("test", look_first=True) is None
+        now += 59
+        assert here.take("test", look_first=True) is None
+        now += 2
+        assert here.take("test", look_first=True) == following
+        # As soon as the process has no other job, it runs the crashed one, for two minutes alone.
+        for job in (long, following):
+            here.leave(job)
+            leases.complete(lease_of(job), {})
+        assert here.take("test", look_first=True) == crashed
+        make(make_user())
+        now += 119
+        assert here.take("test", look_first=True) is None
+        now += 2
+        assert here.take("test", look_first=True) is not None
+
     def test_one_emptied_in_vain_takes_from_the_lane_that_woke_it(self) -> None:
         here = RunningJobs()
         here._drained_for = "test"
