@@ -11,9 +11,11 @@ from tests.browser.backstage import Backstage
 from tests.browser.conftest import OpenPage, Recording, make_comparison
 from tests.support.footage import convert
 from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.services
 ORIGINAL, COPY = re.compile("/stream/"), re.compile("/renditions/")
+LIVE = {"queued", "processing", "waiting"}
 
 
 def test_quick_copies_are_made_and_played(
@@ -98,7 +100,10 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
     hevc = convert(alpha, own_folder / "hevc.mp4", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
                    "log-level=error:pools=1", "-tag:v", "hvc1", "-c:a", "copy")  # fmt: skip
     stream = convert(alpha, own_folder / "stream.ts", "-c", "copy")
-    page = open_page(f"/compare/{make_comparison(program, [alpha, hevc, stream])['session_id']}", quiet=False)
+    session = make_comparison(program, [alpha, hevc, stream])
+    # Of a transport stream the program makes a copy that browsers play, as soon as it is in a comparison.
+    wait_until(lambda: not [job for job in program.call("GET", "/api/v1/jobs")["jobs"] if job["status"] in LIVE], 120)
+    page = open_page(f"/compare/{session['session_id']}", quiet=False)
     word, panes = page.locator("[data-sync-word]"), page.locator("[data-pane]")
     # Nothing is in step that shows no picture.
     expect(word).to_have_text("1 video failed")
@@ -107,7 +112,7 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
     expect(panes.nth(1).locator("video")).to_have_attribute("src", COPY, timeout=120_000)
     expect(word).to_have_text("paused, in sync", timeout=60_000)
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.videoWidth > 0)")
-    # Of a transport stream the program makes one that browsers play; it needs no quick copy.
+    # The transport stream needs no quick copy.
     expect(panes.nth(2).locator("video")).to_have_attribute("src", ORIGINAL)
     expect(page.get_by_role("button", name="Make quick copies for seeking")).to_be_visible()
 
