@@ -30,7 +30,7 @@ MAX_EXTRA = SHORT_PLACES + RELIEF_PLACES
 # A long job yields to other owners after JOB_SLICE_SECONDS. It may run this many times as long if its owner holds at
 # most half of the lane, and other long jobs run in the lane.
 LONG_SLICE_FACTOR = 10
-# A pausable job has this many slices of time to reach a checkpoint. Then another owner's job starts beside it.
+# Number of slices after which another owner's job starts beside a pausable job that has reached no checkpoint.
 CHECKPOINT_FACTOR = 2
 
 

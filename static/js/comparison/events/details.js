@@ -300,7 +300,7 @@ export class EventDetails {
           const isSent = await this.act.reply(this.#one, sent.trim(), draft);
           isSending = false;
           if (!isSent) return;
-          // What was typed after it in the same field is the draft of the next reply.
+          // Text typed meanwhile in the same field becomes the draft of the next reply.
           const typed = this.drafts.get(draft)?.text;
           if (typed?.startsWith(sent) && this.#fields.reply === input) {
             input.value = typed.slice(sent.length).trimStart();
