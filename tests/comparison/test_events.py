@@ -103,10 +103,7 @@ class TestMarking:
         event, long = ({"kind": "kill", "global_time": 1, "drawing": {"strokes": [
             {**STROKE, "tool": "text", "text": "x" * count}]}} for count in (500, 501))  # fmt: skip
         event_id = mark(api, url, **event)["event_id"]
-        for answer in (
-            api.patch(f"{url}/{event_id}", {"drawing": long["drawing"]}),
-            api.post(f"{url}/import", [long]),
-        ):
+        for answer in (api.patch(f"{url}/{event_id}", {"drawing": long["drawing"]}), api.post(f"{url}/import", [long])):
             body = refused(answer, 400, "invalid")
             assert "at most 500 characters" in str(body["errors"]), body
             assert "drawing" in str(body["errors"])
