@@ -1,7 +1,7 @@
 """Limits on the concurrent jobs of a lane, over all hosts.
 
-An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has two more places: one for short
-jobs, and one for owners without a running job in a lane that another owner holds for long.
+An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has three more places: one for short
+jobs, and two for owners without a running job in a lane that another owner holds for long.
 """
 
 from __future__ import annotations

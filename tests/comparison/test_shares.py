@@ -209,7 +209,7 @@ class TestWatching:
             await ask(api.patch, f"{url}/shares/{made['share_id']}", {"can_comment": False})
             await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
             while not await guest.receive_nothing(0.3):
-                assert (await next_message(guest))["type"] == "presence"  # from before the change
+                assert (await next_message(guest))["type"] == "presence"  # sent before the change
             may_go_on.set()
             assert (await next_message(guest, "session"))["session"]["global_time"] == 4
         may_go_on.clear()

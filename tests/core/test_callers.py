@@ -1,4 +1,4 @@
-"""One caller has few running requests in a process; others do not wait for it."""
+"""A limit on one caller's running requests delays no other caller."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ def request_of(path: str = "/compare", key: str = "", address: str = "192.0.2.1"
 
 
 def running(callers: Callers, requests: list[HttpRequest], then: Any = lambda: None) -> int:
-    """How many of these requests run at once, while none of them ends."""
+    """Begin these requests, and return how many run before the first of them ends."""
 
     async def run() -> int:
         count, end = 0, asyncio.Event()
@@ -44,20 +44,19 @@ def running(callers: Callers, requests: list[HttpRequest], then: Any = lambda: N
     return int(async_to_sync(run)())
 
 
-@pytest.mark.parametrize("caller", [
-    {"key": "one"}, {"session": "one"}, {"address": "192.0.2.7"}
-], ids=["token", "browser", "network"])  # fmt: skip
-def test_a_caller_has_few_and_others_do_not_wait(caller: dict[str, str]) -> None:
-    many = [request_of(**caller) for _ in range(20)]
+@pytest.mark.parametrize("key", ["", "unknown {}"], ids=["without a token", "with unknown tokens"])
+def test_a_network_has_few_and_others_do_not_wait(key: str) -> None:
+    many = [request_of(key=key.format(number)) for number in range(20)]
     assert running(Callers(), many) == AT_ONCE
-    assert running(Callers(), [*many, request_of(key="two"), request_of(address="192.0.2.9")]) == AT_ONCE + 2
-    assert running(Callers(), [request_of("/health/live", **caller) for _ in range(20)]) == 20
+    assert running(Callers(), [*many, request_of(address="192.0.2.9")]) == AT_ONCE + 1
+    assert running(Callers(), [request_of("/health/live", key=key.format(number)) for number in range(20)]) == 20
 
 
-def test_all_tokens_of_an_account_count_together_once_they_are_known() -> None:
+@pytest.mark.parametrize("kind", ["key", "session"])
+def test_an_account_has_few_with_all_its_tokens_and_does_not_delay_its_network(kind: str) -> None:
     callers, user = Callers(), User(username="coach")
-    requests = [request_of(key=str(number)) for number in range(10)]
+    requests = [request_of(**{kind: str(number)}) for number in range(10)]
     for request in requests:
         request.user = user
-    assert running(callers, requests) == 10
+    assert running(callers, requests) == AT_ONCE  # of their network, until the accounts are known
     assert running(callers, [*requests, request_of(key="other")]) == AT_ONCE + 1

@@ -246,7 +246,7 @@ class TestLimits:
 
     def test_a_share_is_of_what_the_workers_take(self) -> None:
         LaneLimit.objects.create(lane="test", limit=None)
-        assert lanes.max_share("test") == 1  # of the two that the settings say, while no worker has told of itself
+        assert lanes.max_share("test") == 1  # No worker has reported, so the settings count: two places.
         process_registry.report_process(ProcessKind.WORKER, queues=["align", "test"], max_jobs=8)
         assert (lanes.limit_of("test"), lanes.max_share("test")) == (lanes.NO_LIMIT, 4)
         LaneLimit.objects.update(limit=6)

@@ -333,7 +333,7 @@ def build_request(
     complete videos only.
     """
     if sync_mode not in SYNC_MODES or model not in MODELS:
-        raise ValueError(f"Unknown mode {sync_mode!r} or no model {model!r}.")
+        raise ValueError(f"Unknown mode {sync_mode!r} or model {model!r}.")
     _checked_name(output_name)
     ordered = sorted(segments, key=lambda segment: float(segment["start"]))
     used = dict.fromkeys(str(segment["ref"]) for segment in ordered)

@@ -101,7 +101,7 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
                    "log-level=error:pools=1", "-tag:v", "hvc1", "-c:a", "copy")  # fmt: skip
     stream = convert(alpha, own_folder / "stream.ts", "-c", "copy")
     session = make_comparison(program, [alpha, hevc, stream])
-    # Of a transport stream the program makes a copy that browsers play, as soon as it is in a comparison.
+    # Creating the comparison starts a job that makes a playable copy of the transport stream.
     wait_until(lambda: not [job for job in program.call("GET", "/api/v1/jobs")["jobs"] if job["status"] in LIVE], 120)
     page = open_page(f"/compare/{session['session_id']}", quiet=False)
     word, panes = page.locator("[data-sync-word]"), page.locator("[data-pane]")

@@ -494,7 +494,7 @@ def test_no_key_is_lost_or_runs_a_shortcut_when_a_field_is_busy_or_disappears(
     wait_until_standing(page)
     fight = events.make(vod_id="A", time=3.0, label="Fight")
     reply = details(page).get_by_label("Reply", exact=True)
-    # What is typed while a reply is sent is the next reply.
+    # Text that is typed while a reply is sent becomes the next reply.
     rows(page).filter(has_text="Fight").click()
     reply.focus()
     held = hold(page, "**/replies", times=1)

@@ -11,9 +11,11 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from weakref import WeakValueDictionary
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from vodplatform.core.web.throttles import network_of
@@ -26,8 +28,8 @@ UNLIMITED = "/health"  # paths that begin with this are those of load balancers
 class Callers:
     """Places for the running requests of each caller.
 
-    A caller is an account. Until the first answer to a new token or browser session shows its account, this credential
-    is a caller. A client without a credential is identified by its network.
+    A caller is an account, or the network of a client whose account is not known. The first answer to a token or
+    browser session shows its account.
     """
 
     def __init__(self) -> None:
@@ -41,7 +43,7 @@ class Callers:
             yield
             return
         credential = _credential(request)
-        caller = self._accounts.get(credential, credential) or network_of(request.META.get("REMOTE_ADDR") or "")
+        caller = self._accounts.get(credential) or network_of(request.META.get("REMOTE_ADDR") or "")
         places = self._places.get(caller)
         if places is None:
             places = self._places[caller] = asyncio.Semaphore(AT_ONCE)
@@ -60,7 +62,6 @@ def _credential(request: HttpRequest) -> str:
 
 
 def _account(request: HttpRequest) -> str:
-    # ``request.user`` of a browser session would query the database here if no view has asked for it.
-    user = getattr(request, "_cached_user", None) or vars(request).get("user")
-    key = getattr(user, "pk", None) if type(user).__name__ == "User" else None
-    return str(key or "")
+    user: Any = getattr(request, "_cached_user", None) or vars(request).get("user")
+    # Look at the type only: the lazy user of a browser session would query the database.
+    return str(user.pk) if issubclass(type(user), AbstractBaseUser) else ""
