@@ -57,7 +57,7 @@ websockets = URLRouter(
 
 django_application = OneThreadHandler()
 http = with_body_limit(
-    django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0)
+    django_application, on_refusal=lambda scope, status: log_request(scope.get("method", ""), "none", status, 0.0)
 )
 form_endpoint = multipart.form_endpoint(http)
 # Endpoint that answers once an analysis job has ended.

@@ -1,12 +1,16 @@
 """Bodies are limited before anything keeps them, announced or not."""
 
+import asyncio
 import json
 import tracemalloc
 from unittest.mock import AsyncMock
 
 import pytest
 
+from vodplatform.core.web import bodies
 from vodplatform.core.web.bodies import with_body_limit
+
+OWN, OTHER = "192.0.2.1", "192.0.2.2"
 
 
 async def call(app, chunks, *, announced=None, headers=()):
@@ -124,3 +128,36 @@ async def test_a_length_that_is_no_number_is_not_believed():
     for announced in (b"", b"-1", b"abc", b"9" * 5000, b"1e9"):
         status, *_ = await call(with_body_limit(reads_all, 10), [b"x" * 11], announced=announced)
         assert status == 413
+
+
+@pytest.mark.parametrize(
+    ("name", "statuses"),
+    [("NETWORK_BODIES_BYTES", {OWN: 429, OTHER: 200}), ("ALL_BODIES_BYTES", {OWN: 503, OTHER: 503})],
+)
+async def test_unfinished_ones_are_limited_together_until_they_end(monkeypatch, name, statuses):
+    """By network, and in all: what is begun and never completed would fill the disk."""
+    monkeypatch.setattr(bodies, name, 25)
+    app, waits = with_body_limit(reads_all), asyncio.Event()
+
+    async def never_ends():
+        if not first:
+            await waits.wait()
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": first.pop(), "more_body": True}
+
+    async def answer(address):
+        send = AsyncMock()
+        body = AsyncMock(side_effect=[{"type": "http.request", "body": b"x" * 10, "more_body": False}])
+        await app({"type": "http", "client": (address, 1), "headers": [(b"content-length", b"10")]}, body, send)
+        begun = send.await_args_list[0].args[0]
+        assert (b"retry-after" in dict(begun["headers"])) == (begun["status"] != 200)
+        return begun["status"]
+
+    first = [b"x" * 20]
+    scope = {"type": "http", "client": (OWN, 1), "headers": [(b"content-length", b"30")]}
+    unfinished = asyncio.create_task(app(scope, never_ends, AsyncMock()))
+    await asyncio.sleep(0)
+    assert {address: await answer(address) for address in statuses} == statuses
+    waits.set()
+    await unfinished
+    assert await answer(OWN) == 200

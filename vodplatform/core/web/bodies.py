@@ -1,9 +1,10 @@
-"""A size limit for request bodies, checked before Django stores them."""
+"""Limits on the sizes of request bodies, checked before Django stores them."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -11,8 +12,9 @@ from typing import IO, Any
 from django.conf import settings
 
 from vodplatform.core import logs
-from vodplatform.core.errors import error_body
+from vodplatform.core.errors import RETRY_SECONDS, error_body
 from vodplatform.core.web.middleware import REQUEST_ID
+from vodplatform.core.web.throttles import network_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -21,6 +23,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[..., Awaitable[None]]  # an ASGI application; parameters are untyped, as libraries type them differently
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+NETWORK_BODIES_BYTES = 32 * 1024 * 1024  # bodies of the unanswered requests of one network
+ALL_BODIES_BYTES = 512 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 PROTECTIVE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -39,30 +43,64 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return found
 
 
-class _TooLarge(Exception):
-    pass
+class _Refused(Exception):
+    """A body that is not read to its end. ``args`` are the arguments of :func:`closing_error`."""
+
+    def __init__(self, type: str, message: str = "", **extra: Any) -> None:
+        super().__init__(type, message)
+        self.extra = extra
+
+
+class Bodies:
+    """Sizes of the bodies of a process's unanswered requests.
+
+    Without a limit, clients without an account could fill the temporary folder with bodies that they never complete.
+    """
+
+    def __init__(self) -> None:
+        self._bytes: Counter[str] = Counter()
+
+    def add(self, network: str, size: int) -> None:
+        """Raise ``_Refused`` if the bodies of ``network``, or of all clients, become too large."""
+        if self._bytes[network] + size > NETWORK_BODIES_BYTES:
+            raise _Refused("throttled", "Too many requests with a body are unfinished.", retry_after=RETRY_SECONDS)
+        if self._bytes.total() + size > ALL_BODIES_BYTES:
+            raise _Refused("unavailable", retry_after=RETRY_SECONDS)
+        self._bytes[network] += size
+
+    def remove(self, network: str, size: int) -> None:
+        self._bytes[network] -= size
+        if not self._bytes[network]:
+            del self._bytes[network]
 
 
 def with_body_limit(
-    app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope], None] = lambda scope: None
+    app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope, int], None] = lambda scope, status: None
 ) -> App:
+    """Return ``app`` with limits on the size of each body and of all bodies together.
+
+    ``on_refusal`` is called with the scope and the status of each refused request.
+    """
+    bodies = Bodies()
+
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")
+        network = network_of((scope.get("client") or [""])[0])
 
-        async def refuse() -> None:
+        async def refuse(refused: _Refused) -> None:
             number = headers.get(b"x-request-id", b"").decode("latin-1")
             token = logs.request_id.set(number if REQUEST_ID.fullmatch(number) else uuid.uuid4().hex)
             try:
-                on_refusal(scope)
-                status, fields, body = closing_error("too_large", limit=limit)
+                status, fields, body = closing_error(*refused.args, **refused.extra)
+                on_refusal(scope, status)
                 await send({"type": "http.response.start", "status": status, "headers": fields})
                 await send({"type": "http.response.body", "body": body})
             finally:
                 logs.request_id.reset(token)
 
         if announced.isdigit() and int(announced[:19]) > limit:
-            await refuse()
+            await refuse(_Refused("too_large", limit=limit))
             return
         received = 0
         answered = False
@@ -71,9 +109,11 @@ def with_body_limit(
             nonlocal received
             message = await receive()
             if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > limit:
-                    raise _TooLarge
+                size = len(message.get("body", b""))
+                if received + size > limit:
+                    raise _Refused("too_large", limit=limit)
+                bodies.add(network, size)
+                received += size
             return message
 
         async def noting_send(message: Message) -> None:
@@ -87,9 +127,11 @@ def with_body_limit(
             else:
                 with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as file:
                     await app(*await _with_length(scope, counting_receive, file), noting_send)
-        except _TooLarge:
+        except _Refused as refused:
             if not answered:
-                await refuse()
+                await refuse(refused)
+        finally:
+            bodies.remove(network, received)
 
     return wrapped
 
@@ -132,4 +174,6 @@ def closing_error(type: str, message: str = "", /, **extra: Any) -> tuple[int, l
         (b"x-request-id", body["request_id"].encode()),
         *PROTECTIVE_HEADERS,
     ]
+    if "retry_after" in body:
+        headers.append((b"retry-after", str(body["retry_after"]).encode()))
     return body["code"], headers, content
