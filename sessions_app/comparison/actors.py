@@ -263,7 +263,8 @@ def export_video(context: JobContext) -> dict[str, Any]:
             number: str(_path(context, items[number], folder, session.owner))
             for number in exports.needed_videos(params)
         }
-        made = _exported(context, exports.request_for(session, params, paths, work), list(paths.values()))
+        request = exports.request_for(session, params, paths, work, quota.free_quota_bytes(context.owner))
+        made = _exported(context, request, list(paths.values()))
         path = untrusted_files.move_out(work, exports.NAME)
         size = path.stat().st_size
         try:

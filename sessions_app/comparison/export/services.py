@@ -308,7 +308,7 @@ def _caption(pane: int, begin: float, end: float, **more: Any) -> dict[str, Any]
 
 
 def request_for(
-    session: ComparisonSession, params: Mapping[str, Any], paths: Mapping[int, str], folder: Path
+    session: ComparisonSession, params: Mapping[str, Any], paths: Mapping[int, str], folder: Path, max_bytes: int
 ) -> dict[str, Any]:
     places = ("offset", "drift_ppm", "drift_anchor", "duration")
     return {
@@ -321,6 +321,7 @@ def request_for(
         "captions": captions_of(session, params),
         "has_clock": bool(params["burn"].get("clock")),
         "target": str(folder / NAME),
+        "max_bytes": max_bytes,
         "folder": str(folder),
         "threads": settings.CHILD_THREADS,
     }

@@ -16,7 +16,7 @@ import pytest
 from media_app.av.probe import probe
 from sessions_app.comparison.export.child import captions
 from sessions_app.comparison.export.child.captions import write_captions
-from sessions_app.comparison.export.child.graph import rates_of
+from sessions_app.comparison.export.child.graph import PCM_BYTES_PER_SECOND, rates_of
 from sessions_app.comparison.export.child.layouts import Box, arrange
 from sessions_app.comparison.export.child.plan import Caption, Clock
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode
@@ -81,7 +81,7 @@ def export(videos: dict[str, Path], tmp_path: Path) -> Export:
             ],
             "panes": list(range(len(places))), "sounds": [], "layout": "side_by_side", "start": start, "end": end,
             "fps": [60, 1], "height": 360, "captions": [], "target": str(tmp_path / "out.mp4"),
-            "folder": str(tmp_path), "threads": 1, **more,
+            "folder": str(tmp_path), "max_bytes": 1 << 30, "threads": 1, **more,
         }  # fmt: skip
         answers = answers_to(request)
         assert "result" in answers[-1], answers
@@ -308,16 +308,22 @@ def test_one_video_alone_is_copied_where_it_can_be(export: Export, videos: dict[
     assert len(shared) >= 40
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("source", "parts", "error"), [
+    ("broken", [], "vod_unreadable"), ("a", [], "storage_full"), ("a", [[0, 1], [2, 3]], "storage_full"),
+])  # fmt: skip
+def test_what_cannot_be_made_is_said(
+    videos: dict[str, Path], tmp_path: Path, source: str, parts: list[list[float]], error: str
+) -> None:
+    """A file that cannot be read, and one that outgrows its owner's storage while it is made."""
     (tmp_path / "broken.mp4").write_bytes(b"no video")
+    path = videos.get(source, tmp_path / "broken.mp4")
     request = {
-        "videos": [
-            {"path": str(tmp_path / "broken.mp4"), "offset": 0, "drift_ppm": 0, "drift_anchor": 0, "duration": 9}
-        ],
-        "panes": [0], "sounds": [], "layout": "single", "start": 0, "end": 1, "fps": [30, 1], "height": 360,
-        "captions": [], "target": str(tmp_path / "out.mp4"), "folder": str(tmp_path),
+        "videos": [{"path": str(path), "offset": 0, "drift_ppm": 0, "drift_anchor": 0, "duration": SECONDS}],
+        "panes": [0], "sounds": [], "layout": "single", "start": 0, "end": 3, "parts": parts, "fps": [30, 1],
+        "height": 360, "captions": [], "target": str(tmp_path / "out.mp4"), "folder": str(tmp_path),
+        "max_bytes": 1 - 2 * PCM_BYTES_PER_SECOND if parts else 1,
     }  # fmt: skip
-    assert answers_to(request)[-1]["error"]["type"] == "vod_unreadable"
+    assert answers_to(request)[-1]["error"]["type"] == error
 
 
 def test_a_part_that_begins_before_the_picture_is_as_long_as_was_asked(export: Export, videos: dict[str, Path]) -> None:

@@ -6,9 +6,9 @@
      "panes": [indices of the shown videos], "sounds": [indices of the audible videos],
      "layout", "height", "fps": [numerator, denominator], "start", "end", "parts": [[start, end], …],
      "captions": [{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}, …], "has_clock",
-     "target": output path, "folder": path for temporary files, "threads": number}
+     "target": output path, "max_bytes", "folder": path for temporary files, "threads": number}
 
-Only a reel has ``parts``. Videos that are neither shown nor audible need no path. The process writes JSON lines:
+Only a reel has ``parts``. The export fails with ``storage_full`` as soon as it is larger than ``max_bytes``. Videos that are neither shown nor audible need no path. The process writes JSON lines:
 ``{"progress": 0 to 100, "message"}``, then ``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type",
 "message"}}``.
 """
@@ -28,6 +28,7 @@ from media_app.av.smart_cut import cut_parts
 from media_app.av.source import Progress, Source
 from sessions_app.comparison.export.child.captions import TooManyStrokes, write_captions
 from sessions_app.comparison.export.child.graph import (
+    PCM_BYTES_PER_SECOND,
     Export,
     Pane,
     copied_part,
@@ -45,6 +46,10 @@ INDEXED, WRITTEN = 5.0, 15.0  # job progress in percent after indexing the video
 # seconds, in addition to one frame, by which the export's duration may differ from the requested one
 ROUNDED_SECONDS = 0.05
 FONT_PIXELS = 20
+
+
+class TooLarge(Exception):
+    """An export that does not fit into the storage of its owner."""
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
@@ -82,7 +87,13 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
     exports = [replace(part, captions=draw(number), clock_font=font) for number, part in enumerate(parts)]
 
+    max_bytes = request["max_bytes"]
+    if len(exports) > 1:
+        max_bytes += PCM_BYTES_PER_SECOND * sum(one.clock.seconds for one in exports)
+
     def tell(share: float) -> None:
+        if sum(path.stat().st_size for path in (target, *folder.glob("part-*.mov")) if path.exists()) > max_bytes:
+            raise TooLarge
         reports.progress(written + (100 - written) * share, "Rendering the video")
 
     tell(0)
@@ -171,6 +182,12 @@ def _font(path: Path) -> Path:
 def _fault(exc: Exception) -> dict[str, Any] | None:
     if isinstance(exc, MediaError):
         return {"type": exc.code, "message": exc.message}
+    if isinstance(exc, TooLarge):
+        return {
+            "type": "storage_full",
+            "message": "The export does not fit into your storage. Delete files that you no longer need, or export a "
+            "shorter part.",
+        }
     if isinstance(exc, TooManyStrokes):
         return {"type": "timeout", "message": str(exc)}
     return {"type": "vod_unreadable", "message": str(exc)} if isinstance(exc, ConversionFailed) else None

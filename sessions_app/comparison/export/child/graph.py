@@ -27,6 +27,7 @@ from sessions_app.comparison.export.child.plan import Clock, Span
 
 ENCODING = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "pix_fmt": "yuv420p"}
 SOUND = {"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE}
+PCM_BYTES_PER_SECOND = 4 * SOUND_RATE  # of the parts of a reel, in stereo with 16 bits per sample
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
 GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
