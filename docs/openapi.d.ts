@@ -2793,6 +2793,12 @@ export interface components {
             ok: boolean;
             event: components["schemas"]["Event"];
         };
+        /** @description Fields of an event as the client has seen them. */
+        EventBaseRequest: {
+            kind?: string;
+            label?: string;
+            body?: string;
+        };
         EventFileRequest: {
             /**
              * Format: binary
@@ -3900,6 +3906,8 @@ export interface components {
             /** Format: double */
             global_time?: number;
             resolved?: boolean;
+            /** @description The values that the change replaces. If one differs from the stored value, the answer is 409 `event_changed`. */
+            base?: components["schemas"]["EventBaseRequest"];
         };
         /** @description The profile fields that users can change. */
         PatchedProfileRequest: {
@@ -5116,6 +5124,7 @@ export type DuplicateRequest = components['schemas']['DuplicateRequest'];
 export type EngineEnum = components['schemas']['EngineEnum'];
 export type Event = components['schemas']['Event'];
 export type EventAnswer = components['schemas']['EventAnswer'];
+export type EventBaseRequest = components['schemas']['EventBaseRequest'];
 export type EventFileRequest = components['schemas']['EventFileRequest'];
 export type EventImportRequest = components['schemas']['EventImportRequest'];
 export type EventList = components['schemas']['EventList'];

@@ -202,6 +202,17 @@ class TestChanging:
         assert api.patch(path, {"end": None}).json()["event"]["end"] is None
         refused(api.patch(path, {"global_time": 600.0}), 400, "invalid")
 
+    def test_what_another_wrote_since_is_not_replaced(self, api: Api, url: str) -> None:
+        path = f"{url}/{mark(api, url, vod_id='vod-2', time=100.0, body='Look.')['event_id']}"
+        assert api.patch(path, {"body": "Look here.", "base": {"body": "Look.", "label": ""}}).status_code == 200
+        assert (
+            refused(api.patch(path, {"body": "No.", "base": {"body": "Look."}}), 409, "event_changed")["field"]
+            == "body"
+        )
+        again = api.patch(path, {"body": "Look here.", "base": {"body": "Look."}})  # the answer to the first was lost
+        assert again.json()["event"]["body"] == "Look here."
+        refused(api.patch(path, {"base": {"body": 7}}), 400, "invalid")
+
     def test_replies_make_a_thread_that_goes_with_its_event(self, api: Api, url: str, owner: User) -> None:
         event = mark(api, url, global_time=1, kind="comment", body="Why?")
         path = f"{url}/{event['event_id']}/replies"

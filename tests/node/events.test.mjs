@@ -265,6 +265,20 @@ test("a repeated attempt keeps the replies of others", async () => {
   );
 });
 
+test("a visitor of a link, whom the server does not recognise, sends nothing twice either", async () => {
+  const [own, other] = ["visitor", "ben"].map((by, number) => event(`${number}`, { body: "Why?", created_by: by }));
+  own.replies = [{ reply_id: "r", body: "So", created_by: "visitor" }];
+  const api = server(own, other);
+  api.reply = async () => assert.fail("sent again");
+  const store = new EventStore(api, VODS, "", "visitor");
+  const values = { vod_id: own.vod_id, time: own.time, kind: own.kind, body: "Why?" };
+  assert.equal((await store.create(values, "key", true)).event_id, own.event_id);
+  assert.equal(await store.reply(own.event_id, "So", "key", true), "r");
+  await store.create({ ...values, body: "How?" }, "key", true);
+  await store.create(values, "key");
+  assert.equal(api.rows.size, 4);
+});
+
 test("what another user wrote is kept by an undo and by a repeated attempt", async () => {
   const { api, store } = await storeOf(event("1", { label: "Fight" }));
   const made = await store.create({ kind: "kill", label: "Second" }, "key");

@@ -95,6 +95,7 @@ ERROR_TYPES = _types(
         "First delete the comparisons listed in `sessions`, or send `leave_gaps=true` to leave a gap in them.",
     ),
     ("edit_conflict", 409, "Conflict detected: Server has newer changes. Please refresh and try again.", "Load the video again, or send what you changed as operations to /sync."),
+    ("event_changed", 409, "Another user has changed this event.", "Read the event again, then send its current values in `base`."),
     ("operation_mismatch", 409, "Another operation with the same actor and counter already exists.", "Use a different actor for each replica, and a different counter for each of its operations."),
     ("video_deleted", 409, "The video has been deleted.", "An administrator can restore the video."),
     ("video_no_file", 409, "This video has no file.", "Upload the video's file first."),

@@ -152,6 +152,14 @@ class EventRowsSerializer(serializers.Serializer[Data]):
     events = NewEventSerializer(many=True)
 
 
+class EventBaseSerializer(serializers.Serializer[Data]):
+    """Fields of an event as the client has seen them."""
+
+    kind = serializers.CharField(required=False, allow_blank=True, max_length=40)
+    label = StrictCharField(required=False, allow_blank=True, max_length=200)  # type: ignore[assignment]
+    body = StrictCharField(required=False, allow_blank=True, max_length=MAX_BODY)
+
+
 class EventChangeSerializer(EventFieldsSerializer):
     """Changes of an event; omitted fields keep their values.
 
@@ -162,6 +170,11 @@ class EventChangeSerializer(EventFieldsSerializer):
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
     global_time = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False)
     resolved = StrictBooleanField(required=False)
+    base = EventBaseSerializer(
+        required=False,
+        help_text="The values that the change replaces. If one differs from the stored value, the answer is 409 "
+        "`event_changed`.",
+    )
 
     def validate(self, attrs: Data) -> Data:
         if "time" in attrs and "global_time" in attrs:

@@ -258,11 +258,15 @@ def _of_line(number: int, exc: DomainError) -> DomainError:
 
 
 def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
-    """Change some fields of an event. The last writer wins. Raises ``forbidden``."""
+    """Change some fields of an event. Raises ``forbidden``, and ``event_changed`` if ``values["base"]`` is outdated."""
+    base = values.get("base", {})
     with edit_events(session, by) as change:
         _check_kind(values, change.access)
         row = find_event(change.session, event_id)
         _check_author(row, by, change.access)
+        for name, seen in base.items():
+            if getattr(row, name) not in (seen, values.get(name, seen)):
+                raise DomainError("event_changed", field=name)
         before = row.body
         _apply_values(row, change, values)
         row.updated_at = change.session.now()

@@ -5,6 +5,7 @@ import { h, requireElement, setText } from "../base/dom.js";
 import { areKeysOn, setKeysOn } from "../base/keys.js";
 import { createErrorNote } from "../base/notice.js";
 import { showLocalTimes } from "../base/local-times.js";
+import { startDrafts } from "./drafts.js";
 import { startTokens } from "./tokens.js";
 
 const form = /** @type {HTMLFormElement} */ (requireElement("[data-profile]"));
@@ -111,4 +112,5 @@ window.addEventListener("hashchange", updateButtons);
 updateButtons();
 
 showLocalTimes(requireElement("#browsers"));
+startDrafts();
 startTokens();

@@ -2,6 +2,7 @@
 
 import { ApiError } from "./api.js";
 import { h, icon } from "./dom.js";
+import { keepTypedText } from "./drafts.js";
 import { makeFinder } from "./focus.js";
 import { createErrorNote } from "./notice.js";
 
@@ -111,11 +112,12 @@ export function askToDelete({
 /**
  * @param {object} about
  * @param {string} about.heading
+ * @param {string} about.place Key of the draft that keeps the typed name until it is saved or the dialog is cancelled.
  * @param {string} about.name
  * @param {number} about.longest
  * @param {(name: string) => Promise<any>} about.save
  */
-export function askForName({ heading, name, longest, save }) {
+export function askForName({ heading, place, name, longest, save }) {
   const input = /** @type {HTMLInputElement} */ (
     h("input", {
       class: "input",
@@ -150,14 +152,20 @@ export function askForName({ heading, name, longest, save }) {
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          h("button", { class: "btn", type: "button", onclick: close }, "Cancel"),
           button,
         ),
       ),
     ),
   );
+  const forget = keepTypedText(place, { name: input });
   input.focus();
   input.select();
+
+  function close() {
+    forget();
+    dialog.close();
+  }
 
   /** @param {Event} event */
   async function submitName(event) {
@@ -172,7 +180,7 @@ export function askForName({ heading, name, longest, save }) {
     problem.replaceChildren();
     try {
       await save(wanted);
-      dialog.close();
+      close();
     } catch (error) {
       problem.replaceChildren(createErrorNote("Saving failed.", error));
     } finally {

@@ -74,7 +74,7 @@ export class Drafts extends EventTarget {
    * @template T
    * @param {string} key
    * @param {any} body
-   * @param {(body: any, idempotencyKey: string) => Promise<T>} send
+   * @param {(body: any, idempotencyKey: string, isRepeated: boolean) => Promise<T>} send
    * @param {(answer: T) => Promise<unknown>} [takeBack]
    * @returns {Promise<T>}
    */
@@ -87,12 +87,12 @@ export class Drafts extends EventTarget {
     this.#keep(key, sent);
     try {
       for (const former of [...(sent.lost ?? [])]) {
-        const made = await send(JSON.parse(former.body), former.key).catch(ignoreRefusal);
+        const made = await send(JSON.parse(former.body), former.key, true).catch(ignoreRefusal);
         if (made !== undefined) await takeBack?.(made).catch(ignoreRefusal);
         sent.lost = sent.lost?.filter((one) => one !== former);
         this.#keep(key, sent);
       }
-      const answer = await send(body, sent.key);
+      const answer = await send(body, sent.key, sent === last);
       this.#keep(key, undefined);
       this.#bare.delete(key);
       // Keep a draft whose text changed during the request.
@@ -102,6 +102,15 @@ export class Drafts extends EventTarget {
       // Retry with a new Idempotency-Key: with the same key, the server would repeat this rejection.
       if (isRefused(error)) this.#keep(key, undefined);
       throw error;
+    }
+  }
+
+  /** Move the drafts of one event to another, which replaces it. @param {string} from @param {string} to */
+  move(from, to) {
+    for (const [key, { value }] of this.all) {
+      if (!key.startsWith(`${from}/`)) continue;
+      this.set(key.replace(from, to), value);
+      this.set(key, undefined);
     }
   }
 
@@ -159,6 +168,22 @@ export function keepTypedText(place, fields) {
 
 /** @param {string} person @returns {string[]} */
 export const listDrafts = (person) => listDraftKeys().filter((name) => name.startsWith(`${PREFIX}${person}/`));
+
+/**
+ * Return the texts of a person's drafts, newest first.
+ * @param {string} person
+ * @returns {{name: string, text: string, at: number}[]} Key in localStorage, text and time (ms since 1970) of each draft.
+ */
+export function listTexts(person) {
+  const found = listDrafts(person).map((name) => {
+    const { value, at } = parseDraft(name) ?? { value: "", at: 0 };
+    return { name, text: typeof value === "string" ? value : (value?.text ?? ""), at };
+  });
+  return found.filter(({ text }) => text.trim()).sort((one, other) => other.at - one.at);
+}
+
+/** @param {string} name Key in localStorage. */
+export const deleteDraft = (name) => localStorage.removeItem(name);
 
 /** @param {string} person */
 export function deleteDrafts(person) {

@@ -39,8 +39,12 @@ export class Screen {
       blurBars();
       this.#hide();
     });
-    const bar = requireElement(".top");
-    new ResizeObserver(() => document.body.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
+    for (const [name, bar] of Object.entries({ bar: requireElement(".top"), under: requireElement(".transport") }))
+      new ResizeObserver(() => {
+        document.body.style.setProperty(`--${name}`, `${bar.offsetHeight}px`);
+        // After a phone was turned, the bars have another height and could cover the field.
+        if (isWritingAside()) document.activeElement?.scrollIntoView({ block: "nearest" });
+      }).observe(bar);
     for (const name of MOVES) document.addEventListener(name, () => this.#moved());
     // Listen for focus only inside the bars: a tap on a video also moves the focus, but must not show the bars.
     for (const bar of document.querySelectorAll(BARS)) bar.addEventListener("focusin", () => this.#moved());
@@ -82,7 +86,7 @@ export class Screen {
   #draw() {
     document.body.toggleAttribute("data-immersive", this.isImmersive);
     if (this.isImmersive) {
-      document.body.dataset.side = "away";
+      document.body.dataset.side = isWritingAside() ? "over" : "away";
       blurBars();
     } else
       try {
@@ -110,6 +114,11 @@ export class Screen {
     if (active?.closest(".side, dialog") || (active?.closest(BARS) && active.matches(":focus-visible"))) return;
     document.body.dataset.idle = "";
   }
+}
+
+/** Return whether the user is typing in the side panel. It then stays open, for example when a phone is turned. */
+function isWritingAside() {
+  return Boolean(document.activeElement?.matches(".side :is(input, textarea)"));
 }
 
 function blurBars() {

@@ -1,5 +1,6 @@
 // Entry point of the comparison page, which builds and connects its parts.
 
+import { copyWithFeedback } from "../base/clipboard.js";
 import { ApiError, eventsUrl, sessionUrl } from "../base/api.js";
 import { AlignPanel } from "./alignment.js";
 import { debounce, h, requireElement, readPageData, setText } from "../base/dom.js";
@@ -242,8 +243,14 @@ function showLive(state, code) {
   const text = texts[/** @type {keyof texts} */ (state)];
   requireElement("[data-live-state]").hidden = !text;
   if (text) requireElement("[data-live-text]").textContent = text;
+  requireElement("[data-copy-drafts]").hidden = state !== "closed" || !events.draftTexts;
   if (state === "closed" && code !== SIGNED_OUT) closePictures();
 }
+
+const copyDrafts = requireElement("[data-copy-drafts]");
+copyDrafts.addEventListener("click", () =>
+  copyWithFeedback(copyDrafts, events.draftTexts, requireElement("[data-drafts]")),
+);
 
 /** Unload the videos, because the user may no longer see the comparison. */
 function closePictures() {

@@ -18,6 +18,7 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
     run: () =>
       askForName({
         heading: "Rename comparison",
+        place: `name/${id}`,
         name,
         longest: 200,
         save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),

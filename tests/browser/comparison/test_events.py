@@ -21,6 +21,11 @@ from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
 
+READING_MS = 2500  # longer than a changed text has to be shown before it may be replaced
+IS_ON_TOP = """() => {
+  const { x, y, width, height } = document.activeElement.getBoundingClientRect();
+  return document.elementFromPoint(x + width / 2, y + height / 2) === document.activeElement;
+}"""
 STROKE = {"tool": "box", "color": "#ff0000", "width": 12, "points": [[0.25, 0.25], [0.75, 0.75]]}
 
 
@@ -41,6 +46,9 @@ class Events:
 
     def reply(self, event: str, body: str) -> None:
         self._program.call("POST", f"{self.path}/events/{event}/replies", {"body": body})
+
+    def change(self, event: str, **values: Any) -> None:
+        self._program.call("PATCH", f"{self.path}/events/{event}", values)
 
     def one(self) -> dict[str, Any]:
         [found] = self.all()
@@ -596,3 +604,77 @@ def test_the_clock_goes_on_after_a_comment_that_was_written_offline(
     page.keyboard.press("Enter")
     expect(rows(page).filter(has_text="Look")).to_have_count(1)
     expect(page.get_by_role("button", name="Pause (")).to_be_visible()
+
+
+def test_what_two_write_at_once_and_what_is_drawn_are_kept(
+    open_page: OpenPage, address: str, program: Program, events: Events
+) -> None:
+    page = open_page(address, quiet=False)  # the test lets a request be refused
+    wait_until_standing(page)
+    made = events.make(vod_id="A", time=3.0, label="First")
+    rows(page).click()
+    note = details(page).get_by_label("Note")
+    # Two save a note at the same time: the later one is told, and sees both texts before one is replaced.
+    note.fill("mine")
+    held = hold(page, "**/events/*", times=1)
+    note.press("Enter")
+    wait_until(lambda: page.evaluate("true") and held)
+    events.change(made["event_id"], body="theirs")
+    held[0].continue_()
+    expect(page.get_by_text("Another user has changed this event.")).to_be_visible()
+    expect(details(page).get_by_text("someone else has changed it to “theirs”")).to_be_visible()
+    expect(note).to_have_value("mine")
+    page.wait_for_timeout(READING_MS)
+    click(details(page), "Save")
+    events.wait_for(body="mine")
+    # A draft follows an event that is deleted and made again.
+    note.fill("mine and more")
+    click(details(page), "Delete")
+    expect(rows(page)).to_have_count(0)
+    expect(drafts(page)).to_contain_text("mine and more")
+    page.locator("[data-lanes]").press("Control+z")
+    expect(drafts(page)).to_have_count(0)
+    rows(page).click()
+    expect(note).to_have_value("mine and more")
+    click(details(page), "Save", "Close the event")
+    events.wait_for(body="mine and more")
+    # A drawing, and a text that is still typed into it.
+    page.keyboard.press("e")
+    for name in ("Box", "Text"):
+        page.get_by_role("button", name=name, exact=True).click()
+        area: Any = page.locator(".sketch").bounding_box()
+        x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+        drag(page, (x, y), (x + 40, y + 40), steps=3) if name == "Box" else page.mouse.click(x, y)
+    page.keyboard.type("Push")
+    page.reload()
+    expect(drafts(page)).to_contain_text("Drawing")
+    drafts(page).get_by_role("button").first.click()
+    expect(page.locator(".sketch text")).to_have_text("Push")
+    page.get_by_role("toolbar", name="Drawing on A").get_by_role("button", name="Save").click()
+    wait_until(
+        lambda: (
+            [[stroke["tool"] for stroke in (event["drawing"] or {"strokes": []})["strokes"]] for event in events.all()]
+            == [[], ["box", "text"]]
+        )
+    )
+    expect(drafts(page)).to_have_count(0)
+    # The text outlives the comparison.
+    details(page).get_by_label("Note").fill("left over")
+    program.call("DELETE", events.path)
+    expect(page.get_by_role("button", name="Copy your unsent text")).to_be_visible()
+    page.goto("/account")
+    expect(page.get_by_role("region", name="Drafts")).to_contain_text("left over")
+    click(page, "Discard the draft “left over”")
+    expect(page.get_by_role("region", name="Drafts")).to_be_hidden()
+
+
+def test_a_phone_shows_the_form_that_is_written_in_also_when_it_is_turned(open_page: OpenPage, address: str) -> None:
+    page = open_page(address, size=PHONE)
+    wait_until_standing(page)
+    page.locator("[data-act=comment]").tap()
+    for width, height in (PHONE, PHONE[::-1], PHONE):
+        page.set_viewport_size({"width": width, "height": height})
+        expect(comment(page)).to_be_focused()
+        wait_until(lambda: page.evaluate(IS_ON_TOP))
+        page.keyboard.type("word ")
+    expect(comment(page)).to_have_value("word word word ")

@@ -34,6 +34,7 @@ def test_one_is_renamed_copied_and_deleted(open_page: OpenPage, program: Program
     page.unroute("**/api/sessions/multi-vod/*")
     choose_action(page, session_id, "Rename")
     expect(name).to_be_focused()
+    expect(name).to_have_value("Never saved")
     name.fill("  ")
     save.click()
     expect(page.get_by_text("Enter a name.")).to_be_visible()

@@ -111,7 +111,7 @@ def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, compari
     tools = page.get_by_role("toolbar", name="Drawing on A")
     for name in ("Pen", "Red", "Save"):
         tools.get_by_role("button", name=name).tap(trial=True)
-    tools.get_by_role("button", name="Cancel").tap()
+    tools.get_by_role("button", name="Close").tap()
     expect(tools).to_have_count(0)
     page.get_by_role("button", name="Make B the main video").tap()
     page.get_by_role("button", name="Overlay").tap()

@@ -8,9 +8,9 @@
      "captions": [{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}, …], "has_clock",
      "target": output path, "max_bytes", "folder": path for temporary files, "threads": number}
 
-Only a reel has ``parts``. The export fails with ``storage_full`` as soon as it is larger than ``max_bytes``. Videos that are neither shown nor audible need no path. The process writes JSON lines:
-``{"progress": 0 to 100, "message"}``, then ``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type",
-"message"}}``.
+Only a reel has ``parts``. The export fails with ``storage_full`` as soon as it is larger than ``max_bytes``. Videos
+that are neither shown nor audible need no path. The process writes JSON lines: ``{"progress": 0 to 100, "message"}``,
+then ``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type", "message"}}``.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import { markMentions } from "./mentions.js";
 /** @typedef {import("./store.js").Shown} Shown */
 /**
  * @typedef {object} DetailActs Callbacks of the details.
- * @property {(one: Shown, values: any) => Promise<boolean>} change Changes fields of an event; returns false if that
- *   fails.
+ * @property {(one: Shown, values: any, base?: any) => Promise<boolean>} change Changes fields of an event; returns
+ *   false if that fails. It fails if a value in `base` has changed.
  * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move Moves an event to times
  *   on the shared clock, in seconds; returns false if that fails.
  * @property {(one: Shown) => void} remove
@@ -28,6 +28,7 @@ import { markMentions } from "./mentions.js";
 
 const LONGEST = { label: 200, body: 10_000 };
 const RESTORED_MS = 5000; // time for which a field that disappeared gets the focus again when it comes back
+const READING_MS = 2000; // time in which a user notices that someone else has changed the text
 const TYPED = /** @type {const} */ (["label", "kind", "at", "until", "body"]);
 
 export class EventDetails {
@@ -40,6 +41,7 @@ export class EventDetails {
   #left = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
   #isSaving = false;
+  /** Times of the last changes of the saved values, by field. @type {Record<string, number>} */ #changedAt = {};
   /** Id of the event to save again after the current save; empty for none. */ #requestedId = "";
 
   /**
@@ -367,6 +369,7 @@ export class EventDetails {
   #set(name, value) {
     const field = this.#fields[name];
     if (!field) return;
+    if (field.dataset.saved !== value) this.#changedAt[name] = performance.now();
     field.dataset.saved = value;
     const text = this.drafts.get(this.#draft(name))?.text;
     // While saving, keep the draft: the page already shows the new value, but the server may still refuse it.
@@ -393,11 +396,14 @@ export class EventDetails {
     const wrong = names.find((name) => !isValid(name, fields[name].value));
     for (const name of names) fields[name].setAttribute("aria-invalid", String(name === wrong));
     if (wrong) return fields[wrong].focus();
-    const drafts = names.map((name) => ({ name, key: this.#draft(name), draft: this.drafts.get(this.#draft(name)) }));
+    const drafts = names.map((name) => {
+      const key = this.#draft(name);
+      return { name, key, draft: this.drafts.get(key), seen: this.#seen(name, this.drafts.get(key)) };
+    });
     this.#isSaving = true;
-    for (const { name, key, draft } of drafts) {
-      const isSaved = await this.#send(one, name, draft.text.trim());
-      if (isSaved && this.drafts.get(key) === draft) this.drafts.set(key, undefined);
+    for (const { name, key, draft, seen } of drafts) {
+      const isSaved = await this.#send(one, name, draft.text.trim(), seen);
+      if (isSaved) this.drafts.set(key, this.#remaining(key, draft, fields[name].dataset.saved));
       if (!isSaved) fields[name].setAttribute("aria-invalid", "true");
     }
     this.#isSaving = false;
@@ -409,15 +415,37 @@ export class EventDetails {
   }
 
   /**
+   * Return the saved value that the user has seen: the value before typing, or a newer one that was shown long enough.
+   * @param {string} name
+   * @param {{base: string}} draft
+   */
+  #seen(name, draft) {
+    const isRead = performance.now() - this.#changedAt[name] > READING_MS;
+    return isRead ? this.#fields[name].dataset.saved : draft.base;
+  }
+
+  /**
+   * Return the draft that is left after `sent` was saved: text typed meanwhile, or undefined.
+   * @param {string} key
+   * @param {any} sent
+   * @param {string} [saved]
+   */
+  #remaining(key, sent, saved) {
+    const now = this.drafts.get(key);
+    return now === sent || !now ? undefined : { ...now, base: saved };
+  }
+
+  /**
    * Save one field; return false if that fails.
    * @param {Shown} one
    * @param {typeof TYPED[number]} name
    * @param {string} text
+   * @param {string} [seen] The saved value that the user has seen.
    * @returns {Promise<boolean>}
    */
-  #send(one, name, text) {
+  #send(one, name, text, seen) {
     if (name === "at" || name === "until") return this.act.move(one, { [name]: text ? parseOffset(text) : null });
-    return this.act.change(one, { [name]: name === "kind" ? toKind(text) : text });
+    return this.act.change(one, { [name]: name === "kind" ? toKind(text) : text }, { [name]: seen });
   }
 
   /** @param {Shown} one */

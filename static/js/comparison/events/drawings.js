@@ -110,13 +110,17 @@ export class Sketch {
   /**
    * @param {import("../panes.js").Pane} pane
    * @param {import("./strokes.js").Stroke[]} strokes
-   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done Callback that receives the
-   *   strokes to save, or null to cancel. If it returns false, the editor stays open.
+   * @param {object} on
+   * @param {(strokes: import("./strokes.js").Stroke[]) => void} on.changed Receives all strokes after each change,
+   *   including a text that is still being typed.
+   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} on.done Receives the strokes to save,
+   *   or null to close without saving. If it returns false, the editor stays open.
    */
-  constructor(pane, strokes, done) {
+  constructor(pane, strokes, { changed, done }) {
     this.pane = pane;
     this.#strokes = strokes;
     this.#begun = strokes.length;
+    this.changed = changed;
     this.done = done;
     this.place = createFrameArea(pane, "sketch");
     this.bar = this.#bar();
@@ -127,7 +131,7 @@ export class Sketch {
     window.addEventListener(
       "keydown",
       (event) => {
-        // Escape cancels only if no stroke was added, so it cannot discard work.
+        // Escape closes only if no stroke was added: a user who has drawn something may expect it to be saved.
         if (event.key === "Escape" && !event.defaultPrevented && this.#strokes.length === this.#begun)
           this.#finish(null);
       },
@@ -156,6 +160,7 @@ export class Sketch {
   /** Remove the last stroke. */
   takeBack() {
     this.#strokes = this.#strokes.slice(0, -1);
+    this.changed(this.#strokes);
     this.#draw(null);
   }
 
@@ -229,7 +234,7 @@ export class Sketch {
         icon("undo"),
       ),
       h("span", { class: "spacer" }),
-      h("button", { class: "btn quiet", type: "button", onclick: () => this.#finish(null) }, "Cancel"),
+      h("button", { class: "btn quiet", type: "button", onclick: () => this.#finish(null) }, "Close"),
       h("button", { class: "btn", type: "button", onclick: () => this.keep() }, icon("check"), "Save"),
     );
   }
@@ -244,12 +249,16 @@ export class Sketch {
   /** @param {import("./strokes.js").Stroke} stroke */
   #add(stroke) {
     const all = [...this.#strokes, stroke];
-    if (!isVisible(stroke)) return this.#draw(null);
+    if (!isVisible(stroke)) {
+      this.changed(this.#strokes);
+      return this.#draw(null);
+    }
     if (!isWithinLimits(all)) {
       showToast("The drawing has reached its maximum size. Save it, and continue in a new event.", "warn");
       return this.#draw(null);
     }
     this.#strokes = all;
+    this.changed(all);
     this.#draw(null);
   }
 
@@ -310,6 +319,8 @@ export class Sketch {
         dir: "auto",
         autocomplete: "off",
         vars: { "--x": x, "--y": y },
+        oninput: () =>
+          this.changed(input.value.trim() ? [...this.#strokes, { ...stroke, text: input.value }] : this.#strokes),
         onblur: () => {
           input.remove();
           this.#add({ ...stroke, text: input.value.trim() });

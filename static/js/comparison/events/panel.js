@@ -40,6 +40,8 @@ const REACHED = 0.02; // seconds; a clock this close to an event's start counts 
  * @property {boolean} isOfAll
  * @property {string} text
  * @property {boolean} isOpen
+ * @property {import("./strokes.js").Stroke[]} [strokes] Strokes of an unsaved drawing.
+ * @property {string} [eventId] Id of the event that has the drawing; empty for a new event.
  */
 
 export class EventsPanel {
@@ -52,7 +54,7 @@ export class EventsPanel {
   /** @type {Set<string>} */ #sentDrafts = new Set();
   /** Video, time and draft key of the new event's form. @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} */ #marked =
     null;
-  /** @type {{sketch: Sketch, eventId: string}|null} */ #sketch = null;
+  /** @type {{sketch: Sketch, eventId: string, draft: string}|null} */ #sketch = null;
   #isSketching = false;
 
   /**
@@ -66,7 +68,7 @@ export class EventsPanel {
    * @param {(id: string) => string} parts.letterOf
    * @param {() => void} parts.reveal
    * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights
-   * @param {{username: string, user_id: string}} parts.person
+   * @param {{username: string, user_id: string, is_visitor: boolean}} parts.person
    * @param {string} parts.sessionId
    * @param {() => Promise<string[]>} parts.nameable Function that loads the names of users that can be mentioned.
    */
@@ -80,7 +82,7 @@ export class EventsPanel {
     this.rights = rights;
     this.username = person.username;
     const offers = new NameOffers(nameable);
-    this.store = new EventStore(api, vods, person.username);
+    this.store = new EventStore(api, vods, person.username, person.is_visitor ? person.user_id : "");
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
     this.drafts = new Drafts(person.user_id, `comparison/${sessionId}`);
     this.list = new EventList(requireElement("[data-event-list]"), {
@@ -92,7 +94,7 @@ export class EventsPanel {
     this.details = new EventDetails(
       requireElement("[data-event-details]"),
       {
-        change: (one, values) => this.#change(one, values),
+        change: (one, values, base) => this.#change(one, values, base),
         move: (one, values) => this.#move(one, values),
         remove: (one) => this.remove(one),
         reply: (one, body, draft) =>
@@ -100,8 +102,8 @@ export class EventsPanel {
             this.drafts.send(
               draft,
               body,
-              (text, key) => this.store.reply(one.id, text, key),
-              this.store.username ? async (replyId) => replyId && this.store.removeReply(one.id, replyId) : undefined,
+              (text, key, isRepeated) => this.store.reply(one.id, text, key, isRepeated),
+              async (replyId) => replyId && this.store.removeReply(one.id, replyId),
             ),
           ),
         removeReply: (one, replyId) => this.#attempt(() => this.store.removeReply(one.id, replyId)),
@@ -139,6 +141,10 @@ export class EventsPanel {
       canChange: (one) => one.sources.every(({ event }) => this.#canChange(event)),
     });
     this.store.addEventListener("change", () => this.#draw());
+    this.store.addEventListener("rename", (event) => {
+      const { from, to } = /** @type {CustomEvent} */ (event).detail;
+      this.drafts.move(from, to);
+    });
     this.drafts.addEventListener("change", () => this.#drawDrafts());
     document.addEventListener("visibilitychange", () => this.drawMentions());
     this.store.edits.addEventListener("change", () => this.#drawEdits());
@@ -156,6 +162,14 @@ export class EventsPanel {
     // A mention in the open event needs no notice, because it is already marked as read.
     if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded))
       showToast(`${message.by} mentions you.`);
+  }
+
+  /** Texts of all drafts, separated by blank lines; empty if there are none. */
+  get draftTexts() {
+    return this.drafts.all
+      .map(([, { value }]) => value.text)
+      .filter(Boolean)
+      .join("\n\n");
   }
 
   // Display
@@ -232,7 +246,7 @@ export class EventsPanel {
     const { canComment } = this.rights();
     const isListed = (/** @type {string} */ key) =>
       key.startsWith(NEW)
-        ? key === this.#marked?.draft
+        ? key === this.#marked?.draft || key === this.#sketch?.draft
         : (canComment || !key.endsWith("/reply")) && (!store.isLoaded || store.get(key.split("/")[0]));
     requireElement("[data-drafts]").replaceChildren(
       ...this.drafts.all.filter(([key]) => !isListed(key)).map(([key, { value }]) => this.#draftRow(key, value)),
@@ -242,6 +256,7 @@ export class EventsPanel {
   /** @param {string} key @param {any} value */
   #draftRow(key, value) {
     const isNew = key.startsWith(NEW);
+    const text = value.strokes ? "Drawing" : value.text;
     return h(
       "li",
       { class: "row" },
@@ -259,14 +274,14 @@ export class EventsPanel {
           { class: "mono text-small" },
           isNew ? formatPosition(value.at) : this.store.get(key.split("/")[0]) ? "reply" : "deleted",
         ),
-        h("span", { class: "truncate", dir: "auto" }, value.text),
+        h("span", { class: "truncate", dir: "auto" }, text),
       ),
       h(
         "button",
         {
           class: "btn icon-only quiet",
           type: "button",
-          "aria-label": `Discard the draft “${value.text}”`,
+          "aria-label": `Discard the draft “${text}”`,
           title: "Discard the draft",
           onclick: () => {
             this.drafts.set(key, undefined);
@@ -280,6 +295,7 @@ export class EventsPanel {
 
   /** @param {string} key @param {NewDraft} draft */
   #continue(key, draft) {
+    if (draft.strokes) return this.draw(undefined, [key, draft]);
     this.actions.seek(draft.at);
     this.#openNaming(this.#markedBy(key, draft), draft);
     requireElement("[data-naming-name]").focus();
@@ -512,9 +528,10 @@ export class EventsPanel {
     requireElement("[data-naming-name]").focus();
   }
 
-  /** Drafts of new events with their keys, newest first. @returns {[string, NewDraft][]} */
+  /** Drafts of new events without a drawing, with their keys, newest first. @returns {[string, NewDraft][]} */
   get #newDrafts() {
-    return this.drafts.all.filter(([key]) => key.startsWith(NEW)).map(([key, { value }]) => [key, value]);
+    const all = this.drafts.all.filter(([key, { value }]) => key.startsWith(NEW) && !value.strokes);
+    return all.map(([key, { value }]) => [key, value]);
   }
 
   /**
@@ -575,8 +592,8 @@ export class EventsPanel {
       const event = await this.drafts.send(
         marked.draft,
         values,
-        (given, key) => this.store.create(given, key),
-        this.store.username ? (event) => this.store.takeBack(event) : undefined,
+        (given, key, isRepeated) => this.store.create(given, key, isRepeated),
+        (event) => this.store.takeBack(event),
       );
       if (this.#marked === marked) this.#hideNaming();
       if (!isTyping()) this.select(event.event_id);
@@ -649,36 +666,62 @@ export class EventsPanel {
   /**
    * Edit a drawing on the frame of the given event, or on the current frame.
    * @param {Shown} [one]
+   * @param {[string, NewDraft]} [begun] Draft of the drawing, with its key.
    */
-  async draw(one) {
+  async draw(one, begun) {
     if (this.#sketch) return this.#sketch.sketch.keep();
     if (this.#isSketching || !this.rights().canComment) return;
     this.#isSketching = true;
-    await this.#beginSketch(one);
+    await this.#beginSketch(one, begun);
     this.#isSketching = false;
   }
 
-  /** @param {Shown} [one] */
-  async #beginSketch(one) {
+  /** @param {Shown} [one] @param {[string, NewDraft]} [begun] */
+  async #beginSketch(one, begun) {
+    const key = begun?.[0] ?? `${NEW}${makeIdempotencyKey()}`;
+    const kept = begun?.[1];
     const { controller } = this.actions;
     if (controller.wanted === "playing") await this.actions.toggle();
-    if (one) await this.actions.seek(one.at);
-    const source = one?.sources[0].event;
-    const pane = this.panes.find(({ id }) => id === source?.vod_id) ?? (one ? this.view.main : this.actions.touched);
+    const from = one?.at ?? kept?.at;
+    if (from !== undefined) await this.actions.seek(from);
+    const source = one?.sources[0].event ?? this.store.get(kept?.eventId ?? "");
+    const vodId = kept?.vodId ?? source?.vod_id;
+    const pane = this.panes.find(({ id }) => id === vodId) ?? (one ? this.view.main : this.actions.touched);
     if (this.view.state.mode !== "grid") this.view.set({ mode: "grid" });
     if (this.view.state.main !== pane.id) this.actions.makeLarge(pane.id);
-    const at = controller.time;
+    const at = kept?.at ?? controller.time;
     const { track } = pane;
-    const time = Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
-    const draft = `${NEW}${makeIdempotencyKey()}`;
-    const sketch = new Sketch(pane, source?.drawing?.strokes ?? [], async (strokes) => {
-      const place = { vod_id: pane.id, time };
-      if (strokes && !(await this.#keepDrawing(source, place, strokes, track.duration, draft))) return false;
-      this.#sketch = null;
-      requireElement("[data-act=sketch]").setAttribute("aria-pressed", "false");
-      return true;
+    const time = kept?.time ?? Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
+    const eventId = source?.event_id ?? "";
+    const saved = source?.drawing?.strokes ?? [];
+    const sketch = new Sketch(pane, kept?.strokes ?? saved, {
+      changed: (strokes) => {
+        const isSame = JSON.stringify(strokes) === JSON.stringify(saved);
+        /** @type {NewDraft} */
+        const draft = {
+          kind: NOTE,
+          vodId: pane.id,
+          at,
+          time,
+          isOfAll: false,
+          text: "",
+          isOpen: false,
+          strokes,
+          eventId,
+        };
+        this.drafts.set(key, isSame ? undefined : draft);
+      },
+      done: async (strokes) => {
+        const place = { vod_id: pane.id, time };
+        if (strokes && !(await this.#keepDrawing(source, place, strokes, track.duration, key))) return false;
+        this.#sketch = null;
+        requireElement("[data-act=sketch]").setAttribute("aria-pressed", "false");
+        this.#drawDraftRows();
+        return true;
+      },
     });
-    this.#sketch = { sketch, eventId: source?.event_id ?? "" };
+    this.#sketch = { sketch, eventId, draft: key };
+    this.#drawDraftRows();
     requireElement("[data-act=sketch]").setAttribute("aria-pressed", "true");
   }
 
@@ -688,14 +731,15 @@ export class EventsPanel {
    * @param {{vod_id: string, time: number}} place Video and position of the event to create.
    * @param {import("./strokes.js").Stroke[]} strokes
    * @param {number} duration
-   * @param {string} draft Key by which a repeated request is recognised.
+   * @param {string} draft Key of the draft.
    */
   #keepDrawing(source, place, strokes, duration, draft) {
     const drawing = strokes.length ? { strokes } : null;
-    if (source) {
-      const values = [{ id: source.event_id, values: { drawing } }];
-      return this.#attempt(() => this.store.change(values, `drew on ${getEventName(source)}`));
-    }
+    if (source)
+      return this.#attempt(async () => {
+        await this.store.change([{ id: source.event_id, values: { drawing } }], `drew on ${getEventName(source)}`);
+        this.drafts.set(draft, undefined);
+      });
     if (!drawing) return true;
     const end = Math.min(place.time + SHOWN_SECONDS, duration);
     const span = end - place.time > SHORTEST ? { end: roundToMicroseconds(end) } : {};
@@ -704,8 +748,8 @@ export class EventsPanel {
       const event = await this.drafts.send(
         draft,
         values,
-        (given, key) => this.store.create(given, key),
-        this.store.username ? (made) => this.store.takeBack(made) : undefined,
+        (given, key, isRepeated) => this.store.create(given, key, isRepeated),
+        (made) => this.store.takeBack(made),
       );
       this.reveal();
       this.select(event.event_id);
@@ -713,12 +757,20 @@ export class EventsPanel {
     });
   }
 
-  /** @param {Shown} one @param {any} values */
-  #change(one, values) {
+  /**
+   * @param {Shown} one
+   * @param {any} values
+   * @param {any} [base] Values that the user has seen.
+   */
+  #change(one, values, base) {
     // Name, kind and colour apply to all events of a group; other values, such as a note, only to the first event.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
-    const changes = sources.map(({ event }) => ({ id: event.event_id, values }));
+    const changes = sources.map(({ event }, number) => ({
+      id: event.event_id,
+      values,
+      base: number ? undefined : base,
+    }));
     return this.#attempt(() => this.store.change(changes, `changed ${getEventName(one.event)}`));
   }
 

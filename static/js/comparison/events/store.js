@@ -38,6 +38,14 @@ import { groupEvents } from "./grouping.js";
  * @property {number|null} until
  */
 
+/**
+ * @typedef {object} Change New values of an event.
+ * @property {string} id
+ * @property {any} values
+ * @property {any} [base] Texts that the change replaces. If another user has changed one, the server refuses the change.
+ */
+
+const TEXTS = ["kind", "label", "body"];
 const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawing", "vod_id", "time", "end"]);
 
 export class EventStore extends EventTarget {
@@ -57,11 +65,14 @@ export class EventStore extends EventTarget {
   /**
    * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} api
    * @param {any[]} vods
-   * @param {string} username
+   * @param {string} [username]
+   * @param {string} [visitorId] Id of the visitor of a link; empty for accounts. The server ignores the idempotency
+   *   keys of visitors, so this page finds what a repeated request has already saved.
    */
-  constructor(api, vods, username = "") {
+  constructor(api, vods, username = "", visitorId = "") {
     super();
     this.username = username;
+    this.visitorId = visitorId;
     this.api = api;
     this.vods = new Map(vods.map((vod) => [vod.vod_id, vod]));
   }
@@ -186,11 +197,13 @@ export class EventStore extends EventTarget {
   /**
    * @param {any} values
    * @param {string} [key] Idempotency key.
+   * @param {boolean} [isRepeated] Whether an earlier request with this key was not answered.
    * @returns {Promise<SessionEvent>}
    */
-  create(values, key) {
+  create(values, key, isRepeated = false) {
     return this.edits.inTurn(async () => {
-      const event = await this.#create(values, { key });
+      const known = isRepeated && (await this.#findOwn((event) => hasValues(event, values)));
+      const event = known || (await this.#create(values, { key }));
       const label = `marked ${getEventName(event)}`;
       this.edits.add({
         label,
@@ -211,7 +224,7 @@ export class EventStore extends EventTarget {
 
   /**
    * Change events as one undo step.
-   * @param {{id: string, values: any}[]} changes
+   * @param {Change[]} changes
    * @param {string} label Description of the change, such as “moved Kill”.
    */
   change(changes, label) {
@@ -222,13 +235,13 @@ export class EventStore extends EventTarget {
           if (!event) throw new ApiError("Another user has deleted this event.", { status: 404 });
           return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
         });
-      const all = async (/** @type {{id: string, values: any}[]} */ list) => {
-        for (const { id, values } of list) await this.#change(id, values);
+      const all = async (/** @type {Change[]} */ list) => {
+        for (const { id, values, base } of list) await this.#change(id, values, base);
       };
       const replace = async (/** @type {typeof changes} */ expected, /** @type {typeof changes} */ list) => {
         if (JSON.stringify(read()) !== JSON.stringify(expected))
           throw new ApiError("Another user has changed this since. Their change is kept.", { status: 409 });
-        await all(list);
+        await all(list.map((change, number) => ({ ...change, base: pickTexts(expected[number].values) })));
       };
       const before = read();
       await all(changes);
@@ -279,14 +292,23 @@ export class EventStore extends EventTarget {
    * @param {string} id
    * @param {string} body
    * @param {string} key Idempotency key of the reply.
+   * @param {boolean} [isRepeated] Whether an earlier request with this key was not answered.
    * @returns {Promise<string|undefined>}
    */
-  async reply(id, body, key) {
+  async reply(id, body, key, isRepeated = false) {
+    const isSaved = (/** @type {any} */ one) => one.body === body && one.created_by === this.visitorId;
+    if (isRepeated && this.visitorId) {
+      await this.#reload();
+      const saved = this.get(id)?.replies.find(isSaved);
+      if (saved) return saved.reply_id;
+    }
     const known = this.get(id)?.replies.length ?? 0;
     const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
     // A repeated request returns the event as it was at the first request, so load newer replies.
     if (replies.length <= known) await this.#reload();
-    const own = replies.filter((reply) => reply.body === body && reply.created_by_name === this.username);
+    const own = replies.filter(
+      (reply) => isSaved(reply) || (reply.body === body && reply.created_by_name === this.username),
+    );
     return own.at(-1)?.reply_id;
   }
 
@@ -307,30 +329,48 @@ export class EventStore extends EventTarget {
   }
 
   /**
+   * Load the events again and return the visitor's own event that matches. Accounts have no such event, because the
+   * server recognises their repeated requests.
+   * @param {(event: SessionEvent) => boolean} matches
+   */
+  async #findOwn(matches) {
+    if (!this.visitorId) return undefined;
+    await this.#reload();
+    return [...this.all].find((event) => event.created_by === this.visitorId && matches(event));
+  }
+
+  /**
    * @param {any} values
    * @param {{again?: string, key?: string}} about `again` is the previous id of an event that undo recreates; `key` is
    *   an idempotency key.
    */
   async #create(values, { again, key }) {
     const { event } = await this.api.create(values, key);
-    if (again) this.#renamed.set(this.#idOf(again), event.event_id);
+    if (again) this.#rename(this.#idOf(again), event.event_id);
     if (!this.#told.has(event.event_id)) this.#events.set(event.event_id, event);
     this.#changed();
     return event;
+  }
+
+  /** @param {string} from @param {string} to */
+  #rename(from, to) {
+    this.#renamed.set(from, to);
+    this.dispatchEvent(new CustomEvent("rename", { detail: { from, to } }));
   }
 
   /**
    * Change fields of an event; the page shows the change before the server responds.
    * @param {string} id
    * @param {any} values
+   * @param {any} [base]
    */
-  async #change(id, values) {
+  async #change(id, values, base) {
     const now = this.#idOf(id);
     const before = this.#events.get(now);
     const told = this.#told.get(now);
     if (before) this.#set({ ...before, ...values });
     try {
-      await this.#take(id, (known) => this.api.change(known, values));
+      await this.#take(id, (known) => this.api.change(known, base ? { ...values, base } : values));
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) this.#events.delete(now);
       else if (before && this.#told.get(now) === told) this.#set(before);
@@ -414,6 +454,22 @@ export class EventStore extends EventTarget {
  */
 function isChanged(now, made) {
   return now !== undefined && WRITTEN.some((name) => JSON.stringify(now[name]) !== JSON.stringify(made[name]));
+}
+
+/**
+ * Return whether an event has the values with which it was requested.
+ * @param {SessionEvent} event
+ * @param {any} values
+ */
+function hasValues(event, { global_time, ...values }) {
+  const wanted = global_time === undefined ? values : { ...values, time: global_time, vod_id: null };
+  const has = /** @type {any} */ (event);
+  return Object.keys(wanted).every((name) => JSON.stringify(has[name]) === JSON.stringify(wanted[name]));
+}
+
+/** @param {any} values */
+function pickTexts(values) {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => TEXTS.includes(name)));
 }
 
 /** @param {SessionEvent} event @returns {any} */
