@@ -113,6 +113,9 @@ examples: $(VENV)/.dev ## Send the API's examples, replace those that no longer 
 	@VOD_WRITE_EXAMPLES=1 $(PY) -m pytest -q -n 0 -k "not every_operation" tests/contract/test_examples.py
 	@$(MAKE) --no-print-directory schema
 
+pictures: $(VENV)/.dev ## The pictures of the coach's tutorial, taken anew (FOLDER=a new folder)
+	$(PY) scripts/pictures $(FOLDER)
+
 cluster: $(VENV)/.dev ## Two web and two worker hosts with real servers, until Ctrl-C
 	@scripts/tools cluster
 	@$(PY) -m tests.cluster
@@ -145,4 +148,4 @@ release: $(VENV)/.dev ## Check, write the version, commit and tag (VERSION=1.2.0
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint format schema examples torture guards bench release lock clean
+.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint format schema examples pictures torture guards bench release lock clean

@@ -95,8 +95,8 @@ BEGUN_BY = 0.8
 # What files about a slice are called that do not have its name.
 OTHER_NAMES = {
     "accounts": ("account",), "analysis": ("analys", "highlights", "workout"),
-    "catalogue": ("seed_examples",), "challenges": ("merge", "challenge"), "comparison": ("align",),
-    "delivery": ("player", "stream_clock"), "jobs": ("torture", "bad_days", "lane_limit", "job"),
+    "challenges": ("merge", "challenge"), "comparison": ("align",),
+    "streaming": ("player", "stream_clock"), "jobs": ("torture", "bad_days", "lane_limit", "job"),
     "prosync": ("pro_", "dub"), "uploads": ("upload",), "videos": ("ingest",),
 }  # fmt: skip
 # Fixtures that start a server which pip does not install; what uses one is for `make test-services`.
