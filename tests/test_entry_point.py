@@ -3,6 +3,7 @@
 import os
 import sys
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
@@ -37,17 +38,12 @@ def test_a_data_folder_without_its_name_is_refused() -> None:
 
 
 def test_a_wrong_setting_ends_the_command_with_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[list[str]] = []
-
-    def execute(argv: list[str]) -> None:
-        given.append(argv)
-        raise SettingsError("VOD_PORT is 'x'; it must be a number.")
-
+    execute = Mock(side_effect=SettingsError("VOD_PORT is 'x'; it must be a number."))
     monkeypatch.setattr("django.core.management.execute_from_command_line", execute)
     monkeypatch.setattr(sys, "argv", ["/somewhere/__main__.py", "check"])
     with pytest.raises(SystemExit, match=r"^manage\.py: VOD_PORT is 'x'"):
         entry.main()
-    assert given == [["python -m vodplatform", "check"]]
+    execute.assert_called_once_with(["python -m vodplatform", "check"])
 
 
 def test_the_command_test_is_pytest_with_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:

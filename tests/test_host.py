@@ -23,15 +23,13 @@ from vodplatform.accounts.models import User
 from vodplatform.site import host_metrics
 from vodplatform.site.management.commands.up import free_port
 
-LONG_AGO = 2 * host_metrics.SCRATCH_SECONDS
-
 
 def left(data: Path, name: str) -> Path:
     """A scratch folder that nobody has written to for two days."""
     folder = data / "tmp" / name
     folder.mkdir(parents=True)
     (folder / "part").write_bytes(b"of something")
-    os.utime(folder, (time.time() - LONG_AGO,) * 2)
+    os.utime(folder, (time.time() - 2 * host_metrics.SCRATCH_SECONDS,) * 2)
     return folder
 
 

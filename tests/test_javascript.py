@@ -30,19 +30,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def timeline_cases(folder: Path) -> Path:
     """A file of what the server computes by the formula of the timeline."""
     rng = random.Random(7)
-    given = [
-        (
-            rng.uniform(0, 9000),
-            rng.uniform(-4000, 4000),
-            rng.choice((0, rng.uniform(-1000, 1000))),
-            rng.uniform(0, 9000),
-        )
-        for _ in range(500)
-    ]
+    cases = []
+    for _ in range(500):
+        time, offset, drift = rng.uniform(0, 9000), rng.uniform(-4000, 4000), rng.choice((0, rng.uniform(-1000, 1000)))
+        placed = offset, drift, rng.uniform(0, 9000)
+        cases.append({"given": (time, *placed), "expected": timeline.Placement(*placed).time_at(time)})
     path = folder / "timeline_cases.json"
-    path.write_text(
-        json.dumps([{"given": case, "expected": timeline.Placement(*case[1:]).time_at(case[0])} for case in given])
-    )
+    path.write_text(json.dumps(cases))
     return path
 
 

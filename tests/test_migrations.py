@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-import tarfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
@@ -17,6 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from tests.commands.test_backup import rows_of
 from tests.support.places import new_database
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.releases import unpack_release
@@ -94,22 +95,20 @@ def test_operations_that_break_the_previous_release_are_found(operation: Operati
     assert bool(faults_of(migration, MigrationLoader(None).project_state())) is is_fault
 
 
-def check_several_migrate_once(environment: dict[str, str]) -> None:
-    """Check that several ``migrate`` that begin at once all succeed, and that nothing is left to migrate."""
-    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "migrate", "--verbosity", "0"]
-    variables = clean_environment(environment)
-    running = [
-        subprocess.Popen(argv, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for _ in range(AT_ONCE)
-    ]
-    told = [process.communicate(timeout=300)[1] for process in running]
-    assert [process.returncode for process in running] == [0] * AT_ONCE, told
-    assert manage("migrate", "--check", environment=environment).returncode == 0
-
-
 @pytest.mark.full
-def test_several_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
-    check_several_migrate_once({"VOD_DATA_DIR": str(tmp_path)})
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_several_that_begin_at_once_migrate_once(tmp_path: Path, kind: str) -> None:
+    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "migrate", "--verbosity", "0"]
+    with new_database() if kind == "postgresql" else nullcontext("") as url:
+        environment = {"DATABASE_URL": url, "VOD_DATA_DIR": str(tmp_path)}
+        variables = clean_environment(environment)
+        running = [
+            subprocess.Popen(argv, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            for _ in range(AT_ONCE)
+        ]
+        told = [process.communicate(timeout=300)[1] for process in running]
+        assert [process.returncode for process in running] == [0] * AT_ONCE, told
+        assert manage("migrate", "--check", environment=environment).returncode == 0
 
 
 @pytest.mark.django_db
@@ -118,13 +117,6 @@ def test_a_locked_database_is_not_taken_for_one_without_json(monkeypatch: pytest
     monkeypatch.setattr(type(connection.features), "supports_json_field", False)
     monkeypatch.delitem(vars(connection.features), "supports_json_field", raising=False)
     call_command("migrate", "--plan", verbosity=0, skip_checks=False)
-
-
-@pytest.mark.full
-@pytest.mark.postgresql
-def test_several_hosts_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
-    with new_database() as url:
-        check_several_migrate_once({"DATABASE_URL": url, "VOD_DATA_DIR": str(tmp_path)})
 
 
 @pytest.mark.postgresql
@@ -154,10 +146,7 @@ def test_no_migration_has_the_name_that_marks_development_versions() -> None:
 
 def rows_in(archive: Path) -> list[str]:
     """Return the rows of a backup as sorted JSON, without new columns and independent of the order."""
-    with tarfile.open(archive) as tar:
-        file = tar.extractfile("rows.jsonl")
-        assert file is not None
-        rows = [json.loads(line) for line in file]
+    rows = [json.loads(line) for line in rows_of(archive)]
     added = {
         (f"{migration.app_label}.{operation.model_name_lower}", operation.name)
         for migration in later_migrations()

@@ -3,7 +3,6 @@
 import http.server
 import shutil
 import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,24 +32,13 @@ def ask(api: Api) -> dict[str, Any]:
     return body
 
 
-@pytest.fixture
-def _no_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """An installation whose ffmpeg has gone."""
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
-    worker_health.ffmpeg_version.cache_clear()
-    yield
-    monkeypatch.undo()
-    worker_health.ffmpeg_version.cache_clear()
-
-
-class TestQueue:
-    def test_jobs_are_counted_by_how_they_stand(self, api: Api, owner: User, other: User) -> None:
-        old = make_job(owner, "failed")
-        Job.objects.filter(pk=old.pk).update(finished_at=F("finished_at") - timedelta(minutes=61))
-        make_job(other)
-        for status in ("queued", "processing", "failed", "completed", "paused", "waiting"):
-            make_job(owner, status)
-        assert ask(api)["processing_queue"] == {"depth": 2, "active_jobs": 1, "failed_jobs_last_hour": 1}
+def test_jobs_are_counted_by_how_they_stand(api: Api, owner: User, other: User) -> None:
+    old = make_job(owner, "failed")
+    Job.objects.filter(pk=old.pk).update(finished_at=F("finished_at") - timedelta(minutes=61))
+    make_job(other)
+    for status in ("queued", "processing", "failed", "completed", "paused", "waiting"):
+        make_job(owner, status)
+    assert ask(api)["processing_queue"] == {"depth": 2, "active_jobs": 1, "failed_jobs_last_hour": 1}
 
 
 class TestFfmpeg:
@@ -80,8 +68,9 @@ class TestFfmpeg:
         use: dict[str, Any] = ask(api)["ffmpeg_service"]["resource_usage"]
         return use if use["processes"] and use["cpu_percent"] else None
 
-    @pytest.mark.usefixtures("_no_ffmpeg")
-    def test_one_that_does_not_start_is_not_available(self, api: Api) -> None:
+    def test_one_that_is_gone_is_not_available(self, api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
+        monkeypatch.setattr(worker_health, "ffmpeg_version", worker_health.ffmpeg_version.__wrapped__)  # uncached
         found = ask(api)["ffmpeg_service"]
         assert (found["available"], found["version"]) == (False, None)
 
@@ -109,9 +98,6 @@ class TestStorage:
             def do_HEAD(self) -> None:
                 self.send_response(status)
                 self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
 
         with serving(http.server.HTTPServer(("127.0.0.1", 0), Edge)) as address:
             settings.CDN = {"base_url": address, "key_pair_id": "", "private_key": ""}

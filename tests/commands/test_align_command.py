@@ -7,8 +7,6 @@ import pytest
 from sessions_app.comparison.samples.rendering.clips import refusal_pairs, render_pair, timer_pairs
 
 pytestmark = pytest.mark.pure
-
-
 COMMAND = "align"
 
 

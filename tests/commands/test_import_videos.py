@@ -24,6 +24,7 @@ from tests.support.clips import render_clip
 from tests.support.factories import make_user
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.s3 import Bucket
+from tests.support.stored import files_in
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
 
@@ -57,10 +58,6 @@ def run(owner: User, capsys: pytest.CaptureFixture[str]) -> Run:
         return code, lines, sums
 
     return call
-
-
-def files_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def names(lines: list[dict[str, Any]], status: str) -> set[str]:
@@ -131,14 +128,14 @@ class TestCopies:
             job = Job.objects.get(pk=line["job_id"])
             assert (job.kind, job.status, job.params) == ("ingest", "queued", {"video_id": str(video.pk)})
         assert {path.name for path in folder.iterdir()} == {"plain.mp4", "vp9.webm"}
-        assert files_of(media.parent / "tmp") == []
+        assert files_in(media.parent, "tmp") == []
 
     def test_each_owner_has_one_copy(self, other: User, library: Library, run: Run, media: Path) -> None:
         folder = some(library, "plain.mp4")
         run(folder, copy=True)
-        before = files_of(media)
+        before = files_in(media)
         assert run(folder, copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
-        assert files_of(media) == before
+        assert files_in(media) == before
         assert run(folder, owner="other", copy=True)[2]["imported"] == 1
         assert len({video.location for video in Video.objects.all()}) == 2
         Video.objects.all().delete()
@@ -151,32 +148,24 @@ class TestCopies:
         code, lines, sums = run(folder, copy=True)
         assert (code, sums) == (1, {"imported": 0, "there": 0, "failed": 2})
         assert {line["error"]["type"] for line in lines} == {"not_a_video"}
-        assert files_of(media) == []
+        assert files_in(media) == []
 
     @pytest.mark.services
-    def test_on_s3_they_are_sent_without_a_copy_here(
+    def test_on_s3_they_are_sent_without_a_copy_here_once_it_answers(
         self, library: Library, run: Run, media: Path, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(importing, "_copy", lambda *words: pytest.fail("copied"))
         folder = some(library, "plain.mp4")
+        s3_storage.faults.answer_503()
+        with pytest.raises(CommandError, match=r"does not answer.*Run the command again"):
+            run(folder, copy=True)
+        assert (folder / "plain.mp4").exists()
+        assert not Video.objects.exists()
+        s3_storage.faults.heal()
         assert run(folder, copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
         video = Video.objects.get()
         assert s3_storage.keys() == [video.location]
         assert s3_storage.content(video.location) == (folder / "plain.mp4").read_bytes()
-
-    @pytest.mark.services
-    def test_s3_that_is_away_ends_it_with_a_sentence(
-        self, owner: User, library: Library, media: Path, s3_storage: Bucket, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        folder = some(library, "plain.mp4", "other.mp4")
-        s3_storage.faults.answer_503()
-        with pytest.raises(CommandError, match=r"does not answer.*Run the command again"):
-            call_command("import_videos", str(folder), owner="owner", copy=True)
-        assert (folder / "plain.mp4").exists()
-        assert not Video.objects.exists()
-        s3_storage.faults.heal()
-        call_command("import_videos", str(folder), owner="owner", copy=True)
-        assert Video.objects.count() == 2
 
     def test_two_runs_at_once_make_one_video(
         self, owner: User, library: Library, run: Run, media: Path, monkeypatch: pytest.MonkeyPatch
@@ -191,7 +180,7 @@ class TestCopies:
 
         monkeypatch.setattr(importing.upload_handlers, "import_file", first_another)
         assert run(folder, copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
-        assert len(files_of(media)) == Video.objects.count() == 1
+        assert len(files_in(media)) == Video.objects.count() == 1
 
     def test_a_growing_file_is_not_taken(self, owner: User, library: Library, media: Path, tmp_path: Path) -> None:
         path = tmp_path / "growing.mp4"

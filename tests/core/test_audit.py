@@ -89,12 +89,6 @@ class TestEntries:
             raise RuntimeError
         assert not AuditEntry.objects.exists()
 
-    def test_it_outlives_the_people_in_it(self, owner: User, other: User) -> None:
-        audit.record("role.changed", actor=owner, target=other)
-        owner.delete()
-        other.delete()
-        assert (entry().actor_name, entry().target_name) == ("owner", "other")
-
 
 @pytest.mark.both
 def test_an_entry_cannot_be_changed(owner: User) -> None:
@@ -107,11 +101,12 @@ def test_an_entry_cannot_be_changed(owner: User) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_backup_takes_entries_of_deleted_people_along(tmp_path: Any) -> None:
-    owner = make_user("owner")
-    audit.record("sign_in", actor=owner, username="owner")
+    people = [make_user("owner"), make_user("other")]
+    audit.record("role.changed", actor=people[0], target=people[1], new="moderator")
     before = AuditEntry.objects.values().get()
     at = before.pop("at")
-    owner.delete()
+    for person in people:
+        person.delete()
     assert write_archive(tmp_path / "all.tar")["base.auditentry"] == 1
     AuditEntry.objects.all().delete()
     Group.objects.all().delete()
@@ -148,12 +143,6 @@ class TestReading:
             assert client.get(LIST).status_code == 200
 
 
-class GroupChanges(AuditedModelAdmin):
-    """An admin of ours, for the tests: groups have one field."""
-
-    fields = ["name"]
-
-
 class PasswordChanges(DjangoUserAdmin, AuditedModelAdmin):
     """Django's own password page under the same roof."""
 
@@ -170,7 +159,7 @@ class TestAdminChanges:
         return request
 
     def save(self, user: User, name: str, group: Group | None = None) -> None:
-        view = GroupChanges(Group, admin.site)
+        view = AuditedModelAdmin(Group, admin.site)
         response = view.changeform_view(self.request(user, {"name": name}), str(group.pk) if group else None)
         assert response.status_code == 302
 
@@ -184,7 +173,7 @@ class TestAdminChanges:
 
     def test_deletions_are_each_written_down_one_by_one_or_several_from_the_list(self, admin_person: User) -> None:
         crew, *groups = [Group.objects.create(name=name) for name in ("crew", "band", "club")]
-        view, number = GroupChanges(Group, admin.site), str(crew.pk)
+        view, number = AuditedModelAdmin(Group, admin.site), str(crew.pk)
         assert view.delete_view(self.request(admin_person, {"post": "yes"}), number).status_code == 302
         assert (entry().action, entry().target_id, entry().target_name) == ("group.deleted", number, "crew")
         data = {"action": "delete_selected", "_selected_action": [str(group.pk) for group in groups], "post": "yes"}
@@ -194,7 +183,7 @@ class TestAdminChanges:
 
     def test_an_action_may_say_it_in_its_own_words(self, admin_person: User) -> None:
         group = Group.objects.create(name="crew")
-        view = GroupChanges(Group, admin.site)
+        view = AuditedModelAdmin(Group, admin.site)
         view.log_change(self.request(admin_person, {}), group, "Emptied.")
         assert entry().data == {"by": "admin", "note": "Emptied."}
 

@@ -1,7 +1,6 @@
 """A limit on one caller's running requests delays no other caller."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -21,7 +20,7 @@ def request_of(path: str = "/compare", key: str = "", address: str = "192.0.2.1"
     return request
 
 
-def running(callers: Callers, requests: list[HttpRequest], then: Any = lambda: None) -> int:
+def running(callers: Callers, requests: list[HttpRequest]) -> int:
     """Begin these requests, and return how many run before the first of them ends."""
 
     async def run() -> int:

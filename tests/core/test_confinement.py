@@ -257,20 +257,18 @@ def test_who_is_given_nothing_is_as_free_as_before(secret: Path, port: int) -> N
 def test_each_child_that_reads_media_is_confined() -> None:
     """Whoever starts a child says what it may see; ``doctor``'s of our own code alone do not."""
     free = {"vodplatform/site/management/commands/doctor.py", "vodplatform/site/worker_health.py"}
+    starts = {"run_child", "run_with_progress"}
     found, lacking = 0, []
     for package in PACKAGES:
         for path in (PROJECT_ROOT / package).rglob("*.py"):
             name = str(path.relative_to(PROJECT_ROOT))
             for node in ast.walk(ast.parse(path.read_text())) if name not in free else ():
-                if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in STARTS:
+                if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in starts:
                     found += 1
                     named = {keyword.arg for keyword in node.keywords}
                     if not named & {"access", None}:  # None: ``**more``, which has it
                         lacking.append(f"{name}:{node.lineno}")
     assert (lacking, found > 12) == ([], True)
-
-
-STARTS = {"run_child", "run_with_progress"}
 
 
 def test_the_rules_of_one_name_no_folder_above_the_projects_own_files(folder: Path) -> None:

@@ -122,9 +122,7 @@ class TestSecrets:
         Environment({"VOD_DATA_DIR": str(tmp_path)}).data_dir()
         assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, *secret)] == [0o700] + [0o600] * len(secret)
         assert not any(map(is_accessible_to_others, (tmp_path, *secret)))
-
-    def test_a_folder_for_everybody_stays_one(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o1777)
+        tmp_path.chmod(0o1777)  # a folder for everybody stays one
         Environment({"VOD_DATA_DIR": str(tmp_path)}).data_dir()
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
         assert is_accessible_to_others(tmp_path)
@@ -199,7 +197,6 @@ class TestCdn:
 
     @pytest.fixture
     def values(self, tmp_path: Path) -> dict[str, str]:
-        """All three, right."""
         path = tmp_path / "key.pem"
         path.write_bytes(pem_of(rsa.generate_private_key(65537, 2048)))
         return dict(zip(self.NAMES, ("https://cdn.example/", "K2JCJMDEHXQW5F", str(path)), strict=True))

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -105,9 +105,12 @@ def _watched(settings: Any) -> None:
     begun.clear()
 
 
-async def put_through(handler: ASGIHandler, name: str, send: Callable[[Any], Awaitable[None]]) -> None:
-    """Ask for a view. The client hangs up once ``begun`` is set."""
+async def put_through(handler: ASGIHandler, name: str, sent: list[Any]) -> None:
+    """Ask for a view, and add what is sent to ``sent``. The client hangs up once ``begun`` is set."""
     messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def send(message: Any) -> None:
+        sent.append(message)
 
     async def receive() -> Any:
         if messages:
@@ -127,27 +130,14 @@ async def put_through(handler: ASGIHandler, name: str, send: Callable[[Any], Awa
 def ask(handler: ASGIHandler, name: str) -> tuple[int, bytes, int]:
     """Status, body, and how often another thread called the event loop's."""
     sent: list[Any] = []
-    calls = 0
 
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def run() -> None:
+    async def run() -> int:
         loop = asyncio.get_running_loop()
-        original = loop.call_soon_threadsafe
+        with patch.object(loop, "call_soon_threadsafe", wraps=loop.call_soon_threadsafe) as call:
+            await put_through(handler, name, sent)
+        return call.call_count
 
-        def counting(*given: Any, **named: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            return original(*given, **named)
-
-        loop.call_soon_threadsafe = counting  # type: ignore[method-assign]
-        try:
-            await put_through(handler, name, send)
-        finally:
-            loop.call_soon_threadsafe = original  # type: ignore[method-assign]
-
-    async_to_sync(run)()
+    calls = async_to_sync(run)()
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]), calls
 
 
@@ -180,11 +170,7 @@ def test_every_kind_of_view_answers_also_after_one_that_broke() -> None:
 
 def test_a_large_answer_is_the_same_from_the_disk() -> None:
     messages: list[Any] = []
-
-    async def send(message: Any) -> None:
-        messages.append(message)
-
-    async_to_sync(put_through)(OneThreadHandler(), "large", send)
+    async_to_sync(put_through)(OneThreadHandler(), "large", messages)
     headers = dict(messages[0]["headers"])
     assert messages[0]["status"] == 201
     assert (headers[b"X-Own"], headers[b"Content-Length"]) == (b"1", b"%d" % (2 * MAX_IN_MEMORY))
@@ -195,20 +181,13 @@ def test_a_large_answer_is_the_same_from_the_disk() -> None:
 
 
 def test_a_view_is_told_that_its_client_has_gone() -> None:
-    async def send(message: Any) -> None:
-        pass
-
-    async_to_sync(put_through)(OneThreadHandler(), "waits", send)
+    async_to_sync(put_through)(OneThreadHandler(), "waits", [])
     wait_until(lambda: waited == [True])
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_database_is_free_before_the_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
+    done: list[Any] = []
     monkeypatch.setattr(handlers, "release_connection", lambda: done.append("released"))
-
-    async def send(message: dict[str, Any]) -> None:
-        done.append(message["type"])
-
-    async_to_sync(put_through)(OneThreadHandler(), "plain", send)
+    async_to_sync(put_through)(OneThreadHandler(), "plain", done)
     assert done[0] == "released"

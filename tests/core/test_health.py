@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-import psycopg
 import pytest
 import uvicorn
 from django.db import connection
@@ -23,6 +23,7 @@ from tests.support.clamav import Clamd
 from tests.support.s3 import Bucket, storage_of
 from tests.support.waiting import PATIENCE, wait_until
 from vodplatform.core.models import Heartbeat
+from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.web import drain, health
 from vodplatform.core.web.server import Server
 
@@ -47,14 +48,6 @@ def silent() -> Iterator[socket.socket]:
 
 def port_of(server: socket.socket) -> int:
     return int(server.getsockname()[1])
-
-
-@pytest.fixture
-def database_at() -> Iterator[Any]:
-    """Lets the settings name another database; the test's own connection stays as it is."""
-    kept = dict(connection.settings_dict)
-    yield connection.settings_dict.update
-    connection.settings_dict.update(kept)
 
 
 def ask(api: Api) -> tuple[int, dict[str, Any], float]:
@@ -112,37 +105,39 @@ class TestRoom:
 
 
 class TestDatabase:
+    """The settings name another database; the test's own connection stays as it is."""
+
     pytestmark = pytest.mark.both
 
-    def test_one_missing_is_503(self, anonymous: Api, database_at: Any, tmp_path: Path, silent: socket.socket) -> None:
+    def test_one_missing_is_503(self, anonymous: Api, tmp_path: Path, silent: socket.socket) -> None:
         port = port_of(silent)
         silent.close()
-        database_at({"HOST": "127.0.0.1", "PORT": port, "NAME": str(tmp_path / "none.sqlite3")})
-        response = anonymous.get("/health", fails=True)
+        missing = {"HOST": "127.0.0.1", "PORT": port, "NAME": str(tmp_path / "none.sqlite3")}
+        with mock.patch.dict(connection.settings_dict, missing):
+            response = anonymous.get("/health", fails=True)
         body = refused(response, 503, "unavailable")
         assert (body["database"], body["storage"], body["status"]) == ("down", "up", "degraded")
         assert int(response["Retry-After"]) >= 1
         for detail in ("127.0.0.1", str(port), str(tmp_path)):
             assert detail not in response.content.decode()
 
-    def test_a_hang_hangs_nobody(self, anonymous: Api, database_at: Any, tmp_path: Path, silent: socket.socket) -> None:
-        kept = dict(connection.settings_dict)
+    def test_a_hang_hangs_nobody(self, anonymous: Api, tmp_path: Path, silent: socket.socket) -> None:
         pipe = tmp_path / "hangs.sqlite3"
         os.mkfifo(pipe)  # opening it waits for somebody at the other end
         is_file = connection.vendor == "sqlite"
-        database_at({"NAME": str(pipe)} if is_file else {"HOST": "127.0.0.1", "PORT": port_of(silent)})
+        hanging = {"NAME": str(pipe)} if is_file else {"HOST": "127.0.0.1", "PORT": port_of(silent)}
         try:
-            for _ in range(3):
-                status, body, seconds = ask(anonymous)
-                assert (status, body["database"]) == (503, "down")
-                assert seconds < LONGEST_SECONDS
+            with mock.patch.dict(connection.settings_dict, hanging):
+                for _ in range(3):
+                    status, body, seconds = ask(anonymous)
+                    assert (status, body["database"]) == (503, "down")
+                    assert seconds < LONGEST_SECONDS
             # Only one thread waits for the database, however many requests come.
             assert [thread.name for thread in threading.enumerate()].count("database") == 1
         finally:
             if is_file:
                 os.close(os.open(pipe, os.O_WRONLY))  # else later tests would wait for the thread that opens it
             silent.close()
-            database_at(kept)
         assert wait_until(lambda: part(anonymous, "database") == "up", 60)
 
 
@@ -233,12 +228,11 @@ class TestReady:
 
 
 class TestScanner:
-    @pytest.fixture(autouse=True)
-    def _named(self, settings: Any) -> None:
-        settings.HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"}
+    PARTS = {"scanner": "media_app.uploads.scan.ping"}
 
     @pytest.mark.services
-    def test_one_that_is_down_degrades_and_heals(self, anonymous: Api, clamd: Clamd) -> None:
+    def test_one_that_is_down_degrades_and_heals(self, anonymous: Api, clamd: Clamd, settings: Any) -> None:
+        settings.HEALTH_PARTS = self.PARTS
         assert part(anonymous, "scanner") == "up"
         clamd.stop()
         status, body, _ = ask(anonymous)
@@ -247,7 +241,7 @@ class TestScanner:
         assert part(anonymous, "scanner") == "up"
 
     def test_a_silent_one_is_down_and_hangs_nobody(self, anonymous: Api, settings: Any, silent: socket.socket) -> None:
-        settings.CLAMD = ("127.0.0.1", port_of(silent))
+        settings.HEALTH_PARTS, settings.CLAMD = self.PARTS, ("127.0.0.1", port_of(silent))
         status, body, seconds = ask(anonymous)
         assert silent.accept()
         assert set(body) == {"status", "version", "commit", "scanner", *PARTS}
@@ -289,14 +283,12 @@ class TestLocked:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Somebody else keeps the lock that every writer needs."""
-        settings = connection.settings_dict
         if connection.vendor == "sqlite":
-            with closing(sqlite3.connect(str(settings["NAME"]), isolation_level=None)) as other:
+            with closing(sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 yield
             return
-        names = {"dbname": "NAME", "user": "USER", "host": "HOST", "port": "PORT", "password": "PASSWORD"}
-        with psycopg.connect(**{ours: settings[theirs] or None for ours, theirs in names.items()}) as other:
+        with connect_outside_pool(connection) as other:
             other.execute("LOCK TABLE heartbeat IN ACCESS EXCLUSIVE MODE")
             yield
             other.rollback()

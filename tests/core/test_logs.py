@@ -16,6 +16,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from jobs_app.context import JobContext
 from jobs_app.runner import run_job
+from tests.contract.places import browser
 from tests.support.api import Api
 from tests.support.factories import PASSWORD, make_job, make_key, make_session, make_user, make_video
 from tests.support.sockets import ask, connected
@@ -105,22 +106,17 @@ class TestLines:
 
 
 class TestAccess:
-    def test_each_request_has_one_line(self, lines: Lines, api: Api, owner: User) -> None:
+    def test_each_request_has_one_line_with_its_user(self, lines: Lines, api: Api, anonymous: Api, owner: User) -> None:
         session = make_session(owner)
         api.get(f"/api/sessions/multi-vod/{session.session_id}/?a=1")
-        [line] = lines.of("request")
+        browser(owner).get("/compare")
+        anonymous.get("/api/v1/me")
+        [line, *others] = lines.of("request")
         data = line["data"]
         assert data.pop("ms") >= 0
         assert data == {"method": "GET", "route": "api/sessions/multi-vod/<str:session_id>", "status": 200}
-        assert line["level"] == "INFO"
-
-    def test_a_line_names_the_user_of_its_request(self, lines: Lines, api: Api, anonymous: Api, owner: User) -> None:
-        browser = Api()
-        browser.client.force_login(owner)
-        browser.client.get("/compare", headers={"Accept": "text/html"})
-        api.get("/api/v1/me")
-        anonymous.get("/api/v1/me")
-        assert [line["user"] for line in lines.of("request")] == [str(owner.pk), str(owner.pk), ""]
+        assert (line["level"], line["user"]) == ("INFO", str(owner.pk))
+        assert [other["user"] for other in others] == [str(owner.pk), ""]
 
     @pytest.mark.django_db(transaction=True)
     async def test_the_byte_door_and_a_body_that_is_too_large_have_their_lines_too(self, lines: Lines) -> None:

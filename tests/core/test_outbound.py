@@ -25,6 +25,7 @@ from vodplatform.core.web.outbound import Refused, Rules, TooBig, TooSlow, Unrea
 pytestmark = pytest.mark.pure
 HERE = Rules(allow_private=True, seconds=20)
 SOON = Rules(allow_private=True, seconds=0.4)
+FOLLOWING = Rules(allow_private=True, redirects=1)
 LATE_SECONDS = 5  # an end within this is an end by the limit, also on a busy machine
 PUBLIC = "93.184.215.14"
 SECRET = "sk-very-secret"
@@ -174,16 +175,13 @@ class TestAddresses:
     @pytest.mark.parametrize("url", [
         "file:///etc/passwd", "ftp://example.com/", "gopher://example.com/", "data:text/plain,hi", "//example.com/",
         "example.com", "/path", "", "http://", "http:///x", "https://:443/", "http://example.com:99999/",
-        "http://example.com:port/",
-        "http://example.com:0/", "http://%6c%6f/", "http://[::1/", "http://exa mple.com/",
-        "http://example.com/\r\nHost: inside",
-        "http://example.com\\@inside/", "\thttp://example.com/", "http://example.com/\x00", "unix:///run/x.sock",
-        "http://" + "a" * 5000, "javascript:alert(1)",
+        "http://example.com:port/", "http://example.com:0/", "http://%6c%6f/", "http://[::1/", "http://exa mple.com/",
+        "http://example.com/\r\nHost: inside", "http://example.com\\@inside/", "\thttp://example.com/",
+        "http://example.com/\x00", "unix:///run/x.sock", "http://" + "a" * 5000, "javascript:alert(1)",
     ])  # fmt: skip
     def test_what_is_no_address_for_us_is_refused_with_a_sentence(self, url: str) -> None:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Refused, match=r"\.$"):
             check_url(url)
-        assert str(caught.value).endswith(".")
 
     @pytest.mark.parametrize("who", ["user:pass@", "user@", ":pass@", "@", "example.com:80@"])
     def test_an_address_with_a_user_is_refused_and_not_repeated(self, who: str, tried: list[Any]) -> None:
@@ -220,12 +218,7 @@ class TestLookups:
 
     def test_a_lookup_that_hangs_ends_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         over = threading.Event()
-
-        def hang(*_: Any, **__: Any) -> list[Any]:
-            over.wait(LATE_SECONDS * 4)
-            return []
-
-        monkeypatch.setattr(socket, "getaddrinfo", hang)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(LATE_SECONDS * 4) and [])
         began = time.monotonic()
         with pytest.raises(TooSlow):
             send("GET", "http://slow.example/", rules=SOON)
@@ -234,7 +227,6 @@ class TestLookups:
 
 
 def reset(connection: socket.socket) -> None:
-    """End the connection with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
@@ -284,10 +276,9 @@ class TestRedirects:
     )
     def test_one_to_the_inside_is_refused(self, where: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         server = serve(reply(b"", "302 Found", Location=where))
-        real = why_refused
         # Loopback stands for the world outside here, but only that one lookup of it.
         first = iter([None])
-        monkeypatch.setattr(outbound, "why_refused", lambda *args, **kw: next(first, real(*args, **kw)))
+        monkeypatch.setattr(outbound, "why_refused", lambda *args, **kw: next(first, why_refused(*args, **kw)))
         with pytest.raises(Refused, match="address, which is not allowed"):
             send("GET", server.url, rules=Rules(redirects=3))
         assert len(server.asked) == 1
@@ -296,8 +287,7 @@ class TestRedirects:
         there = serve(reply(b"there"))
         here = serve(reply(b"", "307 Again", Location=f"{there.url}/x"))
         headers = {"Authorization": SECRET, "X-Api-Key": SECRET, "Accept": "text/plain"}
-        rules = Rules(allow_private=True, redirects=1)
-        answer = send("POST", here.url, headers=headers, content=b"body", rules=rules)
+        answer = send("POST", here.url, headers=headers, content=b"body", rules=FOLLOWING)
         assert answer.body == b"there"
         assert SECRET.encode() in here.asked[0]
         assert SECRET.encode() not in there.asked[0]
@@ -307,20 +297,19 @@ class TestRedirects:
     def test_one_on_the_same_host_keeps_them(self, serve: Serve) -> None:
         answers = iter([reply(b"", "303 See", Location="/done"), reply(b"done")])
         server = serve(lambda connection: connection.sendall(next(answers)))
-        rules = Rules(allow_private=True, redirects=1)
-        assert send("POST", server.url, headers={"X-Key": "k"}, content=b"b", rules=rules).body == b"done"
+        assert send("POST", server.url, headers={"X-Key": "k"}, content=b"b", rules=FOLLOWING).body == b"done"
         assert server.asked[1].startswith(b"GET /done ")
         assert b"x-key: k" in server.asked[1].lower()
         assert b"content-length" not in server.asked[1].lower()
 
     def test_a_circle_and_what_is_no_address_are_refused(self, serve: Serve) -> None:
-        server, rules = serve(reply(b"", "302 Found", Location="/")), Rules(allow_private=True, redirects=4)
+        server = serve(reply(b"", "302 Found", Location="/"))
         with pytest.raises(Refused, match="redirects too often"):
-            send("GET", server.url, rules=rules)
+            send("GET", server.url, rules=Rules(allow_private=True, redirects=4))
         assert len(server.asked) == 5
         for where in ("file:///etc/passwd", "http://u:p@127.0.0.1/", "ftp://127.0.0.1/", "http://[/"):
             with pytest.raises(Refused):
-                send("GET", serve(reply(b"", "302 Found", Location=where)).url, rules=rules)
+                send("GET", serve(reply(b"", "302 Found", Location=where)).url, rules=FOLLOWING)
 
     def test_encryption_is_not_given_up_on_the_way(self) -> None:
         with pytest.raises(Refused, match="unencrypted"):
@@ -443,7 +432,6 @@ def test_neither_logs_nor_errors_hold_keys(serve: Serve, caplog: pytest.LogCaptu
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for model.example with its key."""
     return nginx.certificate(tmp_path_factory.mktemp("tls"), x509.DNSName("model.example"))
 
 
@@ -456,27 +444,23 @@ class TestEncryption:
         context.sni_callback = lambda _, name, __: server.names.append(name)  # type: ignore[assignment]
         return server
 
-    @pytest.fixture
-    def believed(self, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(outbound, "_trust", lambda: ssl.create_default_context(cafile=str(certificate)))
-
     @pytest.fixture(autouse=True)
     def names(self, monkeypatch: pytest.MonkeyPatch) -> Names:
         return Names(monkeypatch, model_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])
 
-    @pytest.mark.usefixtures("believed")
-    def test_the_certificate_is_checked_for_the_name_that_was_written(self, server: Server) -> None:
+    def test_the_certificate_is_checked_for_the_name_that_was_written(
+        self, server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(outbound, "_trust", lambda: ssl.create_default_context(cafile=str(certificate)))
         answer = send("GET", f"https://model.example:{server.port}/", rules=HERE)
         assert answer.body == b"encrypted"
         assert server.names == ["model.example"]
         assert f"Host: model.example:{server.port}\r\n".encode() in server.asked[0]
 
-    @pytest.mark.usefixtures("believed")
-    @pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
-    def test_one_for_another_name_is_not_believed(self, host: str, server: Server) -> None:
-        with pytest.raises(Refused, match="not trusted"):
-            send("GET", f"https://{host}:{server.port}/", rules=HERE)
-        assert server.asked == []
+        for host in ("other.example", "127.0.0.1"):
+            with pytest.raises(Refused, match="not trusted"):
+                send("GET", f"https://{host}:{server.port}/", rules=HERE)
+        assert len(server.asked) == 1
 
     def test_one_that_nobody_vouches_for_is_not_believed(self, server: Server) -> None:
         with pytest.raises(Refused, match="not trusted"):

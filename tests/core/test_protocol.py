@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
 import uvicorn
 
+from tests.support.http_servers import serving_app
+from tests.support.program import PROJECT_ROOT
 from tests.support.waiting import wait_until
 from vodplatform.core.web import protocol
 from vodplatform.core.web.protocol import MAX_HEAD_BYTES, MAX_PIPELINED, HttpProtocol, SocketProtocol
@@ -20,7 +21,6 @@ from vodplatform.core.web.server import make_server
 from vodplatform.site.management.commands.up import web_child
 
 READ_AT_ONCE = 256 * 1024  # what uvloop reads in one piece
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 async def path_and_size(scope: Any, receive: Any, send: Any) -> None:
@@ -39,39 +39,24 @@ async def path_and_size(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-@contextlib.contextmanager
-def serving(app: Any, **options: Any) -> Iterator[tuple[int, uvicorn.Server]]:
-    """A server on loopback, without the program: its port, and itself."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, loop="uvloop", lifespan="off", log_config=None, **options))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1], server
-    server.should_exit = True
-    thread.join(10)
-
-
 def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=10)
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """A server with the protocol."""
-    with serving(path_and_size, http=HttpProtocol) as (found, _):
+    with serving_app(path_and_size, http=HttpProtocol) as (found, _):
         yield found
 
 
 @pytest.fixture
 def wire(port: int) -> Iterator[socket.socket]:
-    """A connection."""
     with connect(port) as found:
         yield found
 
 
 @pytest.fixture
 def answers(wire: socket.socket) -> Iterator[BinaryIO]:
-    """What comes back over the connection."""
     with wire.makefile("rb") as stream:
         yield stream
 
@@ -173,16 +158,12 @@ def test_trailers_are_not_kept_and_have_a_limit(wire: socket.socket, answers: Bi
             wire.sendall(b"a:\r\n" * 50_000)
 
 
-class Impatient(HttpProtocol):
-    """Waits less long."""
-
-    head_seconds, body_seconds = 0.5, 0.5
-
-
 class TestTime:
     @pytest.fixture
-    def port(self) -> Iterator[int]:
-        with serving(path_and_size, http=Impatient) as (found, _):
+    def port(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+        monkeypatch.setattr(HttpProtocol, "head_seconds", 0.5)
+        monkeypatch.setattr(HttpProtocol, "body_seconds", 0.5)
+        with serving_app(path_and_size, http=HttpProtocol) as (found, _):
             yield found
 
     @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"])
@@ -207,16 +188,12 @@ class TestTime:
         assert answer(answers)[2] == ["/slow", 8]
 
 
-class Small(HttpProtocol):
-    """May have as few descriptors as the tests say."""
-
-
 class TestCrowds:
     @pytest.fixture
     def port(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         monkeypatch.setattr(protocol, "SPARE_DESCRIPTORS", 0)
-        monkeypatch.setattr(Small, "most_connections", 6)
-        with serving(path_and_size, http=Small) as (found, _):
+        monkeypatch.setattr(HttpProtocol, "most_connections", 6)
+        with serving_app(path_and_size, http=HttpProtocol) as (found, _):
             yield found
 
     def test_past_half_of_the_descriptors_health_alone_is_served_and_no_socket_is_opened(self, port: int) -> None:
@@ -245,7 +222,7 @@ class TestCrowds:
 @contextlib.contextmanager
 def talking(app: Any, **options: Any) -> Iterator[tuple[socket.socket, uvicorn.Server]]:
     """A connection to a server of the test's own, and that server."""
-    with serving(app, **options) as (port, server), connect(port) as wire:
+    with serving_app(app, **options) as (port, server), connect(port) as wire:
         yield wire, server
 
 

@@ -25,20 +25,6 @@ def test_a_program_that_cannot_be_started_is_passed_over(tmp_path: Path) -> None
     assert redis_server._asked(str(path)) is None
 
 
-@pytest.fixture
-def bundled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_server, "_bundled", lambda: BUNDLED)
-
-
-def install(folder: Path, name: str, says: str) -> str:
-    """Write a program that answers ``--version``; return its path."""
-    path = folder / name
-    path.write_text(f"#!/bin/sh\necho '{says}'\n")
-    path.chmod(0o755)
-    return str(path)
-
-
-@pytest.mark.usefixtures("bundled")
 @pytest.mark.parametrize(("programs", "expected"), [
     ({"redis-server": "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0"}, "Redis 7.0.15"),
     ({"valkey-server": "Valkey server v=8.1.1 sha=00000000:0"}, "Valkey 8.1.1"),
@@ -51,8 +37,10 @@ def install(folder: Path, name: str, says: str) -> str:
 ])  # fmt: skip
 def test_path_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], expected: str) -> None:
     """A supported release on the PATH comes first."""
+    monkeypatch.setattr(redis_server, "_bundled", lambda: BUNDLED)
     for name, says in programs.items():
-        install(tmp_path, name, says)
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert str(find_redis_server()).startswith(f"{expected} (/")
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,21 +22,9 @@ FILES = {
 pytestmark = pytest.mark.pure
 
 
+@dataclass(frozen=True, slots=True)
 class Repository:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def begin(self) -> None:
-        """Make a repository with one release."""
-        for name, text in FILES.items():
-            self.write(name, text)
-        (self.folder / "scripts").mkdir()
-        shutil.copy(SCRIPT, self.folder / "scripts" / "release")
-        self.git("init", "--quiet", "--initial-branch", "main")
-        for name, value in {"user.name": "A", "user.email": "a@example.org", "commit.gpgsign": "false"}.items():
-            self.git("config", name, value)
-        self.commit()
-        self.git("tag", "v0.9.0")
+    folder: Path
 
     def write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -61,9 +50,17 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def first_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("first")
-    Repository(folder).begin()
-    return folder
+    made = Repository(tmp_path_factory.mktemp("first"))
+    for name, text in FILES.items():
+        made.write(name, text)
+    (made.folder / "scripts").mkdir()
+    shutil.copy(SCRIPT, made.folder / "scripts" / "release")
+    made.git("init", "--quiet", "--initial-branch", "main")
+    for name, value in {"user.name": "A", "user.email": "a@example.org", "commit.gpgsign": "false"}.items():
+        made.git("config", name, value)
+    made.commit()
+    made.git("tag", "v0.9.0")
+    return made.folder
 
 
 @pytest.fixture

@@ -1,28 +1,27 @@
 """Request ids, unknown paths, parameters and headers at every address, and the documents of the API."""
 
 import json
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 import yaml
-from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
+from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused
+from tests.support.pages import html_of
+from tests.support.program import PROJECT_ROOT
+from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/vnd.oai.openapi+json"}
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class TestRequestId:
     @pytest.mark.parametrize("given", ["abc-123", "A.b_c", "x" * 128])
     def test_the_callers_own_is_taken(self, anonymous: Api, given: str) -> None:
         response = anonymous.get("/api/v1/me", headers={"X-Request-ID": given})
-        assert response["X-Request-ID"] == given
-        assert response.json()["request_id"] == given
+        assert response["X-Request-ID"] == response.json()["request_id"] == given
 
     def test_one_that_could_do_harm_is_replaced_by_one_for_each_answer(self, anonymous: Api) -> None:
         harmful = ["", "x" * 129, "a b", "<script>", "a\nb", "ü", '"']
@@ -35,19 +34,21 @@ class TestUnknownPaths:
     @pytest.mark.parametrize("path", ["/api/none", "/api/v1/none/", "/api", "/none", "/api/sessions/multi-vod/a/none"])
     def test_they_are_not_found_whatever_the_method_and_whoever_asks(self, anonymous: Api, api: Api, path: str) -> None:
         for client in (anonymous, api, Api("wrong")):
-            for method in (*METHODS, "HEAD", "PROPFIND"):
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "PROPFIND"):
                 response = client.client.generic(method, path, headers=client.headers)
                 assert (response.status_code, response["Content-Type"]) == (404, "application/json")
 
-    def test_the_api_never_answers_html_and_people_get_a_page(self, anonymous: Api, api: Api) -> None:
+    def test_the_api_never_answers_html_and_people_get_a_page(self, anonymous: Api, api: Api, owner: User) -> None:
         headers = {"Accept": "text/html,application/xhtml+xml"}
         for path in ("/api/none", "/api/v1/me", f"{BASE}/list", "/api/v1/jobs"):
             response = anonymous.get(path, headers=headers)
             assert response["Content-Type"].startswith("application/json"), path
         for accept in ("application/xml", "image/png", "text/html"):
             refused(api.get("/api/v1/me", headers={"Accept": accept}), 406, "not_acceptable")
-        response = Client().get("/none", headers={"Accept": "text/html"})
+        response = browser(owner).get("/none")
         assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert "Page not found" in html_of(response)
+        assert "/compare" in html_of(response)
         for path in ("/api/v1/%00", "/%00", "/api/v1/jobs/%00", "/api/v1/me?a=%00", f"{BASE}/a%00b"):
             refused(api.get(path), 400, "bad_request")
 

@@ -1,6 +1,7 @@
 """Signed addresses: one name, one purpose, until an instant."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -60,18 +61,12 @@ def test_only_the_present_and_former_keys_open_what_was_signed_with_them(setting
 def test_each_day_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """What signs one day's addresses signs no other's; an address across midnight is verified by the day it ends."""
     midnight = NOW - NOW % signing.KEY_SECONDS + signing.KEY_SECONDS
-    keys = []
-    real = signing.hmac.new
-
-    def noted(key: bytes, text: bytes, digest: Any) -> Any:
-        keys.append(key)
-        return real(key, text, digest)
-
+    noted = Mock(wraps=signing.hmac.new)
     monkeypatch.setattr(signing.hmac, "new", noted)
     for now in (midnight - 7200, midnight - 3600, midnight + 3600):
         token = sign("stream", "a", seconds=60, now=now)
         assert verify(token, "stream", "a", now=now + 60)
-    used = [key for key in keys if len(key) == 32]
+    used = [call.args[0] for call in noted.call_args_list if len(call.args[0]) == 32]
     assert used[0] == used[1] == used[2] == used[3] != used[4] == used[5]
     across = sign("stream", "a", seconds=3600, now=midnight - 60)
     assert verify(across, "stream", "a", now=midnight + 60) == signing.expiry_of(across)

@@ -7,10 +7,9 @@ from unittest.mock import Mock
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpResponse
-from django.test import Client
 
 from sessions_app.comparison.models import ComparisonSession
-from tests.contract import places
+from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_session
 from vodplatform.accounts.models import User
@@ -25,11 +24,6 @@ def database_away() -> Iterator[None]:
 
     with connection.execute_wrapper(Mock(side_effect=OperationalError("server closed the connection unexpectedly"))):
         yield
-
-
-@pytest.fixture
-def browser(owner: User) -> Client:
-    return places.browser(owner)
 
 
 @pytest.fixture
@@ -53,23 +47,25 @@ def assert_unavailable_page(response: HttpResponse) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/library", "/login", "/none", "/admin/", "/admin/accounts/user/", "/r/none"])
-def test_pages_say_so_while_the_database_is_away(browser: Client, path: str) -> None:
+def test_pages_say_so_while_the_database_is_away(owner: User, path: str) -> None:
+    client = browser(owner)
     with database_away():
-        assert_unavailable_page(browser.get(path))
-    assert browser.get(path).status_code in (200, 302, 404)
+        assert_unavailable_page(client.get(path))
+    assert client.get(path).status_code in (200, 302, 404)
 
 
-def test_programs_get_the_one_body(browser: Client) -> None:
+def test_programs_get_the_one_body(owner: User) -> None:
+    client = browser(owner)
     with database_away():
-        response = browser.get("/library", headers={"Accept": "*/*"})
+        response = client.get("/library", headers={"Accept": "*/*"})
         refused(response, 503, "unavailable")
         assert response["Retry-After"] == "5"
 
 
 @pytest.mark.parametrize("fault", [InterfaceError("connection already closed"), StoreUnavailable()])
-def test_so_they_do_for_other_parts(browser: Client, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+def test_so_they_do_for_other_parts(owner: User, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     monkeypatch.setattr("jobs_app.models.JobQuerySet.visible_to", Mock(side_effect=fault))
-    assert_unavailable_page(browser.get("/jobs"))
+    assert_unavailable_page(browser(owner).get("/jobs"))
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")

@@ -20,6 +20,5 @@ def place(template: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def program(place: Place) -> Iterator[Program]:
-    """The module's running program."""
     with programs() as make:
         yield make(place).start()

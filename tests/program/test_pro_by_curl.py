@@ -21,12 +21,6 @@ ENDS_SECONDS = 120
 EXAMPLE = re.compile(r"^(curl .*?)\n# (\d{3}) (\{.*?\})$", re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the page's files lie."""
-    return make_footage(tmp_path_factory.mktemp("pro"))
-
-
 def examples() -> list[tuple[str, int, str]]:
     """(command, status, answer) of each example."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -48,7 +42,8 @@ def pro_jobs(program: Program) -> int:
     return int(program.place.query("SELECT COUNT(*) FROM video_jobs WHERE is_pro_job")[0][0])
 
 
-def test_the_page_tells_the_truth(program: Program, folder: Path) -> None:
+def test_the_page_tells_the_truth(program: Program, tmp_path: Path) -> None:
+    folder = make_footage(tmp_path)
     told, before = examples(), pro_jobs(program)
     assert len(told) == PAGE.read_text().count("\ncurl ") >= 15
     variables = {
@@ -69,10 +64,8 @@ def test_the_page_tells_the_truth(program: Program, folder: Path) -> None:
         if status == 202:
             variables["JOB"] = body["job_id"]
             finished = finished or body["job_id"]
-
-    def is_over() -> bool:
-        return program.place.job(finished)["status"] in ("completed", "failed")
-
-    wait_until(is_over, ENDS_SECONDS, "the end of the first pro job")
+    wait_until(
+        lambda: program.place.job(finished)["status"] in ("completed", "failed"), ENDS_SECONDS, "the end of the job"
+    )
     assert program.place.job(finished)["status"] == "completed"
     assert pro_jobs(program) - before == 2

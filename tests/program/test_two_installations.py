@@ -38,14 +38,12 @@ def copy(original: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def refused(variables: dict[str, str], *words: str) -> str:
-    """What a command says that fails."""
     ended = manage(*words, environment=variables)
     assert ended.returncode == 1, ended.stdout
     return ended.stderr
 
 
 def refused_start(variables: dict[str, str], kind: str) -> str:
-    """What a process of a host says that does not come up."""
     child = web_child(HOST, free_port(HOST, 0)) if kind == "web" else worker_child(1)
     ended = subprocess.run(
         child.argv, env=clean_environment(variables), capture_output=True, text=True, timeout=60, check=False

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 
 from tests.support.places import SHARED_REDIS
@@ -38,13 +37,11 @@ def host_of(folder: Path, child: Child, place: Place, bucket: Bucket) -> Supervi
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the hosts' folders are."""
     return tmp_path_factory.mktemp("hosts")
 
 
 @pytest.fixture(scope="module")
 def s3(s3_server: str) -> Iterator[Bucket]:
-    """The hosts' bucket."""
     with fresh_bucket(s3_server) as bucket:
         yield bucket
 
@@ -89,13 +86,6 @@ def taken_in(sender: Sender, video: str) -> dict[str, Any]:
     return shown()
 
 
-def fetched(sender: Sender, address: str) -> bytes:
-    """What a signed address gives to whoever has it, at this web process."""
-    answer = httpx.get(sender.address + address, follow_redirects=True, trust_env=False, timeout=30)
-    assert answer.status_code == 200, answer.text
-    return answer.content
-
-
 def is_left(folder: Path) -> list[Path]:
     """Files that uploads have left on the hosts: all should be in the bucket."""
     return [
@@ -131,7 +121,7 @@ def test_tus_goes_on_elsewhere(hosts: Hosts, source: Path, place: Place, s3: Buc
     done = hosts[0].ask("HEAD", upload, SPEAKS).headers
     assert (done["upload-offset"], done["x-resource-id"]) == (str(len(content)), answer.headers["x-resource-id"])
     video = taken_in(hosts[0], answer.headers["x-resource-id"])
-    assert fetched(hosts[0], video["video_url"]) == fetched(hosts[1], video["video_url"]) == content
+    assert hosts[0].fetch(video["video_url"]) == hosts[1].fetch(video["video_url"]) == content
     assert s3.unfinished() == s3.keys("uploads/") == is_left(folder) == []
 
 
@@ -150,7 +140,7 @@ def test_chunks_go_on_elsewhere(hosts: Hosts, source: Path, s3: Bucket, folder: 
     assert hosts[1].status(upload)["status"] == "completed"
     assert hosts[1].complete(upload).json() == answer.json()
     video = taken_in(hosts[1], answer.headers["x-resource-id"])
-    assert fetched(hosts[0], video["video_url"]) == fetched(hosts[1], video["video_url"]) == content
+    assert hosts[0].fetch(video["video_url"]) == hosts[1].fetch(video["video_url"]) == content
     wait_until(
         lambda: s3.unfinished() == s3.keys("uploads/") == is_left(folder) == [], 10, "no file that is not needed"
     )

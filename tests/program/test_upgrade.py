@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.support.places import ACCOUNT, PASSWORD, new_database, prepare, programs
@@ -18,15 +17,10 @@ JOB_SECONDS = 90.0
 Hosts = tuple[Program, Callable[[], Program]]
 
 
-@pytest.fixture(scope="module")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree of the previous release."""
-    return unpack_release(LAST_RELEASE, tmp_path_factory.mktemp("previous") / "tree")
-
-
 @pytest.fixture
-def hosts(previous: Path, template: Place, truth: Truth, s3: Bucket, tmp_path: Path) -> Iterator[Hosts]:
+def hosts(template: Place, truth: Truth, s3: Bucket, tmp_path: Path) -> Iterator[Hosts]:
     """A host of the previous release that runs alone, and what starts one of this release beside it."""
+    previous = unpack_release(LAST_RELEASE, tmp_path / "tree")
     with new_database() as url, programs() as make:
         environment = {
             **template.environment, **s3.environment, "DATABASE_URL": url,
@@ -63,9 +57,7 @@ def play(host: Program, video: str) -> bytes:
     """What a host gives of a video."""
     shown = host.call("GET", f"/api/v1/library/{video}")
     assert shown["status"] == "ready"
-    answer = httpx.get(host.address + shown["video_url"], follow_redirects=True, trust_env=False, timeout=30)
-    assert answer.status_code == 200
-    return answer.content
+    return Sender(host.address, host.place.key).fetch(shown["video_url"])
 
 
 def test_hosts_of_two_releases_work_side_by_side(hosts: Hosts, truth: Truth, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -128,7 +129,7 @@ class TestInTheMiddle:
         bucket.client().put_object(Bucket=bucket.name, Key="large", Body=os.urandom(8 * MIB))
         reading = store.read_chunks("large")
         got = len(next(reading))
-        (bucket.faults.hang if fault == "hang" else bucket.faults.cut)()
+        FAULTS[fault](bucket)
         begun = time.monotonic()
         with pytest.raises(store.StoreUnavailable):
             got += sum(map(len, reading))
@@ -171,24 +172,12 @@ def test_a_bucket_that_is_not_there_is_a_fault_and_no_empty_library(bucket: Buck
 ])  # fmt: skip
 def test_what_is_gone(bucket: Bucket, status: int, code: str, is_gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is gone counts as given up or deleted."""
-    answering(monkeypatch, status, code)
+    error = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "any")
+    client = Mock(abort_multipart_upload=Mock(side_effect=error), delete_object=Mock(side_effect=error))
+    monkeypatch.setattr(store, "_client", lambda: client)
     for call in (lambda: store.abort_multipart(KEY, "some-upload"), lambda: store.delete(KEY)):
         with nullcontext() if is_gone else pytest.raises(store.StoreUnavailable):
             call()
-
-
-def answering(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> None:
-    """Every call of the client ends with this error."""
-
-    class Client:
-        def __getattr__(self, name: str) -> Any:
-            def call(**given: Any) -> None:
-                said = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-                raise ClientError(said, name)
-
-            return call
-
-    monkeypatch.setattr(store, "_client", Client)
 
 
 @pytest.mark.postgresql

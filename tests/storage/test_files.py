@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.core.files.storage import default_storage
@@ -21,12 +22,6 @@ KEY = "videos/5f0c/A match (1) ünïcode + & #.mp4"
 CONTENT = b"0123456789" * 100
 Place = Path | Bucket
 NewFile = Callable[..., Path]
-
-
-def put(content: bytes, new_file: NewFile, key: str = KEY) -> str:
-    """Take bytes into the store; returns the key."""
-    store.put_file(key, new_file(content))
-    return key
 
 
 def content_of(place: Place, key: str) -> bytes:
@@ -61,17 +56,17 @@ def test_the_bytes_are_there_and_the_source_is_gone(place: Place, new_file: NewF
 
 
 class TestReading:
-    def test_any_range(self, place: Place, new_file: NewFile) -> None:
-        put(CONTENT, new_file)
+    def test_any_range(self, place: Place) -> None:
+        put_bytes(KEY, CONTENT)
         for start, stop in (
             (0, None), (0, 1000), (0, 1), (999, 1000), (999, None), (250, 750), (0, 5000), (500, 500), (0, 0),
             (1000, None), (5000, None),
         ):  # fmt: skip
             assert b"".join(store.read_chunks(KEY, start, stop)) == CONTENT[start:stop], (start, stop)
 
-    def test_it_comes_in_pieces_as_small_as_wanted(self, place: Place, new_file: NewFile) -> None:
+    def test_it_comes_in_pieces_as_small_as_wanted(self, place: Place) -> None:
         content = os.urandom(3 * store.READ_BYTES + 1)
-        put(content, new_file)
+        put_bytes(KEY, content)
         pieces = list(store.read_chunks(KEY))
         assert max(map(len, pieces)) <= store.READ_BYTES
         assert b"".join(pieces) == content
@@ -79,8 +74,8 @@ class TestReading:
         assert [len(piece) for piece in pieces] == [300, 300, 300, 99]
         assert b"".join(pieces) == content[1:1000]
 
-    def test_whoever_stops_early_leaves_nothing_open(self, place: Place, new_file: NewFile) -> None:
-        put(os.urandom(4 * store.READ_BYTES), new_file)
+    def test_whoever_stops_early_leaves_nothing_open(self, place: Place) -> None:
+        put_bytes(KEY, os.urandom(4 * store.READ_BYTES))
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(20):
             reading = store.read_chunks(KEY)
@@ -89,8 +84,8 @@ class TestReading:
         # Each would hold one, and two of the proxy's, which ends a little later.
         assert wait_until(lambda: len(os.listdir("/proc/self/fd")) < before + 10)
 
-    def test_a_copy_for_a_job_has_the_bytes(self, place: Place, new_file: NewFile, tmp_path: Path) -> None:
-        put(CONTENT, new_file)
+    def test_a_copy_for_a_job_has_the_bytes(self, place: Place, tmp_path: Path) -> None:
+        put_bytes(KEY, CONTENT)
         folder = tmp_path / "job"
         folder.mkdir()
         path = store.local_copy(KEY, folder)
@@ -100,9 +95,9 @@ class TestReading:
         assert len(list(folder.iterdir())) == isinstance(place, Bucket)
 
 
-def test_they_are_the_file_s(place: Place, new_file: NewFile) -> None:
+def test_they_are_the_file_s(place: Place) -> None:
     before = datetime.now(UTC) - timedelta(seconds=2)
-    put(CONTENT, new_file)
+    put_bytes(KEY, CONTENT)
     facts = store.stat(KEY)
     assert facts.size == len(CONTENT)
     assert before <= facts.modified <= datetime.now(UTC) + timedelta(seconds=2)
@@ -113,7 +108,7 @@ def test_they_are_the_file_s(place: Place, new_file: NewFile) -> None:
     if isinstance(place, Bucket):
         head = place.client().head_object(Bucket=place.name, Key=KEY)
         assert facts == store.FileMetadata(len(CONTENT), head["ETag"], head["LastModified"])
-    put(CONTENT[::-1], new_file, "videos/other.mp4")
+    put_bytes("videos/other.mp4", CONTENT[::-1])
     assert store.stat("videos/other.mp4").etag != facts.etag
 
 
@@ -134,18 +129,25 @@ class TestBeingTold:
         assert sum(count for _, count in told) == 2 * len(self.CONTENT)
         assert {thread for thread, _ in told} == {threading.get_ident()}
 
-    def test_an_upload_that_stands_still_is_ended(self, s3_storage: Bucket, new_file: NewFile) -> None:
-        path = new_file(self.CONTENT)
-        s3_storage.faults.hang()
-        with pytest.raises(_Enough):
-            store.put_file(KEY, path, on_progress=lambda count: self.break_off(s3_storage))
-        assert path.stat().st_size == len(self.CONTENT)
-        assert s3_storage.keys() == []
+    def test_a_transfer_that_stands_still_is_ended(self, s3_storage: Bucket, new_file: NewFile, tmp_path: Path) -> None:
+        put_bytes(KEY, self.CONTENT)
+        path, folder = new_file(self.CONTENT), tmp_path / "job"
+        folder.mkdir()
 
-    def break_off(self, bucket: Bucket) -> None:
-        """End a transfer that hangs; what waits for S3 in its threads ends too, before its time is over."""
-        bucket.heal()
-        raise _Enough
+        def break_off(count: int) -> None:
+            s3_storage.heal()  # what waits for S3 in its threads ends too, before its time is over
+            raise _Enough
+
+        for transfer in (
+            lambda: store.put_file("videos/new.mp4", path, on_progress=break_off),
+            lambda: store.local_copy(KEY, folder, break_off),
+        ):
+            s3_storage.faults.hang()
+            with pytest.raises(_Enough):
+                transfer()
+        assert path.stat().st_size == len(self.CONTENT)
+        assert s3_storage.keys() == [KEY]
+        assert list(folder.iterdir()) == []
 
     def test_an_upload_that_is_ended_leaves_nothing_at_s3(self, s3_storage: Bucket, new_file: NewFile) -> None:
         path = new_file(self.CONTENT)
@@ -160,27 +162,14 @@ class TestBeingTold:
         assert path.stat().st_size == len(self.CONTENT)
         assert s3_storage.unfinished() == []
 
-    def test_a_download_that_stands_still_is_ended(self, s3_storage: Bucket, new_file: NewFile, tmp_path: Path) -> None:
-        put(self.CONTENT, new_file)
-        folder = tmp_path / "job"
-        folder.mkdir()
-        s3_storage.faults.hang()
-        with pytest.raises(_Enough):
-            store.local_copy(KEY, folder, lambda count: self.break_off(s3_storage))
-        assert list(folder.iterdir()) == []
-
 
 class _Enough(Exception):
     pass
 
 
-def _enough(count: int) -> None:
-    raise _Enough
-
-
 class TestMissing:
-    def test_each_call_says_so(self, place: Place, new_file: NewFile, tmp_path: Path) -> None:
-        put(CONTENT, new_file, "videos/there.mp4")
+    def test_each_call_says_so(self, place: Place, tmp_path: Path) -> None:
+        put_bytes("videos/there.mp4", CONTENT)
         folder = tmp_path / "job"
         folder.mkdir()
         for key in ("videos/none.mp4", "none", "videos", "videos/there.mp4/x"):
@@ -205,22 +194,22 @@ class TestMissing:
 
 
 class TestDeleting:
-    def test_it_is_gone_and_again_is_harmless(self, place: Place, new_file: NewFile) -> None:
-        put(CONTENT, new_file)
-        put(CONTENT, new_file, "videos/other.mp4")
+    def test_it_is_gone_and_again_is_harmless(self, place: Place) -> None:
+        put_bytes(KEY, CONTENT)
+        put_bytes("videos/other.mp4", CONTENT)
         store.delete(KEY)
         store.delete(KEY)
         assert keys_of(place) == ["videos/other.mp4"]
 
-    def test_a_folder_goes_with_all_below_it_and_nothing_beside(self, place: Place, new_file: NewFile) -> None:
+    def test_a_folder_goes_with_all_below_it_and_nothing_beside(self, place: Place) -> None:
         for key in ("uploads/a/000001", "uploads/a/000002", "uploads/a/b/c", "uploads/ab/000001", "uploads/a.mp4"):
-            put(CONTENT, new_file, key)
+            put_bytes(key, CONTENT)
         assert store.delete_folder("uploads/a/") == 3
         assert keys_of(place) == ["uploads/a.mp4", "uploads/ab/000001"]
         assert store.delete_folder("uploads/a/") == 0
 
-    def test_nobody_deletes_everything_by_mistake(self, place: Place, new_file: NewFile) -> None:
-        put(CONTENT, new_file)
+    def test_nobody_deletes_everything_by_mistake(self, place: Place) -> None:
+        put_bytes(KEY, CONTENT)
         for prefix in ("", "/", "videos", "//"):
             with pytest.raises(AssertionError):
                 store.delete_folder(prefix)
@@ -228,11 +217,11 @@ class TestDeleting:
 
 
 class TestListing:
-    def test_files_come_with_size_and_time(self, place: Place, new_file: NewFile) -> None:
+    def test_files_come_with_size_and_time(self, place: Place) -> None:
         before = datetime.now(UTC) - timedelta(seconds=2)
         for number in range(3):
-            put(b"x" * number, new_file, f"uploads/a/{number:06d}")
-        put(CONTENT, new_file, "uploads/b/000000")
+            put_bytes(f"uploads/a/{number:06d}", b"x" * number)
+        put_bytes("uploads/b/000000", CONTENT)
         found = sorted(store.files("uploads/a/"), key=lambda file: file.key)
         assert [(file.key, file.size) for file in found] == [(f"uploads/a/{n:06d}", n) for n in range(3)]
         for file in found:
@@ -273,10 +262,10 @@ class TestParts:
             store.finish_multipart(KEY, upload, [part])
         assert s3_storage.content(KEY) == b"whole"
 
-    def test_files_of_the_store_become_parts_unread(self, s3_storage: Bucket, new_file: NewFile) -> None:
+    def test_files_of_the_store_become_parts_unread(self, s3_storage: Bucket) -> None:
         content = [os.urandom(self.PART), b"tail"]
         for number, body in enumerate(content):
-            put(body, new_file, f"uploads/ü #+/{number:06d}")
+            put_bytes(f"uploads/ü #+/{number:06d}", body)
         upload = store.begin_multipart(KEY)
         received = s3_storage.faults.received
         parts = [
@@ -318,13 +307,13 @@ class TestFullDisk:
         assert refused.value.type.status == 503
         assert path.exists()
         assert keys_of(small_disk) == []
-        put(CONTENT, new_file)
+        store.put_file(KEY, new_file(CONTENT))
         assert content_of(small_disk, KEY) == CONTENT
 
     def test_from_another_file_system_it_is_copied_and_may_be_ended(self, small_disk: Path, new_file: NewFile) -> None:
         path = new_file(CONTENT)
         with pytest.raises(_Enough):
-            store.put_file(KEY, path, on_progress=_enough)
+            store.put_file(KEY, path, on_progress=Mock(side_effect=_Enough))
         assert path.read_bytes() == CONTENT
         assert keys_of(small_disk) == []
         told: list[int] = []

@@ -21,7 +21,6 @@ SIGNED = [f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Date", "Expir
 
 @pytest.fixture
 def bucket(s3_storage: Bucket) -> Bucket:
-    """A bucket with one file."""
     s3_storage.client().put_object(Bucket=s3_storage.name, Key=KEY, Body=CONTENT)
     return s3_storage
 

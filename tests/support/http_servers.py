@@ -4,6 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import HTTPServer
+from typing import Any
+
+import uvicorn
+
+from tests.support.waiting import wait_until
 
 
 @contextmanager
@@ -17,3 +22,18 @@ def serving(server: HTTPServer) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serving_app(application: Any, **options: Any) -> Iterator[tuple[int, uvicorn.Server]]:
+    """The port and the server of an ASGI application, which runs until the end of the block. options: of uvicorn."""
+    config = uvicorn.Config(application, port=0, loop="uvloop", lifespan="off", log_config=None, **options)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield server.servers[0].sockets[0].getsockname()[1], server
+    finally:
+        server.should_exit = True
+        thread.join(10)

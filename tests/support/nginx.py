@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from tests.support.http_servers import serving_app
 from tests.support.waiting import wait_until
 from vodplatform.core.processes.process import SHIM
 
@@ -165,16 +164,6 @@ def is_open(port: int) -> bool:
 @contextmanager
 def served(application: Any) -> Iterator[int]:
     """The port on which an ASGI application is served from a thread of this process, by the program's own server."""
-    config = uvicorn.Config(
-        application, host="127.0.0.1", port=0, http="vodplatform.core.web.protocol:HttpProtocol", loop="uvloop",
-        ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        wait_until(lambda: server.started)
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    options = {"ws": "none", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 2}
+    with serving_app(application, http="vodplatform.core.web.protocol:HttpProtocol", **options) as (port, _):
+        yield port
