@@ -1,13 +1,15 @@
-"""Small videos with known frames, written with PyAV, for the tests of this folder."""
+"""Small videos with known frames and sounds with known samples, for the tests of media."""
 
+import wave
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import accumulate, cycle, takewhile
 from pathlib import Path
+from typing import Any
 
-import av
 import numpy as np
 
-from sessions_app.comparison.samples.rendering.encode import usual_priority
+from tests.support.footage import convert, write_pictures
 
 LEVELS = 16  # frame n is grey level 12 × (n mod 16) + 30 in its middle
 
@@ -28,41 +30,21 @@ def picture(number: int, width: int, height: int) -> np.ndarray:
     return image
 
 
-@usual_priority()
 def write_video(
-    path: Path, frames: int = 60, rate: Fraction = Fraction(30), codec: str = "libx264",
-    size: tuple[int, int] = (160, 96), stamps: Sequence[Fraction] | None = None, rotation: int = 0,
-    ratio: Fraction | None = None, pixel_format: str = "yuv420p", sound: bool = False,
-    container_options: dict[str, str] | None = None, options: dict[str, str] | None = None,
-) -> Path:  # fmt: skip
-    """Write ``frames`` pictures at ``rate``, or at ``stamps`` seconds; rotation: degrees clockwise for display."""
-    width, height = size
-    with av.open(str(path), "w", options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
-        stream.codec_context.thread_count = 1
-        stream.options = {"g": "20", "crf": "12", "preset": "ultrafast"} if options is None else options
-        if stamps is not None:
-            stream.codec_context.time_base = Fraction(1, 90_000)
-        if rotation:
-            stream.set_display_rotation(-rotation)
-        if ratio is not None:
-            stream.sample_aspect_ratio = ratio
-        audio = container.add_stream("aac", rate=48_000, layout="stereo") if sound else None
-        for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="bgr24")
-            if stamps is not None:
-                frame.time_base = Fraction(1, 90_000)
-                frame.pts = round(stamps[number] * 90_000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-        if audio is not None:
-            silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
-            silence.sample_rate = 48_000
-            for _ in range(int(frames / rate * 48_000 / 1024)):
-                silence.pts = None
-                container.mux(audio.encode(silence))
-            container.mux(audio.encode(None))
+    path: Path, frames: int = 60, rate: Fraction = Fraction(30), size: tuple[int, int] = (160, 96), **more: Any
+) -> Path:
+    """Write ``frames`` pictures at ``rate``, with a keyframe every 20; more: what ``write_pictures`` takes."""
+    pictures = (picture(number, *size) for number in range(frames))
+    return write_pictures(path, pictures, fps=rate, **{"gop": 20, **more})
+
+
+def write_sound(path: Path, samples: np.ndarray, rate: int = 48_000) -> Path:
+    """Write a WAV file of 16 bit samples, shape (n,) or (n, channels), -1 to 1."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((samples * 32_000).astype("<i2").tobytes())
     return path
 
 
@@ -70,22 +52,10 @@ def write_raw(
     path: Path, picture_of: Callable[[int], np.ndarray], rate: int, seconds: float, sound: np.ndarray, sound_rate: int,
     steps: Sequence[int],
 ) -> Path:  # fmt: skip
-    """Write lossless BGR pictures of ``steps`` frames each, in turn, beside ``sound``: int16, of shape (1, n)."""
-    height, width = picture_of(0).shape[:2]
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("ffv1", rate=rate)
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        video.time_base = video.codec_context.time_base = Fraction(1, rate)
-        audio = container.add_stream("pcm_s16le", rate=sound_rate, layout="mono")
-        ticks = number = 0
-        while ticks < rate * seconds:
-            frame = av.VideoFrame.from_ndarray(picture_of(number), format="bgr24")
-            frame.pts, frame.time_base = ticks, Fraction(1, rate)
-            container.mux(video.encode(frame))
-            ticks, number = ticks + steps[number % len(steps)], number + 1
-        container.mux(video.encode(None))
-        block = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
-        block.sample_rate, block.pts, block.time_base = sound_rate, 0, Fraction(1, sound_rate)
-        container.mux(audio.encode(block))
-        container.mux(audio.encode(None))
-    return path
+    """Write lossless BGR pictures of ``steps`` frames each, in turn, beside ``sound``: one channel, -1 to 1."""
+    ticks = [0, *takewhile(lambda tick: tick < rate * seconds, accumulate(cycle(steps)))]
+    stamps = [Fraction(tick, rate) for tick in ticks]
+    pictures = (picture_of(number) for number in range(len(ticks)))
+    silent = write_pictures(path.with_suffix(".silent.mkv"), pictures, fps=Fraction(rate), codec="ffv1", stamps=stamps)
+    wav = write_sound(path.with_suffix(".wav"), sound, sound_rate)
+    return convert(silent, path, "-i", str(wav), "-c", "copy")

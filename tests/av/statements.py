@@ -1,13 +1,10 @@
 """Small clips for the tests of merging: every picture carries its number, every sound is noise of its own."""
 
-import json
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -15,7 +12,6 @@ import numpy as np
 from media_app.av.frames import VideoFile
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode
 from tests.support.footage import FFMPEG
-from vodplatform.settings.variables import PROJECT_ROOT
 
 SIZE = (224, 126)
 LOUD = 0.5
@@ -50,25 +46,24 @@ def noise(number: int, count: int, rate: int = RATE, channels: int = 1) -> np.nd
 
 def statement(
     folder: Path, number: int, *, seconds: float = 1.0, fps: Fraction | int = 25, size: tuple[int, int] = SIZE,
-    steps: Sequence[int] = (1,), video: dict[str, str] | None = None, codec: str = "libx264",
-    pixel_format: str = "yuv420p", sound: str | None = "aac", rate: int = RATE, channels: int = 1,
-    priming: int = PRIMING, sound_seconds: float | None = None, rotation: int = 0, ratio: Fraction | None = None,
-    suffix: str = "mp4", loud: float = 1.0, tags: dict[str, str] | None = None,
+    steps: Sequence[int] = (1,), video: dict[str, str] | None = None, sound: str | None = "aac", rate: int = RATE,
+    channels: int = 1, priming: int = PRIMING, sound_seconds: float | None = None, rotation: int = 0,
+    ratio: Fraction | None = None, loud: float = 1.0, tags: dict[str, str] | None = None,
 ) -> Statement:  # fmt: skip
-    """Write ``clip-number.suffix``.
+    """Write ``clip-number.mp4``.
 
     steps: how many frame durations each picture lasts, in turn. priming: samples of the sound that are hidden before
     the first. sound_seconds: where the sound is shorter or longer than the pictures.
     """
-    path = folder / f"clip-{number}.{suffix}"
+    path = folder / f"clip-{number}.mp4"
     fps = Fraction(fps)
     random = np.random.default_rng(number)
     ground = random.integers(60, 200, (size[1] // 6 + 1, size[0] // 6 + 1), np.uint8).repeat(6, 0).repeat(6, 1)
     with av.open(str(path), "w") as out:
         out.metadata.update(tags or {})
-        stream = out.add_stream(codec, rate=fps, options={"preset": "veryfast", "crf": "18", **(video or {})})
+        stream = out.add_stream("libx264", rate=fps, options={"preset": "veryfast", "crf": "18", **(video or {})})
         stream.width, stream.height = size
-        stream.pix_fmt = pixel_format
+        stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = 1 / fps
         stream.codec_context.thread_count = 1
         if ratio is not None:
@@ -108,23 +103,6 @@ def statement(
     return Statement(path, number, at, float(ticks / fps))
 
 
-def request(target: Path, clips: Sequence[Path], folder: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "clips": [{"path": str(path), "name": path.name} for path in clips], "target": str(target),
-        "folder": str(folder), "ffmpeg": FFMPEG, "threads": 1, **more,
-    }  # fmt: skip
-
-
-def child(asked: Any, **options: Any) -> list[dict[str, Any]]:
-    """The lines that ``python -m media_app.av.merge`` answers."""
-    done = subprocess.run(
-        [sys.executable, "-m", "media_app.av.merge"], input=json.dumps(asked).encode(), capture_output=True,
-        cwd=PROJECT_ROOT, timeout=300, check=False, **options,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def shown(path: Path, width: int = SIZE[0]) -> list[tuple[float, int]]:
     """When each picture is shown, seconds, and the number that it carries."""
     with VideoFile(path) as video:
@@ -143,6 +121,12 @@ def heard(path: Path, rate: int = RATE) -> np.ndarray:
     for at, run in runs:
         whole[max(0, at) : at + len(run)] = run[max(0, -at) :]
     return whole
+
+
+def played(path: Path) -> np.ndarray:
+    """The sound as players give it, as one channel: packet behind packet, whatever their timestamps."""
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)])
 
 
 def lag(sound: np.ndarray, start: float, wanted: np.ndarray, rate: int = RATE) -> float:

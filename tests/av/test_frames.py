@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tests.support.footage import convert
 
 pytestmark = pytest.mark.pure
 MIDDLE = Box(0.4, 0.4, 0.2, 0.2)
-REORDERED = {"g": "20", "crf": "12", "preset": "medium", "bf": "3", "sc_threshold": "0"}
+REORDERED: dict[str, Any] = {"preset": "medium", "bf": "3"}
 
 
 def number(picture: Picture | None) -> int:
@@ -23,7 +24,7 @@ def number(picture: Picture | None) -> int:
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 def test_every_frame_is_found_at_its_time(tmp_path: Path, suffix: str) -> None:
-    with VideoFile(write_video(tmp_path / f"v.{suffix}", options=REORDERED)) as video:
+    with VideoFile(write_video(tmp_path / f"v.{suffix}", **REORDERED)) as video:
         pictures = list(video.iterate_frames(0.0))
         assert [number(p) for p in pictures] == [n % 16 for n in range(60)]
         assert [p.time for p in pictures] == pytest.approx([n / 30 for n in range(60)], abs=0.002)
@@ -41,8 +42,7 @@ def test_every_frame_is_found_at_its_time(tmp_path: Path, suffix: str) -> None:
 
 def test_within_the_first_gop_of_a_stream_it_is_found_too(tmp_path: Path) -> None:
     """There a seek goes to any packet, and the first picture may come after the first sound."""
-    options = REORDERED | {"g": "150", "preset": "ultrafast", "bf": "2"}
-    silent = write_video(tmp_path / "v.mp4", frames=300, options=options)
+    silent = write_video(tmp_path / "v.mp4", frames=300, gop=150, bf="2")
     stream = convert(
         silent, tmp_path / "v.ts", "-f", "lavfi", "-i", "sine=duration=10", "-map", "0:v", "-map", "1:a", "-c:v",
         "copy", "-c:a", "aac",
@@ -54,14 +54,14 @@ def test_within_the_first_gop_of_a_stream_it_is_found_too(tmp_path: Path) -> Non
 
 
 def test_threads_change_nothing(tmp_path: Path) -> None:
-    with VideoFile(write_video(tmp_path / "v.mp4", options=REORDERED), 2) as video:
+    with VideoFile(write_video(tmp_path / "v.mp4", **REORDERED), 2) as video:
         for start, first in ((0.0, 0), (1.0, 20), (0.7, 20)):
             assert [number(p) for p in video.iterate_frames(start)] == [n % 16 for n in range(first, 60)]
             assert number(video.frame_at(start + 0.01)) == int(start * 30 + 0.3) % 16
 
 
 def test_sparse_walking_leaves_out_nothing_from_the_wanted_moment_on(tmp_path: Path) -> None:
-    with VideoFile(write_video(tmp_path / "v.mp4", options=REORDERED | {"g": "60"})) as video:
+    with VideoFile(write_video(tmp_path / "v.mp4", gop=60, **REORDERED)) as video:
         pictures = [p for p in video.iterate_frames(0.0, sparse_until=1.0) if p.time >= 1.0]
         assert [number(p) for p in pictures] == [n % 16 for n in range(30, 60)]
 
@@ -118,7 +118,7 @@ def test_a_box_grows_around_its_centre_and_is_clipped_but_never_empty(tmp_path: 
 
 
 def test_a_broken_tail_ends_the_walk_and_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "v.mp4", container_options={"movflags": "faststart"})
+    path = convert(write_video(tmp_path / "a.mp4"), tmp_path / "v.mp4", "-c", "copy", "-movflags", "+faststart")
     path.write_bytes(path.read_bytes()[:-2500])
     with VideoFile(path) as video:
         assert 1 <= len(list(video.iterate_frames(0.0))) < 60

@@ -1,68 +1,47 @@
 """What a glance at a whole file tells: no picture, or an index that was cut off; of everything else nothing."""
 
 import io
-import tempfile
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media_app.av.header_check import find_fault
+from tests.support.footage import convert
 
-SOUND_CODECS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "aac"}
-PICTURE_CODECS = {"mp4": "libx264", "mov": "mpeg4", "webm": "libvpx", "matroska": "libx264"}
+PICTURE = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=0.5")
+SOUND = ("-f", "lavfi", "-i", "anullsrc=d=0.5")
+FRAGMENTED = ("-movflags", "frag_keyframe+empty_moov")
 
 
-def made(container: str, *, picture: bool, sound: bool, options: dict[str, str] | None = None) -> bytes:
-    """Half a second of each track that is wanted."""
-    with tempfile.NamedTemporaryFile(suffix=f".{container}") as file:  # an index at the front takes a file of a name
-        with av.open(file.name, "w", format=container, options=options or {}) as out:
-            if sound:
-                track = out.add_stream(SOUND_CODECS[container], rate=48_000)
-                track.format = "flt" if SOUND_CODECS[container] == "libopus" else "fltp"
-                silence = np.zeros((1, 24_000), np.float32)
-                frame = av.AudioFrame.from_ndarray(silence, format=track.format.name, layout="mono")
-                frame.sample_rate = 48_000
-            if picture:
-                stream = out.add_stream(PICTURE_CODECS[container], rate=10)
-                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-                for number in range(5):
-                    image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 40, np.uint8), format="rgb24")
-                    out.mux(stream.encode(image))
-                out.mux(stream.encode(None))
-            if sound:
-                out.mux([packet for one in (frame, None) for packet in track.encode(one)])
-        return Path(file.name).read_bytes()
+def made(folder: Path, suffix: str, *options: str) -> bytes:
+    return convert(None, folder / f"made.{suffix}", *options).read_bytes()
 
 
 def fault(content: bytes) -> str | None:
     return find_fault(io.BytesIO(content), len(content))
 
 
-@pytest.mark.parametrize("container", SOUND_CODECS)
-def test_sound_without_a_picture_is_seen(container: str) -> None:
-    assert fault(made(container, picture=False, sound=True)) == "no_picture"
-    assert fault(made(container, picture=True, sound=True)) is None
-    assert fault(made(container, picture=True, sound=False)) is None
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "webm", "mkv"])
+def test_sound_without_a_picture_is_seen(tmp_path: Path, suffix: str) -> None:
+    assert fault(made(tmp_path, suffix, *SOUND)) == "no_picture"
+    assert fault(made(tmp_path, suffix, *PICTURE, *SOUND)) is None
+    assert fault(made(tmp_path, suffix, *PICTURE)) is None
 
 
-@pytest.mark.parametrize("container", ["mp4", "mov"])
-def test_a_file_that_ends_before_its_index_is_seen(container: str) -> None:
-    whole = made(container, picture=True, sound=True)
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_a_file_that_ends_before_its_index_is_seen(tmp_path: Path, suffix: str) -> None:
+    whole = made(tmp_path, suffix, *PICTURE, *SOUND)
     for share in (0.3, 0.6, 0.9, 0.99):
         assert fault(whole[: int(len(whole) * share)]) == "no_index"
 
 
-def test_one_whose_index_comes_first_or_often_can_be_played_up_to_where_it_was_cut() -> None:
-    first = made("mp4", picture=True, sound=True, options={"movflags": "faststart"})
-    often = made("mp4", picture=True, sound=True, options={"movflags": "frag_keyframe+empty_moov"})
-    for whole in (first, often):
+def test_one_whose_index_comes_first_or_often_can_be_played_up_to_where_it_was_cut(tmp_path: Path) -> None:
+    for options in (("-movflags", "faststart"), FRAGMENTED):
+        whole = made(tmp_path, "mp4", *PICTURE, *SOUND, *options)
         assert fault(whole[: int(len(whole) * 0.9)]) is None
-    alone = made("mp4", picture=False, sound=True, options={"movflags": "frag_keyframe+empty_moov"})
-    assert fault(alone) == "no_picture"
+    assert fault(made(tmp_path, "mp4", *SOUND, *FRAGMENTED)) == "no_picture"
 
 
 def test_of_what_it_does_not_know_it_says_nothing(clips: Path) -> None:

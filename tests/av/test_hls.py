@@ -18,7 +18,7 @@ from media_app.av.ladder import HEIGHTS, fitted, ladder, rung_of
 from media_app.av.probe import VideoFacts, probe
 from media_app.av.source import Source
 from tests.av.fragments import track_times
-from tests.av.statements import packets_of
+from tests.av.statements import packets_of, played
 from tests.support.clips import render_clip
 from tests.support.footage import FFMPEG, convert, noise, write_pictures
 
@@ -26,22 +26,9 @@ pytestmark = pytest.mark.pure
 PROGRAM = Ffmpeg(FFMPEG, threads=1)
 
 
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """20 s with sound, a keyframe each half second."""
-    return render_clip(tmp_path_factory.mktemp("hls") / "long.mp4", seconds=20.0)
-
-
 def copy_of(path: Path, folder: Path) -> HlsRendition:
     folder.mkdir(exist_ok=True)
     return make_source(folder, Source.open(path), PROGRAM)
-
-
-@pytest.fixture(scope="module")
-def copied(long_clip: Path) -> tuple[Path, HlsRendition]:
-    """The folder of a copy of the long clip, and what was said of it."""
-    folder = long_clip.parent / "copied"
-    return folder, copy_of(long_clip, folder)
 
 
 def refusal_of(path: Path, folder: Path) -> str:
@@ -51,27 +38,17 @@ def refusal_of(path: Path, folder: Path) -> str:
     return str(caught.value)
 
 
-def ranges(folder: Path) -> tuple[int, list[tuple[int, int]]]:
-    """Bytes of the header; size and place of each segment."""
-    text = (folder / PLAYLIST).read_text()
-    header = re.search(r'#EXT-X-MAP:URI="media.mp4",BYTERANGE="(\d+)@0"', text)
-    assert header
-    return int(header[1]), [(int(size), int(at)) for size, at in re.findall(r"BYTERANGE:(\d+)@(\d+)\n", text)]
-
-
 def times_of(path: Path | io.BytesIO, kind: str = "video") -> list[float]:
     with av.open(path if isinstance(path, io.BytesIO) else str(path)) as container:
         return [float(f.pts * f.time_base) for f in container.decode(getattr(container.streams, kind)[0])]
 
 
-def sound_samples(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.concatenate([f.to_ndarray().mean(axis=0) for f in container.decode(audio=0)])
-
-
-def test_the_picture_is_copied_into_ranges_without_gaps(long_clip: Path, copied: tuple[Path, HlsRendition]) -> None:
-    folder, made = copied
-    header, segments = ranges(folder)
+def test_the_picture_is_copied_into_ranges_without_gaps(tmp_path: Path) -> None:
+    long_clip, folder = render_clip(tmp_path / "long.mp4", seconds=20.0), tmp_path / "out"
+    made = copy_of(long_clip, folder)
+    playlist = (folder / PLAYLIST).read_text()
+    [header] = [int(size) for size in re.findall(r'#EXT-X-MAP:URI="media.mp4",BYTERANGE="(\d+)@0"', playlist)]
+    segments = [(int(size), int(at)) for size, at in re.findall(r"BYTERANGE:(\d+)@(\d+)\n", playlist)]
     content, at, frames = (folder / MEDIA).read_bytes(), header, 0
     for size, start in segments:
         assert start == at
@@ -95,8 +72,9 @@ def test_the_picture_is_copied_into_ranges_without_gaps(long_clip: Path, copied:
     assert mean * 0.98 <= made.bit_rate < 2 * mean
 
 
-def test_a_playlist_names_nothing_but_its_own_file(copied: tuple[Path, HlsRendition]) -> None:
-    text = (copied[0] / PLAYLIST).read_text()
+def test_a_playlist_names_nothing_but_its_own_file(clips: Path, tmp_path: Path) -> None:
+    copy_of(clips / "plain.mp4", tmp_path)
+    text = (tmp_path / PLAYLIST).read_text()
     lines = text.splitlines()
     assert (lines[0], lines[-1]) == ("#EXTM3U", "#EXT-X-ENDLIST")
     assert "#EXT-X-PLAYLIST-TYPE:VOD" in lines
@@ -132,7 +110,7 @@ def test_other_sounds_become_aac_beside_the_copied_picture(tmp_path: Path, suffi
     made = copy_of(source, tmp_path / "out")
     assert made.codecs.endswith(",mp4a.40.2")
     assert packets_of(tmp_path / "out" / MEDIA) == packets_of(source)
-    samples = sound_samples(tmp_path / "out" / MEDIA)
+    samples = played(tmp_path / "out" / MEDIA)
     assert len(samples) / 48_000 == pytest.approx(4.0, abs=0.1)
     assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.2 / np.sqrt(2), rel=0.1)
 
@@ -345,15 +323,6 @@ def test_pictures_that_stop_for_a_while_make_no_burst_of_segments(tmp_path: Path
     assert all(seconds > 1 for seconds, _ in playlist.segments)
 
 
-def interlaced(path: Path) -> Path:
-    """25 pictures a second of two fields each: bars that move to the left."""
-    bars = "color=black:s=128x96:r=50:d=2,geq=lum='235*lt(mod(X+4*N,32),16)':cb=128:cr=128"
-    return convert(
-        None, path, "-f", "lavfi", "-i", bars, "-vf", "tinterlace=interleave_top,fieldorder=tff", "-c:v", "libx264",
-        "-flags", "+ildct+ilme", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
-    )  # fmt: skip
-
-
 def combing(path: Path) -> float:
     """By how much neighbouring lines differ, on the whole: not at all where bars stand upright and whole."""
     with av.open(str(path)) as container:
@@ -362,7 +331,12 @@ def combing(path: Path) -> float:
 
 
 def test_interlaced_pictures_are_left_to_the_rungs_and_made_whole_there(tmp_path: Path) -> None:
-    path = interlaced(tmp_path / "v.mp4")
+    # 25 pictures a second of two fields each: bars that move to the left.
+    bars = "color=black:s=128x96:r=50:d=2,geq=lum='235*lt(mod(X+4*N,32),16)':cb=128:cr=128"
+    path = convert(
+        None, tmp_path / "v.mp4", "-f", "lavfi", "-i", bars, "-vf", "tinterlace=interleave_top,fieldorder=tff", "-c:v",
+        "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
+    )  # fmt: skip
     source = Source.open(path)
     assert source.facts.is_interlaced
     assert "interlaced" in refusal_of(path, tmp_path / "out")
@@ -373,19 +347,14 @@ def test_interlaced_pictures_are_left_to_the_rungs_and_made_whole_there(tmp_path
     assert combing(tmp_path / MEDIA) < 5
 
 
-def hdr(path: Path, transfer: str) -> Path:
-    """Ten bits for an HDR screen."""
-    colours = f"color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
-    params = f"log-level=none:pools=1:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
-    return convert(
-        None, path, "-f", "lavfi", "-i", "testsrc2=s=128x72:r=30:d=0.4", "-vf",
-        f"setparams={colours},format=yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", params,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(("transfer", "number"), [("smpte2084", 16), ("arib-std-b67", 18)])
 def test_hdr_becomes_what_every_screen_shows(tmp_path: Path, transfer: str, number: int) -> None:
-    path = hdr(tmp_path / "v.mp4", transfer)
+    colours = f"color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
+    params = f"log-level=none:pools=1:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
+    path = convert(
+        None, tmp_path / "v.mp4", "-f", "lavfi", "-i", "testsrc2=s=128x72:r=30:d=0.4", "-vf",
+        f"setparams={colours},format=yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", params,
+    )  # fmt: skip
     source = Source.open(path)
     assert source.facts.color_transfer == number
     make_rung(tmp_path, source, rung_of(source.facts, 72), PROGRAM)

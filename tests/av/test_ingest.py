@@ -25,6 +25,7 @@ from media_app.av.proxy import make_silent
 from media_app.av.source import Source
 from tests.support.clips import render_clip
 from tests.support.footage import FFMPEG, convert, cut_short, noise, write_pictures
+from tests.support.program import is_alive
 from tests.support.waiting import wait_until
 from vodplatform.core.processes.process import MARK, SHIM, ChildError, Limits, new_mark, run_child
 
@@ -308,17 +309,11 @@ def encoder_of(pid: int) -> psutil.Process | None:
     return None
 
 
-def is_gone(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    return True
-
-
 class TestNothingOutlivesIt:
     def test_ffmpeg_dies_with_the_child(self, endless: Path, tmp_path: Path) -> None:
         with running(endless, tmp_path) as (child, encoder):
             os.kill(child.pid, signal.SIGKILL)
-            wait_until(lambda: is_gone(encoder), seconds=2)
+            wait_until(lambda: not is_alive(encoder), seconds=2)
 
     def test_ffmpeg_sees_path_and_home_alone(self, endless: Path, tmp_path: Path) -> None:
         with running(endless, tmp_path) as (child, encoder):
@@ -342,7 +337,7 @@ class TestNothingOutlivesIt:
 
         with pytest.raises(ChildError, match="enough"):
             run_child(CHILD, stdin=request(endless, tmp_path, [{"do": "proxy"}]), should_stop=should_stop)
-        wait_until(lambda: is_gone(encoders[0]), seconds=2)
+        wait_until(lambda: not is_alive(encoders[0]), seconds=2)
 
 
 class TestTheRunner:

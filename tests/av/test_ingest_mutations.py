@@ -57,31 +57,16 @@ def cut_the_end(content: bytearray, other: bytes, rng: random.Random) -> None:
     del content[rng.randrange(1, len(content)) :]
 
 
-def cut_out_a_part(content: bytearray, other: bytes, rng: random.Random) -> None:
-    start = rng.randrange(len(content))
-    del content[start : start + rng.randrange(1, max(2, len(content) // 4))]
-
-
-def repeat_a_part(content: bytearray, other: bytes, rng: random.Random) -> None:
-    start = rng.randrange(len(content))
-    part = content[start : start + rng.randrange(1, 4096)]
-    content[start:start] = part * rng.randrange(1, 8)
-
-
-def blank_a_part(content: bytearray, other: bytes, rng: random.Random) -> None:
-    start = rng.randrange(len(content))
-    stop = min(len(content), start + rng.randrange(1, 4096))
-    content[start:stop] = bytes([rng.choice((0, 0xFF))]) * (stop - start)
-
-
-def splice(content: bytearray, other: bytes, rng: random.Random) -> None:
+def replace_a_part(content: bytearray, other: bytes, rng: random.Random) -> None:
+    """By nothing, by zeros or ones, by itself several times, or by a part of another file."""
     start, begin = rng.randrange(len(content)), rng.randrange(len(other))
-    part = other[begin : begin + rng.randrange(1, 8192)]
-    content[start : start + len(part)] = part
+    part = content[start : start + rng.randrange(1, 4096)]
+    fills = (b"", bytes(len(part)), b"\xff" * len(part), part * rng.randrange(2, 8), other[begin : begin + len(part)])
+    content[start : start + len(part)] = rng.choice(fills)
 
 
 MUTATIONS: tuple[Callable[[bytearray, bytes, random.Random], None], ...] = (
-    *[flip_bits] * 3, write_numbers, cut_the_end, cut_out_a_part, repeat_a_part, blank_a_part, splice,
+    *[flip_bits] * 3, write_numbers, cut_the_end, *[replace_a_part] * 4,
 )  # fmt: skip
 
 

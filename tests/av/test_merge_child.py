@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,25 @@ from typing import Any
 import pytest
 
 from media_app.av.probe import probe
-from tests.av.statements import child, request, statement
-from tests.support.footage import blanked, convert, cut_short, noise, write_pictures
+from tests.av.statements import statement
+from tests.support.footage import FFMPEG, blanked, convert, cut_short, noise, write_pictures
 from vodplatform.core.processes.process import run_child
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
+
+
+CHILD = [sys.executable, "-m", "media_app.av.merge"]
+
+
+def request(target: Path, clips: Sequence[Path], folder: Path, **more: Any) -> dict[str, Any]:
+    return {
+        "clips": [{"path": str(path), "name": path.name} for path in clips], "target": str(target),
+        "folder": str(folder), "ffmpeg": FFMPEG, "threads": 1, **more,
+    }  # fmt: skip
+
+
+def child(asked: Any) -> list[dict[str, Any]]:
+    return run_child(CHILD, stdin=json.dumps(asked).encode()).messages
 
 
 def error_of(lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -113,7 +128,7 @@ def test_a_full_disk_is_no_fault_of_the_clips(tmp_path: Path, fps: int) -> None:
         for n, rate in enumerate((25, fps, 25))
     ]
     assert sum(clip.stat().st_size for clip in clips) > 1_000_000
-    script = f"ulimit -f 100; exec {sys.executable} -m media_app.av.merge"
+    script = f"ulimit -f 100; exec {' '.join(CHILD)}"
     body = request(tmp_path / "merged.mp4", clips, tmp_path)
     lines = run_child(["bash", "-c", script], stdin=json.dumps(body).encode()).messages
     assert error_of(lines)["type"] == "disk_full"

@@ -15,7 +15,7 @@ from media_app.av.probe import probe
 from media_app.av.recording import _vp9_size
 from media_app.av.source import Source
 from sessions_app.comparison.export.child.graph import _uncertainty
-from tests.av.statements import Statement, heard, lag, noise, shown, statement
+from tests.av.statements import Statement, heard, lag, noise, played, shown, statement
 from tests.support.footage import FFMPEG, convert, cut_short
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
@@ -110,12 +110,6 @@ def between_keyframes(folder: Path) -> Odd:
     stream = convert(clip.path, folder / "whole.ts", "-c", "copy").read_bytes()
     (folder / "odd.ts").write_bytes(stream[len(stream) // 5 + 77 :])
     return Odd(folder / "odd.ts", [clip], {"container"})
-
-
-def played(path: Path) -> np.ndarray:
-    """The sound as players give it: packet behind packet, whatever their timestamps."""
-    with av.open(str(path)) as container:
-        return np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
 
 
 MAKERS: dict[str, Callable[[Path], Odd]] = {

@@ -1,7 +1,6 @@
 """The outline of the sound: audiowaveform's format, in its place, in bounded memory."""
 
 import json
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,12 @@ import pytest
 from media_app.av.container import MediaError
 from media_app.av.peaks import BLOCK_SAMPLES, PAIRS, _Outline, make_peaks
 from media_app.av.source import Source
+from tests.av.encoded import write_sound
 from tests.support.clips import render_clip
 from tests.support.footage import blanked, convert
 
 pytestmark = pytest.mark.pure
 RATE = 48_000
-
-
-def write_sound(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
-    """A WAV file of 16 bit samples, shape (n,) or (n, channels), -1 to 1."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples * 32_000).astype("<i2").tobytes())
-    return path
 
 
 def with_picture(sound: Path, target: Path, *options: str, seconds: float = 4.0) -> Path:
@@ -90,13 +80,11 @@ def test_a_single_loud_sample_is_seen_and_channels_are_mixed(tmp_path: Path) -> 
 
 
 def test_sound_that_ends_early_or_starts_late_is_surrounded_by_silence(tmp_path: Path) -> None:
-    tone = np.full(RATE, 0.5)
-    found, _, highest = peaks_of(with_picture(write_sound(tmp_path / "s.wav", tone), tmp_path / "v.mkv"))
+    whole = with_picture(write_sound(tmp_path / "s.wav", np.full(RATE, 0.5)), tmp_path / "whole.mkv")
+    found, _, highest = peaks_of(whole)
     assert highest[: at(found, 0.99)].min() > 0.4
     assert highest[at(found, 1.01) + 1 :].max() == 0.0
     assert found["length"] * found["samples_per_pixel"] >= 4 * RATE
-    tone = write_sound(tmp_path / "s.wav", np.full(RATE, 0.5))
-    whole = with_picture(tone, tmp_path / "whole.mkv")
     late = convert(
         whole, tmp_path / "late.mkv", "-itsoffset", "2.0", "-i", str(whole), "-map", "0:v", "-map", "1:a", "-c", "copy"
     )

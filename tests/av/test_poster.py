@@ -16,9 +16,9 @@ pytestmark = pytest.mark.pure
 BLACK = np.zeros((180, 320, 3), np.uint8)
 
 
-def poster_of(video: Path, folder: Path) -> tuple[Poster, np.ndarray]:
+def poster_of(video: Path, folder: Path, at: float | None = None) -> tuple[Poster, np.ndarray]:
     with VideoFile(video) as file:
-        made = make_poster(folder / "poster.jpg", file)
+        made = make_poster(folder / "poster.jpg", file, at=at)
     image = cv2.imread(str(folder / "poster.jpg"))
     assert image is not None
     assert image.shape[:2] == (made.height, made.width)
@@ -77,11 +77,8 @@ def test_a_black_video_and_a_single_frame_have_their_posters(tmp_path: Path) -> 
 @pytest.mark.parametrize(("at", "first"), [(0.0, 0.0), (2.55, 2.5), (60.0, 4.9)])
 def test_a_frame_that_is_chosen_is_shown_black_or_not(tmp_path: Path, at: float, first: float) -> None:
     video = write_pictures(tmp_path / "v.mp4", [noise(1)] * 20 + [BLACK] * 30)
-    with VideoFile(video) as file:
-        made = make_poster(tmp_path / "poster.jpg", file, at=at)
+    made, image = poster_of(video, tmp_path, at)
     assert made.time == pytest.approx(first, abs=0.001)
-    image = cv2.imread(str(tmp_path / "poster.jpg"))
-    assert image is not None
     assert (image.mean() < 10) == (at >= 2)
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +15,7 @@ from media_app.av.probe import ProbeLimits, probe, sample_aspect_ratio
 from tests.av.encoded import write_video
 from tests.support.clips import write_sound
 from tests.support.footage import convert, cut_short
+from vodplatform.core.processes.process import run_child
 
 pytestmark = pytest.mark.pure
 NTSC = Fraction(30_000, 1001)
@@ -43,7 +43,8 @@ def test_the_displayed_size_has_the_pixel_shape_applied_and_sound_tracks_are_lis
     facts = probe(write_video(tmp_path / "v.mp4", ratio=Fraction(4, 3), size=(144, 96)))
     assert (facts.width, facts.height) == (192, 96)
     assert facts.as_json()["sample_aspect_ratio"] == [4, 3]
-    tracks = probe(write_video(tmp_path / "sound.mp4", sound=True)).audio_tracks
+    sound = ("-f", "lavfi", "-i", "anullsrc=r=48000:d=1")
+    tracks = probe(convert(tmp_path / "v.mp4", tmp_path / "sound.mp4", *sound)).audio_tracks
     assert [(t.codec, t.sample_rate, t.channels) for t in tracks] == [("aac", 48_000, 2)]
 
 
@@ -71,7 +72,7 @@ def test_lost_frames_leave_the_usual_rate_and_a_variable_one_is_measured(tmp_pat
 
 
 def test_a_file_cut_in_the_middle_is_probed_and_flagged(tmp_path: Path) -> None:
-    whole = write_video(tmp_path / "v.mp4", container_options={"movflags": "faststart"})
+    whole = convert(write_video(tmp_path / "a.mp4"), tmp_path / "v.mp4", "-c", "copy", "-movflags", "+faststart")
     assert probe(cut_short(whole)).truncated is True
 
 
@@ -135,9 +136,8 @@ def test_garbage_inside_a_good_file_never_raises_anything_else(tmp_path: Path) -
 
 def test_the_program_answers_one_line_of_json(tmp_path: Path) -> None:
     def said(request: Any) -> dict[str, Any]:
-        argv = [sys.executable, "-m", "media_app.av.probe"]
-        done = subprocess.run(argv, input=json.dumps(request), capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
+        [answer] = run_child([sys.executable, "-m", "media_app.av.probe"], stdin=json.dumps(request).encode()).messages
+        return answer
 
     good, bad = write_video(tmp_path / "v.mp4", rate=NTSC), tmp_path / "bad.mp4"
     bad.write_text("no")

@@ -14,7 +14,7 @@ from media_app.av.smart_cut import PlacedPart, cut_parts, why_not_copied
 from media_app.av.source import Source
 from sessions_app.comparison.samples.rendering.barcode import draw_barcode
 from tests.av.encoded import write_raw
-from tests.av.statements import SIZE, packets_of, shown
+from tests.av.statements import SIZE, heard, packets_of, shown
 from tests.support.footage import FFMPEG, convert, cut_short, noise
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
@@ -42,7 +42,7 @@ def numbered(path: Path, steps: tuple[int, ...] = (1,)) -> Path:
 
     times = np.arange(SOUND_RATE * SECONDS) / SOUND_RATE
     clicks = np.where(times % CLICK_EVERY < 0.01, 0.8 * np.sin(2 * np.pi * 2000 * times), 0)
-    return write_raw(path, picture_of, RATE, SECONDS, (clicks * 32767).astype(np.int16)[None], SOUND_RATE, steps)
+    return write_raw(path, picture_of, RATE, SECONDS, clicks, SOUND_RATE, steps)
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +68,7 @@ def made_of(
 
 def clicks(path: Path) -> np.ndarray:
     """When clicks begin in the sound, seconds, by the file's own clock."""
-    with av.open(str(path)) as container:
-        resampler = av.AudioResampler("flt", "mono", SOUND_RATE)
-        loud: list[float] = []
-        for frame in container.decode(audio=0):
-            for mixed in resampler.resample(frame):
-                samples = np.abs(mixed.to_ndarray()[0])
-                start = float(mixed.pts * mixed.time_base)
-                loud += [start + at / SOUND_RATE for at in np.flatnonzero(samples > 0.3).tolist()]
-    times = np.array(loud)
+    times = np.flatnonzero(np.abs(heard(path, SOUND_RATE)) > 0.3) / SOUND_RATE
     return times[np.diff(times, prepend=-1.0) > 0.1]
 
 
@@ -108,9 +100,9 @@ def test_each_part_has_exactly_its_frames_and_its_sound(raw: Path, tmp_path: Pat
         ticks = np.arange(0, SECONDS, CLICK_EVERY)
         # A click that begins within the fade at a joint is too quiet for the threshold.
         expected += [one.start + tick - start for tick in ticks if start + 0.004 < tick < end - 0.004]
-    heard = clicks(reel)
+    found = clicks(reel)
     for moment in expected:
-        assert np.abs(heard - moment).min() < 0.003
+        assert np.abs(found - moment).min() < 0.003
 
 
 def test_whole_gops_are_copied_and_the_index_comes_first(h264: Path, tmp_path: Path) -> None:
@@ -118,17 +110,18 @@ def test_whole_gops_are_copied_and_the_index_comes_first(h264: Path, tmp_path: P
     copied = len(set(packets_of(h264)) & set(packets_of(reel)))
     assert 0.75 * 257 < copied < 257
     assert probe(reel).codec == "h264"
-    record = Avcc.parse(extradata(reel))
-    assert record is not None
+    record = record_of(reel)
     assert len(record.sps) == len(record.pps) == 2
     content = reel.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
     assert [path.name for path in tmp_path.iterdir()] == ["reel.mp4"]
 
 
-def extradata(path: Path) -> bytes:
+def record_of(path: Path) -> Avcc:
     with av.open(str(path)) as container:
-        return bytes(container.streams.video[0].codec_context.extradata or b"")
+        record = Avcc.parse(bytes(container.streams.video[0].codec_context.extradata or b""))
+    assert record is not None
+    return record
 
 
 def test_what_is_copied_whole_needs_no_encode(h264: Path, tmp_path: Path) -> None:
@@ -140,9 +133,7 @@ def test_what_is_copied_whole_needs_no_encode(h264: Path, tmp_path: Path) -> Non
 def test_an_end_may_lie_earlier_where_that_spares_an_encode(h264: Path, tmp_path: Path) -> None:
     [placed] = made_of(h264, [(2.4, 5.96)], tmp_path, give=0.2)[1]
     assert 5.76 - 0.001 <= placed.source_end <= 5.961
-    record = Avcc.parse(extradata(tmp_path / "reel.mp4"))
-    assert record is not None
-    assert len(record.sps) == 1
+    assert len(record_of(tmp_path / "reel.mp4").sps) == 1
 
 
 def test_a_variable_rate_keeps_the_time_of_every_frame(tmp_path: Path) -> None:

@@ -48,7 +48,6 @@ def clip_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "tiny": made(6, seconds=0.04),
         "odd": made(7, size=(334, 186)),
         "silent": made(8, sound=None),
-        "tagged": made(9, tags={"title": "This one is the lie", "comment": "lie", "location": "+48.2082+016.3738/"}),
         "text": b"This is a shopping list: bread, milk, a 4 K monitor.\n" * 40,
         "picture": b"\x89PNG\r\n\x1a\n" + bytes(5000),
         "cut": whole[: len(whole) // 2],
@@ -79,16 +78,6 @@ def child(
     return use
 
 
-def asked(contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) -> dict[str, Any]:
-    count = len(contents)
-    usual = {
-        "video_count": count, "video_filenames": [*names] or [f"statement{number + 1}.mp4" for number in range(count)],
-        "video_file_sizes": [len(content) for content in contents], "video_durations": [0.6] * count,
-        "video_mime_types": ["video/mp4"] * count, "chunk_size": CHUNK,
-    }  # fmt: skip
-    return {**usual, **changes}
-
-
 def as_json_texts(asked: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, json.dumps(value) if isinstance(value, list) else str(value)) for name, value in asked.items()]
 
@@ -102,7 +91,13 @@ def as_repeated(asked: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def begin(api: Api, contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) -> dict[str, Any]:
-    response = api.post(INITIATE, asked(contents, names, **changes))
+    count = len(contents)
+    usual = {
+        "video_count": count, "video_filenames": [*names] or [f"statement{number + 1}.mp4" for number in range(count)],
+        "video_file_sizes": [len(content) for content in contents], "video_durations": [0.6] * count,
+        "video_mime_types": ["video/mp4"] * count, "chunk_size": CHUNK,
+    }  # fmt: skip
+    response = api.post(INITIATE, {**usual, **changes})
     assert response.status_code == 201, response.content
     body: dict[str, Any] = response.json()
     return body
@@ -146,6 +141,12 @@ def status_of(api: Api, merge_id: str) -> dict[str, Any]:
     assert response.status_code == 200, response.content
     body: dict[str, Any] = response.json()
     return body
+
+
+def metadata_of(api: Api, merge_id: str) -> dict[str, Any]:
+    """What a client was told of the merged video, as it says it again."""
+    found = status_of(api, merge_id)["merged_video"]
+    return {name: found[name] for name in ("video_file_id", "total_duration", "segments", "compression_applied")}
 
 
 def merged(api: Api, contents: Sequence[bytes], **changes: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from jobs_app.models import Job
 from media_app.videos.models import Video, VideoScope
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, Guess, MergeSession
-from tests.challenges.conftest import CHALLENGES, statements_of, status_of
+from tests.challenges.conftest import CHALLENGES, metadata_of, statements_of, status_of
 from tests.support.api import Api, refused
 from tests.support.factories import make_challenge, make_key, make_merge, make_rendition, make_user
 from tests.support.stored import files_in
@@ -41,15 +41,9 @@ def merge(owner: User) -> MergeSession:
     return make_merge(owner, status="completed")
 
 
-def metadata_of(api: Api, merge: MergeSession) -> dict[str, Any]:
-    """What a client was told of the merge, as it says it again."""
-    found = status_of(api, str(merge.pk))["merged_video"]
-    return {name: found[name] for name in ("video_file_id", "total_duration", "segments", "compression_applied")}
-
-
 class TestMake:
     def test_a_draft_is_made_as_the_document_does_it(self, api: Api, owner: User, merge: MergeSession) -> None:
-        asked = statements_of(merge, title="My Challenge", merged_video_metadata=metadata_of(api, merge))
+        asked = statements_of(merge, title="My Challenge", merged_video_metadata=metadata_of(api, str(merge.pk)))
         asked["statements"][1]["text"] = "  I once met a bear. "
         response = api.post(CHALLENGES, asked)
         assert response.status_code == 201, response.content
@@ -88,7 +82,7 @@ class TestMake:
         assert api.post(CHALLENGES, another).status_code == 201
 
     def test_metadata_that_lies_is_refused(self, api: Api, merge: MergeSession) -> None:
-        said = metadata_of(api, merge)
+        said = metadata_of(api, str(merge.pk))
         segments = said["segments"]
         wrong_segments = [
             [*segments[:index], {**segments[index], name: lie}, *segments[index + 1 :]]
@@ -117,7 +111,7 @@ class TestMake:
         merge = make_merge(owner, status="completed")
         thirds = [{"start": number * 2 / 3, "end": (number + 1) * 2 / 3} for number in range(3)]
         MergeSession.objects.filter(pk=merge.pk).update(segments=thirds)
-        said = metadata_of(api, merge)
+        said = metadata_of(api, str(merge.pk))
         for one in said["segments"]:
             one |= {name: round(one[name], 2) for name in ("start_time", "end_time", "duration")}
         assert api.post(CHALLENGES, statements_of(merge, merged_video_metadata=said)).status_code == 201
@@ -146,7 +140,6 @@ class TestMake:
 
     @pytest.mark.parametrize("sign", ["\u202e", "\x7f", "\x9b"], ids=ascii)
     def test_words_have_no_signs_that_turn_a_line_or_break_it(self, api: Api, merge: MergeSession, sign: str) -> None:
-        """Strangers read them."""
         title, text = statements_of(merge, title=f"a{sign}b"), statements_of(merge)
         text["statements"][0]["text"] = f"a{sign}b"
         for asked in (title, text):
@@ -327,7 +320,6 @@ class TestPublish:
             assert Video.objects.get().place == VideoScope.SESSION
 
     def test_taken_down_stays(self, owner: User, api: Api, other_api: Api, moderator: User, moderator_api: Api) -> None:
-        """What a moderator took down its owner cannot publish."""
         challenge = make_challenge(owner, is_published=True)
         body = moderator_api.post(path_of(challenge, "/unpublish")).json()
         assert body["status"] == "withheld"

@@ -1,11 +1,8 @@
 """The clips of a merge on their way, by chunks and by tus: completion, giving up, expiry; who may, and all at once."""
 
 import sys
-import threading
-import time
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +13,8 @@ from jobs_app.runner import run_queue
 from media_app.uploads import assemble, cleanup
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadStatus
-from sessions_app.challenges import merges, upload_handlers
+from media_app.videos.services import waiting_room
+from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip, MergeSession
 from tests.challenges.conftest import (
     CHUNK,
@@ -37,7 +35,6 @@ from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_merge
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
-from tests.support.streams import Answer
 from tests.support.together import at_once
 from tests.uploads.conftest import video_of
 from tests.uploads.tus import BASE as TUS
@@ -106,6 +103,7 @@ class TestArriving:
             answer = complete(api, sid)
             assert (answer.status_code, answer.json()["status"]) == (200, "completed")
             assert answer.json()["media_file_id"] == sid
+            assert used(api) == 3000
         body = status_of(api, begun["merge_session_id"])
         job = Job.objects.get()
         assert (body["overall_status"], body["job_id"], body["progress"]) == ("queued", str(job.pk), 50.0)
@@ -116,8 +114,6 @@ class TestArriving:
 
 @pytest.mark.full
 class TestLooking:
-    """What is no clip is refused when its upload is completed."""
-
     @pytest.mark.parametrize("kind", ["text", "picture", "cut"])
     def test_one_of_three_that_is_none_is_named(self, api: Api, media: Path, clip_files: Clips, kind: str) -> None:
         contents = [clip_files["1"], clip_files[kind], clip_files["3"]]
@@ -378,36 +374,12 @@ class TestExpiry:
         assert [upload.status for upload in renewed] == ["completed"] * 2
 
 
-@pytest.mark.usefixtures("running_keeper")
-@pytest.mark.full
-def test_bytes_are_counted_once_from_the_first_to_the_last(api: Api, clip_files: Clips) -> None:
-    given = [clip_files["1"], clip_files["2"]]
-    total = sum(len(content) for content in given)
-    begun = begin(api, given)
-    assert used(api) == total
-    for sid, content in zip(ids_of(begun), given, strict=True):
-        send(api, sid, content)
-        assert used(api) == total
-        complete(api, sid)
-        assert used(api) == total
-    run_queue("merge")
-    merge_id = begun["merge_session_id"]
-    assert used(api) == status_of(api, merge_id)["merged_video"]["file_size"]
-    api.delete(f"{MERGES}/merge-session/{merge_id}")
-    assert used(api) == 0
-
-
-async def send_by_tus(key: str, content: bytes, purpose: str = "clip", name: str = "a.mp4") -> tuple[str, Answer]:
-    """Send all of an upload by tus; return its id and the answer to its bytes."""
-    address = await Client(key).created(len(content), purpose=purpose, filename=name)
-    return id_of(address), await Client(key).patch(address, 0, content)
-
-
-async def by_tus(key: str, content: bytes, **fields: str) -> str:
+async def by_tus(key: str, content: bytes, purpose: str = "clip", name: str = "a.mp4") -> str:
     """The id of an upload by tus, all of it taken."""
-    upload_id, sent = await send_by_tus(key, content, **fields)
+    address = await Client(key).created(len(content), purpose=purpose, filename=name)
+    sent = await Client(key).patch(address, 0, content)
     assert sent.status == 204, sent.content
-    return upload_id
+    return id_of(address)
 
 
 class TestByTus:
@@ -434,8 +406,9 @@ class TestByTus:
 
     @pytest.mark.full
     async def test_one_that_is_none_is_refused_with_its_last_byte(self, key: str, clip_files: Clips) -> None:
-        _, sent = await send_by_tus(key, clip_files["cut"])
-        sent.refused(422, "clip_unreadable")
+        content = clip_files["cut"]
+        address = await Client(key).created(len(content), purpose="clip", filename="a.mp4")
+        (await Client(key).patch(address, 0, content)).refused(422, "clip_unreadable")
         assert await ask_rows(lambda: Upload.objects.get().status) == UploadStatus.FAILED
 
     @pytest.mark.usefixtures("unseen")
@@ -483,24 +456,9 @@ class TestByTus:
         assert await ask_rows(Job.objects.count) == 1
 
 
-def test_clips_of_one_sender_are_copied_one_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    inside: list[object] = []
-    most = [0]
-
-    def bring(upload: object, *_: object) -> None:
-        inside.append(upload)
-        most[0] = max(most[0], len(inside))
-        time.sleep(0.02)
-        inside.pop()
-
-    monkeypatch.setattr(upload_handlers.assemble, "assemble_to_file", bring)
-    monkeypatch.setattr(upload_handlers, "probe", lambda *_: [{"error": {"broke": True}}])
-    rows = SimpleNamespace(filter=lambda **_: SimpleNamespace(exists=lambda: True))
-    monkeypatch.setattr(upload_handlers, "Upload", SimpleNamespace(objects=rows))
-    upload: Any = SimpleNamespace(pk=1, size=10, front="chunks", owner_id="somebody")
-    threads = [threading.Thread(target=upload_handlers.CLIP.inspect, args=(upload,)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert most == [1]
+def test_a_clip_is_copied_in_its_senders_turn(api: Api, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+    monkeypatch.setattr(assemble, "assemble_to_file", lambda *_: turns.extend(waiting_room._callers))
+    _, sid = first_sent(api, SMALL)
+    complete(api, sid)
+    assert turns == [str(owner.pk)]

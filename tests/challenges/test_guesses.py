@@ -82,7 +82,6 @@ def test_what_is_no_statement_is_refused(other_api: Api, challenge: Challenge, i
 
 
 def test_moderators_play_like_everybody(api: Api, moderator_api: Api, admin_api: Api, challenge: Challenge) -> None:
-    """Their guesses count, and the results are everybody's."""
     for person in (moderator_api, admin_api):
         assert person.get(path_of(challenge, "")).json()["lie_statement_index"] is None
         assert guess(person, challenge, 1).json() == {"correct": True, "lie_statement_index": 1}

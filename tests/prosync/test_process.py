@@ -1,9 +1,8 @@
 """``POST /api/v1/sync/pro-sync-process``: who may, what is refused, all of it at once, and what begins."""
 
-import io
 import json
-import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from jobs_app.models import Job
 from media_app.uploads.models import LIVE, Upload
 from media_app.videos.models import Video, VideoScope
+from sessions_app.prosync import upload_handlers
 from sessions_app.prosync.models import ProJob
 from tests.prosync.conftest import URL, parts_of, post, segment, status_of
 from tests.support.factories import make_key, make_user
@@ -22,6 +22,7 @@ from tests.uploads.tus import Client
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+ZIP = b"PK\x03\x04" + bytes(5000)
 
 
 def left(media: Path) -> list[Any]:
@@ -39,14 +40,6 @@ async def refused(key: str, media: Path, parts: Any, status: int, type: str) -> 
 def faults(body: dict[str, Any]) -> list[tuple[int | None, str, str]]:
     assert all(set(one) == {"segment_index", "field", "type", "message"} for one in body["errors"])
     return [(one["segment_index"], one["field"], one["type"]) for one in body["errors"]]
-
-
-def packed() -> bytes:
-    """A zip."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("a.txt", "x" * 5000)
-    return out.getvalue()
 
 
 class TestBeginning:
@@ -104,6 +97,14 @@ class TestBeginning:
         assert "generation_id" not in body
         assert body["sounds"][0]["duration"] == pytest.approx(2.0)
         assert max(body["sounds"][0]["peaks"]) == pytest.approx(0.4, abs=0.02)
+
+    def test_its_files_are_copied_in_their_senders_turn(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        turns: list[str] = []
+        monkeypatch.setattr(upload_handlers, "_local", lambda *_: turns.extend(upload_handlers.waiting_room._callers))
+        monkeypatch.setattr(upload_handlers, "_probe_sounds", lambda *_: [upload_handlers.NO_SOUND])
+        sound: Any = SimpleNamespace(mime_type="audio/mpeg", filename="a.mp3", size=1)
+        assert [name for name, _ in upload_handlers.inspect_files(owner, None, [sound]).refusals] == ["audio_files"]
+        assert turns == [str(owner.pk)]
 
     async def test_the_same_request_again_gets_the_first_answer(self, key: str, footage: Path) -> None:
         parts = parts_of(footage, segment(), sounds=("line.wav", "note.flac"))
@@ -168,7 +169,7 @@ class TestRefusals:
         line = (footage / "line.wav").read_bytes()
         parts = [
             *parts_of(footage, segment(2, 7), segment(1, 3, "audio-2", startTime=0, endTime=9), sounds=("line.wav",)),
-            ("audio_files", packed(), "one.mp3"), ("audio_files", packed(), "two.mp3"), ("audio_files", line[:40], "b"),
+            ("audio_files", ZIP, "one.mp3"), ("audio_files", ZIP, "two.mp3"), ("audio_files", line[:40], "b"),
         ]  # fmt: skip
         body = await refused(key, media, parts, 415, "not_a_sound")
         assert body["error"].startswith("one.mp3: ")
@@ -177,7 +178,7 @@ class TestRefusals:
             (None, "audio_files", "sound_unreadable"), (0, "endTime", "beyond_video"), (0, "startTime", "overlap"),
         ]  # fmt: skip
         assert [one["message"].partition(":")[0] for one in body["errors"][:3]] == ["one.mp3", "two.mp3", "b"]
-        parts = [*parts_of(footage, segment(2, 1))[1:], ("video", packed(), "a.mp4")]
+        parts = [*parts_of(footage, segment(2, 1))[1:], ("video", ZIP, "a.mp4")]
         body = await refused(key, media, parts, 415, "not_a_video")
         assert faults(body) == [(None, "video", "not_a_video"), (0, "endTime", "end_before_start")]
         body = await refused(key, media, parts_of(footage, segment(2, 1), sounds=())[1:], 400, "invalid")

@@ -275,8 +275,6 @@ def _die() -> None:
 
 
 class TestTwice:
-    """What may be paid a second time, and what has to be."""
-
     async def test_unwritten_failure_pays_once(self, dub: Dub, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
         settings.JOB_LAST_WORD_SECONDS = 0.0
         dub.lips.set(outcome="REJECTED", polls=0)
@@ -337,8 +335,6 @@ def _age() -> None:
 
 
 class TestResult:
-    """What comes back is looked at before it is shown."""
-
     @pytest.mark.parametrize("index", ["first", "last"])
     async def test_one_that_ends_too_early_is_fetched_again(self, dub: Dub, tmp_path: Path, index: str) -> None:
         whole = dub.footage / "talk.mp4"

@@ -1,7 +1,7 @@
 """Videos of given pictures, and files in formats that PyAV does not write, for the tests of sniffing and ingest."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,15 +23,21 @@ def convert(source: Path | None, target: Path, *options: str) -> Path:
 def write_pictures(
     path: Path, pictures: Iterable[np.ndarray], *, fps: Fraction = Fraction(10), gop: int = 10, rotation: int = 0,
     ratio: Fraction | None = None, pixel_format: str = "yuv420p", codec: str = "libx264",
+    stamps: Sequence[Fraction] | None = None, **options: str,
 ) -> Path:  # fmt: skip
-    """Write BGR ``pictures`` of one size, one a frame, with a keyframe every ``gop`` frames and nowhere else."""
+    """Write BGR ``pictures`` of one size, one a frame, with a keyframe every ``gop`` frames and nowhere else.
+
+    stamps: the time of each picture in seconds; without them there are ``fps`` pictures a second. options: of x264.
+    """
+    tick = 1 / fps if stamps is None else Fraction(1, 90_000)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)
         stream.pix_fmt = pixel_format
         stream.codec_context.gop_size = gop
         stream.codec_context.thread_count = 1
+        stream.codec_context.time_base = tick
         if codec == "libx264":
-            stream.options = {"preset": "ultrafast", "crf": "14", "sc_threshold": "0"}
+            stream.options = {"preset": "ultrafast", "crf": "14", "sc_threshold": "0", **options}
         if rotation:
             stream.set_display_rotation(-rotation)
         for number, picture in enumerate(pictures):
@@ -40,7 +46,7 @@ def write_pictures(
                 if ratio is not None:
                     stream.sample_aspect_ratio = ratio
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
-            frame.pts, frame.time_base = number, 1 / fps
+            frame.pts, frame.time_base = number if stamps is None else round(stamps[number] / tick), tick
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path

@@ -242,7 +242,7 @@ GUARDS = [
         "only the owner of a merge and admins can see the merge",
         "sessions_app/challenges/models.py",
         "return self if user.is_admin else self.filter(owner=user)", "return self",
-        "tests/challenges/test_merge_sessions.py::TestWhoMay::test_its_owner_and_admins_see_it",
+        "tests/contract/test_roles.py::test_an_owned_object_is_for_owner_and_admins",
     ),
     Guard(
         "a challenge can use only clips from a merge of its own maker",

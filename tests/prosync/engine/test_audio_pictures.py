@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sessions_app.prosync.engine.audio.__main__ import serve
-from tests.av.test_peaks import write_sound
+from tests.av.encoded import write_sound
 from tests.prosync.engine.test_lipsync import RATE, SOUND_RATE, babble, drawn_face, placed, swaying, syllables
 from tests.support.footage import convert, write_pictures
 

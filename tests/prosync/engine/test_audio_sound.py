@@ -15,8 +15,9 @@ from sessions_app.prosync.engine.audio.aac import Unusual, sound_parameters, win
 from sessions_app.prosync.engine.audio.fitting import Line
 from sessions_app.prosync.engine.audio.outcome import Dubbed, SoundFailed
 from sessions_app.prosync.engine.audio.replacing import replace_sound
-from tests.av.test_peaks import write_sound
-from tests.support.footage import convert
+from tests.av import statements
+from tests.av.encoded import write_sound
+from tests.support.footage import convert, write_pictures
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 RATE, BLOCK = 48_000, 1024
@@ -39,35 +40,16 @@ def voice(seed: int, seconds: float, rate: int = RATE, channels: int = 1) -> np.
     return np.stack([0.12 * sound * syllables] * channels).astype(np.float32)
 
 
-def clip(
-    path: Path, sound: np.ndarray | None, rate: int = RATE, *, seconds: float = SECONDS, codec: str = "aac"
-) -> Path:
+def clip(path: Path, sound: np.ndarray | None, rate: int = RATE, *, seconds: float = SECONDS) -> Path:
     """Pictures of 25 a second, and ``sound`` without the substituted noise that no decoder makes the same way twice."""
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("libx264", rate=25, options={"preset": "veryfast", "bf": "2", "threads": "1"})
-        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        video.codec_context.gop_size = 30
-        layout = "stereo" if sound is not None and sound.shape[0] == 2 else "mono"
-        options = {"aac_pns": "0"} if codec == "aac" else {}
-        audio = None if sound is None else out.add_stream(codec, rate=rate, layout=layout, options=options)
-        ground = np.random.default_rng(3).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
-        for number in range(round(25 * seconds)):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.roll(ground, number, 1)), format="bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            out.mux(video.encode(frame))
-        out.mux(video.encode(None))
-        if audio is not None and sound is not None:
-            form = "fltp" if codec == "aac" else "s16"
-            step = BLOCK if codec == "aac" else rate
-            for first in range(0, sound.shape[1], step):
-                part = np.ascontiguousarray(sound[:, first : first + step])
-                if form == "s16":
-                    part = np.ascontiguousarray((part.T * 32767).astype(np.int16).reshape(1, -1))
-                block = av.AudioFrame.from_ndarray(part, format=form, layout=layout)
-                block.sample_rate, block.pts, block.time_base = rate, first, Fraction(1, rate)
-                out.mux(audio.encode(block))
-            out.mux(audio.encode(None))
-    return path
+    ground = np.random.default_rng(3).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+    pictures = (np.roll(ground, number, 1) for number in range(round(25 * seconds)))
+    silent = path if sound is None else path.with_suffix(".silent.mp4")
+    write_pictures(silent, pictures, fps=Fraction(25), gop=30, preset="veryfast", bf="2")
+    if sound is None:
+        return path
+    wav = write_sound(path.with_suffix(".wav"), sound.T, rate)
+    return convert(silent, path, "-i", str(wav), "-c:v", "copy", "-c:a", "aac", "-aac_pns", "0")
 
 
 def given(folder: Path, seed: int, seconds: float) -> Path:
@@ -136,13 +118,17 @@ def level(samples: np.ndarray) -> float:
     return 10 * np.log10(np.square(samples, dtype=np.float64).mean() + 1e-20)
 
 
-def assert_all_else_is_untouched(source: Path, made: Path, spans: Sequence[tuple[float, float]]) -> None:
+def assert_sound_is_untouched(source: Path, made: Path, spans: Sequence[tuple[float, float]]) -> None:
     was, now, first, rate = side_by_side(source, made)
     away = outside(was.shape[1], first, rate, spans, NEAR)
     assert away.sum() > rate
     assert np.array_equal(was[:, away], now[:, away])
     beside = outside(was.shape[1], first, rate, spans, 1 / rate) & ~away
     assert not beside.any() or level((was - now)[:, beside]) < -50
+
+
+def assert_all_else_is_untouched(source: Path, made: Path, spans: Sequence[tuple[float, float]]) -> None:
+    assert_sound_is_untouched(source, made, spans)
     assert [time for time, _ in pictures(made)] == pytest.approx([time for time, _ in pictures(source)], abs=1e-6)
 
 
@@ -208,9 +194,7 @@ def test_the_new_sound_is_in_its_place_and_all_else_is_untouched(originals: Path
 
 def packets_of(path: Path) -> list[bytes]:
     """The packets of the sound, without the headers that they have in a stream."""
-    with av.open(str(path)) as container:
-        found = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
-    return [packet[7:] if packet[:2] == b"\xff\xf1" else packet for packet in found]
+    return [packet[7:] if packet[:2] == b"\xff\xf1" else packet for packet in statements.packets_of(path, "audio")]
 
 
 def sine_windows(source: Path, target: Path) -> Path:
@@ -355,12 +339,6 @@ def test_pictures_that_no_mp4_holds_are_encoded_and_the_sound_is_still_copied(or
     now, was = (sorted(time for time, _ in pictures(path)) for path in (made, source))
     assert now == pytest.approx(was, abs=2e-3)
     assert_sound_is_untouched(source, made, [(1.0, 2.2)])
-
-
-def assert_sound_is_untouched(source: Path, made: Path, spans: Sequence[tuple[float, float]]) -> None:
-    was, now, first, rate = side_by_side(source, made)
-    away = outside(was.shape[1], first, rate, spans, NEAR)
-    assert np.array_equal(was[:, away], now[:, away])
 
 
 @pytest.mark.parametrize("name", ["hevc.mp4", "vp9.webm", "vfr.mp4", "rotated.mp4"])

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -19,6 +19,8 @@ from media_app.av.source import Source
 from sessions_app.prosync.engine.frame_patching.painting import Image, Patch, Patched, Run
 from sessions_app.prosync.engine.frame_patching.patching import patch
 from tests.av.encoded import write_raw
+from tests.av.statements import packets_of, played
+from tests.av.test_smart_cut import ENCODERS, record_of
 from tests.support.clips import render_clip
 from tests.support.footage import FFMPEG, convert, cut_short, noise
 
@@ -28,18 +30,14 @@ SIZE = (224, 128)
 RATE, SECONDS = 25, 8
 SOUND_RATE = 44_100
 GREEN = (40, 220, 60)  # BGR
-ENCODERS = {
-    "h264": ("-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-bf", "3", "-crf", "16", "-sc_threshold", "0"),
-    "hevc": ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:pools=1", "-crf", "16"),
-    "vp9": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "2M"),
-}
+H264 = (*ENCODERS["h264"], "-g", "50", "-sc_threshold", "0")
 
 
 def rolling(path: Path, steps: tuple[int, ...] = (1,)) -> Path:
     """A coloured picture that moves, and a sound that never repeats; steps: lengths of the frames."""
     ground = noise(1, *SIZE)
     ground[:, :, 0] = ground[::-1, :, 0]
-    samples = np.random.default_rng(2).integers(-4000, 4000, (1, SOUND_RATE * SECONDS), np.int16)
+    samples = np.random.default_rng(2).uniform(-0.1, 0.1, SOUND_RATE * SECONDS)
     roll = lambda number: np.roll(ground, 3 * number, axis=1)  # noqa: E731
     return write_raw(path, roll, RATE, SECONDS, samples, SOUND_RATE, steps)
 
@@ -51,7 +49,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def h264(raw: Path) -> Path:
-    return convert(raw, raw.with_name("h264.mp4"), *ENCODERS["h264"], "-c:a", "aac")
+    return convert(raw, raw.with_name("h264.mp4"), *H264, "-c:a", "aac")
 
 
 @dataclass
@@ -84,24 +82,19 @@ def patched(path: Path, folder: Path, *runs: Run) -> tuple[Path, Patched]:
     return target, result
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     time: Fraction
-    frame: av.VideoFrame
-
-    @cached_property
-    def planes(self) -> np.ndarray:
-        return self.frame.to_ndarray()
-
-    @cached_property
-    def bgr(self) -> np.ndarray:
-        return self.frame.to_ndarray(format="bgr24")
+    planes: np.ndarray
+    bgr: np.ndarray
 
 
 def shown(path: Path) -> list[Shown]:
     """Every frame that a player shows, and when, by the file's own clock."""
     with av.open(str(path)) as container:
-        return [Shown(frame.pts * Fraction(frame.time_base), frame) for frame in container.decode(video=0)]
+        return [
+            Shown(frame.pts * Fraction(frame.time_base), frame.to_ndarray(), frame.to_ndarray(format="bgr24"))
+            for frame in container.decode(video=0)
+        ]
 
 
 def heard(path: Path, track: int = 0) -> list[tuple[Fraction, bytes]]:
@@ -109,11 +102,6 @@ def heard(path: Path, track: int = 0) -> list[tuple[Fraction, bytes]]:
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(audio=track) if packet.size]
         return [(packet.pts * Fraction(packet.time_base), bytes(packet)) for packet in packets]
-
-
-def samples(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
@@ -135,7 +123,7 @@ def test_a_run_is_painted_and_everything_else_is_bit_exact(h264: Path, tmp_path:
     before, after = shown(h264), shown(result)
     assert [one.time for one in after] == [one.time for one in before]
     assert heard(result) == heard(h264)
-    assert np.array_equal(samples(result), samples(h264))
+    assert np.array_equal(played(result), played(h264))
     [placed] = told.placed
     first, last = round(placed.first * RATE), round(placed.last * RATE)
     assert 0 <= placed.late <= 3
@@ -157,12 +145,9 @@ def test_a_run_is_painted_and_everything_else_is_bit_exact(h264: Path, tmp_path:
     content = result.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
     # Outside of the run the packets are the original's.
-    with av.open(str(h264)) as old, av.open(str(result)) as new:
-        packets = [[bytes(packet) for packet in file.demux(video=0) if packet.size] for file in (old, new)]
-        record = Avcc.parse(bytes(new.streams.video[0].codec_context.extradata))
-    copied = [one == other for one, other in zip(*packets, strict=True)]
+    copied = [one == other for one, other in zip(packets_of(h264), packets_of(result), strict=True)]
     assert copied.count(True) == 200 - told.encoded
-    assert record is not None
+    record = record_of(result)
     assert len(record.sps) == len(record.pps) == 2
 
 
@@ -218,7 +203,7 @@ def test_a_later_painter_sees_what_the_earlier_one_has_painted(h264: Path, tmp_p
 
 def test_a_variable_rate_keeps_the_time_of_every_frame(tmp_path: Path) -> None:
     raw = rolling(tmp_path / "raw.mkv", steps=(1, 1, 2, 1, 3))
-    path = convert(raw, tmp_path / "vfr.mp4", *ENCODERS["h264"], "-c:a", "aac", "-fps_mode", "passthrough")
+    path = convert(raw, tmp_path / "vfr.mp4", *H264, "-c:a", "aac", "-fps_mode", "passthrough")
     result, told = patched(path, tmp_path, Run(1.0, 3.0, Square()))
     assert [one.time for one in shown(result)] == [one.time for one in shown(path)]
     assert told.placed[0].changed > 20
@@ -275,7 +260,7 @@ def test_a_sound_that_an_mp4_cannot_hold_is_encoded(raw: Path, tmp_path: Path) -
     result, told = patched(path, tmp_path, Run(1.0, 1.5, Square()))
     assert told.why_encoded is not None
     assert [track.codec for track in probe(result).audio_tracks] == ["aac"]
-    assert samples(result).shape[1] / 48_000 == pytest.approx(3.0, abs=0.1)
+    assert len(played(result)) / 48_000 == pytest.approx(3.0, abs=0.1)
 
 
 def test_a_transport_stream_is_stored_anew_and_copied(h264: Path, tmp_path: Path) -> None:
@@ -287,7 +272,7 @@ def test_a_transport_stream_is_stored_anew_and_copied(h264: Path, tmp_path: Path
     assert [float(one.time) for one in after] == pytest.approx([float(one.time - origin) for one in before], abs=2e-5)
     first = round((told.placed[0].first - float(after[0].time)) * RATE)
     assert same(before, after) == [number < first or number >= 150 for number in range(200)]
-    assert np.array_equal(samples(result), samples(path))
+    assert np.array_equal(played(result), played(path))
     then, now = heard(path)[0][0] - origin, heard(result)[0][0]
     assert float(now) == pytest.approx(float(then), abs=1 / SOUND_RATE)
 
@@ -353,7 +338,7 @@ def test_the_painter_sees_a_turned_picture_upright(tmp_path: Path) -> None:
 
 
 def test_pixels_that_are_not_square_are_shown_square(raw: Path, tmp_path: Path) -> None:
-    path = convert(raw, tmp_path / "wide.mp4", *ENCODERS["h264"], "-vf", "setsar=4/3", "-an", "-t", "2")
+    path = convert(raw, tmp_path / "wide.mp4", *H264, "-vf", "setsar=4/3", "-an", "-t", "2")
     square = Square(x=160, side=40)
     result, told = patched(path, tmp_path, Run(1.0, 1.5, square))
     assert told.why_encoded is None

@@ -11,6 +11,7 @@ import pytest
 
 from media_app.av.frames import WHOLE, VideoFile
 from media_app.av.source import Source
+from sessions_app.prosync.engine.frame_patching.painting import Patch
 from sessions_app.prosync.engine.lipsync.faces import Faces
 from sessions_app.prosync.engine.lipsync.moving import FADE_FRAMES, MouthPainter, Moved, mouth_painter
 from sessions_app.prosync.engine.lipsync.painting import drawn, repaint, skin_colour
@@ -114,22 +115,23 @@ def speaker(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return film(tmp_path_factory.mktemp("mouth") / "speaker.mp4", pictures)
 
 
+def laid(image: np.ndarray, patches: Sequence[Patch]) -> tuple[np.ndarray, np.ndarray]:
+    """The image under its patches, uint8, and how much of each pixel they cover, 0 to 1."""
+    result, cover = image.astype(np.float32), np.zeros(image.shape[:2], np.float32)
+    for patch in patches:
+        height, width = patch.alpha.shape
+        part = np.s_[patch.y : patch.y + height, patch.x : patch.x + width]
+        result[part] += patch.alpha[..., None] * (patch.image - result[part])
+        cover[part] = np.maximum(cover[part], patch.alpha)
+    return np.rint(result).astype(np.uint8), cover
+
+
 def painted(source: Source, painter: MouthPainter) -> Frames:
     """The frames before and after, uint8, and how much of each pixel was covered, 0 to 1."""
-    before, after, covered = [], [], []
     with VideoFile(source.path) as video:
-        for picture in video.iterate_frames(0.0):
-            image = picture.crop(WHOLE)
-            result, cover = image.astype(np.float32), np.zeros(image.shape[:2], np.float32)
-            for patch in painter.paint(image, picture.time):
-                height, width = patch.alpha.shape
-                part = np.s_[patch.y : patch.y + height, patch.x : patch.x + width]
-                result[part] += patch.alpha[..., None] * (patch.image - result[part])
-                cover[part] = np.maximum(cover[part], patch.alpha)
-            before.append(image)
-            after.append(np.rint(result).astype(np.uint8))
-            covered.append(cover)
-    return np.stack(before), np.stack(after), np.stack(covered)
+        frames = [(picture.time, picture.crop(WHOLE)) for picture in video.iterate_frames(0.0)]
+    after, covered = zip(*(laid(image, painter.paint(image, time)) for time, image in frames), strict=True)
+    return np.stack([image for _, image in frames]), np.stack(after), np.stack(covered)
 
 
 def openings(faces: Faces, pictures: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from sessions_app.prosync.engine.text_removal.finding import Found, find_text
 from sessions_app.prosync.engine.text_removal.painter import TextPainter
 from sessions_app.prosync.engine.text_removal.region import Region, merged
 from sessions_app.prosync.engine.text_removal.strokes import stroke_mask
+from tests.prosync.engine.test_lipsync import laid
 from tests.support.footage import FFMPEG, convert, write_pictures
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
@@ -101,22 +102,17 @@ def found_still(still: Clip, detector: TextDetector) -> Found:
     return find_text(still.source, detector=detector)
 
 
+def frames_of(path: Path) -> list[tuple[float, Picture]]:
+    """When each frame is shown, and the frame."""
+    with VideoFile(path) as video:
+        return [(picture.time, picture.crop(WHOLE)) for picture in video.iterate_frames(0.0)]
+
+
 def painted(clip: Clip, found: Found, numbers: Sequence[int]) -> list[Picture]:
     """These frames of a clip as the painter leaves them."""
-    made = []
-    with TextPainter(clip.source, found) as painter, VideoFile(clip.path) as video:
-        for number, picture in enumerate(video.iterate_frames(0.0)):
-            if number not in numbers:
-                continue
-            image = picture.crop(WHOLE)
-            result = image.astype(float)
-            for patch in painter.paint(image, picture.time):
-                rows = slice(patch.y, patch.y + patch.image.shape[0])
-                columns = slice(patch.x, patch.x + patch.image.shape[1])
-                alpha = patch.alpha[..., None]
-                result[rows, columns] += alpha * (patch.image - result[rows, columns])
-            made.append(np.rint(result).astype(np.uint8))
-    return made
+    frames = frames_of(clip.path)
+    with TextPainter(clip.source, found) as painter:
+        return [laid(image, painter.paint(image, time))[0] for time, image in (frames[number] for number in numbers)]
 
 
 def test_a_caption_is_found_at_its_time_and_place(still: Clip, found_still: Found) -> None:
@@ -142,8 +138,7 @@ def test_behind_a_caption_is_what_stood_there_before_and_all_else_stays(still: C
     before, first, within, last, behind = painted(still, found_still, [FIRST - 1, FIRST, 20, BEHIND - 1, BEHIND])
     for number, picture in ((FIRST, first), (20, within), (BEHIND - 1, last)):
         assert still.error(number, picture) > 30
-    with VideoFile(still.path) as video:
-        frames = {round(picture.time * RATE): picture.crop(WHOLE) for picture in video.iterate_frames(0.0)}
+    frames = [image for _, image in frames_of(still.path)]
     assert np.array_equal(before, frames[FIRST - 1])
     assert np.array_equal(behind, frames[BEHIND])
     near = cv2.dilate(still.changed(20).astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
@@ -194,8 +189,7 @@ def test_only_the_regions_and_the_seconds_asked_for_change(tmp_path: Path, detec
     clip = render(tmp_path / "both.mp4", draw)
     found = find_text(clip.source, regions=[Box(0.0, 0.5, 0.5, 0.5)], start=0.5, end=1.5, detector=detector)
     assert found.spans == [pytest.approx((0.5, 1.5), abs=1e-6)]
-    with VideoFile(clip.path) as video:
-        frames = [picture.crop(WHOLE) for picture in video.iterate_frames(0.0)]
+    frames = [image for _, image in frames_of(clip.path)]
     early, within, late = painted(clip, found, [9, 20, 30])
     assert np.array_equal(early, frames[9]) and np.array_equal(late, frames[30])
     changed = np.any(within != frames[20], axis=2)
@@ -236,15 +230,14 @@ def test_a_file_is_written_without_its_caption_from_the_first_frame_to_the_last(
     found = find_text(source)
     with TextPainter(source, found) as painter:
         patch(source, tmp_path / "clean.mp4", painter.runs, program=Ffmpeg(FFMPEG, threads=1), folder=tmp_path)
-    with VideoFile(tmp_path / "clean.mp4") as video:
-        pictures = [picture.crop(WHOLE) for picture in video.iterate_frames(0.0)]
+    pictures = [image for _, image in frames_of(tmp_path / "clean.mp4")]
     assert len(pictures) == COUNT
     assert min(still.error(number, pictures[number]) for number in range(FIRST, BEHIND)) > 25
 
 
 def test_it_may_be_asked_from_the_beginning_again(still: Clip, found_still: Found) -> None:
-    with TextPainter(still.source, found_still) as painter, VideoFile(still.path) as video:
-        pictures = [(picture.time, picture.crop(WHOLE)) for picture in video.iterate_frames(0.0)][FIRST : FIRST + 8]
+    pictures = frames_of(still.path)[FIRST : FIRST + 8]
+    with TextPainter(still.source, found_still) as painter:
         rounds = [[painter.paint(image, time) for time, image in pictures] for _ in range(2)]
     for one, other in zip(*rounds, strict=True):
         assert [(patch.x, patch.y) for patch in one] == [(patch.x, patch.y) for patch in other]
