@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-SESSION = "5f0a6f0e-6f5e-4a53-9d5c-0a4f6c1d2e3b"
 LEAST = 0.6
 PARAMS: dict[str, dict[str, Any]] = {
     "highlights": {"segment_length": 10.0, "target_duration": 60.0, "max_highlights": 10, "min_score": LEAST},
@@ -31,19 +30,14 @@ def highlights(unit: float = 1.0) -> dict[str, Any]:
         })  # fmt: skip
         at += end - start
     segments = [_segment(index) for index in range(58)]
-    steps = range(1160)
+    scores = [segment["score"] for segment in segments]
     return _stretched({
         "summary": "6 highlights, 62 s together. The loudest part and the most motion come together at 6:20.",
         "duration": 580.0, "segments": segments, "highlights": found, "warnings": [], "method": "signals",
-        "curves": {
-            "step": 0.5, "score": [_level(n * 0.5) for n in steps],
-            "sound": [round(_level(n * 0.5) * (0.6 + 0.4 * math.sin(n * 1.7)), 3) for n in steps],
-            "motion": [round(0.25 + 0.6 * _level(n * 0.5) * abs(math.sin(n / 9)), 3) for n in steps],
-        },
+        "curves": {"step": 10.0, "score": scores, "sound": scores, "motion": scores},
         "edges": [
-            *({"kind": "cut", "start": t, "end": t} for t in (3.0, 13.0, 54.2, 55.1, 57.0, 118.4, 162.0, 165.5, 263.0,
-              374.1, 376.0, 379.9, 384.0, 424.5, 495.0, 566.0)),
-            {"kind": "dissolve", "start": 240.0, "end": 241.5}, {"kind": "fade", "start": 576.0, "end": 579.0},
+            {"kind": "cut", "start": 54.2, "end": 54.2}, {"kind": "dissolve", "start": 240.0, "end": 241.5},
+            {"kind": "fade", "start": 576.0, "end": 579.0},
         ],
         "highlight_video_url": "/film/reel.mp4", "thumbnails": [],
     }, unit)  # fmt: skip
@@ -61,14 +55,6 @@ def _stretched(value: Any, unit: float) -> Any:
         name: round(one * unit, 4) if name in TIMES and isinstance(one, int | float) else _stretched(one, unit)
         for name, one in value.items()
     }
-
-
-def _level(time: float) -> float:
-    """0 to 1: high in the moments, low and uneven elsewhere."""
-    for start, end, score, _ in MOMENTS:
-        if start - 2 <= time < end + 2:
-            return score
-    return round(0.12 + 0.3 * abs(math.sin(time / 37)), 3)
 
 
 def _segment(index: int) -> dict[str, Any]:
@@ -104,11 +90,8 @@ def _exercise(name: str, start: float, lengths: list[float], confidence: float, 
     for length in lengths:
         times.append({"start": round(at, 2), "turn": round(at + length * 0.45, 2), "end": round(at + length, 2)})
         at += length
-    values = [
-        round(0.5 + 0.5 * math.cos(2 * math.pi * _phase(times, start + n * 0.1)), 3)
-        for n in range(int((at - start) * 10))
-    ]
     seconds = round(sum(lengths) / len(lengths), 2)
+    values = [round(0.5 + 0.5 * math.cos(2 * math.pi * 0.1 * n / seconds), 3) for n in range(int((at - start) * 10))]
     return {
         "name": name, "start_time": start, "end_time": round(at, 2), "repetitions": len(lengths), "rep_times": times,
         "tempo": {
@@ -118,13 +101,3 @@ def _exercise(name: str, start: float, lengths: list[float], confidence: float, 
         "confidence": confidence, "name_confidence": 0.8, "signal": "both knees",
         "curve": {"step": 0.1, "start": start, "values": values}, "feedback": ["Steady.", feedback],
     }  # fmt: skip
-
-
-def _phase(times: list[dict[str, float]], time: float) -> float:
-    """0 at the begin and the end of a repetition, a half where it turns."""
-    for one in times:
-        if time < one["turn"]:
-            return max(0.0, 0.5 * (time - one["start"]) / (one["turn"] - one["start"]))
-        if time < one["end"]:
-            return 0.5 + 0.5 * (time - one["turn"]) / (one["end"] - one["turn"])
-    return 0.0

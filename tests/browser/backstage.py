@@ -7,15 +7,26 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tests.support.program import Place, clean_environment
 
+if TYPE_CHECKING:
+    from tests.browser.films import Film
+
 # No worker looks into this lane, and main() puts off what would end its jobs, so that a queued job stays queued.
 NOWHERE = "nowhere"
+# Who makes the challenges, and their statements, where a test says nothing else.
+OWNER = "mira"
+TEXTS = (
+    "We drove eleven hours in a bread van.",
+    "I borrowed the mouse that won the final.",
+    "The power went out at match point and we replayed the whole map.",
+)
 
 
 class Backstage:
@@ -24,13 +35,11 @@ class Backstage:
     is_used: whether something was called since the last ``clear``.
     """
 
-    module = "tests.browser.backstage"
-
     def __init__(self, place: Place) -> None:
         self.is_used = False
         settings = {"VOD_DATA_DIR": str(place.data_dir), "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", self.module], env=clean_environment({**place.environment, **settings}),
+            [sys.executable, "-m", "tests.browser.backstage"], env=clean_environment({**place.environment, **settings}),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
 
@@ -49,6 +58,16 @@ class Backstage:
 
         return call
 
+    def challenge_of(self, film: "Film", *, owner: str = OWNER, texts: Sequence[str] = TEXTS, **fields: Any) -> str:
+        """The id of a challenge that shows a film, published unless it ``is_published=False``."""
+        words = [*texts, *([""] * len(film.counts))][: len(film.counts)]
+        width, height = film.size
+        found: str = self.challenge(
+            owner=owner, path=str(film.path), segments=film.segments, width=width, height=height, texts=words,
+            **{"lie": 1, "is_published": True, **fields},
+        )  # fmt: skip
+        return found
+
     def end(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
@@ -61,6 +80,7 @@ def main() -> None:
     django.setup()
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.db import transaction
     from django.db.models import F
     from django.db.models.functions import Now
 
@@ -74,16 +94,17 @@ def main() -> None:
     from media_app.videos.models import Rendition, RenditionKind, Video
     from sessions_app.analysis import services as analyses
     from sessions_app.analysis.models import AnalysisSession
-    from sessions_app.challenges.models import Challenge, MergeSession
+    from sessions_app.challenges import challenges
+    from sessions_app.challenges.models import Challenge, ChallengeReport, MergeSession
     from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetSource
     from sessions_app.prosync.models import ProJob
-    from tests.support.factories import lease_of, make_job, make_rendition, make_session, make_video
+    from tests.support import factories
     from vodplatform.accounts.browser_sessions import SessionStore
     from vodplatform.accounts.models import ApiToken, Subscription, User
     from vodplatform.core.models import AuditEntry
 
-    def user(owner: str) -> User:
-        return User.objects.get(username=owner)
+    def user(name: str) -> User:
+        return User.objects.filter(username=name).first() or User.objects.create_user(name, password="x")
 
     def make(
         owner: str, status: str, name: str = "", minutes: float = 0, announce: bool = True, **fields: Any
@@ -94,9 +115,9 @@ def main() -> None:
             fields.setdefault("lease_until", Now() + timedelta(days=1))
         if status not in ("queued", "paused"):
             fields.setdefault("started_at", Now() - timedelta(minutes=minutes))
-        job = make_job(user(owner), status, **fields)
+        job = factories.make_job(user(owner), status, **fields)
         if name:
-            session = make_session(user(owner), name=name)
+            session = factories.make_session(user(owner), name=name)
             Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
         if announce:
             publish(reload_job(job.pk))
@@ -116,11 +137,10 @@ def main() -> None:
         return [str(session.pk), job]
 
     def end_analysis(session: str, data: dict[str, Any]) -> bool:
-        """Its worker has found something."""
         row = AnalysisSession.objects.get(pk=session)
         AnalysisSession.objects.filter(pk=session).update(data=data)
         assert row.job is not None
-        return leases.complete(lease_of(row.job), {})
+        return leases.complete(factories.lease_of(row.job), {})
 
     def delete_analysis(session: str) -> None:
         row = AnalysisSession.objects.get(pk=session)
@@ -132,13 +152,13 @@ def main() -> None:
         publish(reload_job(Job.objects.get(pk=job).pk))
 
     def progress(job: str, percent: float, message: str, left: float | None = None) -> bool:
-        return leases.report_progress(lease_of(Job.objects.get(pk=job)), percent, message, left)
+        return leases.report_progress(factories.lease_of(Job.objects.get(pk=job)), percent, message, left)
 
     def complete(job: str) -> bool:
-        return leases.complete(lease_of(Job.objects.get(pk=job)), {})
+        return leases.complete(factories.lease_of(Job.objects.get(pk=job)), {})
 
     def fail(job: str, type: str, message: str) -> bool:
-        return leases.fail(lease_of(Job.objects.get(pk=job)), type, message)
+        return leases.fail(factories.lease_of(Job.objects.get(pk=job)), type, message)
 
     def delete(job: str) -> None:
         services.delete(Job.objects.get(pk=job))
@@ -152,8 +172,7 @@ def main() -> None:
         Alignment.objects.all().delete()
         ComparisonSession.objects.all().delete()
         AnalysisSession.objects.all().delete()
-        Challenge.objects.all().delete()
-        MergeSession.objects.all().delete()
+        no_challenges()
         ProJob.objects.all().delete()
         Job.objects.all().delete()
         ApiToken.objects.exclude(digest=ApiToken.digest_of(key)).delete()
@@ -171,24 +190,30 @@ def main() -> None:
 
     def video(owner: str, title: str = "A recording", minutes: float = 0, job: str | None = None, **fields: Any) -> str:
         """A video's row as old as ``minutes``, without a file."""
-        row = make_video(user(owner), title=title, job_id=job, **{"source": "stored", **fields})
+        row = factories.make_video(user(owner), title=title, job_id=job, **{"source": "stored", **fields})
         Video.objects.filter(pk=row.pk).update(created_at=Now() - timedelta(minutes=minutes))
         return str(row.pk)
 
     def change_video(video: str, **fields: Any) -> None:
         Video.objects.filter(pk=video).update(**fields)
 
+    def ingest(owner: str, title: str, job_status: str = "processing", error: Any = None, **fields: Any) -> list[str]:
+        """The ids of a video that is being taken in and of its job, which came to this status."""
+        made = video(owner, title, **{"status": "processing", "duration": 0, "width": 0, **fields})
+        job = make(owner, job_status, announce=False, kind="ingest", params={"video_id": made}, error=error)
+        change_video(made, job=job)
+        publish(reload_job(UUID(job)))
+        return [made, job]
+
     def picture(video: str, kind: str = "poster") -> None:
-        """A picture's row, without a file."""
-        make_rendition(Video.objects.get(pk=video), kind)
+        factories.make_rendition(Video.objects.get(pk=video), kind)
 
     def no_copies() -> None:
         """No quick copy of any video; the files stay."""
         Rendition.objects.filter(kind=RenditionKind.PROXY).delete()
 
     def show(owner: str, name: str, video: str) -> None:
-        """A comparison that shows the video."""
-        make_session(user(owner), name=name, videos=[Video.objects.get(pk=video)] * 2)
+        factories.make_session(user(owner), name=name, videos=[Video.objects.get(pk=video)] * 2)
 
     def no_videos(keep: str | None = None) -> None:
         """A library with nothing in it but ``keep``, and no upload under way."""
@@ -202,7 +227,6 @@ def main() -> None:
         return [{"id": str(row.pk), "status": row.status, "offset": row.offset, "size": row.size} for row in rows]
 
     def change_upload(upload: str, **fields: Any) -> None:
-        """Write columns past every rule."""
         Upload.objects.filter(pk=upload).update(**fields)
 
     def subscribe(owner: str, tier: str, days: float) -> None:
@@ -219,15 +243,13 @@ def main() -> None:
         return str(session.session_key)
 
     def admin_session() -> str:
-        """The key of a browser session of an admin."""
         admin = User.objects.filter(username="chief").first() or User.objects.create_superuser("chief", password="x")
         return session_of(admin)
 
     def person_session(name: str, role: str = "user") -> str:
         """The key of a browser session of a person with this role."""
-        person = User.objects.filter(username=name).first() or User.objects.create_user(name, password="x")
-        User.objects.filter(pk=person.pk).update(role=role)
-        return session_of(User.objects.get(pk=person.pk))
+        User.objects.filter(pk=user(name).pk).update(role=role)
+        return session_of(user(name))
 
     def catalogue_video(by: str, minutes: float = 0, status: str = "ready", **fields: Any) -> str:
         """A video of the catalogue as old as ``minutes``, without a file; watchers are told. by: who made it."""
@@ -246,7 +268,6 @@ def main() -> None:
             Video.objects.filter(pk=video).update(**fields)
 
     def edit_catalogue(by: str, video: str, **values: Any) -> None:
-        """An edit that comes by PUT."""
         catalogue.edit(UUID(video), values, user(by))
 
     def delete_catalogue(by: str, video: str, hard: bool = False) -> None:
@@ -269,16 +290,71 @@ def main() -> None:
         rows = VideoReport.objects.filter(video=video).order_by("created_at")
         return [[row.reporter.username if row.reporter else "", row.reason, row.text] for row in rows]
 
-    answer_calls(locals())
+    @transaction.atomic
+    def challenge(
+        owner: str, path: str, segments: list[dict[str, float]], width: int, height: int, *,
+        title: str = "Three things about my first LAN", minutes: float = 0, poster: bool = False, **fields: Any,
+    ) -> str:  # fmt: skip
+        """A challenge as old as ``minutes``, whose video is the file."""
+        content = Path(path).read_bytes()
+        made = factories.make_merge(user(owner), count=len(segments), title=title, content=content, status="completed")
+        MergeSession.objects.filter(pk=made.pk).update(segments=segments)
+        Video.objects.filter(pk=made.pk).update(duration=segments[-1]["end"], width=width, height=height)
+        if poster:
+            factories.make_rendition(Video.objects.get(pk=made.pk), "poster")
+        row = factories.make_challenge(user(owner), merge=made, title=title, **fields)
+        Challenge.objects.filter(pk=row.pk).update(created_at=Now() - timedelta(minutes=minutes))
+        return str(row.pk)
 
+    @transaction.atomic
+    def merge(owner: str, title: str = "", status: str = "", percent: float = 0, **error: str) -> str:
+        """A merge whose clips have yet to come, or whose job came to this ``status``."""
+        columns: dict[str, Any] = {}
+        if status:
+            columns = {"status": status, "lane": NOWHERE, "progress": percent, "error": error or None}
+            if status != "queued":
+                columns["started_at"] = Now()
+        made = factories.make_merge(user(owner), title=title, **columns)
+        return str(made.pk)
 
-def answer_calls(known: dict[str, Callable[..., Any]]) -> None:
-    """Call what each line asks for. What one call raises fails its test, and nobody else's."""
+    def merge_progress(merge: str, percent: float) -> None:
+        change(str(Job.objects.get(merges=merge).pk), progress=percent)
+
+    def guess(challenge: str, player: str, index: int) -> None:
+        challenges.guess(Challenge.objects.get(pk=challenge), user(player), index)
+
+    def unpublish(challenge: str) -> None:
+        challenges.unpublish(Challenge.objects.get(pk=challenge))
+
+    def withhold(challenge: str, by: str) -> None:
+        challenges.withhold(Challenge.objects.get(pk=challenge).pk, user(by), reason="Not a challenge.")
+
+    def challenge_row(challenge: str) -> dict[str, Any] | None:
+        """What stands of it, with the guesses and the reports."""
+        found = Challenge.objects.filter(pk=challenge).first()
+        if found is None:
+            return None
+        guesses = found.guesses.order_by("pk").values_list("player__username", "statement_index")
+        reports = ChallengeReport.objects.filter(challenge=found).values_list("reporter__username", "reason")
+        return {
+            "title": found.title, "status": str(found.status), "lie": found.lie_index,
+            "texts": challenges.texts_of(found.statements), "guesses": [list(one) for one in guesses],
+            "reports": [list(one) for one in reports],
+        }  # fmt: skip
+
+    def no_challenges() -> None:
+        Challenge.objects.all().delete()
+        merges = list(MergeSession.objects.values_list("pk", flat=True))
+        MergeSession.objects.all().delete()
+        Video.objects.filter(pk__in=merges).delete()
+        Upload.objects.filter(purpose="clip").delete()
+
+    known = locals()
     for line in sys.stdin:
         name, arguments = json.loads(line)
         try:
             answer = [known[name](**arguments), ""]
-        except Exception as error:
+        except Exception as error:  # which fails the test that asked for it, and nobody else's
             answer = [None, f"{type(error).__name__}: {error}"]
         print(json.dumps(answer), flush=True)
 

@@ -2,14 +2,23 @@
 
 from playwright.sync_api import Page, expect
 
+from tests.support.waiting import wait_until
+
 
 def titles(page: Page) -> list[str]:
-    """Return the titles of the cards in a list of videos."""
     return page.locator(".card h2").all_inner_texts()
 
 
 def expect_cards(page: Page, count: int) -> None:
     expect(page.locator(".card")).to_have_count(count)
+
+
+def scroll_through(page: Page, count: int) -> None:
+    def is_complete() -> bool:
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        return page.locator(".card").count() == count
+
+    wait_until(is_complete, 30, f"all {count}")
 
 
 def open_menu(page: Page, title: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.backstage import Backstage
-from tests.browser.challenge_maker import Maker
 from tests.browser.recordings import SPECS, Recording, render_all
 from tests.support.kept import kept
-from tests.support.places import prepared
+from tests.support.places import prepared, programs
 from tests.support.program import BASE, Place, Program
 
 # Debian's headless shell has the same engine without the windows around it, for half of the processor time.
@@ -53,20 +53,22 @@ def own_folder(_own_folder: Path) -> Iterator[Path]:
         path.unlink()
 
 
+@contextmanager
+def running(data_dir: Path, library: Path, **environment: str) -> Iterator[Program]:
+    """Run `manage.py up` with an account that may use the files of ``library``."""
+    with prepared(ACCOUNT, library, PASSWORD) as template, programs() as make:
+        shutil.copytree(template.data_dir, data_dir)
+        yield make(Place(data_dir, template.environment | environment, template.key)).start()
+
+
 @pytest.fixture(scope="session")
 def program(
     tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording], _own_folder: Path
 ) -> Iterator[Program]:
-    """`manage.py up` with an account that may use the recordings."""
-    with prepared(ACCOUNT, recordings[0].path.parent, PASSWORD) as template:
-        data_dir = tmp_path_factory.mktemp("program") / "d"
-        shutil.copytree(template.data_dir, data_dir)
-        roots = f"{template.environment['VOD_LIBRARY_ROOTS']}:{_own_folder}={ACCOUNT}"
-        running = Program(Place(data_dir, {**template.environment, "VOD_LIBRARY_ROOTS": roots}, template.key))
-        try:
-            yield running.start()
-        finally:
-            running.end()
+    library = recordings[0].path.parent
+    roots = f"{library}={ACCOUNT}:{_own_folder}={ACCOUNT}"
+    with running(tmp_path_factory.mktemp("program") / "d", library, VOD_LIBRARY_ROOTS=roots) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -124,17 +126,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.fixture(scope="session")
 def signed_in(chromium: Browser, program: Program) -> Any:
-    """The cookies of a person who has signed in."""
-    context = chromium.new_context()
-    page = context.new_page()
+    page = chromium.new_page()
     sign_in(page, program)
-    state = context.storage_state()
-    context.close()
+    state = page.context.storage_state()
+    page.close()
     return state
 
 
 def sign_in(page: Page, program: Program) -> None:
-    """Fill in the form and arrive."""
     page.goto(f"{program.address}/login")
     page.get_by_label("User name").fill(ACCOUNT)
     page.get_by_label("Password").fill(PASSWORD)
@@ -188,23 +187,27 @@ class Contexts:
         self._used.clear()
 
 
+@pytest.fixture
+def page_with_camera(chromium: Browser, program: Program, signed_in: Any) -> Iterator[Page]:
+    """A page of the signed-in person in a browser that invents the camera's picture and a tone for the microphone."""
+    flags = [*FLAGS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    yield browser.new_context(storage_state=signed_in, base_url=program.address).new_page()
+    browser.close()
+
+
 @pytest.fixture(scope="session")
 def _contexts(chromium: Browser, program: Program) -> Contexts:
     return Contexts(chromium, program.address)
 
 
 @pytest.fixture
-def open_page(
-    request: pytest.FixtureRequest, _contexts: Contexts, program: Program, signed_in: Any
-) -> Iterator[OpenPage]:
+def open_page(_contexts: Contexts, program: Program, signed_in: Any) -> Iterator[OpenPage]:
     """Opens an address as the signed-in person, or as whose session is given, in a context that no other page has.
 
     No page may leave an error in its console. What a test adds belongs to the page, for other tests have its context
     after it. ``own`` gives it a context of its own, with a clock to hold and nothing cached.
     """
-    # Ends before what it shows goes: a page that asks for that once more would have an error in its console.
-    if "maker" in request.fixturenames:
-        request.getfixturevalue("maker")
     errors: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
@@ -251,7 +254,6 @@ def comparison(program: Program, recordings: list[Recording]) -> dict[str, Any]:
 
 
 def session_of(program: Program, session_id: str) -> dict[str, Any]:
-    """The session as the server has it now."""
     found: dict[str, Any] = program.call("GET", f"{BASE}/{session_id}")["session"]
     return found
 
@@ -261,17 +263,3 @@ def evaluate_module(page: Page, module: str, body: str, argument: Any = None) ->
     return page.evaluate(
         f"async (x) => {{ const m = await import({json.dumps(f'/static/js/{module}')}); return {body}; }}", argument
     )
-
-
-@pytest.fixture(scope="module")
-def _maker(program: Program) -> Iterator[Maker]:
-    running = Maker(program.place)
-    yield running
-    running.end()
-
-
-@pytest.fixture
-def maker(_maker: Maker, backstage: Backstage) -> Iterator[Maker]:
-    """What makes challenges behind the program; none is left."""
-    yield _maker
-    _maker.clear()

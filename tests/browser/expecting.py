@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.shelf import FOCUSED
 from tests.browser.test_accessibility import axe_findings
 
 # The body of an answer with status 500.
@@ -14,19 +15,16 @@ def press(page: Page, *keys: str) -> None:
 
 
 def type_text(page: Page, text: str, *keys: str) -> None:
-    """Type a text where the focus is, then press the keys."""
     page.keyboard.type(text)
     press(page, *keys)
 
 
 def fill(field: Locator, text: str, key: str = "Enter") -> None:
-    """Fill a field in and press a key in it."""
     field.fill(text)
     field.press(key)
 
 
 def click(place: Page | Locator, *names: str) -> None:
-    """Click the buttons with these names, one after the other."""
     for name in names:
         place.get_by_role("button", name=name).click()
 
@@ -51,8 +49,16 @@ def hold(page: Page, pattern: str, times: int | None = None) -> list[Route]:
     return held
 
 
+def expect_reached(page: Page, presses: int, *names: str, focused: str = FOCUSED) -> None:
+    """Press Tab so often and check that it reaches what has these names."""
+    seen: list[str] = []
+    for _ in range(presses):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(focused).strip().partition("\n")[0])
+    assert set(names) <= set(seen), f"Tab reaches {seen}"
+
+
 def expect_texts(place: Locator, *texts: str) -> None:
-    """Wait until the place contains each of the texts."""
     for text in texts:
         expect(place).to_contain_text(text)
 
@@ -73,14 +79,7 @@ def expect_hidden(*places: Locator) -> None:
         expect(place).to_be_hidden()
 
 
-def expect_absent(*places: Locator) -> None:
-    """Wait until the page has none of these elements."""
-    for place in places:
-        expect(place).to_have_count(0)
-
-
 def expect_fits(page: Page) -> None:
-    """Check that nothing is wider than the window."""
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -1,12 +1,11 @@
 """Real videos in the library of the running program, put there by its API; and files that are slow to send."""
 
 import hashlib
-import json
 import secrets
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
 from playwright.sync_api import CDPSession, Page
 
 from tests.support.program import Program
@@ -24,20 +23,11 @@ TOO_SMALL = """(x) => [...document.querySelectorAll(x)].filter((e) => e.offsetPa
 
 def put(program: Program, file: Path, **fields: str) -> dict[str, Any]:
     """Upload ``file`` by one form; ``fields`` such as a title or tags go with it."""
-    line = secrets.token_hex(16)
-    parts = [
-        f'--{line}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    ]
-    parts.append(
-        f'--{line}\r\nContent-Disposition: form-data; name="file"; filename="{file.name}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    body = "".join(parts).encode() + file.read_bytes() + f"\r\n--{line}--\r\n".encode()
-    headers = {"Authorization": f"Token {program.place.key}", "Content-Type": f"multipart/form-data; boundary={line}"}
-    request = urllib.request.Request(program.address + LIBRARY, data=body, headers=headers, method="POST")
-    with urllib.request.urlopen(request, timeout=60) as response:
-        found: dict[str, Any] = json.load(response)
+    headers = {"Authorization": f"Token {program.place.key}"}
+    with file.open("rb") as stream:
+        files = {"file": (file.name, stream, "application/octet-stream")}
+        answer = httpx.post(program.address + LIBRARY, data=fields, files=files, headers=headers, timeout=60)
+    found: dict[str, Any] = answer.raise_for_status().json()
     return found
 
 
@@ -75,8 +65,8 @@ def digest(file: Path) -> str:
 
 def original(program: Program, video: dict[str, Any]) -> str:
     """The digest of what the program hands out of a video's original."""
-    with urllib.request.urlopen(program.address + video["video_url"], timeout=60) as response:
-        return hashlib.sha256(response.read()).hexdigest()
+    answer = httpx.get(program.address + video["video_url"], timeout=60, follow_redirects=True)
+    return hashlib.sha256(answer.raise_for_status().content).hexdigest()
 
 
 def throttle(page: Page, bytes_a_second: int) -> CDPSession:
@@ -104,7 +94,6 @@ def drop(page: Page, *paths: Path, x: float = 300, y: float = 300) -> None:
 
 
 def is_sending(page: Page, name: str, at_least: int = 1) -> None:
-    """Wait until so many percent have been sent."""
     page.locator(".file", has_text=name).locator("progress").wait_for()
     page.wait_for_function(
         """([name, percent]) => [...document.querySelectorAll('.file[data-state=sending]')]

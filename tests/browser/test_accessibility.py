@@ -159,3 +159,17 @@ def wider_than_the_window(page: Page) -> list[str]:
             .map((e) => e.outerHTML.slice(0, 120));
     }""")
     )
+
+
+@pytest.mark.services
+def test_nothing_moves_for_people_who_want_that(open_page: OpenPage, backstage: Backstage) -> None:
+    moving = (
+        "[...document.querySelectorAll('a, button, [x-transition]')]"
+        ".some((one) => getComputedStyle(one).transitionDuration.split(', ').some((time) => parseFloat(time) > 0.01))"
+    )
+    for address in ("/admin/", "/"):
+        page = open_page(address, session=backstage.admin_session())
+        page.emulate_media(reduced_motion="no-preference")
+        assert page.evaluate(moving), address
+        page.emulate_media(reduced_motion="reduce")
+        assert not page.evaluate(moving), address

@@ -22,13 +22,12 @@ def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPag
     expect(page.locator("[data-stage]")).to_have_attribute("data-layout", "row")
     page.context.set_offline(False)
     expect(page.locator("[data-offline]")).to_be_hidden()
-    page.route("**/global-seek", lambda route: route.fulfill(status=500, json=BROKEN))
+    page.route("**/global-seek", lambda route: route.fulfill(status=500, json=BROKEN), times=1)
     page.locator("[data-lanes]").press("ArrowRight")
     toasts = page.locator("[data-toasts]")
     expect(toasts).to_contain_text(
         "Something broke. The server reported an internal error, which has been logged (request 7f3a)"
     )
-    page.unroute("**/global-seek")
 
     gone = comparison["vods"][1]["stream_url"].split("?")[0]
     refused: list[str] = []
@@ -49,10 +48,9 @@ def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPag
     expect(note).not_to_contain_text("cannot be played")
     wait_until_standing(page)
 
-    page.route("**/library-files*", lambda route: route.abort())
+    page.route("**/library-files*", lambda route: route.abort(), times=1)
     page.goto("/compare?new&from=folders")
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached. Check the network")
-    page.unroute("**/library-files*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-grid] li")).to_have_count(6)
 

@@ -47,6 +47,8 @@ def test_first_steps_and_the_bar_of_a_phone_lead_everywhere(open_page: OpenPage,
     bar.get_by_text("More").click()
     bar.get_by_role("link", name="Pro").click()
     page.wait_for_url("**/pro")
+    bar.get_by_text("More").click()
+    expect(bar.get_by_role("link", name="Pro")).to_have_attribute("aria-current", "page")
     page.goto("/")
     page.get_by_role("link", name="Upload videos").click()
     page.wait_for_url("**/upload")

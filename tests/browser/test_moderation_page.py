@@ -14,7 +14,6 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def videos(backstage: Backstage, program: Program) -> dict[str, str]:
-    """Two reported videos of the catalogue, by title."""
     backstage.no_videos()
     found = {}
     for title, minutes in (("LAN final", 60), ("Best clutches", 30)):

@@ -133,16 +133,13 @@ test("one that says nothing is not there either", async () => {
   assert.equal(on.unreached, 3);
 });
 
-test("one that took pieces before the page was opened is", async () => {
-  const on = stack();
+test("one that has taken a piece, before the page was opened or since, or answers, is", async () => {
+  const resumed = stack();
   stands("uploading", 2);
-  await resume(on);
+  await resume(resumed);
   bucketSays = 0;
-  for (let time = 0; time < 5; time += 1) await assert.rejects(send(on, 20, 5));
-  assert.ok(!on.isShutOut);
-});
-
-test("one that has taken a piece, or answers, is", async () => {
+  for (let time = 0; time < 5; time += 1) await assert.rejects(send(resumed, 20, 5));
+  assert.ok(!resumed.isShutOut);
   const on = stack();
   for (const says of [0, 0, 403, 0, 0]) {
     bucketSays = says;

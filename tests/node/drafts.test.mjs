@@ -33,6 +33,18 @@ test.beforeEach(() => {
   globalThis.window = new EventTarget();
 });
 
+/** Attempts to send a draft, which fail where an error is given, and the keys that they were made with. */
+function attempts(drafts, key) {
+  const keys = [];
+  const attempt = (body, error) =>
+    drafts.send(key, body, async (sent, attemptKey) => {
+      keys.push(attemptKey);
+      if (error) throw error;
+      return sent;
+    });
+  return { keys, attempt };
+}
+
 const DAY = 24 * 3600 * 1000;
 
 test("a draft is kept for its person and place until it is discarded", () => {
@@ -78,12 +90,7 @@ test("without storage a draft lasts as long as the page, and the browser asks be
 
 test("a repeated attempt has the same key while the text is the same and there was no answer", async () => {
   const drafts = new Drafts("anna", "a");
-  const keys = [];
-  const attempt = (body, error) =>
-    drafts.send("e", body, async (_, key) => {
-      keys.push(key);
-      if (error) throw error;
-    });
+  const { keys, attempt } = attempts(drafts, "e");
   drafts.set("e", "words");
   await assert.rejects(attempt("words", { status: 0 }));
   await assert.rejects(attempt("words", { status: 503 }));
@@ -130,36 +137,26 @@ test("what is typed while a text is sent stays a draft", async () => {
 });
 
 test("an attempt without text is repeated under its key as well", async () => {
-  const drafts = new Drafts("anna", "a");
-  const keys = [];
-  const attempt = (error) =>
-    drafts.send("mark", { kind: "kill" }, async (_, key) => {
-      keys.push(key);
-      if (error) throw error;
-    });
-  await assert.rejects(attempt({ status: 0 }));
-  await attempt();
-  await attempt();
+  const { keys, attempt } = attempts(new Drafts("anna", "a"), "mark");
+  const mark = { kind: "kill" };
+  await assert.rejects(attempt(mark, { status: 0 }));
+  await attempt(mark);
+  await attempt(mark);
   assert.equal(keys[0], keys[1]);
   assert.notEqual(keys[1], keys[2]);
 });
 
 test("text that was sent, emptied and typed again is sent with the same key", async () => {
   const drafts = new Drafts("anna", "comparison/1");
-  const keys = [];
-  const send = async (body, key) => {
-    keys.push(key);
-    if (keys.length === 1) throw new Error("the answer was lost");
-    return body;
-  };
+  const { keys, attempt } = attempts(drafts, "e/reply");
   drafts.set("e/reply", { text: "Look." });
-  await assert.rejects(drafts.send("e/reply", "Look.", send));
+  await assert.rejects(attempt("Look.", { status: 0 }));
   drafts.set("e/reply", undefined);
   drafts.set("e/reply", { text: "Look." });
-  assert.equal(await drafts.send("e/reply", "Look.", send), "Look.");
+  assert.equal(await attempt("Look."), "Look.");
   assert.equal(keys[0], keys[1]);
   drafts.set("e/reply", { text: "Look." });
-  await drafts.send("e/reply", "Look.", send);
+  await attempt("Look.");
   assert.notEqual(keys[1], keys[2]); // a new text, since the former was answered
   assert.deepEqual(drafts.all, []);
 });

@@ -27,6 +27,11 @@ Object.assign(globalThis, {
 mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
 
 const LONG = 20_000;
+const ignore = () => {};
+
+/** A channel with a socket that has not opened yet. */
+const connecting = (more = {}) =>
+  new LiveChannel("/ws/jobs/", { onMessage: ignore, snapshot: async () => ({}), onSnapshot: ignore, ...more });
 
 /** A channel whose first three connections came to nothing, so that it asks; what it asks for comes by `answer`. */
 function polling() {
@@ -64,8 +69,7 @@ test("an answer that comes after a message takes nothing back", async () => {
 
 test("a socket that is closed at once is opened again after pauses that double up to ten seconds", (t) => {
   t.mock.method(Math, "random", () => 0.5);
-  const ignore = () => {};
-  const channel = new LiveChannel("/ws/jobs/", { onMessage: ignore, snapshot: async () => ({}), onSnapshot: ignore });
+  const channel = connecting();
   for (const pause of [500, 1000, 2000, 4000, 8000, 10_000, 10_000]) {
     const opened = sockets.length;
     sockets.at(-1).onclose({ code: 1006 });
@@ -85,13 +89,7 @@ test("a socket that is closed at once is opened again after pauses that double u
 
 test("a channel that was closed because the session ended is opened again when somebody signs in", () => {
   const states = [];
-  const ignore = () => {};
-  const channel = new LiveChannel("/ws/jobs/", {
-    onMessage: ignore,
-    snapshot: async () => ({}),
-    onSnapshot: ignore,
-    onState: (state) => states.push(state),
-  });
+  const channel = connecting({ onState: (state) => states.push(state) });
   const opened = sockets.length;
   sockets.at(-1).onclose({ code: 4401 });
   mock.timers.tick(LONG);

@@ -7,22 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pytest_check import check
 
 from tests.browser import analyses, shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
-from tests.browser.expecting import (
-    BROKEN,
-    click,
-    expect_fine,
-    expect_fits,
-    expect_shown,
-    expect_texts,
-    expect_visible,
-    fill,
-)
+from tests.browser.expecting import BROKEN, click, expect_fine, expect_fits, expect_shown, expect_texts, fill
 from tests.browser.recordings import SECONDS
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
@@ -66,15 +57,25 @@ def answer(page: Page, kind: str, data: dict[str, Any]) -> None:
 
 def open_result(
     open_page: OpenPage, backstage: Backstage, kind: str, video: dict[str, Any], *, data: dict[str, Any] | None = None,
-    own: bool = True, **how: Any,
+    own: bool = True, fields: dict[str, Any] | None = None, **how: Any,
 ) -> Page:  # fmt: skip
     """Open the page of a finished analysis of ``video``. own: the library has the source, so the page shows it."""
-    session, _ = make(backstage, "completed", kind, fields={"video_id": video["id"]} if own else {})
+    source = {"video_id": video["id"]} if own else {}
+    session, _ = make(backstage, "completed", kind, fields=source | (fields or {}))
     page = open_page("/account", **how)
     answer(page, kind, data if data is not None else found(kind, video))
     page.goto(f"/analysis/{session}")
     expect(page.locator("[data-result]")).to_be_visible()
     return page
+
+
+def run_by(page: Page, button: Locator) -> dict[str, Any]:
+    """Press a button and wait for the page of the analysis that it starts. Returns its state."""
+    before = page.url
+    button.click()
+    page.wait_for_url(lambda address: address != before)
+    state: dict[str, Any] = page.request.get(page.url.replace("/analysis/", f"{API}/status/")).json()
+    return state
 
 
 def row(page: Page, session: str) -> Locator:
@@ -448,24 +449,13 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
         assert page.locator(".reel").evaluate("(e) => getComputedStyle(e).direction") == "ltr"
         expect_fits(page)
 
-    asked: list[Request] = []
-
-    def start(route: Route) -> None:
-        asked.append(route.request)
-        route.fulfill(status=202, json={"sessionId": analyses.SESSION, "status": "queued", "warnings": []})
-
-    page.route(f"**{API}/upload", start)
-    page.route(f"**/analysis/{analyses.SESSION}", lambda route: route.fulfill(body="<p>The new one</p>"))
     page.get_by_role("button", name="Run again").click()
     dialog = page.get_by_role("dialog", name="Run again")
     expect(dialog).to_contain_text("Round 7")
     expect(dialog.get_by_label("Minimum score")).to_have_value(str(analyses.LEAST))
     dialog.get_by_label("Minimum score").fill("0,3")
-    dialog.get_by_role("button", name="Find highlights").click()
-    page.wait_for_url(f"**/analysis/{analyses.SESSION}")
-    sent = asked[0].post_data or ""
-    assert video["id"] in sent
-    assert '"min_score":0.3' in sent
+    again = run_by(page, dialog.get_by_role("button", name="Find highlights"))
+    assert (again["source"]["video_id"], again["params"]["min_score"]) == (video["id"], 0.3)
 
 
 @pytest.mark.services
@@ -476,7 +466,8 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
     }  # fmt: skip
     page = open_result(open_page, backstage, "highlights", video, data=found("highlights", video) | nothing)
     with check("nothing stands out"):
-        expect_visible(page.get_by_text("Nothing stands out.", exact=True), page.get_by_text(words))
+        expect(page.get_by_text("Nothing stands out.", exact=True)).to_be_visible()
+        expect(page.get_by_text(words)).to_be_visible()
         expect(page.locator("[data-film=source]")).to_be_visible()
         expect(page.get_by_role("link", name="Download reel")).to_have_count(0)
         expect(page.locator("[data-segments] tbody tr")).to_have_count(58)
@@ -489,12 +480,9 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
     with check("nothing reaches the minimum: the best there is, a lower minimum, another run"):
         expect(page.locator("[data-segments] tbody tr")).to_have_count(1)
         expect_texts(page.locator("[data-segments] tbody"), "1:05", "0.13", "Louder than usual.")
-        first = page.url
         page.get_by_role("button", name="Lower the minimum to 0.13").click()
         expect(page.get_by_text("minimum score 0.13")).to_be_visible()
-        page.locator("[data-short]").get_by_role("button", name="Run again").click()
-        page.wait_for_url(lambda address: address != first)
-        again = page.request.get(page.url.replace("/analysis/", f"{API}/status/")).json()
+        again = run_by(page, page.locator("[data-short]").get_by_role("button", name="Run again"))
         assert again["params"] == analyses.PARAMS["highlights"] | {"min_score": 0.13}
     page = open_result(open_page, backstage, "highlights", video, own=False)
     with check("the file went with the analysis"):
@@ -510,18 +498,12 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
     # A short reel can be made longer.
     data = found("highlights", video)
     data["highlights"] = data["highlights"][:1]
-    session, _ = make(backstage, "completed", fields={
-        "video_id": video["id"], "params": {**analyses.PARAMS["highlights"], "min_score": 0.9},
-    })  # fmt: skip
-    page = open_page("/account")
-    answer(page, "highlights", data)
-    page.goto(f"/analysis/{session}")
+    high = {"params": {**analyses.PARAMS["highlights"], "min_score": 0.9}}
+    page = open_result(open_page, backstage, "highlights", video, data=data, fields=high)
     said = page.locator("[data-short]")
     expect(said).to_contain_text("1 of 58 segments reaches the minimum score of 0.90.")
     assert axe_findings(page) == []
-    said.get_by_role("button", name="Make a longer reel").click()
-    page.wait_for_url(lambda address: session not in address)
-    longer = page.request.get(page.url.replace("/analysis/", f"{API}/status/")).json()
+    longer = run_by(page, said.get_by_role("button", name="Make a longer reel"))
     assert longer["params"]["min_score"] < 0.9
     assert longer["params"]["segment_length"] == analyses.PARAMS["highlights"]["segment_length"]
     assert longer["source"]["video_id"] == video["id"]

@@ -11,9 +11,9 @@ from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.cards import expect_cards, open_menu, titles, type_while_narrowed
+from tests.browser.cards import expect_cards, open_menu, scroll_through, titles, type_while_narrowed
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
-from tests.browser.expecting import expect_fine, expect_fits, expect_texts, expect_visible
+from tests.browser.expecting import expect_fine, expect_fits, expect_reached, expect_texts, expect_visible
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -24,7 +24,6 @@ API = "/api/v1/videos"
 
 @pytest.fixture
 def moderator(backstage: Backstage) -> str:
-    """The session of a moderator."""
     return str(backstage.person_session(name="mod", role="moderator"))
 
 
@@ -155,12 +154,7 @@ def test_a_long_list_is_read_on_and_fits_a_phone(open_page: OpenPage, put: Calla
         put(name, minutes=number)
     page = open_page("/catalogue", session=moderator, size=PHONE)
     expect(page.locator(".card").nth(23)).to_be_attached()
-
-    def has_read_on() -> bool:
-        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-        return page.locator(".card").count() == 30
-
-    wait_until(has_read_on, 30, "all 30")
+    scroll_through(page, 30)
     assert titles(page) == names
     small = page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main select, main input[type=search], .tabbar > *")
     assert small == []
@@ -313,12 +307,8 @@ def test_a_report_is_judged(open_page: OpenPage, put: Callable[..., str], modera
     with check("keys alone"):
         page.keyboard.press("/")
         expect(page.get_by_label("Search the catalogue")).to_be_focused()
-        seen: list[str] = []
-        for _ in range(8):
-            page.keyboard.press("Tab")
-            seen.append(page.evaluate(shelf.FOCUSED))
-        for name in ("Any category", "Any status", "Featured", "New video", "One", "Edit One", "More for One"):
-            assert name in "\n".join(seen), f"{name} is not reached: {seen}"
+        names = ("Any category", "Any status", "Featured", "New video", "One", "Edit One", "More for One")
+        expect_reached(page, 8, *names)
         page.get_by_role("button", name="More for One").press("Enter")
         page.get_by_role("menuitem", name="Report…").press("Enter")
         expect(page.get_by_label("Spam")).to_be_focused()

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import DESK, PHONE, OpenPage, Recording
-from tests.browser.expecting import expect_fits, expect_texts, type_text
+from tests.browser.expecting import expect_fits, expect_reached, expect_texts, fill, type_text
 from tests.browser.test_accessibility import axe_findings
+from tests.browser.uploads.test_upload_page import listen
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
@@ -25,7 +26,6 @@ MIB = 2**20
 
 @pytest.fixture
 def people(backstage: Backstage) -> dict[str, str]:
-    """The sessions of three moderators and an admin."""
     roles = {"mod": "moderator", "mia": "moderator", "max": "moderator", "boss": "admin"}
     return {name: backstage.person_session(name=name, role=role) for name, role in roles.items()}
 
@@ -94,11 +94,6 @@ def note_of(page: Page, field: str) -> Locator:
     return page.locator(f'[data-conflict="{field}"]')
 
 
-def leave(page: Page) -> None:
-    """Move the focus out of the field, which ends the typing."""
-    page.keyboard.press("Tab")
-
-
 def type_at(page: Page, at: int, text: str) -> None:
     description_of(page).focus()
     description_of(page).evaluate("(field, at) => field.setSelectionRange(at, at)", at)
@@ -109,8 +104,7 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     page = edit()
     expect_saved(page)
     with check("a title cannot be emptied"):
-        title_of(page).fill("   ")
-        page.keyboard.press("Tab")
+        fill(title_of(page), "   ", "Tab")
         expect(page.locator("#title-error")).to_contain_text("Enter a title.")
         expect(title_of(page)).to_have_attribute("aria-invalid", "true")
     title_of(page).fill("Round 7, the end")
@@ -137,8 +131,7 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     expect(page.get_by_role("button", name="Remove two")).to_be_focused()
     page.keyboard.press("Backspace")
     expect(page.get_by_role("button", name="Remove one")).to_be_focused()
-    field.fill("x" * 65)
-    page.keyboard.press("Enter")
+    fill(field, "x" * 65)
     expect(page.locator("#tag-error")).to_have_text("The tag is too long. Use at most 64 characters.")
     expect(field).to_have_value("x" * 65)
     wait_row(backstage, video, tags=["mma", "one"])
@@ -166,8 +159,7 @@ def test_people_on_one_video_see_each_others_edits(edit: Callable[..., Page], ba
 
     title_of(admin).fill("Seen at once")
     expect(title_of(page)).to_have_value("Seen at once", timeout=AT_ONCE)
-    admin.locator("#tag-input").fill("live")
-    admin.keyboard.press("Enter")
+    fill(admin.locator("#tag-input"), "live")
     expect(page.locator(".chip")).to_have_count(2, timeout=AT_ONCE)
     expect(page.locator("[data-said]")).to_contain_text("Another person changed the")
     expect(page.get_by_role("list", name="Changes, newest first")).to_contain_text("boss", timeout=AT_ONCE)
@@ -255,10 +247,8 @@ def test_two_tabs_are_two_replicas_and_go_on_where_the_sites_data_are_cleared(
     other.goto(one.url)
     other.locator("body[data-ready][data-live=live]").wait_for()
     for number in range(3):
-        title_of(one).fill(f"One {number}")
-        leave(one)
-        other.locator("#category").fill(f"Other {number}")
-        leave(other)
+        fill(title_of(one), f"One {number}", "Tab")
+        fill(other.locator("#category"), f"Other {number}", "Tab")
     found = wait_row(backstage, video, title="One 2", category="Other 2")
     wrote = {(kind, actor) for kind, _, actor in found["operations"]}
     assert (len(wrote), len({actor for _, actor in wrote})) == (2, 2)
@@ -270,8 +260,7 @@ def test_two_tabs_are_two_replicas_and_go_on_where_the_sites_data_are_cleared(
         const db = IDBDatabase.prototype, begin = db.transaction;
         db.transaction = function (...given) { db.transaction = begin; this.close(); return begin.apply(this, given); };
     }""")
-    title_of(one).fill("Afterwards")
-    leave(one)
+    fill(title_of(one), "Afterwards", "Tab")
     wait_row(backstage, video, title="Afterwards")
     one.reload()
     expect(title_of(one)).to_have_value("Afterwards")
@@ -285,8 +274,7 @@ def test_what_could_not_be_sent_is_sent_later(
     page = edit(quiet=False)
     body = {"ok": False, "error": "You may not do that.", "code": 403, "type": "forbidden", "request_id": "7f3a"}
     page.route("**/sync", lambda route: route.fulfill(status=403, json=body))
-    title_of(page).fill("Not taken yet")
-    page.keyboard.press("Tab")
+    fill(title_of(page), "Not taken yet", "Tab")
     note = page.locator("[data-trouble]").get_by_role("alert")
     expect(note).to_contain_text("You may not do that.")
     expect_saved(page, "1 change could not be sent")
@@ -299,10 +287,8 @@ def test_what_could_not_be_sent_is_sent_later(
     context, address = page.context, page.url
     context.set_offline(True)
     expect(page.locator("[data-offline]")).to_contain_text("You can continue")
-    page.locator("#category").fill("Finals")
-    page.keyboard.press("Tab")
-    page.locator("#tag-input").fill("offline")
-    page.keyboard.press("Enter")
+    fill(page.locator("#category"), "Finals", "Tab")
+    fill(page.locator("#tag-input"), "offline")
     page.get_by_role("checkbox", name="Featured").check()
     expect_saved(page, "3 changes wait for the network")
     expect(page.get_by_role("button", name="Hide…")).to_have_attribute("aria-disabled", "true")
@@ -385,8 +371,7 @@ def test_what_cannot_be_merged_is_asked_about(edit: Callable[..., Page], backsta
     page.get_by_role("button", name="Remove mma").click()
     expect_saved(page, "1 change waits for the network")
     other.get_by_role("button", name="Remove mma").click()
-    other.locator("#tag-input").fill("mma")
-    other.keyboard.press("Enter")
+    fill(other.locator("#tag-input"), "mma")
     wait_row(backstage, video, operations=2)
     page.context.set_offline(False)
     note = note_of(page, "tags")
@@ -403,8 +388,7 @@ def test_what_cannot_be_merged_is_asked_about(edit: Callable[..., Page], backsta
     expect(note).to_be_empty()
 
     page.context.set_offline(True)
-    description_of(page).fill("Mine")
-    leave(page)
+    fill(description_of(page), "Mine", "Tab")
     backstage.edit_catalogue(by="mia", video=video, description="By the API")
     page.context.set_offline(False)
     note = note_of(page, "description")
@@ -426,11 +410,9 @@ def test_two_people_write_on_both_sides_of_a_cut(edit: Callable[..., Page], back
     # Two places are typed at before a pause, and the text between them is not sent again.
     type_at(mine, 0, "VOD: ")
     type_at(mine, len("VOD: The end of round 7."), "!")
-    title_of(mine).fill("Mine")
-    leave(mine)
+    fill(title_of(mine), "Mine", "Tab")
     type_at(hers, len("The end of round 7"), ", on Ascent")
-    title_of(hers).fill("Hers")
-    leave(hers)
+    fill(title_of(hers), "Hers", "Tab")
     wait_row(backstage, video, title="Hers", description="The end of round 7, on Ascent.")
     mine.context.set_offline(False)
     both = "VOD: The end of round 7, on Ascent.!"
@@ -452,8 +434,7 @@ def test_two_people_write_on_both_sides_of_a_cut(edit: Callable[..., Page], back
     # Both titles are continued while the note is still shown.
     for page, own, _ in sides:
         title_of(page).press("End")
-        page.keyboard.type(", and more")
-        leave(page)
+        type_text(page, ", and more", "Tab")
         expect(note_of(page, "title").locator("[data-mine]")).to_have_text(f"{own}, and more")
     for page, own, other in sides:
         expect_conflict(page, "title", f"{own}, and more", f"{other}, and more")
@@ -480,13 +461,8 @@ def test_a_file_too_large_for_a_form_goes_in_pieces_and_on_after_a_cut(
         body = answer.text().replace('"max_video_size": 52428800', '"max_video_size": 1000')
         route.fulfill(response=answer, body=body)
 
-    def note_piece(request: Request) -> None:
-        if request.method == "PATCH":
-            offsets.append(int(request.headers["upload-offset"]))
-
-    offsets: list[int] = []
     page.route("**/edit", lower_limit)
-    page.on("request", note_piece)
+    offsets = listen(page)
     page.goto(f"/catalogue/{empty}/edit")
     audience, shown = page.locator("[data-audience]"), page.locator("[data-picture] img")
     expect(audience).to_have_text("No file yet")
@@ -526,12 +502,9 @@ def test_keys_reach_everything_and_scroll_history(edit: Callable[..., Page], bac
     page = edit("boss")
     page.locator("h1").evaluate("(e) => { e.tabIndex = -1; e.focus(); }")
     focused = f"document.activeElement.labels?.[0]?.innerText || document.activeElement.id || ({shelf.FOCUSED})"
-    seen: list[str] = []
-    for _ in range(18):
-        page.keyboard.press("Tab")
-        seen.append(page.evaluate(focused))
-    for name in ("Title", "Description", "Category", "Remove mma", "Tags", "Featured", "Hide…", "Delete…", "Editing"):
-        assert name in "\n".join(seen), f"{name} is not reached: {seen}"
+    featured = "Featured (people can filter the catalogue by this)"
+    names = ("Title", "Description", "Category", "Remove mma", "Tags", featured, "Hide…", "Delete…", "Editing offline")
+    expect_reached(page, 18, *names, focused=focused)
     history = page.get_by_role("list", name="Changes, newest first")
     expect(history.get_by_role("listitem")).to_have_count(16)
     history.focus()
@@ -553,8 +526,7 @@ def test_axe_finds_nothing(edit: Callable[..., Page], backstage: Backstage, vide
         assert page.evaluate(shelf.TOO_SMALL, pressed) == []
     assert axe_findings(page) == []
     page.context.set_offline(True)
-    title_of(page).fill("a_very_long_name_" * 10)
-    page.keyboard.press("Tab")
+    fill(title_of(page), "a_very_long_name_" * 10, "Tab")
     expect_saved(page, "1 change waits for the network")
     backstage.edit_catalogue(by="mia", video=video, title="another_very_long_" * 10)
     page.context.set_offline(False)

@@ -14,14 +14,16 @@ from pytest_check import check
 
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 from tests.browser import shelf
-from tests.browser.backstage import Backstage
-from tests.browser.challenge_maker import API, OWNER, TEXTS, Film, Maker, film
+from tests.browser.backstage import OWNER, TEXTS, Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
 from tests.browser.expecting import expect_fine, expect_fits, expect_shown, expect_texts, expect_visible, hold
+from tests.browser.films import Film, film
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+Films = dict[str, Film]
+API = "/api/v1/challenges"
 SMALL = (1000, 700)
 TITLE = "Three things about my first LAN"
 COUNTS = (43, 38, 52)
@@ -32,7 +34,7 @@ STANDS = """() => { const v = document.querySelector('video'); const c = documen
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Film]:
+def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
     """Three statements of about a second and a half at every rate; upright ones; ten; and three long ones."""
     folder = tmp_path_factory.mktemp("films")
     found = {
@@ -61,13 +63,11 @@ def part(page: Page, number: int) -> Locator:
 
 
 def wait_over(page: Page, number: int) -> None:
-    """Wait until a statement has come to its end and stands there."""
     expect(page.get_by_role("button", name=f"Play statement {number} again")).to_be_visible()
     page.wait_for_function(STANDS)
 
 
 def wait_playing(page: Page, film: Film, number: int) -> None:
-    """Wait until a statement is playing."""
     page.wait_for_function(
         "([start, end]) => { const v = document.querySelector('video');"
         " return !v.paused && v.currentTime > start && v.currentTime < end; }",
@@ -114,7 +114,6 @@ class Screen:
         return decode_barcode(image[y : y + height, x : x + width])
 
     def now(self) -> int:
-        """The number of the picture that stands there."""
         return self.number(self.page.screenshot())
 
     def play(self, number: int) -> list[int]:
@@ -139,9 +138,9 @@ class Screen:
 @pytest.mark.services
 @pytest.mark.flaky(reruns=2)
 @pytest.mark.parametrize("rate", RATES)
-def test_each_statement_plays_whole_alone(open_page: OpenPage, maker: Maker, films: dict[str, Film], rate: str) -> None:
+def test_each_statement_plays_whole_alone(open_page: OpenPage, backstage: Backstage, films: Films, rate: str) -> None:
     one = films[rate]
-    page = visit(open_page, maker.of(one), size=SMALL)
+    page = visit(open_page, backstage.challenge_of(one), size=SMALL)
     screen = Screen(page, one)
     stood = screen.now()
     assert stood == 0
@@ -167,9 +166,9 @@ def test_each_statement_plays_whole_alone(open_page: OpenPage, maker: Maker, fil
 @pytest.mark.services
 @pytest.mark.flaky(reruns=2)
 @pytest.mark.parametrize("says", [True, False], ids=["browser-says-which-picture", "browser-does-not"])
-def test_a_busy_page_shows_no_other_part(open_page: OpenPage, maker: Maker, films: dict[str, Film], says: bool) -> None:
+def test_a_busy_page_shows_no_other_part(open_page: OpenPage, backstage: Backstage, films: Films, says: bool) -> None:
     one = films["30"]
-    page = visit(open_page, maker.of(one), size=SMALL)
+    page = visit(open_page, backstage.challenge_of(one), size=SMALL)
     screen = Screen(page, one)
     if not says:
         page.evaluate("delete window.VideoFrame")
@@ -189,9 +188,9 @@ def test_a_busy_page_shows_no_other_part(open_page: OpenPage, maker: Maker, film
 
 
 @pytest.mark.services
-def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
+def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
     one = films["long"]
-    page = visit(open_page, maker.of(one))
+    page = visit(open_page, backstage.challenge_of(one))
     expect_visible(page.get_by_role("heading", name=TITLE), page.get_by_text("by mira · two are true, one is a lie"))
     for number in (1, 2, 3):
         expect_texts(option(page, number), "not watched yet", TEXTS[number - 1])
@@ -257,9 +256,9 @@ def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Ma
 
 
 @pytest.mark.services
-def test_an_address_that_ran_out_is_asked_for_again(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
+def test_an_address_that_ran_out_is_asked_for_again(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
     one = films["long"]
-    challenge = maker.of(one)
+    challenge = backstage.challenge_of(one)
     page = open_page("/account", quiet=False)
     refused: list[str] = []
 
@@ -303,10 +302,10 @@ def test_an_address_that_ran_out_is_asked_for_again(open_page: OpenPage, maker: 
     assert Screen(page, one).now() == one.lasts[1]
 
 
-def test_a_guess_is_made_once_and_answered_in_place(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
-    challenge = maker.of(films["30"], lie=1)
+def test_a_guess_is_made_once_and_answered_in_place(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
+    challenge = backstage.challenge_of(films["30"], lie=1)
     for player, index in (("ann", 1), ("bob", 0), ("cleo", 1)):
-        maker.guess(challenge=challenge, player=player, index=index)
+        backstage.guess(challenge=challenge, player=player, index=index)
     page = visit(open_page, challenge)
     expect(page.get_by_role("button", name="Choose a statement")).to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Choose a statement").click(force=True)
@@ -320,7 +319,7 @@ def test_a_guess_is_made_once_and_answered_in_place(open_page: OpenPage, maker: 
     expect_texts(option(page, 2), "The lie, and your guess", "3 of 4 chose it")
     expect(page.get_by_role("radio")).to_have_count(0)
     expect(heading).to_be_focused()
-    assert maker.row(challenge=challenge)["guesses"][-1] == [ACCOUNT, 1]
+    assert backstage.challenge_row(challenge=challenge)["guesses"][-1] == [ACCOUNT, 1]
     page.get_by_role("button", name="Watch again").click()
     wait_over(page, 1)
     page.reload()
@@ -328,10 +327,12 @@ def test_a_guess_is_made_once_and_answered_in_place(open_page: OpenPage, maker: 
 
 
 @pytest.mark.services
-def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
-    first, second, played = maker.of(films["30"], lie=2), maker.of(films["30"], title="Another"), maker.of(films["30"])
-    maker.guess(challenge=played, player=ACCOUNT, index=0)
-    maker.of(films["30"], owner=ACCOUNT)
+def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
+    first = backstage.challenge_of(films["30"], lie=2)
+    second = backstage.challenge_of(films["30"], title="Another")
+    played = backstage.challenge_of(films["30"])
+    backstage.guess(challenge=played, player=ACCOUNT, index=0)
+    backstage.challenge_of(films["30"], owner=ACCOUNT)
     page = visit(open_page, first)
     held = hold(page, f"**{API}/{first}")
     guess(page, 1)
@@ -356,8 +357,8 @@ def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, maker:
 
 
 @pytest.mark.services
-def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
-    challenge = maker.of(films["30"], lie=1)
+def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
+    challenge = backstage.challenge_of(films["30"], lie=1)
     page = visit(open_page, challenge, quiet=False)
     for button, words, said in (
         ("Report this challenge", "It names my neighbour.", "A moderator will review it."),
@@ -370,7 +371,7 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
         dialog.get_by_label("What is wrong with it?").fill(words)
         dialog.get_by_role("button", name="Send report").click()
         expect(page.locator("[data-toasts]")).to_contain_text(said)
-        assert maker.row(challenge=challenge)["reports"] == [[ACCOUNT, "It names my neighbour."]]
+        assert backstage.challenge_row(challenge=challenge)["reports"] == [[ACCOUNT, "It names my neighbour."]]
     page.keyboard.press("Escape")
 
     page.context.set_offline(True)
@@ -392,19 +393,19 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
         note.get_by_role("button", name="Try again").click()
     note.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
-    assert maker.row(challenge=challenge)["guesses"] == [[ACCOUNT, 1]]
+    assert backstage.challenge_row(challenge=challenge)["guesses"] == [[ACCOUNT, 1]]
 
-    challenge = maker.of(films["30"], lie=1)
+    challenge = backstage.challenge_of(films["30"], lie=1)
     page.goto(f"/challenges/{challenge}")
     page.wait_for_function(STANDS)
-    maker.guess(challenge=challenge, player=ACCOUNT, index=0)
+    backstage.guess(challenge=challenge, player=ACCOUNT, index=0)
     guess(page, 2)
     expect(page.locator("[data-toasts]")).to_contain_text("You already guessed in another window.")
     expect(page.get_by_role("heading", name="Not this time.")).to_be_focused()
-    assert maker.row(challenge=challenge)["guesses"] == [[ACCOUNT, 0]]
-    challenge = maker.of(films["30"])
+    assert backstage.challenge_row(challenge=challenge)["guesses"] == [[ACCOUNT, 0]]
+    challenge = backstage.challenge_of(films["30"])
     page.goto(f"/challenges/{challenge}")
-    maker.unpublish(challenge=challenge)
+    backstage.unpublish(challenge=challenge)
     guess(page, 1)
     expect(page.get_by_role("heading", name="This challenge is no longer available")).to_be_focused()
     expect(page.get_by_role("link", name="All challenges").last).to_be_visible()
@@ -414,8 +415,8 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Make
 
 
 @pytest.mark.services
-def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
-    challenge = maker.of(films["30"], owner=ACCOUNT, is_published=False)
+def test_an_own_draft_is_edited_and_published(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
+    challenge = backstage.challenge_of(films["30"], owner=ACCOUNT, is_published=False)
     page = visit(open_page, challenge)
     expect(page.locator("[data-side] [data-status]")).to_have_text("Draft")
     expect(option(page, 2)).to_contain_text("The lie")
@@ -434,11 +435,11 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker,
     expect(page).to_have_title("Other things · VOD Sync")
     expect_texts(option(page, 1), "We walked.", "The lie")
     expect(page.get_by_role("region", name="Video, statement 1 of 3")).to_contain_text("We walked.")
-    found = maker.row(challenge=challenge)
+    found = backstage.challenge_row(challenge=challenge)
     assert (found["title"], found["lie"], found["texts"]) == ("Other things", 0, ["We walked.", *TEXTS[1:]])
     page.get_by_role("button", name="Publish").click()
     expect(page.locator("[data-side] [data-status]")).to_have_text("Published")
-    maker.guess(challenge=challenge, player="ann", index=0)
+    backstage.guess(challenge=challenge, player="ann", index=0)
     page.reload()
     expect(page.locator("[data-results]")).to_have_text("The one player who guessed found it.")
     expect(option(page, 1)).to_contain_text("1 of 1 chose it")
@@ -454,10 +455,8 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker,
 
 
 @pytest.mark.services
-def test_guests_play_an_own_one_by_its_link_until_it_is_deleted(
-    open_page: OpenPage, maker: Maker, backstage: Backstage, films: dict[str, Film], program: Program
-) -> None:
-    challenge = maker.of(films["30"], owner=ACCOUNT, title=TITLE, lie=1)
+def test_guests_play_one_by_its_link(open_page: OpenPage, backstage: Backstage, films: Films, program: Program) -> None:
+    challenge = backstage.challenge_of(films["30"], owner=ACCOUNT, title=TITLE, lie=1)
     own = visit(open_page, challenge)
     own.get_by_role("checkbox", name="People without an account can play it with the link").check()
     wait_until(lambda: program.call("GET", f"{API}/{challenge}")["guests_may_play"])
@@ -490,15 +489,16 @@ def test_guests_play_an_own_one_by_its_link_until_it_is_deleted(
     own.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Delete").click()
     own.wait_for_url(re.compile("/challenges$"))
-    assert maker.row(challenge=challenge) is None
-    withheld = maker.of(films["30"], owner=ACCOUNT)
-    maker.withhold(challenge=withheld, by="keeper")
+    assert backstage.challenge_row(challenge=challenge) is None
+    withheld = backstage.challenge_of(films["30"], owner=ACCOUNT)
+    backstage.withhold(challenge=withheld, by="keeper")
     own.goto(f"/challenges/{withheld}")
     expect(own.locator("[data-side] [data-status]")).to_have_text("Withheld")
     expect_shown(own, "A moderator has taken it down.", "The reason: “Not a challenge.”")
     expect(own.locator("[data-side] .sticky-foot").get_by_role("button")).to_have_text(["Delete"])
     with check("an admin may look at a draft but not guess"):
-        page = visit(open_page, maker.of(films["30"], is_published=False), session=backstage.admin_session())
+        draft = backstage.challenge_of(films["30"], is_published=False)
+        page = visit(open_page, draft, session=backstage.admin_session())
         expect(page.get_by_text("This challenge cannot be played now.")).to_be_visible()
         expect(page.get_by_role("radio")).to_have_count(0)
         expect(option(page, 2)).not_to_contain_text("lie")
@@ -506,13 +506,13 @@ def test_guests_play_an_own_one_by_its_link_until_it_is_deleted(
 
 @pytest.mark.services
 @pytest.mark.parametrize("kind", ["asked", "told", "own"])
-def test_on_a_phone_it_is_within_reach(open_page: OpenPage, maker: Maker, films: dict[str, Film], kind: str) -> None:
+def test_on_a_phone_it_is_within_reach(open_page: OpenPage, backstage: Backstage, films: Films, kind: str) -> None:
     name = "a_very_long_name_" * 10
     texts = [f"{name} and more words than fit on one line of a phone" for _ in range(10)]
     owner = ACCOUNT if kind == "own" else OWNER
-    challenge = maker.of(films["ten"], title=name, texts=texts, owner=owner, is_published=kind != "own")
+    challenge = backstage.challenge_of(films["ten"], title=name, texts=texts, owner=owner, is_published=kind != "own")
     if kind == "told":
-        maker.guess(challenge=challenge, player=ACCOUNT, index=3)
+        backstage.guess(challenge=challenge, player=ACCOUNT, index=3)
     page = visit(open_page, challenge, size=PHONE)
     expect_fits(page)
     expect(page.locator("[data-side] .btn.primary")).to_be_in_viewport(ratio=1)
@@ -529,9 +529,9 @@ def test_on_a_phone_it_is_within_reach(open_page: OpenPage, maker: Maker, films:
 
 @pytest.mark.services
 @pytest.mark.parametrize("size", [SMALL, PHONE], ids=["desk", "phone"])
-def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, films: dict[str, Film], size: tuple[int, int]) -> None:
+def test_axe_finds_nothing(open_page: OpenPage, backstage: Backstage, films: Films, size: tuple[int, int]) -> None:
     one = films["30"]
-    page = visit(open_page, maker.of(one), size=size)
+    page = visit(open_page, backstage.challenge_of(one), size=size)
     page.get_by_role("radio").nth(1).check(force=True)
     expect(page.get_by_role("button", name="Guess statement 2")).not_to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Report this challenge").click()
@@ -542,22 +542,22 @@ def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, films: dict[str, F
     guess(page, 1)
     expect(page.get_by_text("You are the first player.")).to_be_visible()
     assert axe_findings(page) == []
-    page.goto(f"/challenges/{maker.of(one, owner=ACCOUNT, is_published=False)}")
+    page.goto(f"/challenges/{backstage.challenge_of(one, owner=ACCOUNT, is_published=False)}")
     page.get_by_role("button", name="Edit").click()
     assert axe_findings(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete").click()
     expect_fine(page)
     tall = films["tall"]
-    page = visit(open_page, maker.of(tall), size=size)
+    page = visit(open_page, backstage.challenge_of(tall), size=size)
     assert Screen(page, tall).now() == 0
 
 
 @pytest.mark.services
-def test_a_fast_statement_ends_on_its_last_picture(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
+def test_a_fast_statement_ends_on_its_last_picture(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
     """Most pictures are left out then, as on a slow machine: how far apart they are is not known."""
     one = films["60"]
-    page = visit(open_page, maker.of(one), size=SMALL)
+    page = visit(open_page, backstage.challenge_of(one), size=SMALL)
     screen = Screen(page, one)
     page.evaluate("document.querySelector('video').playbackRate = 8")
     for number in (1, 2):

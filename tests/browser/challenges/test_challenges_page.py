@@ -6,15 +6,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import shelf
-from tests.browser.challenge_maker import API, Film, Maker, film
+from tests.browser.backstage import Backstage
+from tests.browser.cards import scroll_through
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
-from tests.browser.expecting import BROKEN, expect_absent, expect_fine, expect_texts, hold
-from tests.support.waiting import wait_until
+from tests.browser.expecting import BROKEN, expect_fine, expect_texts, hold
+from tests.browser.films import Film, film
 
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Film:
-    """Three statements of a second each."""
     return film(tmp_path_factory.mktemp("films") / "short.mp4", (30, 30, 30), size=(320, 180))
 
 
@@ -26,17 +26,18 @@ def drafts(page: Page) -> Locator:
     return page.locator("[data-drafts] .card")
 
 
-def test_challenges_are_listed_and_the_address_keeps_a_search(open_page: OpenPage, maker: Maker, short: Film) -> None:
-    new = maker.of(short, title="New at the LAN", minutes=1)
-    found, lost = maker.of(short, title="Seen through", minutes=2), maker.of(short, title="Fallen for", minutes=3)
-    own = maker.of(short, title="My own LAN", owner=ACCOUNT, minutes=4)
-    maker.guess(challenge=found, player=ACCOUNT, index=1)
-    maker.guess(challenge=lost, player=ACCOUNT, index=0)
+def test_challenges_are_listed_and_searched(open_page: OpenPage, backstage: Backstage, short: Film) -> None:
+    new = backstage.challenge_of(short, title="New at the LAN", minutes=1)
+    found = backstage.challenge_of(short, title="Seen through", minutes=2)
+    lost = backstage.challenge_of(short, title="Fallen for", minutes=3)
+    own = backstage.challenge_of(short, title="My own LAN", owner=ACCOUNT, minutes=4)
+    backstage.guess(challenge=found, player=ACCOUNT, index=1)
+    backstage.guess(challenge=lost, player=ACCOUNT, index=0)
     for player, index in (("ann", 1), ("bob", 2)):
-        maker.guess(challenge=own, player=player, index=index)
-    maker.of(short, title="Not mine, not published", is_published=False)
-    maker.of(short, title="My draft", owner=ACCOUNT, is_published=False)
-    maker.withhold(challenge=maker.of(short, title="Taken down", owner=ACCOUNT), by="keeper")
+        backstage.guess(challenge=own, player=player, index=index)
+    backstage.challenge_of(short, title="Not mine, not published", is_published=False)
+    backstage.challenge_of(short, title="My draft", owner=ACCOUNT, is_published=False)
+    backstage.withhold(challenge=backstage.challenge_of(short, title="Taken down", owner=ACCOUNT), by="keeper")
     page = open_page("/challenges")
     names = cards(page).get_by_role("heading")
     expect(names).to_have_text(["New at the LAN", "Seen through", "Fallen for", "My own LAN"])
@@ -76,22 +77,23 @@ def test_challenges_are_listed_and_the_address_keeps_a_search(open_page: OpenPag
 
 
 @pytest.mark.services
-def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, maker: Maker, short: Film) -> None:
-    maker.of(short, poster=True)
+def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, backstage: Backstage, short: Film) -> None:
+    backstage.challenge_of(short, poster=True)
     page = open_page("/account", quiet=False)
-    held = hold(page, f"**{API}?status=published*", times=1)
+    held = hold(page, "**/api/v1/challenges?status=published*", times=1)
     page.goto("/challenges")
     expect(page.locator("[data-list-state] .skeleton").first).to_be_visible()
     held[0].fulfill(status=500, json=BROKEN)
     page.get_by_role("alert").get_by_role("button", name="Try again").click()
     expect(cards(page)).to_have_count(1)
-    expect_absent(page.get_by_role("alert"), page.locator(".skeleton"))
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".skeleton")).to_have_count(0)
     # Its picture's file is not there.
     expect(cards(page).locator(".none svg")).to_be_visible()
     expect(cards(page).locator("img")).to_have_count(0)
     expect(cards(page).get_by_role("link")).to_have_attribute("href", re.compile("^/challenges/"))
 
-    maker.clear()
+    backstage.no_challenges()
     page.reload()
     expect(page.get_by_role("heading", name="No challenges yet")).to_be_visible()
     assert page.locator("main .btn.primary").count() == 1
@@ -105,17 +107,17 @@ def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, mak
 
 
 @pytest.mark.services
-def test_what_is_in_the_making_leads_on_and_a_long_list_too(open_page: OpenPage, maker: Maker, short: Film) -> None:
+def test_merges_lead_on_and_a_long_list_is_read_on(open_page: OpenPage, backstage: Backstage, short: Film) -> None:
     made = {
-        "Waiting for clips": maker.merge(owner=ACCOUNT, title="Begun"),
-        "Merging": maker.merge(owner=ACCOUNT, title="At work", status="processing", percent=40),
-        "Merged: choose the lie": maker.merge(owner=ACCOUNT, title="Merged", status="completed"),
-        "Failed": maker.merge(
+        "Waiting for clips": backstage.merge(owner=ACCOUNT, title="Begun"),
+        "Merging": backstage.merge(owner=ACCOUNT, title="At work", status="processing", percent=40),
+        "Merged: choose the lie": backstage.merge(owner=ACCOUNT, title="Merged", status="completed"),
+        "Failed": backstage.merge(
             owner=ACCOUNT, title="Broken", status="failed", type="clip_unreadable", message="Clip 2 cannot be read."
         ),
     }
-    maker.merge(owner="mira", title="Of somebody else")
-    maker.merge(owner=ACCOUNT, title="Given up", status="cancelled")
+    backstage.merge(owner="mira", title="Of somebody else")
+    backstage.merge(owner=ACCOUNT, title="Given up", status="cancelled")
     page = open_page("/challenges")
     expect(page.locator("[data-merge]")).to_have_count(4)
     for word, merge in made.items():
@@ -126,32 +128,26 @@ def test_what_is_in_the_making_leads_on_and_a_long_list_too(open_page: OpenPage,
     expect(page.locator(f"[data-merge='{made['Failed']}']")).to_contain_text("Clip 2 cannot be read.")
     working = page.locator(f"[data-merge='{made['Merging']}']")
     expect(working).to_contain_text("70 %")
-    maker.merge_progress(merge=made["Merging"], percent=80)
+    backstage.merge_progress(merge=made["Merging"], percent=80)
     expect(working).to_contain_text("90 %")
 
     for number in range(30):
-        maker.of(short, title=f"Number {number}", minutes=number)
+        backstage.challenge_of(short, title=f"Number {number}", minutes=number)
     page.reload()
     expect(cards(page).first).to_contain_text("Number 0")
-
-    def has_read_on() -> bool:
-        page.keyboard.press("End")
-        page.wait_for_timeout(100)
-        return cards(page).count() == 30
-
-    wait_until(has_read_on, 30)
+    scroll_through(page, 30)
     expect(cards(page).nth(29)).to_contain_text("Number 29")
 
 
 @pytest.mark.services
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, short: Film, size: tuple[int, int]) -> None:
+def test_axe_finds_nothing(open_page: OpenPage, backstage: Backstage, short: Film, size: tuple[int, int]) -> None:
     long = "a_very_long_name_" * 10
-    guessed = maker.of(short, title=long)
-    maker.guess(challenge=guessed, player=ACCOUNT, index=0)
-    maker.of(short, title="תחילת המשחק", owner=ACCOUNT, is_published=False)
-    maker.merge(owner=ACCOUNT, title=long, status="processing", percent=40)
-    maker.merge(owner=ACCOUNT, title=long, status="failed", type="merge_failed", message=long)
+    guessed = backstage.challenge_of(short, title=long)
+    backstage.guess(challenge=guessed, player=ACCOUNT, index=0)
+    backstage.challenge_of(short, title="תחילת המשחק", owner=ACCOUNT, is_published=False)
+    backstage.merge(owner=ACCOUNT, title=long, status="processing", percent=40)
+    backstage.merge(owner=ACCOUNT, title=long, status="failed", type="merge_failed", message=long)
     page = open_page("/challenges", size=size)
     expect(page.locator("[data-merge]")).to_have_count(2)
     expect(cards(page)).to_have_count(1)

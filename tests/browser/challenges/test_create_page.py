@@ -2,23 +2,23 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 from pytest_check import check
 
 from tests.browser import shelf
-from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE, OpenPage, evaluate_module
+from tests.browser.conftest import DESK, PHONE, OpenPage, evaluate_module
 from tests.browser.expecting import click, expect_fine, expect_texts, expect_visible, hold
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import RECIPES, render_clip
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("backstage")  # which begins without challenges and merges
 VIDEOS = "/api/v1/challenge-videos"
 CHALLENGES = "/api/v1/challenges"
 KIB, MIB = 1024, 1024**2
@@ -27,7 +27,6 @@ PIECE = 256 * KIB
 TITLE = "Three things about my first LAN"
 TEXTS = ("We drove eleven hours in a bread van.", "I borrowed the mouse that won the final.", "")
 LIE = 1
-CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 # A measured speed at which the page sends the smallest pieces.
 SLOW = "localStorage.setItem('vod-upload-speed', JSON.stringify({speed: 1000, at: Date.now()}))"
 KEPT = """() => new Promise((resolve) => {
@@ -51,21 +50,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
-@pytest.fixture(autouse=True)
-def _empty(program: Program) -> Iterator[None]:
-    clear(program)
-    yield
-    clear(program)
-
-
-def clear(program: Program) -> None:
-    """No challenge and no merge of the account's own."""
-    for one in program.call("GET", f"{CHALLENGES}?mine=1&limit=100")["challenges"]:
-        program.call("DELETE", f"{CHALLENGES}/{one['id']}")
-    for one in merges(program):
-        program.call("DELETE", f"{VIDEOS}/merge-session/{one['merge_session_id']}")
-
-
 def merges(program: Program) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = program.call("GET", f"{VIDEOS}/merge-sessions?limit=100")["merge_sessions"]
     return found
@@ -81,7 +65,6 @@ def choose(page: Page, number: int, *files: Path) -> None:
 
 
 def fill(page: Page, clips: list[Path]) -> None:
-    """Fill in all fields that a challenge needs."""
     choose(page, 1, *clips)
     expect(page.locator(".slot .facts:visible")).to_have_count(len(clips))
     page.get_by_label("Title").fill(TITLE)
@@ -154,7 +137,6 @@ def let_go(page: Page, pattern: str, held: list[Route]) -> None:
 
 
 def wait_sent(page: Page, percent: int) -> None:
-    """Wait until this share of all clips has been sent."""
     page.wait_for_function("(x) => (document.querySelector('progress.large')?.value ?? 0) >= x", arg=percent)
 
 
@@ -199,39 +181,34 @@ def test_three_clips_become_a_published_challenge(open_page: OpenPage, program: 
 
 
 @pytest.mark.services
-def test_a_recording_becomes_a_draft(chromium: Browser, program: Program, signed_in: Any, clips: list[Path]) -> None:
-    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, *CAMERA])
-    try:
-        context = browser.new_context(storage_state=signed_in, base_url=program.address)
-        page = context.new_page()
-        page.goto("/challenges/new")
-        choose(page, 1, clips[0])
-        slot(page, 3).get_by_role("button", name="Remove").click()
-        slot(page, 2).get_by_role("button", name="Record").click()
-        dialog = page.get_by_role("dialog", name="Record statement 2")
-        dialog.get_by_role("button", name="Record").click()
-        expect(dialog).to_have_attribute("data-state", "counting")
-        expect(dialog).to_have_attribute("data-state", "recording")
-        expect(dialog).to_contain_text(SOME_SECONDS)
-        # Escape stops the recording and keeps it.
-        page.keyboard.press("Escape")
-        expect(dialog).to_have_attribute("data-state", "taken")
-        dialog.get_by_role("button", name="Record again").click()
-        assert axe_findings(page) == []
-        dialog.get_by_role("button", name="Record").click()
-        expect(dialog).to_contain_text(SOME_SECONDS)
-        click(dialog, "Stop", "Use recording")
-        facts, name_and_length = slot(page, 2).locator(".facts"), r"recording [\d.]+ 0:0([2-9])"
-        expect(facts).to_contain_text(re.compile(name_and_length))
-        [long] = re.findall(name_and_length, " ".join(facts.inner_text().split()))
-        page.get_by_label("Title").fill(TITLE)
-        slot(page, 2).get_by_role("radio").check()
-        make(page)
-        wait_made(page)
-        page.get_by_role("button", name="Save as draft").click()
-        page.wait_for_url(re.compile(r"/challenges/[0-9a-f-]{36}$"))
-    finally:
-        browser.close()
+def test_a_recording_becomes_a_draft(page_with_camera: Page, program: Program, clips: list[Path]) -> None:
+    page = page_with_camera
+    page.goto("/challenges/new")
+    choose(page, 1, clips[0])
+    slot(page, 3).get_by_role("button", name="Remove").click()
+    slot(page, 2).get_by_role("button", name="Record").click()
+    dialog = page.get_by_role("dialog", name="Record statement 2")
+    dialog.get_by_role("button", name="Record").click()
+    expect(dialog).to_have_attribute("data-state", "counting")
+    expect(dialog).to_have_attribute("data-state", "recording")
+    expect(dialog).to_contain_text(SOME_SECONDS)
+    # Escape stops the recording and keeps it.
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_attribute("data-state", "taken")
+    dialog.get_by_role("button", name="Record again").click()
+    assert axe_findings(page) == []
+    dialog.get_by_role("button", name="Record").click()
+    expect(dialog).to_contain_text(SOME_SECONDS)
+    click(dialog, "Stop", "Use recording")
+    facts, name_and_length = slot(page, 2).locator(".facts"), r"recording [\d.]+ 0:0([2-9])"
+    expect(facts).to_contain_text(re.compile(name_and_length))
+    [long] = re.findall(name_and_length, " ".join(facts.inner_text().split()))
+    page.get_by_label("Title").fill(TITLE)
+    slot(page, 2).get_by_role("radio").check()
+    make(page)
+    wait_made(page)
+    page.get_by_role("button", name="Save as draft").click()
+    page.wait_for_url(re.compile(r"/challenges/[0-9a-f-]{36}$"))
     [challenge] = program.call("GET", f"{CHALLENGES}?mine=1")["challenges"]
     assert (challenge["status"], challenge["lie_statement_index"]) == ("draft", 1)
     # The page shows whole seconds, and a busy encoder may lose the first moments.

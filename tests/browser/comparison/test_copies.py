@@ -22,7 +22,7 @@ def test_quick_copies_are_made_and_played(
     open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any]
 ) -> None:
     backstage.no_copies()
-    page = open_page(f"/compare/{comparison['session_id']}")
+    page = open_page(f"/compare/{comparison['session_id']}", quiet=False)
     expect(page.locator("[data-sync-word]")).to_have_text("paused, in sync")
     offer = page.locator("[data-copies-offer]")
     # Each seek arrives as late as from a keyframe far behind.
@@ -42,32 +42,6 @@ def test_quick_copies_are_made_and_played(
         move_on(page)
     expect(offer).to_be_hidden()
 
-    page.reload()
-    page.get_by_role("button", name="Make quick copies for seeking").press("Enter")
-    expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
-    toggle = page.get_by_role("button", name="Quick copies", exact=True)
-    expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
-    # Nobody's picture changes before they ask for it.
-    expect_sources(page, ORIGINAL)
-    toggle.press("Enter")
-    expect(toggle).to_have_attribute("aria-pressed", "true")
-    expect_sources(page, COPY)
-    expect(page.locator("[data-sync-word]")).not_to_have_text("loading", timeout=60_000)
-    page.reload()
-    expect(toggle).to_have_attribute("aria-pressed", "true")
-    expect_sources(page, COPY)
-    toggle.press("Enter")
-    expect_sources(page, ORIGINAL)
-    page.reload()
-    expect_sources(page, ORIGINAL)
-
-
-def test_one_is_refused(
-    open_page: OpenPage, program: Program, backstage: Backstage, recordings: list[Recording]
-) -> None:
-    backstage.no_copies()
-    paths = [recordings[0].path.with_name(name) for name in ("delta.mp4", "echo.mp4")]
-    page = open_page(f"/compare/{make_comparison(program, paths)['session_id']}", quiet=False)
     asked: list[str] = []
 
     def refuse_the_second(route: Route) -> None:
@@ -77,12 +51,15 @@ def test_one_is_refused(
         return route.fallback()
 
     page.route("**/renditions", refuse_the_second)
+    page.reload()
     make = page.get_by_role("button", name="Make quick copies for seeking")
+    toggle = page.get_by_role("button", name="Quick copies", exact=True)
     make.press("Enter")
     expect(page.get_by_role("alert").filter(has_text="Too much to do.")).to_be_visible()
     expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
-    toggle = page.get_by_role("button", name="Quick copies", exact=True)
     expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
+    # Nobody's picture changes before they ask for it.
+    expect_sources(page, ORIGINAL)
     toggle.press("Enter")
     expect(page.locator("[data-pane] video").first).to_have_attribute("src", COPY)
     make.press("Enter")
@@ -90,6 +67,14 @@ def test_one_is_refused(
     expect(toggle).to_be_visible(timeout=120_000)
     expect(make).to_have_count(0)
     expect(toggle).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-sync-word]")).not_to_have_text("loading", timeout=60_000)
+    page.reload()
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    expect_sources(page, COPY)
+    toggle.press("Enter")
+    expect_sources(page, ORIGINAL)
+    page.reload()
+    expect_sources(page, ORIGINAL)
 
 
 def test_what_the_browser_cannot_show_is_copied_without_being_asked(

@@ -3,7 +3,6 @@
 Text is sent only on purpose, and is kept until then.
 """
 
-import base64
 import json
 import re
 from pathlib import Path
@@ -327,19 +326,10 @@ def test_events_are_printed_with_their_frames(page: Page, events: Events, record
         letter: int((moment - recording.offset_to_first) * recording.fps + 1e-6)
         for letter, recording in zip("ABC", recordings, strict=True)
     }
-    taken = page.evaluate(
-        """() => Promise.all([...document.querySelectorAll('.frame')].map(async (frame) => {
-            const canvas = new OffscreenCanvas(1000, 1000), image = frame.querySelector('img');
-            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-            canvas.getContext('2d').drawImage(image, 0, 0);
-            const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
-            return [frame.dataset.frameOf, btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))];
-        }))"""
-    )
     found = {}
-    for letter, address in taken:
-        raw = base64.b64decode(address)
-        found[letter] = decode_barcode(cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR))
+    for frame in page.locator(".frame").all():
+        picture = np.frombuffer(frame.locator("img").screenshot(), np.uint8)
+        found[frame.get_attribute("data-frame-of")] = decode_barcode(cv2.imdecode(picture, cv2.IMREAD_COLOR))
     assert found == expected
     expect(page.locator(".frame path")).to_have_count(2)
     page.get_by_label("Only events with text or drawings").uncheck()
@@ -488,8 +478,7 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     [lost] = [event["event_id"] for event in events.all() if event["body"] == "Who"]
     events.reply(lost, "I do")
     comment(page).press("End")
-    page.keyboard.type(" covers?")
-    page.keyboard.press("Enter")
+    type_text(page, " covers?", "Enter")
     wait_until(lambda: "Who covers?" in [event["body"] for event in events.all()])
     assert "I do" in [reply["body"] for event in events.all() for reply in event["replies"]]
     assert [event["body"] for event in events.all()].count("Look") == 1
@@ -506,8 +495,7 @@ def test_no_key_is_lost_or_runs_a_shortcut_when_a_field_is_busy_or_disappears(
     rows(page).filter(has_text="Fight").click()
     reply.focus()
     held = hold(page, "**/replies", times=1)
-    page.keyboard.type("We should rotate")
-    page.keyboard.press("Enter")
+    type_text(page, "We should rotate", "Enter")
     page.keyboard.type(" dragon is open now")
     wait_until(lambda: page.evaluate("true") and held)
     held[0].continue_()
@@ -526,8 +514,7 @@ def test_no_key_is_lost_or_runs_a_shortcut_when_a_field_is_busy_or_disappears(
     # The event is deleted in the middle of a sentence.
     program.call("DELETE", f"{events.path}/events/{fight['event_id']}")
     expect(rows(page)).to_have_count(0)
-    page.keyboard.type(", can comment")
-    page.keyboard.press("Enter")
+    type_text(page, ", can comment", "Enter")
     expect(drafts(page)).to_contain_text("I think mid came too early, can comment")
     assert events.all() == []
     # A long comment is saved completely.

@@ -10,18 +10,17 @@ from sessions_app.comparison.export.child.layouts import arrange
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 from tests.browser.conftest import OpenPage
 from tests.browser.pixels import frames_on_screen, wait_until_standing
+from tests.support.program import BASE, Program
 
 pytestmark = pytest.mark.services
 START, SECONDS, FPS = 12.0, 2.0, 60
-SEEK = """([address, timestamp]) => fetch(`/api/sessions/multi-vod/${address.split("/").at(-1)}/global-seek`, {
-    method: "PUT", body: JSON.stringify({timestamp}),
-    headers: {"Content-Type": "application/json", "X-CSRFToken": document.cookie.match(/csrftoken=(\\w+)/)[1]},
-}).then((answer) => answer.ok)"""
 STANDS_AT = """(T) =>
     Math.abs(Number(document.querySelector("[data-lanes]").getAttribute("aria-valuenow")) - T) < 0.006"""
 
 
-def test_each_tenth_frame_is_what_the_page_shows(open_page: OpenPage, address: str, tmp_path: Path) -> None:
+def test_each_tenth_frame_is_what_the_page_shows(
+    open_page: OpenPage, address: str, program: Program, tmp_path: Path
+) -> None:
     page = open_page(address, quiet=False)
     wait_until_standing(page)
     page.get_by_role("button", name="Export", exact=True).click()
@@ -54,7 +53,7 @@ def test_each_tenth_frame_is_what_the_page_shows(open_page: OpenPage, address: s
     dialog.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="In a row").click()
     for number in range(0, len(pictures), 10):
-        assert page.evaluate(SEEK, [address, START + number / FPS])
+        program.call("PUT", f"{BASE}/{address.rsplit('/', 1)[1]}/global-seek", {"timestamp": START + number / FPS})
         page.wait_for_function(STANDS_AT, arg=START + number / FPS, timeout=10_000)
         wait_until_standing(page)
         found = [decode_barcode(pictures[number][b.y : b.y + b.height, b.x : b.x + b.width]) for b in boxes]

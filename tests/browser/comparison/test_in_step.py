@@ -1,38 +1,27 @@
-"""From sign-in to three videos in step, judged by the frame numbers burnt into the pixels."""
+"""Three videos in step, judged by the frame numbers burnt into the pixels."""
 
-import os
-import re
-from fractions import Fraction
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import shelf
-from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of, sign_in
-from tests.browser.expecting import drag, fill, press
+from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of
+from tests.browser.expecting import fill, press
 from tests.browser.pixels import frames_on_screen, spread, wait_until_standing
+from tests.browser.recordings import SPECS
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until, within
 
 # Three videos are decoded without a graphics card, beside whatever else runs: one that is late shows no picture yet.
 pytestmark = pytest.mark.flaky(reruns=2)
+RATES = {letter: spec.fps for letter, spec in zip("ABC", SPECS, strict=True)}
+STARTS = {letter: spec.start for letter, spec in zip("ABC", SPECS, strict=True)}
 LOOKS = 6  # screenshots of videos that play; on a busy machine each takes seconds of the 40 that there are
 HALF_A_FRAME = 0.5 / 29.97  # seconds, of the slowest video: no closer can pictures tell on a busy machine
 HALF_FRAMES = 1 / 120 + 2 / 60  # s: half a frame of each video, the aligner's promise for the three
 
 
-@pytest.fixture
-def rates(recordings: list[Recording]) -> dict[str, Fraction]:
-    return {letter: recording.fps for letter, recording in zip("ABC", recordings, strict=True)}
-
-
-@pytest.fixture
-def starts(recordings: list[Recording]) -> dict[str, float]:
-    return {letter: recording.start for letter, recording in zip("ABC", recordings, strict=True)}
-
-
-def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str, float]) -> list[float]:
+def look_while_playing(page: Page) -> list[float]:
     """Spreads in seconds over some screenshots; every picture has moved on since the one before."""
     spreads, last = [], {"A": -1, "B": -1, "C": -1}
     for _ in range(LOOKS):
@@ -46,63 +35,12 @@ def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str,
 
         # On a machine that is busy with other things a picture may stay for longer than that.
         frames = wait_until(moved_on, 1, "each video to move on")
-        spreads.append(spread(frames, rates, starts))
+        spreads.append(spread(frames, RATES, STARTS))
         last = frames
     return sorted(spreads)
 
 
-@pytest.mark.services
-def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
-    open_page: OpenPage, program: Program, recordings: list[Recording], rates: dict[str, Fraction],
-    starts: dict[str, float],
-) -> None:  # fmt: skip
-    page = open_page("/login", anonymous=True)
-    sign_in(page, program)
-    page.get_by_role("link", name="New comparison").click()
-    page.wait_for_url("**/compare?new")  # with the script that the buttons need
-    page.get_by_role("button", name="Folders", exact=True).click()
-    for recording in recordings:
-        page.get_by_role("checkbox", name=f"Choose {recording.path.name}").check()
-    page.get_by_label("Name of the comparison").fill("Match 2041, round 7")
-    page.get_by_role("button", name="Compare 3").click()
-    page.wait_for_url("**/compare/comp-*?setup")
-
-    draw_box(page, recordings[0])
-    expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=shelf.TAKEN_IN)
-    page.get_by_role("button", name="Find offsets").click()
-    page.get_by_role("button", name="Apply to B and C and open").click(timeout=shelf.TAKEN_IN)
-    page.wait_for_url(re.compile(r"/compare/comp-\w+$"))
-    wait_until_standing(page)
-
-    session = session_of(program, page.url.rsplit("/", 1)[-1])
-    for vod, recording in zip(session["vods"], recordings, strict=True):
-        assert abs(vod["offset"] - recording.offset_to_first) <= HALF_FRAMES
-    page.locator("[data-lanes]").press("ArrowRight")
-    for _ in range(4):
-        page.keyboard.press("ArrowRight")
-    wait_until_standing(page)
-    wait_until(lambda: spread(frames_on_screen(page), rates, starts) <= HALF_FRAMES, 5)
-
-    page.get_by_role("button", name="Play").click()
-    expect(page.locator("[data-sync-word]")).to_have_text("in sync")
-    spreads = look_while_playing(page, rates, starts)
-    assert spreads[LOOKS // 2] <= HALF_FRAMES
-    if os.getloadavg()[0] <= 2 * (os.cpu_count() or 1):  # a browser that gets no time cannot keep any
-        assert spreads[-1] <= HALF_FRAMES + 0.033
-
-
-def draw_box(page: Page, recording: Recording) -> None:
-    """Draw the timer box on A with the mouse: the tactical timer is at the top, in the middle."""
-    area = page.locator(".roi-area")
-    expect(area).to_be_visible()
-    box: Any = area.bounding_box()
-    points = ((0.43, 0.01), (0.5, 0.06), (0.57, 0.12))
-    drag(page, *((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points))
-
-
-def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seeks_and_a_change_of_speed(
-    page: Page, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
-) -> None:
+def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step(page: Page, comparison: dict[str, Any]) -> None:
     offsets = {vod["vod_id"]: vod["offset"] for vod in comparison["vods"]}
     lanes: Any = page.locator("[data-lanes]").bounding_box()
     for share in (0.21, 0.618, 0.43, 0.777):
@@ -113,8 +51,8 @@ def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seek
         def is_off() -> dict[str, float]:
             """The videos whose picture is not that of T: frames by which each is off."""
             T = float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or 0)
-            off = {v: n + 0.5 - (T - offsets[v]) * float(rates[v]) for v, n in frames_on_screen(page).items()}
-            return {v: by for v, by in off.items() if abs(by) > 0.5 + 0.006 * float(rates[v])}
+            off = {v: n + 0.5 - (T - offsets[v]) * float(RATES[v]) for v, n in frames_on_screen(page).items()}
+            return {v: by for v, by in off.items() if abs(by) > 0.5 + 0.006 * float(RATES[v])}
 
         # The seek begins a moment after the click, and what is decoded is on screen a moment after that.
         wait_until(lambda off=is_off: not off(), 5)  # type: ignore[misc]
@@ -122,10 +60,10 @@ def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seek
         assert is_off() == {}
 
     start_playing(page)
-    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= within(HALF_A_FRAME)
+    assert look_while_playing(page)[LOOKS // 2] <= within(HALF_A_FRAME)
     press(page, "Home", "Shift+ArrowRight", "j")
     expect(page.locator("[data-sync-word]")).to_have_text("in sync")
-    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= within(HALF_A_FRAME)
+    assert look_while_playing(page)[LOOKS // 2] <= within(HALF_A_FRAME)
 
 
 def start_playing(page: Page) -> None:
@@ -136,7 +74,7 @@ def start_playing(page: Page) -> None:
 
 
 @pytest.mark.services
-def test_steps_of_a_frame_and_a_shared_wait(page: Page, rates: dict[str, Fraction], starts: dict[str, float]) -> None:
+def test_steps_of_a_frame_and_a_shared_wait(page: Page) -> None:
     """A step moves the focused video by one frame; all wait for one that runs dry."""
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until_standing(page)
@@ -150,7 +88,7 @@ def test_steps_of_a_frame_and_a_shared_wait(page: Page, rates: dict[str, Fractio
             wait_until_standing(page)
             before, shown = shown, wait_for_frame(page, letter, shown[letter] + by)
             assert shown[letter] == before[letter] + by
-            assert spread(shown, rates, starts) <= 0.001
+            assert spread(shown, RATES, STARTS) <= 0.001
 
     start_playing(page)
     page.evaluate(
@@ -161,7 +99,7 @@ def test_steps_of_a_frame_and_a_shared_wait(page: Page, rates: dict[str, Fractio
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((v) => v.paused)")
     page.evaluate("() => { delete document.querySelector('[data-pane=B] video').readyState; }")
     expect(page.locator("[data-sync-word]")).to_have_text("in sync")
-    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= HALF_FRAMES
+    assert look_while_playing(page)[LOOKS // 2] <= HALF_FRAMES
 
 
 def wait_for_frame(page: Page, letter: str, frame: int) -> dict[str, int]:
@@ -199,27 +137,21 @@ def test_a_faster_clock_moves_a_video(page: Page, comparison: dict[str, Any], pr
     page.locator("[data-lanes]").press("Shift+ArrowRight")  # where all of them are on
     wait_until_standing(page)
     page.get_by_role("tab", name="Calibrate").click()
-    field = page.get_by_label("Clock drift of B, in ppm")
-    fill(field, "1000")
-    path = f"{BASE}/{comparison['session_id']}/offsets"
-    wait_until(lambda: vod_b(program, comparison)["drift_ppm"] == 1000, 10, "the drift that was typed")
+    fill(page.get_by_label("Clock drift of B, in ppm"), "1000")
+    session_id = comparison["session_id"]
+    wait_until(lambda: session_of(program, session_id)["vods"][1]["drift_ppm"] == 1000, 10, "the drift that was typed")
     # A second beside its place by the drift alone, wherever it stands.
-    b = vod_b(program, comparison)
-    program.call("PUT", path, {"anchors": {b["vod_id"]: -1000}, "drifts": {b["vod_id"]: 1000}, "source": "manual"})
+    drift = {"anchors": {"B": -1000}, "drifts": {"B": 1000}, "source": "manual"}
+    program.call("PUT", f"{BASE}/{session_id}/offsets", drift)
     page.wait_for_function(
         """([offset]) => {
             const [a, b] = ['A', 'B'].map((pane) => document.querySelector(`[data-letter=${pane}] video`));
             return Math.abs(b.currentTime - (a.currentTime - offset + 1e-3 * (a.currentTime + 1000))) < 0.04;
         }""",
-        arg=[b["offset"]],
+        arg=[session_of(program, session_id)["vods"][1]["offset"]],
     )
     page.get_by_role("button", name="Play").first.click()
     page.wait_for_function(
         """() => { const [a, b] = ['A', 'B'].map((letter) => document.querySelector(`[data-letter=${letter}] video`));
             return !a.paused && Math.abs(b.playbackRate / a.playbackRate - 1.001) < 1e-6; }"""
     )
-
-
-def vod_b(program: Program, comparison: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = session_of(program, comparison["session_id"])["vods"][1]
-    return found

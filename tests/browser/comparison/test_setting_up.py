@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import shelf
+from tests.browser.comparison.test_in_step import HALF_FRAMES
 from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of
-from tests.browser.expecting import press
+from tests.browser.expecting import drag, press
 from tests.support.program import Program
 from tests.support.soundscapes import Take, scene, write
 from tests.support.waiting import wait_until
@@ -26,7 +27,8 @@ def box_of(page: Page) -> dict[str, float]:
     return found
 
 
-def test_a_box_is_moved_by_keys_or_lacking(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
+def test_a_box_is_drawn_and_moved_by_keys(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
+    comparison = make_comparison(program, [recording.path for recording in recordings])
     page = open_page(f"/compare/{comparison['session_id']}?setup")
     expect(page.get_by_text("The whole picture is searched")).to_be_visible()
     page.get_by_role("button", name="Find offsets").press("Enter")
@@ -51,6 +53,19 @@ def test_a_box_is_moved_by_keys_or_lacking(open_page: OpenPage, comparison: dict
     expect(page.locator("[data-saved]")).to_have_text("Saved")
     page.reload()
     assert box_of(page) == after
+
+    # A new box around the old one, from its free side: the timer of A is at the top, in the middle.
+    area: Any = page.locator(".roi-area").bounding_box()
+    corners = ((0.65, 0.17), (0.5, 0.06), (0.4, 0.01))
+    drag(page, *((area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in corners))
+    assert box_of(page) == pytest.approx({"x": 0.4, "y": 0.01, "width": 0.25, "height": 0.16}, abs=0.005)
+    apply = page.get_by_role("button", name="Apply to B and C and open")
+    page.get_by_role("button", name="Align again").click()
+    expect(apply).to_be_hidden()
+    apply.click(timeout=shelf.TAKEN_IN)
+    page.wait_for_url(re.compile(r"/compare/comp-\w+$"))
+    for vod, recording in zip(session_of(program, comparison["session_id"])["vods"], recordings, strict=True):
+        assert abs(vod["offset"] - recording.offset_to_first) <= HALF_FRAMES
 
 
 def test_a_missing_timer_is_refused(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:

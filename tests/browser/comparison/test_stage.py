@@ -21,12 +21,8 @@ def picture(page: Page, letter: str) -> dict[str, float]:
     return dict(box)
 
 
-def blend(page: Page) -> float:
-    return float(page.locator("[data-stage]").evaluate("(stage) => stage.style.getPropertyValue('--blend')"))
-
-
-def zoom(page: Page) -> float:
-    return float(page.locator("[data-stage]").evaluate("(stage) => stage.style.getPropertyValue('--zoom')"))
+def stage_value(page: Page, name: str) -> float:
+    return float(page.locator("[data-stage]").evaluate("(e, name) => e.style.getPropertyValue(`--${name}`)", name))
 
 
 def test_the_pictures_have_most_of_the_window_and_the_side_panel_stays_as_it_was_left(page: Page) -> None:
@@ -88,11 +84,8 @@ def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, compari
     page.keyboard.press("t")
     expect(page.locator(".side")).to_be_hidden()
     # A finger shows and hides the bars.
-    session = page.context.new_cdp_session(page)
-    at = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}]
     for shown in ("0", "1"):
-        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
-        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         expect(page.locator(".transport")).to_have_css("opacity", shown, timeout=10_000)
 
     expect(page.get_by_role("link", name="All comparisons")).to_have_attribute("href", "/compare")
@@ -157,7 +150,7 @@ def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison:
     box = picture(page, "A")
     middle = box["y"] + box["height"] / 2
     drag(page, *((box["x"] + share * box["width"], middle) for share in (0.5, 0.8)), steps=3)
-    assert blend(page) == pytest.approx(0.8, abs=0.01)
+    assert stage_value(page, "blend") == pytest.approx(0.8, abs=0.01)
     wait_until(lambda: session_of(program, comparison["session_id"])["ui_state"].get("blend", 0) > 0.7)
     page.keyboard.press("w")
     expect(page.locator("[data-stage]")).to_have_attribute("data-mode", "grid")
@@ -166,8 +159,8 @@ def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison:
     at = (box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
     page.mouse.move(*at)
     page.mouse.wheel(0, -400)
-    wait_until(lambda: zoom(page) > 1.5)
-    scale = zoom(page)
+    wait_until(lambda: stage_value(page, "zoom") > 1.5)
+    scale = stage_value(page, "zoom")
     # A quarter of the picture is still where the pointer is, in each of them.
     for letter in "ABC":
         pane, video = picture(page, letter), page.locator(f"[data-pane={letter}] video").bounding_box()
@@ -176,7 +169,7 @@ def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison:
         assert (pane["x"] + 0.25 * pane["width"] - video["x"]) / video["width"] == pytest.approx(0.25, abs=0.01)
     drag(page, at, (at[0] + 40, at[1]))
     page.mouse.wheel(0, 4000)
-    wait_until(lambda: zoom(page) == 1)
+    wait_until(lambda: stage_value(page, "zoom") == 1)
     expect(page.locator("[data-pane=A] [data-zoom=fit]")).to_have_attribute("aria-pressed", "true")
 
     middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
@@ -190,6 +183,6 @@ def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison:
     for apart in (60, 80, 100, 120):
         touch("touchMove", apart)
     touch("touchEnd", 0)
-    assert zoom(page) == pytest.approx(3, rel=0.1)
+    assert stage_value(page, "zoom") == pytest.approx(3, rel=0.1)
     page.keyboard.press("=")
-    assert zoom(page) == 1
+    assert stage_value(page, "zoom") == 1

@@ -16,6 +16,7 @@ from sessions_app.comparison.samples.rendering.encode import render
 from sessions_app.comparison.samples.rendering.match import round_match
 from tests.browser import shelf
 from tests.browser.conftest import OpenPage
+from tests.browser.videos.test_watch_page import choose_quality, expect_time, of_video, wait_loaded
 from tests.support.program import Program
 
 pytestmark = pytest.mark.services
@@ -35,18 +36,7 @@ def video(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     program.call("DELETE", f"{shelf.LIBRARY}/{found['id']}")
 
 
-def choose(page: Page, quality: str) -> None:
-    page.locator("[data-act=qualities]").click()
-    page.get_by_role("menuitemradio", name=quality).click()
-    page.wait_for_function(
-        """(streams) => { const v = document.querySelector('video');
-            return v.src.startsWith('blob:') === streams && v.readyState >= 2 && !v.seeking; }""",
-        arg=quality == "Auto",
-    )
-
-
 def picture_at(page: Page, seconds: float) -> int:
-    """The number of the picture on screen after a jump to ``seconds``."""
     page.evaluate(
         """async (at) => { const v = document.querySelector('video');
             const shown = new Promise((resolve) => v.requestVideoFrameCallback(resolve));
@@ -70,12 +60,12 @@ def picture_at(page: Page, seconds: float) -> int:
 @pytest.mark.parametrize("begins", [0.0, 10.0], ids=["from the beginning", "from the middle"])
 def test_the_stream_shows_what_the_original_shows(open_page: OpenPage, video: dict[str, Any], begins: float) -> None:
     page = open_page(f"/watch/{video['id']}" + (f"#t={begins}" if begins else ""))
-    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
-    page.wait_for_function("(at) => document.querySelector('video').currentTime === at", arg=begins)
-    length = page.evaluate("document.querySelector('video').duration")
-    choose(page, "Auto")
-    assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(begins, abs=0.001)
-    assert page.evaluate("document.querySelector('video').duration") == pytest.approx(length, abs=0.05)
+    wait_loaded(page)
+    expect_time(page, begins, 0)
+    length = of_video(page, "duration")
+    choose_quality(page, "Auto")
+    assert of_video(page, "currentTime") == pytest.approx(begins, abs=0.001)
+    assert of_video(page, "duration") == pytest.approx(length, abs=0.05)
     # In the middle of each picture's time, so that neither neighbour is near.
     numbers = [0, 1, 179, 180, 181, 359, 360, 400, int(FPS * SECONDS) - 1]
     seen = [picture_at(page, (number + 0.5) / FPS) for number in numbers]
@@ -87,18 +77,18 @@ def test_the_stream_shows_what_the_original_shows(open_page: OpenPage, video: di
     )
     assert len(ranges) == 1, ranges
     assert ranges[0] == pytest.approx([0.0, SECONDS], abs=0.03)
-    choose(page, "Original")
+    choose_quality(page, "Original")
     assert [picture_at(page, (number + 0.5) / FPS) for number in numbers] == numbers
 
 
 def test_it_plays_from_the_beginning_to_the_end(open_page: OpenPage, video: dict[str, Any]) -> None:
     page = open_page(f"/watch/{video['id']}")
-    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
-    choose(page, "Auto")
+    wait_loaded(page)
+    choose_quality(page, "Auto")
     page.evaluate("document.querySelector('video').playbackRate = 4")
     page.keyboard.press("k")
     page.wait_for_function("() => document.querySelector('video').ended", timeout=60_000)
-    assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(SECONDS, abs=0.05)
+    assert of_video(page, "currentTime") == pytest.approx(SECONDS, abs=0.05)
     played = page.evaluate(
         "(() => { const p = document.querySelector('video').played; return [p.length, p.start(0)]; })()"
     )

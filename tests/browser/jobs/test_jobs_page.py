@@ -1,4 +1,4 @@
-"""The list of jobs in the browser: live, by keys, and when network, session or server fail."""
+"""The lists of jobs in the browser: live, by keys, and when network, session or server fail; and the admin's."""
 
 import re
 import time
@@ -10,6 +10,7 @@ from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
 from tests.browser.expecting import BROKEN, expect_texts
 from tests.browser.test_accessibility import axe_findings
+from tests.support.waiting import wait_until
 
 WORDS = ("Queued", "Processing", "Waiting", "Paused", "Completed", "Failed", "Cancelled", "Expired")
 
@@ -220,12 +221,11 @@ def test_a_lost_connection_is_made_up_for_and_its_lack_said(open_page: OpenPage,
 
     wait_live(page)
     new = backstage.make(owner=ACCOUNT, status="queued")
-    page.route("**/jobs?part=list*", lambda route: route.fulfill(status=500, json=BROKEN))
+    page.route("**/jobs?part=list*", lambda route: route.fulfill(status=500, json=BROKEN), times=1)
     page.get_by_role("button", name="1 new").click()
     note = page.locator("[data-list-error]").get_by_role("alert")
     expect_texts(note, "The list could not be loaded.", "request 7f3a")
     expect(row(page, stays)).to_be_visible()
-    page.unroute("**/jobs?part=list*")
     note.get_by_role("button", name="Try again").click()
     expect(row(page, new)).to_be_visible()
     expect(note).to_have_count(0)
@@ -256,3 +256,25 @@ def test_an_ended_session_is_renewed_on_the_page(open_page: OpenPage, backstage:
     row(page, job).get_by_role("button", name="Cancel").click()
     expect(status(page, job)).to_have_text("Cancelled")
     assert page.evaluate("window.stays") is True
+
+
+@pytest.mark.services
+def test_the_list_of_the_admin_moves_by_itself(open_page: OpenPage, backstage: Backstage) -> None:
+    job = backstage.make(owner=ACCOUNT, status="processing", progress=10)
+    page = open_page("/admin/jobs/job/", session=backstage.admin_session())
+
+    def part(name: str) -> Locator:
+        return page.locator(f'[data-job="{job}"][data-part="{name}"]')
+
+    expect(part("status")).to_have_text("processing")
+    # The socket may open after this page is there; the change is sent again until it is received.
+    wait_until(
+        lambda: (
+            backstage.progress(job=job, percent=60, message="Reading the timer")
+            and part("progress").evaluate("(bar) => bar.value") == 60
+        ),
+        20,
+    )
+    expect(part("message")).to_have_text("Reading the timer")
+    backstage.complete(job=job)
+    expect(part("status")).to_have_text("completed")

@@ -10,9 +10,9 @@ from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.cards import expect_cards, open_menu, titles, type_while_narrowed
+from tests.browser.cards import expect_cards, open_menu, scroll_through, titles, type_while_narrowed
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
-from tests.browser.expecting import BROKEN, expect_fits, expect_texts, expect_visible, press
+from tests.browser.expecting import BROKEN, expect_fits, expect_reached, expect_texts, expect_visible, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -35,16 +35,6 @@ def ask_to_delete(page: Page, title: str) -> Locator:
     open_menu(page, title)
     page.get_by_role("menuitem", name="Delete").click()
     return page.get_by_role("alertdialog")
-
-
-def make_coming(backstage: Backstage, title: str, **fields: Any) -> tuple[str, str]:
-    """Make a video that is being processed. Returns its id and that of its job."""
-    video = backstage.video(owner=ACCOUNT, title=title, status="processing", duration=0, width=0, **fields)
-    params = {"video_id": video}
-    job = backstage.make(owner=ACCOUNT, status="processing", announce=False, kind="ingest", params=params)
-    backstage.change_video(video=video, job=job)
-    backstage.change(job=job)
-    return video, job
 
 
 def make_many(backstage: Backstage, count: int, title: str = "Recording", older: int = 0) -> None:
@@ -158,7 +148,7 @@ def test_a_phone_narrows_the_list_by_unfolded_fields(open_page: OpenPage, backst
     expect(page.get_by_role("combobox", name="Status")).to_be_hidden()
     page.get_by_role("button", name="Filters").click()
     page.get_by_role("combobox", name="Status").focus()
-    make_coming(backstage, "New", tags=["scrim"])
+    backstage.ingest(owner=ACCOUNT, title="New", tags=["scrim"])
     tag = page.get_by_role("combobox", name="Tag")
     expect(tag).to_be_visible()
     expect(page.get_by_role("combobox", name="Status")).to_be_focused()
@@ -184,13 +174,7 @@ def test_more_come_by_scrolling_and_a_preview_is_asked_for_once(open_page: OpenP
     expect(page.locator("[data-total]")).to_have_text("70 videos")
     expect(page.locator(".card").first).to_be_visible()
     assert page.locator(".card").count() < 70
-    page.mouse.move(700, 500)
-
-    def has_loaded_all() -> bool:
-        page.mouse.wheel(0, 4000)
-        return page.locator(".card").count() == 70
-
-    wait_until(has_loaded_all, 20, "all 70")
+    scroll_through(page, 70)
     assert titles(page) == [f"Recording {number:02d}" for number in range(70)]
     expect(page.get_by_role("button", name="Show more")).to_be_hidden()
     page.get_by_role("link", name="Recording 57").click()
@@ -396,8 +380,7 @@ def test_several_are_tagged_and_deleted_at_once(open_page: OpenPage, backstage: 
 
     bar.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("alertdialog", name="Delete 3 videos?")
-    expect(dialog).to_contain_text("They stay in the bin for 14 days")
-    expect(dialog).to_contain_text("Used in 1 comparison:")
+    expect_texts(dialog, "They stay in the bin for 14 days", "Used in 1 comparison:")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect_cards(page, 4)
@@ -415,7 +398,7 @@ def test_several_are_tagged_and_deleted_at_once(open_page: OpenPage, backstage: 
 def test_cards_come_change_and_go_live(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     page = open_page("/library", quiet=False)
     expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
-    video, job = make_coming(backstage, "Warm-up")
+    video, job = backstage.ingest(owner=ACCOUNT, title="Warm-up")
     warm_up = card(page, "Warm-up")
     expect(warm_up).to_contain_text("Processing")
     backstage.progress(job=job, percent=62, message="Reading the file")
@@ -432,7 +415,7 @@ def test_cards_come_change_and_go_live(open_page: OpenPage, backstage: Backstage
 
     for title, item in (("Second", ""), ("Third", "Rename")):
         before = titles(page)
-        video, job = make_coming(backstage, title)
+        video, job = backstage.ingest(owner=ACCOUNT, title=title)
         page.get_by_role("button", name="1 new").wait_for()
         assert titles(page) == before
         page.get_by_role("button", name="1 new").click()
@@ -448,8 +431,8 @@ def test_cards_come_change_and_go_live(open_page: OpenPage, backstage: Backstage
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name=f"More for {title}")).to_be_focused()
 
-    video, _ = make_coming(backstage, "Deleted elsewhere")
-    _, failing = make_coming(backstage, "capture_0412")
+    video, _ = backstage.ingest(owner=ACCOUNT, title="Deleted elsewhere")
+    _, failing = backstage.ingest(owner=ACCOUNT, title="capture_0412")
     page.get_by_role("button", name="2 new").click()
     page.get_by_role("link", name="Deleted elsewhere", exact=True).focus()
     program.call("DELETE", f"{shelf.LIBRARY}/{video}")
@@ -469,7 +452,7 @@ def test_cards_come_change_and_go_live(open_page: OpenPage, backstage: Backstage
 @pytest.mark.services
 def test_the_list_is_loaded_again_after_each_failure(open_page: OpenPage, backstage: Backstage) -> None:
     backstage.video(owner=ACCOUNT, title="There")
-    video, job = make_coming(backstage, "Warm-up")
+    video, job = backstage.ingest(owner=ACCOUNT, title="Warm-up")
     page = open_page("/account", quiet=False)
     page.route("**/api/v1/library?*", lambda route: route.fulfill(status=500, json=BROKEN))
     page.goto("/library")
@@ -525,14 +508,8 @@ def test_what_opens_is_accessible_and_keys_reach_everything(open_page: OpenPage,
     expect(page.get_by_label("Search your videos")).to_be_focused()
     page.keyboard.type("o")
     expect_cards(page, 2)
-    seen: list[str] = []
-    for _ in range(24):
-        page.keyboard.press("Tab")
-        seen.append(page.evaluate(shelf.FOCUSED))
     cards = [f"{act}{name}" for name in ("Two", "One") for act in ("Select ", "", "More for ")]
-    assert {"Grid", "List", "Upload", *cards} <= set(seen)
-    for name in ("All", "scrim"):
-        assert any(one.startswith(name) for one in seen), f"{name} is not reached: {seen}"
+    expect_reached(page, 24, "Grid", "List", "Upload", "All", "scrim", *cards)
     page.get_by_role("button", name="List").press("Enter")
     page.reload()
     expect(page.get_by_role("button", name="List")).to_have_attribute("aria-pressed", "true")

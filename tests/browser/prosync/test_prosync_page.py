@@ -1,20 +1,21 @@
 """The page of Pro lip-sync: files are chosen, segments made and moved, and runs sent, followed and compared."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, CHROMIUM, FLAGS, PHONE, OpenPage
-from tests.browser.expecting import drag, expect_absent, expect_fine, expect_texts, fill, hold, press
+from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
+from tests.browser.expecting import drag, expect_fine, expect_texts, fill, hold, press
 from tests.browser.test_accessibility import axe_findings
+from tests.support.clips import render_clip
 from tests.support.footage import convert
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -26,13 +27,8 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Videos and sounds, and files that are neither."""
     folder = tmp_path_factory.mktemp("pro")
-    video = convert(
-        None, folder / "trailer_take4.mp4", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=8", "-f", "lavfi", "-i",
-        "sine=300:r=48000:d=8", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-c:a",
-        "aac",
-    )  # fmt: skip
+    video = render_clip(folder / "trailer_take4.mp4", fps=Fraction(25), seconds=8)
     line = convert(None, folder / "mira_line.wav", "-f", "lavfi", "-i", "sine=700:r=48000:d=3")
     note = convert(None, folder / "note.flac", "-f", "lavfi", "-i", "sine=900:r=48000:d=1")
     short = convert(
@@ -52,16 +48,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(autouse=True)
-def _with_a_plan(backstage: Backstage, program: Program) -> Iterator[None]:
-    clear(program)
+def _with_a_plan(backstage: Backstage) -> None:
     backstage.subscribe(owner=ACCOUNT, tier="pro", days=10)
-    yield
-    clear(program)
-
-
-def clear(program: Program) -> None:
-    for one in program.call("GET", f"{SYNC}/pro-jobs?limit=100")["pro_jobs"]:
-        program.call("DELETE", f"{SYNC}/pro-job/{one['job_id']}")
 
 
 def begin(open_page: OpenPage, files: dict[str, Path], *sounds: str, **options: Any) -> Page:
@@ -117,15 +105,6 @@ def run(open_page: OpenPage, files: dict[str, Path]) -> str:
     found = process(page)
     page.close()
     return found
-
-
-@pytest.fixture
-def page_with_microphone(chromium: Browser, program: Program, signed_in: Any) -> Iterator[Page]:
-    """A page of a browser that hears a tone instead of a microphone."""
-    tone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, *tone])
-    yield browser.new_context(storage_state=signed_in, base_url=program.address).new_page()
-    browser.close()
 
 
 def test_a_video_is_dubbed_compared_and_kept(open_page: OpenPage, files: dict[str, Path], program: Program) -> None:
@@ -310,8 +289,8 @@ def test_another_video_keeps_what_was_made(open_page: OpenPage, files: dict[str,
 
 
 @pytest.mark.services
-def test_sounds_are_chosen_and_recorded(page_with_microphone: Page, files: dict[str, Path], program: Program) -> None:
-    page = page_with_microphone
+def test_sounds_are_chosen_and_recorded(page_with_camera: Page, files: dict[str, Path], program: Program) -> None:
+    page = page_with_camera
     video = shelf.taken_in(program, files["video"], title="Trailer of the library")
     silent = shelf.taken_in(program, files["short"], title="Without a sound")
     page.goto("/pro")
@@ -336,7 +315,8 @@ def test_sounds_are_chosen_and_recorded(page_with_microphone: Page, files: dict[
         sounds.get_by_role("button", name="Cancel").click()
         held[0].abort()
         page.unroute("**/media/stream/**")
-        expect_absent(sounds, page.locator("[data-sound-list] li"))
+        expect(sounds).to_have_count(0)
+        expect(page.locator("[data-sound-list] li")).to_have_count(0)
     page.locator("[data-library-sound]").click()
     sounds.get_by_role("button", name="Trailer of the library").click()
     expect(page.locator("[data-sound-list] li")).to_have_count(1)

@@ -1,7 +1,6 @@
 """Files that pages send straight to the bucket, and play from there: the program itself sees none of their bytes."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,11 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Response, expect
 
 from tests.browser import shelf
-from tests.browser.conftest import ACCOUNT, ANSWER_SECONDS, DESK, PASSWORD, Recording, sign_in
-from tests.browser.uploads.test_upload_page import choose, row, video_of, wait_ready
+from tests.browser.conftest import ANSWER_SECONDS, DESK, Recording, running, sign_in
+from tests.browser.uploads.test_upload_page import choose, expect_whole, row, video_of, wait_ready
 from tests.browser.videos.test_watch_page import go_by_key, wait_loaded
 from tests.support.clips import render_clip
-from tests.support.places import Place, prepared
 from tests.support.program import Program
 from tests.support.s3 import Bucket, fresh_bucket
 
@@ -33,26 +31,18 @@ def bucket(s3_server: str) -> Iterator[Bucket]:
 @pytest.fixture(scope="module")
 def on_s3(bucket: Bucket, recordings: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A program whose files are in the bucket, which lets its pages in."""
-    with prepared(ACCOUNT, recordings[0].path.parent, PASSWORD) as template:
-        data_dir = tmp_path_factory.mktemp("on-s3") / "d"
-        shutil.copytree(template.data_dir, data_dir)
-        environment = template.environment | bucket.environment | {"AWS_S3_CORS": "1"}
-        running = Program(Place(data_dir, environment, template.key))
-        try:
-            yield running.start()
-        finally:
-            running.end()
+    environment = bucket.environment | {"AWS_S3_CORS": "1"}
+    with running(tmp_path_factory.mktemp("on-s3") / "d", recordings[0].path.parent, **environment) as found:
+        yield found
 
 
 @pytest.fixture
 def page(chromium: Browser, on_s3: Program) -> Iterator[Page]:
-    """A page of somebody who has signed in there."""
-    context = chromium.new_context(viewport={"width": DESK[0], "height": DESK[1]}, base_url=on_s3.address)
-    context.set_default_timeout(1000 * ANSWER_SECONDS)
-    page = context.new_page()
+    page = chromium.new_page(viewport={"width": DESK[0], "height": DESK[1]}, base_url=on_s3.address)
+    page.set_default_timeout(1000 * ANSWER_SECONDS)
     sign_in(page, on_s3)
     yield page
-    context.close()
+    page.close()
 
 
 class Heard:
@@ -134,10 +124,9 @@ def test_no_leftovers(page: Page, bucket: Bucket, on_s3: Program, recordings: li
     expect(row(page, "match_8")).to_have_attribute("data-state", "unfinished")
     heard = Heard(page, bucket)
     choose(page, file)
-    wait_ready(page, "match_8")
+    expect_whole(page, on_s3, "match_8", file)
     # The first piece was there already.
     assert len([line for line in heard.there if line.startswith("PUT")]) == 2
-    assert shelf.original(on_s3, video_of(page, on_s3, "match_8")) == shelf.digest(file)
 
     other = shelf.padded(recordings[2].path, tmp_path / "match_9.mp4", SIZE + MIB)
     bucket.faults.cut(after_bytes=PIECE + 2 * MIB)
@@ -155,8 +144,7 @@ def test_no_leftovers(page: Page, bucket: Bucket, on_s3: Program, recordings: li
     page.goto("/upload")
     heard = Heard(page, bucket)
     choose(page, file)
-    wait_ready(page, "match_10")
-    assert shelf.original(on_s3, video_of(page, on_s3, "match_10")) == shelf.digest(file)
+    expect_whole(page, on_s3, "match_10", file)
     assert len([line for line in heard.there if line.startswith("PUT")]) == 3
     assert [line for line in heard.here if line.startswith("DELETE /api/v1/uploads/")]
     assert bucket.unfinished() == []

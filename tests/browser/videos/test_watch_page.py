@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
-from tests.browser.expecting import expect_absent, expect_fits, expect_hidden, expect_texts, hold, press, type_text
+from tests.browser.expecting import expect_fits, expect_hidden, expect_reached, expect_texts, hold, press, type_text
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import render_clip
 from tests.support.footage import convert
@@ -55,13 +55,11 @@ def expect_time(page: Page, seconds: float, within: float = 0.01) -> None:
 
 
 def go_by_key(page: Page, key: str, seconds: float, within: float = 0.01) -> None:
-    """Press a key and wait until the video is at ``seconds``."""
     page.keyboard.press(key)
     expect_time(page, seconds, within)
 
 
 def of_video(page: Page, name: str) -> Any:
-    """Return a property of the video element."""
     return page.evaluate(f"document.querySelector('video').{name}")
 
 
@@ -69,8 +67,18 @@ def is_playing(page: Page) -> bool:
     return not of_video(page, "paused")
 
 
+def choose_quality(page: Page, name: str) -> None:
+    """Choose what is played, and wait for its picture."""
+    page.locator("[data-act=qualities]").click()
+    page.get_by_role("menuitemradio", name=name).click()
+    page.wait_for_function(
+        """(streams) => { const v = document.querySelector('video');
+            return v.src.startsWith('blob:') === streams && v.readyState >= 2 && !v.seeking; }""",
+        arg=name == "Auto",
+    )
+
+
 def choose_action(page: Page, name: str) -> None:
-    """Press an entry of the menu More."""
     page.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name=name).click()
 
@@ -136,16 +144,11 @@ def test_it_is_played_by_keys_and_continues_where_it_was_left(open_page: OpenPag
 @pytest.mark.services
 def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_pointer(page: Page) -> None:
     page.wait_for_function("() => document.querySelectorAll('[data-strip] a').length === 10")
-    seen: list[str] = []
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        seen.append(page.evaluate(shelf.FOCUSED).strip())
-    for name in (
-        "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume", "0.5",
-        "Quality and speed: Original, 360p", "Keyboard shortcuts (?)", "Full screen (F)", "0:04", "Compare with…",
-        "More actions", "ascent", "Add tag",
-    ):  # fmt: skip
-        assert name in seen, f"{name} is not reached: {seen}"
+    expect_reached(
+        page, 40, "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume",
+        "0.5", "Quality and speed: Original, 360p", "Keyboard shortcuts (?)", "Full screen (F)", "0:04",
+        "Compare with…", "More actions", "ascent", "Add tag",
+    )  # fmt: skip
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("f")
     page.wait_for_function("() => document.fullscreenElement?.matches('.player')")
@@ -257,7 +260,6 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
 
 @pytest.mark.services
 def test_details_form_picture_and_comparing(page: Page, video: dict[str, Any], recordings: list[Recording]) -> None:
-    """The form and the picture can be chosen; the video can be compared."""
     details = page.locator("[data-details]")
     expect_texts(
         details, "0:40.000", "640 × 360, 60 fps, h264", "aac 48 kHz", "video/mp4", "original, 360p", "in your storage"
@@ -285,9 +287,7 @@ def test_details_form_picture_and_comparing(page: Page, video: dict[str, Any], r
     expect(gear).to_be_focused()
     page.keyboard.press("k")
     page.wait_for_function("() => document.querySelector('video').currentTime > 20.5")
-    gear.click()
-    page.get_by_role("menuitemradio", name="Original").click()
-    page.wait_for_function("() => !document.querySelector('video').src.startsWith('blob:')")
+    choose_quality(page, "Original")
     page.wait_for_function("() => document.querySelector('video').currentTime > 21")
     assert is_playing(page)
 
@@ -404,19 +404,16 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     expect(page.get_by_role("link", name="scrim")).to_be_visible()
     expect(page.get_by_role("button", name="Add tag")).to_be_focused()
 
-    address = "**/renditions"
-    page.route(address, lambda route: route.fulfill(status=503, json={"error": "Busy.", "type": "unavailable"}))
+    busy = {"error": "Busy.", "type": "unavailable"}
+    page.route("**/renditions", lambda route: route.fulfill(status=503, json=busy), times=1)
     choose_action(page, "Make a quick copy for frame stepping")
     note = page.get_by_role("alert").filter(has_text="The copy could not be started.")
     expect(note).to_be_visible()
-    page.unroute(address)
     note.get_by_role("button", name="Try again").click()
     expect(note).to_have_count(0)
     expect(page.locator("[data-details]")).to_contain_text("frame stepping", timeout=shelf.TAKEN_IN)
-    page.locator("[data-act=qualities]").click()
-    page.get_by_role("menuitemradio", name="Frame stepping").click()
+    choose_quality(page, "Frame stepping")
     expect(page.locator("[data-quality]")).to_contain_text("Frame stepping")
-    wait_loaded(page)
 
     choose_action(page, "Delete")
     page.get_by_role("alertdialog").get_by_role("button", name="Move to the bin").click()
@@ -432,9 +429,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
 @pytest.mark.services
 def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]) -> None:
     """Progress of ingest is live, and a new upload becomes playable."""
-    mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0, tags=["scrim"])
-    job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
-    backstage.change_video(video=mine, job=job)
+    mine, job = backstage.ingest(owner=ACCOUNT, title="Warm-up", tags=["scrim"])
     page = open_page(f"/watch/{mine}", quiet=False)
     expect(page.locator("[data-state]")).to_contain_text("Processing")
     backstage.progress(job=job, percent=15, message="Reading the file")
@@ -453,9 +448,7 @@ def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program
     expect(page.get_by_role("link", name="ascent")).to_be_visible()
     expect(page.get_by_role("link", name="scrim")).to_be_focused()
 
-    gone = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0)
-    job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": gone})
-    backstage.change_video(video=gone, job=job)
+    gone, _ = backstage.ingest(owner=ACCOUNT, title="Warm-up")
     page.goto(f"/watch/{gone}")
     expect(page.locator("[data-state]")).to_contain_text("Processing")
     program.call("DELETE", f"{shelf.LIBRARY}/{gone}")
@@ -478,11 +471,8 @@ def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program
 
 @pytest.mark.services
 def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, backstage: Backstage) -> None:
-    mine = backstage.video(
-        owner=ACCOUNT, title="capture_0412", status="failed", error_type="vod_unreadable", error_message="No picture."
-    )
-    job = backstage.make(owner=ACCOUNT, status="failed", kind="ingest", params={"video_id": mine})
-    backstage.change_video(video=mine, job=job)
+    unreadable = {"status": "failed", "error_type": "vod_unreadable", "error_message": "No picture."}
+    mine, _ = backstage.ingest(owner=ACCOUNT, title="capture_0412", job_status="failed", **unreadable)
     page = open_page(f"/watch/{mine}", quiet=False)
     expect(page.get_by_role("alert")).to_contain_text("No picture.")
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
@@ -492,10 +482,8 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Delete")).to_be_visible()
 
-    mine = backstage.video(owner=ACCOUNT, title="capture_0412", status="processing", duration=0, width=0)
     error = {"type": "storage_unavailable", "message": "The storage did not answer."}
-    job = backstage.make(owner=ACCOUNT, status="failed", kind="ingest", params={"video_id": mine}, error=error)
-    backstage.change_video(video=mine, job=job)
+    mine, job = backstage.ingest(owner=ACCOUNT, title="capture_0412", job_status="failed", error=error)
     page.goto(f"/watch/{mine}")
     expect_texts(page.get_by_role("alert"), "The storage did not answer.", "you need not upload it again")
     page.get_by_role("button", name="Try again").click()
@@ -514,13 +502,12 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
     words = {"title": "The final", "category": "Finals", "tags": ["ascent"], "description": "Both sides"}
     backstage.change_video(video=shown, place="catalogue", view_count=1234, **words)
     page = watch(open_page, {"id": shown}, anonymous=True)
-    expect(page.get_by_role("heading", name="The final")).to_be_visible()
     expect(page.locator("[data-views]")).to_have_text("1,234 views")
-    expect(page.get_by_role("link", name="Finals")).to_have_attribute("href", "/catalogue?category=Finals")
     expect(page.get_by_role("link", name="ascent")).to_have_attribute("href", "/catalogue?search=ascent")
     expect(page.locator("[data-description]")).to_have_text("Both sides")
     expect(page.get_by_role("link", name="Compare with…")).to_be_hidden()
-    expect_absent(page.get_by_role("link", name="Edit"), page.get_by_role("button", name="Add tag"))
+    expect(page.get_by_role("link", name="Edit")).to_have_count(0)
+    expect(page.get_by_role("button", name="Add tag")).to_have_count(0)
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').currentTime > 0.3")
     page.keyboard.press("Space")
@@ -590,7 +577,6 @@ def test_changes_of_the_catalogue_are_live(open_page: OpenPage, backstage: Backs
 
     key = backstage.person_session(name="mira", role="moderator")
     page = open_page(f"/watch/{shown}", session=key, quiet=False)
-    expect(page.get_by_role("link", name="Edit")).to_have_attribute("href", f"/catalogue/{shown}/edit")
     expect(page.locator("[data-marks]")).to_have_text("Hidden")
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Copy link")).to_be_visible()
@@ -641,9 +627,7 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
     page.get_by_role("button", name="0:12 First & <second> half").click()
     expect_time(page, 12.5)
     # The forms of the video are changed, and its words stay.
-    page.locator("[data-act=qualities]").click()
-    page.get_by_role("menuitemradio", name="Auto").click()
-    page.wait_for_function("() => document.querySelector('video').src.startsWith('blob:')")
+    choose_quality(page, "Auto")
     expect_time(page, 12.5, 0.1)
     page.get_by_role("button", name="0:20 Line 20: café").click()
     expect_time(page, 20)
