@@ -224,6 +224,7 @@ export class Copies {
     copy.proxy_url = answer.rendition?.url ?? null;
     // If no quick copy is playing yet, do not switch to the new copy: the switch would interrupt the user.
     if (!isPlayed) this.quick = false;
+    else this.apply();
   }
 
   #show() {
