@@ -7,7 +7,7 @@ import pytest
 
 from tests.cluster.load import check_nothing_is_wrong, work_while_hosts_change
 from tests.cluster.topology import Cluster, Host, running_cluster
-from tests.support.program import PROJECT_ROOT, manage
+from tests.support.program import PROJECT_ROOT
 from tests.support.releases import LAST_RELEASE, unpack_release
 
 
@@ -26,9 +26,7 @@ def test_hosts_are_upgraded_in_turn_while_people_work(cluster: Cluster, tmp_path
     def upgrade(host: Host) -> None:
         host.install(PROJECT_ROOT)
         if not releases:
-            environment = {**cluster.place.environment, "VOD_DATA_DIR": str(cluster.place.data_dir)}
-            migrated = manage("migrate", "--verbosity", "0", environment=environment)
-            assert migrated.returncode == 0, migrated.stderr
+            cluster.place.manage("migrate", "--verbosity", "0")
         releases.append(host.name)
 
     work_while_hosts_change(cluster, tmp_path, upgrade)

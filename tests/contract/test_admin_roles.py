@@ -21,7 +21,7 @@ from pytest_check import check
 from jobs_app.models import LaneLimit
 from media_app.catalogue.models import CatalogueVideo, VideoReport
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadProtocol
+from media_app.uploads.models import UploadProtocol
 from sessions_app.challenges.models import Challenge, ChallengeReport
 from tests.contract.places import browser, page_of
 from tests.support import factories
@@ -29,20 +29,11 @@ from tests.support.catalogue import make_catalogue_video
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, Subscription, User
 from vodplatform.core.admin import ModelAdmin
-from vodplatform.core.models import AuditEntry, RunningProcess
+from vodplatform.core.models import RunningProcess
 from vodplatform.core.records import audit
 
 pytestmark = pytest.mark.django_db
 MARK = "zebra"
-
-
-def audited(owner: User) -> AuditEntry:
-    audit.record("contract", actor=owner, target=owner)
-    return AuditEntry.objects.get(action="contract")
-
-
-def begun(owner: User) -> Upload:
-    return uploads.begin_upload(owner, front=UploadProtocol.TUS, purpose="library", filename=f"{MARK}.mp4", size=10)
 
 
 def reported(owner: User) -> VideoReport:
@@ -54,14 +45,6 @@ def published(owner: User) -> Challenge:
     return factories.make_challenge(owner, title=MARK, is_published=True)
 
 
-def against(owner: User) -> ChallengeReport:
-    return ChallengeReport.objects.create(challenge=published(owner), reporter=owner, reason=MARK)
-
-
-def running_process(owner: User) -> RunningProcess:
-    return RunningProcess.objects.create(kind="web", host=MARK, pid=1, version="1")
-
-
 # A row of each model, of an owner whose name has the mark; and what admins may do besides looking.
 MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "analysis.analysissession": (lambda owner: factories.make_analysis(owner, name=MARK), set()),
@@ -69,8 +52,11 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "accounts.subscription": (lambda owner: services.grant_subscription(owner, "pro", None, None), {"add"}),
     "accounts.apitoken": (lambda owner: ApiToken.issue(owner, name=MARK)[0], {"delete"}),
     "auth.group": (lambda owner: Group.objects.create(name=MARK), {"add", "change", "delete"}),
-    "base.auditentry": (audited, set()),
-    "base.runningprocess": (running_process, set()),
+    "base.auditentry": (lambda owner: audit.record("contract", actor=owner, target=owner), set()),
+    "base.runningprocess": (
+        lambda owner: RunningProcess.objects.create(kind="web", host=MARK, pid=1, version="1"),
+        set(),
+    ),
     "catalog.video": (lambda owner: factories.make_video(owner, title=MARK), {"delete"}),
     "comparison.comparisonsession": (lambda owner: factories.make_session(owner, name=MARK), {"change", "delete"}),
     "comparison.sessionevent": (
@@ -83,12 +69,20 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     ),
     "editorial.videoreport": (reported, {"change"}),
     "merging.challenge": (published, {"change"}),
-    "merging.challengereport": (against, {"change"}),
+    "merging.challengereport": (
+        lambda owner: ChallengeReport.objects.create(challenge=published(owner), reporter=owner, reason=MARK),
+        {"change"},
+    ),
     "merging.mergesession": (lambda owner: factories.make_merge(owner, title=MARK), set()),
     "prosync.projob": (lambda owner: factories.make_pro_job(owner, name=MARK), set()),
     "jobs.lanelimit": (lambda owner: LaneLimit.objects.create(lane=MARK, limit=1), {"add", "change", "delete"}),
     "jobs.job": (lambda owner: factories.make_job(owner, message=MARK), set()),
-    "uploads.upload": (begun, set()),
+    "uploads.upload": (
+        lambda owner: uploads.begin_upload(
+            owner, front=UploadProtocol.TUS, purpose="library", filename=f"{MARK}.mp4", size=10
+        ),
+        set(),
+    ),
 }
 # The permissions of which any one opens a page.
 PAGES = {

@@ -131,16 +131,6 @@ def reported(owner: User, other: User) -> tuple[User, str, Any]:
     return person, url.replace("/guesses", "/reports"), {"reason": "spam", "text": "It sells something."}
 
 
-def played_alone(owner: User, other: User) -> tuple[User, str, Any]:
-    session = make_session(owner, sync_mode=SyncMode.INDEPENDENT)
-    return owner, f"/api/sessions/multi-vod/{session.pk}/vods/vod-1/playback", {"state": "playing"}
-
-
-def tracks_listed(owner: User, other: User) -> tuple[User, str, Any]:
-    track = make_text_track(make_video(owner))
-    return owner, f"{places.TEXT_TRACKS}?video_id={track.video_id}", None
-
-
 def everything(owner: User) -> None:
     """One of each thing that a list may have."""
     for path in ("/{session_id}", "/api/v1/video/status/{session_id}", "/sync/pro-job/{job_id}", "/{job_id}",
@@ -152,15 +142,19 @@ def signed_in(owner: User, other: User, by: str) -> tuple[User, str, Any]:
     return owner, f"/api/auth/{by}", {"username": owner.username, "password": PASSWORD}
 
 
-def renewed(owner: User, other: User) -> tuple[User, str, Any]:
-    return owner, "/api/auth/jwt/refresh", {"refresh": jwt.issue(owner, ["read"]).refresh}
-
-
 PREPARED: dict[str, Callable[[User, User], tuple[User, str, Any]]] = {
-    "challenges_guess": guessed, "challenges_report": reported, "comparison_vod_playback": played_alone,
+    "challenges_guess": guessed, "challenges_report": reported,
+    "comparison_vod_playback": lambda owner, other: (
+        owner, f"{BASE}/{make_session(owner, sync_mode=SyncMode.INDEPENDENT).pk}/vods/vod-1/playback",
+        {"state": "playing"},
+    ),
     "auth_token_create": partial(signed_in, by="token"), "auth_jwt_create": partial(signed_in, by="jwt"),
-    "auth_jwt_refresh": renewed,
-    "text_tracks_list": tracks_listed,
+    "auth_jwt_refresh": lambda owner, other: (
+        owner, "/api/auth/jwt/refresh", {"refresh": jwt.issue(owner, ["read"]).refresh}
+    ),
+    "text_tracks_list": lambda owner, other: (
+        owner, f"{places.TEXT_TRACKS}?video_id={make_text_track(make_video(owner)).video_id}", None
+    ),
 }  # fmt: skip
 
 

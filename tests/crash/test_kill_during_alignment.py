@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from tests.support.places import ON_POSTGRESQL
@@ -83,11 +82,7 @@ def test_alignment_survives_the_loss_of_every_database_connection(program: Progr
     job_id = program.align(session)
     child = program.frozen_aligner()
     for _ in range(3):
-        with psycopg.connect(program.place.environment["DATABASE_URL"], autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        program.place.end_connections()
         # No request pays for a connection that the server has closed.
         program.call("GET", session)
     child.resume()

@@ -10,7 +10,7 @@ import pytest
 from tests.av.statements import Statement
 from tests.support import merges
 from tests.support.phone import CHUNK_BYTES, HALF, UNHEARD, UNSENT
-from tests.support.program import Program, is_alive, manage
+from tests.support.program import Program, is_alive
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.services
@@ -103,7 +103,6 @@ def test_chores_delete_the_clips_of_a_killed_worker(program: Program, alike: lis
     assert worker is not None, f"the end was missed {TRIES} times"
     worker.kill()
     wait_until(lambda: not is_alive(worker), 5, "the end of the worker")
-    ended = manage("expire", "--data-dir", str(program.place.data_dir), environment=program.place.environment)
-    assert ended.returncode == 0, ended.stderr
+    program.place.manage("expire")
     assert pieces(program) == []
     merges.judge(phone, program, begun, clips, tmp_path)

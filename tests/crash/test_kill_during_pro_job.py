@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
 from tests.crash.conftest import QUICK_LEASES
-from tests.support.lip_sync_provider import KEY, Fault, Provider, provider_process
+from tests.support.lip_sync_provider import KEY, Fault, Provider, running_provider
 from tests.support.pro_jobs import dubs, give_a_plan, send
-from tests.support.program import Place, Program, manage
+from tests.support.program import Place, Program
 from tests.support.shared import Prepare
 from tests.support.waiting import wait_until
 
@@ -21,24 +20,10 @@ ENDS_SECONDS = 120
 AT_WORK_SECONDS = 60
 
 
-class Lips(Provider):
-    """A provider as one test sees it: without what it was asked before."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._before = {name: len(found) for name, found in super().state().items() if isinstance(found, list)}
-
-    def state(self) -> dict[str, Any]:
-        return {
-            name: found[self._before[name] :] if name in self._before else found
-            for name, found in super().state().items()
-        }
-
-
 @pytest.fixture(scope="module")
-def provider(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[Provider]:
-    """A provider in a process of its own."""
-    with provider_process(tmp_path_factory.mktemp("p"), result=str(folder / "talk.mp4"), polls=None) as (found, _):
+def provider(folder: Path) -> Iterator[Provider]:
+    """A provider whose generations run until the test ends them."""
+    with running_provider(result=str(folder / "talk.mp4"), polls=None) as found:
         yield found
 
 
@@ -57,20 +42,21 @@ def prepare(provider: Provider) -> Prepare:
 
 
 @pytest.fixture
-def lips(provider: Provider, program: Program) -> Lips:
+def lips(provider: Provider, program: Program) -> Provider:
     """The provider, which nobody has asked for anything."""
-    return Lips(provider.url)
+    provider.forget()
+    return provider
 
 
 @pytest.fixture
-def sent(lips: Lips, program: Program, folder: Path) -> str:
+def sent(lips: Provider, program: Program, folder: Path) -> str:
     """The job of a request; the provider holds what it is asked first."""
     lips.fails(Fault("hang_after", "create"))
     return send(program, folder)
 
 
 @pytest.mark.parametrize("victim", ["worker", pytest.param("everything", marks=pytest.mark.exhaustive)])
-def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, sent: str, victim: str) -> None:
+def test_it_is_killed_at_every_step_and_pays_once(lips: Provider, program: Program, sent: str, victim: str) -> None:
     rows, files = dubs(program.place)
 
     generation_of = "SELECT generation_id FROM prosync_projob WHERE job_id = ?"
@@ -109,14 +95,15 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, 
 
 
 @pytest.mark.parametrize("how", [pytest.param("delete", marks=pytest.mark.exhaustive), "command"])
-def test_one_whose_worker_never_told_of_it_is_stopped_too(lips: Lips, program: Program, sent: str, how: str) -> None:
+def test_one_whose_worker_never_told_of_it_is_stopped_too(
+    lips: Provider, program: Program, sent: str, how: str
+) -> None:
     wait_until(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
     program.kill("worker")
     if how == "delete":
         program.call("DELETE", f"/api/v1/sync/pro-job/{sent}")
     else:
-        environment = {**program.place.environment, "VOD_DATA_DIR": str(program.place.data_dir)}
         # A process that ends behind it: what is beside it has to be waited for.
-        assert manage("jobs", "--cancel", sent, environment=environment).returncode == 0
+        program.place.manage("jobs", "--cancel", sent)
     wait_until(lambda: lips.generations[0]["status"] == "CANCELED", AT_WORK_SECONDS, "that it is stopped")
     assert len(lips.generations) == 1

@@ -24,7 +24,7 @@ HOST = "127.0.0.1"
 def second(program: Program) -> Iterator[Sender]:
     """A second web process on the same data folder."""
     place, port = program.place, free_port(HOST, 0)
-    variables = {**place.environment, "PYTHONPATH": str(PROJECT_ROOT), "VOD_DATA_DIR": str(place.data_dir)}
+    variables = {**place.variables, "PYTHONPATH": str(PROJECT_ROOT)}
     child = web_child(HOST, port)
     with (place.data_dir.parent / "second.log").open("ab") as child.log:
         host = Supervisor([child], clean_environment(variables))

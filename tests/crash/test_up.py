@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support import nginx
 from tests.support.places import SHARED_REDIS
 from tests.support.program import Place, Program, Truth, is_alive, manage
 from tests.support.sentences import one_sentence
@@ -13,13 +14,6 @@ from tests.support.waiting import wait_until
 from vodplatform.settings.environment import private_redis_socket
 
 pytestmark = pytest.mark.services
-
-
-def accepts(address: str) -> bool:
-    """Whether anything listens at an address."""
-    found = urlsplit(address)
-    with socket.socket() as probe:
-        return probe.connect_ex((str(found.hostname), int(found.port or 0))) == 0
 
 
 def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(program: Program) -> None:
@@ -57,7 +51,7 @@ def test_deploy_during_an_alignment_costs_no_attempt(program: Program, truth: Tr
     assert program.interrupt(signal.SIGTERM) == 0
     wait_until(lambda: not program.survivors(), 2, "the end of every process")
     assert not is_alive(child)
-    assert not accepts(address)
+    assert not nginx.is_open(int(urlsplit(address).port or 0))
     assert not private_redis_socket(program.place.data_dir).exists()
     place = program.place
     assert place.events(job_id) == ["queued", "processing", "given_back"]

@@ -8,7 +8,6 @@ import os
 import random
 import secrets
 import socket
-import struct
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +21,10 @@ import pytest
 from tusclient.client import TusClient
 
 from tests.support import nginx, node
-from tests.support.faults import faulty
-from tests.support.program import Place, Program, is_alive, manage
+from tests.support.faults import faulty, reset
+from tests.support.program import Place, Program, is_alive
 from tests.support.program_files import orphans, stored
-from tests.support.senders import TUS, Sender, long_video, patch_headers, sha256_of
+from tests.support.senders import TUS, Sender, long_video, sha256_of, stalled
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.services
@@ -214,18 +213,12 @@ def test_uploads_by_every_client_survive_kills_of_the_web_process(
         story.result()
 
 
-def reset(line: socket.socket) -> None:
-    """End a connection as a host does that has died: with a reset, what it had still to send forgotten."""
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    line.close()
-
-
 def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, source: Path) -> None:
     sender, content = sender_of(program), source.read_bytes()[: 12 * MIB + 345]
     upload = sender.begin_tus(len(content))
     id_of_upload = UUID(upload.rstrip("/").rpartition("/")[2])
     [(key,)] = program.place.query("SELECT key FROM uploads_upload WHERE id = ?", id_of_upload)
-    place = urlsplit(program.address)
+    port = int(urlsplit(program.address).port or 0)
 
     def stop_serving(line: socket.socket) -> None:
         """A web process that is restarted, as by a deploy."""
@@ -234,18 +227,12 @@ def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, s
         web.terminate()
         web.wait(20)
         line.close()
-        wait_until(lambda: nginx.is_open(int(place.port or 0)), 20, "another web process")
+        wait_until(lambda: nginx.is_open(port), 20, "another web process")
 
     for cut in (reset, socket.socket.close, stop_serving):
         before = sender.offset(upload)
         arrived = before + 3 * MIB + 6789
-        words = {
-            "Host": place.netloc, "Authorization": f"Token {sender.key}",
-            "Content-Length": str(len(content) - before), **patch_headers(before),
-        }  # fmt: skip
-        head = "".join(f"{name}: {value}\r\n" for name, value in words.items())
-        with socket.create_connection((str(place.hostname), int(place.port or 0))) as line:
-            line.sendall(f"PATCH {upload} HTTP/1.1\r\n{head}\r\n".encode() + content[before:arrived])
+        with stalled(sender, upload, before, content[before:arrived], len(content) - before) as line:
             # A reset destroys what the process has not read yet: that has not arrived.
             path = stored(program.place, key)
             wait_until(lambda path=path, arrived=arrived: path.exists() and path.stat().st_size == arrived, 10)  # type: ignore[misc]
@@ -305,6 +292,5 @@ def test_taking_in_runs_again_and_leaves_nothing_when_its_worker_is_killed(progr
     for folder in (place.data_dir / "tmp").glob("job-*"):
         # Scratch is kept for a minute after its last change.
         os.utime(folder, (0, 0))
-    ended = manage("expire", "--data-dir", str(place.data_dir), environment=place.environment)
-    assert ended.returncode == 0, ended.stderr
+    place.manage("expire")
     assert orphans(place) == set()

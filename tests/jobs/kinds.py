@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
@@ -13,7 +13,7 @@ from jobs_app import services
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks
-from jobs_app.models import Job
+from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_queue
 from tests.support.factories import make_job
 from vodplatform.accounts.models import User
@@ -120,6 +120,28 @@ def pausable_child(context: JobContext) -> dict[str, Any]:
 
 
 @contextmanager
+def beside(work: Callable[[], object]) -> Iterator[list[BaseException]]:
+    """Run ``work`` in a thread of its own beside the block; yields what it raised."""
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as exc:
+            faults.append(exc)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield faults
+    finally:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@contextmanager
 def running_lane() -> Iterator[Thread]:
     """Run the lane ``test`` in a thread, as a worker does; wait for the thread at the end."""
 
@@ -142,6 +164,11 @@ def running_lane() -> Iterator[Thread]:
 def make(owner: User, status: str = "queued", **fields: Any) -> Job:
     """A job in the lane ``test``, by default of the kind that answers at once."""
     return make_job(owner, status, **{"kind": "test.echo", "lane": "test", "params": {}, **fields})
+
+
+def events_of(job: Job) -> list[str]:
+    """The names of a job's events, in order."""
+    return list(JobEvent.objects.filter(job=job).order_by("id").values_list("name", flat=True))
 
 
 def again(job: Job) -> Job:

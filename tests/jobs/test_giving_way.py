@@ -9,10 +9,10 @@ from django.db.models.functions import Now
 
 from jobs_app import leases, services
 from jobs_app.heartbeat import lease_renewer
-from jobs_app.models import Job, JobEvent, JobStatus, Priority
+from jobs_app.models import Job, JobStatus, Priority
 from jobs_app.runner import run_job
 from tests.jobs import kinds
-from tests.jobs.kinds import make
+from tests.jobs.kinds import events_of, make
 from tests.support.factories import lease_of, make_job, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
@@ -124,7 +124,7 @@ class TestHow:
     def run_until_it_gives_way(self, job: Job) -> None:
         self.run_next(job)
         assert (job.status, job.attempt, job.admitted, job.lease_token) == ("queued", 0, True, None)
-        assert [event.name for event in JobEvent.objects.filter(job=job)][-1] == "gave_way"
+        assert events_of(job)[-1] == "gave_way"
 
     def test_it_ends_at_its_checkpoint_and_goes_on_there_after_the_other(self, owner: User, other: User) -> None:
         job, following = services.enqueue("test.steps", owner, {}), services.enqueue("test.echo", other, {})

@@ -22,10 +22,8 @@ from jobs_app import leases, maintenance, outputs, periodic, scratch, services
 from jobs_app.maintenance import Sweep
 from jobs_app.models import Chore, Job, JobEvent, JobQuerySet
 from jobs_app.runner import run_queue
-from media_app.videos.models import VideoScope, VideoView
-from media_app.videos.view_counts import note_view
 from tests.jobs.kinds import again
-from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user, make_video
+from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
@@ -39,8 +37,8 @@ def _empty_storage() -> None:
     outputs.delete_folder(outputs.ROOT)
 
 
-def put(job_id: object, name: str, attempt: uuid.UUID | None = None) -> str:
-    return default_storage.save(f"jobs/{job_id}/{(attempt or uuid.uuid4()).hex}/{name}", ContentFile(b"made"))
+def put(job_id: object, name: str) -> str:
+    return default_storage.save(f"jobs/{job_id}/{uuid.uuid4().hex}/{name}", ContentFile(b"made"))
 
 
 @pytest.mark.both
@@ -68,24 +66,19 @@ class TestOutputs:
         job = make_job(owner, "completed")
         kept, lost, second = put(job.pk, "a.jpg"), put(job.pk, "a.jpg"), put(job.pk, "b.jpg")
         Job.objects.filter(pk=job.pk).update(result={"list": [{"deep": kept}]})
+        of_no_job = default_storage.save("jobs/notes/readme.txt", ContentFile(b"mine"))
+        live = [put(make_job(owner, status).pk, "a") for status in ("queued", "processing", "waiting", "paused")]
         gone = [lost, second, put(uuid.uuid4(), "a.jpg")]
         gone += [put(make_job(owner, status).pk, "half.jpg") for status in ("failed", "cancelled")]
         if by == "sweep":
             assert outputs.sweep() == 5
         else:
             call_command("expire", verbosity=0)
-        assert [default_storage.exists(key) for key in (kept, *gone)] == [True] + [False] * 5
-
-    def test_a_live_jobs_outputs_are_left_alone(self, owner: User) -> None:
-        keys = [put(make_job(owner, status).pk, "a") for status in ("queued", "processing", "waiting", "paused")]
-        assert outputs.sweep() == 0
-        assert all(default_storage.exists(key) for key in keys)
-
-    def test_what_is_no_jobs_folder_is_left_alone(self) -> None:
-        key = default_storage.save("jobs/notes/readme.txt", ContentFile(b"mine"))
-        assert outputs.sweep() == 0
-        assert default_storage.exists(key)
-        default_storage.delete(key)
+        assert [key for key in (kept, of_no_job, *live, *gone) if default_storage.exists(key)] == [
+            kept,
+            of_no_job,
+            *live,
+        ]
 
     @pytest.mark.django_db(transaction=True)
     def test_an_attempt_that_fails_takes_its_outputs_with_it_at_once(self, owner: User) -> None:
@@ -97,15 +90,11 @@ class TestOutputs:
 
 @pytest.mark.both
 class TestPurge:
-    def old(self, job: Job, days: float) -> Job:
-        Job.objects.filter(pk=job.pk).update(finished_at=Now() - timedelta(days=days))
-        return job
-
     @pytest.mark.django_db(transaction=True)
     def test_old_ended_jobs_go_with_their_events_and_outputs(self, owner: User, settings: Any) -> None:
         settings.JOB_RETENTION_DAYS = 30
-        old = self.old(make_job(owner, "completed"), 31)
-        young, live = self.old(make_job(owner, "completed"), 29), make_job(owner)
+        old, young = (make_job(owner, "completed", finished_at=Now() - timedelta(days=days)) for days in (31, 29))
+        live = make_job(owner)
         JobEvent.objects.create(job=old, name="completed")
         key = put(old.pk, "a.jpg")
         assert maintenance.purge() == 1
@@ -115,9 +104,8 @@ class TestPurge:
 
     def test_those_that_sessions_show_keep_it_from_no_other(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         shown = make_alignment(make_session(owner)).job
-        other = make_job(owner, "completed")
         Job.objects.filter(pk=shown.pk).update(finished_at=Now() - timedelta(days=90))
-        Job.objects.filter(pk=other.pk).update(finished_at=Now() - timedelta(days=60))
+        make_job(owner, "completed", finished_at=Now() - timedelta(days=60))
         monkeypatch.setattr(maintenance, "PURGE_BATCH", 1)
         assert maintenance.purge() == 1
         assert set(Job.objects.all()) == {shown}
@@ -183,14 +171,6 @@ class TestChores:
         assert {chore.name: chore.seconds for chore in declared} == {
             "expire": 3600, "bin": 60, "views": 60, "analyses": 60, "merges": 300, "pro jobs": 300
         }  # fmt: skip
-
-    def test_views_are_added_up_by_a_worker(self, owner: User) -> None:
-        video = make_video(owner, place=VideoScope.CATALOGUE)
-        note_view(video.pk, "anna")
-        Sweep()()
-        wait_until(lambda: VideoView.objects.filter(is_counted=True).exists())
-        video.refresh_from_db()
-        assert video.view_count == 1
 
 
 @pytest.mark.both

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 from django.test import Client
 
@@ -27,7 +27,7 @@ from jobs_app.kinds import registry
 from jobs_app.models import Job, JobStatus, LaneLimit
 from jobs_app.runner import RunningJobs, run_queue
 from sessions_app.comparison.services import delete_session
-from tests.jobs.kinds import again, make
+from tests.jobs.kinds import again, beside, make
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
@@ -48,28 +48,6 @@ def kept_by_a_thread(context: JobContext) -> Iterator[None]:
         yield
     keeper.stop()
     assert keeper.join(10)
-
-
-@contextmanager
-def beside(work: Callable[[], object]) -> Iterator[list[BaseException]]:
-    """Run ``work`` in a thread of its own beside the block; yields what it raised."""
-    faults: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as exc:
-            faults.append(exc)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield faults
-    finally:
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from jobs_app.maintenance import Sweep
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_job, run_queue
 from tests.jobs import kinds
-from tests.jobs.kinds import again, make, running_lane
+from tests.jobs.kinds import again, events_of, make, running_lane
 from tests.support.factories import lease_of
 from tests.support.waiting import wait_until, within
 from vodplatform.accounts.models import User
@@ -96,8 +96,7 @@ def test_a_childs_progress_is_the_jobs(owner: User) -> None:
     run_queue("test")
     assert again(job).status == "completed"
     assert (job.progress, job.message, job.result["messages"]) == (100, "Done", [{"answer": 42}])
-    shown = JobEvent.objects.filter(job=job).values_list("name", flat=True)
-    assert list(shown) == ["processing", "completed"]
+    assert events_of(job) == ["processing", "completed"]
 
 
 @pytest.mark.usefixtures("kinds", "running_keeper")
@@ -163,8 +162,7 @@ class TestKeeping:
             wait_until(lambda: again(job).message.isdigit() and job.message != pid)
             services.cancel(job)
         assert (again(job).attempt, job.crashes) == (1, 0)
-        names = list(JobEvent.objects.filter(job=job).order_by("id").values_list("name", flat=True))
-        assert names[-4:] == ["processing", "given_back", "processing", "cancelled"]
+        assert events_of(job)[-4:] == ["processing", "given_back", "processing", "cancelled"]
 
     @pytest.mark.parametrize("is_database_stable", [True, False])
     def test_an_attempt_that_was_not_renewed_gives_itself_back_only_after_an_outage(

@@ -110,17 +110,6 @@ class TestTurns:
             queue(user, 3)
         assert claim_all() == ["anna", "ben", "cleo"] * 3
 
-    def test_who_was_away_has_no_right_to_a_whole_row_of_turns(self) -> None:
-        anna, ben = make_user("anna", tier="enterprise"), make_user("ben", tier="enterprise")
-        queue(anna, 8)
-        for _ in range(5):
-            leases.claim("test", "w")
-        queue(ben, 3)
-        # The turns of what runs are ben's start: the two alternate from here on.
-        order = claim_all()
-        assert "ben" in order[:2]
-        assert sorted(order[:4]) == ["anna", "anna", "ben", "ben"]
-
     def test_thousands_of_one_do_not_hide_the_one_of_another(self, owner: User, other: User) -> None:
         queue(owner, 2)
         Job.objects.bulk_create(

@@ -11,7 +11,7 @@ from jobs_app import leases, maintenance, services
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_queue
 from tests.jobs import kinds
-from tests.jobs.kinds import again, make, running_lane
+from tests.jobs.kinds import again, events_of, make, running_lane
 from tests.support.api import Api, refused
 from tests.support.factories import lease_of, make_job
 from tests.support.waiting import wait_until
@@ -88,18 +88,13 @@ class TestWaiting:
         assert leases.wait(lease_of(job), {}, 500, deadline_seconds=20, message="w")
         assert again(job).run_at == job.deadline
 
-    def test_one_that_was_cancelled_does_not_wait_and_stays_so(self, owner: User) -> None:
-        job = make_job(owner, "processing", kind="test.ask", lane="test")
-        lease = lease_of(job)
-        services.cancel(job)
-        assert not leases.wait(lease, {}, 1, deadline_seconds=2, message="late")
-        assert not leases.retry_later(lease, "x", "late")
-        waiting = queue(owner, "test.ask", asks=2)
+    def test_one_that_was_cancelled_stays_so(self, owner: User) -> None:
+        job = queue(owner, "test.ask", asks=2)
         run_queue("test")
-        services.cancel(again(waiting))
-        assert not services.wake_waiting(waiting.pk)
+        services.cancel(again(job))
+        assert not services.wake_waiting(job.pk)
         assert maintenance.wake_due() == 0
-        assert [again(one).status for one in (job, waiting)] == ["cancelled"] * 2
+        assert again(job).status == "cancelled"
 
     def test_it_gets_its_place_back_though_others_wait_for_one(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=2)
@@ -157,8 +152,7 @@ def test_a_running_job_stops_and_goes_on_from_its_checkpoint(owner: User) -> Non
     services.resume(job)
     assert run_queue("test") == 1
     assert (again(job).status, job.result, job.checkpoint) == ("completed", {"done": [1, 1, 1]}, None)
-    names = list(JobEvent.objects.filter(job=job).values_list("name", flat=True))
-    assert names == ["processing", "paused", "resumed", "processing", "completed"]
+    assert events_of(job) == ["processing", "paused", "resumed", "processing", "completed"]
 
 
 @pytest.mark.usefixtures("running_keeper")
@@ -186,23 +180,6 @@ def test_any_live_job_of_a_kind_with_checkpoints_is_paused_and_resumed_once(api:
     assert leases.claim("test", "w").pk == job.pk
     services.pause(again(job))
     assert api.post(f"/api/v1/jobs/{job.pk}/cancel").json()["status"] == "cancelled"
-
-
-def test_a_paused_job_holds_no_place(owner: User) -> None:
-    first = make(owner, "processing", kind="test.steps")
-    make(owner, "processing", kind="test.steps")
-    third = services.enqueue("test.steps", owner, {})
-    assert not third.admitted
-    services.pause(first)
-    assert again(third).admitted
-
-
-def test_who_lost_the_lease_to_a_pause_saves_no_checkpoint(owner: User) -> None:
-    job = make(owner, "processing", kind="test.steps")
-    lease = lease_of(job)
-    services.pause(job)
-    assert not leases.save_checkpoint(lease, {"late": True})
-    assert again(job).checkpoint is None
 
 
 def test_a_crash_goes_on_from_the_checkpoint_too_and_a_retry_from_the_beginning(owner: User) -> None:

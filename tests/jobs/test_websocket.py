@@ -6,7 +6,7 @@ from jobs_app import leases, services
 from jobs_app.models import Job
 from tests.support.api import Api
 from tests.support.factories import lease_of, make_job, make_key
-from tests.support.sockets import ask, connected, next_message
+from tests.support.sockets import ask, connected, next_close, next_message
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
@@ -17,7 +17,7 @@ def job(owner: User) -> Job:
     return make_job(owner, "processing", progress=12.5)
 
 
-async def test_the_present_state_comes_first_as_in_the_api_then_every_change_to_the_end(job: Job, key: str) -> None:
+async def test_the_present_state_comes_first_then_every_change_until_the_job_is_deleted(job: Job, key: str) -> None:
     lease = await ask(lease_of, job)
     async with connected(f"/ws/jobs/{job.pk}", key=key) as communicator:
         first = await next_message(communicator)
@@ -31,17 +31,8 @@ async def test_the_present_state_comes_first_as_in_the_api_then_every_change_to_
         await ask(leases.complete, lease, {"answer": 42})
         last = (await next_message(communicator))["job"]
         assert (last["status"], last["progress"], last["result"]) == ("completed", 100, {"answer": 42})
-
-
-async def test_a_deleted_job_closes_its_viewers(job: Job, key: str) -> None:
-    lease = await ask(lease_of, job)
-    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
-        await next_message(communicator)
-        await ask(leases.complete, lease, {})
-        await next_message(communicator)
         await ask(lambda: Api(key).delete(f"/api/v1/jobs/{job.pk}"))
-        event = await communicator.receive_output(5)
-        assert (event["type"], event["code"]) == ("websocket.close", 4404)
+        assert await next_close(communicator) == 4404
 
 
 async def test_the_newest_fifty_come_first_as_the_api_lists_them(owner: User) -> None:
@@ -54,17 +45,10 @@ async def test_the_newest_fifty_come_first_as_the_api_lists_them(owner: User) ->
     assert message["jobs"] == await ask(lambda: Api(key).get("/api/v1/jobs?limit=50").json()["jobs"])
 
 
-async def test_nobody_elses_new_job_arrives(owner: User, other: User) -> None:
-    async with connected("/ws/jobs/", key=await ask(make_key, other)) as client:
-        assert (await next_message(client))["jobs"] == []
-        await ask(services.enqueue, "test.echo", owner, {})
-        new: Job = await ask(services.enqueue, "test.echo", other, {})
-        assert (await next_message(client))["job"]["id"] == str(new.pk)
-
-
-async def test_a_new_job_each_change_and_its_end_arrive(owner: User) -> None:
+async def test_a_new_job_each_change_and_its_end_arrive_and_nobody_elses_job(owner: User, other: User) -> None:
     async with connected("/ws/jobs", key=await ask(make_key, owner)) as client:
         assert (await next_message(client))["jobs"] == []
+        await ask(services.enqueue, "comparison.align", other, {})
         job: Job = await ask(services.enqueue, "test.echo", owner, {})
         message = await next_message(client)
         assert (message["type"], message["job"]["id"], message["job"]["status"]) == ("job", str(job.pk), "queued")

@@ -36,11 +36,9 @@ WEBHOOK = "/api/v1/sync/webhooks/syncso"
 
 
 @pytest.fixture
-def lips(tmp_path: Path, footage: Path, settings: Any) -> Iterator[Provider]:
+def lips(footage: Path, settings: Any) -> Iterator[Provider]:
     """A provider whose results are the video as it was, and a program that uses it."""
-    folder = tmp_path / "provider"
-    folder.mkdir()
-    with running_provider(folder, result=str(footage / "talk.mp4")) as found:
+    with running_provider(result=str(footage / "talk.mp4")) as found:
         settings.PROSYNC_ENGINE = "syncso"
         settings.SYNCSO = {"key": KEY, "webhook_secret": SECRET, "url": found.url, "allow_private": True}
         settings.PUBLIC_URL = "https://vod.example"

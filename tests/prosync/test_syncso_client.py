@@ -33,8 +33,8 @@ def a_request(name: str = NAME, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
-    with running_provider(tmp_path) as found:
+def provider() -> Iterator[Provider]:
+    with running_provider() as found:
         yield found
 
 

@@ -1,9 +1,5 @@
 """sync.so's v2 API on loopback, written from its public description, with faults put in by request; it moves no lips.
 
-In a test: ``running_provider``; beside programs that are killed: ``provider_process``, which starts
-``python -m tests.support.lip_sync_provider FOLDER``. Either way what it knows lies in the folder, so that one that is
-killed and started again goes on, and the test steers it over HTTP (:class:`Provider`).
-
 Where the description is silent this is a guess, on the strict side: a key that comes back with another body is a 409, a
 cancelled generation has to be pending, and a listing names no output file.
 """
@@ -11,20 +7,17 @@ cancelled generation has to be pending, and a listing names no output file.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import hmac
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,7 +33,6 @@ MODELS = ("lipsync-2", "lipsync-2-pro", "lipsync-1.9.0-beta", "react-1", "sync-3
 MODES = ("bounce", "loop", "cut_off", "silence", "remap")
 HANG_SECONDS = 30.0
 STALL_SECONDS = 300.0
-FETCH_SECONDS = 20.0
 HTML = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body>sync</body></html>"
 # The shortest thing that is an MP4 by its first bytes.
 TINY = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\0\x08mdat" + bytes(600)
@@ -51,8 +43,6 @@ ROUTES = (
     ("cancel", "POST", re.compile(r"/v2/generate/([^/]+)/cancel")),
     ("list", "GET", re.compile(r"/v2/generations")),
     ("output", "GET", re.compile(r"/outputs/([^/]+)/[^/]+\.mp4")),
-    ("look", "GET", re.compile(r"/_control")),
-    ("steer", "POST", re.compile(r"/_control")),
 )
 # ``polls``: looks that find a generation unfinished; None: until it is told to end. ``outcome``: how it ends then.
 # ``result``: the path of the video that it gives; without it TINY.
@@ -87,42 +77,73 @@ def page(on: str = "", status: int = 200) -> Fault:
     return Fault("says", on, status, body=HTML, content_type="text/html; charset=utf-8")
 
 
-class Provider:
-    """One provider as the test sees it, in this process or another."""
+class Provider(ThreadingHTTPServer):
+    """One provider, which serves from a thread of this process. settings: some of :data:`SETTINGS`."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    daemon_threads = True
 
-    def state(self) -> dict[str, Any]:
-        """``generations`` in their order, ``asked`` (method, path, headers), settings."""
-        with urllib.request.urlopen(f"{self.url}/_control", timeout=FETCH_SECONDS) as answer:
-            found: dict[str, Any] = json.load(answer)
-        return found
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.lock = threading.RLock()
+        self.is_over = threading.Event()
+        self.settings = dict(SETTINGS)
+        self.set(**settings)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget all generations, keys, requests and faults."""
+        with self.lock:
+            self.made: list[dict[str, Any]] = []
+            self.keys: dict[str, dict[str, str]] = {}
+            self.requests: list[dict[str, Any]] = []
+            self.faults: list[Fault] = []
 
     @property
     def generations(self) -> list[dict[str, Any]]:
         """Everything it has taken money for, oldest first."""
-        return list(self.state()["generations"])
+        with self.lock:
+            return copy.deepcopy(self.made)
 
     def asked(self, route: str = "") -> list[dict[str, Any]]:
-        """The requests to one route, or to all."""
-        return [asked for asked in self.state()["asked"] if route in ("", asked["route"])]
+        """The requests (route, method, path, headers) to one route, or to all."""
+        with self.lock:
+            return [asked for asked in self.requests if route in ("", asked["route"])]
 
     def fails(self, *faults: Fault) -> None:
         """Each fault meets one request, in this order."""
-        self._steer(faults=[asdict(fault) for fault in faults])
+        with self.lock:
+            self.faults += faults
 
     def set(self, **settings: Any) -> None:
         """Change some of :data:`SETTINGS`."""
-        self._steer(settings=settings)
+        assert settings.keys() <= SETTINGS.keys()
+        with self.lock:
+            self.settings |= settings
+
+    def generation(self, generation_id: str) -> dict[str, Any]:
+        """Raises :class:`Refusal`."""
+        for generation in self.made:
+            if generation["id"] == generation_id:
+                return generation
+        raise Refusal(404, "Generation not found")
 
     def finish(self, generation_id: str, status: str = "COMPLETED", error: str = "", error_code: str = "") -> None:
-        """End a generation now."""
-        self._steer(finish={"id": generation_id, "status": status, "error": error, "error_code": error_code})
+        """End a generation that runs."""
+        with self.lock:
+            generation = self.generation(generation_id)
+            if generation["status"] not in ("PENDING", "PROCESSING"):
+                return
+            generation["status"] = status
+            if status == "COMPLETED":
+                path = f"{generation_id}/{generation.get('outputFileName') or 'output'}.mp4"
+                generation["outputUrl"] = f"{self.url}/outputs/{path}?signature=of-the-storage"
+                generation["outputDuration"] = 1.0
+            elif error or error_code:
+                generation |= {"error": error, "errorCode": error_code}
 
-    def _steer(self, **words: Any) -> None:
-        request = urllib.request.Request(f"{self.url}/_control", json.dumps(words).encode(), method="POST")
-        urllib.request.urlopen(request, timeout=FETCH_SECONDS).close()
+    def handle_error(self, *_: Any) -> None:
+        """Who is asked hangs up in the middle: here that is usual."""
 
 
 def signed(body: bytes, secret: str = SECRET, at: float | None = None) -> str:
@@ -145,45 +166,9 @@ class Refusal(Exception):
         self.body = {"statusCode": status, "message": message} | ({"errorCode": code} if code else {})
 
 
-class Book:
-    """What a provider knows, in ``state.json`` after each change."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "state.json"
-        self.guard = threading.RLock()
-        self.state: dict[str, Any] = {
-            "generations": [], "keys": {}, "asked": [], "faults": [], "settings": dict(SETTINGS),
-        }  # fmt: skip
-        if self.path.exists():
-            self.state = json.loads(self.path.read_text())
-
-    @contextmanager
-    def changed(self) -> Iterator[dict[str, Any]]:
-        """The state, to be changed by one at a time; then it is written whole."""
-        with self.guard:
-            yield self.state
-            whole = self.path.with_suffix(".new")
-            whole.write_text(json.dumps(self.state))
-            os.replace(whole, self.path)
-
-    def generation(self, generation_id: str) -> dict[str, Any]:
-        """Raises :class:`Refusal`."""
-        found = [each for each in self.state["generations"] if each["id"] == generation_id]
-        if not found:
-            raise Refusal(404, "Generation not found")
-        generation: dict[str, Any] = found[0]
-        return generation
-
-
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: ProviderServer
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
+    server: Provider
 
     def log_message(self, *_: Any) -> None:
         """Tests read what was asked from the state."""
@@ -196,23 +181,20 @@ class Handler(BaseHTTPRequestHandler):
         if match is None:
             self._reply(404, json.dumps({"statusCode": 404, "message": f"Cannot {self.command} {path}"}).encode())
             return
-        if route in ("look", "steer"):
-            self._reply(200, json.dumps(getattr(self, f"_{route}")()).encode())
-            return
-        fault = self._note(route)
         with contextlib.suppress(ConnectionError):
-            self._meet(route, match.groups(), fault)
+            self._meet(route, match.groups(), self._note(route))
+
+    do_GET = do_POST = _serve
 
     def _note(self, route: str) -> Fault | None:
-        """Write the request down, and what goes wrong with it."""
+        """Write the request down; return what goes wrong with it."""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        with self.server.book.changed() as state:
-            state["asked"].append({"route": route, "method": self.command, "path": self.path, "headers": headers})
-            for fault in state["faults"]:
-                if fault["on"] in ("", route):
-                    state["faults"].remove(fault)
-                    return Fault(**fault)
-        return None
+        with self.server.lock:
+            self.server.requests.append({"route": route, "method": self.command, "path": self.path, "headers": headers})
+            fault = next((one for one in self.server.faults if one.on in ("", route)), None)
+            if fault:
+                self.server.faults.remove(fault)
+            return fault
 
     def _meet(self, route: str, groups: tuple[str, ...], fault: Fault | None) -> None:
         kind = fault.kind if fault else ""
@@ -225,7 +207,10 @@ class Handler(BaseHTTPRequestHandler):
             self._instead(fault)
             return
         try:
-            status, body, content_type = getattr(self, f"_{route}")(*groups)
+            if route != "output" and self.headers.get("x-api-key") != KEY:
+                raise Refusal(401, "Unauthorized")
+            with self.server.lock:
+                status, body, content_type = getattr(self, f"_{route}")(*groups)
         except Refusal as exc:
             status, body, content_type = exc.status, json.dumps(exc.body).encode(), "application/json"
         if kind == "hang_after":
@@ -285,59 +270,51 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.close_connection = True
 
-    def _signed_in(self) -> None:
-        if self.headers.get("x-api-key") != KEY:
-            raise Refusal(401, "Unauthorized")
-
     def _create(self) -> tuple[int, bytes, str]:
-        self._signed_in()
         request = json.loads(self.content)
         _check(request)
         key = self.headers.get("Idempotency-Key")
         if key is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", key):
             raise Refusal(400, "The Idempotency-Key is not well-formed.", "INVALID_IDEMPOTENCY_KEY")
         digest = hashlib.sha256(self.content).hexdigest()
-        with self.server.book.changed() as state:
-            known = state["keys"].get(key) if state["settings"]["honours_keys"] else None
-            if known is not None and known["digest"] != digest:
-                raise Refusal(409, "This key was used with another payload.", "IDEMPOTENCY_PAYLOAD_MISMATCH")
-            if known is not None:
-                return _json(shown(self.server.book.generation(known["id"])), 201)
-            made = {"id": str(uuid4()), "createdAt": datetime.now(UTC).isoformat(), "status": "PENDING", "looks": 0}
-            made |= {"webhookUrl": None, "outputUrl": None, "outputDuration": None, "error": None, **request}
-            state["generations"].append(made)
-            if key is not None:
-                state["keys"][key] = {"id": made["id"], "digest": digest}
-            return _json(shown(made), 201)
+        known = self.server.keys.get(key or "") if self.server.settings["honours_keys"] else None
+        if known is not None and known["digest"] != digest:
+            raise Refusal(409, "This key was used with another payload.", "IDEMPOTENCY_PAYLOAD_MISMATCH")
+        if known is not None:
+            return _json(shown(self.server.generation(known["id"])), 201)
+        made: dict[str, Any] = {
+            "id": str(uuid4()),
+            "createdAt": datetime.now(UTC).isoformat(),
+            "status": "PENDING",
+            "looks": 0,
+        }
+        made |= {"webhookUrl": None, "outputUrl": None, "outputDuration": None, "error": None, **request}
+        self.server.made.append(made)
+        if key is not None:
+            self.server.keys[key] = {"id": made["id"], "digest": digest}
+        return _json(shown(made), 201)
 
     def _get(self, generation_id: str) -> tuple[int, bytes, str]:
-        self._signed_in()
-        with self.server.book.changed() as state:
-            found = self.server.book.generation(generation_id)
-            settings = dict(state["settings"])
-            if found["status"] == "PENDING":
-                found["status"] = "PROCESSING"
-            found["looks"] += 1
-            ends = settings["polls"] is not None and found["looks"] > settings["polls"]
-        if ends:
+        found, settings = self.server.generation(generation_id), self.server.settings
+        if found["status"] == "PENDING":
+            found["status"] = "PROCESSING"
+        found["looks"] += 1
+        if settings["polls"] is not None and found["looks"] > settings["polls"]:
             self.server.finish(generation_id, settings["outcome"], settings["error"])
         return _json(shown(found))
 
     def _cancel(self, generation_id: str) -> tuple[int, bytes, str]:
-        self._signed_in()
-        with self.server.book.changed() as state:
-            if not state["settings"]["knows_cancel"]:
-                raise Refusal(404, f"Cannot POST {self.path}")
-            found = self.server.book.generation(generation_id)
-            if found["status"] != "PENDING":
-                raise Refusal(400, "Only a pending generation can be cancelled.")
-            found["status"] = "CANCELED"
-            return _json(shown(found))
+        if not self.server.settings["knows_cancel"]:
+            raise Refusal(404, f"Cannot POST {self.path}")
+        found = self.server.generation(generation_id)
+        if found["status"] != "PENDING":
+            raise Refusal(400, "Only a pending generation can be cancelled.")
+        found["status"] = "CANCELED"
+        return _json(shown(found))
 
     def _list(self) -> tuple[int, bytes, str]:
-        self._signed_in()
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        found = list(self.server.book.state["generations"])
+        found = list(self.server.made)
         if "status" in query:
             found = [each for each in found if each["status"] in query["status"].split(",")]
         if "limit" in query:
@@ -351,51 +328,8 @@ class Handler(BaseHTTPRequestHandler):
         return _json([shown(each) for each in found])
 
     def _output(self, generation_id: str) -> tuple[int, bytes, str]:
-        settings = self.server.book.state["settings"]
-        content = Path(settings["result"]).read_bytes() if settings["result"] else TINY
-        return 200, content, settings["result_type"]
-
-    def _look(self) -> dict[str, Any]:
-        with self.server.book.guard:
-            copied: dict[str, Any] = json.loads(json.dumps(self.server.book.state))
-            return copied
-
-    def _steer(self) -> dict[str, Any]:
-        words = json.loads(self.content)
-        with self.server.book.changed() as state:
-            state["faults"] += words.get("faults", [])
-            assert words.get("settings", {}).keys() <= SETTINGS.keys()
-            state["settings"] |= words.get("settings", {})
-        if end := words.get("finish"):
-            self.server.finish(end["id"], end["status"], end["error"], end["error_code"])
-        return {}
-
-
-class ProviderServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.book = Book(folder)
-        self.is_over = threading.Event()
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, *_: Any) -> None:
-        """Who is asked hangs up in the middle: here that is usual."""
-
-    def finish(self, generation_id: str, status: str, error: str, error_code: str = "") -> None:
-        """End a generation that runs."""
-        with self.book.changed():
-            generation = self.book.generation(generation_id)
-            if generation["status"] not in ("PENDING", "PROCESSING"):
-                return
-            generation["status"] = status
-            if status == "COMPLETED":
-                path = f"{generation_id}/{generation.get('outputFileName') or 'output'}.mp4"
-                generation["outputUrl"] = f"{self.url}/outputs/{path}?signature=of-the-storage"
-                generation["outputDuration"] = 1.0
-            elif error or error_code:
-                generation |= {"error": error, "errorCode": error_code}
+        result = self.server.settings["result"]
+        return 200, Path(result).read_bytes() if result else TINY, self.server.settings["result_type"]
 
 
 def _json(value: Any, status: int = 200) -> tuple[int, bytes, str]:
@@ -426,38 +360,11 @@ def _check(request: dict[str, Any]) -> None:
 
 
 @contextmanager
-def running_provider(folder: Path, **settings: Any) -> Iterator[Provider]:
-    """A provider in this process, which is gone after the block. folder: exists, its own."""
-    server = ProviderServer(folder)
-    with serving(server):
+def running_provider(**settings: Any) -> Iterator[Provider]:
+    """A provider that is gone after the block."""
+    provider = Provider(**settings)
+    with serving(provider):
         try:
-            provider = Provider(server.url)
-            provider.set(**settings)
             yield provider
         finally:
-            server.is_over.set()
-
-
-@contextmanager
-def provider_process(folder: Path, **settings: Any) -> Iterator[tuple[Provider, subprocess.Popen[str]]]:
-    """A provider in a process of its own, killed after the block."""
-    words = [sys.executable, "-m", "tests.support.lip_sync_provider", str(folder)]
-    process = subprocess.Popen(words, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        provider = Provider(json.loads(process.stdout.readline())["url"])
-        provider.set(**settings)
-        yield provider, process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def main() -> None:
-    server = ProviderServer(Path(sys.argv[1]))
-    print(json.dumps({"url": server.url}), flush=True)
-    server.serve_forever()
-
-
-if __name__ == "__main__":
-    main()
+            provider.is_over.set()

@@ -24,6 +24,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.support.faults import reset
 from tests.support.waiting import PATIENCE
+from tests.uploads.forms import FORM, form_of
 
 MERGES, UPLOADS, CHALLENGES = "/api/v1/challenge-videos", "/api/v1/challenge-videos/upload", "/api/v1/challenges"
 CHUNK_BYTES = 64 * 1024
@@ -38,15 +39,6 @@ ENDS = ("completed", "failed", "cancelled", "expired")
 
 class Dropped(OSError):
     """The line broke."""
-
-
-class Refused(Exception):
-    """The server does not do it: its status and its body."""
-
-    def __init__(self, status: int, body: Any) -> None:
-        super().__init__(f"{status}: {body}")
-        self.status = status
-        self.body = body
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,6 @@ class Phone:
     """address: where the server is now, empty while there is none. key: of its owner. every: which request is dropped.
 
     kept: numbers of the chunks that have been answered for, by upload. dropped: how often the line broke in which way.
-    asked: how many requests it has tried to make. tries: how often each clip's chunks are sent.
     headers: said with each request.
     """
 
@@ -74,24 +65,18 @@ class Phone:
     key: str
     seed: int
     every: int = EVERY
-    chunk_size: int = CHUNK_BYTES
     kept: dict[str, set[int]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     headers: Mapping[str, str] = field(default_factory=dict)
     _numbers: Any = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _pause: threading.Event = field(default_factory=threading.Event)
-
-    def close(self) -> None:
-        """Switch it off: what it has under way tries no longer."""
-        self._pause.set()
 
     # The line
 
     def ask(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"",
     ) -> Answer:  # fmt: skip
-        """Ask until there is an answer that is not "later". Raises :class:`Refused`."""
+        """Ask until there is an answer that is not "later". Raises AssertionError for any other refusal."""
         pause, until = FIRST_PAUSE, time.monotonic() + GIVES_UP_SECONDS * PATIENCE
         while True:
             with suppress(OSError, HTTPException):
@@ -99,14 +84,10 @@ class Phone:
                 later = answer.headers.get("Retry-After")
                 if answer.status < 400:
                     return answer
-                if later is None:
-                    raise Refused(answer.status, answer.json())
+                assert later is not None, f"{method} {path}: {answer.status} {answer.content!r}"
                 pause = max(pause, min(float(later), LONGEST_PAUSE))
-            if self._pause.is_set():
-                raise AssertionError("it was switched off")
-            if time.monotonic() > until:
-                raise AssertionError(f"{method} {path} was not answered for {GIVES_UP_SECONDS * PATIENCE:g} s")
-            self._pause.wait(pause)
+            assert time.monotonic() < until, f"{method} {path} was not answered for {GIVES_UP_SECONDS * PATIENCE:g} s"
+            time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def ask_json(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -156,20 +137,20 @@ class Phone:
         body = {
             "video_count": len(clips), "video_filenames": [clip.name for clip in clips],
             "video_file_sizes": [clip.stat().st_size for clip in clips], "video_durations": list(durations),
-            "video_mime_types": ["video/mp4"] * len(clips), "chunk_size": self.chunk_size, **more,
+            "video_mime_types": ["video/mp4"] * len(clips), "chunk_size": CHUNK_BYTES, **more,
         }  # fmt: skip
         found: dict[str, Any] = self.ask_json(
             "POST", f"{MERGES}/upload-for-merge/initiate", body, **{"Idempotency-Key": secrets.token_hex(8)}
         )
         return found
 
-    def send(self, begun: Mapping[str, Any], clips: Sequence[Path], *, times: int = 2) -> None:
-        """Send every chunk of every clip, ``times`` over, in any order, several at once; then what is still missing."""
+    def send(self, begun: Mapping[str, Any], clips: Sequence[Path]) -> None:
+        """Send every chunk of every clip twice, in any order, several at once; then what is still missing."""
         sessions = {one["session_id"]: clips[one["video_index"]] for one in begun["upload_sessions"]}
         queue = [
             (one["session_id"], number)
             for one in begun["upload_sessions"]
-            for number in list(range(one["total_chunks"])) * times
+            for number in [*range(one["total_chunks"])] * 2
         ]
         random.Random(self.seed).shuffle(queue)
         while queue:
@@ -179,11 +160,11 @@ class Phone:
 
     def _send_chunk(self, session: str, number: int, clip: Path) -> None:
         with clip.open("rb") as file:
-            file.seek(number * self.chunk_size)
-            data = file.read(self.chunk_size)
-        fields = {"chunk_number": str(number), "checksum": hashlib.sha256(data).hexdigest()}
-        kind, body = form(fields, data)
-        answer = self.ask("POST", f"{UPLOADS}/{session}/chunk", headers={"Content-Type": kind}, body=body).json()
+            file.seek(number * CHUNK_BYTES)
+            data = file.read(CHUNK_BYTES)
+        digest = hashlib.sha256(data).hexdigest()
+        body = form_of([("chunk_number", str(number)), ("checksum", digest), ("chunk", data, "blob")])
+        answer = self.ask("POST", f"{UPLOADS}/{session}/chunk", headers=FORM, body=body).json()
         assert number in answer["uploaded_chunks"], answer
         with self._lock:
             self.kept.setdefault(session, set()).add(number)
@@ -239,13 +220,13 @@ class Phone:
         found: dict[str, Any] = self.ask_json("GET", f"/api/v1/media/optimized/{video}?{query}")
         return found
 
-    def fetch(self, url: str, path: Path, *, piece: int = CHUNK_BYTES) -> Path:
+    def fetch(self, url: str, path: Path) -> Path:
         """Write what is at ``url`` to ``path``, read range by range, in any order."""
         whole = bytearray(_size(self.ask("GET", url, headers={"Range": "bytes=0-0"})))
-        starts = list(range(0, len(whole), piece))
+        starts = list(range(0, len(whole), CHUNK_BYTES))
         random.Random(self.seed).shuffle(starts)
         for start in starts:
-            end = min(start + piece, len(whole)) - 1
+            end = min(start + CHUNK_BYTES, len(whole)) - 1
             answer = self.ask("GET", url, headers={"Range": f"bytes={start}-{end}"})
             assert (answer.status, _size(answer)) == (206, len(whole))
             whole[start : end + 1] = answer.content
@@ -262,15 +243,3 @@ def _reset(line: socket.socket) -> Dropped:
     """End a connection as a phone in a tunnel does, what was under way forgotten."""
     reset(line)
     return Dropped()
-
-
-def form(fields: Mapping[str, str], chunk: bytes) -> tuple[str, bytes]:
-    """The type and the body of a form with text fields and a chunk."""
-    boundary = secrets.token_hex(12)
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
-        for name, text in fields.items()
-    ]
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="chunk"; filename="blob"\r\n'
-    body = b"".join([*parts, f"{head}Content-Type: application/octet-stream\r\n\r\n".encode(), chunk, b"\r\n"])
-    return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()

@@ -1,20 +1,20 @@
 """Pro jobs of a running program; judges nothing."""
 
+import json
 import secrets
 from pathlib import Path
 
 import httpx
 
 from tests.prosync.conftest import URL, segment
-from tests.support.program import Place, Program, manage
+from tests.support.program import Place, Program
 
 
 def new_key(place: Place, tier: str = "free") -> str:
     """The key of a new account that has the plan."""
-    name, environment = f"pia-{secrets.token_hex(4)}", {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
-    made = manage("create_account", name, "--tier", tier, environment=environment)
-    assert made.returncode == 0, made.stderr
-    return manage("create_token", name, environment=environment).stdout.strip()
+    name = f"pia-{secrets.token_hex(4)}"
+    place.manage("create_account", name, "--tier", tier)
+    return place.manage("create_token", name).strip()
 
 
 def give_a_plan(place: Place, tier: str = "pro") -> None:
@@ -26,7 +26,7 @@ def send(program: Program, folder: Path) -> str:
     """The job of a request with the files of a folder that ``make_footage`` has filled."""
     files = {"video": (folder / "talk.mp4").open("rb"), "audio_files": (folder / "line.wav").open("rb")}
     answer = httpx.post(
-        program.address + URL, files=files, data={"segments": f"[{segment()}]".replace("'", '"')}, timeout=60,
+        program.address + URL, files=files, data={"segments": json.dumps([segment()])}, timeout=60,
         headers={"Authorization": f"Token {program.place.key}"},
     )  # fmt: skip
     assert answer.status_code == 202, answer.text

@@ -98,6 +98,27 @@ class Place:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
             return connection.execute(sql, plain).fetchall()
 
+    def end_connections(self) -> None:
+        """End every connection to the program's PostgreSQL database."""
+        self.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of a command on this program's data folder."""
+        return {**self.environment, "VOD_DATA_DIR": str(self.data_dir)}
+
+    def manage(self, *words: str) -> str:
+        """Run a management command on this program's data folder, and return what it printed.
+
+        Raises AssertionError if the command fails.
+        """
+        done = manage(*words, environment=self.variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def is_writable(self) -> bool:
         """Whether nobody has kept a transaction open for a moment: on SQLite all others can write then."""
         if "DATABASE_URL" in self.environment:

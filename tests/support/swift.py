@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nginx import is_open
 from tests.support.s3 import REGION, Bucket, client_of, fresh_bucket, storage_of
 from tests.support.waiting import wait_until
 from vodplatform.core.processes.process import SHIM
@@ -81,7 +81,7 @@ def _has_begun(servers: list[Server]) -> bool:
 
     try:
         # The proxy does not ask a server again for a minute after ten refusals, so none is asked before all listen.
-        wait_until(lambda: has_ended() or all(_listens(one.port) for one in servers), START_SECONDS, "Swift to listen")
+        wait_until(lambda: has_ended() or all(is_open(one.port) for one in servers), START_SECONDS, "Swift to listen")
         wait_until(lambda: has_ended() or _answers(servers[-1].port), START_SECONDS, "Swift to answer")
     except AssertionError as error:
         for server in servers:
@@ -121,12 +121,6 @@ def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> S
     stack.callback(process.wait)
     stack.callback(process.kill)
     return Server(process, port, path)
-
-
-def _listens(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def _answers(port: int) -> bool:

@@ -3,12 +3,14 @@
 Each request takes the next of ``server.plan``; when there is none left, ``server.usual`` answers.
 """
 
+from __future__ import annotations
+
 import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -37,16 +39,15 @@ class Asked:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Any
+    server: VisionServer
 
     def do_POST(self) -> None:
-        vision: VisionServer = self.server.vision
         length = int(self.headers["Content-Length"])
         body = json.loads(self.rfile.read(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        with vision.guard:
-            vision.asked.append(Asked(self.path, headers, body))
-            answer = vision.plan.pop(0) if vision.plan else vision.usual
+        with self.server.guard:
+            self.server.asked.append(Asked(self.path, headers, body))
+            answer = self.server.plan.pop(0) if self.server.plan else self.server.usual
         answer(self)
 
     def reply(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
@@ -92,7 +93,7 @@ def good(handler: Handler) -> None:
 
 def with_one_picture(handler: Handler) -> None:
     """vLLM as it is started without ``--limit-mm-per-prompt``."""
-    if len(handler.server.vision.asked[-1].pictures) > 1:
+    if len(handler.server.asked[-1].pictures) > 1:
         fails(400, "At most 1 image(s) may be provided in one prompt.")(handler)
     else:
         good(handler)
@@ -100,7 +101,7 @@ def with_one_picture(handler: Handler) -> None:
 
 def with_new_tokens(handler: Handler) -> None:
     """OpenAI's newer models."""
-    if "max_tokens" in handler.server.vision.asked[-1].body:
+    if "max_tokens" in handler.server.asked[-1].body:
         fails(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")(handler)
     else:
         good(handler)
@@ -114,7 +115,7 @@ def resets(handler: Handler) -> None:
 
 def hangs(handler: Handler) -> None:
     """Nothing is said until the server ends."""
-    handler.server.vision.is_over.wait(HANG_SECONDS)
+    handler.server.is_over.wait(HANG_SECONDS)
     handler.close_connection = True
 
 
@@ -122,7 +123,7 @@ def drips(handler: Handler) -> None:
     """An answer that comes a letter at a time and would take an hour."""
     handler.send_response(200)
     handler.end_headers()
-    while not handler.server.vision.is_over.wait(0.02):
+    while not handler.server.is_over.wait(0.02):
         handler.wfile.write(b" ")
     handler.close_connection = True
 
@@ -136,26 +137,24 @@ def breaks_off(handler: Handler) -> None:
     handler.close_connection = True
 
 
-@dataclass
-class VisionServer:
+class VisionServer(ThreadingHTTPServer):
     """url: ends in ``/v1``. asked: every request, in order."""
 
-    url: str
-    plan: list[Reply] = field(default_factory=list)
-    usual: Reply = good
-    asked: list[Asked] = field(default_factory=list)
-    guard: threading.Lock = field(default_factory=threading.Lock)
-    is_over: threading.Event = field(default_factory=threading.Event)
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+        self.plan: list[Reply] = []
+        self.usual: Reply = good
+        self.asked: list[Asked] = []
+        self.guard = threading.Lock()
+        self.is_over = threading.Event()
 
     def config(self, **changes: Any) -> dict[str, Any]:
         """What a task's ``vision`` is for this server."""
         usual = {"url": self.url, "model": MODEL, "key": "", "seconds": 60.0, "calls": 40, "allow_private": True}
         return {**usual, **changes}
-
-
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-    vision: VisionServer
 
     def handle_error(self, *_: Any) -> None:
         """Who is asked hangs up in the middle: here that is usual."""
@@ -164,10 +163,9 @@ class _Quiet(ThreadingHTTPServer):
 @contextmanager
 def running_vision_server() -> Iterator[VisionServer]:
     """A server that is gone after the block."""
-    server = _Quiet(("127.0.0.1", 0), Handler)
-    with serving(server) as address:
-        server.vision = VisionServer(f"{address}/v1")
+    server = VisionServer()
+    with serving(server):
         try:
-            yield server.vision
+            yield server
         finally:
-            server.vision.is_over.set()
+            server.is_over.set()

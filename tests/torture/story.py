@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment, manage
+from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment
 from tests.support.program_files import orphans
 from tests.support.s3 import Bucket
 from tests.support.waiting import wait_until
@@ -28,7 +28,7 @@ def enqueue(place: Place, jobs: Sequence[dict[str, Any]]) -> list[str]:
     """Queue jobs with these parameters, by the program's own service; returns their ids."""
     answer = subprocess.run(
         [sys.executable, "-m", "tests.torture.enqueue", "crash"], input=json.dumps(list(jobs)), text=True,
-        env=clean_environment({**place.environment, "VOD_DATA_DIR": str(place.data_dir)}), cwd=PROJECT_ROOT,
+        env=clean_environment(place.variables), cwd=PROJECT_ROOT,
         capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
@@ -123,11 +123,9 @@ def sweep_up(place: Place) -> None:
 
     A folder of an attempt that was killed at its very end is left alone for a minute, for it may be written to.
     """
-    environment = {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
 
     def is_clean() -> bool:
-        answer = manage("expire", environment=environment)
-        assert answer.returncode == 0, answer.stderr
+        place.manage("expire")
         return not orphans(place)
 
     try:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from uuid import UUID
 
 import psutil
@@ -198,23 +198,13 @@ def test_a_database_locked_past_every_lease_loses_nothing(program: Program) -> N
 
 
 def hold_the_database(place: Place) -> Callable[[], None]:
-    """Take what every write needs; returns what lets it go."""
+    """Take what every write needs; returns what lets it go, which rolls the transaction back."""
     if ON_POSTGRESQL:
         import psycopg
 
         connection = psycopg.connect(place.environment["DATABASE_URL"])
         connection.execute("LOCK TABLE video_jobs IN ACCESS EXCLUSIVE MODE")
-
-        def let_go() -> None:
-            connection.rollback()
-            connection.close()
-
-        return let_go
+        return connection.close
     held = sqlite3.connect(place.data_dir / "vodplatform.sqlite3", timeout=60, isolation_level=None)
     held.execute("BEGIN EXCLUSIVE")
-
-    def release() -> None:
-        with closing(held):
-            held.execute("ROLLBACK")
-
-    return release
+    return held.close

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.services
 @pytest.fixture
 def environment(place: Place, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The variables of a host of the place's installation, with a Redis that all its hosts reach."""
-    shared = {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
+    shared = place.variables
     if "REDIS_URL" in shared:
         yield shared
         return

@@ -1,6 +1,5 @@
 """kill −9 and SIGSTOP of everything at random moments while clips are merged and speech is replaced: one result."""
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.av.statements import RATE, heard, lag
-from tests.prosync.conftest import URL, make_footage, segment
+from tests.prosync.conftest import make_footage
 from tests.support import merges
-from tests.support.pro_jobs import give_a_plan
+from tests.support.pro_jobs import give_a_plan, send
 from tests.support.program import Place, Program
 from tests.support.waiting import wait_until
 from tests.torture import story
@@ -58,7 +57,7 @@ def test_every_dub_has_one_result(place: Place, new_program: Callable[..., Progr
     program = new_program(place).start("--workers", "2")
     give_a_plan(place, "enterprise")
     footage = make_footage(tmp_path)
-    jobs = [sent(program, footage) for _ in range(JOBS)]
+    jobs = [send(program, footage) for _ in range(JOBS)]
 
     def judge_all() -> None:
         for job in jobs:
@@ -67,17 +66,6 @@ def test_every_dub_has_one_result(place: Place, new_program: Callable[..., Progr
         assert sorted(kind for (kind,) in place.query("SELECT kind FROM catalog_rendition")) == MADE
 
     survive(program, "dubs", JOBS, judge_all)
-
-
-def sent(program: Program, footage: Path) -> str:
-    """The job of a request to say two other seconds in the middle of six."""
-    files = {"video": (footage / "talk.mp4").open("rb"), "audio_files": (footage / "line.wav").open("rb")}
-    answer = httpx.post(
-        program.address + URL, files=files, data={"segments": json.dumps([segment(1, 3)])}, timeout=60,
-        headers={"Authorization": f"Token {program.place.key}"},
-    )  # fmt: skip
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["job_id"])
 
 
 def judge(program: Program, job: str, footage: Path) -> None:

@@ -16,11 +16,10 @@ from typing import Any
 from uuid import UUID
 
 import psutil
-import psycopg
 import pytest
 
 from tests.support.places import ON_POSTGRESQL
-from tests.support.program import CallFailed, Place, Program, is_alive, manage
+from tests.support.program import CallFailed, Place, Program, is_alive
 from tests.support.s3 import Bucket
 from tests.support.waiting import wait_until
 from tests.torture import story
@@ -124,14 +123,9 @@ class Torturer:
 
     def cut_connections(self) -> None:
         """End the program's connections to PostgreSQL, where it has any."""
-        url = self.program.place.environment.get("DATABASE_URL")
-        if url:
+        if ON_POSTGRESQL:
             self.blows.append("cut database")
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
+            self.program.place.end_connections()
 
     def meddle(self, jobs: list[str]) -> None:
         """Cancel, pause or resume one of the jobs, where the program answers."""
@@ -172,8 +166,7 @@ def test_every_job_ends_once(number: int, place: Place, new_program: Callable[..
         # The only one that may fail is the one that says so itself, unless it was cancelled before it could.
         assert ends["failed"] + ends["cancelled"] >= 1, ends
         assert failed_otherwise(place) == []
-        answer = manage("expire", environment={**place.environment, "VOD_DATA_DIR": str(place.data_dir)})
-        assert answer.returncode == 0, answer.stderr
+        place.manage("expire")
         story.check_effects(place, bucket)
     except BaseException as exc:  # the runner's own timeout too
         exc.add_note(f"TORTURE_SEED={SEED}, round {number}: {torturer.blows}\n{story.told(place, program)}")
