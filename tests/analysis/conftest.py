@@ -27,8 +27,6 @@ DATA = {
     "highlights": [{"start_time": 12.0, "end_time": 17.0, "score": 0.9, "description": "Loud.", "segment": 1}],
     "curves": {"step": 0.5, "score": [], "sound": [], "motion": []},
 }  # fmt: skip
-
-
 DONE = {"status": JobStatus.COMPLETED, "progress": 100, "finished_at": Now(), "admitted": False}
 Make = Callable[..., AnalysisSession]
 Pipeline = Callable[[str], Path]

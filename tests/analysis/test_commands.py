@@ -171,9 +171,7 @@ def test_what_is_no_video_is_refused(command: str, brief: Path, tmp_path: Path) 
     write_sound(tmp_path / "sound.m4a")
     (tmp_path / "text.mp4").write_text("Not a video at all.\n" * 99)
     (tmp_path / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:2,\n{brief}\n#EXT-X-ENDLIST\n")
-    for path, words in (
-        ("sound.m4a", "no picture"), ("text.mp4", "CommandError: "), ("list.m3u8", ""),
-    ):  # fmt: skip
+    for path, words in (("sound.m4a", "no picture"), ("text.mp4", "CommandError: "), ("list.m3u8", "")):
         done = run(command, tmp_path / path)
         assert (done.returncode, done.stdout) == (3, "")
         assert words in done.stderr.splitlines()[-1]

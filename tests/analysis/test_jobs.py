@@ -1,6 +1,6 @@
 """The jobs of analyses: the file is taken in, a child does the work, its findings are kept; and how each can fail.
 
-The child is a script of the test's here; the pipelines themselves have tests of their own, and test_whole runs both.
+The child is a script of the test's here; the pipelines themselves have tests of their own.
 """
 
 import json
@@ -98,11 +98,16 @@ def test_without_room_the_results_are_kept_and_the_reel_is_not(
     assert run(make_analysis(content=b"")).warnings == []
 
 
-@pytest.mark.parametrize(("script", "type"), [
-    ("say(error={'type': 'no_video', 'message': 'There is no picture.'})", "no_video"),
-    ("os._exit(3)", "vod_unreadable"),
+@pytest.mark.parametrize(("script", "type", "seconds"), [
+    ("say(error={'type': 'no_video', 'message': 'There is no picture.'})", "no_video", 60.0),
+    ("os._exit(3)", "vod_unreadable", 60.0), ("time.sleep(600)", "timeout", 0.5),
 ])  # fmt: skip
-def test_a_failed_one_has_no_file(media: Path, make_analysis: Make, pipeline: Pipeline, script: str, type: str) -> None:
+def test_a_failed_one_has_no_file(
+    media: Path, make_analysis: Make, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, script: str, type: str,
+    seconds: float,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("sessions_app.analysis.pipeline_runner.MIN_SECONDS", seconds)
+    monkeypatch.setattr("sessions_app.analysis.pipeline_runner.WORK_SECONDS_PER_SECOND", 0.0)
     pipeline(script)
     session = run(make_analysis())
     assert (session.status, error_of(session)) == ("failed", type)
@@ -110,16 +115,9 @@ def test_a_failed_one_has_no_file(media: Path, make_analysis: Make, pipeline: Pi
     assert not Video.objects.exists()
 
 
-def test_what_takes_too_long_fails(make_analysis: Make, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sessions_app.analysis.pipeline_runner.MIN_SECONDS", 0.5)
-    monkeypatch.setattr("sessions_app.analysis.pipeline_runner.WORK_SECONDS_PER_SECOND", 0.0)
-    pipeline("time.sleep(600)")
-    session = run(make_analysis())
-    assert (session.status, error_of(session)) == ("failed", "timeout")
-
-
-def test_a_killed_child_is_retried(media: Path, make_analysis: Make, pipeline: Pipeline) -> None:
-    pipeline("os.kill(os.getpid(), 9)")
+@pytest.mark.parametrize("script", ["os.kill(os.getpid(), 9)", "say(error={'type': 'disk_full', 'message': 'Full.'})"])
+def test_a_fault_of_the_host_is_retried(media: Path, make_analysis: Make, pipeline: Pipeline, script: str) -> None:
+    pipeline(script)
     session = run(make_analysis())
     job = Job.objects.get()
     assert (session.status, job.status, job.retries) == ("processing", "waiting", 1)

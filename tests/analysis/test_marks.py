@@ -32,16 +32,15 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
 
 
-def marks(path: Path, *kinds: str, told: list[tuple[float, str]] | None = None) -> dict[str, Any]:
-    progress = (lambda *said: told.append(said)) if told is not None else (lambda *said: None)
-    found = find_marks(Task(path, path.parent, {**PARAMS, "kinds": list(kinds)}, progress=progress))
+def marks(path: Path, *kinds: str, **more: Any) -> dict[str, Any]:
+    found = find_marks(Task(path, path.parent, {**PARAMS, "kinds": list(kinds)}, **more))
     assert found.files == {}
     return found.data
 
 
 def test_each_kind_is_found_where_it_is(recording: Path) -> None:
     told: list[tuple[float, str]] = []
-    found = marks(recording, "highlights", "shots", "sound_peaks", told=told)
+    found = marks(recording, "highlights", "shots", "sound_peaks", progress=lambda *said: told.append(said))
     [shot] = found["shots"]
     assert (shot["time"], shot["label"]) == (CUT, "Cut")
     [peak] = found["sound_peaks"]

@@ -123,9 +123,8 @@ def ask_reel(api: Api, session: AnalysisSession, moments: Any = CHOSEN) -> Any:
 
 @pytest.mark.both
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("media")
+@pytest.mark.usefixtures("media", "running_keeper")
 class TestAsking:
-    @pytest.mark.usefixtures("running_keeper")
     def test_a_new_reel_replaces_the_one_before(self, api: Api, media: Path, ready: Make, pipeline: Pipeline) -> None:
         log = pipeline(CUT)
         session = ready()
@@ -151,7 +150,6 @@ class TestAsking:
         assert not [name for name in files_in(media) if name.startswith(before.folder)]
         assert api.get(f"{BASE}/status/{session.pk}").json()["reel_job_id"] is None
 
-    @pytest.mark.usefixtures("running_keeper")
     def test_one_that_fails_changes_nothing(self, api: Api, ready: Make, pipeline: Pipeline) -> None:
         pipeline("say(error={'type': 'vod_unreadable', 'message': 'The reel could not be cut.'})")
         session = ready()
@@ -166,7 +164,6 @@ class TestAsking:
         assert (now.status, now.data, now.thumbnails) == ("completed", DATA, session.thumbnails)
         assert ask_reel(api, session).status_code == 202
 
-    @pytest.mark.usefixtures("running_keeper")
     def test_it_needs_room(self, api: Api, owner: User, ready: Make, pipeline: Pipeline, settings: Any) -> None:
         pipeline(CUT)
         session = ready()

@@ -1,4 +1,4 @@
-"""Analysis sessions over the API: status, results, cancel, cleanup, list, expiry. The pipelines are not run here."""
+"""Analysis sessions over the API and in the admin: status, results, cancel, cleanup, list, expiry. No pipeline runs."""
 
 import csv
 import io
@@ -11,8 +11,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
@@ -20,11 +22,13 @@ from media_app.videos.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, DONE, Make, again
+from tests.contract.places import browser
 from tests.support.api import Api, refused
 from tests.support.factories import make_rendition, make_video
 from tests.support.stored import files_in
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 BASE = "/api/v1/video"
@@ -195,7 +199,11 @@ class TestExpiry:
         [listed] = api.get(f"{BASE}/sessions?status=expired").json()["sessions"]
         assert listed["sessionId"] == str(session.pk)
 
-    def test_keeping_lasts_while_its_video(self, api: Api, owner: User, media: Path, ready: Make) -> None:
+    def test_keeping_needs_and_lasts_while_its_video(self, api: Api, owner: User, media: Path, ready: Make) -> None:
+        of_own_file = ready()
+        refused(api.post(f"{BASE}/keep/{of_own_file.pk}", {"keep": True}), 409, "not_keepable")
+        refused(api.post(f"{BASE}/keep/{of_own_file.pk}", {"keep": "yes"}), 400, "invalid")
+        assert again(of_own_file).expires_at is not None
         video = make_video(owner)
         session = ready(video=video)
         assert api.post(f"{BASE}/keep/{session.pk}", {"keep": True}).json()["expires_at"] is None
@@ -208,13 +216,6 @@ class TestExpiry:
         assert api.get(f"{BASE}/status/{session.pk}").json()["status"] == "expired"
         assert services.expire() == 1
         refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 410, "session_expired")
-
-    def test_its_own_file_expires(self, api: Api, other_api: Api, ready: Make) -> None:
-        session = ready()
-        refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 409, "not_keepable")
-        refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": "yes"}), 400, "invalid")
-        refused(other_api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 404, "session_not_found")
-        assert again(session).expires_at is not None
 
     def test_the_tombstone_goes_after_a_week(self, api: Api, ready: Make, capsys: pytest.CaptureFixture[str]) -> None:
         session = ready()
@@ -252,16 +253,15 @@ class TestList:
         assert queries() == one
 
 
-def test_files_of_sessions_take_of_the_owners_room(api: Api, make_analysis: Make) -> None:
+def test_files_and_reels_take_of_the_owners_room(
+    api: Api, owner: User, other_api: Api, make_analysis: Make, ready: Make
+) -> None:
     make_analysis(content=b"x" * 1000)
-    assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 1000
-
-
-def test_reels_take_of_the_owners_room(api: Api, owner: User, other_api: Api, ready: Make) -> None:
-    ready(video=make_video(owner))
+    video = make_video(owner)
+    ready(video=video)
     Rendition.objects.update(size=234)
-    make_rendition(Video.objects.get(), "hls", size=50_000)
-    assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 234
+    make_rendition(video, "hls", size=50_000)
+    assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 1234
     assert other_api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
 
 
@@ -280,3 +280,46 @@ def test_a_session_keeps_its_job(api: Api, ready: Make) -> None:
     refused(api.delete(f"/api/v1/jobs/{session.job_id}"), 409, "job_in_use")
     with pytest.raises(DomainError, match="A comparison, an analysis, a merge"):
         jobs.delete(Job.objects.get(pk=session.job_id))
+
+
+ADMIN_LIST = "admin:analysis_analysissession_changelist"
+
+
+@pytest.fixture
+def desk(admin_person: User) -> Client:
+    return browser(admin_person)
+
+
+def act(desk: Client, action: str, *sessions: AnalysisSession) -> HttpResponse:
+    keys = [str(session.pk) for session in sessions]
+    return desk.post(reverse(ADMIN_LIST), {"action": action, "_selected_action": keys, "index": 0}, follow=True)
+
+
+def test_the_admins_list_and_detail_show_progress_and_results(desk: Client, make_analysis: Make) -> None:
+    make_analysis(name="The final", status=JobStatus.PROCESSING, progress=42, started_at=Now())
+    text = desk.get(reverse(ADMIN_LIST), {"q": "final"}).content.decode()
+    assert "The final" in text
+    assert "Processing" in text
+    assert "42 %" in text
+    assert "The final" not in desk.get(reverse(ADMIN_LIST), {"q": "nothing"}).content.decode()
+    session = make_analysis(status=JobStatus.COMPLETED)
+    AnalysisSession.objects.filter(pk=session.pk).update(data=DATA)
+    text = desk.get(reverse("admin:analysis_analysissession_change", args=[session.pk])).content.decode()
+    assert str(DATA["summary"]) in text
+    assert f"/analysis/{session.pk}" in text
+
+
+def test_selected_sessions_are_cancelled_in_the_admin(desk: Client, make_analysis: Make) -> None:
+    waiting, over = make_analysis(), make_analysis(name="Over", status=JobStatus.COMPLETED)
+    text = act(desk, "cancel", waiting, over).content.decode()
+    assert "1 cancelled." in text
+    assert "Over: The job has already ended." in text
+    assert (again(waiting).status, again(over).status) == ("cancelled", "completed")
+
+
+def test_deletions_in_the_admin_are_logged(desk: Client, admin_person: User, make_analysis: Make) -> None:
+    session = make_analysis()
+    assert "1 deleted." in act(desk, "clean_up", session).content.decode()
+    assert not AnalysisSession.objects.exists()
+    entry = AuditEntry.objects.get(action="analysis.delete")
+    assert (entry.actor_id, entry.target_id) == (str(admin_person.pk), str(session.pk))

@@ -85,19 +85,15 @@ def test_a_fade_passes_through_black_or_white(level: float, hold: int) -> None:
     assert edge.middle * RATE == pytest.approx(70 + hold / 2, abs=4)
 
 
-@pytest.mark.parametrize("length", [1, 4])
-def test_a_flash_is_no_edge(length: int) -> None:
+@pytest.mark.parametrize(("flash", "crossing"), [(1, 5), (4, 14)])
+def test_a_flash_and_what_crosses_the_picture_are_no_edges(flash: int, crossing: int) -> None:
     pictures = scene(1, 120)
-    for number in range(60, 60 + length):
+    for number in range(60, 60 + flash):
         pictures[number] = np.clip(pictures[number] * 0.3 + 170, 0, 255)
     assert found_in(pictures) == []
-
-
-@pytest.mark.parametrize("length", [5, 14])
-def test_what_crosses_the_picture_is_no_edge(length: int) -> None:
     pictures = scene(2, 120)
-    for number in range(length):
-        right = int(SMALL[0] * 1.6 * (number + 1) / length)
+    for number in range(crossing):
+        right = int(SMALL[0] * 1.6 * (number + 1) / crossing)
         pictures[50 + number][:, max(0, right - 58) : right] = (20, 180, 90)
     assert found_in(pictures) == []
 
@@ -116,10 +112,8 @@ def test_a_camera_that_pans_or_adjusts_and_still_or_too_few_pictures_make_no_edg
 
 def test_of_a_file_all_of_it_or_a_part_is_looked_at(tmp_path: Path) -> None:
     size = (320, 180)
-    shots = [*scene(1, 45, size=size), *scene(2, 45, size=size), *scene(3, 45, size=size)]
-    path = write_pictures(
-        tmp_path / "edit.mp4", [np.asarray(one, np.uint8) for one in shots], fps=Fraction(RATE), gop=50
-    )
+    pictures = [np.asarray(one, np.uint8) for seed in (1, 2, 3) for one in scene(seed, 45, size=size)]
+    path = write_pictures(tmp_path / "edit.mp4", pictures, fps=Fraction(RATE), gop=50)
     assert [edge.start for edge in find_edges(path)] == pytest.approx([1.5, 3.0])
     assert [edge.start for edge in find_edges(path, 2.0, 4.0)] == pytest.approx([3.0])
     assert find_edges(path, 1.8, 2.7) == []

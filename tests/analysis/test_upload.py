@@ -133,7 +133,9 @@ class TestUpload:
         assert len({answer.json()["sessionId"] for answer in answers}) == 10
         assert await ask_rows(AnalysisSession.objects.count) == 10
 
-    async def test_by_tus_it_is_the_same(self, key: str) -> None:
+    async def test_by_tus_it_is_the_same_and_a_wrong_one_is_refused_before_a_byte_is_sent(self, key: str) -> None:
+        answer = await Client(key).create(100, purpose="analysis")
+        assert answer.refused(400, "invalid")["errors"]["analysis_type"]
         given = {"purpose": "analysis", "analysis_type": "workout", "params": '{"min_repetitions": 4}'}
         address = await Client(key).created(len(VIDEO), filename="a.mp4", **given)
         sent = await Client(key).patch(urlsplit(address).path, 0, VIDEO)
@@ -141,10 +143,6 @@ class TestUpload:
         session = await ask_rows(only_session)
         upload = await ask_rows(Upload.objects.get)
         assert (session.pk, session.params["min_repetitions"]) == (upload.resource_id, 4)
-
-    async def test_by_tus_wrong_parameters_are_refused_before_a_byte_is_sent(self, key: str) -> None:
-        answer = await Client(key).create(100, purpose="analysis")
-        assert answer.refused(400, "invalid")["errors"]["analysis_type"]
 
 
 class TestOfTheLibrary:
@@ -204,7 +202,7 @@ class TestWaiting:
     async def test_more_work_than_the_plan_allows_is_refused(self, key: str, pipeline: Pipeline, settings: Any) -> None:
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 0}
         settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
-        log = pipeline("say(result={'data': DATA, 'files': {}})")
+        log = pipeline(FOUND)
         body = (await self.working(post(key, FILE, url="/analyze/highlights"))).refused(422, "analysis_failed")
         assert (body["reason"], body["message"][:22]) == ("work_limit", "Your plan allows up to")
         assert not log.exists()

@@ -109,12 +109,15 @@ class TestManner:
         assert judge_of(server, pauses).judge(WINDOW) == GOOD
         assert "max_completion_tokens" in server.asked[-1].body
 
-    def test_one_window_does_not_decide_for_the_others(self, server: VisionServer, pauses: list[float]) -> None:
-        server.plan = [fails(400), fails(400)]
+    @pytest.mark.parametrize("plan", [[fails(400)] * 2, [fails(500)] * 3], ids=["two refusals", "three attempts"])
+    def test_one_window_does_not_decide_for_the_others(
+        self, plan: list[served.Reply], server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [*plan]
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, GOOD]
         assert "response_format" in server.asked[-1].body
-        assert not judge.is_spent
+        assert (len(server.asked), judge.is_spent) == (len(plan) + 1, False)
 
 
 class TestPatience:
@@ -146,12 +149,6 @@ class TestPatience:
         assert judge.notes == [
             "The model's endpoint is busy or unavailable (429); the highlights were chosen by sound and motion only."
         ]
-
-    def test_each_window_has_three_attempts(self, server: VisionServer, pauses: list[float]) -> None:
-        server.plan = [fails(500)] * 3
-        judge = judge_of(server, pauses)
-        assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, GOOD]
-        assert len(server.asked) == 4
 
     @pytest.mark.parametrize(("fault", "limit", "is_spent"), [
         (served.hangs, "call_seconds", False), (served.drips, "call_seconds", False),

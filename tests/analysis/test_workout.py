@@ -15,6 +15,7 @@ from sessions_app.analysis.pipelines import pose_sampling, workout
 from sessions_app.analysis.pipelines.pose_sampling import RATE, SMALL, rate_for, unpacked
 from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable
 from sessions_app.analysis.pipelines.preview import count_at
+from sessions_app.analysis.pipelines.repetitions import picture_signals
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from sessions_app.analysis.pipelines.workout import build_results, count_workout
 from tests.support.bodies import Floats, bends, curling, seen, squatting
@@ -47,6 +48,7 @@ def test_a_set_is_counted_named_and_timed(count: int) -> None:
     turns = [rep["turn"] for rep in one["rep_times"]]
     assert turns == pytest.approx([2.0 + 2.4 * number for number in range(count)], abs=0.2)
     assert all(rep["start"] < rep["turn"] < rep["end"] for rep in one["rep_times"])
+    assert all(before["end"] <= after["start"] for before, after in pairwise(one["rep_times"]))
     assert one["start_time"] == one["rep_times"][0]["start"]
     assert one["end_time"] == one["rep_times"][-1]["end"]
     assert one["tempo"]["seconds"] == pytest.approx(2.0, abs=0.4)
@@ -141,6 +143,7 @@ def test_a_clock_in_the_picture_is_no_exercise_and_a_still_picture_is_said_to_be
     data = described(nobody(10), pictures=np.full((150, SMALL, SMALL), 90, np.uint8))
     assert data["summary"] == "The picture hardly changes: there is nothing to count."
     assert data["not_counted"] == []
+    assert picture_signals(np.full((150, SMALL, SMALL), 90, np.uint8)) == {}
 
 
 def test_depth_slowing_down_and_one_side_that_bends_less_are_told() -> None:
@@ -171,11 +174,8 @@ def test_joints_survive_being_packed_and_three_hours_of_them_are_less_than_a_meg
     assert again.shape == joints.shape
     there = ~np.isnan(joints[:, 0, 0])
     assert np.array_equal(there, ~np.isnan(again[:, 0, 0]))
-    difference = np.abs(
-        again[there][:, list(pose_sampling.KEPT)][:, :, [0, 1]]
-        - joints[there][:, list(pose_sampling.KEPT)][:, :, [0, 1]]
-    )
-    assert difference.max() <= 0.126
+    difference = (again - joints)[there][:, list(pose_sampling.KEPT), :2]
+    assert np.abs(difference).max() <= 0.126
     hours = np.tile(squatting(bends(20)), (80, 1, 1))[:54_000]
     saved = pose_sampling.packed(seen(hours, noise=1.0).joints)
     assert len(saved["joints"]) <= pose_sampling.MAX_SAVED
@@ -198,33 +198,16 @@ def test_a_long_video_is_looked_at_less_often_and_the_counter_counts_what_is_don
     assert [duration(seconds) for seconds in (0, 65.4, 3725)] == ["0:00", "1:05", "1:02:05"]
 
 
-# With real files.
-
-
-class Heard:
-    """What a task was told."""
-
-    def __init__(self) -> None:
-        self.progress: list[tuple[float, str]] = []
-        self.checkpoints: list[dict[str, Any]] = []
-
-
-def run(path: Path, folder: Path, heard: Heard | None = None, saved: dict[str, Any] | None = None) -> Result:
-    folder.mkdir(parents=True, exist_ok=True)
-    heard = heard or Heard()
-    return count_workout(
-        Task(
-            path=path, folder=folder, params=PARAMS, threads=1, saved=saved,
-            progress=lambda percent, message: heard.progress.append((percent, message)),
-            checkpoint=heard.checkpoints.append,
-        )
-    )  # fmt: skip
+def run(path: Path, folder: Path, **more: Any) -> Result:
+    folder.mkdir(exist_ok=True)
+    return count_workout(Task(path=path, folder=folder, params=PARAMS, threads=1, **more))
 
 
 @pytest.mark.full
 def test_a_real_squat_is_counted_drawn_and_not_looked_at_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = Heard()
-    result = run(SQUAT, tmp_path / "one", heard)
+    told: list[tuple[float, str]] = []
+    saved: list[dict[str, Any]] = []
+    result = run(SQUAT, tmp_path / "one", progress=lambda *said: told.append(said), checkpoint=saved.append)
     [one] = result.data["exercises"]
     assert (one["name"], one["repetitions"]) == ("squat", 2)
     assert [rep["turn"] for rep in one["rep_times"]] == pytest.approx([3.0, 9.7], abs=0.5)
@@ -235,16 +218,13 @@ def test_a_real_squat_is_counted_drawn_and_not_looked_at_twice(tmp_path: Path, m
     assert facts.duration == pytest.approx(12.0, abs=0.1)
     content = (tmp_path / "one" / "preview.mp4").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
-    percents = [percent for percent, _ in heard.progress]
+    percents = [percent for percent, _ in told]
     assert percents == sorted(percents)
-    assert "Analyzing segment 2/3" in [message for _, message in heard.progress]
+    assert "Analyzing segment 2/3" in [message for _, message in told]
 
     # An attempt that died after this goes on from there.
-    def never(self: Poses, image: np.ndarray) -> np.ndarray:
-        raise AssertionError("looked for poses again")
-
-    monkeypatch.setattr(Poses, "find", never)
-    again = run(SQUAT, tmp_path / "two", saved=heard.checkpoints[-1])
+    monkeypatch.setattr(Poses, "find", lambda *_: pytest.fail("looked for poses again"))
+    again = run(SQUAT, tmp_path / "two", saved=saved[-1])
     assert [one["repetitions"] for one in again.data["exercises"]] == [2]
     assert again.data["exercises"][0]["rep_times"][0]["turn"] == pytest.approx(one["rep_times"][0]["turn"], abs=0.2)
 

@@ -1,15 +1,28 @@
 """What several files about comparisons share."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from sessions_app.comparison.models import ComparisonSession
 from tests.conftest import Library
-from tests.support.api import BASE
-from tests.support.factories import make_session, make_video
+from tests.support.api import BASE, Api
+from tests.support.factories import make_key, make_session, make_video
+from tests.support.sockets import Socket, ask, connected, next_message
 from vodplatform.accounts.models import User
+
+# A stroke of a drawing.
+STROKE = {"tool": "pen", "color": "#ff0000", "width": 3, "points": [[0.1, 0.2], [0.5, 0.5]]}
+
+
+def send_file(api: Api, url: str, name: str, content: bytes) -> Any:
+    """Import events from a file. url: of the comparison's events."""
+    return api.client.post(f"{url}/import", {"file": SimpleUploadedFile(name, content)}, headers=api.headers)
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +47,14 @@ def session(owner: User) -> ComparisonSession:
 def url(session: ComparisonSession) -> str:
     """The address of the session that the test file has."""
     return f"{BASE}/{session.pk}"
+
+
+@asynccontextmanager
+async def watching(session: ComparisonSession, user: User) -> AsyncIterator[Socket]:
+    """A user's socket of a session that has received the session as it was."""
+    async with connected(f"/ws/sessions/{session.pk}/", key=await ask(make_key, user)) as found:
+        assert (await next_message(found))["type"] == "session"
+        yield found
 
 
 @pytest.fixture

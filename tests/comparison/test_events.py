@@ -7,7 +7,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_check import check
@@ -19,6 +18,7 @@ from sessions_app.comparison.events import files as event_files
 from sessions_app.comparison.events import paging
 from sessions_app.comparison.events import services as service
 from sessions_app.comparison.models import ComparisonSession, EventReply, SessionEvent
+from tests.comparison.conftest import STROKE, send_file, watching
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_key, make_session
 from tests.support.sockets import ask, connected, next_message
@@ -27,7 +27,6 @@ from vodplatform.accounts.models import User
 from vodplatform.core.web.turns import Turn
 
 pytestmark = pytest.mark.django_db
-STROKE = {"tool": "pen", "color": "#ff0000", "width": 3, "points": [[0.1, 0.2], [0.5, 0.5]]}
 
 
 @pytest.fixture
@@ -95,11 +94,9 @@ class TestMarking:
                 assert set(refused(api.post(url, {"kind": "kill", **body}), 400, "invalid")["errors"]) == {field}
         assert not SessionEvent.objects.exists()
 
-    def test_a_drawing_has_64_kilobytes_at_most(self, api: Api, url: str) -> None:
+    def test_a_drawing_has_64_kilobytes_and_a_text_in_it_500_letters_at_most(self, api: Api, url: str) -> None:
         strokes = [{**STROKE, "points": [[0.5, 0.5]] * 9_000}]
         refused(api.post(url, {"kind": "comment", "global_time": 1, "drawing": {"strokes": strokes}}), 413, "too_large")
-
-    def test_the_text_of_a_stroke_has_500_letters_at_most(self, api: Api, url: str) -> None:
         event, long = ({"kind": "kill", "global_time": 1, "drawing": {"strokes": [
             {**STROKE, "tool": "text", "text": "x" * count}]}} for count in (500, 501))  # fmt: skip
         event_id = mark(api, url, **event)["event_id"]
@@ -163,12 +160,6 @@ class TestReading:
         api.delete(f"{url}/{made[2]['event_id']}")
         assert of_vods() == [[], [short[0], {**short[1], "time": 10.0, "end": 11.0}], []]
 
-    def test_moments_beyond_the_clock_are_refused(self, api: Api, url: str) -> None:
-        event = mark(api, url, global_time=5.0, end=6.0)
-        for given, field in ((-50.1, "global_time"), (604_800.0, "end")):
-            body = refused(api.patch(f"{url}/{event['event_id']}", {"global_time": given}), 400, "invalid")
-            assert set(body["errors"]) == {field}
-
     def test_events_of_several_vods_are_joined(self, api: Api, url: str, session: ComparisonSession) -> None:
         first = mark(api, url, vod_id="vod-1", time=60.0)
         second = mark(api, url, vod_id="vod-2", time=110.1)
@@ -201,6 +192,11 @@ class TestChanging:
         assert (longer["time"], longer["end"]) == (110.0, 120.0)
         assert api.patch(path, {"end": None}).json()["event"]["end"] is None
         refused(api.patch(path, {"global_time": 600.0}), 400, "invalid")
+        # The clock begins at -50, the start of vod-2.
+        event = mark(api, url, global_time=5.0, end=6.0)
+        for given, field in ((-50.1, "global_time"), (604_800.0, "end")):
+            body = refused(api.patch(f"{url}/{event['event_id']}", {"global_time": given}), 400, "invalid")
+            assert set(body["errors"]) == {field}
 
     def test_what_another_wrote_since_is_not_replaced(self, api: Api, url: str) -> None:
         path = f"{url}/{mark(api, url, vod_id='vod-2', time=100.0, body='Look.')['event_id']}"
@@ -231,8 +227,6 @@ class TestChanging:
 
 
 class TestSize:
-    """The size of a session's events, and the size of one answer."""
-
     def draw(self, api: Api, url: str, points: int = 4000) -> dict[str, Any]:
         stroke = {**STROKE, "points": [[0.25, 0.5]] * points}
         return mark(api, url, global_time=1, drawing={"strokes": [stroke]})
@@ -337,7 +331,7 @@ class TestFiles:
             refused(api.post(f"{url}/import", body), 400, "invalid")
         assert SessionEvent.objects.count() == 2
 
-    def test_a_table_goes_out_and_in_again(self, api: Api, url: str, owner: User) -> None:
+    def test_a_table_and_json_go_out_and_in_again(self, api: Api, url: str, owner: User) -> None:
         mark(api, url, vod_id="vod-2", time=0.1 + 0.2, end=3.0, label="=cmd|' /C calc'!A0")
         mark(api, url, global_time=7.0, label="'quoted', \"twice\"\nand over two lines", kind="-kill")
         mark(api, url, global_time=8.0, label="x;=1+1\t＝2")
@@ -349,6 +343,10 @@ class TestFiles:
         assert self.bring(api, copy, "events.csv", answer.content) == 3
         assert [self.plain(one) for one in listed(api, copy)] == [self.plain(one) for one in listed(api, url)]
         assert {one["origin"] for one in listed(api, copy)} == {"import"}
+        mark(api, url, vod_id="vod-2", time=1.5, body="Look.", color="#123456", drawing={"strokes": [STROKE]})
+        copy = f"{BASE}/{make_session(owner, offsets=(0, -50, 37)).pk}/events"
+        assert self.bring(api, copy, "events.json", api.get(f"{url}.json").content) == 4
+        assert [self.plain(one) for one in listed(api, copy)] == [self.plain(one) for one in listed(api, url)]
 
     def test_large_ones_are_sent_from_the_disk_and_drawings_are_copied_as_text(
         self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
@@ -381,9 +379,9 @@ class TestFiles:
             assert refused(api.get(f"{url}.csv", fails=True), 503, "unavailable")["retry_after"] == 2
         table = api.get(f"{url}.csv").content
         with event_files.parsing:
-            refused(self.send(api, url, "events.csv", table), 503, "unavailable")
+            refused(send_file(api, url, "events.csv", table), 503, "unavailable")
         with event_api.importing.of(owner.pk):
-            refused(self.send(api, url, "events.csv", table), 503, "unavailable")
+            refused(send_file(api, url, "events.csv", table), 503, "unavailable")
             refused(api.post(f"{url}/import", [{"kind": "kill", "global_time": 1}], fails=True), 503, "unavailable")
         with event_api.importing.of(other.pk):
             assert self.bring(api, url, "events.csv", table) == 1
@@ -420,26 +418,14 @@ class TestFiles:
         assert locked == [False, False]  # refused before the work
         assert api.post(f"{url}/import", long[50:]).json()["created"] == 51
 
-    def test_json_has_all_of_it(self, api: Api, url: str, owner: User) -> None:
-        mark(api, url, vod_id="vod-2", time=1.5, body="Look.", color="#123456", drawing={"strokes": [STROKE]})
-        raw = api.get(f"{url}.json").content
-        copy = f"{BASE}/{make_session(owner, offsets=(0, -50, 37)).pk}/events"
-        assert self.bring(api, copy, "events.json", raw) == 1
-        assert self.plain(listed(api, copy)[0]) == self.plain(listed(api, url)[0])
-        assert api.delete(copy.removesuffix("/events")).status_code == 200
-        assert SessionEvent.objects.count() == 1
-
     def plain(self, event: dict[str, Any]) -> dict[str, Any]:
         names = ("kind", "label", "body", "color", "drawing", "vod_id", "time", "end", "global_time")
         return {name: event[name] for name in names}
 
     def bring(self, api: Api, url: str, name: str, raw: bytes) -> int:
-        response = self.send(api, url, name, raw)
+        response = send_file(api, url, name, raw)
         assert response.status_code == 201, response.content
         return response.json()["created"]
-
-    def send(self, api: Api, url: str, name: str, raw: bytes) -> Any:
-        return api.client.post(f"{url}/import", {"file": SimpleUploadedFile(name, raw)}, headers=api.headers)
 
     @pytest.mark.parametrize("raw", [
         b"\xef\xbb\xbfvod_id,time,end,kind,label\r\nvod-1,1.5,,kill,A\r\n",
@@ -459,7 +445,7 @@ class TestFiles:
         (b'[{"vod_id":"vod-1","time":1,"kind":"a"},{}]', "2"), (b'vod_id,time,kind\n"vod-1,1,kill\n', "file"),
     ])  # fmt: skip
     def test_errors_are_told_by_line_and_nothing_is_kept(self, api: Api, url: str, raw: bytes, where: str) -> None:
-        body = refused(self.send(api, url, "t.csv", raw), 400, "invalid")
+        body = refused(send_file(api, url, "t.csv", raw), 400, "invalid")
         assert list(body["errors"]) == [where]
         assert not SessionEvent.objects.exists()
 
@@ -473,7 +459,7 @@ class TestFiles:
         ):
             tracemalloc.start()
             try:
-                refused(self.send(api, url, name, raw), 400, "invalid")
+                refused(send_file(api, url, name, raw), 400, "invalid")
                 most = tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()
@@ -487,7 +473,7 @@ class TestFiles:
         body = refused(api.post(f"{url}/import", [rows[0], {**rows[0], "vod_id": "none"}]), 400, "unknown_vod")
         assert body["error"].startswith("Line 2: ")
         table = b"vod_id,time,kind\nvod-1,1,kill\nvod-1,9999,kill\n"
-        assert list(refused(self.send(api, url, "t.csv", table), 400, "invalid")["errors"]) == ["3"]
+        assert list(refused(send_file(api, url, "t.csv", table), 400, "invalid")["errors"]) == ["3"]
         assert not SessionEvent.objects.exists()
         assert api.post(f"{url}/import", rows[:1]).json() == {"ok": True, "created": 1}
 
@@ -510,25 +496,19 @@ class TestTogether:
             after = await next_message(socket)
             assert (after["type"], after["session"]["events_revision"]) == ("session", message["revision"] + 1)
 
-    async def test_of_very_many_it_is_told_that_there_are_some(
-        self, owner: User, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(service, "MAX_EVENTS_IN_MESSAGE", 1)
-        key = await ask(make_key, owner)
-        async with connected(f"/ws/sessions/{session.pk}/", key=key) as socket:
-            await next_message(socket)
-            rows = [{"global_time": time, "kind": "a"} for time in (1, 2)]
-            await ask(lambda: Api(key).post(f"{url}/import", rows))
-            message = await next_message(socket)
-            assert (message["complete"], message["changed"]) == (False, [])
-
-    async def test_of_very_long_ones_too(self, owner: User, session: ComparisonSession, url: str) -> None:
-        """Letters beyond ASCII take six bytes each in a message."""
-        key = await ask(make_key, owner)
-        async with connected(f"/ws/sessions/{session.pk}/", key=key) as socket:
-            await next_message(socket)
-            rows = [{"global_time": time, "kind": "a", "body": "é" * 9_900} for time in range(5)]
-            await ask(lambda: Api(key).post(f"{url}/import", rows))
+    @pytest.mark.parametrize(
+        ("most", "body"),
+        [(4, ""), (5, "é" * 9_900)],  # letters beyond ASCII take six bytes each in a message
+        ids=["very many", "very long"],
+    )
+    async def test_too_many_or_too_long_events_are_announced_without_the_events(
+        self, api: Api, owner: User, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch, most: int,
+        body: str,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(service, "MAX_EVENTS_IN_MESSAGE", most)
+        async with watching(session, owner) as socket:
+            rows = [{"global_time": time, "kind": "a", "body": body} for time in range(5)]
+            await ask(api.post, f"{url}/import", rows)
             message = await next_message(socket)
             assert (message["complete"], message["changed"]) == (False, [])
 

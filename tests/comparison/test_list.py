@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from pytest_check import check
 
-from media_app.videos.models import Rendition, RenditionKind
 from sessions_app.comparison.models import ComparisonSession
 from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import make_session, make_share
+from tests.support.factories import make_rendition, make_session, make_share
 from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 
@@ -32,8 +30,7 @@ def test_the_page_shows_a_picture_of_each(owner: User, other: User) -> None:
     with_picture, without = make_session(owner, name="With"), make_session(owner, name="Without")
     share = make_share(with_picture, other)
     video = with_picture.vods.get(ordinal=1).video
-    poster = {"kind": RenditionKind.POSTER, "folder": f"renditions/{video.pk}/", "files": {"image": "poster.jpg"}}
-    row = Rendition.objects.create(video=video, mime_type="image/jpeg", size=1, **poster)
+    row = make_rendition(video, "poster")
     for user, grant in ((owner, ""), (other, f"?grant=share.{share.pk}")):
         page = html_of(browser(user).get("/compare"))
         found = re.findall(r'<img src="([^"]+)"', page)
@@ -57,17 +54,11 @@ def test_the_newest_comes_first_twenty_a_page_unless_another_limit_is_given(api:
 
 def test_a_bad_value_is_refused(api: Api) -> None:
     refused(api.get(f"{URL}?created_by=%00"), 400, "bad_request")
-    for query in (
-        "limit=0", "limit=101", "limit=-1", "limit=abc", "limit=1.5", "limit=NaN", "limit=1e2", "limit=null",
-        "offset=-1", "offset=abc", "offset=1.5", "offset=9999999999999999999999", "limit=%F0%9F%8E%AE",
-        "created_by=" + "x" * 151,
-    ):  # fmt: skip
-        with check(query[:40]):
-            refused(api.get(f"{URL}?{query}"), 400, "invalid")
+    for query in ("limit=101", "limit=1.5", "offset=-1", "offset=9999999999999999999999", "created_by=" + "x" * 151):
+        refused(api.get(f"{URL}?{query}"), 400, "invalid")
 
 
 def test_who_sees_what(api: Api, other_api: Api, admin_api: Api, moderator_api: Api, owner: User, other: User) -> None:
-    """Everybody sees their own comparisons; admins see all."""
     make_session(owner, name="owner's")
     make_session(other, name="other's")
     assert names(api) == ["owner's"]

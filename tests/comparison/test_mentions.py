@@ -8,10 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from sessions_app.comparison.events.mentions import named_in
 from sessions_app.comparison.models import ComparisonSession, Mention
+from tests.comparison.conftest import watching
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_link, make_session, make_share, make_user
 from tests.support.pages import html_of
-from tests.support.sockets import Socket, ask, connected, next_message
+from tests.support.sockets import Socket, ask, next_message
 from tests.support.visitors import visitor
 from vodplatform.accounts.models import User
 
@@ -106,19 +107,15 @@ def test_taking_back_a_text_takes_as_long_whether_it_named_one_or_many(
 async def test_who_is_named_is_told_and_nobody_else(owner: User, other: User) -> None:
     session = await ask(make_session, owner)
     await ask(lambda: make_share(session, other, can_comment=True))
-    key, other_key = await ask(make_key, owner), await ask(make_key, other)
-    url = f"{BASE}/{session.pk}"
+    api, url = Api(await ask(make_key, owner)), f"{BASE}/{session.pk}"
 
     async def named(socket: Socket) -> dict[str, list[str]]:
         return (await next_message(socket, "events"))["named"]
 
-    path = f"/ws/sessions/{session.pk}/"
-    async with connected(path, key=key) as here, connected(path, key=other_key) as there:
-        for socket in (here, there):  # what they are told first is of before
-            assert (await next_message(socket))["type"] == "session"
-        event = await ask(lambda: comment(Api(key), url, "@other and @owner, look."))
+    async with watching(session, owner) as here, watching(session, other) as there:
+        event = await ask(comment, api, url, "@other and @owner, look.")
         assert (await named(here), await named(there)) == ({}, {event: ["other"]})
-        await ask(lambda: Api(key).patch(f"{url}/events/{event}", {"label": "Late"}))
+        await ask(api.patch, f"{url}/events/{event}", {"label": "Late"})
         assert (await named(here), await named(there)) == ({}, {})
 
 

@@ -42,17 +42,22 @@ def test_the_example_of_the_contract(api: Api, session: ComparisonSession) -> No
     assert {vod["vod_id"]: vod["offset"] for vod in shown["vods"]} == offsets
     assert {(vod["offset_source"], vod["offset_confidence"]) for vod in shown["vods"]} == {("timer_ocr", 0.88)}
     assert shown["global_time"] == 150
-    assert [vod["current_time"] for vod in shown["vods"]] == [150, 200, 113]
     kept = session_of(api.get(f"{BASE}/{session.session_id}"))
-    assert [vod["current_time"] for vod in kept["vods"]] == [150, 200, 113]
+    for answer in (shown, kept):
+        assert [vod["current_time"] for vod in answer["vods"]] == [150, 200, 113]
 
 
 def test_the_history_gets_a_row_for_each_vod_that_changed(api: Api, owner: User, session: ComparisonSession) -> None:
+    began = time.time()
+    expected = {
+        "vod_id": "vod-2", "vod_name": "Player 2", "old_offset": 0, "new_offset": -50, "source": "audio",
+        "confidence": 0.5, "changed_by": str(owner.pk), "changed_by_name": "owner",
+    }  # fmt: skip
     for _ in range(2):
         write(api, session, offsets={"vod-1": 0, "vod-2": -50, "vod-3": 0.0}, source="audio", confidence=0.5)
-        row = OffsetChange.objects.get()
-        assert (row.vod.vod_id, row.old_offset, row.new_offset) == ("vod-2", 0, -50)
-        assert (row.source, row.confidence, row.changed_by) == ("audio", 0.5, str(owner.pk))
+        [row] = api.get(f"{BASE}/{session.session_id}/offset-history").json()["history"]
+        assert {name: row[name] for name in expected} == expected
+        assert began - 5 < row["timestamp"] < time.time() + 5
     # Confirming it by hand changes its source alone.
     vod = vod_of(session_of(write(api, session, offsets={"vod-2": -50}, source="manual")), "vod-2")
     assert (vod["offset_source"], vod["offset_confidence"]) == ("manual", 1.0)
@@ -121,8 +126,6 @@ def test_twenty_writers_at_once_lose_nothing(owner: User) -> None:
 
 
 class TestDrift:
-    """A VOD whose own clock runs at another speed."""
-
     def test_the_formula_of_the_contract(self, api: Api, session: ComparisonSession) -> None:
         body = {"offsets": {"vod-2": 37.0}, "drifts": {"vod-2": 80.0}, "anchors": {"vod-2": 100.0}}
         session_of(write(api, session, **body, source="audio", confidence=0.97))
@@ -130,10 +133,8 @@ class TestDrift:
         vod = vod_of(shown, "vod-2")
         assert (vod["offset"], vod["drift_ppm"], vod["drift_anchor"]) == (37.0, 80.0, 100.0)
         assert vod["current_time"] == pytest.approx(400 - 37 + 80e-6 * (400 - 100), abs=1e-9)
-        others = [vod_of(shown, name) for name in ("vod-1", "vod-3")]
-        assert [(other["drift_ppm"], other["drift_anchor"], other["current_time"]) for other in others] == [
-            (0, 0, 400), (0, 0, 400),
-        ]  # fmt: skip
+        for other in (vod_of(shown, "vod-1"), vod_of(shown, "vod-3")):
+            assert (other["drift_ppm"], other["drift_anchor"], other["current_time"]) == (0, 0, 400)
 
     def test_offset_and_drift_are_set_apart(self, api: Api, session: ComparisonSession) -> None:
         write(api, session, offsets={"vod-2": -50}, source="manual")
@@ -160,8 +161,6 @@ class TestDrift:
         assert later["global_time"] == 200
         assert [vod["current_time"] for vod in later["session"]["vods"]] == pytest.approx([199.8, 200.2, 200])
         assert clock_message(message, 1000)["global_time"] == pytest.approx(600 / 0.999)
-        clock = session.clock(list(session.vods.select_related("video")), session.anchored_at).after(100)
-        assert [track.current_time for track in clock.tracks] == pytest.approx([199.8, 200.2, 200])
 
 
 def fill(session: ComparisonSession, owner: User, count: int) -> None:
@@ -183,22 +182,6 @@ class TestHistory:
     @pytest.fixture
     def url(self, session: ComparisonSession) -> str:
         return f"{BASE}/{session.session_id}/offset-history"
-
-    def test_a_row_says_what_when_why_who(self, api: Api, owner: User, session: ComparisonSession, url: str) -> None:
-        began = time.time()
-        base = f"{BASE}/{session.session_id}/offsets"
-        api.put(base, {"offsets": {"vod-2": -50}, "source": "timer_ocr", "confidence": 0.88})
-        api.put(base, {"offsets": {"vod-2": -49.5}, "source": "manual"})
-        body = api.get(url).json()
-        assert (body["ok"], body["total"]) == (True, 2)
-        manual, found = body["history"]
-        assert began - 5 < found["timestamp"] <= manual["timestamp"] < time.time() + 5
-        assert (found["vod_id"], found["vod_name"]) == ("vod-2", "Player 2")
-        assert (found["old_offset"], found["new_offset"]) == (0, -50)
-        assert (found["source"], found["confidence"]) == ("timer_ocr", 0.88)
-        assert found["changed_by"] == str(owner.pk)
-        assert (manual["old_offset"], manual["new_offset"]) == (-50, -49.5)
-        assert (manual["source"], manual["confidence"]) == ("manual", None)
 
     def test_newest_first_by_page_and_by_vod_up_to_an_end(
         self, api: Api, owner: User, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch

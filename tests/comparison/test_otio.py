@@ -5,17 +5,16 @@ from typing import Any
 
 import opentimelineio as otio
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from opentimelineio.opentime import RationalTime, TimeRange
 from pytest_check import check
 
 from sessions_app.comparison.models import ComparisonSession, SessionEvent
+from tests.comparison.conftest import STROKE, send_file
 from tests.support.api import Api, refused
 from tests.support.factories import make_session
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
-STROKE = {"tool": "pen", "color": "#ff0000", "width": 3, "points": [[0.1, 0.2], [0.5, 0.5]]}
 
 
 @pytest.fixture
@@ -33,11 +32,9 @@ def timeline_of(api: Api, url: str) -> Any:
     return otio.adapters.read_from_string(answer.content.decode(), "otio_json")
 
 
-def send(api: Api, url: str, timeline: Any, name: str = "cut.otio") -> Any:
+def send(api: Api, url: str, timeline: Any) -> Any:
     text = timeline if isinstance(timeline, str) else otio.adapters.write_to_string(timeline, "otio_json")
-    return api.client.post(
-        f"{url}/events/import", {"file": SimpleUploadedFile(name, text.encode())}, headers=api.headers
-    )
+    return send_file(api, f"{url}/events", "cut.otio", text.encode())
 
 
 def fields(event: dict[str, Any]) -> dict[str, Any]:
@@ -92,9 +89,8 @@ def test_markers_of_another_program_stand_where_it_has_them(api: Api, url: str, 
     bare = otio.schema.Clip("without a range")
     bare.markers.append(marker("in a bare one", 30, 30))
     timeline.tracks.markers.append(marker("of all", 59.94, 59.94))
-    track.extend(
-        [ours, otio.schema.Transition(in_offset=RationalTime(1, 24), out_offset=RationalTime(1, 24)), other, bare]
-    )
+    frame = RationalTime(1, 24)
+    track.extend([ours, otio.schema.Transition(in_offset=frame, out_offset=frame), other, bare])
     assert send(api, url, timeline).status_code == 201
     found = {event["label"]: event for event in api.get(f"{url}/events?joined=false").json()["events"]}
     assert (found["in ours"]["vod_id"], found["in ours"]["time"]) == ("vod-2", 15.0)

@@ -37,18 +37,26 @@ def about(value: float, rate: float = 1.0) -> Any:
     return pytest.approx(value + slack / 2, abs=slack / 2 + 0.002)
 
 
-def test_the_state_is_shown_on_the_session_and_on_every_vod(api: Api, session: ComparisonSession) -> None:
+def test_the_state_is_shown_on_the_session_and_its_vods_and_outlasts_a_seek(
+    api: Api, session: ComparisonSession
+) -> None:
     api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 42})
     for state, body, at in (("playing", {}, 42), ("playing", {"at": 150}, 150), ("paused", {"at": 160}, 160)):
         shown = play(api, session, state=state, **body)
         assert (shown["global_playback_state"], shown["global_time"]) == (state, at)
         assert {vod["playback_state"] for vod in shown["vods"]} == {state}
         assert [vod["current_time"] for vod in shown["vods"]] == [at, at + 50, at - 37]
+    play(api, session, state="playing", rate=2)
+    shown = session_of(api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 100}))
+    assert (shown["global_playback_state"], shown["rate"], shown["global_time"]) == ("playing", 2, 100)
 
 
 def test_a_read_shows_the_current_time_and_a_pause_holds_it(api: Api, session: ComparisonSession) -> None:
-    play(api, session, state="playing", at=100)
+    play(api, session, state="playing", at=90)
     rewind_anchor(session, 20)
+    # A change starts from the present.
+    assert session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))["global_time"] == about(110)
+    rewind_anchor(session, 10)
     shown = read(api, session)
     assert [vod["current_time"] for vod in shown["vods"]] == [about(120), about(170), about(83)]
     # Within one answer all of them are of one instant.
@@ -112,6 +120,7 @@ class TestOneVod:
         assert [vod["current_time"] for vod in shown["vods"]] == [150, 200, 113]
         assert {vod["playback_state"] for vod in shown["vods"]} == {"paused"}
         refused(api.put(f"{BASE}/{session.pk}/vods/vod-2/playback", {"state": "playing"}), 409, "global_mode")
+        refused(api.put(f"{BASE}/{session.pk}/vods/vod-9/playback", {"state": "playing"}), 404, "vod_not_found")
 
     def test_its_position_is_saved_on_its_own(self, api: Api, session: ComparisonSession, settings: Any) -> None:
         settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = 5.0
@@ -120,18 +129,6 @@ class TestOneVod:
         save_playing_position(session.session_id)
         assert ComparisonVod.objects.get(vod_id="vod-2").position == about(50)
         assert read(api, session)["vods"][1]["current_time"] == about(50)
-
-    def test_an_unknown_one_is_not_found(self, api: Api, session: ComparisonSession) -> None:
-        refused(api.put(f"{BASE}/{session.pk}/vods/vod-9/playback", {"state": "playing"}), 404, "vod_not_found")
-
-
-def test_a_change_while_playing_starts_from_the_present(api: Api, session: ComparisonSession) -> None:
-    play(api, session, state="playing", at=100)
-    rewind_anchor(session, 20)
-    shown = session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))
-    assert shown["global_time"] == about(120)
-    rewind_anchor(session, 10)
-    assert read(api, session)["global_time"] == about(130)
 
 
 @pytest.mark.parametrize("mode", ["global", "independent"])
@@ -203,12 +200,6 @@ def test_every_vod_is_clamped_to_its_own_length(api: Api, url: str, timestamp: f
         assert (shown["global_time"], times(shown)) == (timestamp, expected)
 
 
-def test_a_seek_keeps_a_playing_session_playing(api: Api, url: str) -> None:
-    session_of(api.put(f"{url}/playback", {"state": "playing", "rate": 2}))
-    shown = session_of(api.put(f"{url}/global-seek", {"timestamp": 100}))
-    assert (shown["global_playback_state"], shown["rate"], shown["global_time"]) == ("playing", 2, 100)
-
-
 def test_the_clock_begins_where_the_first_vod_does(api: Api, url: str, session: ComparisonSession) -> None:
     shown = session_of(api.get(url))
     assert shown["timeline"] == {"start": -50, "end": 637}
@@ -257,15 +248,12 @@ def test_in_independent_mode_the_clock_stays(api: Api, session: ComparisonSessio
         assert (shown["global_time"], times(shown)) == (150, expected)
 
 
-def test_a_seek_of_an_unknown_vod_changes_nothing(api: Api, session: ComparisonSession, owner: User) -> None:
+def test_a_vod_is_sought_by_its_own_id_alone(api: Api, session: ComparisonSession, owner: User) -> None:
     make_session(owner).vods.filter(vod_id="vod-1").update(vod_id="elsewhere")
     for vod_id in ("vod-4", "VOD-1", "%20vod-1", "%F0%9F%8E%AE", "x" * 300, "elsewhere"):
         assert refused(seek(api, session, vod_id, 1), 404, "vod_not_found")["vod_id"] == unquote(vod_id)[:100]
     session.refresh_from_db()
     assert session.revision == 1
-
-
-def test_an_id_with_blanks_and_signs_can_be_sought(api: Api, session: ComparisonSession) -> None:
     ComparisonVod.objects.filter(vod_id="vod-1").update(vod_id="Spieler ü?#%1")
     shown = session_of(seek(api, session, "Spieler%20%C3%BC%3F%23%251", 9))
     assert shown["vods"][0]["current_time"] == 9

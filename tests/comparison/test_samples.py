@@ -21,7 +21,7 @@ from tests.support.api import BASE, Api
 from tests.support.footage import write_pictures
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "running_keeper")]
 ASK = "/compare/sample"
 
 
@@ -46,8 +46,6 @@ def test_neither_a_link_nor_somebody_who_is_not_signed_in_makes_one(browser: Cli
     assert not Job.objects.exists()
 
 
-@pytest.mark.usefixtures("media", "running_keeper")
-@pytest.mark.django_db(transaction=True)
 def test_it_plays_three_views_in_step_and_can_be_deleted(browser: Client, api: Api, owner: User, media: Path) -> None:
     browser.post(ASK)
     run_queue("render")
@@ -72,8 +70,6 @@ def test_it_plays_three_views_in_step_and_can_be_deleted(browser: Client, api: A
     assert subjects_of([job])[job.pk].href == ""
 
 
-@pytest.mark.usefixtures("media", "running_keeper")
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("allowed", [0, 1], ids=["before it is made", "while it is made"])
 def test_at_the_limit(browser: Client, owner: User, media: Path, allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """allowed: how often it is asked whether one more may be made before the answer is no."""
@@ -90,8 +86,6 @@ def test_at_the_limit(browser: Client, owner: User, media: Path, allowed: int, m
     assert not any(path.is_file() for path in media.rglob("videos/**/*"))
 
 
-@pytest.mark.usefixtures("media", "running_keeper")
-@pytest.mark.django_db(transaction=True)
 def test_its_videos_count_towards_the_storage(
     browser: Client, api: Api, owner: User, media: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:

@@ -1,23 +1,28 @@
 """GET, PATCH and DELETE /api/sessions/multi-vod/{id}, the same in the admin, and the settings of comparisons."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_check import check
 
 from jobs_app.models import Job, JobEvent, JobStatus
 from media_app.videos.models import Video
+from media_app.videos.services import RENDER_KIND, delete_video
 from sessions_app.comparison import services
+from sessions_app.comparison.alignment.services import start_alignment
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
 from sessions_app.comparison.vod_cache import cache
 from tests.contract.places import address, browser, operations
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_alignment, make_job, make_key, make_session, make_user, make_video
+from tests.support.together import at_once
 from vodplatform.accounts.models import User
 from vodplatform.core.models import AuditEntry
 
@@ -45,36 +50,29 @@ def test_a_patch_changes_what_it_names_and_leaves_the_rest(api: Api, admin_api: 
     assert again == {**shown, "vods": again["vods"]}
 
 
-class TestUiState:
-    """Whatever a page wants to keep, up to 64 KB."""
-
-    def test_it_is_kept_as_it_is_and_replaced_as_a_whole(self, api: Api, owner: User) -> None:
-        session = make_session(owner, ui_state={"a": 1})
-        state = {"layout": "grid", "solo": 2, "loop": [1.5, 2.5], "deep": {"a": [None, True, "ü 🎮"]}}
-        assert session_of(api.patch(url(session), {"ui_state": state}))["ui_state"] == state
-        assert session_of(api.get(url(session)))["ui_state"] == state
-
-    def test_sixty_four_kilobytes_fit_and_one_byte_more_does_not(self, api: Api, owner: User) -> None:
-        session = make_session(owner)
-        # Compact JSON of exactly 65 536 bytes, many short values: blanks that nobody sent must not count.
-        state = {"list": [1] * 30_000, "text": ""}
-        fill = 64 * 1024 - len(json.dumps(state, separators=(",", ":")))
-        state["text"] = "x" * fill
-        assert session_of(api.patch(url(session), {"ui_state": state}))["ui_state"] == state
-        state["text"] += "x"
-        body = refused(api.patch(url(session), {"ui_state": state}), 413, "too_large")
-        assert body["limit"] == 64 * 1024
-        assert len(session_of(api.get(url(session)))["ui_state"]["text"]) == fill
-        # Letters count as their bytes.
-        refused(api.patch(url(session), {"ui_state": {"text": "ü" * 33_000}}), 413, "too_large")
-        assert api.patch(url(session), {"ui_state": {"text": "ü" * 32_000}}).status_code == 200
+def test_the_state_of_the_page_is_replaced_as_a_whole_and_has_64_kilobytes_at_most(api: Api, owner: User) -> None:
+    session = make_session(owner, ui_state={"a": 1})
+    # Compact JSON of exactly 65 536 bytes, many short values: blanks that nobody sent must not count.
+    state = {"list": [1] * 30_000, "deep": {"a": [None, True, 1.5, "ü 🎮"]}, "text": ""}
+    state["text"] = "x" * (64 * 1024 - len(json.dumps(state, separators=(",", ":"), ensure_ascii=False).encode()))
+    assert session_of(api.patch(url(session), {"ui_state": state}))["ui_state"] == state
+    larger = {**state, "text": f"{state['text']}x"}
+    body = refused(api.patch(url(session), {"ui_state": larger}), 413, "too_large")
+    assert body["limit"] == 64 * 1024
+    assert session_of(api.get(url(session)))["ui_state"] == state
+    # Letters count as their bytes.
+    refused(api.patch(url(session), {"ui_state": {"text": "ü" * 33_000}}), 413, "too_large")
+    assert api.patch(url(session), {"ui_state": {"text": "ü" * 32_000}}).status_code == 200
 
 
 class TestDelete:
+    @pytest.mark.django_db(transaction=True)
     def test_it_is_gone_with_everything_of_its_own(self, api: Api, owner: User) -> None:
         session, unrelated = make_session(owner), make_job(owner)
         for status in (JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.FAILED, JobStatus.COMPLETED):
-            make_alignment(session, status)
+            job = make_alignment(session, status).job
+        picture = default_storage.save(f"jobs/{job.pk}/attempt/evidence.jpg", ContentFile(b"picture"))
+        crop = default_storage.save(f"previews/{session.session_id}/batch/crop.jpg", ContentFile(b"picture"))
         session_of(api.put(f"{url(session)}/offsets", {"offsets": {"vod-2": 3}, "source": "manual"}))
         stays = make_session(owner)
         response = api.delete(url(session))
@@ -88,15 +86,7 @@ class TestDelete:
         assert list(ComparisonSession.objects.all()) == [stays]
         assert ComparisonVod.objects.count() == 3
         assert Video.objects.count() == 6
-
-    @pytest.mark.django_db(transaction=True)
-    def test_what_its_alignments_have_stored_is_deleted(self, api: Api, owner: User) -> None:
-        session = make_session(owner)
-        job = make_alignment(session).job
-        key = default_storage.save(f"jobs/{job.pk}/attempt/evidence.jpg", ContentFile(b"picture"))
-        crop = default_storage.save(f"previews/{session.session_id}/batch/crop.jpg", ContentFile(b"picture"))
-        assert api.delete(url(session)).status_code == 200
-        assert not default_storage.exists(key)
+        assert not default_storage.exists(picture)
         assert not default_storage.exists(crop)
 
     def test_an_owner_leaves_with_sessions_history_and_alignments(self) -> None:
@@ -172,3 +162,64 @@ class TestAdmin:
         desk.post(reverse("admin:comparison_comparisonsession_changelist"), chosen)
         assert not ComparisonSession.objects.exists()
         assert AuditEntry.objects.filter(action="comparisonsession.deleted").count() == 2
+
+
+class TestRaces:
+    """Two people change one session at once: each gets an answer of the contract, and nothing is left half done."""
+
+    pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
+
+    def test_deleting_a_session_while_others_align_and_move_it_leaves_nothing_behind(self) -> None:
+        user = make_user()
+        key, change = make_key(user), {"offsets": {"vod-2": 1.0}, "source": "manual"}
+        for _ in range(6):
+            path = f"{BASE}/{make_session(user).session_id}"
+            deleted, *others = at_once(
+                lambda path=path: Api(key).delete(path).status_code,
+                lambda path=path: Api(key).post(f"{path}/align", {"method": "timer_ocr"}).status_code,
+                lambda path=path: Api(key).put(f"{path}/offsets", change).status_code,
+                lambda path=path: Api(key).put(f"{path}/global-seek", {"timestamp": 4}).status_code,
+            )
+            assert deleted == 200
+            assert set(others) <= {200, 202, 404}
+        assert not ComparisonSession.objects.exists()
+        assert not Alignment.objects.exists()
+        assert not Job.objects.exists()
+
+    def test_cancelling_an_alignment_while_its_session_is_deleted_is_done_or_not_found(self) -> None:
+        user = make_user()
+        key = make_key(user)
+        for _ in range(6):
+            path = f"{BASE}/{make_session(user).session_id}"
+            job_id = Api(key).post(f"{path}/align", {"method": "timer_ocr"}).json()["job_id"]
+            deleted, *cancelled = at_once(
+                lambda path=path: Api(key).delete(path).status_code,
+                *[lambda job_id=job_id: Api(key).post(f"/api/v1/jobs/{job_id}/cancel").status_code] * 2,
+            )
+            assert deleted == 200
+            assert set(cancelled) <= {200, 404}
+        assert not Job.objects.exists()
+
+    @pytest.mark.postgresql
+    def test_deleting_a_video_while_sessions_that_show_it_are_aligned_does_not_deadlock(self) -> None:
+        user, admin = make_user(), make_user("admin", role="admin")
+        video = make_video(user)
+        session = make_session(user, videos=[video, make_video(user)])
+        make_job(user, kind=RENDER_KIND, lane="render", params={"video_id": str(video.pk), "tasks": []})
+        locked = threading.Event()
+
+        def align() -> None:
+            with transaction.atomic():
+                services.lock_session(session)
+                locked.set()
+                threading.Event().wait(0.5)  # until the deletion waits
+                start_alignment(session, "audio", None, "auto")
+
+        def delete() -> None:
+            assert locked.wait(10)
+            delete_video(video, by=admin)
+
+        at_once(align, delete)
+        assert not Video.objects.filter(pk=video.pk).exists()
+        assert Job.objects.filter(kind=RENDER_KIND, status="cancelled").count() == 1
+        assert Alignment.objects.count() == 1

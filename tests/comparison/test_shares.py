@@ -12,6 +12,7 @@ from sessions_app.comparison import services
 from sessions_app.comparison.events import services as events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionShare
 from sessions_app.comparison.sharing import services as sharing
+from tests.comparison.conftest import watching
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_alignment, make_key, make_session, make_share, make_user
 from tests.support.sockets import Socket, ask, connected, next_close, next_message, socket
@@ -103,7 +104,6 @@ class TestRights:
         api.patch(one, {"can_comment": False})
         refused(other_api.delete(f"{url}/events/{event}"), 403, "forbidden")
         refused(other_api.post(f"{url}/events", {"global_time": 1, "kind": "comment"}), 403, "forbidden")
-        share(api, url, role="editor")
 
     def test_what_was_begun_before_the_withdrawal_is_not_written(
         self, api: Api, url: str, session: ComparisonSession, other: User
@@ -203,9 +203,7 @@ class TestWatching:
             return await check(self)
 
         monkeypatch.setattr(realtime.WatchConsumer, "_recheck", recheck)
-        path, key = f"/ws/sessions/{session.pk}/", await ask(make_key, other)
-        async with connected(path, key=key) as guest:
-            await next_message(guest, "session")
+        async with watching(session, other) as guest:
             await ask(api.patch, f"{url}/shares/{made['share_id']}", {"can_comment": False})
             await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
             while not await guest.receive_nothing(0.3):
@@ -214,8 +212,7 @@ class TestWatching:
             assert (await next_message(guest, "session"))["session"]["global_time"] == 4
         may_go_on.clear()
         monkeypatch.setattr(realtime, "URGENT_SECONDS", 0.2)
-        async with connected(path, key=key) as guest:
-            await next_message(guest, "session")
+        async with watching(session, other) as guest:
             await ask(api.delete, f"{url}/shares/{made['share_id']}")
             await ask(api.put, f"{url}/global-seek", {"timestamp": 5})
             assert await next_close(guest) == realtime.TRY_AGAIN
@@ -224,8 +221,7 @@ class TestWatching:
         self, api: Api, url: str, session: ComparisonSession, other: User
     ) -> None:
         await ask(share, api, url)
-        async with connected(f"/ws/sessions/{session.pk}/", key=await ask(make_key, other)) as guest:
-            await next_message(guest, "session")
+        async with watching(session, other) as guest:
             await ask(api.put, f"{url}/playback", {"state": "playing"})
             for kind in ("session", "clock"):
                 message = await next_message(guest)
@@ -236,8 +232,7 @@ class TestWatching:
 
     async def test_who_may_more_is_told(self, api: Api, url: str, session: ComparisonSession, other: User) -> None:
         made = await ask(share, api, url)
-        async with connected(f"/ws/sessions/{session.pk}/", key=await ask(make_key, other)) as guest:
-            await next_message(guest, "session")
+        async with watching(session, other) as guest:
             await ask(api.patch, f"{url}/shares/{made['share_id']}", {"role": "editor"})
             assert await next_message(guest) == {"type": "access", "role": "editor", "can_comment": True}
 
@@ -252,11 +247,9 @@ class TestPresence:
 
     async def test_presence_is_broadcast(self, api: Api, url: str, session: ComparisonSession, other: User) -> None:
         await ask(share, api, url)
-        path = f"/ws/sessions/{session.pk}/"
         both = {"owner": ("owner", True), "other": ("viewer", True)}
-        async with connected(path, key=await ask(make_key, session.owner)) as host:
-            assert (await next_message(host))["type"] == "session"
-            async with connected(path, key=await ask(make_key, other)) as guest:
+        async with watching(session, session.owner) as host:
+            async with watching(session, other) as guest:
                 assert await self.people(guest) == both
                 assert await self.people(host) == both
                 following = '{"type": "following", "following": 1}'
@@ -289,7 +282,8 @@ class TestPresence:
         """The server sends, and the client is not there any more."""
         key = await ask(make_key, session.owner)
         watcher = socket(f"/ws/sessions/{session.pk}/", key=key)
-        cut = asyncio.Event()
+        cut, said = asyncio.Event(), asyncio.Queue[dict[str, str]]()
+        said.put_nowait({"type": "websocket.connect"})
 
         async def send(message: Any) -> None:
             if message["type"] == "websocket.send" and cut.is_set():
@@ -297,13 +291,7 @@ class TestPresence:
             if message["type"] == "websocket.send":
                 cut.set()
 
-        async def receive() -> Any:
-            if not cut.is_set() and not hasattr(receive, "connected"):
-                receive.connected = True  # type: ignore[attr-defined]
-                return {"type": "websocket.connect"}
-            await asyncio.Event().wait()
-
-        running = asyncio.create_task(application(watcher.scope, receive, send))
+        running = asyncio.create_task(application(watcher.scope, said.get, send))
         await asyncio.wait_for(cut.wait(), 10)
         while str(session.pk) not in presence._rooms:
             await asyncio.sleep(0.01)
@@ -311,11 +299,9 @@ class TestPresence:
         await asyncio.wait_for(running, 10)
         assert str(session.pk) not in presence._rooms
 
-    async def test_who_has_two_pages_open_is_one(self, session: ComparisonSession, other: User) -> None:
-        path, key = f"/ws/sessions/{session.pk}/", await ask(make_key, session.owner)
-        async with connected(path, key=key) as first, connected(path, key=key) as second:
+    async def test_who_has_two_pages_open_is_one(self, session: ComparisonSession) -> None:
+        async with watching(session, session.owner) as first, watching(session, session.owner) as second:
             for one in (first, second):
-                await next_message(one)
                 # Nobody is told that they are alone.
                 assert await one.receive_nothing(0.6)
 
@@ -323,14 +309,12 @@ class TestPresence:
         said = {"process": "another", "people": [{"name": "far", "role": "viewer", "following": True}], "asks": True}
         layer = get_channel_layer()
         group = f"comparison.{session.pk}"
-        async with connected(f"/ws/sessions/{session.pk}/", key=await ask(make_key, session.owner)) as host:
-            await next_message(host)
+        async with watching(session, session.owner) as host:
             await layer.group_send(group, {"type": "watch.presence", "message": said})
             assert set(await self.people(host)) == {"owner", "far"}
             monkeypatch.setattr(presence, "FORGET_SECONDS", -1.0)
-            await layer.group_send(
-                group, {"type": "watch.presence", "message": {**said, "process": "third", "people": []}}
-            )
+            nobody = {**said, "process": "third", "people": []}
+            await layer.group_send(group, {"type": "watch.presence", "message": nobody})
             assert set(await self.people(host)) == {"owner"}
 
 

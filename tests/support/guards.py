@@ -290,7 +290,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
     "sessions_app/comparison/export/services.py": [
         ("a user cannot start an export that exceeds the work limit of the user's plan",
          "work_limit.check(by, facts)", "pass",
-         "tests/comparison/test_exports.py::TestAsking::test_more_than_the_plan_allows_is_refused"),
+         "tests/comparison/test_exports.py::TestReels::test_more_than_the_plan_allows_is_refused_by_what_is_made"),
     ],
     "sessions_app/comparison/sharing/links.py": [
         ("a link opens only the videos of its comparison",

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
+
+from tests.support.footage import write_pictures
 
 Text = Callable[[float], str]
 
@@ -50,22 +51,16 @@ def draw_clip(
     noise = rng.integers(0, 255, (height // 8 + 8, width // 8 + 40, 3), dtype=np.uint8)
     world = cv2.resize(noise, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
     scale = look.digits / 22
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.options = {"g": str(gop), "crf": "26", "preset": "ultrafast", "bf": "2", "b_strategy": "0"}
-        for number in range(int(seconds * fps)):
-            shift = number % 200
-            image = world[:height, shift : shift + width].copy()
-            shown = text(float(number / fps))
-            (wide, high), _ = cv2.getTextSize(shown or "0:00", cv2.FONT_HERSHEY_DUPLEX, scale, 1)
-            left, top = int(look.x * width), int(look.y * height)
-            if shown and look.panel is not None:
+    left, top = int(look.x * width), int(look.y * height)
+
+    def picture(number: int) -> np.ndarray:
+        image = world[:height, number % 200 : number % 200 + width].copy()
+        if shown := text(float(number / fps)):
+            (wide, high), _ = cv2.getTextSize(shown, cv2.FONT_HERSHEY_DUPLEX, scale, 1)
+            if look.panel is not None:
                 cv2.rectangle(image, (left - 6, top - 5), (left + wide + 6, top + high + 6), look.panel, -1)
-            if shown:
-                origin = (left, top + high)
-                cv2.putText(image, shown, origin, cv2.FONT_HERSHEY_DUPLEX, scale, look.colour, 1, cv2.LINE_AA)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
-        container.mux(stream.encode(None))
-    return path
+            origin = (left, top + high)
+            cv2.putText(image, shown, origin, cv2.FONT_HERSHEY_DUPLEX, scale, look.colour, 1, cv2.LINE_AA)
+        return image
+
+    return write_pictures(path, map(picture, range(int(seconds * fps))), fps=fps, gop=gop)

@@ -1,6 +1,5 @@
 """Clocks of imagined matches and what a reader would say of them: for calibration and fast tests, no pixels."""
 
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,11 +63,6 @@ def counting_up(rng: np.random.Generator, length: float, pauses: int) -> Imagine
     return Imagined(tuple(pieces), length)
 
 
-def counting_down(rng: np.random.Generator, length: float) -> Imagined:
-    """One long countdown."""
-    return Imagined((Piece(0.0, length + float(rng.uniform(10, 600)), -1),), length)
-
-
 @dataclass(frozen=True)
 class Noise:
     """What goes wrong in reading. missing, misread: shares; spacing: seconds between keyframes."""
@@ -128,23 +122,15 @@ class Recording:
         return clock
 
 
-class Inline(Executor):
-    """An executor that runs everything at once in this thread."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
 def matches(rng: np.random.Generator, length: float) -> tuple[Imagined, Imagined]:
     """Two matches of the same game, that is, under the same rules."""
     kind = rng.integers(5)
     if kind < 2:
         early, buy, whole = (float(rng.choice(c)) for c in ([0.3, 1.0], [15, 30], [60, 100, 115]))
         return rounds(rng, length, early, buy, whole), rounds(rng, length, early, buy, whole)
-    if kind == 2:
-        return counting_down(rng, length), counting_down(rng, length)
+    if kind == 2:  # one long countdown
+        first, second = (Piece(0.0, length + float(rng.uniform(10, 600)), -1) for _ in range(2))
+        return Imagined((first,), length), Imagined((second,), length)
     pauses = rng.integers(0, 4, 2)
     return counting_up(rng, length, int(pauses[0])), counting_up(rng, length, int(pauses[1]))
 

@@ -130,19 +130,18 @@ def test_a_timer_that_is_not_there_leaves_the_sounds_word_and_one_that_does_not_
         assert proposed(refusal("b", reason), sound("b", 12.5, 0.99)).confidence == 0.85
 
 
-class TestNeither:
-    def test_both_say_why_unless_one_has_nothing_to_go_by(self) -> None:
-        found = refused(refusal("b", "timer_not_found"), refusal("b", "sound_unrelated"))
-        assert found.reason == "sound_unrelated"
-        assert found.message == "b: sound_unrelated. b: timer_not_found."
-        assert [item.reason for item in found.findings] == ["timer_not_found", "sound_unrelated"]
-        assert refused(refusal("b", "timer_frozen"), refusal("b", "no_sound")).reason == "timer_frozen"
-        found = refused(refusal("b", "unreadable"), refusal("b", "unreadable"))
-        assert (found.reason, found.message) == ("unreadable", "b: unreadable.")
-        items = [refusal(name, "no_sound") for name in "ab"], [refusal(name, "timer_not_found") for name in "ab"]
-        found = combine_results(["a", "b"], result(*items[1], reference=None), result(*items[0], reference=None))
-        assert found.reference is None
-        assert [item.vod_id for item in found.refused] == ["a", "b"]
+def test_where_neither_proposes_both_say_why_unless_one_has_nothing_to_go_by() -> None:
+    found = refused(refusal("b", "timer_not_found"), refusal("b", "sound_unrelated"))
+    assert found.reason == "sound_unrelated"
+    assert found.message == "b: sound_unrelated. b: timer_not_found."
+    assert [item.reason for item in found.findings] == ["timer_not_found", "sound_unrelated"]
+    assert refused(refusal("b", "timer_frozen"), refusal("b", "no_sound")).reason == "timer_frozen"
+    found = refused(refusal("b", "unreadable"), refusal("b", "unreadable"))
+    assert (found.reason, found.message) == ("unreadable", "b: unreadable.")
+    items = [refusal(name, "no_sound") for name in "ab"], [refusal(name, "timer_not_found") for name in "ab"]
+    found = combine_results(["a", "b"], result(*items[1], reference=None), result(*items[0], reference=None))
+    assert found.reference is None
+    assert [item.vod_id for item in found.refused] == ["a", "b"]
 
 
 class TestThree:

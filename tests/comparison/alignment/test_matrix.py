@@ -1,9 +1,8 @@
 """Rendered pairs, style × rate × size × bitrate × pause × offset: right to half a frame of each, or refused."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +43,14 @@ RIGHT = {pair.name: cheaper(pair, LOOP) for pair in timer_pairs(SEED)}
 REFUSED = {pair.name: cheaper(pair, LOOP) for pair in refusal_pairs(SEED)}
 UNRELATED = cheaper(unrelated_pair(SEED), LOOP)
 ROUNDING = 1.5e-3  # containers keep times to a millisecond
-Align = Callable[[Pair], AlignmentResult]
+the_reader = cache(RapidReader)
 
 
-@pytest.fixture(scope="module")
-def align() -> Align:
-    """Aligns the recordings of a pair without any hint."""
-    reader = RapidReader()
-
-    def run(pair: Pair) -> AlignmentResult:
-        folder = kept(f"pair-{pair.name}", partial(render, pair), SEED)
-        paths = [folder / f"{clip.spec.name}.mp4" for clip in (pair.a, pair.b)]
-        return align_by_timer(list(zip("ab", paths, strict=True)), None, "auto", reader)
-
-    return run
+def aligned(pair: Pair) -> AlignmentResult:
+    """Align the recordings of a pair without any hint."""
+    folder = kept(f"pair-{pair.name}", partial(render, pair), SEED)
+    paths = [folder / f"{clip.spec.name}.mp4" for clip in (pair.a, pair.b)]
+    return align_by_timer(list(zip("ab", paths, strict=True)), None, "auto", the_reader())
 
 
 def render(pair: Pair, folder: Path) -> None:
@@ -71,9 +64,9 @@ def in_short(pairs: dict[str, Pair], *names: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", in_short(RIGHT, "sixty_ntsc", "pause", "tenths", "vfr"))
-def test_the_offset_is_right_to_half_a_frame_of_each(align: Align, name: str) -> None:
+def test_the_offset_is_right_to_half_a_frame_of_each(name: str) -> None:
     pair = RIGHT[name]
-    result = align(pair)
+    result = aligned(pair)
     assert result.refused == ()
     (proposal,) = result.proposals
     assert pair.offset is not None
@@ -87,8 +80,8 @@ def test_the_offset_is_right_to_half_a_frame_of_each(align: Align, name: str) ->
 
 
 @pytest.mark.parametrize("name", in_short(REFUSED, "identical_rounds", "jumping"))
-def test_what_no_timer_can_tell_is_refused(align: Align, name: str) -> None:
-    result = align(REFUSED[name])
+def test_what_no_timer_can_tell_is_refused(name: str) -> None:
+    result = aligned(REFUSED[name])
     assert result.proposals == ()
     assert result.refused
     for refusal in result.refused:
@@ -97,14 +90,13 @@ def test_what_no_timer_can_tell_is_refused(align: Align, name: str) -> None:
 
 
 @pytest.mark.exhaustive
-def test_unrelated_matches_are_never_sure(align: Align) -> None:
-    result = align(UNRELATED)
-    assert all(proposal.confidence < 0.9 and proposal.note for proposal in result.proposals)
+def test_unrelated_matches_are_never_sure() -> None:
+    assert all(proposal.confidence < 0.9 and proposal.note for proposal in aligned(UNRELATED).proposals)
 
 
 def test_a_timer_too_small_to_read_is_refused(tmp_path: Path) -> None:
     look = Look(digits=3)
     paths = [draw_clip(tmp_path / f"{name}.mp4", lambda t: minutes(500 - t), 20, look=look) for name in "ab"]
-    result = align_by_timer(list(zip("ab", paths, strict=True)), None, "auto", RapidReader())
+    result = align_by_timer(list(zip("ab", paths, strict=True)), None, "auto", the_reader())
     assert result.proposals == ()
     assert {refusal.reason for refusal in result.refused} <= {"timer_not_found", "timer_unreadable"}

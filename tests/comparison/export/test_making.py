@@ -17,7 +17,7 @@ from media_app.av.probe import probe
 from sessions_app.comparison.export.child import captions
 from sessions_app.comparison.export.child.captions import write_captions
 from sessions_app.comparison.export.child.graph import PCM_BYTES_PER_SECOND, rates_of
-from sessions_app.comparison.export.child.layouts import Box, arrange
+from sessions_app.comparison.export.child.layouts import LAYOUTS, Box, arrange
 from sessions_app.comparison.export.child.plan import Caption, Clock
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode
 from sessions_app.comparison.timeline import Placement
@@ -63,6 +63,20 @@ def answers_to(request: dict[str, Any]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def request_for(folder: Path, videos: Sequence[tuple[Path, Placement, float]], **fields: Any) -> dict[str, Any]:
+    """A request for an export side by side into ``folder``, of files with their places and durations in seconds."""
+    return {
+        "videos": [
+            {"path": str(path), "offset": place.offset, "drift_ppm": place.drift_ppm, "drift_anchor": place.anchor,
+             "duration": duration}
+            for path, place, duration in videos
+        ],
+        "panes": list(range(len(videos))), "sounds": [], "layout": "side_by_side", "fps": [60, 1], "height": 360,
+        "captions": [], "target": str(folder / "out.mp4"), "folder": str(folder), "threads": 1,
+        "max_bytes": 1 << 30, **fields,
+    }  # fmt: skip
+
+
 Export = Callable[..., Path]
 
 
@@ -73,17 +87,8 @@ def export(videos: dict[str, Path], tmp_path: Path) -> Export:
     def make(
         places: dict[str, Placement], start: float, end: float, among: dict[str, Path] = videos, **more: Any
     ) -> Path:
-        request = {
-            "videos": [
-                {"path": str(among[name]), "offset": place.offset, "drift_ppm": place.drift_ppm,
-                 "drift_anchor": place.anchor, "duration": probe(among[name]).duration}
-                for name, place in places.items()
-            ],
-            "panes": list(range(len(places))), "sounds": [], "layout": "side_by_side", "start": start, "end": end,
-            "fps": [60, 1], "height": 360, "captions": [], "target": str(tmp_path / "out.mp4"),
-            "folder": str(tmp_path), "max_bytes": 1 << 30, "threads": 1, **more,
-        }  # fmt: skip
-        answers = answers_to(request)
+        found = [(among[name], place, probe(among[name]).duration) for name, place in places.items()]
+        answers = answers_to(request_for(tmp_path, found, start=start, end=end, **more))
         assert "result" in answers[-1], answers
         shares = [one["progress"] for one in answers[:-1]]
         assert shares == sorted(shares)
@@ -296,14 +301,12 @@ class TestCaptions:
 
 
 def test_one_video_alone_is_copied_where_it_can_be(export: Export, videos: dict[str, Path]) -> None:
-    half = videos["c"].with_name("half.mp4")
-    videos = videos | {"c": half}
     made = export({"c": Placement(-0.4)}, 0.2, 3.0, layout="single", fps=[25, 1], height=HEIGHT)
     numbers = [decode_barcode(picture) for picture in pictures_of(made)]
     assert numbers == list(range(15, 85))
     with av.open(str(made)) as copy:
         packets = {bytes(packet) for packet in copy.demux(video=0) if packet.size}
-    with av.open(str(half.with_name("c.mp4"))) as source:
+    with av.open(str(videos["c"])) as source:
         shared = packets & {bytes(packet) for packet in source.demux(video=0) if packet.size}
     assert len(shared) >= 40
 
@@ -317,12 +320,8 @@ def test_what_cannot_be_made_is_said(
     """A file that cannot be read, and one that outgrows its owner's storage while it is made."""
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     path = videos.get(source, tmp_path / "broken.mp4")
-    request = {
-        "videos": [{"path": str(path), "offset": 0, "drift_ppm": 0, "drift_anchor": 0, "duration": SECONDS}],
-        "panes": [0], "sounds": [], "layout": "single", "start": 0, "end": 3, "parts": parts, "fps": [30, 1],
-        "height": 360, "captions": [], "target": str(tmp_path / "out.mp4"), "folder": str(tmp_path),
-        "max_bytes": 1 - 2 * PCM_BYTES_PER_SECOND if parts else 1,
-    }  # fmt: skip
+    room = 1 - 2 * PCM_BYTES_PER_SECOND if parts else 1
+    request = request_for(tmp_path, [(path, Placement(), SECONDS)], start=0, end=3, parts=parts, max_bytes=room)
     assert answers_to(request)[-1]["error"]["type"] == error
 
 
@@ -334,3 +333,41 @@ def test_a_part_that_begins_before_the_picture_is_as_long_as_was_asked(export: E
     numbers = [decode_barcode(picture) for picture in pictures_of(made)]
     assert numbers == [0] * 90 + list(range(90))
     assert probe(made).duration == pytest.approx(3.0, abs=0.05)
+
+
+LANDSCAPE, PORTRAIT = (1920, 1080), (1080, 1920)
+
+
+@pytest.mark.parametrize(("layout", "count", "size"), [
+    ("side_by_side", 2, (2560, 720)), ("side_by_side", 3, (3840, 720)), ("stack", 2, (640, 720)),
+    ("main_and_side", 3, (1920, 720)), ("main_and_side", 2, (1920, 720)), ("main_and_side", 1, (1280, 720)),
+    ("single", 1, (1280, 720)), ("wipe", 2, (1280, 720)),
+])  # fmt: skip
+def test_the_picture_is_as_high_as_was_asked_for(layout: str, count: int, size: tuple[int, int]) -> None:
+    found = arrange(layout, [LANDSCAPE] * count, 720)
+    assert (found.width, found.height) == size
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("height", [361, 720, 1080])
+def test_no_two_overlap_and_all_lie_within_on_even_pixels(layout: str, height: int) -> None:
+    found = arrange(layout, [LANDSCAPE, (640, 363), PORTRAIT], height)
+    taken: set[tuple[int, int]] = set()
+    for box in found.boxes:
+        assert all(side % 2 == 0 for side in (box.x, box.y, box.width, box.height))
+        assert 0 <= box.x <= box.x + box.width <= found.width
+        assert 0 <= box.y <= box.y + box.height <= found.height
+        cells = {(x, y) for x in range(box.x, box.x + box.width, 2) for y in range(box.y, box.y + box.height, 2)}
+        if layout not in ("single", "wipe", "overlay", "difference"):
+            assert not cells & taken
+        taken |= cells
+
+
+def test_a_picture_of_another_shape_stands_in_the_middle() -> None:
+    assert Box(100, 0, 640, 360).fitted(PORTRAIT) == Box(318, 0, 202, 360)
+    assert Box(0, 20, 640, 360).fitted((400, 100)) == Box(0, 120, 640, 160)
+
+
+def test_what_nobody_could_play_is_refused() -> None:
+    with pytest.raises(ValueError, match="11520×2160"):
+        arrange("side_by_side", [LANDSCAPE] * 3, 2160)

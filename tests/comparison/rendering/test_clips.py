@@ -28,15 +28,6 @@ def overlap(pair: Pair) -> float:
     return min(a.start + a.duration, b.start + b.duration) - max(a.start, b.start)
 
 
-@pytest.fixture
-def short_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    def short(seed: int) -> list[Clip]:
-        cut = [replace(clip, spec=replace(clip.spec, duration=0.5, width=320, height=180)) for clip in demo_specs(seed)]
-        return cut[:2]
-
-    monkeypatch.setattr(clips, "demo_specs", short)
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_the_demo_overlaps_substantially_but_not_fully(seed: int) -> None:
     found = demo_specs(seed)
@@ -65,7 +56,12 @@ def test_pairs_to_be_aligned_know_their_offset_and_those_to_be_refused_have_none
     assert sizes == [(1920, 1080, 60, 600.0), (1280, 720, 30, 600.0)]
 
 
-def test_the_demo_is_rendered_once_and_anew_for_another_seed(tmp_path: Path, short_demo: None) -> None:
+def test_the_demo_is_rendered_once_and_anew_for_another_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(seed: int) -> list[Clip]:
+        small = {"duration": 0.5, "width": 320, "height": 180}
+        return [replace(clip, spec=replace(clip.spec, **small)) for clip in demo_specs(seed)[:2]]
+
+    monkeypatch.setattr(clips, "demo_specs", short)
     truth_file = tmp_path / "truth" / "demo.json"
     paths = render_demo(tmp_path / "vods", truth_file, 1)
     before = [path.stat().st_ino for path in paths]
@@ -78,11 +74,8 @@ def test_the_demo_is_rendered_once_and_anew_for_another_seed(tmp_path: Path, sho
     render_demo(tmp_path / "vods", truth_file, 2)
     assert json.loads(truth_file.read_text())["seed"] == 2
     assert [path.stat().st_ino for path in paths] != before
-
-
-def test_a_truth_file_among_the_recordings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="outside"):
-        render_demo(tmp_path, tmp_path / "truth.json", 1)
+        render_demo(tmp_path, tmp_path / "demo.json", 1)
 
 
 def test_the_renderer_imports_nothing_of_the_program() -> None:

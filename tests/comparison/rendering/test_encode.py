@@ -1,21 +1,24 @@
 """Encoded recordings, decoded again: every frame and sample is where the match says."""
 
+import os
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
-from sessions_app.comparison.samples.rendering.barcode import decode_barcode
+from sessions_app.comparison.samples.rendering.barcode import CELLS, decode_barcode, draw_barcode
 from sessions_app.comparison.samples.rendering.clips import NTSC, small_spec
 from sessions_app.comparison.samples.rendering.encode import render, timer_for
 from sessions_app.comparison.samples.rendering.hud import STYLES
 from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
 from sessions_app.comparison.samples.rendering.sound import RATE, Soundtrack
 from sessions_app.comparison.samples.rendering.specification import RecordingSpec, presentation_times
+from tests.support.clips import render_clip
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]
 
@@ -101,10 +104,7 @@ def test_sound_is_exact_to_the_sample(tmp_path: Path) -> None:
         stream = container.streams.audio[0]
         frames = list(container.decode(stream))
     heard = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
-    pts, time_base = frames[0].pts, frames[0].time_base
-    assert pts is not None
-    assert time_base is not None
-    first = round(pts * time_base * RATE)
+    first = round(float(frames[0].time or 0) * RATE)
     heard = heard[:, max(0, -first) :]
     made_here = Soundtrack(MATCH, spec).samples(0, round(spec.duration * RATE))
     count = min(heard.shape[1], made_here.shape[1])
@@ -112,16 +112,6 @@ def test_sound_is_exact_to_the_sample(tmp_path: Path) -> None:
     lag = int(np.argmax(np.fft.irfft(a * b.conj())))
     assert lag + max(0, first) == 0
     assert abs(count - spec.duration * RATE) <= 1024
-
-
-def test_two_recordings_hear_the_same_event_at_the_same_match_time() -> None:
-    match = round_match(23, 60)
-    a, b = small_spec("a", 10.0, 1), small_spec("b", 13.5, 2, audio_cutoff=3000.0)
-    first = Soundtrack(match, a).samples(round(3.5 * RATE), 10 * RATE).sum(axis=0)
-    second = Soundtrack(match, b).samples(0, 10 * RATE).sum(axis=0)
-    correlation = np.fft.irfft(np.fft.rfft(first) * np.fft.rfft(second).conj())
-    lag = int(np.argmax(correlation))
-    assert min(lag, correlation.size - lag) <= RATE // 2000
 
 
 def test_sound_is_the_same_however_it_is_cut() -> None:
@@ -139,7 +129,15 @@ def test_keyframes_come_at_the_gop_and_the_index_is_up_front(tmp_path: Path) -> 
     assert data.index(b"moov") < data.index(b"mdat")
 
 
-def test_progress_runs_to_the_end_and_nothing_partial_is_left(tmp_path: Path) -> None:
+def test_a_render_reports_its_progress_and_leaves_nothing_partial(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        render(small_spec("a", 1.0, duration=1.0), MATCH, tmp_path / "a.mp4", stop)
+    with pytest.raises(ValueError, match="within the match"):
+        render(small_spec("a", 58.0, duration=3.0), MATCH, tmp_path / "a.mp4")
+    assert list(tmp_path.iterdir()) == []
     seen: list[tuple[int, int]] = []
     render(small_spec("a", 1.0, duration=1.0), MATCH, tmp_path / "a.mp4", lambda *told: seen.append(told))
     assert seen[-1] == (30, 30)
@@ -147,15 +145,11 @@ def test_progress_runs_to_the_end_and_nothing_partial_is_left(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def test_a_render_that_fails_leaves_no_file_and_one_that_outlasts_its_match_is_refused(tmp_path: Path) -> None:
-    def stop(done: int, total: int) -> None:
-        raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        render(small_spec("a", 1.0, duration=1.0), MATCH, tmp_path / "a.mp4", stop)
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match="within the match"):
-        render(small_spec("a", 58.0, duration=3.0), MATCH, tmp_path / "a.mp4")
+def test_the_av1_encoder_leaves_the_scheduling_of_its_thread_alone(tmp_path: Path) -> None:
+    """It makes its caller a real-time thread if root runs it."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    render_clip(tmp_path / "clip.mp4", codec="av1", seconds=0.5)
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -167,3 +161,28 @@ def test_every_timer_stays_inside_the_picture_and_changes_with_its_text(style: s
     assert 0 <= x < x + width <= 854
     assert 0 <= y < y + height <= 480
     assert np.any(timer.sprite("1:23.45", "ROUND 1").color != timer.sprite("1:23.46", "ROUND 1").color)
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 1499, 2**20 - 1])
+@pytest.mark.parametrize("scale", [0.4, 1.0, 1.7])
+def test_the_barcode_is_read_at_any_scale_and_in_noise(number: int, scale: float) -> None:
+    rng = np.random.default_rng(1)
+    frame = rng.integers(0, 256, (360, 640, 3), dtype=np.uint8)
+    draw_barcode(frame, number)
+    seen = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(float)
+    seen = np.clip(seen + rng.normal(0, 20, seen.shape), 0, 255).astype(np.uint8)
+    assert decode_barcode(seen) == number
+    assert decode_barcode(np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY), np.uint8)) == number
+
+
+def test_a_picture_without_a_barcode_one_bit_turned_and_a_number_that_does_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="no frame barcode"):
+        decode_barcode(np.full((360, 640, 3), 90, np.uint8))
+    frame = np.zeros((360, 640, 3), np.uint8)
+    draw_barcode(frame, 12)
+    edge = 640 // CELLS
+    frame[-18:, 5 * edge : 6 * edge] = 255
+    with pytest.raises(ValueError, match="check sum"):
+        decode_barcode(frame)
+    with pytest.raises(ValueError, match="does not fit"):
+        draw_barcode(np.zeros((360, 640, 3), np.uint8), 2**20)
