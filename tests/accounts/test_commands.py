@@ -24,12 +24,17 @@ def run(*words: str, **options: Any) -> str:
     return out.getvalue()
 
 
+def told(*words: str) -> Any:
+    """The line of JSON that a command writes."""
+    return json.loads(run(*words))
+
+
 class TestCreateAccount:
     def test_it_prints_one_json_line_with_id_name_and_a_password_of_its_own(self) -> None:
         text = run("create_account", "ada")
         assert text.endswith("\n")
         assert len(text.splitlines()) == 1
-        body, another = json.loads(text), json.loads(run("create_account", "bob"))
+        body, another = json.loads(text), told("create_account", "bob")
         user = User.objects.get(username="ada")
         assert (body["id"], body["username"]) == (str(user.pk), "ada")
         assert (user.role, tier_of(user), list(user.groups.all())) == ("user", "free", [])
@@ -43,7 +48,7 @@ class TestCreateAccount:
                 run("create_account", "ada", "--password-stdin")
         assert not User.objects.exists()
         monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\nsecond line\n"))
-        body = json.loads(run("create_account", "ada", "--password-stdin"))
+        body = told("create_account", "ada", "--password-stdin")
         assert set(body) == {"id", "username"}
         assert User.objects.get().check_password("correct horse battery")
 
@@ -73,37 +78,36 @@ class TestCreateAccount:
         )
 
     def test_operators_may_give_a_reserved_name_and_none_that_looks_like_another(self) -> None:
-        assert json.loads(run("create_account", "admin"))["username"] == "admin"
+        assert told("create_account", "admin")["username"] == "admin"
         with pytest.raises(CommandError, match="This name looks like that of another account"):
             run("create_account", "adrnin")
 
 
 class TestAccount:
     def test_it_makes_and_changes_an_account(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        password = json.loads(run("account", "create", "anna"))["password"]
+        password = told("account", "create", "anna")["password"]
         key = run("account", "token", "anna", "--scopes", "read", "--label", "robot", "--days", "1").strip()
-        assert json.loads(run("account", "role", "anna", "moderator"))["role"] == "moderator"
-        assert json.loads(run("account", "plan", "anna", "pro", "--days", "2"))["tier_until"] > "20"
-        assert json.loads(run("account", "group", "anna", "--add", "crew", "--add", "b", "--remove", "b"))[
-            "groups"
-        ] == ["crew"]
-        body = json.loads(run("account", "show", "anna"))
+        assert told("account", "role", "anna", "moderator")["role"] == "moderator"
+        assert told("account", "plan", "anna", "pro", "--days", "2")["tier_until"] > "20"
+        groups = told("account", "group", "anna", "--add", "crew", "--add", "b", "--remove", "b")["groups"]
+        assert groups == ["crew"]
+        body = told("account", "show", "anna")
         assert {**body, "id": "", "tier_until": ""} == {
             "id": "", "username": "anna", "full_name": "", "email": "", "role": "moderator", "is_active": True,
             "tier": "pro", "tier_until": "", "groups": ["crew"], "tokens": ["robot"],
         }  # fmt: skip
-        assert json.loads(run("account", "plan", "anna", "free"))["tier"] == "free"
+        assert told("account", "plan", "anna", "free")["tier"] == "free"
         user = User.objects.get()
         assert (user.is_staff, user.check_password(password)) == (True, True)
         monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
         run("account", "password", "anna", "--password-stdin")
         assert User.objects.get().check_password("correct horse battery")
-        assert json.loads(run("account", "rename", "anna", "support"))["username"] == "support"
+        assert told("account", "rename", "anna", "support")["username"] == "support"
         assert Api(key).get("/api/v1/me").json()["username"] == "support"
         run("account", "disable", "support")
         assert Api(key).get("/api/v1/me", fails=True).status_code == 401
         run("account", "enable", "support")
-        assert json.loads(run("account", "revoke", "support")) == {"username": "support", "revoked": 1}
+        assert told("account", "revoke", "support") == {"username": "support", "revoked": 1}
         actions = set(AuditEntry.objects.values_list("action", flat=True))
         assert actions >= {"role.changed", "subscription.revoked", "user.changed", "token.revoked"}
 
@@ -114,9 +118,7 @@ class TestAccount:
         assert [line.split()[:3] for line in run("account", "list").splitlines()[1:]] == [
             ["anna", "user", "free"], ["ben", "user", "free"]
         ]  # fmt: skip
-        assert [
-            json.loads(line)["username"] for line in run("account", "list", "--disabled", "--json").splitlines()
-        ] == ["ben"]
+        assert told("account", "list", "--disabled", "--json")["username"] == "ben"
         with pytest.raises(CommandError, match="--yes"):
             run("account", "delete", "ben")
         run("account", "delete", "ben", "--yes")
@@ -150,13 +152,11 @@ class TestWaiting:
 
 
 class TestCreateToken:
-    def test_it_prints_the_key_alone(self, owner: User) -> None:
+    def test_scopes_are_read_and_write_all_for_admins_or_those_given(self, owner: User, admin_person: User) -> None:
+        """It prints the key alone."""
         text = run("create_token", "owner")
         assert text == text.strip() + "\n"
         assert Api(text.strip()).get("/api/v1/me").json()["username"] == "owner"
-
-    def test_scopes_are_read_and_write_all_for_admins_or_those_given(self, owner: User, admin_person: User) -> None:
-        run("create_token", "owner")
         assert ApiToken.objects.get().scopes == ["read", "write"]
         run("create_token", "admin")
         assert "admin" in ApiToken.objects.get(user=admin_person).scopes

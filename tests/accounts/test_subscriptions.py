@@ -118,7 +118,6 @@ class TestAnyOrder(TestCase):
 
 @pytest.mark.django_db(transaction=True)
 def test_grants_at_once_leave_one_present_period(owner: User) -> None:
-    at_once(
-        *(lambda tier=tier: services.grant_subscription(owner, tier, None, None) for tier in ("pro", "enterprise") * 4)
-    )  # type: ignore[misc]
+    tiers = ("pro", "enterprise") * 4
+    at_once(*(lambda tier=tier: services.grant_subscription(owner, tier, None, None) for tier in tiers))  # type: ignore[misc]
     assert Subscription.objects.current().filter(user=owner).count() == 1

@@ -75,32 +75,26 @@ CALLS = [
 ]  # fmt: skip
 
 
+HEAD = """# Roles in the catalogue
+
+The command `python -m tests.catalogue.matrix` prints this page, and `tests/catalogue/test_roles.py` tests every cell.
+
+Each cell begins with the answer for a shown video. If the answer for a hidden or deleted video differs, it follows
+after “hidden” or “deleted”. A video without a file counts as hidden.
+
+A token needs the scope `read` for GET requests, and `write` for all others. If an admin's token does not have the scope
+`admin`, requests with this token have a moderator's rights.
+
+"""
+
+
 def table() -> str:
     """The document."""
-    lines = [
-        "# Roles in the catalogue",
-        "",
-        "The command `python -m tests.catalogue.matrix` prints this page, and `tests/catalogue/test_roles.py` "
-        "tests every cell.",
-        "",
-        "Each cell begins with the answer for a shown video. If the answer for a hidden or deleted video differs, it "
-        "follows",
-        "after “hidden” or “deleted”. A video without a file counts as hidden.",
-        "",
-        "A token needs the scope `read` for GET requests, and `write` for all others. If an admin's token does not "
-        "have the scope",
-        "`admin`, requests with this token have a moderator's rights.",
-        "",
-        "| call | " + " | ".join(HEADINGS[role] for role in ROLES) + " |",
-        "| --- " * (len(ROLES) + 1) + "|",
-    ]
+    rows = [["call", *(HEADINGS[role] for role in ROLES)], ["---"] * (len(ROLES) + 1)]
     for call in CALLS:
-        cells = []
-        for role in ROLES:
-            cells.append(_cell([EXPLAINED[status] for status in call.answers[role]]))
-        where = f"`{call.method} /api/v1/videos{call.path}`"
-        lines.append(f"| {call.name}: {where} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        cells = [_cell([EXPLAINED[status] for status in call.answers[role]]) for role in ROLES]
+        rows.append([f"{call.name}: `{call.method} /api/v1/videos{call.path}`", *cells])
+    return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _cell(answers: list[str]) -> str:

@@ -69,9 +69,8 @@ def form_of(client: Client, url: str) -> dict[str, Any]:
 
 def act(client: Client, action: str, *videos: Any, reason: str = REASON, url: str = LIST) -> list[str]:
     """What the list says once an action has been run."""
-    response = client.post(
-        url, {"action": action, "reason": reason, "_selected_action": [str(row.pk) for row in videos]}, follow=True
-    )
+    form = {"action": action, "reason": reason, "_selected_action": [str(row.pk) for row in videos]}
+    response = client.post(url, form, follow=True)
     assert response.status_code == 200
     return [str(message) for message in get_messages(response.wsgi_request)] or [text_of(response)]
 
@@ -81,9 +80,7 @@ def reported(video: Video, by: User, **fields: Any) -> VideoReport:
 
 
 class TestList:
-    def test_it_lists_the_catalogue_and_no_private_videos(
-        self, client: Client, moderator: User, admin_person: User, video: Video
-    ) -> None:
+    def test_it_lists_the_catalogue(self, client: Client, moderator: User, admin_person: User, video: Video) -> None:
         """Private videos have a list of their own, for admins."""
         make_video(moderator, title="My own secret")
         text = text_of(client.get(LIST))
@@ -132,9 +129,7 @@ class TestList:
         make_rendition(video, "poster")
         assert re.search(r'<img src="/api/v1/media/renditions/[^"]+poster\.jpg"', client.get(LIST).content.decode())
 
-    def test_many_rows_edits_and_reports_take_as_many_queries_as_one(
-        self, client: Client, moderator: User, other: User, video: Video
-    ) -> None:
+    def test_many_rows_take_no_more_queries(self, client: Client, moderator: User, other: User, video: Video) -> None:
         counts = []
         for many in (1, 12):
             for number in range(many):
@@ -449,11 +444,3 @@ class TestAdd:
         text = text_of(client.post(f"{LIST}add/", {"title": " ", "tags": "x" * 500}))
         assert "This field is required." in text
         assert not Video.objects.exists()
-
-
-def test_moderators_have_these_entries_in_the_menu_and_no_others(client: Client) -> None:
-    text = text_of(client.get("/admin/"))
-    assert LIST in text
-    assert REPORTS in text
-    for other in ("/admin/catalog/video/", "/admin/accounts/user/", "/admin/jobs/job/", "/admin/uploads/upload/"):
-        assert other not in text

@@ -227,13 +227,12 @@ class TestCreate:
         assert body["id"] != str(UNKNOWN)
 
 
-class TestOne:
-    def test_a_private_video_is_not_there(self, api: Api, admin_api: Api, owner: User) -> None:
-        video = make_video(owner)
-        for client in (api, admin_api):
-            for method in ("GET", "PUT", "DELETE"):
-                refused(client.send(method, f"{URL}/{video.pk}", {"title": "A"}), 404, "not_found")
-        assert Video.objects.filter(pk=video.pk).exists()
+def test_a_private_video_is_not_there(api: Api, admin_api: Api, owner: User) -> None:
+    video = make_video(owner)
+    for client in (api, admin_api):
+        for method in ("GET", "PUT", "DELETE"):
+            refused(client.send(method, f"{URL}/{video.pk}", {"title": "A"}), 404, "not_found")
+    assert Video.objects.filter(pk=video.pk).exists()
 
 
 class TestAddresses:

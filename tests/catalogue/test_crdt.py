@@ -56,8 +56,7 @@ def values_of(*operations: Operation, tags: Iterable[str] = ()) -> dict[str, Any
 
 
 def tags_of(*operations: Operation, tags: Iterable[str] = ()) -> list[str]:
-    found: list[str] = values_of(*operations, tags=tags)["tags"]
-    return found
+    return list(values_of(*operations, tags=tags)["tags"])
 
 
 def op(kind: OperationType, value: Any, actor: str, counter: int, at: int = 1, **seen: int) -> Operation:
@@ -206,12 +205,6 @@ def test_joining_is_commutative_associative_and_idempotent(operations: list[Oper
     assert joined(merged(a), merged(a)) == text_of(merged(a))
 
 
-@given(st.one_of(histories(), inventions()))
-def test_a_document_survives_json(operations: list[Operation]) -> None:
-    document = merged(operations)
-    assert text_of(Document.from_json(json.loads(text_of(document)))) == text_of(document)
-
-
 def test_an_operation_that_comes_twice_counts_once() -> None:
     document = Document.begin()
     operation = Operation(OperationType.UPDATE_TITLE, "One", 1, "a", {"a": 1})
@@ -333,11 +326,6 @@ def test_no_more_are_shown_than_a_video_may_have_and_the_next_one_follows() -> N
     assert tags_of(without, *many) == names[1 : MAX_TAGS + 1]
 
 
-@pytest.mark.parametrize("name", ["__proto__", "constructor", "0", "", "\U0001f600", "\uffff"])
-def test_a_tag_may_have_any_name(name: str) -> None:
-    assert tags_of(op(T.ADD_TAG, name, "a", 1)) == [name]
-
-
 # Versions, clocks, conflicts
 
 
@@ -373,26 +361,23 @@ def test_clocks_stand_to_each_other_as_what_they_have_seen(one: Clock, other: Cl
     assert dots(join(one, other)) == mine | theirs
 
 
-class TestConflicts:
-    """What is counted as one: neither had seen the other."""
-
-    @pytest.mark.parametrize(("there", "comes", "is_one"), [
-        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1), True),
-        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1, a=1), False),
-        (op(T.UPDATE_TITLE, "a", "a", 1, b=1), op(T.UPDATE_TITLE, "b", "b", 1), False),
-        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_CATEGORY, "b", "b", 1), False),
-        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "a", 2), False),
-        (op(T.ADD_TAG, "x", "a", 1), op(T.REMOVE_TAG, "x", "b", 1), True),
-        (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), True),
-        (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1, a=1), False),
-        (op(T.REMOVE_TAG, "x", "a", 1, b=1), op(T.ADD_TAG, "x", "b", 1), False),
-        (op(T.REMOVE_TAG, "x", "b", 1), op(T.ADD_TAG, "x", "b", 2), False),
-        (op(T.REMOVE_TAG, "y", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
-        (op(T.ADD_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
-        (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1), True),
-        (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["x"], "b", 1), False),
-        (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1, a=1), False),
-        (op(T.SET_TAGS, ["y"], "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
-    ])  # fmt: skip
-    def test_two_operations(self, there: Operation, comes: Operation, is_one: bool) -> None:
-        assert merged([there], tags=["x"]).meets(comes) is is_one
+@pytest.mark.parametrize(("there", "comes", "is_one"), [
+    (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1), True),
+    (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1, a=1), False),
+    (op(T.UPDATE_TITLE, "a", "a", 1, b=1), op(T.UPDATE_TITLE, "b", "b", 1), False),
+    (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_CATEGORY, "b", "b", 1), False),
+    (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "a", 2), False),
+    (op(T.ADD_TAG, "x", "a", 1), op(T.REMOVE_TAG, "x", "b", 1), True),
+    (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), True),
+    (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1, a=1), False),
+    (op(T.REMOVE_TAG, "x", "a", 1, b=1), op(T.ADD_TAG, "x", "b", 1), False),
+    (op(T.REMOVE_TAG, "x", "b", 1), op(T.ADD_TAG, "x", "b", 2), False),
+    (op(T.REMOVE_TAG, "y", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
+    (op(T.ADD_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
+    (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1), True),
+    (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["x"], "b", 1), False),
+    (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1, a=1), False),
+    (op(T.SET_TAGS, ["y"], "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
+])  # fmt: skip
+def test_two_conflict_if_neither_had_seen_the_other(there: Operation, comes: Operation, is_one: bool) -> None:
+    assert merged([there], tags=["x"]).meets(comes) is is_one

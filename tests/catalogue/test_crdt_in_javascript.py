@@ -2,11 +2,8 @@
 
 import json
 import random
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,44 +11,21 @@ from hypothesis import strategies as st
 
 from media_app.catalogue.crdt import Document, Operation
 from tests.catalogue.test_crdt import FIRST_TAGS, MADE_WITH, TAGS, T, histories, inventions, merged, op, text_of
-from tests.support.node import modules, program
+from tests.support.catalogue import compact
+from tests.support.node import Ask, answering, modules
 
 pytestmark = pytest.mark.pure
-Merge = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def in_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Merge]:
-    folder: Path = modules(tmp_path_factory.mktemp("node"), "crdt.js")
-    process = subprocess.Popen(
-        [program("node"), "crdt.js"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-    )
-    assert process.stdin
-    assert process.stdout
-
-    def ask(told: dict[str, Any]) -> dict[str, Any]:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(json.dumps(told) + "\n")
-        process.stdin.flush()
-        found: dict[str, Any] = json.loads(process.stdout.readline())
-        return found
-
-    try:
+def in_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    with answering(modules(tmp_path_factory.mktemp("node"), "crdt.js"), "crdt.js") as ask:
         yield ask
-    finally:
-        process.stdin.close()
-        process.wait(30)
-        process.stdout.close()
-
-
-def compact(document: Document) -> str:
-    return json.dumps(document.to_json(), ensure_ascii=False, separators=(",", ":"))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(histories(), inventions()), st.randoms(use_true_random=False))
-def test_both_merge_to_the_same_bytes(in_node: Merge, operations: list[Operation], rng: random.Random) -> None:
+def test_both_merge_to_the_same_bytes(in_node: Ask, operations: list[Operation], rng: random.Random) -> None:
     count = rng.randint(1, 3)
     pieces = [[one for one in operations if rng.random() < 0.7] for _ in range(count)]
     joins = [(rng.randrange(count), rng.randrange(count)) for _ in range(rng.randint(0, 4))]
@@ -67,7 +41,7 @@ def test_both_merge_to_the_same_bytes(in_node: Merge, operations: list[Operation
     assert (found["version"], found["clock"]) == (documents[0].version, documents[0].clock)
 
 
-def test_names_that_javascript_treats_in_its_own_way_are_names_like_others(in_node: Merge) -> None:
+def test_names_that_javascript_treats_in_its_own_way_are_names_like_others(in_node: Ask) -> None:
     names = ["__proto__", "constructor", "10", "9", "1e3", "", "toString", "\ue000", "\U0001f600", "\uffff", "a\u2028"]
     operations = [op(T.ADD_TAG, name, actor, 1) for name, actor in zip(names, [*names[:5], *"fghijk"], strict=True)]
     operations += [op(T.UPDATE_TITLE, '\x7f\x1f\u2029\\"/', actor, 2) for actor in ("\ue000", "\U0001f600")]

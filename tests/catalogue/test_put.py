@@ -48,9 +48,8 @@ class TestWriting:
             assert (body["version"], body["vector_clock"]) == (6, {"server": 5})
             assert body["last_modified_by"] == str(moderator.pk)
         rows = CrdtOperation.objects.order_by("counter")
-        assert [(row.actor, row.counter, row.writer) for row in rows] == [
-            ("server", number, moderator.pk) for number in range(1, 6)
-        ]
+        written = [("server", number, moderator.pk) for number in range(1, 6)]
+        assert list(rows.values_list("actor", "counter", "writer")) == written
         assert {row.operation_type: row.operation_data["value"] for row in rows} == {
             "update_title": "New", "update_description": "Words", "update_category": "Combat Sports",
             "set_tags": ["b", "c"], "update_featured": True,
@@ -95,9 +94,7 @@ class TestWriting:
         assert moderator_api.put(url, {**body, "title": "New"}).json()["version"] == 2
 
     @pytest.mark.parametrize(("field", "value"), [
-        ("title", ""), ("title", None), ("title", 5), ("title", "a" * 256), ("description", []),
-        ("description", "a" * 20_001), ("category", 1), ("category", "a" * 101), ("tags", "a"), ("tags", [[]]),
-        ("tags", ["a" * 65]), ("is_featured", "yes"), ("is_featured", 1), ("is_hidden", None),
+        ("title", ""), ("description", []), ("category", 1), ("tags", "a"), ("is_featured", 1), ("is_hidden", None),
         ("version", "1"), ("version", True), ("version", 1.0), ("version", -1), ("version", None), ("version", 2),
         ("version", 10**9), ("version", 10**30), ("vector_clock", []), ("vector_clock", "a"),
         ("vector_clock", {"a": -1}), ("vector_clock", {"a": "1"}), ("vector_clock", {"a": True}),

@@ -464,9 +464,8 @@ class TestReading:
             when = self.NOW + timedelta(minutes=5, microseconds=microseconds)
             told = title("u", timestamp=when.isoformat())
             if is_taken:
-                assert operations.parse_operation(told, "u", self.NOW).operation.timestamp == operations.microseconds(
-                    when
-                )
+                taken = operations.parse_operation(told, "u", self.NOW).operation
+                assert taken.timestamp == operations.microseconds(when)
             else:
                 with pytest.raises(InvalidOperation, match="ahead"):
                     operations.parse_operation(told, "u", self.NOW)

@@ -4,7 +4,6 @@ whatever comes when, everybody ends with the same bytes."""
 import http.client
 import json
 import random
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,9 +16,9 @@ import pytest
 
 from media_app.catalogue.crdt import Document, Operation, OperationType
 from media_app.catalogue.operations import microseconds, moment
+from tests.support.catalogue import compact
 from tests.support.lossy import CUT, LOST, PASSED, TWICE, UNANSWERED, lossy
-from tests.support.node import modules
-from tests.support.node import program as node_program
+from tests.support.node import Ask, answering, modules
 from tests.support.places import places, programs
 from tests.support.program import Place, Program, manage
 from tests.support.waiting import wait_until
@@ -100,8 +99,7 @@ def call(address: str, who: Person, method: str, path: str, body: Any = None) ->
 
 
 def new_video(program: Program, who: Person) -> str:
-    made: str = call(program.address, who, "POST", VIDEOS, MADE_WITH)["id"]
-    return made
+    return str(call(program.address, who, "POST", VIDEOS, MADE_WITH)["id"])
 
 
 def sent(operation: Operation) -> dict[str, Any]:
@@ -125,10 +123,6 @@ def merged(answer: dict[str, Any]) -> Document:
     for row in answer["operations"]:
         document.apply(told(row))
     return document
-
-
-def compact(document: Document) -> str:
-    return json.dumps(document.to_json(), ensure_ascii=False, separators=(",", ":"))
 
 
 def bytes_of(video: dict[str, Any]) -> str:
@@ -207,22 +201,11 @@ def test_the_same_operations_in_any_order_give_the_same_video(program: Program, 
 class Clients:
     """Clients of one video: of its maker and at the program's own address, unless another is given."""
 
-    def __init__(self, folder: Path, program: Program, who: Person, video: str) -> None:
-        self.program, self.who, self.video = program, who, video
-        self.process = subprocess.Popen(
-            [node_program("node"), "sync.js"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )  # fmt: skip
+    def __init__(self, in_node: Ask, program: Program, who: Person, video: str) -> None:
+        self.in_node, self.program, self.who, self.video = in_node, program, who, video
 
     def ask(self, **words: Any) -> dict[str, Any]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(words) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        assert line, "node has ended"
-        found: dict[str, Any] = json.loads(line)
-        return found
+        return self.in_node(words)
 
     def make(self, name: str, who: Person | None = None, address: str = "", *, locks: bool = True, **more: Any) -> None:
         who, address = who or self.who, address or self.program.address
@@ -274,15 +257,8 @@ class Clients:
 
 @pytest.fixture
 def clients(tmp_path: Path, program: Program, who: Person, video: str) -> Iterator[Clients]:
-    found = Clients(modules(tmp_path / "node", "sync.js", "locks.mjs"), program, who, video)
-    try:
-        yield found
-    finally:
-        assert found.process.stdin
-        assert found.process.stdout
-        found.process.stdin.close()
-        found.process.wait(30)
-        found.process.stdout.close()
+    with answering(modules(tmp_path / "node", "sync.js", "locks.mjs"), "sync.js") as in_node:
+        yield Clients(in_node, program, who, video)
 
 
 def test_a_thousand_operations_per_call_none_twice(program: Program, who: Person, video: str, clients: Clients) -> None:

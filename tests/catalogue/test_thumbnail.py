@@ -140,20 +140,19 @@ class TestRefused:
 
 
 @pytest.mark.usefixtures("media")
-class TestUpkeep:
-    async def test_what_nobody_shows_is_a_leftover_and_what_is_lost_is_forgotten(
-        self, moderator_key: str, bare: Video, media: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        body = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
-        stray = media / f"thumbnails/{bare.pk}/1_thumb.jpg"
-        stray.write_bytes(b"left")
-        monkeypatch.setattr(consistency, "GRACE", -consistency.GRACE)
-        found = await ask_rows(consistency.leftovers)
-        assert [file.key for file in found.files] == [f"thumbnails/{bare.pk}/1_thumb.jpg"]
-        (media / body["thumbnail_path"]).unlink()
-        assert [row.kind for row in await ask_rows(consistency.lost_renditions)] == ["thumbnail"]
-        await ask_rows(consistency.mark_lost_renditions)
-        assert await ask_rows(Rendition.objects.count) == 0
+async def test_what_nobody_shows_is_a_leftover_and_what_is_lost_is_forgotten(
+    moderator_key: str, bare: Video, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
+    stray = media / f"thumbnails/{bare.pk}/1_thumb.jpg"
+    stray.write_bytes(b"left")
+    monkeypatch.setattr(consistency, "GRACE", -consistency.GRACE)
+    found = await ask_rows(consistency.leftovers)
+    assert [file.key for file in found.files] == [f"thumbnails/{bare.pk}/1_thumb.jpg"]
+    (media / body["thumbnail_path"]).unlink()
+    assert [row.kind for row in await ask_rows(consistency.lost_renditions)] == ["thumbnail"]
+    await ask_rows(consistency.mark_lost_renditions)
+    assert await ask_rows(Rendition.objects.count) == 0
 
 
 class TestOnS3:
@@ -172,9 +171,8 @@ class TestOnS3:
 
     async def test_a_refusal_leaves_nothing(self, s3_storage: Bucket, moderator_key: str, bare: Video) -> None:
         (await send(moderator_key, canonical(bare), VIDEO, part(b"GIF89a" + b"\0" * 90))).refused(415, "not_a_picture")
-        (await send(moderator_key, canonical(bare), VIDEO, part(png_bomb(60_000, 60_000)))).refused(
-            422, "picture_unreadable"
-        )
+        answer = await send(moderator_key, canonical(bare), VIDEO, part(png_bomb(60_000, 60_000)))
+        answer.refused(422, "picture_unreadable")
         assert (s3_storage.keys(), s3_storage.unfinished()) == ([], [])
 
     async def test_lost_storage_is_503_no_change(self, s3_storage: Bucket, moderator_key: str, bare: Video) -> None:

@@ -203,9 +203,8 @@ class TestReplaced:
 
     async def test_two_at_once(self, moderator_key: str, admin_key: str, bare: Video, clips: Path, media: Path) -> None:
         """One of the two files stays."""
-        answers = await asyncio.gather(
-            *(send(key, canonical(bare), part_of(clips / "plain.mp4")) for key in (moderator_key, admin_key))
-        )
+        file = part_of(clips / "plain.mp4")
+        answers = await asyncio.gather(*(send(key, canonical(bare), file) for key in (moderator_key, admin_key)))
         assert {answer.status for answer in answers} <= {200, 201}
         await ask_rows(run_queue, "ingest")
         video = await ask_rows(again, bare)
@@ -255,12 +254,11 @@ class TestTus:
 
 
 @pytest.mark.usefixtures("lease_keeper", "no_pictures")
-class TestScanned:
-    async def test_a_finding_is_422_before_the_answer(
-        self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path, media: Path, tmp_path: Path
-    ) -> None:
-        path = tmp_path / "bad.mp4"
-        path.write_bytes((clips / "plain.mp4").read_bytes())
-        body = (await send(moderator_key, canonical(bare), part_of(infect(path)))).refused(422, "malware_found")
-        assert FINDING in body["error"]
-        await expect_untouched(bare, media)
+async def test_a_finding_is_422_before_the_answer(
+    clamd: Clamd, moderator_key: str, bare: Video, clips: Path, media: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.mp4"
+    path.write_bytes((clips / "plain.mp4").read_bytes())
+    body = (await send(moderator_key, canonical(bare), part_of(infect(path)))).refused(422, "malware_found")
+    assert FINDING in body["error"]
+    await expect_untouched(bare, media)

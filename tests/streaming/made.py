@@ -56,9 +56,8 @@ def stored_video(owner: User, made: Made, scratch: Path, **fields: Any) -> Video
     values: dict[str, Any] = {"duration": SECONDS, "width": 320, "height": 180, "title": "A stored clip"}
     values["audio_tracks"] = [{"codec": "aac", "sample_rate": 48_000, "channels": 1}]
     video = make_video(owner, source=VideoSource.STORED, **{**values, **fields})
-    Video.objects.filter(pk=video.pk).update(
-        location=f"videos/{video.pk}/original.mp4", file_size=made.original.stat().st_size
-    )
+    size = made.original.stat().st_size
+    Video.objects.filter(pk=video.pk).update(location=f"videos/{video.pk}/original.mp4", file_size=size)
     video.refresh_from_db()
     put(video.location, made.original, scratch)
     for item in made.items:

@@ -21,6 +21,7 @@ from tests.conftest import Library
 from tests.support import nginx
 from tests.support.factories import make_video
 from tests.support.waiting import wait_until
+from tests.uploads.conftest import until
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
 
@@ -114,7 +115,7 @@ class TestPieces:
 class TestSlowDisks:
     async def test_what_is_on_disk_is_read_in_a_thread(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch) -> None:
         """A disk that takes its time, as it does for a file that nobody has read for long."""
-        real, gate, went_on = os.pread, asyncio.Event(), False
+        real, gate = os.pread, asyncio.Event()
         loop = asyncio.get_running_loop()
 
         def slow(descriptor: int, length: int, position: int) -> bytes:
@@ -127,8 +128,6 @@ class TestSlowDisks:
         sent = asyncio.ensure_future(file_response.send_file(file, ByteRange(0, 1000), never, received))
         for _ in range(20):
             await asyncio.sleep(0)
-            went_on = True
-        assert went_on
         assert not sent.done()
         gate.set()
         await asyncio.wait_for(sent, 10)
@@ -180,9 +179,7 @@ class TestStalledReadersOfABucket:
                 await drained.wait()
 
         sent = asyncio.ensure_future(file_response.send_object(Reader(), ByteRange(0, 5000), never, send))  # type: ignore[arg-type]
-        async with asyncio.timeout(10):
-            while file_response._waiting == 0 or read == 0:
-                await asyncio.sleep(0)
+        await until(lambda: file_response._waiting and read)
         for _ in range(20):
             await asyncio.sleep(0)
         assert (read, file_response._waiting) == (1, 1)

@@ -20,6 +20,7 @@ from tests.streaming.test_stream import Player, is_open
 from tests.support.factories import make_video
 from tests.support.sockets import ask
 from tests.support.waiting import wait_until
+from tests.uploads.conftest import until
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,22 +31,17 @@ CROWD = 3 * io_pools.THREADS_OF_A_DISK
 def gate(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """The staff's folder is on a disk that answers neither a look nor an opening until this is set."""
     gate = threading.Event()
-    real_open, real_path = os.open, os.path.realpath
 
-    def wait_until(path: str) -> None:
-        if path.startswith(str(library.staff)):
-            assert gate.wait(20)
+    def slow(real: Any) -> Any:
+        def call(path: Any, *arguments: Any, **options: Any) -> Any:
+            if str(path).startswith(str(library.staff)):
+                assert gate.wait(20)
+            return real(path, *arguments, **options)
 
-    def slow_open(path: Any, *arguments: Any, **options: Any) -> int:
-        wait_until(str(path))
-        return real_open(path, *arguments, **options)
+        return call
 
-    def slow_path(path: Any, **options: Any) -> str:
-        wait_until(str(path))
-        return real_path(path, **options)
-
-    monkeypatch.setattr(os, "open", slow_open)
-    monkeypatch.setattr(os.path, "realpath", slow_path)
+    monkeypatch.setattr(os, "open", slow(os.open))
+    monkeypatch.setattr(os.path, "realpath", slow(os.path.realpath))
     yield gate
     gate.set()
 
@@ -64,9 +60,8 @@ async def test_it_holds_up_no_other_disk(
     http: httpx.AsyncClient, away: Video, near: Video, clip: Video, gate: threading.Event, library: Library
 ) -> None:
     crowd = [asyncio.ensure_future(http.get(stream_url(away))) for _ in range(CROWD)]
+    await until(io_pools.threads_of(io_pools.place_of(away.location))._work_queue.qsize)
     async with asyncio.timeout(20):
-        while not io_pools.threads_of(io_pools.place_of(away.location))._work_queue.qsize():
-            await asyncio.sleep(0.01)
         for address in (stream_url(near), stream_url(clip), hls_url(clip)):
             assert (await http.get(address)).status_code == 200
     assert not any(request.done() for request in crowd)
@@ -119,9 +114,7 @@ async def test_a_reader_whose_disk_stops_in_the_middle_does_not_stop_the_program
     monkeypatch.setattr(os, "preadv", Mock(side_effect=OSError(95, "Operation not supported")))
     playing = asyncio.ensure_future(player.play())
     try:
-        async with asyncio.timeout(10):
-            while not asked.is_set():
-                await asyncio.sleep(0.01)
+        await until(asked.is_set)
         assert not playing.done()
     finally:
         gate.set()

@@ -18,9 +18,8 @@ CONTENT = bytes(range(256)) * 1024
 
 @pytest.fixture
 def key(db: None) -> str:
-    return default_storage.save(
-        f"{outputs.prefix_of(uuid.uuid4())}/{uuid.uuid4().hex}/export.mp4", ContentFile(CONTENT)
-    )
+    folder = f"{outputs.prefix_of(uuid.uuid4())}/{uuid.uuid4().hex}"
+    return default_storage.save(f"{folder}/export.mp4", ContentFile(CONTENT))
 
 
 async def test_it_is_read_whole_and_in_ranges(http: httpx.AsyncClient, key: str) -> None:

@@ -150,10 +150,8 @@ class TestThroughUs:
 
     async def test_whatever_way_it_comes_it_is_the_same_file(self, http: httpx.AsyncClient, clip: Video) -> None:
         """A player that asks HEAD first and is then sent on compares what both say."""
-        head, got = (
-            await http.head(media_urls.stream_url(clip)),
-            await http.get(media_urls.stream_url(clip) + "&proxy=1"),
-        )
+        head = await http.head(media_urls.stream_url(clip))
+        got = await http.get(media_urls.stream_url(clip) + "&proxy=1")
         _, there, _ = await follow((await http.get(media_urls.stream_url(clip))).headers["location"])
         for name in ("etag", "last-modified", "content-length"):
             assert head.headers[name] == got.headers[name] == there[name]
@@ -227,7 +225,7 @@ class TestFaults:
         poster = media_urls.rendition_url(await ask(of_kind, clip, "poster"))
         keys = bucket.keys()
         for key in keys:
-            bucket.client().delete_object(Bucket=bucket.name, Key=key)
+            bucket.delete(key)
         refused(await http.get(poster), 404, "not_found")
         refused(await http.get(media_urls.stream_url(clip) + "&proxy=1"), 404, "not_found")
 
@@ -238,7 +236,7 @@ class TestFaults:
 
         def too_late(key: str) -> Any:
             facts = look(key)
-            bucket.client().delete_object(Bucket=bucket.name, Key=key)
+            bucket.delete(key)
             return facts
 
         monkeypatch.setattr(resolve.store, "stat", too_late)

@@ -156,9 +156,8 @@ async def test_failed_is_not_played(http: httpx.AsyncClient, owner: User, header
     """Which of them is given at all: test_gate.py."""
     key = await ask(default_storage.save, "videos/a/stored.mp4", ContentFile(b"stored bytes"))
     job = await ask(lambda: make_job(owner, "failed", error={"type": "vod_unreadable", "message": "No."}))
-    stored = await ask(
-        lambda: make_video(owner, source=VideoSource.STORED, location=key, title="A title", status=status, job=job)
-    )
+    fields = {"source": VideoSource.STORED, "title": "A title", "status": status, "job": job}
+    stored = await ask(lambda: make_video(owner, location=key, **fields))
     for address, given in ((stream_url(stored), {}), (f"/api/v1/media/stream/{stored.pk}", headers)):
         response = await http.get(address, headers=given)
         assert (response.status_code, response.content) == (200, b"stored bytes")

@@ -1,5 +1,6 @@
 """Rows of the catalogue for the tests, as the services leave them."""
 
+import json
 import uuid
 from typing import Any
 
@@ -27,3 +28,8 @@ def make_catalogue_video(owner: User, **fields: Any) -> Video:
     base = {name: words[name] for name in (*FIELDS.values(), "tags")}
     MergeState.objects.create(video=video, base=base, document=Document.begin(words["tags"]).to_json())
     return video
+
+
+def compact(document: Document) -> str:
+    """The document as static/js/catalogue/crdt.js writes it."""
+    return json.dumps(document.to_json(), ensure_ascii=False, separators=(",", ":"))

@@ -1,16 +1,21 @@
 """The npm packages of tests/node, installed once for each lock file into the cache folder, outside what git keeps."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT_ROOT / "tests" / "node"
 CACHE = PROJECT_ROOT / ".cache" / "node"
 DESCRIPTIONS = ("package.json", "package-lock.json")
 INSTALL_SECONDS = 300
+Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def program(name: str) -> str:
@@ -54,3 +59,22 @@ def modules(folder: Path, *scripts: str) -> Path:
         shutil.copy(FOLDER / name, folder)
     (folder / "package.json").write_text('{"type": "module"}')
     return folder
+
+
+@contextmanager
+def answering(folder: Path, script: str) -> Iterator[Ask]:
+    """Run a script that answers each line of JSON by one; yield what asks it."""
+    argv = [program("node"), script]
+    with subprocess.Popen(argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        questions, answers = process.stdin, process.stdout
+        assert questions and answers
+
+        def ask(question: dict[str, Any]) -> dict[str, Any]:
+            questions.write(json.dumps(question) + "\n")
+            questions.flush()
+            line = answers.readline()
+            assert line, "node has ended"
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+
+        yield ask

@@ -79,6 +79,13 @@ class Bucket:
         body: bytes = self.client().get_object(Bucket=self.name, Key=key)["Body"].read()
         return body
 
+    def type_of(self, key: str) -> str:
+        """The content type of a key."""
+        return str(self.client().head_object(Bucket=self.name, Key=key)["ContentType"])
+
+    def delete(self, key: str) -> None:
+        self.client().delete_object(Bucket=self.name, Key=key)
+
     def unfinished(self) -> list[str]:
         """The keys of multipart uploads that were begun and neither finished nor given up."""
         answer = self.client().list_multipart_uploads(Bucket=self.name)

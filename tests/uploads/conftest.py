@@ -4,22 +4,22 @@ import asyncio
 import errno
 import os
 import random
-import time
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from media_app.uploads import services, writers
-from media_app.uploads.handlers import registry
 from media_app.uploads.models import Upload
 from tests.support.factories import make_key
 from tests.support.streams import Request
 from tests.support.waiting import PATIENCE
 from tests.uploads.tus import Client
 from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
 
 FTYP = (24).to_bytes(4) + b"ftypisom" + (512).to_bytes(4) + b"isomiso2"
 
@@ -47,14 +47,6 @@ def small_limits(settings: Any) -> None:
     settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
 
 
-@pytest.fixture
-def purposes(settings: Any) -> Iterator[dict[str, Any]]:
-    """The registry of purposes, to be changed by a test."""
-    registry.cache_clear()
-    yield registry()
-    registry.cache_clear()
-
-
 def fill_up(monkeypatch: pytest.MonkeyPatch, room: int) -> Callable[[], bool]:
     """A disk on which each file has room for so many bytes; returns whether it has refused some."""
     pwrite, refused = os.pwrite, []
@@ -72,13 +64,11 @@ def fill_up(monkeypatch: pytest.MonkeyPatch, room: int) -> Callable[[], bool]:
     return lambda: bool(refused)
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
-    """What ``condition`` returns once it is true. Fails the test after ``seconds``."""
-    deadline = time.monotonic() + seconds * PATIENCE
-    while not (found := await condition()):
-        assert time.monotonic() < deadline, f"not true after {seconds * PATIENCE:g} s"
-        await asyncio.sleep(0.01)
-    return found
+async def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    """Wait until ``condition`` returns what is true, or what is true once it is awaited."""
+    async with asyncio.timeout(seconds * PATIENCE):
+        while not (await found if isawaitable(found := condition()) else found):
+            await asyncio.sleep(0.01)
 
 
 async def end(request: Request, *, is_stopped: bool) -> None:
@@ -100,6 +90,11 @@ async def peak_of(request: Request, piece: bytes, size: int) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def raises(type: str) -> Any:
+    """Expect a DomainError of this type."""
+    return pytest.raises(DomainError, check=lambda error: error.type.name == type)
 
 
 def content_of(media: Path, upload: Upload) -> bytes:

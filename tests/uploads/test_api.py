@@ -69,12 +69,8 @@ class TestBegin:
         given = {**NEW, "size": 25_000 * least, "chunk_size": least}
         assert api.post(URL, given).json()["total_chunks"] == 25_000
 
-    def test_what_is_larger_than_the_tier_allows(self, api: Api) -> None:
-        limit = 512 * MIB
-        assert refused(api.post(URL, {**NEW, "size": limit + 1}), 413, "too_large")["limit"] == limit
-        assert api.post(URL, {**NEW, "size": limit}).status_code == 201
-
-    def test_what_is_on_its_way_takes_room(self, api: Api, small_limits: None) -> None:
+    def test_the_tier_limits_a_file_and_what_is_on_its_way(self, api: Api, small_limits: None) -> None:
+        assert refused(api.post(URL, {**NEW, "size": MIB + 1}), 413, "too_large")["limit"] == MIB
         for _ in range(2):
             assert api.post(URL, {**NEW, "size": MIB}).status_code == 201
         body = refused(api.post(URL, {**NEW, "size": 1}), 413, "storage_full")

@@ -1,8 +1,8 @@
 """What the doors share: bodies that stop, that wait to be asked for, that nobody wants; faults of threads."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -93,11 +93,8 @@ class TestFaults:
         (RuntimeError("x"), "server_error"), (DomainError("too_large"), "too_large"),
     ])  # fmt: skip
     async def test_each_becomes_an_error_of_ours(self, fault: Exception, type: str) -> None:
-        async def work(exchange: Exchange) -> None:
-            raise fault
-
         caller = Caller(b"", ends=True)
-        await asgi.serve(caller.exchange(), work)
+        await asgi.serve(caller.exchange(), AsyncMock(side_effect=fault))
         assert f'"type": "{type}"'.encode() in caller.sent[1]["body"]
 
     async def test_after_the_answer_has_begun_it_breaks_the_connection(self) -> None:
@@ -109,44 +106,10 @@ class TestFaults:
             await asgi.serve(Caller(b"", ends=True).exchange(), work)
 
 
-class _Sink:
-    def __init__(
-        self, renew: Callable[[], None] = lambda: None, flush_due: Callable[[], None] = lambda: None, *,
-        due: bool = False, is_wanted: bool = False,
-    ) -> None:  # fmt: skip
-        self.renew, self.flush_due, self.is_wanted = renew, flush_due, is_wanted
-        self.lock = self
-        self.rests, self.due = 0, due
-        self.taken: list[bytes] = []
-
-    def must_wait(self) -> bool:
-        self.rests -= 1
-        return self.rests >= 0
-
-    def is_due(self) -> bool:
-        return self.due
-
-    def write(self, data: bytes) -> None:
-        self.taken.append(data)
-
-
-async def _for_ever() -> None:
-    await asyncio.Event().wait()
-
-
-class OddError(Exception):
-    """An error that only this test raises."""
-
-
-async def _broken() -> None:
-    raise OddError
-
-
-def _raise(error: Exception) -> Callable[[], None]:
-    def call() -> None:
-        raise error
-
-    return call
+def writer(**values: Any) -> Mock:
+    """An upload's writer that has room and nothing due, and whose lock nobody else wants, but for these values."""
+    usual = {"must_wait.return_value": False, "is_due.return_value": False, "lock.is_wanted": False}
+    return Mock(**{**usual, **values})
 
 
 class TestKeeper:
@@ -154,36 +117,27 @@ class TestKeeper:
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(asgi, "RENEW_SECONDS", 0.02)
 
-    @pytest.mark.parametrize(("sink", "reading", "error"), [
-        pytest.param(lambda: _Sink(renew=_raise(LockLost())), _for_ever, LockLost, id="a lock that is lost"),
-        pytest.param(
-            lambda: _Sink(flush_due=_raise(DomainError("disk_full")), due=True), _for_ever, DomainError,
-            id="a disk that breaks",
-        ),
-        pytest.param(lambda: _Sink(is_wanted=True), _for_ever, LockRequested, id="somebody who wants the lock"),
-        pytest.param(_Sink, _broken, OddError, id="what reading raises"),
-    ])  # fmt: skip
-    async def test_what_ends_the_reading(
-        self, sink: Callable[[], _Sink], reading: Callable[[], Coroutine[None, None, None]], error: type[Exception]
-    ) -> None:
-        async with SinkWriter(sink()) as keeper:  # type: ignore[arg-type]
+    @pytest.mark.parametrize(("values", "error"), [
+        ({"lock.renew.side_effect": LockLost}, LockLost), ({"lock.is_wanted": True}, LockRequested),
+        ({"flush_due.side_effect": DomainError("disk_full"), "is_due.return_value": True}, DomainError),
+    ], ids=["a lock that is lost", "somebody who wants the lock", "a disk that breaks"])  # fmt: skip
+    async def test_what_ends_the_reading(self, values: dict[str, Any], error: type[Exception]) -> None:
+        async with SinkWriter(writer(**values)) as keeper:
             with pytest.raises(error):
-                await keeper.run(reading())
+                await keeper.run(asyncio.Event().wait())
 
-    async def test_who_has_read_to_the_end_has_won(self) -> None:
-        sink = _Sink()
-        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
-            await keeper.run(keeper.write(b"bytes"))
-        assert sink.taken == [b"bytes"]
+    async def test_what_reading_raises_is_raised(self) -> None:
+        async with SinkWriter(writer()) as keeper:
+            with pytest.raises(ZeroDivisionError):
+                await keeper.run(AsyncMock(side_effect=ZeroDivisionError)())
 
-    async def test_nothing_is_written_while_there_is_no_room(self) -> None:
-        rounds = []
-        sink = _Sink(flush_due=lambda: rounds.append(len(sink.taken)))
-        sink.rests = 3
-        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
+    async def test_nothing_is_written_until_there_is_room(self) -> None:
+        sink, rounds = writer(**{"must_wait.side_effect": [True, True, False]}), []
+        sink.flush_due.side_effect = lambda: rounds.append(sink.write.called)
+        async with SinkWriter(sink) as keeper:
             await keeper.run(keeper.write(b"bytes"))
-        assert sink.taken == [b"bytes"]
-        assert rounds[0] == 0
+        sink.write.assert_called_once_with(b"bytes")
+        assert rounds[0] is False
 
 
 async def test_what_has_to_be_done_is_done_when_nobody_waits() -> None:

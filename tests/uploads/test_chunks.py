@@ -1,7 +1,6 @@
 """The chunk protocol: ``POST …/chunk`` at both addresses, in any order, in parallel, again and again, and wrong."""
 
 import asyncio
-import copy
 import errno
 import hashlib
 import json
@@ -10,6 +9,7 @@ import random
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db.models.functions import Now
@@ -24,7 +24,6 @@ from tests.support.streams import Answer, Request, ask
 from tests.uploads.conftest import begin, end, until, video_of
 from tests.uploads.forms import FORM, Part, form_of, part_of
 from vodplatform.accounts.models import User
-from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 CHUNK = 64 * 1024
@@ -35,8 +34,7 @@ BASES = ["/api/v1/uploads", "/api/v1/challenge-videos/upload"]
 
 @pytest.fixture(params=BASES)
 def base(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+    return str(request.param)
 
 
 @pytest.fixture
@@ -254,28 +252,25 @@ class TestEnds:
         (await complete(key, upload, base)).refused(409, "upload_finished")
 
 
-class TestTheServerStops:
-    async def test_a_chunk_that_becomes_durable_then_keeps_its_file(
-        self, key: str, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        entered, may_go_on, fdatasync = threading.Event(), threading.Event(), os.fdatasync
+async def test_a_stop_keeps_the_chunk(key: str, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, may_go_on, fdatasync = threading.Event(), threading.Event(), os.fdatasync
 
-        def slow(descriptor: int) -> None:
-            entered.set()
-            assert may_go_on.wait(20)
-            fdatasync(descriptor)
+    def slow(descriptor: int) -> None:
+        entered.set()
+        assert may_go_on.wait(20)
+        fdatasync(descriptor)
 
-        monkeypatch.setattr(os, "fdatasync", slow)
-        request = Request("POST", f"{BASES[0]}/{upload.pk}/chunk", FORM, key=key)
-        await request.give(form_of(fields_of(0, chunk_of(0))), last=True)
-        await asyncio.to_thread(entered.wait, 20)
-        request.task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request.task
-        may_go_on.set()
-        await until(lambda: ask_rows(UploadChunk.objects.exists))
-        row = await ask_rows(UploadChunk.objects.get)
-        assert (media / row.key).read_bytes() == chunk_of(0)
+    monkeypatch.setattr(os, "fdatasync", slow)
+    request = Request("POST", f"{BASES[0]}/{upload.pk}/chunk", FORM, key=key)
+    await request.give(form_of(fields_of(0, chunk_of(0))), last=True)
+    await asyncio.to_thread(entered.wait, 20)
+    request.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request.task
+    may_go_on.set()
+    await until(lambda: ask_rows(UploadChunk.objects.exists))
+    row = await ask_rows(UploadChunk.objects.get)
+    assert (media / row.key).read_bytes() == chunk_of(0)
 
 
 class TestRoom:
@@ -311,47 +306,15 @@ async def test_the_answer_is_written_beside_the_loop(key: str, upload: Upload, m
     assert threading.current_thread() not in threads
 
 
-class TestALookAtTheEnd:
-    """A purpose that does not look early takes any first chunk, and judges the whole."""
-
-    @pytest.fixture
-    def whole(self, owner: User, purposes: dict[str, Any]) -> Upload:
-        def finish(upload: Upload) -> None:
-            if not upload.mime_type:
-                raise DomainError("vod_unreadable")
-
-        purposes["clip"] = clip = copy.copy(purposes["library"])
-        clip.name, clip.checks_type_early, clip.finish = "clip", False, finish  # type: ignore[method-assign]
-        return begin(owner, "chunks", purpose="clip", size=CHUNK, chunk_size=CHUNK)
-
-    @pytest.mark.parametrize(
-        ("content", "status", "mime_type"), [(b"x" * CHUNK, 400, ""), (video_of(CHUNK), 200, "video/mp4")]
-    )
-    async def test_whole_is_judged(self, key: str, whole: Upload, content: bytes, status: int, mime_type: str) -> None:
-        """Any first chunk is taken; the whole file is judged."""
-        assert (await send(key, whole, fields_of(0, content))).status == 200
-        answer = await complete(key, whole)
-        assert (answer.status, (await state(whole)).mime_type) == (status, mime_type)
-        assert status == 200 or answer.json()["type"] == "vod_unreadable"
-
-
 async def test_an_upload_that_was_begun_by_tus_is_not_there(key: str, owner: User) -> None:
     other = await ask_rows(begin, owner)
     (await send(key, other, fields_of(0, chunk_of(0)))).refused(404, "upload_not_found")
 
 
 async def test_a_full_disk_is_503(key: str, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, written = os.write, 0
-
-    def full(descriptor: int, data: Any) -> int:
-        nonlocal written
-        written += len(data)
-        if written > 30_000:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(descriptor, data)
-
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
+        patch.setattr(os, "write", Mock(side_effect=[30_000, full]))
         answer = await send_chunk(key, upload, 0)
         answer.refused(503, "disk_full")
         assert answer.headers["retry-after"]

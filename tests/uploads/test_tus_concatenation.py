@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from django.db.models.functions import Now
 
 from media_app.uploads import assemble, cleanup, quota, services
 from media_app.uploads.models import Upload
@@ -89,18 +90,12 @@ async def test_asked_again_it_is_the_same_whole_also_when_its_parts_are_gone(cli
     (await Client(other_key).create(None, final(*parts))).refused(400, "invalid")
 
 
-async def test_only_ones_own_parts_are_joined(client: Client, other_key: str) -> None:
+async def test_a_whole_is_made_of_different_parts_of_ones_own(client: Client, other_key: str) -> None:
+    part, nothing = await part_of(client, VIDEO), await part_of(client, b"")
     theirs, whole = await part_of(Client(other_key), VIDEO), await client.created(SIZE)
     await client.patch(whole, 0, VIDEO)
-    for address in (theirs, whole, f"{whole[:-1]}0"):
-        answer = await client.create(None, final(address))
-        assert "Upload-Concat" in answer.refused(400, "invalid")["errors"]
-
-
-async def test_a_whole_is_made_of_different_parts_that_have_its_bytes(client: Client) -> None:
-    part, nothing = await part_of(client, VIDEO), await part_of(client, b"")
     assert "Upload-Length" in (await client.create(SIZE, final(part))).refused(400, "invalid")["errors"]
-    for addresses in ([part, part], [nothing]):
+    for addresses in ([part, part], [nothing], [theirs], [whole], [f"{whole[:-1]}0"]):
         assert "Upload-Concat" in (await client.create(None, final(*addresses))).refused(400, "invalid")["errors"]
 
 
@@ -130,9 +125,7 @@ async def test_a_finished_part_can_be_given_up(client: Client, media: Path) -> N
     assert not any(path.is_file() for path in media.rglob("*"))
 
 
-async def test_parts_that_nobody_joins_take_room_until_they_expire(client: Client, owner: object, media: Path) -> None:
-    from django.db.models.functions import Now
-
+async def test_parts_that_nobody_joins_take_room_until_they_expire(client: Client, media: Path) -> None:
     part = await part_of(client, VIDEO)
     user_id = (await row_of(part)).owner_id
     assert await ask_rows(quota.storage_bytes, user_id) == SIZE

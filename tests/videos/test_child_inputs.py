@@ -33,14 +33,10 @@ def test_a_full_disk_takes_no_copies(stored: Video, tmp_path: Path, settings: An
         local_playable_path(stored, tmp_path, viewer=None)
 
 
-def test_a_file_of_this_machine_goes_by_its_path(owner: User, clips: Path, library: Any) -> None:
-    video = make_video(owner, location=str(library.crew / "plain.mp4"))
-    with open_child_inputs([video], viewer=owner) as files:
-        assert (files.paths, files.ranged) == ([str(library.crew / "plain.mp4")], None)
-
-
-def test_of_several_each_goes_by_its_own_way(owner: User, library: Any, stored: Video) -> None:
+def test_a_local_file_goes_by_its_path_and_one_of_a_bucket_in_parts(owner: User, library: Any, stored: Video) -> None:
     here = make_video(owner, location=str(library.crew / "plain.mp4"))
+    with open_child_inputs([here], viewer=owner) as files:
+        assert (files.paths, files.ranged) == ([here.location], None)
     with open_child_inputs([here, stored], viewer=owner) as files:
         assert files.paths[0] == here.location
         assert files.paths[1].endswith(f":0:{len(CONTENT)}")

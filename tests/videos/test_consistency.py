@@ -19,7 +19,7 @@ from media_app.uploads.models import Upload, UploadProtocol, UploadStatus
 from media_app.videos import consistency, services
 from media_app.videos.models import Rendition, Video, VideoScope, VideoSource, VideoStatus
 from tests.conftest import Library
-from tests.support.factories import lease_of, make_job, make_video
+from tests.support.factories import lease_of, make_job, make_rendition, make_video
 from tests.support.s3 import Bucket
 from tests.support.stored import put_bytes
 from vodplatform.accounts.models import User
@@ -65,11 +65,6 @@ def make_upload(owner: User, status: str, *, front: str = UploadProtocol.TUS, **
         owner=owner, front=front, purpose="library", filename="a.mp4", size=100, status=status,
         expires_at=Now() + timedelta(hours=1), **chunked, **fields,
     )  # fmt: skip
-
-
-def make_rendition(video: Video, kind: str = "poster", name: str = "", token: str = "") -> Rendition:
-    folder = f"renditions/{video.pk}/{token or uuid.uuid4().hex}/{kind}/"
-    return Rendition.objects.create(video=video, kind=kind, name=name, folder=folder, files={"image": "file.jpg"})
 
 
 def keys(found: consistency.Leftovers) -> set[str]:
@@ -139,12 +134,8 @@ class TestLostVideos:
     def test_a_store_that_is_away_is_not_believed(self, owner: User, s3_storage: Bucket) -> None:
         video = make_stored(owner)
         s3_storage.faults.answer_503()
-        for look in (
-            consistency.lost_videos,
-            consistency.mark_lost,
-            consistency.leftovers,
-            consistency.lost_renditions,
-        ):
+        looks = (consistency.lost_videos, consistency.mark_lost, consistency.leftovers, consistency.lost_renditions)
+        for look in looks:
             with pytest.raises(store.StoreUnavailable):
                 look()
         video.refresh_from_db()
@@ -185,7 +176,7 @@ class TestLostReferences:
 class TestLostRenditions:
     def test_one_is_shown_no_more_and_made_again(self, owner: User, put: Any) -> None:
         video = make_stored(owner, put)
-        kept, lost = make_rendition(video), make_rendition(video, "hls", "720")
+        kept, lost = make_rendition(video, "poster"), make_rendition(video, "hls", "720")
         put(kept.key_of("image"))
         assert consistency.lost_renditions() == [lost]
         assert consistency.mark_lost_renditions() == ([lost], [])
@@ -209,14 +200,14 @@ class TestLostRenditions:
         video = make_stored(owner, put)
         lost = make_rendition(video, "proxy")
         consistency.mark_lost_renditions()
-        put(lost.key_of("image"))
+        put(lost.key_of("video"))
         assert not consistency.leftovers()
         assert services.sweep_renditions() == 0
         assert consistency.mark_lost_renditions() == ([], [lost])
         assert list(video.renditions.all()) == [lost]
 
     def test_a_new_one_replaces_the_lost_one(self, owner: User, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        lost = make_rendition(make_stored(owner, put))
+        lost = make_rendition(make_stored(owner, put), "poster")
         look = consistency._renditions
 
         def made_meanwhile() -> Any:
@@ -233,7 +224,7 @@ class TestManyLost:
     def test_it_says_how_many_are_out_of_sight(self, owner: User, put: Any) -> None:
         for number in range(4):
             video = make_stored(owner, put if number < 2 else None)
-            make_rendition(video)
+            make_rendition(video, "poster")
         assert consistency.describe_mass_loss() == "2 of 4 videos and 4 of 4 renditions"
 
     def test_a_few_are_not_many(self, owner: User, put: Any) -> None:
@@ -248,7 +239,7 @@ class TestManyLost:
 class TestLeftovers:
     def test_what_a_row_names_stays(self, owner: User, put: Any) -> None:
         video = make_stored(owner, put)
-        put(make_rendition(video).key_of("image"))
+        put(make_rendition(video, "poster").key_of("image"))
         put("jobs/somebody/else/s.jpg")
         assert not consistency.leftovers()
         assert not consistency.remove_leftovers()
@@ -303,7 +294,7 @@ class TestLeftovers:
         assert keys(consistency.leftovers()) == {key}
 
     def test_what_stands_beside_a_rendition_that_is_kept_goes(self, owner: User, put: Any) -> None:
-        rendition = make_rendition(make_stored(owner, put))
+        rendition = make_rendition(make_stored(owner, put), "poster")
         put(rendition.key_of("image"))
         left = put(rendition.folder.replace("/poster/", "/dub/") + "dub.mp4")
         assert keys(consistency.leftovers()) == {left}

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.files.base import ContentFile
@@ -199,10 +200,7 @@ def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> N
 
 
 def test_an_absent_store_is_waited_for(take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*args: object, **options: object) -> None:
-        raise store.StoreUnavailable("gone")
-
-    monkeypatch.setattr(ingest, "local_original_path", away)
+    monkeypatch.setattr(ingest, "local_original_path", Mock(side_effect=store.StoreUnavailable("gone")))
     video = take(clip)
     assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
 
@@ -257,10 +255,7 @@ class TestScanner:
         assert "Eicar-Signature" in video.error_message
 
     def test_it_is_waited_for(self, take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def down(path: Path, told: object) -> None:
-            raise scan.ScannerDown("not there")
-
-        monkeypatch.setattr(scan, "scan", down)
+        monkeypatch.setattr(scan, "scan", Mock(side_effect=scan.ScannerDown("not there")))
         video = take(clip)
         assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
         monkeypatch.setattr(scan, "scan", lambda path, told: None)

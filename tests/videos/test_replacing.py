@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,8 +18,8 @@ from media_app.storage import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadProtocol
 from media_app.videos import actors, consistency, ingest, services
-from media_app.videos.models import Rendition, Video, VideoScope, VideoSource, VideoStatus
-from tests.support.factories import make_video
+from media_app.videos.models import Video, VideoScope, VideoSource, VideoStatus
+from tests.support.factories import make_rendition, make_video
 from tests.support.stored import put_bytes
 from tests.videos.sending import again, upload_in_chunks
 from vodplatform.accounts.models import User
@@ -61,9 +62,8 @@ def coming(moderator: User, video: Video) -> Upload:
 @pytest.fixture
 def send(moderator: User, video: Video, tmp_path: Path) -> Callable[..., Upload]:
     def run(path: Path) -> Upload:
-        upload = upload_in_chunks(
-            moderator, path.read_bytes(), tmp_path, 1 << 22, purpose="catalogue", metadata={"video_id": str(video.pk)}
-        )
+        about = {"purpose": "catalogue", "metadata": {"video_id": str(video.pk)}}
+        upload = upload_in_chunks(moderator, path.read_bytes(), tmp_path, 1 << 22, **about)
         Upload.objects.filter(pk=upload.pk).update(mime_type="video/mp4")
         upload.refresh_from_db()
         uploads.complete(upload)
@@ -80,9 +80,7 @@ def first(video: Video, send: Callable[..., Upload], clips: Path) -> Video:
     found = again(video)
     assert (found.state, found.duration) == ("ready", pytest.approx(3.0, abs=0.1)), found.job and found.job.error
     put_bytes(f"thumbnails/{video.pk}/1_thumb.jpg", b"given")
-    Rendition.objects.create(
-        video=video, kind="thumbnail", folder=f"thumbnails/{video.pk}/", files={"image": "1_thumb.jpg"}
-    )
+    make_rendition(video, "thumbnail", folder=f"thumbnails/{video.pk}/", files={"image": "1_thumb.jpg"})
     return found
 
 
@@ -92,9 +90,7 @@ def files_of(video: Video, kind: str) -> list[str]:
 
 def test_a_new_file_deletes_the_former_with_renditions(first: Video, send: Callable[..., Upload], clips: Path) -> None:
     poster = first.renditions.get(kind="poster")
-    Rendition.objects.create(
-        video=first, kind="hls", name="720", folder=f"renditions/{first.pk}/old/hls-720/", files={"media": "media.mp4"}
-    )
+    make_rendition(first, "hls", "720", folder=f"renditions/{first.pk}/old/hls-720/")
     put_bytes(f"renditions/{first.pk}/old/hls-720/media.mp4", b"old")
     send(clips / "third.mp4")
     # Until then the former one is there.
@@ -193,24 +189,17 @@ def test_a_bad_one_leaves_the_former(first: Video, send: Callable[..., Upload], 
 
 def test_no_way_back(first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is taken in stays, whatever becomes of the rest."""
-
-    def away(*args: Any, **options: Any) -> Any:
-        raise TransientFault("unavailable", "Not now.")
-
-    def broken(*args: Any) -> Any:
-        raise JobFailed("vod_unreadable", "Reading it took too long.")
-
     send(clips / "third.mp4")
     with monkeypatch.context() as patched:
         # The former file and what was made of it are gone when the first attempt ends.
-        patched.setattr(actors, "_make", away)
+        patched.setattr(actors, "_make", Mock(side_effect=TransientFault("unavailable", "Not now.")))
         run_queue("ingest")
     assert again(first).state == "ready"
     job = Job.objects.get(pk=again(first).job_id)
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
     jobs.queue_due(job.pk)
     with monkeypatch.context() as patched:
-        patched.setattr(ingest, "facts_of", broken)
+        patched.setattr(ingest, "facts_of", Mock(side_effect=JobFailed("vod_unreadable", "It took too long.")))
         run_queue("ingest")
     now = again(first)
     assert now.job

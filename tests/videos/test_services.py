@@ -4,13 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import RestrictedError
 
 from media_app.videos import services
 from media_app.videos.models import Video, VideoSource
 from tests.conftest import Library
-from tests.support.factories import make_user, make_video
+from tests.support.factories import make_user
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
@@ -85,8 +84,3 @@ def test_a_file_that_kills_the_probe_is_found(owner: User, library: Library, mon
     with pytest.raises(DomainError) as caught:
         refer(owner, library.crew / "plain.mp4", library.crew / "other.mp4")
     assert (caught.value.type.name, caught.value.extra["index"]) == ("vod_unreadable", 1)
-
-
-def test_without_an_account_nobody_sees_a_private_video(owner: User) -> None:
-    make_video(owner)
-    assert not Video.objects.visible_to(AnonymousUser()).exists()

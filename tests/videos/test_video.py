@@ -127,9 +127,8 @@ def test_deleted_in_the_admin_its_files_go_too(owner: User, client: Client) -> N
     client.force_login(make_user(role=Role.ADMIN))
     one, two = make_stored(owner), make_stored(owner)
     client.post(f"/admin/catalog/video/{one.pk}/delete/", {"post": "yes"})
-    client.post(
-        "/admin/catalog/video/", {"action": "delete_selected", "_selected_action": [str(two.pk)], "post": "yes"}
-    )
+    chosen = {"action": "delete_selected", "_selected_action": [str(two.pk)], "post": "yes"}
+    client.post("/admin/catalog/video/", chosen)
     assert not Video.objects.exists()
     assert not default_storage.exists(one.location)
     assert not default_storage.exists(two.location)

@@ -85,12 +85,6 @@ class TestRollingUp:
         assert (roll_up(), views_of(video)) == (3, 3)
         assert sorted(VideoView.objects.values_list("viewer", flat=True)) == ["berta", "carla"]
 
-    def test_many_at_once_add_up(self, video: Video) -> None:
-        for number in range(40):
-            note_view(video.pk, f"viewer-{number}")
-        counted = at_once(*[roll_up] * 4)
-        assert (sum(counted), views_of(video)) == (40, 40)
-
     def test_views_that_come_meanwhile_are_counted_once(self, video: Video) -> None:
         def watch_and_count() -> int:
             name = threading.current_thread().name

@@ -9,19 +9,13 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from media_app.videos.models import Video, VideoScope, VideoStatus
+from tests.contract.places import browser
 from tests.support.factories import make_analysis, make_session, make_user, make_video
 from tests.support.pages import html_of
 from vodplatform.accounts.models import Role, User
 
 pytestmark = pytest.mark.django_db
 PUBLIC = {"place": VideoScope.CATALOGUE, "title": "The final"}
-
-
-def browser(user: User | None = None) -> Client:
-    client = Client()
-    if user:
-        client.force_login(user)
-    return client
 
 
 def facts(client: Client, video: Video) -> dict[str, Any]:
@@ -54,10 +48,10 @@ def test_a_private_video_is_its_owners(owner: User) -> None:
 
 def test_anybody_gets_what_the_catalogue_shows(owner: User) -> None:
     video = make_video(owner, **PUBLIC, category="Finals", view_count=3)
-    page = html_of(browser().get(f"/watch/{video.pk}"))
+    page = html_of(browser(None).get(f"/watch/{video.pk}"))
     for words in ("The final", "3 views", "/catalogue?category=Finals"):
         assert words in page
-    told = facts(browser(), video)
+    told = facts(browser(None), video)
     assert (told["place"], told["is_signed_in"], told["may_change"], told["may_edit"]) == (
         "catalogue", False, False, False,
     )  # fmt: skip
@@ -78,7 +72,7 @@ def test_moderators_alone_are_led_to_where_it_is_edited(owner: User, role: Role 
 @pytest.mark.parametrize("fields", [{"is_hidden": True}, {"deleted_at": Now()}, {"status": VideoStatus.PROCESSING}])
 def test_what_the_catalogue_does_not_show_requires_sign_in_and_is_404(owner: User, fields: dict[str, Any]) -> None:
     video = make_video(owner, **PUBLIC, **fields)
-    asked_to_sign_in(browser(), video.pk)
+    asked_to_sign_in(browser(None), video.pk)
     assert browser(make_user("bert")).get(f"/watch/{video.pk}").status_code == 404
     # Not even for who made it.
     assert browser(owner).get(f"/watch/{video.pk}").status_code == 404
@@ -87,7 +81,7 @@ def test_what_the_catalogue_does_not_show_requires_sign_in_and_is_404(owner: Use
 def test_without_a_public_catalogue_one_has_to_sign_in(owner: User, settings: Any) -> None:
     settings.PUBLIC_CATALOG = False
     video = make_video(owner, **PUBLIC)
-    asked_to_sign_in(browser(), video.pk)
+    asked_to_sign_in(browser(None), video.pk)
     assert facts(browser(make_user("bert")), video)["place"] == "catalogue"
 
 
@@ -99,7 +93,7 @@ def test_the_navigation_marks_the_shelf_that_the_video_stands_on(owner: User) ->
     assert set(marked(browser(owner), make_video(owner))) == {"/library"}
     listed = make_video(owner, **PUBLIC)
     assert set(marked(browser(owner), listed)) == {"/catalogue"}
-    assert set(marked(browser(), listed)) == {"/catalogue"}
+    assert set(marked(browser(None), listed)) == {"/catalogue"}
 
 
 def test_what_uses_it_is_linked_as_far_as_the_viewer_may_see_it(owner: User, other: User) -> None:
