@@ -1,4 +1,4 @@
-"""Dramatiq actors, one for each kind of job. Their messages only wake workers."""
+"""Dramatiq actors, one for each kind of job."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ def job_actor(
     retry_seconds: float = 5.0, label: str = "", icon: str = "jobs", hooks: JobHooks | None = None,
     result: type[Serializer[Any]] | None = None,
 ) -> Callable[[Callable[[JobContext], dict[str, Any]]], JobKind]:  # fmt: skip
-    """Declare a function as the handler of a job kind, with a Dramatiq actor.
-
-    The function gets a :class:`JobContext` and returns the result (JSON types). Parameters: see :class:`JobKind`.
-    """
+    """Declare a function as the handler of a job kind. Parameters: see :class:`JobKind`."""
 
     def declare(handler: Callable[[JobContext], dict[str, Any]]) -> JobKind:
         def run(lane: str, job_id: str) -> None:

@@ -34,11 +34,7 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
 
 
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
-    """Return whether a new job of this owner is admitted, and its turn. Jobs of equal priority start by turn.
-
-    The turn is the owner's highest turn in this lane plus one, but at least the highest turn of all claimed jobs in the
-    lane. If a user queues a hundred jobs, jobs of other owners therefore run in between.
-    """
+    """Return whether a new job of this owner is admitted, and its turn. Jobs of equal priority start by turn."""
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
     if count < smallest_limit() or count < jobs_at_once(owner_id):
@@ -53,10 +49,10 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 
 
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
-    """Return the positions of admitted jobs in their lanes' queues, by job id. The next job to start has position 1.
+    """Return the positions (from 1) of the first :data:`QUEUE_NUMBERS` claimable jobs of each lane, by job id.
 
-    Only the first :data:`QUEUE_NUMBERS` jobs of a lane have a position. As when workers claim jobs, jobs of owners who
-    already hold their share of the lane come last. In a full lane, jobs that fit its additional places come first.
+    As when workers claim jobs, jobs that fit a full lane's additional places come first, and jobs of owners who already
+    hold their share of the lane come last.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
@@ -83,7 +79,7 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
     _lock_places(owner_id)
     waiting = Job.objects.filter(owner_id=owner_id, lane=lane, status=JobStatus.QUEUED, admitted=False)
     if connection.vendor == "postgresql" and connection.in_atomic_block:
-        # Skip jobs that are being cancelled, to avoid a deadlock: a cancel request waits for the lock held here.
+        # Skip jobs that are being cancelled: the cancel request waits for the lock held here.
         waiting = waiting.select_for_update(skip_locked=True)
     best = waiting.order_by("-priority", "created_at", "id").first()
     if best is None:
@@ -99,7 +95,7 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
 
 def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
     admit_next(owner_id, lane)
-    # List the other lanes, because a query that excludes this lane would not use the index.
+    # Name the other lanes: a query that excludes this lane would not use the index.
     others = [name for name in settings.JOB_LANES if name != lane]
     queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
     for job in {job.lane: job for job in queued.order_by().only("lane", "kind")}.values() if others else ():
@@ -109,7 +105,7 @@ def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:
     """Admit queued jobs of owners who are below their limits, for example after a change of tier.
 
-    Checks one batch of owners with ids above ``after``; returns the last id, or None at the end.
+    Checks one batch of owners with ids above ``after``. Returns its last id, or None at the end.
     """
     waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=False).order_by("owner_id")
     if after is not None:

@@ -90,7 +90,7 @@ def make_broker() -> dramatiq.Broker:
         broker.emit_after("process_boot")
     else:
         broker = NotifyingRedisBroker(  # type: ignore[no-untyped-call]
-            # Redis timeouts are short, because web requests wait while they send wake-up messages.
+            # Short, because web requests wait while they send wake-up messages.
             connection_pool=connection_pool(
                 settings.REDIS_URL,
                 socket_connect_timeout=REDIS_SECONDS,

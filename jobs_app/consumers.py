@@ -29,10 +29,9 @@ class JobConsumer(WatchConsumer):
 
 
 class JobListConsumer(WatchConsumer):
-    """WebSocket that sends the newest of the jobs that a user may see, then every change.
+    """WebSocket of the newest jobs that a user may see.
 
-    The message's ``revision`` is the current time, so it grows with each snapshot. Therefore, the check that runs each
-    minute always sends the list again.
+    The ``revision`` is the current time, so that the check of each minute sends the list again.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # last progress message of a child process; not shown, because the job itself may have more to do
+DONE = "Done"  # last message of a child process; not shown, because the job may have more to do
 
 
 class JobFailed(Exception):
@@ -48,18 +48,15 @@ class LeaseLost(Exception):
 
 
 class ShuttingDown(Exception):
-    """Exception that ends an attempt because its worker shuts down; the job is requeued."""
+    """End of an attempt because its worker shuts down; the job is requeued."""
 
 
 class YieldTurn(Exception):
-    """Exception that ends an attempt because other owners wait; the job is requeued at its last checkpoint."""
+    """End of an attempt because other owners wait; the job is requeued at its last checkpoint."""
 
 
 class WaitRequested(Exception):
-    """Exception of :meth:`JobContext.wait`, which ends an attempt; the job continues later.
-
-    state: the new checkpoint; None keeps the present one.
-    """
+    """End of an attempt by :meth:`JobContext.wait`. state: the new checkpoint; None keeps the present one."""
 
     def __init__(self, state: dict[str, Any] | None, seconds: float, deadline_seconds: float, message: str) -> None:
         super().__init__(message)
@@ -70,7 +67,7 @@ class WaitRequested(Exception):
 
 
 class JobContext:
-    """A handler's access to its job: parameters, progress reports, checkpoints and outputs."""
+    """A handler's access to its job."""
 
     def __init__(self, job: Job) -> None:
         assert job.lease_token
@@ -88,7 +85,7 @@ class JobContext:
         self._began = time.monotonic()
         self.moved_at = self._began
         self.has_stored = False
-        self._may_yield = False  # whether a checkpoint was saved after this job was asked to yield to other owners
+        self._may_yield = False  # whether a checkpoint was saved since this job was asked to yield
         self._reported: tuple[float, str] = (-1.0, "")
         self._pending: str | None = None
         self._pace: Pace | None = None
@@ -136,7 +133,7 @@ class JobContext:
         self.moved_at = time.monotonic()
 
     def progress(self, percent: float, message: str) -> None:
-        """Report progress as a percentage of the work; reports in quick succession are skipped."""
+        """Report progress in percent of the work; reports in quick succession are skipped."""
         if message == DONE:
             message = self._reported[1]
         if (percent, message) != self._reported:
@@ -223,7 +220,6 @@ class JobContext:
                 on_message(message)
 
         self.check()
-        # Close broken database connections before the long wait for the child process.
         close_old_connections()
         try:
             return run_child(
@@ -253,7 +249,7 @@ class JobContext:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Create a scratch folder for the block, and remove the scratch folders of dead attempts."""
+        """Create a scratch folder for the block, and remove those of dead attempts."""
         base = scratch.scratch_root()
         scratch.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"
@@ -261,10 +257,7 @@ class JobContext:
             yield Path(own)
 
     def store(self, name: str, content: bytes) -> str:
-        """Store an output file under a key of this attempt; return the key.
-
-        Raises ``StoreUnavailable`` and ``StoreFull``. If the handler does not catch them, the job is retried.
-        """
+        """Store an output file; return its key. Raises ``StoreUnavailable``, ``StoreFull``."""
         self.has_stored = True
         return outputs.store(self.job_id, self.lease.token, name, content)
 

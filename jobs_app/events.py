@@ -49,7 +49,6 @@ def record_change(job_id: uuid.UUID, name: str, **data: Any) -> Job:
 
 
 def record_end(job_id: uuid.UUID, name: str) -> Job:
-    """Record the end of a job and run its kind's ``ended`` hook."""
     job = record_change(job_id, name)
     if job.kind in registry():
         registry()[job.kind].hooks.ended(job)
@@ -57,7 +56,6 @@ def record_end(job_id: uuid.UUID, name: str) -> Job:
 
 
 def publish(job: Job) -> None:
-    """Send the changed job, on commit, to the pages that watch this job, the owner's jobs or all jobs."""
     publish_on_commit(
         (group_name(job.pk), owners_group_name(job.owner_id), ALL_JOBS_GROUP),
         {"type": "job", "revision": job.revision, "job": JobSerializer.show(job)},

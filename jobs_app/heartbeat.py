@@ -26,7 +26,7 @@ STALLED_GRACE_SECONDS = 10.0  # seconds for a stalled job's handler to stop; the
 
 
 class LeaseRenewer:
-    """The thread that renews this process's leases (rights to jobs) and notices lost leases."""
+    """The thread that renews this process's leases and notices lost ones."""
 
     def __init__(self) -> None:
         self._contexts: dict[uuid.UUID, JobContext] = {}
@@ -49,7 +49,7 @@ class LeaseRenewer:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Ask every running job to requeue itself. Leases are still renewed until the jobs have done so."""
+        """Ask running jobs to requeue themselves. Their leases are renewed until then."""
         self._stop.set()
         with self._lock:
             for context in self._contexts.values():
@@ -166,8 +166,8 @@ class LeaseRenewer:
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         """End this process if a handler ignores the loss of its job for too long.
 
-        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. If the database is unstable, the
-        handler may be waiting for it. Therefore, each minute then counts as only one second.
+        While the database is unstable, a minute counts as a second, because the handler may be waiting for the
+        database.
         """
         now = time.monotonic()
         passed, self._looked_at = now - self._looked_at, now

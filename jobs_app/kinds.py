@@ -24,9 +24,9 @@ logger = logging.getLogger("vodplatform.jobs")
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """The video or other object that a job works on, as shown to the job's owner.
+    """The object that a job works on, as shown to the job's owner.
 
-    href: URL of the object's page. in_use: whether that page shows the job, so that the job cannot be deleted.
+    in_use: whether the page at ``href`` shows the job, which therefore cannot be deleted.
     """
 
     title: str
@@ -55,11 +55,11 @@ class JobHooks:
 class JobKind:
     """A kind of job, declared by :func:`jobs_app.actors.job_actor`.
 
-    - handler: function that does the work and returns the result (JSON types).
+    - handler: does the work and returns the result (JSON types).
     - max_attempts: number of crashes after which a job fails.
     - pausable: whether the handler saves checkpoints.
-    - max_retries, retry_seconds: maximum retries after temporary errors, and the delay before the first.
-    - result: serializer that describes the result in the OpenAPI document.
+    - max_retries, retry_seconds: retries after temporary errors, and the delay before the first.
+    - result: describes the result in the OpenAPI document.
     """
 
     name: str
@@ -101,7 +101,7 @@ def icon_of(name: str) -> str:
 
 
 def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-    """Return the object that each job works on. If it cannot be read, return the label of the job's kind."""
+    """Return the object that each job works on, or the label of the job's kind if it cannot be read."""
     found: dict[UUID, JobSummary] = {}
     for name in {job.kind for job in jobs}:
         same = [job for job in jobs if job.kind == name]
@@ -120,7 +120,7 @@ def shown_result(job: Job) -> Any:
 
 
 def result_serializers() -> list[type[Serializer[Any]]]:
-    """Return each serializer of a job's result once, those with the most fields first."""
+    """Return each serializer of a result once, those with the most fields first."""
     found = {kind.result: None for kind in registry().values() if kind.result}
     return sorted(found, key=lambda shape: -len(shape().fields))
 

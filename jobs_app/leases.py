@@ -54,7 +54,7 @@ class Lease:
 
 
 class NeedsOwnProcess(Exception):
-    """Exception: the next job has crashed repeatedly, so it may only run alone in a process."""
+    """Exception: the next job has crashed repeatedly and must run alone."""
 
 
 def claim(
@@ -63,16 +63,14 @@ def claim(
 ) -> Job | None:  # fmt: skip
     """Claim the lane's next job; return None if no job waits or a limit is reached.
 
-    PostgreSQL takes a lock per lane: with SKIP LOCKED alone, several workers could count the same free place.
-
     is_alone: whether no other job runs in this process. look_first: whether to check for a job before taking the lock.
-    process: the free places of this process. passes_over_crashed: whether to pass over jobs that must run alone.
+    passes_over_crashed: whether to pass over jobs that must run alone.
     """
     if look_first and not _startable(lane, queues.processing_jobs(lane), process).exists():
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
-        # Read all running jobs, which a partial index finds. A count for one owner would scan all of the owner's rows.
+        # Read all running jobs, which a partial index finds; counting one owner's would scan all rows of the owner.
         processing = queues.processing_jobs()
         queued = _startable(lane, [job for job in processing if job.lane == lane], process)
         if passes_over_crashed:
@@ -223,7 +221,7 @@ def fail(lease: Lease, type: str, message: str) -> bool:
 
 
 def requeue(lease: Lease) -> bool:
-    """Requeue a job at its old position because this worker shuts down. Costs no attempt."""
+    """Requeue a job at its old position. Costs no attempt."""
     return _end_attempt(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
 
 
@@ -241,10 +239,7 @@ def requeue_behind_others(lease: Lease) -> bool:
 
 
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Return the leases whose jobs must yield to other owners' jobs at their next checkpoint.
-
-    Jobs yield only in full lanes, at most one job in each lane, and only after :func:`jobs_app.queues.slice_seconds`.
-    """
+    """Return the leases whose jobs must yield to other owners' jobs at their next checkpoint."""
     own, found = set(tokens), set()
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")
     rows = rows.filter(is_short=False)
@@ -296,13 +291,13 @@ def record_crash(lease: Lease, why: str) -> bool:
 def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_seconds: float, message: str) -> bool:
     """Let the job wait for ``seconds`` or until :func:`jobs_app.services.wake_waiting`, without a worker.
 
-    Costs no attempt. state: the new checkpoint. deadline_seconds: time from the job's first wait until it fails.
+    Costs no attempt. deadline_seconds: see :meth:`jobs_app.context.JobContext.wait`.
     """
     with transaction.atomic():
         if lease.rows().filter(deadline__lte=Now()).exists():
             return fail(lease, "wait_timeout", "The external service did not finish in time.")
         deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
-        # If a wake-up came while the job ran, run_at is already set, and the job continues at once.
+        # A wake-up while the job ran has set run_at, so that the job continues at once.
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
         return _end_attempt(
             lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
@@ -320,7 +315,7 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
         if kind is None or job.retries >= kind.max_retries:
             return fail(lease, type, message)
         delay = min(kind.retry_seconds * RETRY_GROWTH**job.retries, LONGEST_RETRY_SECONDS)
-        # The delay is random, so that jobs which failed together do not retry together.
+        # Jobs that failed together must not retry together.
         delay *= random.uniform(0.75, 1.25)  # noqa: S311
         return _end_attempt(
             lease, JobStatus.WAITING, "retrying",
@@ -333,7 +328,7 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
 def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
     """Retry the job until the storage is available, for at most a day. Costs no attempt and no retry.
 
-    If this attempt ran longer than ``BETWEEN_OUTAGES``, the outage is a new one, and the day starts again.
+    After an attempt longer than ``BETWEEN_OUTAGES``, the day starts again.
     """
     with transaction.atomic():
         job = lease.rows().annotate(now=Now()).first()

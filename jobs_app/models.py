@@ -58,7 +58,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(status__in=LIVE)
 
     def admitted_in(self, lane: str) -> JobQuerySet:
-        """Return the jobs that count towards their owners' limits in ``lane``."""
+        """Return the jobs that count towards their owners' limits."""
         return self.filter(lane=lane, admitted=True)
 
     def claimable(self, lane: str) -> JobQuerySet:
@@ -192,9 +192,9 @@ class JobEvent(models.Model):
 
 
 class JobPace(models.Model):
-    """The progress of one recent job over time, used to estimate jobs of the same kind.
+    """The progress of one recent job over time, for estimates of jobs of the same kind.
 
-    curve: 21 numbers, the share of the total time (0 to 1) that had passed at each 5 % of the reported progress.
+    curve: 21 numbers, the share of the total time (0 to 1) that had passed at each 5 % of the work.
     """
 
     id = models.BigAutoField(primary_key=True)

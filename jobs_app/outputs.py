@@ -79,7 +79,7 @@ def sweep() -> int:
 
 
 def _unreferenced(job_id: uuid.UUID) -> list[str]:
-    # List the files before reading the job's row. If an attempt starts later, its outputs are not in the list.
+    # List the files before reading the row: outputs of an attempt that starts later are not in the list.
     found = list(_files(prefix_of(job_id)))
     job = Job.objects.filter(pk=job_id).only("status", "result", "checkpoint").first()
     if job is not None and job.status in LIVE:

@@ -1,8 +1,7 @@
 """Estimates of a job's progress in time.
 
-Handlers report progress as a percentage of the work. Users see progress as a percentage of the time. Recent jobs of the
-same kind give the conversion. Example: if 30 % of their time had passed after half of the work, half of the work is
-shown as 30 %.
+Handlers report progress in percent of the work. Users see it in percent of the time, converted by curves of recent jobs
+of the same kind.
 """
 
 from __future__ import annotations
@@ -13,17 +12,16 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
-STEPS = 20  # number of steps into which a progress curve divides the work
-CURVES_KEPT = 8  # number of recent progress curves kept for each kind of job
-SHORTEST_SECONDS = 3.0  # minimum seconds of a job; the progress curves of shorter jobs are not kept
-# Minimum elapsed seconds, and minimum elapsed share of the job's time, to estimate the remaining time.
+STEPS = 20  # steps into which a progress curve divides the work
+CURVES_KEPT = 8  # recent progress curves kept for each kind of job
+SHORTEST_SECONDS = 3.0  # minimum seconds of a job whose progress curve is kept
+# minimum elapsed seconds and share of the job's time for an estimate
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05
 LEAST_CURVES = 2
-# The remaining time is the median of several estimates. It is unknown if an estimate differs from the median both by
-# more than the factor AGREEMENT and by at least AGREEMENT_SECONDS.
+# Estimates agree if each differs from their median by at most this factor, or by less than AGREEMENT_SECONDS.
 AGREEMENT = 4 / 3
 AGREEMENT_SECONDS = 1.0
-RECENT = 1 / 3  # last part of the elapsed time, as a share; the present speed is measured over it
+RECENT = 1 / 3  # last part of the elapsed time, over which the present speed is measured
 
 Curve = Sequence[float]
 

@@ -35,7 +35,7 @@ GROUPS: dict[str, tuple[str, frozenset[str]]] = {
     "failed": ("Failed", frozenset({S.FAILED})),
     "finished": ("Finished", frozenset({S.COMPLETED, S.CANCELLED, S.EXPIRED})),
 }
-# Icon, word and tone of each status. Colour alone never conveys a status.
+# Icon, word and tone of each status.
 STATUSES: dict[str, tuple[str, str, str]] = {
     S.QUEUED: ("clock", "Queued", ""),
     S.PROCESSING: ("run", "Processing", "run"),

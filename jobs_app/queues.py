@@ -1,8 +1,4 @@
-"""Limits on the concurrent jobs of a lane, over all hosts.
-
-An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has three more places: one for short
-jobs, and two for owners without a running job in a lane that another owner holds for long.
-"""
+"""Limits on the concurrent jobs of a lane (a queue), over all hosts; see docs/design/0002-jobs.md."""
 
 from __future__ import annotations
 
@@ -24,13 +20,12 @@ from vodplatform.core.records import process_registry as running
 
 CACHE_SECONDS = 5.0
 NO_LIMIT = 10**9
-SHORT_PLACES = 1  # number of additional places in each lane for short jobs
-RELIEF_PLACES = 2  # number of additional places in each lane for jobs that pass another owner's long jobs
+SHORT_PLACES = 1  # additional places of each lane for short jobs
+RELIEF_PLACES = 2  # additional places of each lane for jobs that pass another owner's long jobs
 MAX_EXTRA = SHORT_PLACES + RELIEF_PLACES
-# A long job yields to other owners after JOB_SLICE_SECONDS. It may run this many times as long if its owner holds at
-# most half of the lane, and other long jobs run in the lane.
+# How many times JOB_SLICE_SECONDS a long job may run if its owner holds at most half of the lane.
 LONG_SLICE_FACTOR = 10
-# Number of slices after which another owner's job starts beside a pausable job that has reached no checkpoint.
+# Slices after which another owner's job starts beside a pausable job that has reached no checkpoint.
 CHECKPOINT_FACTOR = 2
 
 
@@ -38,8 +33,7 @@ CHECKPOINT_FACTOR = 2
 class QueueState:
     """Limits and workers of each lane, as last read from the database.
 
-    limits: limits set by admins, by lane; None for no limit. taken: number of jobs that living workers can run at once,
-    by lane.
+    limits: set by admins; None for no limit. taken: how many jobs the living workers can run at once.
     """
 
     limits: dict[str, int | None] = field(default_factory=dict)
@@ -67,12 +61,12 @@ def runnable_limit(lane: str) -> int:
 
 
 def max_share(lane: str) -> int:
-    """Return how many of a lane's places one owner may hold while other owners wait: half of them."""
+    """Return how many places of a lane one owner may hold while others wait."""
     return max(1, runnable_limit(lane) // 2)
 
 
 class ProcessingJob(NamedTuple):
-    """A running job. is_short: whether it counts as short. seconds: duration of the attempt so far."""
+    """A running job. is_short: it counts as short until it runs longer than a slice. seconds: duration so far."""
 
     lane: str
     owner_id: uuid.UUID
@@ -82,13 +76,11 @@ class ProcessingJob(NamedTuple):
 
 
 def processing_jobs(lane: str | None = None) -> list[ProcessingJob]:
-    """Read the running jobs of one lane, or of all lanes."""
     rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
     if lane is not None:
         rows = rows.filter(lane=lane)
     values = rows.annotate(ran=Now() - F("started_at")).values_list("lane", "owner_id", "kind", "is_short", "ran")
     return [
-        # A job that was expected to be short, but runs longer than a slice, counts as long.
         ProcessingJob(lane, owner_id, kind, is_short and seconds < settings.JOB_SLICE_SECONDS, seconds)
         for lane, owner_id, kind, is_short, ran in values
         for seconds in [ran.total_seconds() if ran else 0.0]
@@ -108,8 +100,8 @@ def slice_seconds(lane: str, owner_id: uuid.UUID, counts: Counter[uuid.UUID]) ->
 class FreePlaces:
     """Free places of a lane or of a worker process.
 
-    long, short: whether a job of this kind can start. relief: whether a job of an owner without a running job in the
-    lane can start although there is no other place for it.
+    long, short: whether such a job can start. relief: whether an owner without a running job in the lane can start one
+    although there is no other place for it.
     """
 
     long: bool
@@ -121,7 +113,6 @@ ALL_FREE = FreePlaces(long=True, short=True, relief=True)
 
 
 def free_places(lane: str, running: Sequence[ProcessingJob]) -> FreePlaces:
-    """Return which jobs may start in a lane. running: its running jobs."""
     limit = limit_of(lane)
     long = [job for job in running if not job.is_short]
     has_place = min(len(long), limit) + len(running) - len(long) < limit + SHORT_PLACES
@@ -150,8 +141,7 @@ def _known() -> QueueState:
         if now < until:
             return known
         if until:
-            # Let other threads use the old limits while this thread reads the database. Otherwise, a hanging database
-            # would block them, too.
+            # Let other threads use the old limits while this thread reads the database, which may hang.
             _read = (now + CACHE_SECONDS, known)
     known = QueueState(dict(LaneLimit.objects.values_list("lane", "limit")))
     pairs: set[tuple[str, str]] = set()

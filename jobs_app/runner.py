@@ -35,12 +35,11 @@ logger = logging.getLogger("vodplatform.jobs")
 class RunningJobs:
     """The jobs that run in this process. A job that has crashed twice runs alone, for at most ``ALONE_SECONDS``.
 
-    The process starts no other job for ``DRAIN_SECONDS``, so that it becomes free for such a job. If this is not
-    enough, it passes over such jobs for ``REST_SECONDS``, unless it becomes idle.
+    To become free for such a job, the process starts no other job for ``DRAIN_SECONDS``. If this is not enough, it
+    passes over such jobs for ``REST_SECONDS``, unless it becomes idle.
 
-    max_jobs: usual maximum of running jobs; None if only the number of threads limits them. At the maximum, three kinds
-    of jobs may still start: any job of a lane without running jobs, a short job if no other short job runs, and one
-    job that passes another owner's long jobs (:class:`jobs_app.queues.FreePlaces`).
+    max_jobs: usual maximum of running jobs; None if only the number of threads limits them. Beyond it, the process may
+    start the jobs of :func:`spare_threads`.
     """
 
     def __init__(self) -> None:
@@ -55,7 +54,7 @@ class RunningJobs:
         self._drain_until = float("-inf")
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the next job of ``lane``. If this process was emptied to run one job alone, try that job first."""
+        """Claim the next job of ``lane``, or first the one for which this process was emptied."""
         with self._lock:
             now = time.monotonic()
             if now < self._alone_until:
@@ -63,7 +62,7 @@ class RunningJobs:
             if self._drained_for and self._running:
                 if now < self._drain_until and leases.next_needs_own_process(self._drained_for):
                     return None
-                self._drained_for = None  # another process has claimed the job, or it has to wait for an idle process
+                self._drained_for = None  # claimed by another process, or it has to wait for an idle one
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
@@ -115,8 +114,8 @@ running_jobs = RunningJobs()
 def spare_threads(lanes: Collection[str]) -> int:
     """Return how many threads a worker process needs in addition to ``max_jobs``.
 
-    These threads serve the first job of each lane, one short job, one job that passes another owner's long jobs, and
-    the messages that wake the worker.
+    They serve the first job of each lane, one short job, one job that passes another owner's long jobs, and the wake-up
+    messages.
     """
     return max(2, len(lanes)) + 1
 
@@ -173,7 +172,7 @@ def _run(job: Job, context: JobContext) -> bool:
     except (OperationalError, InterfaceError):
         raise
     except Exception as exc:
-        # Fail the job: its outcome cannot be stored, for example because the result is not JSON.
+        # The outcome cannot be stored, for example because the result is not JSON.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         _write_with_retry(leases.fail, context.lease, "server_error", _internal_error_message(exc))
         return False
@@ -187,7 +186,7 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         return partial(_complete, context, result)
     except LeaseLost:
         logger.info("lease lost")
-        # After a database outage, the job may still belong to this attempt. In that case, requeue the job.
+        # After a database outage, the job may still belong to this attempt; requeue it then.
         return (
             partial(bool) if lease_renewer.is_database_stable() else partial(_write_with_retry, leases.requeue, lease)
         )

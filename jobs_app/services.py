@@ -54,7 +54,7 @@ def enqueue(
 
 
 def cancel(job: Job) -> Job:
-    """Cancel a job that has not ended; its child process ends within a second."""
+    """Cancel an unfinished job. Its child process ends within a second."""
     with transaction.atomic():
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
@@ -77,7 +77,6 @@ def pause(job: Job) -> Job:
         _check_pausable(job)
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.PAUSED,
-            # Do not count the attempt that the pause interrupts.
             attempt=Case(
                 When(status=JobStatus.PROCESSING, then=F("attempt") - 1), default=F("attempt"),
                 output_field=IntegerField(),
@@ -158,7 +157,7 @@ def cancel_all(jobs: QuerySet[Job]) -> None:
 def wake_waiting(job_id: uuid.UUID) -> bool:
     """Let a waiting job continue now. Return False if the job neither waits nor runs."""
     with transaction.atomic():
-        # Store the wake-up for a running job, so that its next wait ends at once.
+        # For a running job, this ends its next wait at once.
         rows = Job.objects.filter(pk=job_id, status__in=[JobStatus.WAITING, JobStatus.PROCESSING])
         found = rows.update(run_at=Now())
         if found:

@@ -29,10 +29,8 @@ PR_SET_PDEATHSIG = 1
 
 
 class WorkerLifecycle(Middleware):
-    """Dramatiq hooks that start and stop the threads of a worker process."""
-
     def after_process_boot(self, broker: object) -> None:
-        # Let Linux kill this worker process when Dramatiq's master dies.
+        # Let Linux kill this process when Dramatiq's master dies.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         parent = multiprocessing.parent_process()
         if parent is not None and os.getppid() != parent.pid:
@@ -56,7 +54,7 @@ class WorkerLifecycle(Middleware):
         lease_renewer.requeue_all()
         with contextlib.suppress(DatabaseError):
             process_registry.unregister_process()
-        # Send buffered messages now, because a forked process ends without Python's exit handlers.
+        # A forked process ends without Python's exit handlers, so send buffered messages now.
         publish.flush()
 
 

@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
 import django
 
 django.setup(set_prefix=False)
-# While a request uses much CPU time, another one waits this long for Python's global lock, about ten times per request.
+# A request waits this long for Python's global lock, about ten times, while another one computes.
 sys.setswitchinterval(0.0005)
 
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402

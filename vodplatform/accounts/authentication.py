@@ -46,8 +46,7 @@ class ScopeRequired(PermissionDenied):
 class HeaderAuthentication(BaseAuthentication):
     """Authentication by ``Authorization: <keyword> <key>``.
 
-    A request whose token lacks the required scope gets 403. Views that change none of the caller's data may require a
-    lesser scope in ``token_scope``.
+    A request whose token lacks the required scope gets 403. A view's ``token_scope`` may require a lesser scope.
     """
 
     keyword = ""
@@ -113,8 +112,7 @@ class BrowserAuthentication(SessionAuthentication):
 async def sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
     """Return an ASGI connection's caller, or None if anonymous.
 
-    Callers sign in by Authorization header, session cookie or a WebSocket's ``?ticket=`` (valid once). Requests to an
-    unknown Host are anonymous.
+    Requests to an unknown Host are anonymous.
     """
     return await sync_to_async(_sign_in, thread_sensitive=False)(scope)
 

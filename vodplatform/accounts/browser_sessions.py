@@ -21,7 +21,7 @@ from vodplatform.accounts.services import database_now
 
 ABOUT = "signed_in"  # session entry with the time, address and browser of the sign-in
 MAX_AGENT = 300
-# The order matters: user agents of Edge and Opera also contain "Chrome", and Chrome's contains "Safari".
+# User agents of Edge and Opera also contain "Chrome", and Chrome's contains "Safari".
 BROWSERS = (
     ("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),
@@ -35,8 +35,7 @@ SYSTEMS = (
 class SessionStore(DatabaseStore):
     """Session store in the table of :class:`BrowserSession`.
 
-    During an update, hosts with the previous release still use Django's session table. If a session exists only in
-    Django's table, it is copied. A deleted session is deleted in both tables.
+    Sessions that exist only in Django's table are copied. A deleted session is deleted in both tables.
     """
 
     @classmethod

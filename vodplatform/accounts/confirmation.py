@@ -31,17 +31,15 @@ class NameTaken(Exception):
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     """E-mail a confirmation link to an unsaved user. ``link_of`` turns a token into the link's URL.
 
-    - If the address has an account, its owner gets a different e-mail.
-    - If the address has reached its daily limit, nothing is sent.
-
-    The caller cannot tell these cases apart. Raise :class:`MailFailed` if the mail server does not take the e-mail.
+    An address with an account gets a different e-mail, and an address at its daily limit none. The caller cannot tell
+    these cases apart. Raise :class:`MailFailed` if the mail server does not take the e-mail.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.count_email(email):
         return
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:
-        # Send to the address in the database: the submitted address may contain look-alike letters.
+        # Use the stored address: the submitted one may contain look-alike letters.
         send_template(known.email, "accounts/email_has_account.txt", {"user": known})
         return
     token = secrets.token_urlsafe(32)
@@ -50,7 +48,7 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
         password=user.password, expires_at=Now() + LIFETIME,
     )  # fmt: skip
     try:
-        # The e-mail contains no text from the form; otherwise strangers could send any text to anyone.
+        # Include no text from the form: strangers could send any text to anyone.
         send_template(email, "accounts/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
@@ -76,7 +74,7 @@ def confirm_sign_up(token: str) -> User | None:
         return None
     try:
         with transaction.atomic():
-            # Lock all sign-ups with this e-mail address, so that two links opened at once create one account.
+            # Two links to the same address, opened at once, must create only one account.
             rows = PendingSignUp.objects.select_for_update().filter(email__iexact=row.email).order_by("digest")
             if row.digest not in {other.digest for other in rows}:
                 return None

@@ -1,7 +1,4 @@
-"""Credentials of callers, for REST views, WebSockets and byte endpoints.
-
-API tokens and JWTs expire by the database's clock, browser sessions by the host's.
-"""
+"""Credentials of callers, for REST views, WebSockets and byte endpoints."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ SignedIn = tuple[User, Credential]
 
 
 def find_by_token(key: str) -> SignedIn | None:
-    """Return the user of a valid API token. Record the time of the token's use, at most once a minute."""
+    """Return the user of a valid API token. Record its use at most once a minute."""
     return _token(Q(digest=ApiToken.digest_of(key)))
 
 
@@ -81,7 +78,6 @@ def by_session(key: str) -> SignedIn | None:
 
 
 def session_credential(user: User, key: str) -> Credential:
-    """Return the credential of a browser session. It has all scopes that the user may have."""
     return Credential(Kind.SESSION, key, tuple(default_scopes(user)))
 
 
@@ -94,7 +90,7 @@ def user_of(credential: Credential) -> User | None:
 def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn | None:
     """Return an ASGI connection's caller by header or cookie; None if the scope ``read`` is missing.
 
-    A WebSocket's cookie counts only if the Origin header names this host, because other sites' pages send cookies too.
+    A WebSocket's cookie counts only with an Origin of this host, because other sites' pages send cookies too.
     """
     if is_websocket and not authorization_of(headers) and not is_same_origin(headers):
         return None
@@ -136,7 +132,7 @@ def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    # The scheme is not compared: behind a TLS proxy, the client's scheme is unknown here.
+    # Do not compare the scheme: behind a TLS proxy, it is unknown here.
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
@@ -175,7 +171,7 @@ def _limited(user: User, credential: Credential) -> SignedIn:
 
 
 def _note_use(token: ApiToken) -> None:
-    """Record the token's use. Give up if SQLite is locked, because signing in must not wait for a write."""
+    """Record the token's use, unless SQLite is locked: signing in must not wait for a write."""
     rows = ApiToken.objects.filter(pk=token.pk)
     if connection.in_atomic_block:
         rows.update(last_used_at=Now())

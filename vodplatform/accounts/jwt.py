@@ -1,8 +1,4 @@
-"""JSON Web Tokens.
-
-A refresh token can be exchanged once. Times are the database's, because hosts' clocks may be wrong. A changed password
-or a disabled account ends all tokens of the user.
-"""
+"""JSON Web Tokens; see docs/design/0006-accounts.md."""
 
 from __future__ import annotations
 
@@ -75,7 +71,7 @@ class _DatabaseClock(Token):
     _token_backend = _backend
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Skip this expiry check, because :func:`user_of` checks the expiry by the database's clock."""
+        """Skip this check: :func:`user_of` checks the expiry by the database's clock."""
 
 
 class _Access(_DatabaseClock, AccessToken):
@@ -134,7 +130,7 @@ def read_access_token(text: str) -> Claims:
 
 
 def user_of(claims: Claims) -> User | None:
-    """Return the user of ``claims``, or None if the claims expired, the user is disabled or the password changed."""
+    """Return the user of ``claims``, or None if they expired, the user is disabled or the password changed."""
     rows = User.objects.filter(pk=claims.user_id, is_active=True).annotate(database_now=Now())
     user = rows.first()
     if user is None or user.database_now.timestamp() >= claims.expires_at:

@@ -21,8 +21,8 @@ logger = logging.getLogger("vodplatform.accounts")
 def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
     """E-mail a password reset link to the active account with this address, up to a daily limit.
 
-    ``link_of`` turns an encoded user id and a token into the URL. A thread sends the e-mail, because a slower response
-    would reveal that the account exists.
+    ``link_of`` turns an encoded user id and a token into the URL. A thread sends the e-mail, because a slower answer
+    would reveal the account.
     """
     email = User.objects.normalize_email(email)
     user = User.objects.filter(email__iexact=email, is_active=True).first()
@@ -30,7 +30,7 @@ def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
         return
     link = link_of(urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user))
     audit.record("password.link_sent", actor=None, target=user)
-    # Send to the address in the database: the submitted address may contain look-alike letters.
+    # Use the stored address: the submitted one may contain look-alike letters.
     threading.Thread(target=_send, args=(user.email, {"link": link, "username": user.username}), daemon=True).start()
 
 

@@ -24,7 +24,7 @@ from django.db.models.functions import Now
 from vodplatform.accounts import names
 from vodplatform.core.records.database import lock_until_commit, release_connection
 
-# Characters that change the reading direction; with them, different names could look alike.
+# characters that change the reading direction
 TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 USERNAME_KEY_LENGTH = 450
 
@@ -68,32 +68,32 @@ class UserManager(DjangoUserManager["User"]):
 
 
 def plain_text(value: str) -> None:
-    """Raise ValidationError for text with control characters or with characters that change the reading direction."""
+    """Raise ValidationError for control characters and characters that change the reading direction."""
     if any(unicodedata.category(sign) == "Cc" or sign in TURNING_SIGNS for sign in value):
         raise ValidationError("Control characters are not allowed.", code="control_characters")
 
 
 def username_key(username: str) -> str:
     """Return the unique key of a user name. Names that differ only in case or Unicode form have the same key."""
-    # The name is cut first, because normalising combining marks takes quadratic time.
+    # Cut the name first: normalising combining marks takes quadratic time.
     folded = unicodedata.normalize("NFKC", username[:USERNAME_KEY_LENGTH]).casefold()
     return unicodedata.normalize("NFKC", folded)[:USERNAME_KEY_LENGTH]
 
 
 NAMES_LOCK = 0x766F67  # key of the advisory lock for the creation of accounts
-# Map from a field to the fields that :meth:`User.save` computes from it and adds to ``update_fields``.
+# Fields that :meth:`User.save` computes from another field and adds to ``update_fields``.
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
 class User(AbstractUser):
     """A user account. :meth:`save` derives Django's staff and superuser flags from the role."""
 
-    # full_name replaces these fields: not everybody has a first and a last name.
+    # replaced by full_name
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Older versions had a first and a last name of 150 characters each. Joined by a space, they have 301.
+    # Older versions had two names of 150 characters, joined here by a space.
     full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
     # URL of an external picture, or URL path of the user's :class:`ProfilePicture`.
     avatar_url = models.URLField(
@@ -101,11 +101,11 @@ class User(AbstractUser):
     )
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
     username_key = models.CharField(max_length=500, unique=True, editable=False)
-    # This column is not unique, because older accounts may have look-alike names.
+    # Older accounts may have look-alike names, so this is not unique.
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
-    without_admin_scope = False  # True if the user signed in by a token without the scope ``admin``
-    may_have_reserved_name = False  # True if an operator chooses the user name, which may then be reserved
+    without_admin_scope = False  # whether the user signed in by a token without the scope ``admin``
+    may_have_reserved_name = False  # whether an operator chooses the user name
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -123,7 +123,6 @@ class User(AbstractUser):
 
     @property
     def is_admin(self) -> bool:
-        """Return whether the user has all rights. False if signed in by a token without the scope ``admin``."""
         return self.is_active and self.role == Role.ADMIN and not self.without_admin_scope
 
     @property
@@ -142,7 +141,7 @@ class User(AbstractUser):
 
     @property
     def shown_name(self) -> str:
-        """Return the name shown to others: full name and user name, because full names are not unique."""
+        """Return the full name with the user name, because full names are not unique."""
         has_other = self.full_name and self.full_name != self.username
         return f"{self.full_name} ({self.username})" if has_other else self.username
 
@@ -188,7 +187,7 @@ class User(AbstractUser):
         if not self._state.adding:
             return super().save(*args, **kwargs)
         with transaction.atomic():
-            # Check the name again: another account may have taken a similar one since `clean`.
+            # Another account may have taken a similar name since `clean`.
             lock_until_commit(NAMES_LOCK)
             if User.objects.filter(username_skeleton__in=names.skeletons(self.username)).exists():
                 raise IntegrityError(f"{self.username!r} looks like the name of another account.")
@@ -319,8 +318,7 @@ class PendingSignUp(models.Model):
 class WsTicket(models.Model):
     """A ticket that opens one WebSocket within a minute. Only its SHA-256 is stored.
 
-    ``kind`` and ``reference`` identify the credential that requested the ticket; the socket closes when that credential
-    ends.
+    ``kind`` and ``reference`` identify the credential that requested the ticket.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
@@ -336,14 +334,13 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # The database has no foreign key constraint: during an update, hosts with the old release do not know this table,
-    # and a constraint would prevent them from deleting users. The sessions of users whom they delete remain.
+    # Without a constraint, hosts whose older release does not know this table can delete users during an update.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )
 
     def __str__(self) -> str:
-        """Return a text without the session key, which the admin must not show."""
+        """Omit the session key, which the admin must not show."""
         return f"a browser of {self.user_id}" if self.user_id else "a browser"
 
     @classmethod

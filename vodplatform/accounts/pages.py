@@ -214,11 +214,6 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 
 
 class PasswordView(PasswordChangeView):
-    """Page to change the password.
-
-    The new password ends other sessions and all JWTs, and API tokens if the user chooses so.
-    """
-
     template_name = "accounts/password.html"
     form_class = PasswordForm
     success_url = "/account"

@@ -32,22 +32,20 @@ NOT_FOUND = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
-# Maximum seconds of a check after permissions have changed. If the check takes longer, the socket closes.
+# If a check after a change of permissions takes longer, the socket closes.
 URGENT_SECONDS = 2.0
-RETRY_SECONDS = 5.0  # seconds until permissions are checked again after the database or Redis failed
-# Maximum random change of the time between checks, as a share. It spreads the checks of many sockets.
-RECHECK_JITTER = 0.2
+RETRY_SECONDS = 5.0  # seconds until the next check after the database or Redis failed
+RECHECK_JITTER = 0.2  # largest random change of the time between checks, as a share
 OVERLAP_SECONDS = 0.5
-# number of open sockets in this process, by user id, or by network for anonymous clients
+# open sockets of this process, by user id, or by network if anonymous
 open_sockets: Counter[str] = Counter()
-# Cache of (message, JSON text), because all sockets of a group send the same message object.
+# Caches of (message, JSON) and (message, key, changed copy): all sockets of a group send the same message object.
 _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
-# Cache of (message, key, changed copy). Sockets whose viewers see the same copy of a message share it, and its JSON.
 _variants: deque[tuple[Any, Hashable, Any]] = deque(maxlen=32)
 
 
 def variant_of(message: Any, key: Hashable, make: Callable[[], T]) -> T:
-    """Return the changed copy of ``message`` that ``make`` returned first for this message object and ``key``."""
+    """Return the first copy that ``make`` returned for this message object and ``key``."""
     for known, name, made in _variants:
         if known is message and name == key:
             return cast(T, made)
@@ -59,15 +57,11 @@ def variant_of(message: Any, key: Hashable, make: Callable[[], T]) -> T:
 class WatchConsumer(AsyncJsonWebsocketConsumer):
     """Base class of WebSockets that watch one object. Subclasses read the object in :meth:`snapshot`.
 
-    The socket subscribes to the object's group, sends the snapshot, and then sends newer messages. Each minute:
-
-    - If there is a newer snapshot, the socket sends it, because messages may get lost.
-    - If the viewer's credential has become invalid, or the viewer may no longer watch, the socket closes.
+    The socket subscribes to the object's group, sends the snapshot, and then newer messages. Each minute it sends the
+    snapshot again if it is newer, because messages may get lost, and closes if the viewer may no longer watch.
 
     With ``is_silent``, the connection opens only after the subscription. A client that then fetches the object misses
     no change.
-
-    A viewer may have ``settings.SOCKETS_AT_ONCE`` sockets in a process. Further sockets close with :data:`TRY_AGAIN`.
     """
 
     is_silent = False
@@ -90,10 +84,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return dict(self.scope["url_route"]["kwargs"])
 
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
-        """Return the group to subscribe to, and the first message. If ``user`` may not watch, return None.
+        """Return the group to subscribe to and the first message, or None if ``user`` may not watch.
 
-        The message is a dict with a ``revision``, or None if there is nothing to send. This method may query the
-        database. user: a :class:`User`, or the result of :meth:`anonymous_viewer`.
+        The message is a dict with a ``revision``, or None if there is nothing to send. user: a :class:`User`, or the
+        result of :meth:`anonymous_viewer`. The method may query the database.
         """
         raise NotImplementedError
 
@@ -132,7 +126,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await self._refuse(TRY_AGAIN)
             return
         await self._follow(found[0])
-        # Check again, because the object may have changed before the subscription took effect.
+        # The object may have changed before the subscription took effect.
         found = await self._look()
         if found is None:
             return
@@ -169,7 +163,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             self.accepted = True
 
     async def _refuse(self, code: int) -> None:
-        """Accept the connection before closing it. Browsers hide the code of a refused connection."""
+        """Accept the connection before closing it: browsers hide the code of a refused connection."""
         await self._open()
         await self.close(code)
 
@@ -196,7 +190,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         if self._held is None:
             self._held = []
         if self._checker is not None:
-            self._is_due_again = True  # check again later, because the running check may have read old permissions
+            self._is_due_again = True  # the running check may have read old permissions
         elif self._timer is not None:
             self._timer.cancel()
             self._begin_check()
@@ -208,7 +202,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             self._held.append(content)
 
     async def watch_late(self, event: dict[str, Any]) -> None:
-        """Close a slow client's socket, because messages were dropped. The client reconnects and gets a snapshot."""
+        """Close a slow client's socket, whose messages were dropped. The client reconnects."""
         await self.close(TRY_AGAIN)
 
     async def watch_message(self, event: dict[str, Any]) -> None:
@@ -276,8 +270,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     async def _follow(self, group: str) -> None:
         """Subscribe to ``group`` instead of the current group.
 
-        A message is published to one group after the other. Therefore, the socket stays in both groups for a short
-        time. The client misses no message, but may receive one twice.
+        The socket stays in both groups for a short time. It misses no message, but may send one twice.
         """
         if group == self.group:
             return

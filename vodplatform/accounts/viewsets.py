@@ -24,7 +24,7 @@ M = TypeVar("M", bound=Model)
 
 
 class FieldlessMetadata(SimpleMetadata):
-    """Metadata for OPTIONS requests. Serializer fields are omitted: the OpenAPI document describes them."""
+    """Metadata for OPTIONS requests, without the fields that the OpenAPI document describes."""
 
     def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
         return {}
@@ -41,11 +41,7 @@ class CanReadCatalogue(BasePermission):
 
 
 class ApiViewSet(GenericViewSet[M]):
-    """Base class of API viewsets for one kind of resource.
-
-    ``get_queryset`` returns the rows visible to the caller. Requests for other rows get 404 with the error type
-    ``missing``, and forbidden changes of visible rows 403 ``forbidden``.
-    """
+    """Base class of API viewsets. ``get_queryset`` returns the rows visible to the caller."""
 
     metadata_class = FieldlessMetadata
     missing = "not_found"  # error type if the object does not exist
@@ -81,13 +77,10 @@ class ApiViewSet(GenericViewSet[M]):
     ) -> dict[str, Any]:  # fmt: skip
         """Validate the body of a PATCH or PUT by the serializer ``form``, and return the validated fields.
 
-        The body may contain read-only fields with their current values.
-
         - answers: returns the object as the API shows it, in one or more forms. Called only if needed.
         - alternatives: mutually exclusive fields. If the body has all of them, unchanged ones are ignored.
-        - options: keyword arguments of ``form``.
 
-        Raise ``ValidationError``, or ``invalid`` if the body would change a read-only field.
+        Raise ``ValidationError``, or ``invalid`` if a read-only field in the body differs from its current value.
         """
         data = self.request.data
         filled = form(data=data, **options)

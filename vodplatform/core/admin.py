@@ -19,7 +19,6 @@ from vodplatform.core.models import AuditEntry, RunningProcess
 from vodplatform.core.records import audit, process_registry
 
 MAX_REFUSALS = 10
-# Field lookups that the URL of an admin list may contain.
 LOOKUPS = frozenset({"exact", "isnull", "in", "gt", "gte", "lt", "lte", "date", "year", "month", "day"})
 MAX_SEARCH_LETTERS, MAX_SEARCH_WORDS = 200, 10
 
@@ -50,7 +49,7 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
         try:
             field = model._meta.pk if part == "pk" else model._meta.get_field(part)
         except FieldDoesNotExist:
-            # A parameter that names no model field may belong to a custom filter. Django refuses all others.
+            # The parameter may belong to a custom filter. Django refuses all others.
             return index == 0 or LOOKUPS.issuperset(parts[index:])
         if field is None or not field.is_relation or field.related_model is None:
             return LOOKUPS.issuperset(parts[index + 1 :])

@@ -32,7 +32,7 @@ class JsonFormatter(BaseJsonFormatter):
             "{asctime}{levelname}{name}{message}{request_id}{user}{job}",
             style="{",
             rename_fields={"asctime": "at", "levelname": "level", "name": "logger", "message": "event"},
-            # Omit the request, which Django adds to some records: it contains the query string and maybe secrets.
+            # Omit the request, which Django adds: it contains the query string and maybe secrets.
             reserved_attrs=[*RESERVED_ATTRS, "request", "status_code"],
             static_fields={"host": socket.gethostname(), "version": version, "commit": commit},
         )
@@ -57,7 +57,7 @@ SECRETS = re.compile(
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,
 )
-# Every text that matches SECRETS contains one of these strings. Searching for the strings first is 40 times faster.
+# SECRETS matches only texts with one of these strings, and searching for these is 40 times faster.
 HINTS = ("=", "://", "/media/", "/r/", "/signup/", "/login/", "vod_", "eyj", "token ", "bearer ", "basic ")
 
 
@@ -70,7 +70,7 @@ def without_secrets(text: str) -> str:
 
 def event(name: str, *, level: int = logging.INFO, **data: object) -> None:
     if _events.isEnabledFor(level):
-        # Logger.info() would look up the calling source line, which takes half of the call's time.
+        # Logger.info() would spend half of its time on finding the calling source line.
         record = logging.LogRecord(_events.name, level, "", 0, name, None, None)
         record.data = data
         _events.handle(record)

@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# Disk space in bytes that each metrics file reserves. A histogram with one set of labels takes 3 KB.
+# Bytes of disk space that each metrics file reserves. A histogram with one set of labels takes 3 KB.
 FILE_BYTES = {"histogram": 2 << 20, "counter": 128 << 10, "gauge_livesum": 64 << 10}
 FILE = re.compile(r"(?P<kind>histogram|counter|gauge_livesum)_(?P<pid>[0-9]+)\.db")
-CLOCK_SECONDS = 2.0  # clocks are inexact: a process may seem to start up to this many seconds after it wrote its file
+CLOCK_SECONDS = 2.0  # a process may seem to start up to this many seconds after it wrote its file
 logger = logging.getLogger("vodplatform.site.metrics")
 
 
@@ -52,11 +52,10 @@ from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 REGISTRY = CollectorRegistry()
-# Upper limits of the histograms' buckets, in seconds.
+# Upper limits of buckets, in seconds.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOB_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
-# Without this call, prometheus_client adds a second metric, the creation time, to each counter and histogram.
 prometheus_client.disable_created_metrics()
 
 
@@ -121,7 +120,7 @@ IDEMPOTENT_REPLAYS = counter(
 )
 SCRAPE_ERRORS = counter("vod_scrape_errors_total", "Parts of a scrape that could not be read.", "part")
 
-# HTTP methods with their own label. Others share one label, so that clients cannot create unlimited metrics.
+# HTTP methods with their own label. Others share one, so that clients cannot create unlimited metrics.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -183,7 +182,7 @@ def _merge_ended(folder: Path) -> None:
 
 
 def _lives(pid: int, path: Path) -> bool:
-    """Return whether the process that wrote ``path`` still runs. Its process id may have been reused."""
+    """Return whether the process that wrote ``path`` still runs. Its id may have been reused."""
     try:
         return bool(psutil.Process(pid).create_time() <= path.stat().st_mtime + CLOCK_SECONDS)
     except (psutil.NoSuchProcess, FileNotFoundError):

@@ -21,7 +21,7 @@ class RecordState(models.TextChoices):
 
 class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
     def at_database_time(self) -> IdempotencyQuerySet:
-        """Annotate ``stale`` (the record is older than a day) and ``unlocked`` (its request's lock has expired)."""
+        """Annotate ``stale`` (older than a day) and ``unlocked`` (the lock of the request has expired)."""
         boolean = models.BooleanField()
         return self.annotate(
             stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
@@ -30,11 +30,10 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
 
 
 class IdempotencyRecord(models.Model):
-    """An ``Idempotency-Key`` that a user sent to a route, and the stored answer.
+    """An ``Idempotency-Key`` that a user sent to a route, and the answer; see docs/design/0007-requests.md.
 
-    - token: id of the request that owns the record. If another request takes the record over, the former owner can no
-      longer write to it.
-    - sealed: True once the request's effect is committed. No other request can take the record over then.
+    - token: id of the request that owns the record.
+    - sealed: whether the request's effect is committed.
     - is_kept: True if ``body`` is the answer. Otherwise ``body`` has the ids of the created objects, or is empty.
     """
 
@@ -76,9 +75,9 @@ class IdempotencyRecord(models.Model):
 
 
 class AuditEntry(models.Model):
-    """An entry of the audit log. A database trigger forbids changes.
+    """An entry of the audit log. A trigger forbids changes.
 
-    The entry holds ids and names instead of foreign keys, so that the entry remains when objects are deleted.
+    It has no foreign keys, so that it remains when objects are deleted.
     """
 
     at = models.DateTimeField(db_default=Now())
@@ -108,12 +107,11 @@ class AuditEntry(models.Model):
 
 
 class Installation(models.Model):
-    """The installation to which this database belongs (:mod:`vodplatform.core.files.installation`).
+    """The installation to which this database belongs; see docs/design/0017-installation.md.
 
-    - database: id of the database; empty if database and files are both in the data folder. A copy of the database has
-      another id, except a physical copy of a PostgreSQL server.
+    - database: id of the database; empty if database and files are both in the data folder.
     - key: digest of SECRET_KEY.
-    - is_marked: whether the file store has ever had the mark file, which contains this installation's id.
+    - is_marked: whether the file store has ever had the mark file.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -153,8 +151,7 @@ class RunningProcess(models.Model):
     """A web or worker process, and what it last reported.
 
     - queues: lanes (job queues) of a worker.
-    - max_jobs: maximum number of running jobs. The first job of each lane and one short job may run in addition.
-    - jobs: number of running jobs.
+    - max_jobs: usual maximum of running jobs (:class:`jobs_app.runner.RunningJobs`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

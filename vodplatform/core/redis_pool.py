@@ -14,8 +14,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from vodplatform.settings.environment import parse_sentinel_url
 
-# Seconds to wait for a sentinel's answer, without redis-py's usual retries.
-SENTINEL_SECONDS = 0.5
+SENTINEL_SECONDS = 0.5  # timeout of a sentinel, which is not retried
 
 
 def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:

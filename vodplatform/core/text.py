@@ -11,10 +11,7 @@ MAX_MARKS = 30
 
 
 def normalize(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
-    """Return ``text`` in a normal form, with at most 30 combining marks in a row.
-
-    ``unicodedata.normalize`` alone takes 80 s for 320 000 marks.
-    """
+    """Return ``text`` in a normal form, with at most 30 combining marks in a row."""
     return unicodedata.normalize(form, text if text.isascii() else _with_short_runs(text))
 
 

@@ -17,7 +17,7 @@ from vodplatform import version
 from .environment import Environment, channel_prefix
 from .variables import RESOURCES
 
-# Garbage collection would take an eighth of the start-up time. vodplatform/core/apps.py enables it again.
+# Garbage collection would take an eighth of the start. core/apps.py enables it again.
 gc.disable()
 
 env = Environment()
@@ -26,7 +26,7 @@ DATA_DIR = env.data_dir()
 SECRET_KEY = env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.former_keys()
 VERSION = version.VERSION
-# The commit is read once at start, because the checkout may be updated while the old code runs.
+# Read once at start, because the checkout may be updated while the old code runs.
 COMMIT = version.commit()
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
@@ -101,7 +101,6 @@ DATABASES: dict[str, Any] = {"default": env.database(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["vodplatform.accounts.backends.RoleBackend"]
-# All permissions that moderators have in the admin.
 MODERATOR_PERMISSIONS = [
     "editorial.view_cataloguevideo",
     "editorial.add_cataloguevideo",
@@ -138,9 +137,8 @@ STORAGES: dict[str, Any] = {
 }
 if _s3 is not None:
     STORAGES["default"] = {"BACKEND": "media_app.storage.bucket.SharedS3Storage", "OPTIONS": _s3}
-# True if the bucket's CORS rules let pages upload to the bucket and download from it directly.
+# Whether pages may upload to the bucket and download from it directly.
 S3_CORS = _s3 is not None and env.flag("AWS_S3_CORS")
-# Settings of CloudFront (base_url, key_pair_id, private_key), or None.
 CDN = env.cdn()
 
 REDIS_URL = env.redis_url(DATA_DIR)
@@ -176,7 +174,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # Deep links are off, because Swagger UI puts these links inside buttons, which confuses screen readers.
+    # Deep links would be inside buttons, which confuses screen readers.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -217,7 +215,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [SELF],
         "form-action": [SELF],
     },
-    # The content security policy excludes the admin, whose Alpine.js evaluates expressions and sets inline styles.
+    # The admin has its own policy (core/web/middleware.py).
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -228,22 +226,19 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-# Request bodies above this size are stored in a file, so that slow clients use little memory.
+# Larger bodies are stored in a file, so that slow clients use little memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 # Limits per minute: sign-ins by account and by IP address; requests by user, or by IP address if anonymous.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
-# Limits per minute for share links: openings by network; password attempts by network; password attempts by link; new
-# links with a password by account.
+# For share links: openings by network; password attempts by network; password attempts by link; new links with a
+# password by account.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60, "link_made": 10}
-# Limit per minute and network for event lists and files that visitors of a share link request.
-THROTTLES["visitor_events"] = 120
-# Limit per minute for opening WebSockets, by account, or by network if anonymous.
-THROTTLES["socket"] = 300
-# Limit per minute and network for anonymous guesses at challenges.
-THROTTLES["guest_guess"] = 20
-# Limit per hour for sign-ups, because every account gets a storage quota.
+THROTTLES["visitor_events"] = 120  # by network, for event lists and files of a share link
+THROTTLES["socket"] = 300  # new WebSockets, by account, or by network if anonymous
+THROTTLES["guest_guess"] = 20  # by network, for anonymous guesses at challenges
+# Limits per hour.
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["lost_password"] = 10
 THROTTLES["sign_up_email"] = 3  # limit per day
@@ -259,9 +254,9 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL["scheme"] == "smtps", EMAIL["scheme"] == "s
 EMAIL_TIMEOUT = 10
 PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
-# True if links can be e-mailed. They need a configured public URL, because a request's Host header may be forged.
+# Whether links can be e-mailed; they need the public URL.
 MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
-# Settings of JSON Web Tokens, used by vodplatform/accounts/jwt.py. Their key signs only these tokens.
+# The key signs only these tokens.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
@@ -270,7 +265,7 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
 }
 GIB = 1024**3
-# Limits per plan. ``max_video_gigapixels`` limits width × height × frames / 10⁹. Two hours of 1080p60 have 900.
+# ``max_video_gigapixels`` limits width × height × frames / 10⁹. Two hours of 1080p60 have 900.
 TIER_LIMITS = {
     "free": {
         "max_segments": 0,
@@ -302,8 +297,7 @@ TOKENS_PER_USER = 100
 UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS")
 AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS")
 
-# Dotted paths of functions that run jobs, declared with `job_actor`. JOB_LANES limits how many jobs of each queue run
-# at once over all workers.
+# Job functions, declared with `job_actor`. JOB_LANES limits the concurrent jobs of each queue over all workers.
 JOB_KINDS = [
     "media_app.videos.actors.ingest_video",
     "media_app.videos.actors.normalize_video",
@@ -334,7 +328,7 @@ JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0
 JOB_PROGRESS_SECONDS = 0.5
 JOB_ADMISSION_SECONDS = 10.0
-# Dotted paths of the periodic tasks, declared with `periodic_task`.
+# Periodic tasks, declared with `periodic_task`.
 JOB_CHORES = [
     "vodplatform.site.host_metrics.delete_expired",
     "media_app.videos.view_counts.roll_up",
@@ -343,7 +337,7 @@ JOB_CHORES = [
     "sessions_app.challenges.merges.expire",
     "sessions_app.prosync.services.delete_expired",
 ]
-# Function that each web and worker process calls regularly to maintain its host's data folder.
+# Called regularly by each web and worker process, to maintain the host's data folder.
 HOST_CHORE = "vodplatform.site.host_metrics.run_due_tasks"
 # Seconds after which a worker is restarted if its job ignores a request to stop.
 JOB_STUCK_SECONDS = 60.0
@@ -366,7 +360,7 @@ HEALTH_PARTS = {
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")
 X_ACCEL_PREFIX = env.text("VOD_X_ACCEL_PREFIX")
 
-# Dotted paths of functions that process uploaded files.
+# Handlers of uploaded files.
 UPLOAD_PURPOSES = [
     "media_app.videos.upload_handlers.LIBRARY",
     "media_app.catalogue.upload_handlers.CATALOGUE",
@@ -376,14 +370,14 @@ UPLOAD_PURPOSES = [
     "sessions_app.prosync.upload_handlers.VIDEO",
     "sessions_app.prosync.upload_handlers.SOUND",
 ]
-# Dotted paths of functions that return how many bytes of the storage quota a user's database rows take up.
+# Functions that return the bytes of a user's database rows that count towards the storage quota.
 STORAGE_COUNTERS = [
     "media_app.videos.rendition_quota.stored_bytes",
     "media_app.videos.text_tracks.stored_bytes",
     "sessions_app.comparison.events.services.stored_bytes",
     "sessions_app.comparison.export.services.stored_bytes",
 ]
-# Dotted paths of lists of endpoints that accept forms with files (media_app.uploads.protocols.multipart.Form).
+# Endpoints that accept forms with files (media_app.uploads.protocols.multipart.Form).
 UPLOAD_FORMS = [
     "media_app.uploads.protocols.multipart.FORMS",
     "sessions_app.analysis.upload_handlers.FORMS",
@@ -442,9 +436,9 @@ LOGGING = {
         "django.server": {"level": "WARNING"},
         # Our own handlers log errors; Django's would log signed URLs.
         "django.request": {"level": "CRITICAL"},
-        # Requests with an unknown Host are answered 400 and counted. Logging each would let clients fill the log.
+        # Requests with an unknown Host get 400 and are counted. Log lines would let clients fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # Uvicorn logs through our handlers. Its WebSocket lines are off, because they would show sign-in tickets.
+        # Uvicorn's WebSocket lines would show sign-in tickets.
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.error": {"level": "WARNING"},
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},

@@ -18,7 +18,7 @@ import dj_database_url
 
 from .variables import BY_NAME
 
-# Timeouts in seconds and maximum attempts of an S3 call. If S3 does not answer, a call fails within half a minute.
+# Without an answer from S3, a call fails within half a minute.
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
@@ -34,7 +34,7 @@ class SettingsError(Exception):
     """Error: a setting is wrong. The message names the setting and the accepted values."""
 
 
-# Files in the data folder that each start makes private. The folder is private, too, but a copy of it may not be.
+# Each start makes these files private. The folder is private, too, but a copy of it may not be.
 PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 
@@ -72,7 +72,7 @@ class Environment:
         return list(self.value(name))
 
     def data_dir(self) -> Path:
-        """Return the data folder, created if missing and readable by its owner alone."""
+        """Return the data folder, which is created if missing and made private."""
         path = cast("Path", self.value("VOD_DATA_DIR")).expanduser().resolve()
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -93,7 +93,7 @@ class Environment:
             return given
         path = data_dir / "secret.key"
         if not path.exists():
-            # Other processes read the file at the same time, so it must appear complete.
+            # Other processes may read the file at any moment, so it must appear complete.
             with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=".secret-") as file:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
@@ -148,12 +148,11 @@ class Environment:
             raise SettingsError("DATABASE_URL must begin with postgres:// or sqlite:///.")
         parsed["OPTIONS"] = {
             "pool": {"min_size": 0, "max_size": 16, "timeout": 20},
-            # With these keepalives, a lost connection is detected within 20 s instead of hours.
+            # A lost connection is detected within 20 s instead of hours.
             "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000,
             **parsed.get("OPTIONS", {}),
         }  # fmt: skip
         parsed["CONN_MAX_AGE"] = 0
-        # Test connections before use, because a restarted server has closed them.
         parsed["CONN_HEALTH_CHECKS"] = True
         return parsed
 
@@ -174,7 +173,7 @@ class Environment:
             return None
         if bool(key) != bool(secret):
             raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together or not at all.")
-        # boto is imported only for S3, because the import takes 0.1 s.
+        # The import takes 0.1 s and is needed only for S3.
         from botocore.config import Config
 
         return {
@@ -186,7 +185,7 @@ class Environment:
             "secret_key": secret or None,
             "querystring_auth": True,
             "default_acl": None,
-            # Overwriting saves the call that checks whether a key is free. It is safe: every key is used only once.
+            # Every key is used only once, so overwriting is safe. It saves a call that checks the key.
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",
@@ -195,7 +194,7 @@ class Environment:
                 read_timeout=S3_READ_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": S3_ATTEMPTS},
                 max_pool_connections=32,
-                # S3 servers of other vendors may not support the checksums that boto3 sends since 2025.
+                # Other vendors' S3 servers may not support the checksums that boto3 sends since 2025.
                 request_checksum_calculation="when_required" if endpoint else "when_supported",
                 response_checksum_validation="when_required" if endpoint else "when_supported",
             ),
@@ -212,7 +211,7 @@ class Environment:
             raise SettingsError("VOD_EMAIL_URL must be an address such as submission://user:password@host:587.")
         if sender and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", sender):
             raise SettingsError(f"VOD_EMAIL_FROM is {sender!r}; it must be an e-mail address.")
-        # E-mailed links need a configured address, because a request's Host header may be forged.
+        # A request's Host header may be forged, so links need a configured address.
         if confirm and not (parts.hostname and sender and self.text("VOD_PUBLIC_URL")):
             raise SettingsError("VOD_SIGNUP_CONFIRM needs VOD_EMAIL_URL, VOD_EMAIL_FROM and VOD_PUBLIC_URL.")
         return {
@@ -229,7 +228,7 @@ class Environment:
         if bucket and endpoint:
             origins.append(_origin(endpoint))
         elif bucket:
-            # A bucket with a dot is named in the path, because its own host would have no valid certificate.
+            # The host of a bucket with a dot would have no valid certificate.
             hosts = ["s3.amazonaws.com", f"s3.{region}.amazonaws.com"]
             origins += [f"https://{host}" if "." in bucket else f"https://{bucket}.{host}" for host in hosts]
         if cdn := self.text("CDN_BASE_URL"):
@@ -282,7 +281,7 @@ class Environment:
 
 
 def is_accessible_to_others(path: Path) -> bool:
-    """Return whether other users have rights to the file. Users in the file's access control list do not count."""
+    """Return whether other users have rights to the file."""
     try:
         return bool(stat.S_IMODE(path.stat().st_mode) & _refused(path))
     except FileNotFoundError:
@@ -290,7 +289,7 @@ def is_accessible_to_others(path: Path) -> bool:
 
 
 def make_private(path: Path) -> None:
-    # Ignore a file that belongs to another user; `doctor` reports this problem.
+    # `doctor` reports files that belong to another user.
     with contextlib.suppress(FileNotFoundError, PermissionError):
         if is_accessible_to_others(path) and not path.stat().st_mode & stat.S_ISVTX:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))
@@ -299,7 +298,7 @@ def make_private(path: Path) -> None:
 def _refused(path: Path) -> int:
     """Return the mode bits that give other users rights.
 
-    If the file has an access control list, the group bits are the mask of that list and do not count.
+    With an access control list, the group bits are the mask of that list and do not count.
     """
     has_list = "system.posix_acl_access" in os.listxattr(path)
     return stat.S_IRWXO if has_list else stat.S_IRWXG | stat.S_IRWXO
@@ -344,8 +343,8 @@ def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
 def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
     """Return a prefix for Redis channels that differs between installations on the same Redis server.
 
-    - redis_url: contains the number of the Redis database. Databases of the same server share their channels.
-    - database: name of the SQL database. It distinguishes a restored backup, which has the same secret key.
+    - redis_url: contains the number of the Redis database. Databases of a server share their channels.
+    - database: name of the SQL database, which distinguishes a restored backup with the same secret key.
     """
     found = parse_sentinel_url(redis_url)
     number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"

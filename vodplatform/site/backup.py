@@ -39,13 +39,13 @@ from vodplatform.core.files.installation import MARK
 from vodplatform.core.records.former import is_former
 
 FORMAT = 1
-# Error numbers of hard links that are impossible, for example between two disks.
+# Errors of impossible hard links, for example between two disks.
 NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 EXCLUDED_MODELS = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
     "accounts.wsticket", "accounts.pendingsignup",
-    # rows that describe this database and this file store; a restored copy must not contain them
+    # these describe this database and its file store
     "base.installation", "base.unreferenced", "base.heartbeat",
     "base.runningprocess",
 }  # fmt: skip
@@ -78,8 +78,7 @@ def write_archive(target: Path) -> dict[str, int]:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The database snapshot began with the query above. Hard links keep the snapshot's files, even if
-                    # users delete the files meanwhile.
+                    # The query above began the snapshot of the database.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
@@ -196,7 +195,7 @@ def read_archive(source: Path) -> dict[str, int]:
             _refuse_unless_empty()
             with transaction.atomic():
                 if connection.vendor == "postgresql":
-                    # Turn off PostgreSQL's idle timeout: copying files may take an hour without a query.
+                    # Copying files may take an hour without a query.
                     with connection.cursor() as cursor:
                         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
@@ -221,7 +220,7 @@ def read_archive(source: Path) -> dict[str, int]:
 class RowSerializer(jsonl.Serializer):
     """Serializer that refers to rows by id, but to content types and permissions by name.
 
-    The ids of content types and permissions differ between installations.
+    Their ids differ between installations.
     """
 
     def handle_fk_field(self, obj: Model, field: Any) -> None:
@@ -257,8 +256,7 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 def _read_rows(file: IO[bytes]) -> dict[str, int]:
     counts = Counter({model._meta.label_lower: 0 for model in kept_models()})
     for label, lines in _in_batches(file):
-        # In older archives, rows contain names of users instead of ids. Django looks the users up in the database:
-        # earlier batches have inserted them.
+        # Rows of older archives contain user names, which Django looks up: earlier batches have inserted the users.
         rows = [row for line in lines for row in serializers.deserialize("jsonl", line)]
         _insert(apps.get_model(label), rows)
         counts[label] += len(rows)

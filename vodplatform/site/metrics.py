@@ -43,8 +43,7 @@ from vodplatform.core.web.health import database_is_up
 
 logger = logging.getLogger("vodplatform.site.metrics")
 HOUR = timedelta(hours=1)
-# Maximum seconds for all database queries of one scrape. Prometheus waits ten seconds for the answer.
-DATABASE_SECONDS = 4.0
+DATABASE_SECONDS = 4.0  # for all database queries of one scrape
 # value of `request.auth` after authentication by the metrics token; other schemes set an object
 SCRAPER = "vod-metrics-token"
 Values = Iterable[tuple[Definition, tuple[str, ...], float]]
@@ -90,10 +89,7 @@ PROCESS_START = define(
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Metrics that one function reads.
-
-    ``asks_database`` is True if the function needs the database; without the database, such a function is skipped.
-    """
+    """Metrics that one function reads. ``asks_database``: whether the function needs the database."""
 
     name: str
     definitions: tuple[Definition, ...]
@@ -206,7 +202,7 @@ COLLECTORS = [
     Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL, HOST_TIME), read_machine, False),
     Collector("process", (BUILD_INFO, PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
-# Collectors about this host. Other collectors return the same values on every host.
+# Collectors whose values differ between hosts.
 HOST_COLLECTORS = [collector for collector in COLLECTORS if not collector.asks_database]
 
 
@@ -247,7 +243,7 @@ class MetricsTokenAuthentication(BaseAuthentication):
         expected = settings.METRICS_TOKEN
         if not expected or keyword.lower() != b"bearer":
             return None
-        # Another bearer token is not an error here: it may be a JWT, which the next authentication class checks.
+        # Another bearer token may be a JWT, which the next authentication class checks.
         return (AnonymousUser(), SCRAPER) if constant_time_compare(given.strip(), expected.encode()) else None
 
     def authenticate_header(self, request: Request) -> str:

@@ -31,9 +31,9 @@ from vodplatform.core.models import AuditEntry
 VIDEO, CHALLENGE = "video", "challenge"
 OPEN, CLOSED = "open", "closed"
 KINDS = (("", "All"), (VIDEO, "Videos"), (CHALLENGE, "Challenges"))
-READ = {OPEN: 1000, CLOSED: 200}  # maximum number of reports read from the database
-SHOWN = 100  # maximum number of items in the moderation queue
-ENTRIES = 10  # maximum number of entries in an item's history
+READ = {OPEN: 1000, CLOSED: 200}  # maximum reports read from the database
+SHOWN = 100  # maximum items in the moderation queue
+ENTRIES = 10  # maximum entries in an item's history
 # Labels of audit log entries that moderators see. Other entries are shown only to admins.
 ACTION_LABELS = {
     "video.hide": "Taken down", "video.publish": "Shown again", "video.reports_settled": "Reports settled",
@@ -63,7 +63,7 @@ class Complaint:
 class ReportedItem:
     """A catalogue video or challenge with its reports, oldest first.
 
-    ``video`` is the video to play, or None. ``is_down`` is True if a moderator has taken the item down.
+    ``is_down``: whether a moderator has taken the item down.
     """
 
     kind: str

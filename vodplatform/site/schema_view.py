@@ -1,4 +1,4 @@
-"""View of the OpenAPI document in the repository. Generating the document would take half a second of CPU."""
+"""View of the OpenAPI document in the repository."""
 
 from __future__ import annotations
 

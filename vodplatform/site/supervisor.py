@@ -100,7 +100,7 @@ class Supervisor:
                     child.start(self.environment)
 
     def stop(self) -> None:
-        """Stop the children in reverse order: send SIGTERM, wait, then send SIGKILL to the child's process group."""
+        """Stop the children in reverse order."""
         for child in reversed(self.children):
             if child.is_alive():
                 assert child.process
@@ -109,8 +109,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # A killed worker may leave processes behind. Running workers kill such processes periodically, but no worker
-        # runs now.
+        # A killed worker may leave processes behind, and no worker runs now that would kill them.
         kill_orphans()
 
     @staticmethod

@@ -16,8 +16,8 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# Time for which Dramatiq's master process waits for a worker's boot message. If the worker dies while it sends the
-# message, it never releases a lock, and a waiting master blocks forever. A short wait makes this unlikely.
+# How long Dramatiq's master waits for a worker's boot message. If the worker dies while it sends the message, a waiting
+# master blocks forever.
 BOOT_MILLISECONDS = 10
 
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         argv = dramatiq_argv(options["processes"], options["queues"], options["threads"], options["memory"])
-        # Workers must be able to import the program from any working directory.
+        # Workers import the program from any working directory.
         path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
         os.execve(argv[0], argv, {**os.environ, "PYTHONPATH": path})
 

@@ -99,10 +99,7 @@ def make_token(user: User, scopes: str | None, *, name: str = "command line", da
 
 
 def account_of(name: str, *, is_active: bool = False) -> User:
-    """Return an account by name. Raise CommandError if there is none.
-
-    With ``is_active``, disabled accounts are ignored.
-    """
+    """Return an account by name. Raise CommandError if there is none."""
     users = User.objects.filter(is_active=True) if is_active else User.objects.all()
     user = users.filter(username=name).first()
     if user is None:

@@ -23,7 +23,7 @@ class AnswerSerializer(serializers.Serializer[T]):
     """
 
     def get_values(self, instance: T) -> Mapping[str, Any]:
-        """Return values by field name. A subclass overrides this method if one query can compute several fields."""
+        """Return values by field name, for subclasses in which one query computes several fields."""
         return {}
 
     def to_representation(self, instance: T) -> dict[str, Any]:
@@ -36,10 +36,7 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @functools.cached_property
     def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
-        """Return each field's name, and the functions that read and format its value.
-
-        Calling these functions is faster than REST framework's own way.
-        """
+        """Return each field's name, reader and formatter, which are faster than REST framework's own way."""
         return [
             (name, self._method_of(name) or _reader(field), field.to_representation)
             for name, field in self.fields.items()
@@ -77,8 +74,7 @@ def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any
 class StoredJsonField(serializers.JSONField):
     """A JSON value that answers contain without conversion or checks.
 
-    shape: serializer class that describes the value in the OpenAPI document, and does nothing else. many: whether the
-    value is a list of such objects.
+    shape: describes the value in the OpenAPI document. many: whether the value is a list of such objects.
     """
 
     def __init__(self, shape: type[serializers.Serializer[Any]], *, many: bool = False, **options: Any) -> None:

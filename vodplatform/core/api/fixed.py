@@ -11,7 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web import signing
 
-# Fields whose values the server increases. A client may send back a smaller value, which it may have read earlier.
+# Fields that the server increases. A client may send back an earlier, smaller value.
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip
@@ -24,7 +24,7 @@ def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
-    """Raise ``invalid`` if a client tries to change a fixed field. The client may send the field's current value.
+    """Raise ``invalid`` if a client tries to change a fixed field.
 
     answers: the object as the API shows it, in one or more forms. The value in any form counts as current.
     """

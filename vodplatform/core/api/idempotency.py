@@ -48,10 +48,10 @@ MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
 MAX_ANSWER_BYTES = 64 * 1024
-# Maximum bytes of a stored answer if the view has ``answer_again``, which builds larger answers again.
+# Maximum bytes of a stored answer if the view can build it again by ``answer_again``.
 MAX_REFERRED_BYTES = 4 * 1024
 MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum bytes of all stored answers of an account
-# Headers that are not stored, because each repeated answer gets its own.
+# Each repeated answer gets its own of these headers.
 NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
 # Key of the ASGI scope for files that were received before Django ran: ``{name: {"sha256": …, …}}``.
 RECEIVED = "vod.files"
@@ -83,8 +83,6 @@ _current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None
 
 def idempotent(handler: Handler) -> Handler:
     """Make a REST view's ``post`` honour ``Idempotency-Key``.
-
-    Answers are stored for 24 h, except those with status 429 or 5xx. A repeated request gets the stored answer.
 
     If an answer is too large to store, the view's ``answer_again(made)`` builds it again for a repeated request.
     ``made`` has the ids that were given to :func:`remember`.
@@ -239,7 +237,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
     for _ in range(ATTEMPTS):
         token = uuid.uuid4()
         with transaction.atomic():
-            # A concurrent request with the same key waits for this short transaction and finds the row.
+            # A concurrent request with the same key waits for this short transaction.
             IdempotencyRecord.objects.bulk_create(
                 [
                     IdempotencyRecord(
@@ -267,7 +265,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
             break
         if record.sealed:
             raise DomainError("idempotency_answer_lost")
-        # The request that holds the record is dead or slow. If it continues, it finds another token and cannot commit.
+        # The request that holds the record is dead or slow. A new token keeps it from committing.
         if same.filter(state=RecordState.IN_PROGRESS, sealed=False).update(token=token, locked_until=Now() + LOCK):
             return InProgress(record.pk, token, user_id)
     raise DomainError("idempotency_running", retry_after=RETRY_SECONDS)
@@ -276,7 +274,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
 def _finish(current: InProgress, response: Response) -> None:
     try:
         if response.status_code == 429 or response.status_code >= 500:
-            # A sealed record's effect is committed and must not be repeated, even if the answer is an error.
+            # A sealed record's effect is committed and must not be repeated.
             if current.sealed:
                 _owned_record(current).filter(sealed=True).update(locked_until=Now())
             _owned_record(current).filter(sealed=False).delete()

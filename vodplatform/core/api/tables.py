@@ -14,10 +14,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# Pattern for the start of a cell. A spreadsheet may also start a cell after a semicolon, tab or line end.
+# Start of a cell. Spreadsheets may also start one after a semicolon, tab or line end.
 CELL_START = r"(?<![^;\t\r\n])"
-# Pattern for the start of a formula. An export puts a ' before a formula, and an import removes this '. A cell that
-# begins with ' gets a second ', so that an import restores the cell.
+# Start of a formula, or a ' that an import would remove. An export puts another ' before either.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

@@ -1,7 +1,6 @@
 """Free space on the disk with the data folder.
 
-On a full disk, users could not even delete files, because SQLite needs free space to delete rows. A reserve file, which
-is deleted when the disk is nearly full, provides this space.
+On a nearly full disk, a reserve file is deleted, because SQLite needs free space even to delete rows.
 """
 
 from __future__ import annotations

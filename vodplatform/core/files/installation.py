@@ -1,7 +1,6 @@
 """The check that database, file store and SECRET_KEY belong to one installation.
 
-Database and store hold the same id. Without this check, a host with the wrong store or a copied database could delete
-other hosts' files.
+See docs/design/0017-installation.md.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def register_process() -> None:
             f"else. Give this host the same key, or name the former one in SECRET_KEY_FALLBACKS. {TAKE_OVER}"
         )
     check()
-    # If a fallback key matched, record the current key. The fallback may then be removed from the settings.
+    # If a fallback key matched, record the current key, so that the fallback may be removed.
     key = _digest(settings.SECRET_KEY, row.pk)
     Installation.objects.filter(pk=row.pk).exclude(key=key).update(key=key)
 
@@ -90,12 +89,9 @@ def check() -> None:
 
 
 def register_or_exit() -> None:
-    """Check the installation when a process starts, and exit if the installation is wrong.
-
-    If database or store do not answer, :func:`check_or_stop` checks later.
-    """
+    """Check the installation when a process starts, and exit if the installation is wrong."""
     try:
-        # A thread is needed: the web server imports this module in its event loop, where Django refuses queries.
+        # The web server imports this module in its event loop, where Django refuses queries.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(_register_and_disconnect).result()
     except WrongInstallation as exc:
@@ -127,16 +123,13 @@ def check_or_stop() -> None:
 
 
 def raise_if_wrong() -> None:
-    """Raise :class:`WrongInstallation` if the last :func:`check_or_stop` found a wrong installation."""
+    """Raise :class:`WrongInstallation` if the last :func:`check_or_stop` found one."""
     if _refusals:
         raise WrongInstallation(_refusals[-1])
 
 
 def adopt() -> Installation:
-    """Make this database, store and key one installation with a new id.
-
-    Other hosts that use the same database or store then stop. Raises ``StoreUnavailable``, ``StoreFull``.
-    """
+    """Make this database, store and key one installation with a new id. Raises ``StoreUnavailable``, ``StoreFull``."""
     with transaction.atomic():
         Installation.objects.all().delete()
         row = _make_row()
@@ -157,7 +150,6 @@ def _row() -> Installation:
 def _make_row() -> Installation:
     number = uuid.uuid4()
     columns = {"database": _database(), "store": _store(), "key": _digest(settings.SECRET_KEY, number)}
-    # Only one row can exist. If another process has just created it, return that row.
     return Installation.objects.get_or_create(is_only=True, defaults={"pk": number, **columns})[0]
 
 
@@ -212,15 +204,9 @@ def _store() -> str:
 
 
 def _database() -> str:
-    """Return an id of the database.
-
-    - A copy made by ``pg_dump``, ``TEMPLATE`` or ``cp`` has another id.
-    - A physical copy of a PostgreSQL server, such as a replica, has the same id.
-    - If database and store are both in the data folder, the id is empty: a copy of the folder contains both.
-    """
+    """Return an id of the database, empty if database and store are both in the data folder."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # The system identifier remains the same when a replica becomes the primary.
             cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
             may_ask = cursor.fetchone()[0]
             server = "(SELECT system_identifier::text FROM pg_control_system())" if may_ask else "''"

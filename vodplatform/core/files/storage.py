@@ -14,8 +14,7 @@ from vodplatform.core.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# After a call timed out, further calls fail at once for this many seconds. Otherwise, the clean-up after the call would
-# wait for another timeout.
+# After a timeout, further calls fail at once for this long, so that the clean-up waits for no second timeout.
 SILENT_SECONDS = 1.0
 
 

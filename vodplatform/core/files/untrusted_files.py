@@ -20,7 +20,7 @@ MAX_BYTES = 64 * 1024**2
 def move_out(folder: Path, *names: str) -> Path:
     """Move a child process's file from ``folder`` into a new folder beside ``folder``. Return the file's new path.
 
-    - names: the file's path below ``folder``. Names of subfolders come first, then the file's name.
+    - names: the parts of the file's path below ``folder``.
 
     Raises :class:`StoreFull`. Raises ``FileNotFoundError`` if the file is missing, is not a regular file, has other
     hard links, or if a subfolder is a symbolic link.

@@ -1,6 +1,6 @@
 """The child process's side of the JSON lines protocol with its parent.
 
-The module uses only the standard library, so that child processes start fast.
+The module uses only the standard library, to start fast.
 """
 
 from __future__ import annotations

@@ -15,12 +15,10 @@ from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
 
 WAIT_SECONDS = 20.0
-# Seconds after which a child process is stopped if other requests wait.
 GIVE_WAY_SECONDS = 8.0
 POLL_SECONDS = 0.25
-# Maximum waiting requests, in total and per caller. Each occupies a thread of the web server.
-MAX_WAITING, MAX_WAITING_OF_ONE = 24, 6
-# Event that is set when the current request's client disconnects; None outside of requests.
+MAX_WAITING, MAX_WAITING_OF_ONE = 24, 6  # maximum waiting requests, in total and per caller
+# set when the client of the current request disconnects; None outside of requests
 caller_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=None)
 
 
@@ -61,8 +59,8 @@ class ChildPool:
     def turn(self, caller: str) -> Iterator[None]:
         """Let no other request of ``caller`` run a child process during the block.
 
-        The block may prepare the input of :meth:`run_child` and call it. Raises ``unavailable`` if too many requests of
-        ``caller`` wait, or if this request has waited for 20 s.
+        The block may call :meth:`run_child`. Raises ``unavailable`` if too many requests of ``caller`` wait, or if this
+        request has waited for 20 s.
         """
         with contextlib.ExitStack() as stack:
             try:

@@ -20,8 +20,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits, run_c
 USAGE_EXIT = 2
 REFUSED_EXIT = 3  # exit code if an input file cannot be used
 STOPPED_EXIT = 130
-# Time limit of a child process: long, because the user can stop the command.
-DAY_SECONDS = 24 * 3600.0
+DAY_SECONDS = 24 * 3600.0  # long, because the user can stop the command
 
 
 def usage_error(message: str) -> NoReturn:
@@ -42,10 +41,9 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
 
 @contextmanager
 def writing_output(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
-    """Show a message if a signal or a failed write ends the block.
+    """Raise ``SystemExit`` if a signal ends the block, and :class:`CommandError` if a write fails.
 
-    ``what`` names the output file in the message. Raises ``SystemExit`` after a signal, and :class:`CommandError` after
-    a failed write.
+    ``what`` names the output file in the error message.
     """
     try:
         with sigterm_as_interrupt():

@@ -21,7 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.version import version_text
 
-UP_LOCK = "up.lock"  # name of a file in the data folder that `up` keeps locked while it runs
+UP_LOCK = "up.lock"  # file in the data folder, locked while `up` runs
 SILENT_SECONDS = 1.0  # seconds until a waiting command prints that it waits
 TABLES_SECONDS = 120.0  # maximum seconds that a command waits for `up`'s migrations
 

@@ -1,7 +1,7 @@
 """Garbage collection of web processes.
 
-A full collection blocks all requests for about 0.1 s, and Python's default settings run several of them during one
-expensive request. Here, full collections run once in :data:`FULL_SECONDS`, or when the process has grown.
+A full collection blocks all requests for about 0.1 s. It runs once in :data:`FULL_SECONDS`, or when the process has
+grown.
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ import threading
 import time
 from pathlib import Path
 
-# Numbers of new objects, of collections of the youngest objects, and of collections of the middle generation, after
-# which the next generation is collected.
 THRESHOLDS = (5_000, 10, 1_000)
 FULL_SECONDS = 600.0
-GROWTH_BYTES = 64 * 1024**2  # growth since the last full collection after which the next one runs
+GROWTH_BYTES = 64 * 1024**2  # growth after which a full collection runs
 LOOK_SECONDS = 0.5
 
 
 def start() -> None:
-    """Exempt all loaded modules from garbage collection, and collect other garbage rarely."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     threading.Thread(target=_collect_forever, name="garbage", daemon=True).start()

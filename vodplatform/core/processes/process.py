@@ -30,12 +30,12 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-# Bytes that a child must read and write to count as active. Progress reports are far smaller, so they do not count.
+# Bytes that a child must read and write to count as active; progress reports are far smaller.
 MOVED_BYTES = 1024**2
-FEW_FILES = ",nofile=512"  # limit of open files, because the memory limit does not cover data in sockets and pipes
-# maximum number of JSON values in a message, since parsed values take twenty times their text's memory
+FEW_FILES = ",nofile=512"  # few open files: the memory limit does not cover data in sockets and pipes
+# maximum JSON values in a message; they take twenty times their text's memory
 MAX_SAID_PARTS = 2_000_000
-# maximum bytes of one message from a child process, and of all messages in its result
+# maximum bytes of one message, and of all messages in a result
 MAX_SAID_BYTES = 64 * 1024 * 1024
 SAID_TOO_MUCH = "The helper process wrote too much output."
 STDERR_LINES = 60
@@ -119,7 +119,7 @@ def child_environment(threads: int) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": count,
-        # OpenBLAS gets one thread: more threads would busy-wait for 0.1 s at each start, and the matrices are small.
+        # More threads of OpenBLAS would busy-wait for 0.1 s at each start.
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": count,
         "VOD_CHILD_THREADS": count,
@@ -300,7 +300,7 @@ def _pump(
         # A grandchild may keep the pipes open after the child has ended.
         while selector.get_map():
             check()
-            # Poll before reading: if the child has ended now, its last lines are already in the pipes.
+            # If the child has ended by now, its last lines are already in the pipes.
             has_ended = process.poll() is not None
             ready = selector.select(POLL_SECONDS)
             for key, _ in ready:
@@ -367,7 +367,7 @@ def kill_orphans() -> int:
 
 
 def _lives(pid: str, started: str) -> bool:
-    """Return whether process ``pid`` runs and began at ``started``. A newer process may have got the same id."""
+    """Return whether process ``pid`` began at ``started``. A newer process may have the same id."""
     try:
         return str(_start_of(int(pid))) == started
     except FileNotFoundError:

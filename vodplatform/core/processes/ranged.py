@@ -1,6 +1,6 @@
 """Files that a sandboxed child process reads in parts through a thread of its parent.
 
-The module uses only the standard library, so that child processes start fast.
+The module uses only the standard library, to start fast.
 """
 
 from __future__ import annotations
@@ -21,19 +21,17 @@ ASK = struct.Struct("<IQI")  # request of the child process: file index, first b
 ANSWER = struct.Struct("<q")  # answer of the parent: number of bytes that follow, or FAILED
 FAILED = -1
 BLOCK_BYTES = 128 * 1024
-# Maximum blocks in one request. During sequential reading, each request has twice as many blocks as the one before.
+# Maximum blocks in one request. During sequential reading, the number doubles with each request.
 MOST_BLOCKS = 16
 KEPT_BLOCKS = 256
-# A child process may read at most this many times the files' total size.
-MOST_TIMES = 4
+MOST_TIMES = 4  # maximum bytes that a child process may read, as a multiple of the files' total size
 Read = Callable[[int, int, int], bytes]
 
 
 class RangeServer:
     """The parent's side: a thread that sends parts of files to one child process.
 
-    - paths: paths that the child process passes to :class:`RangedFile`.
-    - count: number of bytes sent.
+    - paths: paths for :class:`RangedFile` in the child process.
     - error: the first exception that ``read`` raised.
     """
 

@@ -1,22 +1,14 @@
 """A launcher that starts one program in its own session, sandboxed and with limits.
 
 Usage: ``python -S -I sandbox.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…``. PROGRAM dies with the thread that
-started it. A launcher is needed, because a ``preexec_fn`` could deadlock in a threaded parent.
+started it. A ``preexec_fn`` instead of a launcher could deadlock in a threaded parent.
 
 SOFT_LIMITS is a list such as ``data=1000000,core=0``, with names of the ``resource`` module in lower case. Limit
 ``data`` rather than ``as``, because decoders reserve gigabytes that they never touch.
 
-RULE is ``run=PATH``, ``read=PATH``, ``write=PATH``, ``list=PATH`` or ``connect=PORT``; run and write include read. If
-there is a rule, PROGRAM and its descendants
-
-- see only the files of the rules (Landlock, Linux 5.13),
-- cannot read, signal (since Linux 6.12) or limit other processes,
-- cannot change a file's mode, owner, times or attributes,
-- have no network (seccomp) except TCP to PORT (before Linux 6.7, to any port) and UDP for name lookups,
-- stay descendants of PROGRAM, in its process group,
-- cannot create shared memory that outlives them.
-
-Features that the kernel lacks are skipped; ``manage.py doctor`` tests them.
+RULE is ``run=PATH``, ``read=PATH``, ``write=PATH``, ``list=PATH`` or ``connect=PORT``; run and write include read. With
+a rule, PROGRAM and its descendants can access only what the rules name; docs/reference/security.md describes their
+confinement. Features that the kernel lacks are skipped.
 """
 
 import ctypes
@@ -73,19 +65,17 @@ CHECKED_CALLS = {
     "aarch64": (220, 198, 199, 261, 206, 211, 269, 167, 56, -1),
 }
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# clone3 and openat2 have their flags in memory, which filters cannot read. Both fail with ENOSYS, so that programs use
-# clone and openat.
+# Filters cannot read the flags of clone3 and openat2. With ENOSYS, programs use clone and openat instead.
 CLONE3, OPENAT2 = 435, 437
 NAMESPACES = 0x7E020000  # flags of clone that create a namespace
 INTERNET = (2, 10)  # socket families AF_INET and AF_INET6
 PROTOCOLS = (0, 6, 17)  # protocols default, TCP and UDP; MPTCP is refused because it bypasses Landlock
 STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # socket types SOCK_STREAM and SOCK_DGRAM, and the bit mask of the type
 ACCESS_MODE, TRUNCATES = 0x3, 0x200  # flags of open: O_ACCMODE, O_TRUNC
-OPENS_CONNECTION = 0x20000000  # flag MSG_FASTOPEN, which opens a connection without the system call connect
+OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN, which opens a connection without a call of connect
 LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
-# offsets of the lower halves of the arguments in struct seccomp_data
-ARGUMENTS = [16 + 8 * index for index in range(4)]
+ARGUMENTS = [16 + 8 * index for index in range(4)]  # offsets of the arguments' lower halves
 ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # filter results: allow, fail with EPERM, fail with ENOSYS
 OTHER_TABLE = 0x40000000  # first system call of the x32 ABI on x86_64
 
@@ -166,8 +156,7 @@ def restrict_calls(*, has_network: bool) -> None:
     if machine not in REFUSED:
         return
     clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = CHECKED_CALLS[machine]
-    # Blocks of filter steps: (operation, operand, block to jump to if true, block to jump to if false). None does not
-    # jump: the next step follows.
+    # Blocks of filter steps: (operation, operand, next block if true, next block if false). None means the next step.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [
             (LOAD, ARCHITECTURE, None, None),
@@ -194,12 +183,11 @@ def restrict_calls(*, has_network: bool) -> None:
             *((EQUAL, family, "protocol", None) for family in INTERNET[:-1]),
             (EQUAL, INTERNET[-1], "protocol", "refuse"),
         ],
-        # Refuse O_TRUNC without write access. Landlock refuses it only since Linux 6.2.
+        # Refuse O_TRUNC without write access, which Landlock refuses only since Linux 6.2.
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # Refuse to turn off two settings of main(): the process adopts orphaned descendants (PR_SET_CHILD_SUBREAPER),
-        # and dies with its parent (PR_SET_PDEATHSIG).
+        # Refuse to undo PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG of main().
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),

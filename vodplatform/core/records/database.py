@@ -24,7 +24,7 @@ def release_connection() -> None:
 
 
 def lock_until_commit(space: int, name: bytes = b"") -> None:
-    """Take PostgreSQL's advisory lock of ``name`` in ``space``. On SQLite, the transaction excludes others anyway."""
+    """Take PostgreSQL's advisory lock of ``name`` in ``space``. SQLite's transaction excludes others anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space, zlib.crc32(name) & 0x7FFFFFFF])
@@ -48,17 +48,14 @@ def short_write_timeout() -> Iterator[None]:
 
 @contextmanager
 def statement_timeout(seconds: float) -> Iterator[None]:
-    """Make a PostgreSQL statement in the block raise OperationalError if it takes longer than ``seconds``.
-
-    SQLite needs no timeout, because the block may only read.
-    """
+    """Make a PostgreSQL statement in the block raise OperationalError after ``seconds``."""
     if connection.vendor != "postgresql":
         yield
         return
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
         yield
-        # Reset the timeout: in an outer transaction, such as that of a test, it would stay in force after the block.
+        # In an outer transaction, the timeout would stay in force.
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
 
 
@@ -70,9 +67,9 @@ def connect_outside_pool(django: BaseDatabaseWrapper, **parameters: Any) -> psyc
 
 
 def compile_inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:
-    """Return the statements that insert these new rows of one model, so that a transaction need only execute them.
+    """Return the statements that insert these new rows of one model.
 
-    ``bulk_create`` spends most of its time on compiling. On SQLite, all other writers wait for the transaction.
+    ``bulk_create`` would compile them inside the transaction, for which all other writers wait on SQLite.
     """
     model = type(rows[0])
     fields = [field for field in model._meta.local_concrete_fields if not field.generated]
@@ -86,7 +83,7 @@ def compile_inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:
 
 
 def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
-    """Yield rows, queried in batches, because PgBouncer would lose a database cursor."""
+    """Yield rows, queried in batches: PgBouncer would lose a database cursor."""
     left = rows.order_by("pk")
     while batch := list(left[:size]):
         yield from batch
@@ -96,7 +93,7 @@ def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
 
 
 def delete_in_batches(rows: QuerySet[M], size: int = 5000) -> int:
-    """Delete ``rows``; return how many. Transactions are small, because SQLite blocks other writers during each."""
+    """Delete ``rows`` in small transactions, because SQLite blocks other writers. Return how many."""
     count = 0
     while deleted := rows.filter(pk__in=rows.order_by()[:size].values("pk")).delete()[0]:
         count += deleted

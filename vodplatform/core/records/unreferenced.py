@@ -19,7 +19,7 @@ BATCH = 500
 def confirm_unreferenced(sweep: str, keys: Iterable[str]) -> set[str]:
     """Return the keys that have been unreferenced for at least ``VOD_UNREFERENCED_HOURS``.
 
-    ``keys`` are all keys that are unreferenced now. The database records when each key was first found.
+    ``keys`` are all keys that are unreferenced now.
     """
     now = set(keys)
     noted = Unreferenced.objects.filter(sweep=sweep)

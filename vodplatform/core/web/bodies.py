@@ -20,7 +20,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[..., Awaitable[None]]  # an ASGI application; parameters are untyped, as libraries type them differently
+App = Callable[..., Awaitable[None]]  # an ASGI application; libraries type its parameters differently
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 NETWORK_BODIES_BYTES = 32 * 1024 * 1024  # bodies of the unanswered requests of one network
@@ -54,7 +54,7 @@ class _Refused(Exception):
 class Bodies:
     """Sizes of the bodies of a process's unanswered requests.
 
-    Without a limit, clients without an account could fill the temporary folder with bodies that they never complete.
+    Their limits keep clients from filling the temporary folder with bodies that they never complete.
     """
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ def with_body_limit(
 
 
 async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple[Scope, Receive]:
-    """Read the body and add its length to the headers, because REST framework ignores bodies without a length."""
+    """Read the body and add its length to the headers: REST framework ignores bodies without a length."""
     message = await receive()
     while message.get("more_body"):
         file.write(message.get("body", b""))

@@ -1,8 +1,4 @@
-"""A limit on the requests of one caller that run at once in a process.
-
-A request that waits, for example for a locked row, holds a database connection. Without the limit, a few slow requests
-of one account would use up all connections.
-"""
+"""A limit on the concurrent requests of one caller in a process; see docs/design/0007-requests.md."""
 
 from __future__ import annotations
 
@@ -22,14 +18,13 @@ from vodplatform.core.web.throttles import network_of
 
 AT_ONCE = 6  # browsers open as many connections to a host
 CREDENTIALS_KEPT = 10_000
-UNLIMITED = "/health"  # paths that begin with this are those of load balancers
+UNLIMITED = "/health"  # prefix of load balancers' paths
 
 
 class Callers:
     """Places for the running requests of each caller.
 
-    A caller is an account, or the network of a client whose account is not known. The first answer to a token or
-    browser session shows its account.
+    A caller is an account, or the network of a client until an answer has shown its account.
     """
 
     def __init__(self) -> None:
@@ -63,5 +58,5 @@ def _credential(request: HttpRequest) -> str:
 
 def _account(request: HttpRequest) -> str:
     user: Any = getattr(request, "_cached_user", None) or vars(request).get("user")
-    # Look at the type only: the lazy user of a browser session would query the database.
+    # Look at the type only: a lazy user would query the database.
     return str(user.pk) if issubclass(type(user), AbstractBaseUser) else ""

@@ -1,7 +1,4 @@
-"""The delayed shutdown of a web process.
-
-Before the port closes, the load balancer learns that the process is not ready, and sends no more requests.
-"""
+"""The delayed shutdown of a web process; see docs/design/0023-several-hosts.md."""
 
 from __future__ import annotations
 

@@ -22,8 +22,7 @@ MAX_IN_MEMORY = 256 * 1024  # maximum bytes of an answer kept in memory; larger 
 class OneThreadHandler(ASGIHandler):
     """A handler that runs synchronous middleware and the view together in one thread.
 
-    Django's own handler changes thread for each middleware, which takes half of a small request's processor time. This
-    handler also sets :data:`caller_gone` (docs/design/0007-requests.md).
+    It also sets :data:`caller_gone`. See docs/design/0007-requests.md.
     """
 
     def __init__(self) -> None:
@@ -79,7 +78,7 @@ def _spooled(response: HttpResponse) -> StreamingHttpResponse:
 
 
 def _break_cycles(response: HttpResponseBase) -> None:
-    """Break REST framework's reference cycles. They would keep the request's data until garbage collection."""
+    """Break REST framework's reference cycles, which keep the request's data until garbage collection."""
     context = vars(response).pop("renderer_context", None) or {}
     if request := context.get("request"):
         request.parser_context = {}

@@ -39,10 +39,9 @@ from vodplatform.core.web.views import read_only
 
 logger = logging.getLogger("vodplatform.health")
 ANSWER_SECONDS = 1.5
-# Timeout in seconds of the database driver, so that a check without an answer frees its thread.
-DRIVER_SECONDS = 2
+DRIVER_SECONDS = 2  # timeout of a driver, so that a check without an answer frees its thread
 PROBE = os.urandom(4096)
-WRITE_SECONDS = 0.5  # timeout of a heartbeat write, in seconds
+WRITE_SECONDS = 0.5  # timeout of a heartbeat write
 LOCKED_SECONDS = 10.0  # seconds until failing heartbeat writes count as an error; other writers may lock SQLite
 BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
 BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
@@ -116,9 +115,8 @@ _is_current = False
 
 
 def check_database() -> None:
-    """Read and write a row over a new connection, because all pooled connections may be in use."""
+    """Read and write a row over a new connection: all pooled connections may be in use."""
     if connection.vendor == "postgresql":
-        # SET LOCAL is needed, because PgBouncer may use another connection for the next transaction.
         limits = {"connect_timeout": DRIVER_SECONDS, "tcp_user_timeout": DRIVER_SECONDS * 1000}
         with connect_outside_pool(connection, **limits) as found:
             found.execute(f"SET LOCAL statement_timeout = {DRIVER_SECONDS * 1000}")
@@ -127,7 +125,7 @@ def check_database() -> None:
         return
     name = str(connection.settings_dict["NAME"])
     with closing(sqlite3.connect(_address(name, "ro"), uri=True, timeout=DRIVER_SECONDS)) as found:
-        # Read a table, because `SELECT 1` would not access SQLite's file.
+        # `SELECT 1` would not access SQLite's file.
         found.execute("SELECT count(*) FROM sqlite_master").fetchone()
     writing = sqlite3.connect(_address(name, "rw"), uri=True, timeout=WRITE_SECONDS, isolation_level=None)
     with closing(writing):
@@ -148,7 +146,7 @@ def _address(name: str, mode: str) -> str:
 
 def ask_storage() -> None:
     if not isinstance(default_storage, FileSystemStorage):
-        # List the bucket, because reading a file would not distinguish a missing file from a missing bucket.
+        # Reading a file would not distinguish a missing file from a missing bucket.
         default_storage.listdir("health")
         return
     Path(default_storage.location).mkdir(parents=True, exist_ok=True)
@@ -217,10 +215,7 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @read_only
 def ready(request: HttpRequest) -> HttpResponse:
-    """Answer whether a load balancer may send requests to this process.
-
-    The answer is 503 if the database is unavailable, migrations are missing, or the process is shutting down.
-    """
+    """Answer whether a load balancer may send requests to this process."""
     if drain.is_shutting_down():
         return error_response("unavailable", "This process is shutting down.")
     with contextlib.suppress(Error):

@@ -11,10 +11,8 @@ from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 from vodplatform.core.redis_pool import channel_host
 
-# Maximum messages that wait for a slow client. If there are more, the client must load its state again.
-MAX_WAITING = 100
-# Number of decoded messages in the cache, because several sockets of a process receive the same message.
-KEPT_MESSAGES = 32
+MAX_WAITING = 100  # maximum messages that wait for a slow client
+KEPT_MESSAGES = 32  # cached decoded messages, which several sockets of a process receive
 
 
 class ShortQueue(asyncio.Queue[Any]):

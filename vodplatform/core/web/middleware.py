@@ -16,16 +16,15 @@ from vodplatform.core.errors import error_response
 from vodplatform.core.web import health
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# Content security policy of the admin, whose theme needs inline scripts, eval and inline styles.
+# The theme of the admin needs inline scripts, eval and inline styles.
 ADMIN_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 FORM = "application/x-www-form-urlencoded"
-MAX_FORM_BYTES = 512 * 1024  # maximum bytes of a form; parsing a form takes 80 times as much memory
+MAX_FORM_BYTES = 512 * 1024  # parsing a form takes 80 times as much memory
 KEEPS_SLASH = ("/admin/", "/static/")
-# Maximum bytes of an admin page's query string. Each parameter becomes an SQL condition, and databases limit the number
-# of conditions.
+# Each parameter of an admin page becomes an SQL condition, whose number databases limit.
 MAX_ADMIN_QUERY_BYTES = 4096
 
 
@@ -52,8 +51,6 @@ class HealthMiddleware:
 
 
 class RequestContextMiddleware:
-    """Middleware that sets ``X-Request-ID``, removes trailing slashes and refuses malformed requests."""
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
@@ -86,11 +83,11 @@ class RequestContextMiddleware:
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
 
     def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
-        """Refuse malformed requests in this hook, so that other middleware still adds headers to the error."""
+        """Refuse malformed requests here, so that other middleware still adds headers to the error."""
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-            # Otherwise, Django would raise an exception for the request, and another while it renders the error page.
+            # Django would raise an exception, and another while it renders the error page.
             return error_response("bad_request", "The address has too many parameters.")
         if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
             return error_response("bad_request", "The address is too long.")

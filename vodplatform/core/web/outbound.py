@@ -1,8 +1,7 @@
 """Requests to URLs that third parties choose, protected against server-side request forgery.
 
 The connection goes to a checked IP address, without a second lookup of the name (DNS rebinding). Proxies, cookies and
-certificates of the environment are ignored. Error messages name only the host, because URLs may contain keys. The
-module needs no Django.
+certificates of the environment are ignored. Error messages name only the host, because URLs may contain keys.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ import certifi
 import httpcore
 
 if TYPE_CHECKING:
-    # httpx is imported only where it is used, because the import takes a tenth of a process's start.
+    # Importing httpx takes a tenth of a process's start, so it is deferred.
     import httpx
 
 MAX_URL_LETTERS = 4096
@@ -173,8 +172,8 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
     judged: list[Address] = [ip]
     if isinstance(ip, IPv6Address):
         inner, is_all = _embedded(ip)
-        # An IPv6 address may contain an IPv4 address; check both. If the IPv6 address only wraps the IPv4 address, as
-        # ``::ffff:192.0.2.1`` does, check only the IPv4 address.
+        # Check the IPv4 address inside an IPv6 address, too. If the IPv6 address only wraps it, as ``::ffff:192.0.2.1``
+        # does, check nothing else.
         judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
     kinds = [_kind(found) for found in judged]
     refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]
@@ -228,7 +227,7 @@ def _origin(url: httpx.URL) -> httpcore.Origin:
 def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Request:
     import httpx
 
-    # Do not ask for compressed answers, because they could unpack to an enormous size.
+    # Compressed answers could unpack to an enormous size.
     always = {"accept-encoding": "identity", "connection": "close"}
     try:
         merged = {"user-agent": AGENT, "accept": "*/*", **headers, **always}
@@ -358,7 +357,7 @@ class _Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         found = _looked_up(self._host, host, port, self._deadline)
-        # Refuse the name if any of its addresses is forbidden. Honest names do not mix allowed and forbidden addresses.
+        # Refuse the name if any address is forbidden: honest names do not mix allowed and forbidden ones.
         for _, address in found:
             kind = why_refused(address[0], allow_private=self._rules.allow_private)
             if kind is not None:

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TELL_SECONDS = 0.25
-FORGET_SECONDS = 180.0  # seconds until a silent process's people are removed; each process announces them every minute
+FORGET_SECONDS = 180.0  # each process announces its people every minute
 MAX_PEOPLE = 200
 PROCESS = uuid.uuid4().hex
 
-# Dictionary with a person's name and other fields. ``following`` tells whether the person's player follows the shared
-# playback. A person with several open pages counts as following if one of the pages follows.
+# A person's ``name`` and other fields. ``following``: whether one of the person's pages follows the shared playback.
 Person = dict[str, Any]
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -44,7 +43,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def add_socket(place: str, socket_id: str, person: Person, tell: Tell) -> None:
-    """Record the person who uses a socket, and announce it by ``tell``, which sends a message to all processes."""
+    """Record the person who uses a socket, and announce it. ``tell`` sends a message to all processes."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person

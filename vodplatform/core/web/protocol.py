@@ -15,14 +15,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
-# A request body may have MAX_SMALL_PIECES pieces of any size. If it has more pieces, their average size must be at
-# least SMALL_PIECE_BYTES.
+# In a body of more than MAX_SMALL_PIECES pieces, the average piece must have SMALL_PIECE_BYTES.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
-# Maximum messages and control frames from a WebSocket client: in one burst, and per second after a burst.
+# maximum messages and control frames of a WebSocket client: in one burst, and per second afterwards
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 100, 2
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
-# Minimum bytes that a client must read between two checks; slower clients are disconnected.
 LEAST_READ_BYTES = 8192
 MEDIA = "/api/v1/media/"
 SPARE_DESCRIPTORS = 128
@@ -66,9 +64,6 @@ class HttpProtocol(HttpToolsProtocol):
     - A request's headers may have 64 KiB and take 20 s.
     - A body may pause for 60 s. Tiny pieces, trailers and pipelined requests are limited.
     - A client must read 8 KiB of an answer in 30 s. Media answers are exempt.
-
-    If more than half of the possible connections are open, all requests except ``/health`` get 503, because each
-    request may need another file descriptor.
     """
 
     _head = 0  # bytes of the current request's headers, not counting the first piece received
@@ -82,7 +77,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # Pause writing once the kernel's buffer is full. A stalled client then holds only one piece in memory.
+        # Pause once the kernel's buffer is full: a stalled client then holds only one piece in memory.
         transport.set_write_buffer_limits(high=0)
         if len(self.connections) > self.most_connections - SPARE_DESCRIPTORS:
             _crowded().warning(connections=len(self.connections))
@@ -157,7 +152,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and not self.transport.is_closing():
             self._wait(self.body_seconds)
-        # Do not count the piece in which the headers begin: its first bytes may belong to the previous request.
+        # Do not count the piece in which headers begin: it may start with the previous request.
         if self._in_head and heads == self._heads:
             self._head += len(data)
             if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -200,7 +195,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._turn_away("bad_request", "The request is not valid HTTP.")
 
     def _turn_away(self, type: str, message: str = "", **extra: Any) -> None:
-        # Imported late, because the server loads this module before Django's settings.
+        # The server loads this module before Django's settings.
         from vodplatform.core.web.bodies import closing_error
         from vodplatform.core.web.request_log import log_request
 
@@ -213,18 +208,15 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, with two more limits.
-
-    A connection ends if the client does not read for 20 s, or if it sends too many frames.
-    """
+    """uvicorn's WebSocket protocol. It ends connections that read nothing for 20 s or send too many frames."""
 
     unread_seconds = 20.0
     _unread: asyncio.TimerHandle | None = None
-    # number of frames that the client may still send, and when this number was computed (event loop time)
+    # remaining frames of the client, and when they were computed (event loop time)
     _frames, _counted = float(FRAMES_AT_ONCE), 0.0
 
     def data_received(self, data: bytes) -> None:
-        # One read may contain thousands of empty frames. Parse small slices, so that the frame limit acts in time.
+        # One read may contain thousands of empty frames; in slices, the limit acts in time.
         for start in range(0, len(data), FRAME_SLICE_BYTES):
             if self.transport.is_closing():
                 return

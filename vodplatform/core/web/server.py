@@ -16,8 +16,7 @@ from vodplatform.core.web.protocol import HttpProtocol, SocketProtocol
 
 APPLICATION = "vodplatform.asgi:application"
 LARGEST_FRAME_BYTES = 4096  # clients send short messages only
-# Seconds for running requests to finish after the port is closed.
-LAST_REQUESTS_SECONDS = 2
+LAST_REQUESTS_SECONDS = 2  # time for running requests to finish after the port is closed
 
 
 class Server(uvicorn.Server):
@@ -41,8 +40,7 @@ class Server(uvicorn.Server):
             return
         notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
-        # Otherwise, uvicorn would raise the captured signals again. The process would end before cancelled uploads have
-        # saved their data.
+        # uvicorn would raise these signals again, before cancelled uploads have saved their data.
         self._captured_signals.clear()
 
 
@@ -55,7 +53,7 @@ def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: 
         uvicorn.Config(
             APPLICATION, host=host, port=port, loop="uvloop", http=HttpProtocol, ws=SocketProtocol,
             ws_max_size=LARGEST_FRAME_BYTES,
-            # compression is off, because each socket would compress the same message again
+            # each socket would compress the same message again
             ws_per_message_deflate=False,
             lifespan="off", timeout_graceful_shutdown=LAST_REQUESTS_SECONDS, log_config=None, access_log=False,
             server_header=False, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies or None,

@@ -1,7 +1,4 @@
-"""Signed URLs. Each is valid for one purpose and one file until it expires.
-
-The signatures of URLs that expire on the same day share a key, derived from ``SECRET_KEY`` or a fallback key.
-"""
+"""Signed URLs. Each is valid for one purpose and one file until it expires."""
 
 from __future__ import annotations
 
@@ -15,8 +12,7 @@ from django.conf import settings
 
 ROUND_SECONDS, MIN_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
-# Pattern of an expiry time, in hexadecimal digits. Longer times are forged, and Python cannot format huge numbers.
-_EXPIRES = re.compile(r"[0-9a-f]{1,12}")
+_EXPIRES = re.compile(r"[0-9a-f]{1,12}")  # hexadecimal expiry time; Python cannot format huge numbers
 
 
 _TOKEN = re.compile(r"[0-9a-f]{1,12}\.[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
@@ -33,8 +29,8 @@ class ExpiredSignature(BadSignature):
 def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | None = None) -> str:
     """Return a token that allows ``purpose`` on ``name`` for about ``seconds``.
 
-    The expiry is rounded up by at most 5 minutes, or less if ``seconds`` is small. Pages that are rendered soon after
-    each other thus contain the same URLs, which browsers can cache.
+    The expiry is rounded up by at most 5 minutes, so that pages contain the same URLs for a while. Browsers can then
+    cache the files.
     """
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds
     moment = time.time() if now is None else now
@@ -65,7 +61,7 @@ def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> 
 
 
 def daily_pseudonym(text: str, *, now: float | None = None) -> str:
-    """Return a pseudonym of ``text`` for one day (UTC). It can be computed only with the secret key."""
+    """Return a pseudonym of ``text`` for one day (UTC), computable only with the secret key."""
     moment = time.time() if now is None else now
     day = f"pseudonym-v1:{int(moment // KEY_SECONDS)}"
     key = hmac.new(settings.SECRET_KEY.encode(), day.encode(), hashlib.sha256).digest()

@@ -43,7 +43,7 @@ WINDOWS = {
     "sign_up_email": RateLimitItemPerDay,
 }
 MAX_NAME = 254
-COUNTED_SCOPE_KEY = "vod.counted"  # ASGI scope key; set if the request was counted as a write before Django ran
+COUNTED_SCOPE_KEY = "vod.counted"  # ASGI scope key, set if the request was already counted as a write
 Counter = SlidingWindowCounterRateLimiter
 
 
@@ -86,13 +86,9 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    A request is allowed if ``before · rest / window + now < limit``. The requests of the previous window thus count
-    less and less. ``counted`` has these items:
-
-    - before: number of requests in the previous window.
-    - rest: seconds until the requests of the previous window no longer count.
-    - now: number of requests in the current window.
-    - end: seconds until the requests of the current window no longer count. They count until the next window ends.
+    That is when ``before · rest / window + now < limit``. ``counted`` is (before, rest, now, end): the requests of the
+    previous window and the seconds for which they still count, then the same of the current window. The current
+    window's requests count until the next window ends.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now
@@ -105,7 +101,7 @@ def _counters(storage: str, url: str) -> _Counters:
     if storage == "memory":
         return _Counters(None)
     timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-    # When Redis restarts, it closes pooled connections; one retry opens a new connection.
+    # A restart of Redis closes pooled connections; one retry opens a new one.
     retry = Retry(NoBackoff(), 1)
     pool = connection_pool(url, retry=retry, **timeouts)
     return _Counters(Counter(RedisStorage("redis://", connection_pool=pool, key_prefix="vod:throttle")))
@@ -127,10 +123,7 @@ def count_request(name: str, *identifiers: str) -> int:
 
 
 def check_sign_in(name: str, address: str) -> None:
-    """Count an attempt to sign in. Raises ``throttled`` with ``retry_after`` (seconds).
-
-    The client's address is counted first, so that a blocked client cannot use up the attempts for a user name.
-    """
+    """Count an attempt to sign in. Raises ``throttled`` with ``retry_after`` (seconds)."""
     wait = count_request("sign_in_address", network_of(address)) or count_request("sign_in_name", digest_of(name))
     if wait:
         raise DomainError("throttled", "Too many attempts to sign in.", retry_after=wait)
@@ -168,8 +161,8 @@ BY_METHOD = ""
 class RequestThrottle(BaseThrottle):
     """Request limit per user, or per address for anonymous clients.
 
-    A view's ``throttle_scope`` names an entry of ``settings.THROTTLES``; None means no limit. By default, methods that
-    only read count as ``read`` and others as ``write``.
+    A view's ``throttle_scope`` names an entry of ``settings.THROTTLES``; None means no limit. By default, safe methods
+    count as ``read`` and others as ``write``.
     """
 
     _wait = 0

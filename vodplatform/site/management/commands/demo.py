@@ -51,7 +51,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         recordings = settings.DATA_DIR / "demo" / "recordings"
-        # The file with the true offsets is outside the data and library folders, so that no worker can read it.
+        # Outside the data and library folders, no worker can read the true offsets.
         truth_file = CACHE_DIR / "demo" / f"truth-{options['seed']}.json"
         render(recordings, truth_file, options["seed"])
         truth = json.loads(truth_file.read_text())["recordings"]
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             alignment = align(client, base, console)
             if alignment["proposals"]:
                 session = client.send("POST", f"{base}/alignments/{alignment['job_id']}/apply", {})["session"]
-            # Start the comparison at a moment that all three recordings show.
+            # Start at a moment that all three recordings show.
             begin = max(vod["offset"] for vod in session["vods"]) + START_DELAY_SECONDS
             client.send("PUT", f"{base}/global-seek", {"timestamp": max(begin, 0.0)})
             good = report(console, session, alignment, truth)
@@ -121,8 +121,8 @@ def running_program(recordings: Path, port: int) -> Any:
     }
     log = settings.DATA_DIR / "logs" / "up.log"
     log.parent.mkdir(exist_ok=True)
-    # sandbox.py starts the child in a new session, so that the terminal's Ctrl-C does not reach the child. The child
-    # gets only the SIGINT sent below. If this process dies, sandbox.py kills the child.
+    # In its own session, the child gets no Ctrl-C of the terminal, only the SIGINT sent below. It dies with this
+    # process.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(

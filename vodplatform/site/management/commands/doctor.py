@@ -34,10 +34,9 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_accessible_to_oth
 from vodplatform.site.management.commands.up import check_database, check_disk_space, library_folders
 from vodplatform.version import version_text
 
-# For CORS preflights: the key of an object, which need not exist, and the seconds for timeout and URL lifetime.
+# For CORS preflights: key of an object, which need not exist; timeout and URL lifetime.
 NAMELESS, CORS_SECONDS = "doctor", 10
-# Maximum seconds between the clocks of host and database. The query itself takes less than one second.
-CLOCK_SECONDS = 5.0
+CLOCK_SECONDS = 5.0  # maximum difference between the clocks of host and database
 
 
 class Command(BaseCommand):
@@ -150,10 +149,7 @@ def database() -> str | None:
 
 
 def idle_limit() -> str | None:
-    """Return a problem if PostgreSQL does not limit idle transactions.
-
-    `migrate` sets this limit per role and database.
-    """
+    """Return a problem if PostgreSQL does not limit idle transactions."""
     if connection.vendor != "postgresql":
         return None
     with connect_outside_pool(connection) as fresh:
@@ -166,10 +162,7 @@ def idle_limit() -> str | None:
 
 
 def clock() -> str | None:
-    """Return a problem if this host's clock differs from the database's.
-
-    Hosts sign URLs by their own clock, and jobs use the database's.
-    """
+    """Return a problem if this host's clock, which signs URLs, differs from the database's."""
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
@@ -317,8 +310,7 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Send a CORS request to the servers that pages use: the bucket for uploads; for downloads the CDN, or the
-            # bucket if there is no CDN.
+            # Pages upload to the bucket, and download from the CDN if there is one.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
                 # CloudFront refuses unsigned requests, whatever the method.

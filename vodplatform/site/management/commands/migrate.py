@@ -20,18 +20,15 @@ from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.records.former import REFUSAL, is_former
 
 LOCK = zlib.crc32(b"vodplatform.migrate")
-# Idle time after which PostgreSQL ends a transaction. Otherwise a stopped process would keep its locks.
-IDLE_TRANSACTION_TIMEOUT = "15s"
+IDLE_TRANSACTION_TIMEOUT = "15s"  # idle time after which PostgreSQL ends a transaction
 POLL_SECONDS = 0.2
 
 
 class Command(Migrate):
-    """Migration command that only one process runs at a time. It refuses databases of development versions."""
-
     def execute(self, *args: Any, **options: Any) -> Any:
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
-            # Skip Django's check for JSON support, because it also fails if the database is locked.
+            # Django's check for JSON support also fails if the database is locked.
             connection.features.supports_json_field = True
         return super().execute(*args, **options)
 
@@ -53,26 +50,22 @@ class Command(Migrate):
 
 @contextmanager
 def migration_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Hold a database's migration lock during the block. The lock also ends with the process."""
+    """Hold a database's migration lock during the block."""
     if connection.vendor != "postgresql":
         with open(settings.DATA_DIR / "migrate.lock", "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return
-    # Use a transaction-level lock: PgBouncer would keep a session-level lock after this process has ended.
+    # docs/design/0023-several-hosts.md explains the transaction lock and the polling.
     with connect_outside_pool(connection) as own:
         own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        # Poll: a waiting lock query would block `CREATE INDEX CONCURRENTLY` in the process that holds the lock.
         while own.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [LOCK]).fetchone() == (True,):
             time.sleep(POLL_SECONDS)
         yield
 
 
 def set_limits(connection: BaseDatabaseWrapper) -> None:
-    """Set the timeout of idle transactions for this role in this database.
-
-    The timeout applies to new connections. It is not set on each connection, because PgBouncer would drop it.
-    """
+    """Set the timeout of idle transactions for this role's new connections to this database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_database()")
         role, database = map(connection.ops.quote_name, cursor.fetchone())
