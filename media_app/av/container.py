@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 
 from vodplatform.core.processes.ranged import PREFIX, RangedFile
 
-# Only self-contained formats. Playlists, scripts, image sequences and devices read other files by name.
+# Only self-contained formats: playlists, scripts, image sequences and devices read other files.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
-# Formats whose clock may start at any time; browsers get these files remuxed to start at zero.
+# Formats whose clock may start at any time; browsers get these files remuxed.
 REBASED_FORMATS = frozenset({"mpegts", "mpeg", "flv", "asf"})
 OPTIONS = {
     "protocol_whitelist": "file",
@@ -32,11 +32,10 @@ OPTIONS = {
     "analyzeduration": "5000000",
 }
 MICROSECONDS = 1_000_000
-MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame, because tiny files can claim frames of gigabytes
-# Without this limit on pixels, opening an 800 kB PNG in an MP4 took 790 MB.
+MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame: tiny files can claim frames of gigabytes
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
-# Without this call, PyAV's log callback can deadlock a decoder thread that logs and the thread that closes the decoder.
+# PyAV's log callback can deadlock the threads that run and close a decoder.
 av.logging.set_level(None)
 
 
@@ -54,9 +53,9 @@ class MediaError(Exception):
 
 
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
-    """Open a media file, but never a file that it refers to.
+    """Open a media file, but never a file that it refers to. Raises :class:`MediaError`.
 
-    ``path`` names a local file, or a file that the parent process reads for this child. Raises :class:`MediaError`.
+    path: a local file, or a file that the parent process reads for this child.
     """
     if str(path).startswith(PREFIX):
         return _opened(RangedFile(str(path)))
@@ -102,7 +101,7 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
             "This server cannot decode the video's codec. Convert the video, for example to H.264, and upload it "
             "again.",
         )
-    # Limit the decoder, because any keyframe may claim a larger picture than the header.
+    # Any keyframe may claim a larger picture than the header.
     context.options = DECODER_OPTIONS
     return track
 
@@ -121,10 +120,8 @@ def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Pac
 def presentation_origin(container: av.container.InputContainer) -> Fraction:
     """Return the container time, in seconds, at which an HTML5 element's ``currentTime`` is 0.
 
-    Usually it is 0. In two cases, it is the container's start:
-
-    - The start is negative. Chromium moves it to zero.
-    - The format is in :data:`REBASED_FORMATS`. Such files are remuxed to start at zero.
+    This is the container's start if the start is negative (Chromium moves it to zero) or the format is in
+    :data:`REBASED_FORMATS`, else 0.
     """
     start = cast("int | None", container.start_time) or 0
     if start < 0 or not REBASED_FORMATS.isdisjoint(container.format.name.split(",")):

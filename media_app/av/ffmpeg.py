@@ -135,7 +135,7 @@ def _words(options: Mapping[str, Any]) -> list[str]:
 def _graph(
     address: str, reading: Mapping[str, Any], tracks: Sequence[Track], name: str, options: Mapping[str, Any]
 ) -> list[str]:
-    # Import only when needed: this import takes a fifth of the start-up time, and copies need no filter graph.
+    # This import is slow, and copies need no filter graph.
     import ffmpeg  # type: ignore[import-untyped]
 
     media = ffmpeg.input(address, **reading)

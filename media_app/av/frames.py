@@ -1,7 +1,4 @@
-"""Frames of a video by exact presentation time, in seconds of an HTML5 element's ``currentTime``.
-
-PyAV's ``frame.time`` is unusable: it is NaN for the last frames.
-"""
+"""Frames of a video by exact presentation time, in seconds of an HTML5 element's ``currentTime``."""
 
 from __future__ import annotations
 
@@ -32,13 +29,10 @@ from media_app.av.container import (
 from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
 
 Image = NDArray[np.uint8]
-# Seek positions to try in turn, in seconds before the target.
-SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds before the target, tried in turn
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
-# To reach a file's start, seek to this many seconds before time 0, because decoding times may be negative.
-BEFORE_START = 10.0
-# The index of streaming formats is not used. There, a seek to a keyframe aims this many seconds before the keyframe.
-JUST_BEFORE = 0.02
+BEFORE_START = 10.0  # seconds before time 0 at which to seek a file's start, because decoding times may be negative
+JUST_BEFORE = 0.02  # seconds before a keyframe at which a seek aims without an index
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -134,10 +128,7 @@ class Picture:
 
 
 class VideoFile:
-    """An open video for one thread. width, height: displayed pixels. fps: mean frame rate. duration: seconds.
-
-    The constructor raises :class:`MediaError`.
-    """
+    """An open video for one thread. width, height: displayed pixels. duration: seconds. Raises :class:`MediaError`."""
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 1) -> None:
         self._container = open_media(path)
@@ -159,7 +150,7 @@ class VideoFile:
             raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")
         self._base = float(base)
         self._origin = float(presentation_origin(self._container))
-        # Ignore the index of streaming formats, which covers only the part of the file that was read.
+        # The index of streaming formats covers only the part that was read.
         self._indexed = REBASED_FORMATS.isdisjoint(self._container.format.name.split(","))
         self._ratio = sample_aspect_ratio(self._stream)
         self._rotation = 0
@@ -190,7 +181,7 @@ class VideoFile:
     def keyframes(self) -> NDArray[np.float64]:
         """Return keyframe times in seconds, ascending, shape (n,).
 
-        The times are decoding times plus the first keyframe's delay, so some may be a few frames off.
+        They are decoding times plus the first keyframe's delay, so some may be a few frames off.
         """
         if self._keyframes is None:
             stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
@@ -205,7 +196,7 @@ class VideoFile:
     def keyframe(self, time: float) -> Picture | None:
         """Decode one keyframe; return None if it is damaged. time: a value of :attr:`keyframes`."""
         if self._indexed:
-            # Seek to a time between this keyframe and the next: not all demuxers find a keyframe by its exact time.
+            # Not all demuxers find a keyframe by its exact time, so aim between this one and the next.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
             gap = float(later[0]) - time if len(later) else 1.0
             self._seek(time - self._delay + min(0.5 * gap, 0.5))
@@ -230,7 +221,7 @@ class VideoFile:
             self._seek(target)
             frames = self._decode_onward(sparse_until)
             first = next(frames, None)
-            # Indexes contain decoding times. If the keyframe found is shown only after ``start``, seek further back.
+            # Seeks use decoding times, so the keyframe may be shown after ``start``. Then seek further back.
             if first is not None and (first.time <= max(start, self.first_time) + 1e-6 or target == -BEFORE_START):
                 yield first
                 yield from frames
@@ -264,7 +255,7 @@ class VideoFile:
                 sparse = packet.dts is not None and packet.dts * self._base - self._origin < sparse_end
                 context.skip_frame = "NONREF" if sparse else "DEFAULT"
                 for frame in self._frames(packet):
-                    # Skip leading frames of an open GOP, because they need frames before the seek position.
+                    # Leading frames of an open GOP need frames before the seek position.
                     if frame.pts is not None and (floor is None or frame.pts >= floor):
                         yield self._picture(frame)
         finally:
@@ -277,7 +268,7 @@ class VideoFile:
             return []
 
     def _picture(self, frame: VideoFrame) -> Picture:
-        time = (frame.pts or 0) * self._base - self._origin
+        time = (frame.pts or 0) * self._base - self._origin  # PyAV's ``frame.time`` is NaN for the last frames
         return Picture(frame, time, self._ratio, self._rotation)
 
     def _scan(self) -> NDArray[np.float64]:

@@ -30,18 +30,17 @@ LAST_LINE = "#EXT-X-ENDLIST"
 MIME_TYPE = "application/vnd.apple.mpegurl"
 SEGMENT_SECONDS = 6
 GOP_SECONDS = 2
-# Seconds at which output timestamps start. Decoding times are earlier, but must not be negative.
+# Seconds at which output starts, because decoding times are earlier and must not be negative.
 CLOCK_START = 1
-# Options that store a start time in each fragment (tfdt), since browsers' Media Source Extensions ignore empty edits.
-# Sound before the start is dropped.
+# Store a start time in each fragment (tfdt), since browsers' Media Source Extensions ignore empty edits.
 OWN_CLOCK = {
     "avoid_negative_ts": "disabled", "output_ts_offset": CLOCK_START, "hls_segment_options": "movflags=+frag_discont",
 }  # fmt: skip
 WITHOUT_PRIMING = "noise=drop=lt(pts\\,0)"
 REORDERED_PICTURES = 2
-# The first picture of each 2 s interval is a keyframe, at the same times in all renditions.
+# The first picture of each GOP_SECONDS is a keyframe, at the same times in all renditions.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gt(floor(t/{GOP_SECONDS}),floor(prev_forced_t/{GOP_SECONDS}))"
-# Maximum seconds between keyframes of videos that are copied. x264's default is 10.43 s at 23.976 fps.
+# Maximum seconds between keyframes of copied videos. x264's default is 10.43 s at 23.976 fps.
 MAX_KEYFRAME_GAP = 10.5
 MAX_SEGMENT = SEGMENT_SECONDS + MAX_KEYFRAME_GAP
 PLAYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
@@ -77,10 +76,7 @@ class HlsRendition:
 
 
 def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each reason has its line
-    """Return a sentence why the video cannot be copied into HLS, or None if it can.
-
-    H.264 in fragmented MP4 is the only format that all browsers play.
-    """
+    """Return a sentence why the video cannot be copied into HLS, or None if it can."""
     facts = source.facts
     if facts.codec != "h264":
         return f"Not every browser plays {facts.codec}."
@@ -95,8 +91,7 @@ def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each 
     if not source.times_pictures:
         return "The video has no frame times."
     if source.hides_pictures:
-        # The removed pictures are still in the file, hidden by an edit list. In fragmented MP4, players would show
-        # them, and the sound would lag.
+        # An edit list hides the removed pictures. In fragmented MP4, players would show them, and the sound would lag.
         return "It was cut without re-encoding, and players would show the removed parts."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
         return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for streaming."
@@ -141,7 +136,7 @@ def make_rung(
     if rung.lines > min(facts.width, facts.height):
         raise RenditionNotAvailable(f"The video has fewer than {rung.lines} lines.")
     tracks = [picture_of(source, (rung.width, rung.height), max_fps=MAX_FPS)]
-    # Keep the source's time base: with another one, rounding would shift the pictures of a variable-rate video.
+    # In another time base, rounding would shift the pictures of a variable-rate video.
     timed = {"fps_mode": "vfr", "enc_time_base:v": "demux", "g": 10 * MAX_FPS, "force_key_frames": KEYFRAMES}
     options = encoding(source, program, crf=23, maxrate=rung.bits, bufsize=2 * rung.bits, **timed)
     if source.sound is not None:
@@ -161,8 +156,7 @@ def _make(
     stream = {
         "f": "hls", "hls_time": SEGMENT_SECONDS, "hls_playlist_type": "vod", "hls_segment_type": "fmp4",
         "hls_flags": "single_file+independent_segments", "hls_segment_filename": MEDIA, **OWN_CLOCK,
-        # Store the sound before a segment's first picture in the previous segment. Otherwise players that start here
-        # would show pictures late.
+        # Store the sound before a segment's first picture in the previous segment, or players would show pictures late.
         "audio_preload": round(decoded_early * 1e6),
     }  # fmt: skip
     program.make(folder / PLAYLIST, source, tracks, {**options, **stream}, on_progress=on_progress)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-# Number of bytes of a box's fixed fields, before the inner boxes.
+# Bytes of a box's fixed fields, before the inner boxes.
 FULL_BOX = 4
 ENTRY_FIELDS = {b"avc1": 78, b"avc3": 78, b"mp4a": 28}
 SAMPLES_OF_STSD = 8
 DECODER_SPECIFIC = 5
 LONG_OBJECT_TYPE = 31
-MAX_BEFORE_MOOV = 4096  # maximum bytes before the ``moov`` box; the search ends there
+MAX_BEFORE_MOOV = 4096  # maximum bytes before the ``moov`` box
 
 
 def codecs_of(header: bytes) -> str:
@@ -76,7 +76,7 @@ def _entries(content: bytes) -> Iterator[str]:
 
 def _object_type(descriptors: bytes) -> int:
     at = 0
-    skips = {3: 3, 4: 13}  # number of bytes of fixed fields to skip in a descriptor, by the descriptor's tag
+    skips = {3: 3, 4: 13}  # bytes of fixed fields to skip, by the descriptor's tag
     while at < len(descriptors):
         tag = descriptors[at]
         at += 1

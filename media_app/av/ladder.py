@@ -12,15 +12,15 @@ from media_app.av.source import Sound, Source
 
 HEIGHTS = (1080, 720, 480, 360)
 MAX_FPS = 60
-# Peak bits a second at 30 frames a second, by the picture's lines.
+# Peak bits a second at 30 frames a second, by lines.
 PEAK_BITS = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
 MIN_BITS = 400_000
-FAST_FPS = 32  # frames a second above which an HLS rendition gets 1.5 times the bit rate
+FAST_FPS = 32  # frames a second above which the bit rate is multiplied by FAST_SHARE
 FAST_SHARE = 1.5
 SOUND_BITS = 128_000
 SOUND_RATE = 48_000
-TAIL_SECONDS = 1.0  # seconds by which encoded sound may exceed the video's claimed duration
-# HDR transfer functions PQ and HLG (ITU-T H.273, table 3); they look grey in 8 bits unless tone-mapped.
+TAIL_SECONDS = 1.0  # maximum excess of encoded sound over the claimed duration
+# Transfer functions PQ and HLG (ITU-T H.273, table 3), grey in 8 bits unless tone-mapped.
 HDR_TRANSFERS = frozenset({16, 18})
 TO_SDR = (
     Filter("zscale", (), (("t", "linear"), ("npl", 100))), Filter("format", ("gbrpf32le",)),
@@ -31,7 +31,7 @@ TO_SDR = (
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A size to encode. lines: requested pixels of the shorter side. bits: peak bits a second of the picture."""
+    """A size to encode. lines: requested pixels of the shorter side. bits: peak bits a second."""
 
     lines: int
     width: int
@@ -95,11 +95,11 @@ def encoding(source: Source, ffmpeg: Ffmpeg, **options: Any) -> dict[str, Any]:
 
 
 def encoded_sound(source: Source) -> dict[str, Any]:
-    """Return options for AAC with the source's number of channels, at most 2; mono as stereo would be 3 dB quieter."""
+    """Return options for AAC; mono stays mono, because stereo would be 3 dB quieter."""
     if source.sound is None:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # Time limit of the output. If the first track starts late, some output formats keep the delay, so add it.
+        # Some output formats keep the delay of a late first track.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

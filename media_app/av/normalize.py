@@ -1,7 +1,6 @@
 """Normalised copies: files that all programs read alike.
 
-Packets are placed on one clock (:mod:`media_app.av.timeline`) and copied into MP4 or WebM. Pictures are encoded only if
-copying cannot repair them.
+Packets are placed on one clock (:mod:`media_app.av.timeline`). Pictures are encoded only if copying cannot repair them.
 """
 
 from __future__ import annotations
@@ -26,24 +25,23 @@ from media_app.av.smart_cut import open_output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
-REORDER_WINDOW = 40  # number of pictures buffered to compute decoding times; no codec reorders more pictures
-# Picture codecs that MP4 can contain, with the sample entry type that players expect.
+REORDER_WINDOW = 40  # pictures buffered to compute decoding times; no codec reorders more
+# MP4's sample entry types by picture codec.
 MP4_PICTURES = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v",
 }  # fmt: skip
-# Sound codecs that browsers play from MP4.
-MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})
+MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # played by browsers
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
-# Sound codecs for which the intermediate file is MOV, because Matroska rounds timestamps to milliseconds.
+# With other sound, the intermediate file is Matroska, which rounds timestamps to milliseconds.
 MOV_SOUNDS = MP4_SOUNDS | {"ac3", "eac3", "mp2", "alac", "pcm_s16le", "pcm_s24le"}
 FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # maximum seconds of a sound packet; longer durations are ignored: in MP4, they include a clock jump
-JOINT_SECONDS = 0.003  # seconds up to which gaps and overlaps between sound packets are ignored as rounding errors
+MAX_PACKET = 2  # maximum seconds of a sound packet; in MP4, longer durations include a clock jump
+JOINT_SECONDS = 0.003  # maximum seconds of a gap or overlap of sound packets that is a rounding error
 COPY_SHARE = 0.25
 
 
@@ -80,7 +78,7 @@ def normalize(
                 made = own / ("between.mov" if fits_mov else "between.mkv")
                 try:
                     _remux(scan, streams, made, size=container.size, report=lambda share: report(share * COPY_SHARE))
-                except ValueError:  # neither MOV nor Matroska can contain the codec, so encode the original directly
+                except ValueError:  # the container does not support the codec, so encode the original
                     made = source
             else:
                 _remux(scan, streams, made, size=container.size, report=report)
@@ -112,7 +110,7 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
             made.time_base = stream.time_base
             if stream.type == "video" and format == "mp4":
                 made.codec_context.codec_tag = MP4_PICTURES[stream.codec_context.codec.canonical_name]
-            # Matroska cannot store negative times: priming before time 0 would shift all tracks, so drop it.
+            # In Matroska, priming at negative times would shift all tracks, so drop it.
             first = 0.0 if format == "matroska" else float("-inf")
             writers[stream.index] = _Pictures(made) if stream.type == "video" else _Sound(made, first)
         for number, placed in enumerate(scan.packets()):
@@ -127,10 +125,9 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
 
 
 class _Sound:
-    """Writer of sound packets with new timestamps. Packets before ``first`` (seconds) are dropped.
+    """Writer of sound packets with new timestamps, from ``first`` (seconds) on.
 
-    Players ignore small overlaps between packets, so the overlaps add up. If the sum would exceed half a packet, the
-    next packet is dropped.
+    Players ignore small overlaps between packets. If their sum would exceed half a packet, the next packet is dropped.
     """
 
     def __init__(self, made: Stream, first: float) -> None:
@@ -139,7 +136,7 @@ class _Sound:
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
         self._last: int | None = None
         self._end = float("-inf")
-        self._overlap = 0.0  # sum of the overlaps so far, in seconds; a gap reduces the sum
+        self._overlap = 0.0  # sum of overlaps minus gaps, in seconds
 
     def add(self, placed: PlacedPacket) -> Iterator[Packet[Any]]:
         packet = placed.packet

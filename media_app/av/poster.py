@@ -20,21 +20,20 @@ NAME = "poster.jpg"
 MAX_SIDE = 1280
 MAX_BYTES = 300_000
 CANDIDATES = 24
-SCORED_WIDTH = 320  # width in pixels at which frames are scored; enough to detect blur
+SCORED_WIDTH = 320  # pixels; enough to detect blur
 MIN_SECONDS = 0.001
-FINALISTS = 8  # number of best candidates that are checked for flashes
-MIN_FIT = 0.1  # share of the best score below which candidates are ignored
-STEADY_SECONDS = 0.3  # seconds from a candidate to the frame whose brightness it is compared with; no flash is as long
-STEADY_LEVELS = 40.0  # maximum brightness change (0 to 255) that does not count as a flash
-# Mean luma (0 to 255) of a frame. The first and last values score 0; values between the middle two score 1.
+FINALISTS = 8  # best candidates that are checked for flashes
+MIN_FIT = 0.1  # minimum score, as a share of the best
+STEADY_SECONDS = 0.3  # seconds to the frame whose brightness a candidate is compared with; no flash is as long
+STEADY_LEVELS = 40.0  # minimum change of mean luma in a flash
+# Mean luma of a frame: 0 to 255. The outer values score 0; values between the middle two score 1.
 DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0
-CONTRAST = 45.0  # standard deviation of luma from which a frame gets the full contrast score
-DETAIL = 400.0  # variance of the Laplacian from which a frame gets the full sharpness score; text has about 4000
-# Share of pixels with the most frequent of 32 grey levels: less than SCENE_SHARE in scenes, more than CARD_SHARE on
-# title cards.
+CONTRAST = 45.0  # standard deviation of luma that gets the full score
+DETAIL = 400.0  # variance of the Laplacian that gets the full score; text has about 4000
+# Values of :attr:`FrameFeatures.plain`: less in scenes, more on title cards.
 SCENE_SHARE, CARD_SHARE = 0.4, 0.9
 CARD_WORTH = 0.1
-USUAL_PLACE = (0.04, 0.8)  # shares of the duration at which opening titles usually end and closing credits begin
+USUAL_PLACE = (0.04, 0.8)  # usual end of titles and start of credits, as shares of the duration
 ELSEWHERE = 0.85
 
 
@@ -110,7 +109,7 @@ def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
 
 
 def score(looks: Sequence[FrameFeatures], places: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return each candidate's score, from 0 to 1. places: each candidate's time as a share of the duration."""
+    """Return each candidate's score, from 0 to 1. places: times as shares of the duration."""
     sharpest = min(DETAIL, max(1.0, float(np.percentile([look.detail for look in looks], 90))))
     values = []
     for look, place in zip(looks, places, strict=True):
@@ -124,7 +123,7 @@ def score(looks: Sequence[FrameFeatures], places: Sequence[float]) -> np.ndarray
 
 
 def _is_steady(video: VideoFile, moment: float, brightness: float) -> bool:
-    """Return whether the frames that follow are similarly bright. Encoders often put keyframes into flashes."""
+    """Return whether the next frames are similarly bright. Encoders often put keyframes into flashes."""
     try:
         for picture in video.iterate_frames(moment + 1e-6):
             if picture.time >= min(moment + STEADY_SECONDS, video.duration):

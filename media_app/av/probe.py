@@ -34,17 +34,16 @@ from vodplatform.core.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
-VFR_JITTER = 0.1  # maximum deviation of a regular frame's duration, as a share of the usual duration
-# Relative difference below which a measured frame rate is taken for a usual rate. 30 and 29.97 differ by 0.001.
+VFR_JITTER = 0.1  # maximum relative deviation of a regular frame's duration
+# Relative difference up to which a frame rate is rounded to a usual rate. 30 and 29.97 differ by 0.001.
 RATE_ROUNDING = Fraction(1, 5000)
-# Rounding a frame rate may change the number of frames in the measured time by at most this much.
-RATE_ERROR = Fraction(1, 4)
-# Pictures are missing if the mean frame rate differs from the rate outside gaps by more than this share.
+RATE_ERROR = Fraction(1, 4)  # maximum change of the number of measured frames by rounding the frame rate
+# If the mean frame rate differs by more than this share from the rate outside gaps, pictures are missing.
 RATE_HOLES = 0.005
 RATE_DENOMINATOR = 1_000_000
-VFR_SHARE = 0.01  # share of irregular frames above which the frame rate counts as variable
+VFR_SHARE = 0.01  # share of irregular frames above which the frame rate is variable
 
-MIN_SIDE = 16  # minimum pixels of a picture's side; scalers fail on smaller pictures
+MIN_SIDE = 16  # pixels; scalers fail on smaller pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +68,13 @@ class VideoFacts:
 
     - duration: seconds.
     - start: container time in seconds at ``currentTime`` 0.
-    - width, height: size in displayed pixels.
-    - coded_width, coded_height: size in stored pixels.
+    - width, height: displayed pixels.
+    - coded_width, coded_height: stored pixels.
     - rotation: clockwise degrees.
     - bit_rate: bits a second; 0 if unknown.
-    - truncated: whether the index names bytes that are missing in the file.
-    - color_transfer: code of the transfer function (ITU-T H.273).
-    - recording: faults of the recording. If the file needs a normalised copy, duration and start are the copy's.
+    - truncated: whether the index names bytes that the file lacks.
+    - color_transfer: ITU-T H.273 code.
+    - recording: faults. If they require a normalised copy, duration and start are the copy's.
     """
 
     container: str
@@ -111,7 +110,7 @@ def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> Vi
         facts = probe_container(container, limits)
         is_fragmented = not first_video(container).frames
     try:
-        # A truncated fragmented file still plays, up to its last complete fragment.
+        # A truncated fragmented file plays up to its last complete fragment.
         recording = inspect(path, facts.duration, truncated=facts.truncated and is_fragmented)
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
@@ -142,8 +141,7 @@ def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotatio
     return (height, stretched) if rotation % 180 else (stretched, height)
 
 
-# Limits of the pixel aspect ratio (width / height). Ratios outside are ignored: otherwise a huge stored picture could
-# have a small displayed size.
+# Other pixel aspect ratios (width / height) are ignored: they could hide the size of a huge stored picture.
 MIN_RATIO, MAX_RATIO = Fraction(1, 3), Fraction(3)
 
 
@@ -171,7 +169,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
-        # If pictures are missing, the mean rate is too low, so use the rate outside gaps.
+        # If pictures are missing, use the rate outside gaps.
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
@@ -217,7 +215,7 @@ def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
 def _first_frame(container: av.container.InputContainer, stream: VideoStream, limits: ProbeLimits) -> VideoFrame:
     context = stream.codec_context
     context.thread_count = 1
-    # Limit the decoder, because the video's sequence header may claim a larger size than the container.
+    # The sequence header may claim a larger size than the container.
     context.options = {"max_pixels": str(limits.max_pixels)}
     for packets, packet in enumerate(demux(container, stream)):
         try:
@@ -252,8 +250,7 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Packets may not be in the order of their timestamps. Packets that belong between the last ones may not have been
-    # read yet. If there are enough packets, drop the last 16.
+    # Packets are in decoding order, so some that belong between the last ones may not have been read. Drop the last 16.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 
@@ -274,7 +271,7 @@ def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
 
 
 def _steady_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
-    """Return the frame rate outside gaps, rounded to a usual rate if the error is at most :data:`RATE_ERROR`."""
+    """Return the frame rate outside gaps, rounded to a usual rate within :data:`RATE_ERROR`."""
     steps = [later - earlier for earlier, later in pairwise(timestamps)]
     median = sorted(steps)[len(steps) // 2]
     steady = [step for step in steps if abs(step - median) <= max(1, VFR_JITTER * median)]
@@ -295,7 +292,7 @@ def _usual_rate(rate: Fraction) -> Fraction:
 
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
     if container.duration and container.duration > 0:
-        # The duration in MP4 counts from the first track's start, in Matroska from zero.
+        # MP4's duration counts from the first track's start, Matroska's from zero.
         late = start_delay(container) if container.format.name.startswith("mov") else 0.0
         return container.duration / MICROSECONDS + late
     base = stream.time_base

@@ -20,12 +20,11 @@ SILENT_NAME = "silent.mp4"
 MIME_TYPE = "video/mp4"
 LINES = 720
 GOP_SECONDS = Fraction(1, 4)
-MAX_GOP = 30  # maximum number of frames from one keyframe to the next
+MAX_GOP = 30  # maximum frames from one keyframe to the next
 QUALITY = 21
-# At a variable frame rate, keyframes are forced. After each forced keyframe, the first picture that is at least this
-# many seconds later becomes the next one.
+# Minimum seconds between forced keyframes at a variable frame rate.
 FORCED_SECONDS = 0.2
-# Picture codecs that MP4 can contain, with the sample entry type that players expect.
+# MP4's sample entry types by picture codec.
 CARRIED = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v", "mjpeg": "mp4v",
@@ -85,8 +84,7 @@ def _run(
     on_progress: Progress | None,
 ) -> None:  # fmt: skip
     options = {**options, "copyts": None, "f": "mp4", "movflags": "+faststart"}
-    # In a browser, each frame must have the same ``currentTime`` as in the original. By default, ffmpeg would instead
-    # shift all times so that the first one is zero.
+    # By default, ffmpeg would shift all times so that the first one is zero.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"}
     program.make(path, source, tracks, options, on_progress=on_progress, reading=reading)
 

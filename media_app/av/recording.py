@@ -30,18 +30,17 @@ from media_app.av.container import (
 from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
-# If a file's first track starts later than this many seconds, a copy without the delay is made.
-LATE_START = 5.0
-SCAN_SECONDS = 10.0  # seconds after which the scan of a file's packets stops, because a user waits
-RANGED_SECONDS = 2.0  # seconds after which the scan of packets stops if the file is in the bucket
+LATE_START = 5.0  # seconds; if the first track starts later, a copy without the delay is made
+SCAN_SECONDS = 10.0  # maximum duration of a packet scan, because a user waits
+RANGED_SECONDS = 2.0  # the same for a file in the bucket
 MAX_KEYFRAMES = 2000
 HEAD_BYTES = 1024  # bytes of a keyframe that are searched for parameter sets
-MAX_SETS = 64  # maximum number of parameter sets that are decoded to find picture sizes
-# A file's end is missing if its claimed duration exceeds the last packet's end by more than this, in seconds.
+MAX_SETS = 64  # maximum parameter sets that are decoded to find picture sizes
+# A file's end is missing if the claimed duration exceeds the last packet's end by more than this, or if the bytes after
+# the last packet exceed both other limits.
 MISSING_SECONDS = 0.5
-# A file's end is missing if the bytes after the last packet exceed both limits: a number, and a share of the file.
 MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05
-SLICE, IDR_SLICE = 1, 5  # lowest and highest type of H.264 NAL units that contain pictures
+SLICE, IDR_SLICE = 1, 5  # lowest and highest H.264 NAL unit type of pictures
 # Bit mask and shift of a NAL unit's type, and types of sequence parameter sets, by codec.
 UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}
 
@@ -51,7 +50,7 @@ class CopyReason:
 
     CONTAINER: browsers do not open the container. INDEX: the index is missing. LATE: the clock starts late. BREAKS: the
     clock breaks. SIZES: the picture size changes. CUT: the end is missing. TIMES: presentation times are missing.
-    ENTRIES: keyframes in the index are not decodable alone, so seeking fails in browsers.
+    ENTRIES: browsers cannot seek to some keyframes.
     """
 
     CONTAINER = "container"
@@ -71,8 +70,8 @@ class Recording:
     - reasons: :class:`CopyReason` values.
     - duration: seconds.
     - sizes: stored picture sizes, in order of appearance.
-    - clock_start: clock time of a late start in seconds, else 0.
-    - claimed_duration: seconds claimed by a file whose end is missing, else None.
+    - clock_start: seconds of a late start, else 0.
+    - claimed_duration: seconds claimed by a file whose end is missing.
     - is_complete: False if a scan did not reach the file's end.
     """
 
@@ -90,10 +89,9 @@ class Recording:
 def inspect(
     path: str | os.PathLike[str], duration: float, *, truncated: bool, seconds: float = SCAN_SECONDS
 ) -> Recording:
-    """Return how a file was recorded.
+    """Return how a file was recorded. If the header and index do not suffice, scan all packets for ``seconds``.
 
-    All packets are scanned if the header and index are not conclusive. duration: claimed seconds. truncated: whether
-    the index names bytes that are missing in the file. seconds: maximum duration of the scan. Raises
+    duration: claimed seconds. truncated: as in :class:`media_app.av.probe.VideoFacts`. Raises
     :class:`media_app.av.container.MediaError`, PyAV's errors.
     """
     with open_media(path) as container:
@@ -139,9 +137,9 @@ def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[b
     if "ogg" in formats:
         return False
     if "matroska" in formats:
-        return True  # scan, because a Matroska index lists only keyframes
+        return True  # a Matroska index lists only keyframes
     if not video.frames or len(video.index_entries) < video.frames:
-        return True  # scan, because a fragmented MP4 has no complete index
+        return True  # a fragmented MP4 has no complete index
     stamps = sorted(entry.timestamp for entry in video.index_entries)
     base = video.time_base or Fraction(1, 1000)
     if any((later - earlier) * base > MAX_GAP for earlier, later in pairwise(stamps)):
@@ -164,10 +162,7 @@ def _keyframe_heads(container: InputContainer, video: VideoStream) -> Iterator[b
 
 
 def _is_idr(head: bytes, video: VideoStream) -> bool | None:
-    """Return whether an H.264 keyframe is an IDR picture; None if unknown.
-
-    Chromium fails after a seek to other keyframes.
-    """
+    """Return whether an H.264 keyframe is an IDR picture; Chromium cannot seek to others. None if unknown."""
     context = video.codec_context
     if context.codec.canonical_name != "h264":
         return None
@@ -260,9 +255,9 @@ class PacketScan:
     def _misses_end(self, claimed: float) -> bool:
         if not self._is_complete or self._unroller.breaks:
             return False
-        others = len(self._container.streams) > len(self._streams)  # subtitles may last longer than picture and sound
+        others = len(self._container.streams) > len(self._streams)  # subtitles may last longer
         is_indexed = "mov" in self._container.format.name
-        # Ignore unread bytes of AVI, whose index follows the packets.
+        # In AVI, the index follows the packets.
         unread = 0 if "avi" in self._container.format.name else self._container.size - self._position
         return (not others and not is_indexed and claimed > self._end_on_file + MISSING_SECONDS) or (
             unread > MAX_UNREAD_BYTES and unread > MAX_UNREAD_SHARE * self._container.size

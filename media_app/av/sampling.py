@@ -10,10 +10,9 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-# For each requested moment, the nearest keyframe is chosen. If fewer different keyframes than this share of the moments
-# are chosen (fewer than 6 for 10 moments), all frames are decoded instead.
+# Minimum number of distinct nearest keyframes, as a share of the moments; otherwise all frames are decoded.
 ENOUGH_KEYFRAMES = 0.6
-WALK_SECONDS = 60.0  # seconds after which decoding of all frames stops, and the remaining moments get keyframes
+WALK_SECONDS = 60.0  # timeout of decoding all frames; the remaining moments get keyframes
 EARLY = 1e-3
 
 
@@ -22,7 +21,7 @@ def spread(duration: float, count: int) -> list[float]:
 
 
 def sample_pictures(video: VideoFile, moments: Sequence[float]) -> Iterator[Picture]:
-    """Yield distinct pictures near ``moments`` (seconds, ascending), in order. There may be fewer pictures, or none."""
+    """Yield distinct pictures near ``moments`` (seconds, ascending), in order; possibly fewer, or none."""
     chosen = nearest_keyframes(video, moments)
     found = False
     if len(chosen) >= ENOUGH_KEYFRAMES * len(moments):

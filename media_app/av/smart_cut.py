@@ -32,16 +32,15 @@ from media_app.av.ladder import picture_of, round_down_even
 from media_app.av.source import Progress, Source
 
 WHOLE = {"preset": "veryfast", "crf": 21}  # x264 settings if all parts are encoded
-# x264 settings for edges: same quality as `veryfast` at crf 17, in half the time, with files 1.5 times as large.
+# x264 settings for edges: same quality as `veryfast` at crf 17, in half the time.
 EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
-MIN_COPIED = 12  # minimum number of frames to copy from a part; otherwise the complete part is encoded
-# Seek positions to try in turn, in seconds before the target.
-SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
-NEAR = 1e-3  # maximum difference of times that count as equal, in seconds
-# In streaming formats, seeks are inexact. Therefore, a seek aims this many seconds before the keyframe.
+MIN_COPIED = 12  # minimum frames to copy from a part; otherwise it is encoded
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds before the target, tried in turn
+NEAR = 1e-3  # maximum seconds between times that count as equal
+# Seconds before the keyframe at which a seek aims in streaming formats, where seeks are inexact.
 STREAM_MARGIN = Fraction(7, 10)
-REORDER_SECONDS = 1.0  # seconds of packets that are read after a part's end, since frames are stored in decoding order
+REORDER_SECONDS = 1.0  # seconds read after a part's end, since frames are stored in decoding order
 ENCODED_SHARE = 0.85
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 
@@ -50,8 +49,8 @@ IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 class PlacedPart:
     """Position of a part in the output.
 
-    start, end: measured times in the output, in seconds. source_start, source_end: times in the source, in seconds, of
-    the part's first frame and of the frame that follows the part.
+    start, end: measured seconds in the output. source_start, source_end: seconds in the source of the part's first
+    frame and of the frame after the part.
     """
 
     part: int
@@ -310,7 +309,7 @@ class _Cutter:
         timed: dict[str, Any] = {}
         trimmed: tuple[Filter, ...] = ()
         if self.is_stream:
-            # In streaming formats a seek may end at any packet, so trim by the file's timestamps.
+            # In streaming formats, a seek may end at any packet, so trim by timestamps.
             early = piece.entry * self.base - STREAM_MARGIN - self.origin
             reading, timed = {"ss": f"{float(max(Fraction(0), early)):.6f}", "noaccurate_seek": None}, {"copyts": None}
             cut = Filter("trim", (), (("start", f"{float(begin):.6f}"), ("end", f"{float(end):.6f}")))
@@ -318,7 +317,7 @@ class _Cutter:
         elif self.origin:
             reading = {"ss": f"{float(begin - self.origin):.6f}", "t": f"{float(end - begin):.6f}"}
         else:
-            # Let ffmpeg count seek times from zero. By default, it counts from the first track's start.
+            # By default, ffmpeg counts seek times from the first track's start.
             reading = {"seek_timestamp": 1, "ss": f"{float(begin):.6f}", "t": f"{float(end - begin):.6f}"}
         facts = self.source.facts
         options: dict[str, Any] = {
@@ -371,7 +370,7 @@ class _Cutter:
                 raise _CannotJoin
         shown = sorted(times)
         if len(shown) != len(piece.stamps):
-            # The encoded file has fewer frames than the source, so use the encoded file's times.
+            # The encoded file has fewer frames, so use its times.
             begin = piece.stamps[0]
             piece.stamps = sorted({begin + round((time - shown[0]) / self.base) for time in shown})[: len(shown)]
             if len(piece.stamps) != len(shown):

@@ -9,9 +9,9 @@ from typing import Literal
 
 Family = Literal["video", "image", "audio"]
 
-ENOUGH_BYTES = 512  # minimum number of first bytes for `sniff`; more bytes, up to 4 096, prevent rare mistakes
+ENOUGH_BYTES = 512  # minimum number of bytes for `sniff`; more, up to 4 096, prevent rare mistakes
 BOX_HEADER = 8
-CUT_PACKETS = 8  # number of packet headers needed to recognise a transport stream that begins within a packet
+CUT_PACKETS = 8  # packet headers needed to recognise a transport stream that begins within a packet
 TS_SYNC = 0x47
 TS_PACKET = 188
 M2TS_PACKET = 192
@@ -99,7 +99,7 @@ def _iso_media(head: bytes) -> Kind | None:
             return _branded(head[at + BOX_HEADER : at + size]) if 16 <= size <= 4096 else None
         if kind == b"moov":
             return MOV if head[at + 12 : at + 16] in MOVIE_CHILDREN else None
-        # If the box length consists of four printable characters, the file is a text file.
+        # A box length of four printable characters means a text file.
         if kind not in PADDING | {b"mdat"} or _is_text(head[at : at + 4]):
             return None
         if kind == b"mdat":

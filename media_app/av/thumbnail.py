@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from media_app.av.frames import Image
 
 MAX_SIDE = 1280
-MAX_PIXELS = 50_000_000  # maximum pixels of an uploaded picture, which takes 150 MB when decoded
+MAX_PIXELS = 50_000_000  # maximum pixels of an uploaded picture: 150 MB when decoded
 MAX_PICTURE_SIDE = 30_000
 KINDS = (JPEG, PNG, WEBP)
 QUALITY = 85
@@ -117,7 +117,7 @@ def make(source: Path, folder: Path) -> Made:
 
 
 def _decoded(content: bytes) -> Image:
-    # Limit OpenCV too, since it may read a larger size from the header than our check did.
+    # OpenCV may read a larger size from the header than our check did.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
     import cv2
     import numpy as np
@@ -126,7 +126,7 @@ def _decoded(content: bytes) -> Image:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
-            # Use a reading mode that turns the picture by its EXIF orientation, because the thumbnail has no EXIF.
+            # This mode applies the EXIF orientation, because the thumbnail has no EXIF.
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as exc:
         raise UNREADABLE from exc

@@ -15,24 +15,24 @@ from typing import Any
 from av.packet import Packet
 from av.stream import Stream
 
-LOOK_AHEAD = 600  # number of packets buffered to find the same clock break in the other track
+LOOK_AHEAD = 600  # packets buffered to find the same clock break in the other track
 LOOK_AHEAD_BYTES = 64 * 1024**2
-# Picture timestamps may step back by this many seconds, because decoders reorder pictures. At low frame rates, the
-# limit is the duration of REORDER_PICTURES pictures. A larger step, or any step back to a keyframe, is a clock break.
+# Decoders reorder pictures, so picture timestamps may step back by the longer of REORDER_SECONDS and REORDER_PICTURES
+# pictures. A larger step, or any step back to a keyframe, is a clock break.
 REORDER_SECONDS = 1.0
-REORDER_PICTURES = 20  # maximum number of pictures that decoders reorder
+REORDER_PICTURES = 20
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
 # Maximum seconds between packets if no other track has started, as in a silent recording of a still screen. Streaming
 # formats use MAX_GAP instead.
 MAX_STILL = 1800.0
-SOUND_TAIL = 0.1  # maximum seconds of sound dropped at a clock break to avoid a gap in the picture
+SOUND_TAIL = 0.1  # maximum seconds of sound dropped to avoid a gap in the picture
 NEAR_BREAK = 5.0  # maximum seconds between clock breaks of picture and sound that count as one break
-# A backward step of the sound by at most OVERLAP counts as a clock break if the picture's clock breaks within this many
-# seconds. Larger backward steps always count.
+# A backward step of the sound by at most OVERLAP is a clock break only if the picture's clock breaks within this many
+# seconds.
 STEP_SECONDS = 1.0
-OVERLAP = 0.5  # maximum backward step of the sound, in seconds, that counts as repeated sound, not a clock break
-NEW_BREAK = 0.5  # minimum seconds between two clock breaks that are reported separately
-SAME_MOMENT = 0.0006  # maximum seconds between timestamps that count as equal, because of rounding
+OVERLAP = 0.5  # seconds; a larger backward step of the sound is always a clock break
+NEW_BREAK = 0.5  # minimum seconds between reported clock breaks
+SAME_MOMENT = 0.0006  # maximum seconds between timestamps that count as equal
 PICTURE_SECONDS = Fraction(1, 30)  # seconds assumed for a picture if the frame rate is unknown
 SOUND_SECONDS = 0.02  # seconds assumed for a sound packet whose duration is unknown
 
@@ -125,7 +125,7 @@ class PacketPlacer:
     """Placement of packets on the presentation clock, in file order.
 
     streams: tracks, the picture first. origin: file time in seconds that becomes time 0. is_stream: whether the file
-    has a streaming format, in which long gaps are clock breaks. is_cut: whether the file ends within a packet.
+    has a streaming format. is_cut: whether the file ends within a packet.
     """
 
     def __init__(self, streams: Sequence[Stream], *, origin: float, is_stream: bool) -> None:
@@ -177,7 +177,7 @@ class PacketPlacer:
             if usual := durations or steps:
                 track.packet_seconds = usual[len(usual) // 2]
             if track.is_picture and any(packet.is_keyframe for packet, _ in own):
-                track.first_stamp = None  # drop the pictures before the first keyframe: they cannot be decoded
+                track.first_stamp = None  # drop pictures before the first keyframe: they are not decodable
 
     def _next(self) -> PlacedPacket | None:
         track, packet, stamp = self._ahead.popleft()
@@ -193,7 +193,7 @@ class PacketPlacer:
             return True
         others = [other for other in self._tracks.values() if other is not track]
         if track.steps_back(stamp, track.last_stamp):
-            # If only the sound's timestamps step back, the file repeats sound, and the clock does not break.
+            # If only the sound steps back, the file repeats sound.
             return any(other.breaks > track.breaks or self._breaks_near(other, track.last_stamp) for other in others)
         if not track.jumps(stamp, track.last_stamp):
             return False
@@ -202,7 +202,7 @@ class PacketPlacer:
         begun = [other for other in others if other.last_stamp > float("-inf")]
         if not begun:
             return track.jumps(stamp, track.last_stamp, self._still)
-        # A long gap in one track is no clock break if another track continues: a still screen may have sound.
+        # A gap is no clock break while another track continues: a still screen may have sound.
         return not any(self._continues_between(other, track.last_stamp, stamp) for other in begun)
 
     def _continues_between(self, track: _Track, low: float, high: float) -> bool:
@@ -252,8 +252,7 @@ class PacketPlacer:
             if abs(shift - shifts[track.is_picture]) <= NEAR_BREAK:
                 starts.append(next_first)
                 shifts[other.is_picture] = max(shift, shifts.get(other.is_picture, shift))
-        # After a break, continue the picture without a gap. If more than SOUND_TAIL seconds of sound would be dropped,
-        # continue the sound without a gap instead.
+        # Continue the picture without a gap, or the sound if more than SOUND_TAIL of it would be dropped.
         chosen = shifts.get(True, shifts.get(False, 0.0))
         if shifts.get(False, chosen) > chosen + SOUND_TAIL:
             chosen = shifts[False]

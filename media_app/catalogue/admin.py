@@ -34,9 +34,9 @@ from vodplatform.core.formatting import counted
 from vodplatform.core.records import audit
 
 MAX_REASON = 500
-MAX_COUNTED = 999  # number of videos above which a tab shows "999+"
+MAX_COUNTED = 999  # a tab shows "999+" for more videos
 MAX_SHOWN = 160
-# Filters of the video list for moderators. Administrators can also filter deleted videos.
+# Filters of the video list for moderators.
 QUEUES = {
     "new": Q(reviewed_at=None),
     "reported": Q(pk__in=VideoReport.objects.filter(settled_at=None).values("video")),
@@ -59,7 +59,7 @@ class ReasonForm(ActionForm):
         widget=UnfoldAdminTextInputWidget(
             attrs={
                 "placeholder": "Reason", "aria-label": "Reason", "style": "height: 30px; min-width: 0; flex: 0 1 20rem",
-                # Let the browser check this field, because an error from the server would clear the selected rows.
+                # Let the browser check: an error from the server would clear the selected rows.
                 "required": True, "x-init": "$el.form.noValidate = false",
             }
         ),
@@ -154,7 +154,7 @@ class CatalogueVideoForm(WordsForm):
         self.initial.update(self.opened | {"tags": "\n".join(self.opened["tags"])})
         for name in (*services.MERGED_FIELDS, "is_hidden"):
             if name in self.fields:
-                # Detect changes by comparing with the values that the form showed, not with the database row.
+                # Compare with the values that the form showed, not with the row.
                 self.fields[name].show_hidden_initial = True
 
     @cached_property
@@ -223,7 +223,7 @@ class ReportForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        # Browsers do not send disabled fields. So if an outcome was sent, it was editable when the form opened.
+        # Browsers do not send disabled fields, so a sent outcome was editable.
         sent = " ".join(self.data.get(self.add_prefix("outcome"), "").split())
         if self.instance.settled_at is not None and sent not in ("", self.instance.outcome):
             who = self.instance.settled_by or "Somebody"
@@ -276,7 +276,7 @@ class OperationInline(ReadOnlyMixin, TabularInline):
 
     @admin.display(description="value")
     def value(self, operation: CrdtOperation) -> str:
-        # If a client forges the form's number of rows (TOTAL_FORMS), Django adds blank rows without operation data.
+        # If a client forges TOTAL_FORMS, Django adds rows without operation data.
         value = (operation.operation_data or {}).get("value", "–")
         return ", ".join(value) if isinstance(value, list) else str(value)
 
@@ -362,7 +362,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
         rows = cast(VideoQuerySet, super().get_queryset(request)).in_catalogue(request_user(request))
         waiting = VideoReport.objects.filter(video=OuterRef("pk"), settled_at=None).order_by().values("video")
-        # Count in a subquery: a join would first count the reports of the complete catalogue.
+        # Use a subquery: a join would first count the reports of the complete catalogue.
         reports = Coalesce(Subquery(waiting.annotate(count=Count("pk")).values("count")), 0)
         return with_answer_data(rows).select_related("job", "last_modified_by", "owner").annotate(open_reports=reports)
 

@@ -1,15 +1,12 @@
-"""Merging of concurrent and offline edits of one video's text and tags, without losing any.
+"""Merging of concurrent and offline edits of one video's text and tags (docs/design/0012-catalogue.md).
 
-A :class:`Document` is a state-based CRDT (Shapiro et al. 2011, "Conflict-free Replicated Data Types"): the same set of
-operations gives the same document, in any order and with repetitions.
+A :class:`Document` is a state-based CRDT (Shapiro et al. 2011, "Conflict-free Replicated Data Types").
 
-- A field is a multi-value register: it keeps its causally maximal writes and shows the one with the greatest
-  (timestamp, actor, counter).
-- Tags are an observed-remove set: an addition wins over a removal that had not seen it (Bieniusa et al. 2012, "An
-  optimized conflict-free replicated set").
+- A field is a multi-value register: it keeps its causally maximal writes and shows the one with the greatest key.
+- Tags are an observed-remove set in which additions win (Bieniusa et al. 2012, "An optimized conflict-free replicated
+  set").
 
-An operation's dot is its (actor, counter). An operation *covers* everything in its clock except itself; a write lives
-until another operation covers it.
+An operation's dot is its (actor, counter). An operation *covers* everything in its clock except itself.
 """
 
 from __future__ import annotations
@@ -21,13 +18,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 Clock = dict[str, int]
-# Actor of a video's initial values. These values are older than any operation, and all writers have seen them.
+# Actor of a video's initial values, which all writers have seen.
 BASE = ""
 MAX_TAGS = 50
 
 
 class OperationType(StrEnum):
-    """Type of an operation. Its value is a text, a boolean, or for ``set_tags`` a list of texts."""
+    """Type of an operation. The operation's value is a text, a boolean, or for ``set_tags`` a list."""
 
     UPDATE_TITLE = "update_title"
     UPDATE_DESCRIPTION = "update_description"
@@ -54,7 +51,7 @@ class Order(StrEnum):
 
 
 def compare(one: Mapping[str, int], other: Mapping[str, int]) -> Order:
-    """Return the relation of clock ``one`` to clock ``other``. A missing actor has the counter 0."""
+    """Compare clock ``one`` with clock ``other``. A missing actor has the counter 0."""
     actors = one.keys() | other.keys()
     behind = any(one.get(actor, 0) < other.get(actor, 0) for actor in actors)
     ahead = any(one.get(actor, 0) > other.get(actor, 0) for actor in actors)
@@ -84,8 +81,8 @@ class Key(NamedTuple):
 class Operation:
     """Single edit by one actor.
 
-    timestamp: microseconds since 1970. clock: clock of all operations that the writer had seen, including this one.
-    state: edit history of a description.
+    timestamp: microseconds since 1970. clock: everything that the writer had seen, including this operation. state:
+    edit history of a description.
     """
 
     type: OperationType
@@ -105,7 +102,7 @@ class Operation:
 
     @property
     def covers(self) -> Clock:
-        """Clock of all operations that the writer had seen before this operation."""
+        """Clock of the operations that the writer had seen before this one."""
         return {**self.clock, self.actor: self.counter - 1, BASE: 0}
 
 
@@ -157,10 +154,10 @@ class Write(NamedTuple):
 
 @dataclass(slots=True)
 class Register:
-    """Writes of one field, by actor. When an operation arrives, the writes that its writer had seen are dropped.
+    """Writes of one field, by actor.
 
     - covered: clock of everything that the field's writers had seen. Writes in this clock are dropped.
-    - greatest: write with the greatest key of all, even if dropped. Its value is shown if no write is left.
+    - greatest: write with the greatest key, even if dropped. Its value is shown if no write is left.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
@@ -175,7 +172,7 @@ class Register:
         self._take(writes, other.covered)
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation and a write conflict: neither writer had seen the other writer's edit."""
+        """Return whether the operation conflicts with a write: neither writer had seen the other's edit."""
         if operation.counter <= self.covered.get(operation.actor, -1):
             return False
         return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())
@@ -198,7 +195,7 @@ class Register:
 
 
 class Addition(NamedTuple):
-    """An actor's newest addition of a tag. place: the tag's index in a ``set_tags`` or initial list, else 0."""
+    """An actor's newest addition of a tag. place: the tag's index in an added list, else 0."""
 
     counter: int
     timestamp: int
@@ -207,13 +204,13 @@ class Addition(NamedTuple):
 
 @dataclass(slots=True)
 class TagSet:
-    """Tags of a video. A clock holds one counter per actor: it covers the actor's operations up to this counter.
+    """Tags of a video.
 
     - added: additions by tag and actor.
     - removed: by tag, the joined clocks of the tag's removals. An addition of the tag is deleted if this clock covers
       it.
-    - cleared: the joined clocks of all ``set_tags`` operations. An addition of any tag is deleted if this clock covers
-      it. An operation's own counter is left out, so that its own tags stay.
+    - cleared: the joined clocks of all ``set_tags`` operations, each without itself, so that its own tags stay. An
+      addition of any tag is deleted if this clock covers it.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)
@@ -222,7 +219,7 @@ class TagSet:
 
     @property
     def kept(self) -> int:
-        """Number of tags that are present or whose removal is still stored."""
+        """Number of tags that are present or have a stored removal."""
         return len(self.added.keys() | self.removed.keys())
 
     def apply(self, operation: Operation) -> None:
@@ -231,8 +228,7 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # Keep the removal's own counter in the clock. :meth:`meets` uses it to decide whether the writer of an
-                # addition had seen the removal.
+                # Keep the removal's own counter: :meth:`meets` uses it to decide whether a writer had seen the removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
                 self._settle([operation.value])

@@ -9,15 +9,14 @@ from django.db.models.functions import Now
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 
-SERVER = "server"  # actor of edits made through a PUT or PATCH request or the admin site
+SERVER = "server"  # actor of edits by PUT, PATCH or the admin site
 
 
 class CrdtOperation(models.Model):
     """Edit operation received from a client; never changed, deleted only with its video.
 
-    actor, counter: unique identity in the video. writer: id of the sending user; no foreign key, so that the row
-    survives the account. client_id: the client's own id of the operation. timestamp: time of the edit by the client's
-    clock.
+    writer: id of the sending user; no foreign key, so that the row survives the account. client_id: the client's own id
+    of the operation. timestamp: time of the edit by the client's clock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -60,7 +59,7 @@ class MergeState(models.Model):
 
 
 class ProcessingReport(models.Model):
-    """Latest results of a client's own processing of a video's file. The server only stores them."""
+    """Latest results of a client's own processing of a video's file."""
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="processing_report")
     results = models.JSONField()

@@ -15,14 +15,14 @@ from media_app.videos import text_rules
 MAX_OPERATIONS = 1000
 MAX_ANSWERED = 10_000
 MAX_AHEAD = timedelta(minutes=5)
-# Name of a replica (a copy of the data, such as a browser tab). An actor is ``{user-id}`` or ``{user-id}:{replica}``.
+# Name of a replica, such as a browser tab.
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
 MAX_CLIENT_ID = 64
-MAX_STATE = 2**17  # maximum characters (base64) of a description's edit history, four times the needed size
-MAX_COUNTER = 2**53 - 1  # largest whole number that JavaScript represents exactly
+MAX_STATE = 2**17  # maximum characters of a description's edit history
+MAX_COUNTER = 2**53 - 1  # JavaScript's largest exact integer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Space before the time zone of an ISO 8601 time: URL decoding turns an unescaped plus into a space.
+# Space before a time zone: URL decoding turns an unescaped plus into a space.
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.UPDATE_TITLE: text_rules.title,
@@ -59,8 +59,8 @@ def is_own(actor: str, user_id: str) -> bool:
 def parse_operation(raw: Any, user_id: str, now: datetime) -> Incoming:
     """Parse one operation of a user from JSON. now: the server's time. Raise :class:`InvalidOperation`.
 
-    ``type`` and ``value`` may replace ``operation_type`` and ``operation_data``. ``vector_clock`` counts this operation
-    too. ``actor_id`` is by default the user's id. ``id`` is only stored.
+    ``type`` and ``value`` may replace ``operation_type`` and ``operation_data``. ``vector_clock`` includes this
+    operation. ``actor_id`` is by default the user's id.
     """
     if not isinstance(raw, dict):
         raise InvalidOperation("operation", "Send an object.")

@@ -29,11 +29,10 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# A replica is a name under which a client numbers its operations. Maximum numbers of one account's replicas per video:
-# of replicas that have written, and of silent replicas, which only occur in vector clocks.
+# Maximum numbers of one account's replicas per video; silent replicas only occur in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
-MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones; more are rejected
-MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip; the skipped operations may arrive later
+MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones
+MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip
 MAX_SENT_BYTES = 4 * 1024 * 1024
 MERGED_FIELDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
@@ -89,7 +88,7 @@ def edit(
 
 
 def _now(document: Document) -> int:
-    """Return the time for a new edit: the current time, but not before the latest operation, so that the edit wins."""
+    """Return the current time, but not before the latest operation, so that a new edit wins."""
     now = microseconds(timezone.now())
     return max(now, document.greatest.timestamp) if document.greatest else now
 
@@ -101,7 +100,7 @@ def _check_seen(document: Document, by: User, clock: Clock | None, version: int 
     if version is not None and version < document.version:
         kind = "version_mismatch"
     if clock is not None:
-        # The caller's own counters may be ahead of the server's; all other counters must be equal.
+        # The caller's own counters may be ahead of the server's.
         others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
         own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
         behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)

@@ -36,7 +36,7 @@ from vodplatform.core.records.transitions import transition
 
 VIDEO_KINDS = (MP4, M4V, MOV, WEBM, OGV, AVI)
 EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
-# File suffixes that are kept in a storage key while the file's type is unknown; ``ogg`` becomes ``ogv``.
+# Suffixes kept in a key while the file's type is unknown; ``ogg`` becomes ``ogv``.
 SUFFIXES = frozenset({*EXTENSIONS.values(), "ogg"})
 USUAL_EXTENSION = "mp4"
 # Columns that describe a video's file, restored if a replacement file fails.
@@ -153,7 +153,7 @@ def _check_taken(video: Video) -> None:
     if scan.is_configured() and not (upload and upload.metadata.get("scanned")):
         raise DomainError("video_not_ready", "The file has not been scanned for viruses yet. Try again later.")
     if video.location.endswith("/") or (upload and upload.multipart_id):
-        # On S3, tus uploads consist of parts, as chunked uploads do, until the ingest job has joined them.
+        # On S3, tus uploads too consist of parts until the ingest job has joined them.
         with contextlib.suppress(FileNotFoundError):
             return check_file(video)
         raise DomainError("video_not_ready", "The file's parts are still being joined. Try again later.")
@@ -196,7 +196,7 @@ def _place(upload: Upload, video_id: uuid.UUID) -> None:
     assemble.finish_multipart_uploads(upload)
     source = upload.key
     upload.resource_id, upload.metadata = video_id, {**upload.metadata, "video_id": str(video_id)}
-    # Save the new key before moving the file. The clean-up of a failed upload then deletes the file at both keys.
+    # Save the new key first, so that a clean-up finds the file at both keys.
     upload.key, upload.multipart_id, upload.parts = _key(upload), "", []
     upload.save(update_fields=["resource_id", "metadata", "key", "multipart_id", "parts"])
     store.move(source, upload.key)
@@ -224,7 +224,7 @@ def _replace_file(upload: Upload, video: Video, former: Job | None) -> None:
     }
     job = jobs.enqueue(INGEST_KIND, upload.owner, params)
     values = NOTHING_KNOWN | {
-        # Parts have no final key yet: the job attempt that joins them chooses it.
+        # The job attempt that joins the parts chooses the final key.
         "location": f"uploads/{upload.pk}/" if in_pieces else key,
         "source": VideoSource.STORED, "file_size": upload.size, "mime_type": upload.mime_type or UNKNOWN_TYPE,
         "sha256": upload.sha256, "job": job, "error_type": "", "error_message": "", "updated_at": Now(),

@@ -10,14 +10,14 @@ from storages.backends.s3 import S3Storage
 class SharedS3Storage(S3Storage):
     """django-storages' S3 storage with one connection for all threads.
 
-    Opening a connection takes 13 MB and half a second. public_endpoint_url: S3 address for browsers, if different.
+    public_endpoint_url: S3 address for browsers, if different.
     """
 
     def __init__(self, *, public_endpoint_url: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)  # type: ignore[no-untyped-call]
         self._making = threading.Lock()
         self._shared: Any = None
-        # A second storage object signs URLs with the public host name, because the signature covers the host name.
+        # Signatures cover the host name, so URLs for browsers need a second storage object.
         public = {**settings, "endpoint_url": public_endpoint_url}
         self._public = SharedS3Storage(**public) if public_endpoint_url else None
         self._settings = settings
@@ -36,7 +36,7 @@ class SharedS3Storage(S3Storage):
 
     @cached_property
     def plain_client(self) -> Any:
-        """Return a client without boto3's checksums, because other clients that send parts do not compute them."""
+        """Return a client without boto3's checksums, which browsers do not send."""
         config = self._settings["client_config"]
         if config.request_checksum_calculation == "when_required":
             return self.connection.meta.client

@@ -31,13 +31,13 @@ from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
 
 READ_BYTES = 256 * 1024
-# S3's limits for the parts of an upload
+# S3's limits for parts
 MIN_PART_BYTES = 5 * 1024**2
 MAX_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 _OTHER_PART = "InvalidPart"
 NO_BUCKET = "NoSuchBucket"
-# S3's error codes for a range after the end of a file, and for any range of an empty file.
+# S3's error codes for a range after a file's end.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 _COPY_BYTES = 8 * 1024**2
 _REPORT_SECONDS = 0.5
@@ -55,7 +55,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """Metadata of a file. size: bytes. etag: strong ETag in quotes. modified: time in UTC."""
+    """Metadata of a file. size: bytes. etag: strong, in quotes. modified: UTC."""
 
     size: int
     etag: str
@@ -67,7 +67,7 @@ def is_local() -> bool:
 
 
 def local_path(key: str) -> Path:
-    """Return the path of a key, whether or not the file exists; only call it if :func:`is_local`.
+    """Return a key's path, whether or not the file exists. Call only if :func:`is_local`.
 
     Raise ``FileNotFoundError`` for a key outside the store.
     """
@@ -140,7 +140,7 @@ def start_range_server(keys: Sequence[str]) -> RangeServer:
             try:
                 return b"".join(read_chunks(keys[index], start, stop))
             except StoreUnavailable:
-                # A child process reads hundreds of ranges for one result, so retry short failures.
+                # A child process needs hundreds of ranges, so retry short failures.
                 time.sleep(pause)
         return b"".join(read_chunks(keys[index], start, stop))
 
@@ -150,8 +150,8 @@ def start_range_server(keys: Sequence[str]) -> RangeServer:
 def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
     """Return the path of a local file, or of an S3 file's copy in ``folder``. Raise ``FileNotFoundError``.
 
-    on_progress: called regularly, in this thread, with the bytes moved since the last call, perhaps 0. If it raises,
-    the transfer is aborted.
+    on_progress: called regularly, in this thread, with the bytes moved since the last call, perhaps 0. Its errors
+    abort the transfer.
     """
     if is_local():
         path = local_path(key)
@@ -179,7 +179,7 @@ def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgre
             except OSError as exc:
                 if exc.errno != errno.EXDEV:
                     raise
-                # Copy to another file system under a temporary name, so that no incomplete file has the key.
+                # Use a temporary name, so that no incomplete file has the key.
                 partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
                 try:
                     _copy(path, partial, on_progress)
@@ -203,7 +203,7 @@ def put_stream(key: str, body: IO[bytes]) -> None:
 
 
 def move(source: str, target: str) -> None:
-    """Rename a file to an unused key; on S3, copy the file and delete the original. Raise ``FileNotFoundError``."""
+    """Rename a file to an unused key. Raise ``FileNotFoundError``."""
     with storage_errors(source):
         if is_local():
             path = local_path(target)
@@ -238,7 +238,7 @@ def delete_folder(prefix: str) -> int:
 def delete_empty_folders(prefix: str, older_seconds: float) -> int:
     """Delete folders below ``prefix`` that have been empty for ``older_seconds``; return their number.
 
-    Deleting a file keeps its folder, because another process may be about to write there.
+    :func:`delete` keeps folders, because another process may be about to write there.
     """
     if not is_local():
         return 0
@@ -299,10 +299,7 @@ class Part:
 
 
 def begin_multipart(key: str, content_type: str = "", *, direct: bool = False) -> str:
-    """Create a multipart upload on S3; return its id.
-
-    direct: whether clients send the parts themselves, to URLs from :func:`presigned_part`.
-    """
+    """Create a multipart upload on S3; return its id. direct: whether clients send the parts themselves."""
     extra = {"ContentType": content_type} if content_type else {}
     with storage_errors(key):
         client = default_storage.plain_client if direct else _client()  # type: ignore[attr-defined]
@@ -310,7 +307,7 @@ def begin_multipart(key: str, content_type: str = "", *, direct: bool = False) -
 
 
 def presigned_part(key: str, upload: str, number: int, length: int, seconds: int) -> str:
-    """Return an S3 URL for a PUT of one part of ``length`` bytes, valid for ``seconds``."""
+    """Return an S3 URL for the PUT of a part of ``length`` bytes, valid for ``seconds``."""
     with storage_errors(key):
         return str(default_storage.part_url(key, upload, number, length, seconds))  # type: ignore[attr-defined]
 
@@ -339,9 +336,9 @@ def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -
 
 
 def copy_part(key: str, upload: str, number: int, source: str, length: int, *, start: int | None = None) -> Part:
-    """Create a part from bytes of another stored file; S3 copies them.
+    """Let S3 copy ``length`` bytes of another stored file into a part.
 
-    length: number of bytes. start: first byte, only for files over 5 MiB; None copies the complete file.
+    start: first byte, only for files over 5 MiB; None copies the complete file.
     """
     part = {} if start is None else {"CopySourceRange": f"bytes={start}-{start + length - 1}"}
     with storage_errors(source):
@@ -366,7 +363,7 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
         except _client_error() as exc:
             if _code(exc) == _OTHER_PART:
                 raise FileNotFoundError(key) from exc
-            # An earlier attempt may have joined the parts although S3's answer was lost.
+            # S3 may have joined the parts although its answer was lost.
             if _code(exc) != _NO_SUCH_UPLOAD or not exists(key):
                 raise
 
@@ -388,7 +385,7 @@ def _ignore_missing() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedUpload:
-    """A multipart upload that is neither completed nor aborted. begun: start time in UTC."""
+    """An open multipart upload. begun: start time in UTC."""
 
     key: str
     upload: str
@@ -396,7 +393,7 @@ class UnfinishedUpload:
 
 
 def unfinished_uploads() -> Iterator[UnfinishedUpload]:
-    """Yield open multipart uploads; they use storage but are in no file list."""
+    """Yield S3's open multipart uploads; they use storage but :func:`files` omits them."""
     if is_local():
         return
     with storage_errors():
@@ -428,7 +425,7 @@ class _Progress:
         self._lock = threading.Lock()
 
     def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:
-        """Count transferred bytes. If a part restarts, s3transfer reports its bytes again as a negative number."""
+        """Count transferred bytes; the number is negative if a part restarts."""
         with self._lock:
             self._moved += bytes_transferred
 
@@ -457,7 +454,7 @@ def _wait_for(transfer: Any, progress: _Progress, on_progress: OnProgress | None
 
 
 def _client_error() -> Any:
-    """Return botocore's ClientError, imported late because the import takes a tenth of the start-up time."""
+    """Return botocore's ClientError, imported late for a faster start."""
     from botocore.exceptions import ClientError
 
     return ClientError
@@ -467,14 +464,11 @@ def _code(error: Any) -> str:
     return str(error.response["Error"]["Code"])
 
 
-_opening = threading.Lock()  # lock that prevents two threads from creating Django's storage at the same time
+_opening = threading.Lock()  # lock: only one thread may create Django's storage
 
 
 def _client() -> Any:
-    """Return boto3's S3 client, for operations that Django's storage does not offer.
-
-    In a web request, first release the database connection, because S3 may be slow.
-    """
+    """Return boto3's S3 client; in a web request, first release the database connection, because S3 may be slow."""
     if caller_gone.get() is not None:
         release_connection()
     with _opening:

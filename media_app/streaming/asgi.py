@@ -92,7 +92,7 @@ async def media_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
                 await _answer(found, request, receive, noting_send)
         except Exception as exc:
             if begun:
-                # The headers have been sent. Only a broken connection can still show the error to the client.
+                # The headers are sent, so only a broken connection can show the error.
                 raise
             await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else error_of(exc))
 
@@ -145,7 +145,7 @@ def _look_up(scope: Scope, request: Request) -> Found:
 
 def _asked(ask: Callable[..., Answer], *arguments: Any) -> Answer:
     if connection.vendor == "sqlite":
-        # Keep the thread's SQLite connection open: reopening takes six times as long as the query.
+        # Keep the thread's SQLite connection: reopening takes longer than the query.
         connection.close_at = None
     close_old_connections()
     try:

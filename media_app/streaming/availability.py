@@ -10,7 +10,7 @@ from media_app.storage import files as store
 from media_app.videos.models import Video, VideoStatus
 
 MALWARE = "malware_found"
-# Errors that occur only after the virus scan, so the file is known to be clean.
+# Errors that occur only after the virus scan.
 AFTER_SCAN = frozenset({
     "vod_unreadable", "vod_codec_unsupported", "no_video", "video_too_long", "work_limit",
     "checksum_mismatch", "vod_file_not_found",
@@ -18,7 +18,7 @@ AFTER_SCAN = frozenset({
 
 
 class Use(StrEnum):
-    """Permitted use of a video's file: play, only download, nothing until processed, nothing ever."""
+    """Permitted use of a video's file: play, only download, nothing yet, nothing ever."""
 
     PLAY = "play"
     SAVE = "save"
@@ -29,7 +29,7 @@ class Use(StrEnum):
 def use_of(video: Video) -> Use:
     if video.deleted_at is not None:
         return Use.NEVER
-    # If the location is a folder, the file's parts are not joined yet.
+    # A location that ends with a slash is a folder of parts that are not joined yet.
     has_file = bool(video.location) and not video.location.endswith("/")
     if video.status == VideoStatus.READY:
         return Use.PLAY if has_file else Use.LATER
@@ -37,14 +37,14 @@ def use_of(video: Video) -> Use:
     if not has_file or video.state == VideoStatus.UPLOADING:
         return Use.LATER
     if video.state == VideoStatus.PROCESSING:
-        # A file on S3 may not exist until the ingest job has joined its parts. With a virus scanner, wait for the scan.
+        # On S3, the parts may not be joined yet; with a virus scanner, wait for the scan.
         return Use.PLAY if settings.CLAMD is None and store.is_local() else Use.LATER
     return _of_failed(video)
 
 
 def _of_failed(video: Video) -> Use:
     job_error = str((video.job.error or {}).get("type", "")) if video.job else ""
-    # If the video's status is not FAILED, the row's error is about an earlier file. Then only the job's error counts.
+    # Unless the status is FAILED, the row's error is about an earlier file.
     reason = (video.error_type or job_error) if video.status == VideoStatus.FAILED else job_error
     if MALWARE in (reason, job_error):
         return Use.NEVER

@@ -89,7 +89,7 @@ class ObjectReader:
 
 
 async def _drained(send: Send) -> None:
-    """Wait until the previous piece is sent, so that a stalled client holds at most one piece in memory."""
+    """Wait until the previous piece is sent, so that a stalled client holds only one in memory."""
     global _waiting
     _waiting += 1
     try:

@@ -1,7 +1,6 @@
 """Grants: permissions in a video's URL, such as an invitation's.
 
-A grant is ``kind.key``, checked when the URL is opened and while bytes are sent. The URL stops working when the grant
-ends.
+A grant is ``kind.key``, checked when the URL is opened and while bytes are sent.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class Withdrawn(ConnectionError):
 
 
 def register(kind: str, check: Callable[[str, UUID], bool]) -> None:
-    """Register a kind of grant. check: returns whether a key permits a video, given by id."""
+    """Register a kind of grant. check: returns whether a key permits a video."""
     _checks[kind] = check
 
 
@@ -35,7 +34,7 @@ def is_valid(grant: str, video_id: UUID) -> bool:
 
 @contextlib.asynccontextmanager
 async def run_while_valid(ask: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
-    """Run the block, and call ``ask`` every few seconds. Once it returns False or fails, raise :class:`Withdrawn`."""
+    """Run the block; raise :class:`Withdrawn` once ``ask``, called every few seconds, returns False or fails."""
     try:
         async with asyncio.timeout(None) as limit:
             watcher = asyncio.create_task(_watch(ask, limit))
@@ -56,6 +55,6 @@ async def _watch(ask: Callable[[], Awaitable[bool]], limit: asyncio.Timeout) -> 
         await asyncio.sleep(CHECK_SECONDS)
         while await ask():
             await asyncio.sleep(CHECK_SECONDS)
-    except Exception as exc:  # treat a failed check like a withdrawn grant; the player retries
+    except Exception as exc:  # a failed check counts as withdrawal; the player retries
         logger.warning("grant", extra={"data": {"exception": repr(exc)}})
     limit.reschedule(asyncio.get_running_loop().time())

@@ -18,14 +18,13 @@ BUCKET = "bucket"
 MEDIA = "media"
 THREADS = {BUCKET: 16}
 THREADS_OF_A_DISK = 8
-# Seconds without an answer after which a disk counts as unavailable.
-DISK_SECONDS = 10.0
+DISK_SECONDS = 10.0  # seconds without an answer after which a disk is unavailable
 _pools: dict[str, ThreadPoolExecutor] = {}
 _making = threading.Lock()
 
 
 def place_of(path: str) -> str:
-    """Return the name of the thread pool for a file used in place: one per library folder."""
+    """Return the thread pool's name for a file used in place: one per library folder."""
     for number, (root, _) in enumerate(settings.LIBRARY_ROOTS):
         if Path(path).is_relative_to(root):
             return f"library-{number}"
@@ -41,15 +40,14 @@ def threads_of(place: str) -> ThreadPoolExecutor:
 
 
 async def run_in_pool(place: str, question: Callable[[], T]) -> T:
-    """Run ``question``, a blocking read, in the thread pool ``place``, without a time limit."""
+    """Run a blocking read in the thread pool ``place``, without a time limit."""
     return await asyncio.get_running_loop().run_in_executor(threads_of(place), question)
 
 
 async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
     """Run ``question`` as :func:`run_in_pool`, but raise ``unavailable`` after :data:`DISK_SECONDS`.
 
-    Reads from the bucket have no such limit. drop: called with a result that arrives after this call has ended, by the
-    limit or by cancellation.
+    Reads from the bucket have no such limit. drop: called with a result that arrives after this call has ended.
     """
     future = threads_of(place).submit(question)
     is_taken = False

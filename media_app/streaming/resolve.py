@@ -34,12 +34,12 @@ MEDIA_TYPE = "video/mp4"
 MAX_PLAYLIST_BYTES = 8 * 1024**2
 MIN_SECONDS = 60
 MAX_KEPT_SECONDS = 3600
-# Cache-Control for URLs without a signature or with a grant: browsers ask each time before using their copy.
+# Cache-Control for URLs without a signature or with a grant.
 KEPT_UNTIL_ASKED = "private, no-cache"
 FOR_EVER = ", immutable"
-# Cache-Control for master playlists: a playlist changes while smaller renditions are being made.
+# Cache-Control for master playlists, which change while smaller renditions are being made.
 KEPT_SHORTLY = "private, max-age=10"
-# Cache-Control for redirects: a cached redirect would bypass the check of the signature.
+# Cache-Control for redirects: a cached one would bypass the check of the signature.
 NOT_KEPT = "private, no-store"
 SOURCE_RUNG = "source"
 STREAM_COLUMNS = (
@@ -51,11 +51,10 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A local file that is already open. The code that receives this object must close ``descriptor``.
+    """An open local file. The receiver must close ``descriptor``.
 
-    - place: name of the thread pool that reads the file.
-    - can_read_nonblocking: whether the file system supports reads that return only cached bytes and never wait for the
-      disk. Network file systems may not support them.
+    place: thread pool that reads the file. can_read_nonblocking: whether the file system supports reads that return
+    only cached bytes.
     """
 
     descriptor: int
@@ -111,8 +110,8 @@ class Pending:
 class Found:
     """Content and headers of an answer.
 
-    - disposition: empty unless the file is downloaded.
-    - shows: id of a catalogue video, or None. A successful GET that starts at the first byte counts as a view of it.
+    disposition: empty unless the file is downloaded. shows: id of a catalogue video; a successful GET that starts at
+    the first byte counts as its view.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
@@ -142,10 +141,9 @@ class Request:
 
     @property
     def must_proxy(self) -> bool:
-        """True if this server must send the bytes itself instead of redirecting to S3.
+        """Whether this server must send the bytes instead of redirecting to S3.
 
-        Reasons: the S3 URLs are signed for GET only; the bucket may not allow ``fetch`` (CORS); S3 would continue to
-        send after a grant has ended.
+        S3 URLs are signed for GET only, the bucket may not allow ``fetch`` (CORS), and S3 ignores the end of a grant.
         """
         return self.method == "HEAD" or self.wants("proxy") or bool(self.grant)
 
@@ -161,9 +159,7 @@ def as_refusals() -> Iterator[None]:
 
 
 def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
-    """Return a video's file, or its normalised copy, if the user may see it.
-
-    If ``user`` is None, the URL's signature decides.
+    """Return a video's file or normalised copy, if the user may see it. If ``user`` is None, the signature decides.
 
     Raise ``unauthenticated``, ``not_found``, ``gone``, ``video_not_ready``, ``unavailable``.
     """
@@ -173,8 +169,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id, request.grant)
         video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
         if video is None:
-            # Anonymous callers get 401, since signing in may help; others 404, so that the video's existence stays
-            # secret.
+            # Signing in may help an anonymous caller; others must not learn that the video exists.
             raise DomainError("unauthenticated") if isinstance(user, AnonymousUser) else FileNotFoundError(video_id)
         until = signed.until_of(video) if signed else time.time() + lifetime(video)
         use = use_of(video)
@@ -182,7 +177,6 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
             raise FileNotFoundError(video_id)
         if use == Use.LATER:
             raise DomainError("video_not_ready", "The video's file has not arrived yet. Try again later.")
-        # A video whose processing failed may be downloaded but not played.
         failed = use == Use.SAVE
         content_type = names.PLAIN_TYPE if failed else names.media_type(video.mime_type)
         saved = failed or request.wants("download")
@@ -199,7 +193,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """Verified signature. until: expiry in epoch seconds. opens_restricted: whether it opens restricted videos too."""
+    """Verified signature. until: epoch seconds. opens_restricted: whether it opens restricted videos too."""
 
     until: int
     opens_restricted: bool = False
@@ -267,7 +261,7 @@ def find_hls(request: Request) -> Found:
         _check_folder(video)
         until = signed.until_of(video)
         rows = ladder(video, list(video.renditions.filter(kind=RenditionKind.HLS)))
-        # Players that use fetch send ``proxy=1``, because they cannot follow a redirect to a bucket without CORS.
+        # Players that use fetch send ``proxy=1``, because the bucket may lack CORS.
         suffix = "?proxy=1" if request.wants("proxy") else ""
         if "rung" not in request.parts:
             frame_rate = 0.0 if video.is_variable_frame_rate else float(video.fps)
@@ -278,7 +272,7 @@ def find_hls(request: Request) -> Found:
             key, media = row.key_of("playlist"), row.files["media"]
             address = media + suffix
             if not (store.is_local() or request.must_proxy):
-                # The playlist names the bucket's URL, so that the player needs no redirect.
+                # A bucket URL in the playlist saves redirects.
                 address = redirect_url(f"{row.folder}{media}", MEDIA_TYPE, until)
             return Found(_later(lambda: _playlist(key, media, address)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
         if name != row.files["media"]:
@@ -322,8 +316,7 @@ def _made(request: Request, row: Rendition, name: str, content_type: str, until:
     if store.is_local():
         return Found(_stored(key, not request.grant), content_type, _kept(until, FOR_EVER))
     if not content_type.startswith("video/"):
-        # Send all files except videos from the page's origin, not from the bucket: page scripts read some of them, such
-        # as WebVTT and JSON.
+        # Page scripts read some of these files, such as WebVTT, so send them from the page's origin.
         return Found(_object(key), content_type, _kept(until, FOR_EVER))
     return _remote(request, key, content_type, _kept(until), until=until)
 
@@ -372,7 +365,7 @@ def _stored(key: str, hands_over: bool) -> Pending:
 
 
 def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenFile | HandedOver:
-    """Open a local file. Raise ``FileNotFoundError`` if a link was put into its path after the check."""
+    """Open a local file. Raise ``FileNotFoundError`` if its path has become a link."""
     if hands_over and x_accel.is_on():
         with store.storage_errors(str(path)):
             found = path.lstat()
@@ -381,7 +374,7 @@ def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenF
         return HandedOver(x_accel.internal_address(path))
     with store.storage_errors(str(path)):
         try:
-            # O_NONBLOCK: do not wait if a pipe has replaced the file.
+            # O_NONBLOCK: a pipe may have replaced the file.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (PermissionError, IsADirectoryError) as exc:
             raise FileNotFoundError(path) from exc

@@ -79,7 +79,7 @@ def _given(query: QueryDict) -> dict[str, Any]:
 class ChunkedUploadViewSet(ApiViewSet[Upload]):
     """Base of the views of an upload in chunks. Each subclass has its own URL and its own names of API operations."""
 
-    # Chunks and requests for the state are not throttled, because clients send many of them.
+    # Not throttled, because clients send many chunks and requests for the state.
     throttle_scope = None
     lookup_url_kwarg = "upload_id"
     lookup_value_converter = "uuid"
@@ -97,7 +97,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         """Cancel an upload and delete the bytes that have arrived."""
         return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
-    # JSON needs a parser although this view rejects JSON, because the CSRF check parses the body first.
+    # The CSRF check parses the body first, even JSON, which this view rejects.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """Send one chunk. Sending the same chunk again changes nothing."""

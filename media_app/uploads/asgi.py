@@ -29,7 +29,7 @@ T = TypeVar("T")
 Fields = Iterable[tuple[bytes, bytes]]
 
 IDLE_SECONDS = 60.0
-# Seconds to read a rejected request's body, so that a client still sending gets the answer.
+# Seconds to read a rejected request's body, so that the client gets the answer.
 LINGER_SECONDS = 5.0
 SHORT_BYTES = 256 * 1024
 SHORT_SECONDS = 1.0
@@ -78,9 +78,9 @@ class Body:
         length = headers.get("content-length", "")
         self.announced = int(length[:19]) if length.isdecimal() and length.isascii() else None
         self.is_over = self.announced == 0
-        # A short body is read to its end even after an error, so that the connection can be used again.
+        # A short body is read even after an error, so that the connection stays usable.
         self.is_short = "transfer-encoding" not in headers and (self.announced or 0) <= SHORT_BYTES
-        # The client waits for `100 Continue` before it sends the body. The first call to `receive` sends this answer.
+        # The client waits for `100 Continue`, which the first call to `receive` sends.
         self.is_held_back = "expect" in headers
         self._receive = receive
 

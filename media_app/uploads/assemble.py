@@ -12,7 +12,7 @@ from media_app.uploads.models import Upload, UploadProtocol
 from media_app.uploads.services import sources_of
 
 COPY_BYTES = 16 * 1024**2
-# Maximum bytes that one S3 copy call copies; it must answer before the client's timeout.
+# Maximum bytes of one S3 copy call, which must answer before the client's timeout.
 MAX_COPY_BYTES = 256 * 1024**2
 Share = Callable[[float], None]
 
@@ -122,7 +122,7 @@ def _join_on_s3(
             moved(length)
         store.finish_multipart(key, upload, parts)
     except BaseException:
-        # Abort now: no row refers to this multipart upload, so no later cleanup would find it.
+        # No later cleanup would find this multipart upload.
         with contextlib.suppress(store.StoreUnavailable):
             store.abort_multipart(key, upload)
         raise

@@ -23,14 +23,13 @@ FORM_IS_LEFT = timedelta(hours=1)
 FINAL_S3_CHECK = timedelta(hours=2)
 BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
-# Age in seconds at which temporary files of killed processes are deleted.
-SCRATCH_SECONDS = 3600
+SCRATCH_SECONDS = 3600  # age at which temporary files of killed processes are deleted
 
 
 def expire_uploads() -> int:
     _complete_whole()
     over = Q(expires_at__lte=Now())
-    # Interrupted form uploads cannot be resumed, so they expire early.
+    # Forms cannot be resumed, so they expire early.
     over |= Q(front=UploadProtocol.MULTIPART, status__in=LIVE, updated_at__lte=Now() - FORM_IS_LEFT)
     # Oldest first: thousands of uploads of one user must not delay others.
     rows = Upload.objects.filter(over, taken_up=False).exclude(status=UploadStatus.EXPIRED).order_by("expires_at", "pk")
@@ -41,7 +40,6 @@ def expire_uploads() -> int:
         if len(batch) < BATCH or not ended:
             break
     _delete_left()
-    # Delete the rows of old uploads that no longer own any bytes.
     old = Upload.objects.filter(expires_at__lt=Now() - EXPIRED_KEPT_FOR, is_partial=False)
     old = old.filter(Q(status=UploadStatus.EXPIRED, key="") | Q(taken_up=True), chunks=None)
     # Keep an S3 upload's row while its job may be retried: only the row lists the parts.
@@ -69,7 +67,7 @@ def _complete_whole() -> None:
     free = Q(lock_until=None) | Q(lock_until__lte=Now())
     live = Upload.objects.filter(free, status__in=LIVE, expires_at__gt=Now())
     whole = live.filter(front=UploadProtocol.TUS, offset=F("size"))
-    # Only S3 knows which chunks of a direct upload arrived, so ask before the upload expires.
+    # Only S3 knows which chunks of a direct upload arrived.
     ending = live.filter(front=UploadProtocol.DIRECT, expires_at__lte=Now() + FINAL_S3_CHECK).exclude(multipart_id="")
     for upload in [*whole, *ending]:
         try:

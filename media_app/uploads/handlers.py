@@ -25,10 +25,10 @@ class UploadHandler(ABC):
 
     - label: name shown to users.
     - families, mime_types: accepted kinds of files. Empty ``mime_types`` accept all types.
-    - checks_type_early: whether an upload fails as soon as its first bytes show a wrong type. If False, :meth:`finish`
-      must handle an empty ``mime_type``.
-    - claims_bytes: whether the created resource owns the bytes. If True, a completed upload cannot expire or be
-      cancelled. Partial uploads still can.
+    - checks_type_early: whether wrong first bytes end an upload. If False, :meth:`finish` must handle an empty
+      ``mime_type``.
+    - claims_bytes: whether the resource owns the bytes. If True, only partial uploads can expire or be cancelled after
+      their completion.
     """
 
     name: str
@@ -40,10 +40,7 @@ class UploadHandler(ABC):
     claims_bytes = True
 
     def admit(self, user: User, given: Mapping[str, str]) -> None:  # noqa: B027 - most ask nothing
-        """Raise ``DomainError`` if the user may not upload for this purpose.
-
-        Called before a form's content is read. given: parameters of the form's URL.
-        """
+        """Raise ``DomainError`` if the user may not send a form, before it is read. given: its URL's parameters."""
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Return the metadata to store, or raise ``DomainError``. Not called for forms."""
@@ -66,20 +63,17 @@ class UploadHandler(ABC):
 
     @abstractmethod
     def finish(self, upload: Upload) -> None:
-        """Create the resource, with the id ``upload.resource_id``, in the transaction that completes the upload."""
+        """Create the resource ``upload.resource_id`` in the transaction that completes the upload."""
 
     def cancel(self, upload: Upload) -> bool:
-        """Cancel the upload together with the records that depend on it; return whether the handler did so.
-
-        If False, the caller ends the upload by :func:`media_app.uploads.services.end_upload`.
-        """
+        """Cancel the upload and the records that depend on it. If the result is False, the caller ends the upload."""
         return False
 
     def stored_bytes(self, user_id: UUID) -> int:
         return 0
 
     def write_guard(self, resource_id: UUID) -> AbstractContextManager[Any]:
-        """Return a context manager that must surround writes to the resource made from an upload."""
+        """Return a context manager that must surround writes to the resource."""
         return nullcontext()
 
     def accepts(self, kind: Kind | None) -> bool:

@@ -13,7 +13,7 @@ from vodplatform.accounts.models import User
 
 
 class UploadProtocol(models.TextChoices):
-    """The protocol of an upload: form, numbered chunks, tus, or chunks sent straight to S3."""
+    """Protocol of an upload. ``DIRECT``: chunks sent straight to S3."""
 
     MULTIPART = "multipart"
     CHUNKS = "chunks"
@@ -47,24 +47,17 @@ IN_CHUNKS = (UploadProtocol.CHUNKS, UploadProtocol.DIRECT)
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: User | AnonymousUser) -> UploadQuerySet:
-        """Return only the user's own uploads; even admins do not see others' unfinished files."""
+        """Return the user's own uploads; even admins do not see others'."""
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def with_state(self) -> UploadQuerySet:
-        """Annotate ``state``, which is the status except for unfinished uploads whose expiry time has passed.
-
-        Such an upload's ``state`` is "expired" at once. Its status changes only at the next cleanup.
-        """
+        """Annotate ``state``: "expired" from an unfinished upload's expiry time on, else the status."""
         is_over = Q(status__in=LIVE, expires_at__lte=Now())
         expired = When(is_over, then=Value(S.EXPIRED.value))
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Return uploads that may count towards the quota.
-
-        These are live uploads that have not expired, and completed uploads whose bytes belong to no other record yet.
-        The caller excludes uploads whose purpose does not count towards the quota.
-        """
+        """Return uploads that count towards the quota if their purpose does."""
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
 
@@ -167,7 +160,7 @@ class Upload(models.Model):
 
 
 class UploadChunk(models.Model):
-    """A chunk. Its row is written only after the chunk's bytes are durable."""
+    """A chunk whose bytes are durable."""
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()

@@ -41,12 +41,12 @@ from vodplatform.core.text import normalize
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 MIN_CHUNK_BYTES = 64 * 1024
-MAX_LOOKED_AT = 10  # maximum files of one owner that a process inspects at once; enough for a merge of 10 clips
+MAX_LOOKED_AT = 10  # maximum files of one owner that a process inspects at once
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 1024**2
-# Maximum chunks of an upload; each answer to a chunk lists all of them (contract section 5).
+# Each answer to a chunk lists all chunks (contract section 5).
 MAX_CHUNKS = 25_000
 HEAD_BYTES = 4096
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -136,15 +136,14 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
-        # Partial uploads whose purpose does not count towards the quota have not been checked against it. If the joined
-        # upload counts towards the quota, check these partial uploads now.
+        # If the joined upload counts towards the quota, check partial uploads that have not been checked against it.
         if uncounted := sum(
             part.size
             for part in found
             if kind.counts_towards_quota and not handler_named(part.purpose).counts_towards_quota
         ):
             check_room(user, uncounted)
-        # If the first partial upload is too short to detect the file's type, a job checks the type later.
+        # If the first partial upload is too short to detect the type, a job does so later.
         first = next(part for part in found if part.size)
         is_recognised = first.mime_type and kind.takes_type(first.mime_type)
         if first.size >= HEAD_BYTES and not is_recognised and kind.checks_type_early:

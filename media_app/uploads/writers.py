@@ -1,7 +1,7 @@
 """Writers of an upload's bytes to a file, or to parts of an S3 multipart upload.
 
-An upload's offset counts its durable bytes. Only the request with the upload's lock updates the offset. A writer that
-has lost the lock overwrites nothing: the system locks files, and S3 part numbers are never reused.
+Only the request with the upload's lock updates the upload's offset. A writer that has lost the lock overwrites nothing:
+the system locks files, and S3 part numbers are never reused.
 """
 
 from __future__ import annotations
@@ -37,14 +37,12 @@ from vodplatform.core.records.transitions import transition
 
 LOCK_SECONDS = 5.0
 RENEW_SECONDS = 1.5
-# Seconds before the lock's expiry at which writing pauses, until the lock is renewed.
-SPARE_SECONDS = 0.5
+SPARE_SECONDS = 0.5  # seconds before the lock's expiry at which writing pauses for the renewal
 # Bytes, or seconds, after which the upload's offset is updated.
 SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
-# Bytes after which data is flushed, so that little is left to flush when the offset is updated.
-FLUSH_BYTES = 4 * 1024**2
-# Maximum bytes not yet flushed to disk, and maximum S3 parts not yet sent; at the maximum, writing waits.
+FLUSH_BYTES = 4 * 1024**2  # bytes after which data is flushed, so that little is left when the offset is updated
+# Maximum bytes not flushed to disk, and maximum S3 parts not sent; at the maximum, writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
 MIN_PART_BYTES, MAX_PART_BYTES = 8 * 1024**2, 64 * 1024**2
@@ -59,10 +57,7 @@ class LockLost(Exception):
 
 @dataclass(slots=True)
 class Lock:
-    """The right to write one upload for :data:`LOCK_SECONDS`, renewable.
-
-    renewed_at: monotonic seconds. is_wanted: whether another request waits for the lock.
-    """
+    """The right to write one upload for :data:`LOCK_SECONDS`. is_wanted: whether another request waits for it."""
 
     upload_id: uuid.UUID
     token: uuid.UUID
@@ -80,11 +75,7 @@ class Lock:
         self.held(self.rows().filter(status__in=LIVE).update(**values, **_until()), began)
 
     def held(self, won: int, began: float) -> None:
-        """Record a renewal of the lock. Raises :class:`LockLost`.
-
-        - won: number of updated rows; 0 if the lock is lost.
-        - began: value of ``time.monotonic()`` before the update.
-        """
+        """Record a renewal that updated ``won`` rows. began: monotonic time before it. Raises :class:`LockLost`."""
         if not won:
             raise LockLost
         self.renewed_at = max(self.renewed_at, began)
@@ -106,19 +97,16 @@ def acquire(upload_id: uuid.UUID) -> Lock | None:
 
 
 def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWriter:
-    """Return the writer of a locked upload. Raises ``upload_lost``.
-
-    holds: whether a request's bytes count only after their checksum has been verified.
-    """
+    """Return the writer of a locked upload. holds: as in :class:`UploadWriter`. Raises ``upload_lost``."""
     return FileWriter(upload, lock, holds=holds) if store.is_local() else PartWriter(upload, lock, holds=holds)
 
 
 class UploadWriter:
     """A writer that appends to an upload.
 
-    - received: number of written bytes. The bytes of earlier requests count, too.
+    - received: number of written bytes, including those of earlier requests.
     - offset: number of durable bytes, as stored in the row.
-    - holds: whether ``offset`` stays the same until :meth:`sync` is called.
+    - holds: whether ``offset`` stays the same until :meth:`sync`, because a checksum must be verified first.
     """
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
@@ -127,11 +115,10 @@ class UploadWriter:
         self.holds = holds
         self._is_first = upload.status == UploadStatus.INITIATED
         self.offset = self.received = upload.offset
-        # The type check needs the first bytes. If earlier requests stored them, the check has been made.
+        # If earlier requests stored the first bytes, their type has been checked.
         self._looked = upload.offset >= min(HEAD_BYTES, upload.size)
         self._moved_at = time.monotonic()
-        # Lock that prevents closing files during a flush.
-        self._tending = threading.Lock()
+        self._tending = threading.Lock()  # prevents closing files during a flush
 
     def write(self, data: bytes) -> None:
         """Write bytes to the system's cache, without waiting for the disk.
@@ -142,7 +129,7 @@ class UploadWriter:
             raise LockLost
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes arrived than announced."
-            if self.upload.front == UploadProtocol.MULTIPART:  # a form announces no size, so ``size`` is the limit
+            if self.upload.front == UploadProtocol.MULTIPART:  # a form's ``size`` is the limit
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
@@ -203,7 +190,7 @@ class UploadWriter:
         return self.received >= min(HEAD_BYTES, self.upload.size)
 
     def _look(self) -> None:
-        """Reject a file of a wrong type. Partial uploads are accepted, since they may be later parts of a file."""
+        """Reject a file of a wrong type. Partial uploads may be later parts of a file."""
         if self._looked or not self._can_look():
             return
         kind, purpose = sniff(self._head()), handler_named(self.upload.purpose)
@@ -275,7 +262,7 @@ class FileWriter(UploadWriter):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # The row was not updated, so delete the unused copy. After any other error, the row may refer to the copy.
+            # After any other error, the row may refer to the copy.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
@@ -331,10 +318,7 @@ class FileWriter(UploadWriter):
 
 
 class PartWriter(UploadWriter):
-    """A writer that collects bytes in unnamed temporary files and sends them to S3 as parts.
-
-    A remainder too small for a part is stored as a separate object.
-    """
+    """A writer that collects bytes in unnamed temporary files and sends them to S3 as parts."""
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
@@ -342,7 +326,7 @@ class PartWriter(UploadWriter):
         self._parts = [store.Part(*part) for part in upload.parts]
         self._whole: deque[tuple[IO[bytes], int]] = deque()
         self._gathering, self._gathered = open_buffer_file(), 0
-        # First bytes of the upload, kept if they are sent to S3 before the type is checked.
+        # The upload's first bytes, if they were sent to S3 before the type check.
         self._first = b""
         try:
             if upload.tail_size:
@@ -407,14 +391,13 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # With ``holds``, :meth:`flush_due` sends parts without adding them to the offset. This step adds them, even
-            # if there is no tail to store.
+            # Even without a tail, this step adds to the offset the parts that :meth:`flush_due` sent under ``holds``.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:
         key = f"uploads/{self.upload.pk}/tail-{uuid.uuid4().hex}"
         with store.storage_errors(key):
-            # Truncate bytes that a failed write may have left.
+            # A failed write may have left more bytes.
             os.ftruncate(self._gathering.fileno(), self._gathered)
             self._gathering.seek(0)
         close_old_connections()
@@ -446,7 +429,6 @@ class PartWriter(UploadWriter):
         file.close()
 
     def _send(self, file: IO[bytes], length: int) -> store.Part:
-        """Send a part under an unused number. A delayed request with an older number then overwrites nothing."""
         if self.upload.part_number >= store.MAX_PARTS:
             raise DomainError("upload_lost", "This upload was interrupted too often. Start a new upload.")
         if not self.upload.multipart_id:
@@ -489,18 +471,18 @@ def open_buffer_file() -> IO[bytes]:
 def _write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:
     count = os.pwrite(descriptor, data, position)
     while count < len(data):
-        # On a full disk, the first call writes only some bytes; the next call raises the error.
+        # On a full disk, only the second call raises the error.
         count += os.pwrite(descriptor, memoryview(data)[count:], position + count)
 
 
 def _locked(descriptor: int) -> bool:
-    """Acquire the system's file lock; return False if another process has it."""
+    """Lock the file; return False if another process has the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        # On file systems without locks, the upload's lock in the database suffices.
+        # Without file locks, the lock in the database suffices.
         return True
     return True
 

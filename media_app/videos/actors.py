@@ -60,7 +60,7 @@ from vodplatform.core.records.transitions import transition
 
 WORK = [sys.executable, "-m", "media_app.av.ingest"]
 ENCODES = ("hls", "proxy")
-# Renditions that are made of every video at its ingest, in this order.
+# Renditions of every video, made at its ingest in this order.
 MADE_AT_ONCE: list[dict[str, Any]] = [
     {"do": "poster"}, {"do": "hls", "rung": "source"}, {"do": "sprite"}, {"do": "peaks"},
 ]  # fmt: skip
@@ -92,8 +92,7 @@ class VideoJobs(JobHooks):
 def ingest_video(context: JobContext) -> dict[str, Any]:
     """Ingest an uploaded file: join its parts, scan and probe it, then make pictures and HLS.
 
-    If the upload replaces a file, the job parameter ``previous`` contains the former file's columns. They are restored
-    if the ingest fails.
+    The job parameter ``previous`` contains the columns of a replaced file, which are restored if the ingest fails.
     """
     video = _video(context)
     upload_id = context.params.get("upload_id")
@@ -112,7 +111,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                     _drop_former(context, video)
         with map_storage_errors():
             context.progress(25, "Playable; checking the complete file")
-            # A form's file was hashed as it arrived; hash other files now.
+            # A form's file was hashed as it arrived.
             digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
             with context.lock_lease():
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
@@ -201,8 +200,7 @@ def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
 
 
 def _drop_former(context: JobContext, video: Video) -> None:
-    # The former file will be deleted. Remove the job parameter ``previous``, so that a later attempt does not try to
-    # restore the file.
+    # A later attempt must not try to restore the former file.
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)

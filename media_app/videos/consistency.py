@@ -1,7 +1,6 @@
 """Search and repair of videos without files, and of files without rows.
 
-A new file is stored before its row. Therefore, files of the last hour are skipped, and files are listed before rows
-are read.
+A new file is stored before its row. Therefore, files of the last hour are skipped, and files are listed before rows.
 Functions raise ``StoreUnavailable``, :class:`WrongInstallation`.
 """
 
@@ -51,13 +50,12 @@ OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COM
 MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
-# Kinds of lost renditions for which :func:`mark_lost_renditions` queues no job: they are made on request, when needed,
-# or by other jobs.
+# Kinds of lost renditions for which :func:`mark_lost_renditions` queues no job.
 ON_DEMAND = (
     RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
     RenditionKind.DUB,
 )  # fmt: skip
-# Renditions that users uploaded, so they cannot be made again.
+# Renditions that users uploaded.
 UPLOADED_KINDS = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 

@@ -42,9 +42,9 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 from vodplatform.core.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
-MAX_LINES = 1080  # maximum pixels of the shorter side of a rendition that replaces an unplayable source
+MAX_LINES = 1080  # maximum lines of a rendition that replaces an unplayable source
 POSTER_SECONDS = 120.0
-COPIED_BYTES = 1_000_000  # assumed minimum speed of a normalisation, in bytes per second; sets its time limit
+COPIED_BYTES = 1_000_000  # assumed minimum bytes per second of a normalisation; sets its time limit
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # exit code of the sandbox if it could not start the program
@@ -121,7 +121,7 @@ def ingest(
         _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
-    # a file with recording faults may claim a wrong duration; its copy is checked instead
+    # a file with recording faults may claim a wrong duration
     if not facts["recording"]["reasons"]:
         _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""
@@ -380,7 +380,7 @@ def plan_rungs(
         return
     tasks = [{"do": "hls", "rung": rung} for rung in (["source", *rungs] if source else rungs)]
     params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
-    # A deletion of the video first cancels this job, which ends its lease. With a valid lease, the video still exists.
+    # With a valid lease, the video exists: its deletion first cancels this job.
     with context.lock_lease():
         enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
 

@@ -19,8 +19,7 @@ NORMALIZE_SECONDS = 24 * 3600.0
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
     """Return the path to read, and an unsaved video whose ``recording`` describes the file's faults.
 
-    If the file has faults that need a repaired copy, the copy is made in ``folder``, and its path is returned. If the
-    file's data cannot be converted or no copy is needed, the given path is returned.
+    The path is that of a repaired copy in ``folder`` if the file needs one and can be converted, else the given path.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

@@ -30,7 +30,7 @@ PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
 _RESTRICTED = ":restricted"
 _GRANTED = ":grant:"
-# Main file of each kind of rendition: its key in ``Rendition.files``.
+# Key of each kind's main file in ``Rendition.files``.
 MAIN_ROLE: dict[str, str] = {
     RenditionKind.POSTER: "image",
     RenditionKind.THUMBNAIL: "image",
@@ -91,8 +91,8 @@ def rendition_url(
 ) -> str:
     """Return the URL of a rendition's main file; needs ``rendition.video``.
 
-    The signature is a part of the URL's path. Relative URLs in a sprite's WebVTT file therefore contain it, too.
-    as_shown: as in :func:`stream_url`.
+    The signature is in the URL's path, so relative URLs in a sprite's WebVTT contain it too. as_shown: as in
+    :func:`stream_url`.
     """
     if rendition.kind == RenditionKind.HLS:
         return f"{_hls_folder(rendition.video, seconds, as_shown)}{rendition.name}/{PLAYLIST}"

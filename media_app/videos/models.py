@@ -27,10 +27,7 @@ class VideoSource(models.TextChoices):
 
 
 class VideoScope(models.TextChoices):
-    """Place of a video: its owner's library, the catalogue, or one session.
-
-    All signed-in users may see a published session's video (``OPEN``).
-    """
+    """Place of a video. Videos of published sessions are ``OPEN`` to all signed-in users."""
 
     LIBRARY = "library"
     CATALOGUE = "catalogue"
@@ -42,8 +39,6 @@ UNLISTED = (VideoScope.SESSION, VideoScope.OPEN)
 
 
 class VideoStatus(models.TextChoices):
-    """Processing state of a video; a file used in place is ready at once."""
-
     UPLOADING = "uploading"
     PROCESSING = "processing"
     READY = "ready"
@@ -61,7 +56,7 @@ MAX_TAGS = text_rules.MAX_TAGS
 MAX_TAG_LENGTH = text_rules.MAX_TAG_LENGTH
 
 
-# Filters for catalogue videos, also used by partial indexes: public, visible to moderators, not ready, deleted.
+# Filters for catalogue videos, also used by partial indexes.
 IS_PUBLIC = Q(place=VideoScope.CATALOGUE, deleted_at=None, is_hidden=False, status=VideoStatus.READY)
 IS_IN_CATALOGUE = Q(place=VideoScope.CATALOGUE, deleted_at=None)
 NOT_READY = IS_IN_CATALOGUE & ~Q(status=VideoStatus.READY)
@@ -75,8 +70,7 @@ IN_BIN = Q(place=VideoScope.LIBRARY, deleted_at__isnull=False)
 def catalogue_rule(user: User | AnonymousUser) -> Q:
     """Return the filter of catalogue videos for a user.
 
-    Admins see all videos, moderators all but deleted ones, others public ones. Without ``PUBLIC_CATALOG``, visitors
-    without an account see none.
+    Without ``PUBLIC_CATALOG``, visitors without an account see none.
     """
     if isinstance(user, User) and user.is_admin:
         return Q(place=VideoScope.CATALOGUE)
@@ -137,7 +131,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
             return self.none()
         found = self
         for term in wanted:
-            # SQLite's LIKE takes seconds in long captions, so use StrIndex.
+            # SQLite's LIKE takes seconds in long captions.
             is_there = GreaterThan(StrIndex("search_text", Value(term)), 0)
             said = TextTrack.objects.filter(is_there, video=OuterRef("pk"))
             found = found.filter(Q(is_there) | Exists(said))
@@ -146,8 +140,8 @@ class VideoQuerySet(models.QuerySet["Video"]):
     def with_state(self) -> VideoQuerySet:
         """Annotate ``state``: ``status``, corrected by the ingest job.
 
-        A processing video is failed if its job failed, was cancelled or is gone; a failed video is processing if its
-        job waits for a retry.
+        A processing video without a live or completed job is failed; a failed video whose job waits for a retry is
+        processing.
         """
         return self.select_related("job").annotate(  # type: ignore[no-redef]
             state=Case(
@@ -167,7 +161,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
 _INGEST_IS_ALIVE = Q(job__status__in=[*JOBS_LIVE, JobStatus.COMPLETED])
 _HAS_FAILED = Q(status=VideoStatus.PROCESSING) & (Q(job=None) | ~_INGEST_IS_ALIVE)
-# Filter for videos whose failed ingest waits for a retry. Running jobs are excluded: they write the status themselves.
+# Running jobs are excluded: they write the status themselves.
 _INGEST_WILL_BE_RETRIED = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE - {JobStatus.PROCESSING})
 
 
@@ -176,8 +170,7 @@ class Video(models.Model):
 
     recording: :class:`media_app.av.recording.Recording`, if the file has faults. deleted_at: time of removal from the
     catalogue, or of the move to the bin. An UPDATE of text fields must also write search_text. In the catalogue, only
-    :mod:`media_app.catalogue` writes title, description, category, tags, is_featured, version, vector_clock and
-    last_modified_by.
+    :mod:`media_app.catalogue` writes text fields, is_featured, version, vector_clock and last_modified_by.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -228,13 +221,12 @@ class Video(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="video_by_owner"),
             models.Index(fields=["-created_at", "-id"], condition=IS_PUBLIC, name="video_shown"),
             models.Index(fields=["-created_at", "-id"], condition=IS_IN_CATALOGUE, name="video_in_catalogue"),
-            # The index's last two columns filter out videos that some users may not see.
+            # The last two columns filter out videos that some users may not see.
             models.Index(
                 fields=["category", "-created_at", "-id", "status", "is_hidden"], condition=IS_IN_CATALOGUE,
                 name="video_by_category",
             ),
-            # SQLite prefers an index whose first column is compared by ``=``, so these small indexes begin with a
-            # constant.
+            # SQLite prefers indexes whose first column is compared by ``=``, so these begin with a constant.
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "is_hidden"],
                 condition=IS_IN_CATALOGUE & Q(is_featured=True), name="video_featured",
@@ -281,18 +273,17 @@ class Video(models.Model):
 
     @property
     def needs_copy(self) -> bool:
-        """Return whether the file has faults that require a normalised copy. Other faults are only reported."""
+        """Whether faults of the file require a normalised copy."""
         return bool(self.recording.get("reasons"))
 
     def can_change(self, user: User) -> bool:
-        """Return whether a user may edit the video: in the catalogue moderators, elsewhere the owner and admins."""
         if self.place == VideoScope.CATALOGUE:
             return user.is_moderator
         return user.is_admin or user.pk == self.owner_id
 
     @property
     def purge_at(self) -> datetime | None:
-        """Time at which a video in the bin is deleted for good; None outside the bin."""
+        """Time of final deletion; None outside the bin."""
         if self.place != VideoScope.LIBRARY or self.deleted_at is None:
             return None
         return self.deleted_at + timedelta(days=settings.BIN_DAYS)
@@ -330,7 +321,7 @@ class Rendition(models.Model):
     """Files derived from a video, in a folder of the store. The files never change.
 
     name: variant, such as ``720`` for HLS. files: file names by role. codecs: RFC 6381 names. bit_rate: peak bits per
-    second. size: bytes. lost_at: time since which a file is missing. Lost renditions are hidden.
+    second. size: bytes. lost_at: time since which a file is missing; the rendition is then hidden.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

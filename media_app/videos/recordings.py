@@ -9,8 +9,7 @@ from vodplatform.core.formatting import clock, duration
 
 NAMES = {"video": "The picture", "audio": "The sound"}
 MANY_BREAKS = 10
-# If picture and sound end more than this many seconds apart, a note reports it.
-MIN_TRACK_GAP_SECONDS = 1.0
+MIN_TRACK_GAP_SECONDS = 1.0  # minimum seconds between the ends of picture and sound that a note reports
 
 
 def notes_of(video: Video) -> list[str]:

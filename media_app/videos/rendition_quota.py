@@ -1,7 +1,7 @@
 """Storage of the renditions of an account's videos.
 
-Reels and previews count towards the account's storage, because an account can make any number of them. A video has a
-limited number of other renditions, so those do not count. Together they may have a multiple of the plan's storage.
+Reels and previews count towards the account's storage, because an account can make any number of them. The others may
+together have a multiple of the plan's storage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vodplatform.core.formatting import limit_size
 
 COUNTED = (RenditionKind.REEL, RenditionKind.PREVIEW)
 UNCOUNTED = (RenditionKind.HLS, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.NORMALIZED)
-MAX_UNCOUNTED = 4  # maximum bytes of all uncounted renditions of an account, as a multiple of the plan's storage
+MAX_UNCOUNTED = 4  # maximum bytes, as a multiple of the plan's storage
 
 
 def stored_bytes(user_id: uuid.UUID) -> int:
@@ -27,7 +27,7 @@ def stored_bytes(user_id: uuid.UUID) -> int:
 
 
 def refusal(owner: User) -> DomainError | None:
-    """Return the error ``storage_full`` if an account has reached the limit of uncounted renditions, else None."""
+    """Return ``storage_full`` if the uncounted renditions have reached their limit, else None."""
     limit, used = MAX_UNCOUNTED * limits_of(owner)["max_storage_bytes"], _bytes(owner.pk, UNCOUNTED)
     if used < limit:
         return None

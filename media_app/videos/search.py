@@ -1,7 +1,4 @@
-"""Search in text that ignores case, accents and Unicode variants.
-
-PostgreSQL matches the beginning of a word, or any substring in scripts without spaces. SQLite matches any substring.
-"""
+"""Search in text that ignores case, accents and Unicode variants."""
 
 from __future__ import annotations
 
@@ -21,14 +18,13 @@ if TYPE_CHECKING:
     from media_app.videos.models import VideoQuerySet
 
 MAX_WORDS = 10
-# Maximum number of search results sorted by relevance; more are sorted newest first.
-MAX_RANKED = 1000
-# Letters that Unicode does not decompose into a base letter, with their ASCII spelling.
+MAX_RANKED = 1000  # maximum results sorted by relevance; more are sorted newest first
+# Letters that Unicode does not decompose.
 LETTERS = str.maketrans(
     {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u00f0": "d", "\u0127": "h", "\u0167": "t",
      "\u00e6": "ae", "\u0153": "oe", "\u00fe": "th"}
 )  # fmt: skip
-# Characters of scripts that write no spaces: Thai, Lao, Burmese, Khmer, kana, Han.
+# Scripts without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
@@ -45,7 +41,7 @@ def folded(*texts: str) -> str:
 
 
 def search_text(title: str, description: str, category: str, tags: Iterable[str]) -> str:
-    """Return the searchable text of a video: one line with its title, one with its other texts.
+    """Return a video's searchable text: a line with its title, a line with its other texts.
 
     PostgreSQL parses ``mma/training`` as a path, so the words ``mma`` and ``training`` are added.
     """
@@ -60,8 +56,8 @@ def terms(text: str) -> list[str]:
 def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
     """Return videos that contain every search term.
 
-    On PostgreSQL, a term matches only at the beginning of a word. Two kinds of terms match anywhere: terms in scripts
-    without spaces, and terms without letters and digits.
+    SQLite matches any substring. PostgreSQL matches only the beginning of a word, except for terms in scripts without
+    spaces and terms without letters and digits.
     """
     if not (wanted := terms(text)):
         return videos.none()
@@ -74,7 +70,7 @@ def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
-    """Sort search results: first videos with all terms in the title, then by rank, then newest first."""
+    """Sort videos with all terms in the title first, then by rank, then newest first."""
     title = _title(connections[videos.db].vendor)
     in_title = Q()
     for number, term in enumerate(terms(text)):

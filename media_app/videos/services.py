@@ -51,23 +51,22 @@ from vodplatform.core.records.unreferenced import confirm_unreferenced
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
-# Signal before a deletion or a move to the bin, with ``video`` and ``by`` (user). Receivers return the user's sessions
-# that show the video; if there is one, the deletion is refused.
+# Sent with ``video`` and ``by`` (user) before a deletion or a move to the bin. If a receiver returns sessions of the
+# user that show the video, the deletion is refused.
 video_deleting = Signal()
-# Signal with ``video``, ``by`` (user) and ``is_final``. Sent after a move to or from the bin (``is_final`` False), and
-# before the final deletion (``is_final`` True).
+# Sent with ``video``, ``by`` (user) and ``is_final`` after a move to or from the bin (False) and before the final
+# deletion (True).
 video_shelving = Signal()
-# Signal that asks for uses of ``videos`` that ``viewer`` may see. Receivers return lists of :class:`Use`.
+# Sent with ``videos`` and ``viewer``. Receivers return each :class:`Use` that the viewer may see.
 video_showing = Signal()
-# Signal with ``video_id``, sent before the video's jobs are locked. Receivers now lock their own rows, such as
-# sessions: a fixed order of locks avoids deadlocks.
+# Sent with ``video_id`` before the video's jobs are locked. Receivers lock their rows now, to avoid deadlocks.
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = ChildPool(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
 PURGE_BATCH = 500
-COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait for a normalised copy, seconds
+COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait, seconds
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
 OF_THE_FILE = frozenset({
@@ -96,7 +95,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             files.append(_look(library_roots.resolve(path, roots)))
         except DomainError as exc:
             raise DomainError(exc.type.name, exc.message, index=index) from exc
-    # A changed file gets a new video, so that older sessions keep the old file's facts.
+    # A changed file is not known, so that older sessions keep the old file's facts.
     known = {
         _File(Path(video.location), video.file_size, video.modified_ns): video
         for video in Video.objects.filter(owner=user, location__in=[str(file.path) for file in files])
@@ -152,7 +151,7 @@ def probe(
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
-            # A file may have crashed the probe or exceeded its limits. Probe each file alone, to find this file.
+            # Probe each file alone, to find the one that crashed the probe or exceeded its limits.
             return [answer for path in paths for answer in probe([path], caller)]
         message = (
             "The file cannot be read as a video, or reading it takes too long. Check that it plays, or convert it."
@@ -234,14 +233,13 @@ def local_playable_path(
 ) -> Path:
     """Return a local path of the playable file: the video's own or its normalised copy.
 
-    A file on S3 is downloaded into ``folder``. viewer: user who sees the result, None for no check. Raise
-    ``FileNotFoundError`` (also if the viewer may not see the video), ``StoreUnavailable``, ``StoreFull``, and the
-    errors of :func:`normalized_copy`.
+    A file on S3 is downloaded into ``folder``. viewer: user who sees the result, None for no check. Raise the errors of
+    :func:`check_watchable` and :func:`normalized_copy`, ``FileNotFoundError``, ``StoreUnavailable``, ``StoreFull``.
     """
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
         return local_original_path(video, folder, on_progress)
-    check_file(video)  # the original must still exist, in a folder that its owner may use
+    check_file(video)  # the original must exist in a folder that its owner may use
     if store.is_local():
         return store.local_path(made.key_of("video"))
     quota.check_disk(made.size)
@@ -274,7 +272,7 @@ def write_guard_of(purpose: str) -> Callable[[uuid.UUID], AbstractContextManager
 
 
 def restore_previous_file(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, message: str) -> None:
-    """Restore the former file of a video whose new file failed; the new file's error is stored in the row."""
+    """Restore the former file of a video whose new file failed; store the new file's error."""
     values = {name: value for name, value in previous.items() if name in OF_THE_FILE}
     values |= {"error_type": error_type, "error_message": message, "updated_at": Now()}
     rows = Video.objects.filter(pk=video_id)
@@ -289,7 +287,7 @@ def delete_other_files(video_id: uuid.UUID, location: str) -> None:
     Nothing is deleted if the video's file is no longer at ``location``.
     """
     try:
-        # List the files first, so that files which arrive later are kept.
+        # List the files first, to keep files that arrive later.
         found = [file.key for file in store.files(f"videos/{video_id}/")]
         coming = Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE)
         kept = {location, *coming.values_list("key", flat=True)}
@@ -371,7 +369,7 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
             video.delete()
-        except RestrictedError as exc:  # a session created after the check, or a job, refers to the video
+        except RestrictedError as exc:  # a job or a newer session refers to the video
             raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
@@ -410,7 +408,7 @@ def restore_from_bin(video: Video, by: User) -> None:
         audit.record("video.unbin", actor=by, target=video, title=video.title)
         video_shelving.send(Video, video=video, by=by, is_final=False)
     if video.job and video.job.status == JobStatus.CANCELLED:
-        with contextlib.suppress(DomainError):  # if the job cannot be retried now, the owner can retry it later
+        with contextlib.suppress(DomainError):  # the owner can retry it later
             jobs.retry(video.job)
 
 
@@ -467,7 +465,7 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
         store.delete_folder(f"renditions/{video_id}/")
         store.delete_folder(f"thumbnails/{video_id}/")
         store.delete_folder(f"sounds/{video_id}/")
-        uploads.delete_uploads_of(video_id)  # also deletes uploaded parts that were not joined to a file
+        uploads.delete_uploads_of(video_id)  # also deletes parts that were not joined
         for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
             with contextlib.suppress(DomainError):
                 uploads.cancel(upload)
@@ -478,15 +476,12 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def sweep_renditions() -> int:
-    """Delete rendition files of ended job attempts; return their number.
-
-    Only files to which no row has referred for ``VOD_UNREFERENCED_HOURS`` are deleted.
-    """
+    """Delete files of ended attempts that no row has used for ``VOD_UNREFERENCED_HOURS``; return their number."""
     found: dict[str, list[str]] = {}
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:
             found.setdefault(folder_of(file.key), []).append(file.key)
-    # Read files, live attempts and rows in this order. Otherwise, a file made meanwhile could count as unreferenced.
+    # In any other order of files, attempts and rows, files made meanwhile could count as unreferenced.
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]

@@ -21,16 +21,15 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 
 MAX_CHARACTERS = 500_000
-# Maximum characters of a track's search text. Normalising can turn one character into eighteen letters.
-MAX_SEARCHED = 2 * MAX_CHARACTERS
+MAX_SEARCHED = 2 * MAX_CHARACTERS  # normalising can turn one character into eighteen letters
 MAX_CUES = 20_000
 MAX_TRACKS = 10
-MAX_TOTAL = 2_000_000  # maximum characters of all text tracks of a video
+MAX_TOTAL = 2_000_000  # characters of all text tracks of a video
 FOLDED_AT_ONCE = 10_000
-# First characters of a WebVTT file. Files that begin otherwise are read as SubRip.
+# Files that begin otherwise are read as SubRip.
 HEADER = "WEBVTT"
 BYTE_ORDER_MARK = "\ufeff"
-# Separator of a cue's start and end time, and its replacement within a cue's text.
+# The separator of a cue's times, and its replacement in a cue's text.
 ARROW, ARROW_SIGN = "-->", "→"
 
 
@@ -75,7 +74,7 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
 
 
 def stored_bytes(user_id: uuid.UUID) -> int:
-    """Return the size of a user's text tracks for the storage quota, in bytes."""
+    """Return the bytes of a user's text tracks."""
     tracks = TextTrack.objects.filter(video__place=VideoScope.LIBRARY, video__owner=user_id)
     return int(tracks.aggregate(total=Sum("size", default=0))["total"])
 
@@ -121,7 +120,7 @@ def _searched(cues: list[Caption]) -> str:
     for cue in cues:
         try:
             text = html.unescape(cue.text)
-        except ValueError as exc:  # a character reference has more digits than Python converts
+        except ValueError as exc:  # a character reference has too many digits
             raise _invalid(f"The cue at {cue.start} has a character reference that is too long.") from exc
         for begin in range(0, len(text), FOLDED_AT_ONCE):
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))

@@ -1,7 +1,4 @@
-"""A plan's limit on the work for a video, which is measured as pixels times frames.
-
-A limit on bytes does not suffice: a still picture shown for twelve hours is a small file, but a day of work.
-"""
+"""A plan's limit on a video's pixels times frames: small files can need days of work."""
 
 from __future__ import annotations
 
@@ -13,8 +10,8 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-SHORT_GIGAPIXELS = 5.0  # maximum gigapixels of a job that may use the queue's slot for short jobs
-MIN_FPS = 1.0  # minimum frame rate used to compute a video's work
+SHORT_GIGAPIXELS = 5.0  # maximum of a job in the queue's slot for short jobs
+MIN_FPS = 1.0  # assumed minimum frame rate
 
 
 def gigapixels(facts: Mapping[str, Any] | Video) -> float:
@@ -30,7 +27,7 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:
     """Return the error ``work_limit`` if a video exceeds the plan's limit, else None.
 
-    beside: gigapixels that count towards the same limit, such as those of a merge's other clips.
+    beside: gigapixels that also count, such as those of a merge's other clips.
     """
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
     if not work or work + beside <= limit:

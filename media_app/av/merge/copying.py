@@ -126,7 +126,7 @@ def _packets(survey: Survey) -> Callable[[int], Packet[Any] | None]:
         for packet in packets:
             reached += 1
             if reached == number + 1:
-                # Drop the clip's ``skip_samples`` data, because the merged file has its own.
+                # Drop ``skip_samples``: the merged file has its own.
                 return Packet(bytes(packet)) if packet.is_discard or packet.has_sidedata("skip_samples") else packet
         return None
 

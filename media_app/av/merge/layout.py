@@ -1,7 +1,7 @@
 """Positions of clips in a merged video, with picture and sound in sync.
 
 Copied AAC packets lie on a grid of 1024 samples, so each clip begins at the nearest grid position. Decoding AAC needs
-one more packet before the first audible packet. This extra packet replaces the last packet of the previous clip.
+one more packet before the first audible one. This extra packet replaces the last packet of the previous clip.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fractions import Fraction
 from media_app.av.merge.survey import SoundSurvey, Survey
 
 BLOCK = 1024  # samples of an AAC frame
-MIN_TICKS = 90_000  # minimum ticks a second of the output's time base, so that joints are at most 6 µs off
+MIN_TICKS = 90_000  # minimum ticks a second, so that joints are at most 6 µs off
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Layout:
     """Positions of the clips in the merged file.
 
     - base: length of a tick in seconds.
-    - starts: start of each clip, then the end of the last clip, in ticks.
-    - first_slot: number of the sample at which the sound's grid begins.
+    - starts: start of each clip, then the last clip's end, in ticks.
+    - first_slot: sample at which the sound's grid begins.
     - heads: (grid position, packet number) of each clip's first audible packet.
     """
 
@@ -67,8 +67,7 @@ def get_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layo
 def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]:
     """Return the sound packet that plays when the first picture is shown, as (number, start).
 
-    - number: 0 for the file's first packet; negative if the sound starts later than the picture.
-    - start: samples from the first picture to the packet's start; 0 or negative.
+    number: negative if the sound starts later. start: samples from the picture to the packet's start, at most 0.
     """
     place = (sound.starts[0] * sound.base + sound.offset - survey.shown[0] * survey.base) * rate
     head = math.floor(-place / BLOCK)
@@ -76,10 +75,7 @@ def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]
 
 
 def packets_of_sound(layout: Layout, rate: int) -> list[range]:
-    """Return the numbers of the sound packets to copy from each file.
-
-    Each range starts one packet before the first audible packet. Numbers outside the file's packets mean silence.
-    """
+    """Return the numbers of the sound packets to copy from each file; numbers outside the file mean silence."""
     limits = [slot - 1 for slot, _ in layout.heads[1:]]
     limits.append(math.ceil((layout.total * rate - layout.first_slot) / BLOCK))
     return [range(head - 1, head + limit - slot) for (slot, head), limit in zip(layout.heads, limits, strict=True)]

@@ -10,9 +10,9 @@ from media_app.av.ladder import SOUND_RATE
 from media_app.av.meter import Meter
 from media_app.av.source import Source
 
-TARGET = -16.0  # target loudness of each clip, in LUFS; MAX_PEAK or MAX_GAIN may limit the gain
+TARGET = -16.0  # target loudness in LUFS
 MAX_PEAK = -1.0  # maximum true peak after the gain, in dBTP
-MAX_GAIN = 20.0  # maximum gain in dB; sound so quiet that it needs more is not speech
+MAX_GAIN = 20.0  # maximum gain in dB; sound that needs more is not speech
 
 
 def gain_of(source: Source, start: float, length: Fraction, channels: int) -> float:

@@ -12,21 +12,20 @@ from media_app.av.merge.layout import BLOCK
 from media_app.av.merge.survey import Survey, rate_of
 from media_app.av.source import Source
 
-MAX_LINES = 1080  # maximum pixels of the merged video's shorter side
+MAX_LINES = 1080  # maximum pixels of the shorter side
 MAX_FPS = 60
 NTSC = 1001
-# Usual frame rates of cameras. Other frame rates are rounded up to an integer.
+# Usual frame rates; others are rounded up to an integer.
 USUAL_RATES = tuple(
     sorted([Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)] + [Fraction(1000 * n, NTSC) for n in (24, 30, 60)])
 )
 NEAR = Fraction(1, 100)  # relative difference up to which a frame rate is rounded to a usual rate
-CONFIG_BYTES = 2  # length, in bytes, of the AudioSpecificConfig of plain AAC-LC (ISO/IEC 14496-3, 1.6.2.1)
-# AudioSpecificConfig bits of AAC-LC with 1024 samples per frame, no core coder and no extension.
+CONFIG_BYTES = 2  # length of plain AAC-LC's AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1)
+# AudioSpecificConfig of AAC-LC with 1024 samples per frame, no core coder and no extension.
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
-EVENNESS = 0.001  # maximum seconds between a sound packet and its expected time, if the sound is copied
-# If a clip is shorter than this many seconds, the sound is encoded: copying would lose 40 ms at each joint.
-MIN_COPIED_SECONDS = 0.25
+EVENNESS = 0.001  # maximum seconds between a copied sound packet and its expected time
+MIN_COPIED_SECONDS = 0.25  # minimum clip length to copy sound, because copying loses 40 ms at each joint
 
 
 @dataclass(frozen=True, slots=True)

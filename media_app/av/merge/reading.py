@@ -58,7 +58,7 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
                 starts.append(packet.pts)
                 lengths.append(packet.duration or 0)
     except IndexError:
-        pass  # PyAV raises IndexError at the end of an MPEG-TS or FLV file in which a track started late
+        pass  # as in :func:`media_app.av.container.demux`
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "Its data is incomplete or damaged.") from exc
     base = Fraction(video.time_base or 0)

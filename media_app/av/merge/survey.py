@@ -10,11 +10,9 @@ from itertools import pairwise
 from media_app.av.avcc import LENGTH_BYTES, Avcc
 
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
-OTHER = -1  # not a real NAL unit type: marks a packet's SPS or PPS that is missing in the file's header
+OTHER = -1  # marks a packet's SPS or PPS that is missing in the file's header
 UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
-# Maximum seconds of sound that are cut before the first or after the last picture. If there is more sound without
-# picture, the picture is shown longer.
-MIN_HELD = Fraction(1, 10)
+MIN_HELD = Fraction(1, 10)  # seconds of sound without picture above which a picture is shown longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ class Colours:
 class SoundSurvey:
     """A file's sound packets.
 
-    starts, lengths: start and length of each packet, in ticks of ``base`` seconds. config: AAC's AudioSpecificConfig.
-    offset: seconds to add to all starts.
+    starts, lengths: start and length of each packet, in ticks of ``base`` seconds. config: AudioSpecificConfig. offset:
+    seconds to add to all starts.
     """
 
     track: int
@@ -56,7 +54,7 @@ class Survey:
     - shown: the same timestamps, sorted.
     - last_length: length of the last picture in ticks.
     - why_not: sentence why the pictures cannot be copied, or None.
-    - held_first, held_last: seconds by which the first and last picture are lengthened while sound plays alone.
+    - held_first, held_last: seconds by which the first and last picture are lengthened.
     """
 
     path: str

@@ -32,8 +32,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
 
 FIELD = "chunk"
-# Maximum chunks that a process receives from a user at a time.
-MAX_AT_ONCE = 32
+MAX_AT_ONCE = 32  # maximum chunks that a process receives from a user at a time
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
     "api/v1/challenge-videos/upload/<upload_id>/chunk": re.compile(
@@ -69,7 +68,7 @@ async def _answer(exchange: Exchange) -> None:
             arriving.close()
             raise
         number, checksum = fields.last("chunk_number"), fields.last("checksum")
-        # From here on, only the thread may close the chunk's file, even if the request is cancelled.
+        # From here on, only the thread may close the chunk's file.
         body = await run_shielded(_keep, arriving, number, checksum)
     await exchange.answer(200, content=body)
 
@@ -139,7 +138,7 @@ class IncomingChunk:
         self.size = 0
         self.digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
-        # Path of the local file that :meth:`close` deletes; None once a database row may refer to the file.
+        # Path that :meth:`close` deletes; None once a row may refer to it.
         self._path: Path | None = None
 
     def open(self) -> None:

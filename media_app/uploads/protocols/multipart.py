@@ -44,8 +44,7 @@ from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # separator before a file's number, if a form sends several files under one part name
-# Headers of the client that the Django view does not get. The view gets a new body (the form's fields as JSON) and our
-# request id.
+# Headers that the Django view does not get. Its body is the form's fields as JSON; the request id is ours.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
@@ -53,8 +52,7 @@ BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encodin
 class FilePart:
     """Files of one purpose in a form.
 
-    names: accepted part names. max_file_bytes: function that returns the form's own limit, or None. most: maximum
-    number of files.
+    names: accepted part names. max_file_bytes: returns the form's own limit, or None. most: maximum number of files.
     """
 
     names: frozenset[str]
@@ -122,8 +120,7 @@ def received_uploads(request: Request) -> dict[str, Upload]:
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # This request repeats an earlier one that was already answered, so its files were not stored again. But the
-        # stored answer expired or was deleted while this request was received.
+        # This request repeats an answered one, so its files were not stored. But the stored answer expired meanwhile.
         raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
@@ -147,8 +144,8 @@ def form_endpoint(app: App) -> App:
 class _FormState:
     """State of a form that is being received.
 
-    reserved: bytes reserved per file. is_again: whether this request repeats an answered request. Its files are then
-    not stored; only their SHA-256 ``hashes`` are kept.
+    reserved: bytes reserved per file. is_again: whether this request repeats an answered one. Of its files, only the
+    SHA-256 ``hashes`` are kept.
     """
 
     user: User
@@ -170,7 +167,7 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
             return _FormState(user, form, {part: part.limit(user) for part in form.files}, is_again=True)
         return _admit(user, form, given, exchange.body.announced)
 
-    # Count the request for throttling here, even if it is rejected later; the view does not count it.
+    # Count the request for throttling even if it is rejected later; the view does not count it.
     state = await as_writer(exchange, admit, counts=True)
     try:
         await _read(exchange, state)
@@ -312,5 +309,5 @@ def _cancel_unfinished(uploads: list[Any]) -> None:
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)
-            # Delete the upload's row, because an unfinished form cannot be resumed.
+            # An unfinished form cannot be resumed.
             Upload.objects.filter(pk=upload.pk, status=UploadStatus.CANCELLED).delete()

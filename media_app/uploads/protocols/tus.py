@@ -1,7 +1,4 @@
-"""Endpoint for tus 1.0.0 at ``/api/v1/uploads/tus/``, a raw ASGI app.
-
-A job processes completed files.
-"""
+"""Endpoint for tus 1.0.0 at ``/api/v1/uploads/tus/``, a raw ASGI app."""
 
 from __future__ import annotations
 
@@ -54,8 +51,8 @@ METHODS = {
 LOCK_WAIT_SECONDS = 6.0
 LOCK_POLL_SECONDS = 0.1
 ENDING = frozenset({"not_a_video", "upload_lost"})
-# On S3, each interrupted request reads and writes the bytes that are too few for a part, up to 64 MiB. An account may
-# therefore end few requests early: SMALL_AT_ONCE in quick succession, and then one each second.
+# On S3, an interrupted request costs up to 64 MiB of reads and writes. An account may therefore end SMALL_AT_ONCE
+# requests early in quick succession, and then one each second.
 SMALL_BYTES = 1024 * 1024
 SMALL_AT_ONCE = 60
 SMALL_WAIT_SECONDS = 30.0
@@ -155,7 +152,7 @@ async def _create(exchange: Exchange) -> None:
         return services.find(user, made), is_again
 
     upload, is_again = await as_writer(exchange, begin, counts=True)
-    # Answers have the Location header even after errors, because the client can resume the upload.
+    # Errors have the Location header too, because the client can resume the upload.
     exchange.always.append(_field("Location", f"{PREFIX}/{upload.pk}"))
     fields = [_field(idempotency.REPLAYED, "true")] if is_again else []
     if brings_bytes:
@@ -179,7 +176,7 @@ async def _head(exchange: Exchange, upload_id: str) -> None:
     upload = await _find(exchange, upload_id)
     if upload.status in LIVE:
         lock = await _lock(upload)
-        # Completing an upload takes long, so keep the database pool free to renew locks.
+        # Completing takes long, so keep the database pool free to renew locks.
         upload = await in_thread(_settle, upload, lock, pool=storage_threads)
     if upload.status not in (*LIVE, UploadStatus.COMPLETED):
         raise DomainError("upload_finished", status=upload.status)
@@ -270,13 +267,13 @@ async def _receive_body(exchange: Exchange, upload: Upload, offset: int, checksu
                 if checksum is not None and digest is not None and digest.digest() != checksum.digest:
                     raise DomainError("upload_checksum_mismatch")
             except asyncio.CancelledError:
-                # The server is stopping. A thread ends the writing, and the process waits for this thread.
+                # The server is stopping and waits for the thread that ends the writing.
                 ending.keeps = digest is None
                 in_background(ending)
                 raise
             except Exception as exc:
                 ending.error = exc
-                # Bytes with a checksum count only after the checksum is verified.
+                # Bytes do not count before their checksum is verified.
                 ending.keeps = digest is None and not _has_lost(exc)
             return await run_shielded(ending)
     except BodyTimeout as exc:
@@ -307,7 +304,7 @@ class _Ending:
             if self.error is None and upload.offset == upload.size:
                 upload = services.complete(upload)
         except DomainError as exc:
-            # An error that ends the upload takes precedence over the error that interrupted the request.
+            # An error that ends the upload takes precedence.
             self.error = exc if exc.type.name in ENDING else self.error or exc
         finally:
             with contextlib.suppress(DatabaseError):
