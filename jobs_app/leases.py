@@ -102,10 +102,6 @@ def next_claimable(lane: str) -> Job | None:
     return _startable(lane, queues.processing_jobs(lane)).first()
 
 
-def has_claimable_job(lane: str) -> bool:
-    return _startable(lane, queues.processing_jobs(lane)).exists()
-
-
 def _startable(
     lane: str, running: Sequence[queues.ProcessingJob], process: queues.FreePlaces = queues.ALL_FREE
 ) -> JobQuerySet:

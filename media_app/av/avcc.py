@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 LENGTH_BYTES = 4
+IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 MAX_SPS, MAX_PPS = 31, 255  # maximum numbers in one decoder configuration record
 HIGH_PROFILES = (100, 110, 122, 144)  # H.264 profiles whose record ends with the pixel format
 SAMPLES_420_8 = bytes([0xFC | 1, 0xF8, 0xF8, 0])

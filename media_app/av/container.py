@@ -32,6 +32,10 @@ OPTIONS = {
     "analyzeduration": "5000000",
 }
 MICROSECONDS = 1_000_000
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds before the target, tried in turn
+CANNOT_DECODE = (
+    "This server cannot decode the video's codec. Convert the video, for example to H.264, and upload it again."
+)
 MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame: tiny files can claim frames of gigabytes
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
@@ -96,11 +100,7 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
     track = next((one for one in tracks if one.disposition & one.disposition.default), tracks[0])
     context: Any = track.codec_context
     if context is None or not context.is_decoder:
-        raise MediaError(
-            MediaError.CODEC,
-            "This server cannot decode the video's codec. Convert the video, for example to H.264, and upload it "
-            "again.",
-        )
+        raise MediaError(MediaError.CODEC, CANNOT_DECODE)
     # Any keyframe may claim a larger picture than the header.
     context.options = DECODER_OPTIONS
     return track

@@ -63,6 +63,9 @@ class Filter:
     options: tuple[tuple[str, Any], ...] = ()
 
 
+DEINTERLACE = Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced")))
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     number: int

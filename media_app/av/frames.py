@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from media_app.av.container import (
     MICROSECONDS,
     REBASED_FORMATS,
+    SEEK_STEPS,
     MediaError,
     demux,
     first_video,
@@ -29,7 +30,6 @@ from media_app.av.container import (
 from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
 
 Image = NDArray[np.uint8]
-SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds before the target, tried in turn
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
 BEFORE_START = 10.0  # seconds before time 0 at which to seek a file's start, because decoding times may be negative
 JUST_BEFORE = 0.02  # seconds before a keyframe at which a seek aims without an index

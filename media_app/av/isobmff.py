@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+# Sample entry types by picture codec.
+MP4_PICTURES = {
+    "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
+    "mpeg1video": "mp4v",
+}  # fmt: skip
 # Bytes of a box's fixed fields, before the inner boxes.
 FULL_BOX = 4
 ENTRY_FIELDS = {b"avc1": 78, b"avc3": 78, b"mp4a": 28}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
+from media_app.av.ffmpeg import DEINTERLACE, WITHOUT_TAGS, Ffmpeg, Filter, Track
 from media_app.av.probe import VideoFacts
 from media_app.av.source import Sound, Source
 
@@ -76,7 +76,7 @@ def picture_of(source: Source, size: tuple[int, int], *, max_fps: int | None = N
     """Return the picture track scaled to ``size``, with square 8-bit 4:2:0 pixels."""
     facts = source.facts
     # Deinterlace first: scaling would mix the lines of both fields.
-    whole = (Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))),) if facts.is_interlaced else ()
+    whole = (DEINTERLACE,) if facts.is_interlaced else ()
     fewer = (Filter("fps", (max_fps,)),) if max_fps is not None and facts.fps > max_fps else ()
     shaped = (Filter("scale", size, (("flags", "bicubic"),)), Filter("setsar", (1,)))
     seen = TO_SDR if facts.color_transfer in HDR_TRANSFERS else ()

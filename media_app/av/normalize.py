@@ -18,7 +18,8 @@ from av.packet import Packet
 from av.stream import Stream
 
 from media_app.av.container import first_video, open_media
-from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
+from media_app.av.ffmpeg import DEINTERLACE, WITHOUT_TAGS, Ffmpeg, Filter, Track
+from media_app.av.isobmff import MP4_PICTURES
 from media_app.av.ladder import SOUND_BITS, round_down_even
 from media_app.av.recording import CopyReason, PacketScan, Recording, streams_of
 from media_app.av.smart_cut import open_output
@@ -26,11 +27,6 @@ from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
 REORDER_WINDOW = 40  # pictures buffered to compute decoding times; no codec reorders more
-# MP4's sample entry types by picture codec.
-MP4_PICTURES = {
-    "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
-    "mpeg1video": "mp4v",
-}  # fmt: skip
 MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # played by browsers
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
@@ -209,7 +205,7 @@ def _encode(path: Path, target: Path, size: tuple[int, int] | None, program: Ffm
         fitted = (("force_original_aspect_ratio", "decrease"), ("flags", "bicubic"))
         steps = [Filter("scale", shape, fitted), Filter("pad", (*shape, "(ow-iw)/2", "(oh-ih)/2"))]
         if facts.is_interlaced:
-            steps.insert(0, Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))))
+            steps.insert(0, DEINTERLACE)
         picture = Track(source.track, (*steps, Filter("format", ("yuv420p",))))
         timed = {"fps_mode": "passthrough", "enc_time_base:v": "demux"}
         options |= {"c:v": "libx264", **QUALITY, "threads": program.threads, **timed}

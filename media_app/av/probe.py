@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from media_app.av.container import (
+    CANNOT_DECODE,
     MAX_PIXELS,
     MICROSECONDS,
     MediaError,
@@ -145,7 +146,7 @@ def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotatio
 MIN_RATIO, MAX_RATIO = Fraction(1, 3), Fraction(3)
 
 
-def sample_aspect_ratio(stream: VideoStream, frame: VideoFrame | None = None) -> Fraction:
+def sample_aspect_ratio(stream: VideoStream) -> Fraction:
     ratio = stream.sample_aspect_ratio
     return ratio if ratio and MIN_RATIO <= ratio <= MAX_RATIO else Fraction(1)
 
@@ -157,7 +158,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
     truncated = _is_truncated(container, stream)
     frame = _first_frame(container, stream, limits)
     _check_size(frame.width, frame.height, limits)
-    ratio = sample_aspect_ratio(stream, frame)
+    ratio = sample_aspect_ratio(stream)
     rotation = display_rotation(frame)
     width, height = display_size(frame.width, frame.height, ratio, rotation)
     if timestamps is None:
@@ -223,11 +224,7 @@ def _first_frame(container: av.container.InputContainer, stream: VideoStream, li
         except av.error.InvalidDataError:
             frames = []
         except (av.error.DecoderNotFoundError, av.error.PatchWelcomeError) as exc:
-            raise MediaError(
-                MediaError.CODEC,
-                "This server cannot decode the video's codec. Convert the video, for example to H.264, and "
-                "upload it again.",
-            ) from exc
+            raise MediaError(MediaError.CODEC, CANNOT_DECODE) from exc
         if frames:
             return frames[0]
         if packets > MAX_PACKETS_TO_FIRST_FRAME:

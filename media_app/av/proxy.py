@@ -10,7 +10,7 @@ from typing import Any
 
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
 from media_app.av.hls import RenditionNotAvailable
-from media_app.av.isobmff import codecs_of, header_of
+from media_app.av.isobmff import MP4_PICTURES, codecs_of, header_of
 from media_app.av.ladder import encoding, fitted, picture_of, sound_of
 from media_app.av.probe import VideoFacts
 from media_app.av.source import Progress, Source
@@ -25,10 +25,7 @@ QUALITY = 21
 # Minimum seconds between forced keyframes at a variable frame rate.
 FORCED_SECONDS = 0.2
 # MP4's sample entry types by picture codec.
-CARRIED = {
-    "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
-    "mpeg1video": "mp4v", "mjpeg": "mp4v",
-}  # fmt: skip
+CARRIED = {**MP4_PICTURES, "mjpeg": "mp4v"}
 
 
 @dataclass(frozen=True, slots=True)

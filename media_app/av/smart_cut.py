@@ -25,8 +25,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from media_app.av.audio_splice import SoundTrack, Span
-from media_app.av.avcc import Avcc, nal_units
-from media_app.av.container import REBASED_FORMATS, demux, open_media, presentation_origin
+from media_app.av.avcc import IDR, PPS, SPS, Avcc, nal_units
+from media_app.av.container import REBASED_FORMATS, SEEK_STEPS, demux, open_media, presentation_origin
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, Track
 from media_app.av.ladder import picture_of, round_down_even
 from media_app.av.source import Progress, Source
@@ -36,13 +36,11 @@ WHOLE = {"preset": "veryfast", "crf": 21}  # x264 settings if all parts are enco
 EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
 MIN_COPIED = 12  # minimum frames to copy from a part; otherwise it is encoded
-SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds before the target, tried in turn
 NEAR = 1e-3  # maximum seconds between times that count as equal
 # Seconds before the keyframe at which a seek aims in streaming formats, where seeks are inexact.
 STREAM_MARGIN = Fraction(7, 10)
 REORDER_SECONDS = 1.0  # seconds read after a part's end, since frames are stored in decoding order
 ENCODED_SHARE = 0.85
-IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.handlers import UploadHandler
 from media_app.uploads.models import Upload
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
-from media_app.videos.services import check_file
+from media_app.videos.services import OF_THE_FILE, check_file
 from media_app.videos.upload_handlers import INGEST_KIND, UNKNOWN_TYPE, check_header
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
@@ -40,10 +40,6 @@ EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
 SUFFIXES = frozenset({*EXTENSIONS.values(), "ogg"})
 USUAL_EXTENSION = "mp4"
 # Columns that describe a video's file, restored if a replacement file fails.
-OF_THE_FILE = (
-    "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
-    "is_variable_frame_rate", "width", "height", "codec", "audio_tracks", "recording",
-)  # fmt: skip
 NOTHING_KNOWN: dict[str, Any] = {
     "sha256": "", "duration": 0.0, "fps_numerator": 0, "fps_denominator": 1, "is_variable_frame_rate": False,
     "width": 0, "height": 0, "codec": "", "audio_tracks": [], "recording": {},

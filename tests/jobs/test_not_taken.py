@@ -38,7 +38,7 @@ class TestTheFormer:
     def test_a_job_of_a_new_kind_waits_for_who_knows_it(self, owner: User) -> None:
         job = make(owner, admitted=True, priority=9)
         elsewhere = make(owner, kind="test.store", lane="next", admitted=True)
-        assert not leases.has_claimable_job("test")
+        assert leases.next_claimable("test") is None
         assert leases.claim("test", "w") is None
         assert run_queue("test") == run_queue("next") == 0
         Sweep()()

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
+from media_app.av.ffmpeg import DEINTERLACE, WITHOUT_TAGS, Ffmpeg, Filter, Track
 from media_app.av.ladder import HDR_TRANSFERS, TO_SDR, round_down_even
 from media_app.av.merge.plan import Clip, Shape
 from media_app.av.merge.survey import UNSPECIFIED
@@ -48,7 +48,7 @@ def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
     )
     steps: list[Filter] = []
     if facts.is_interlaced:
-        steps.append(Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))))
+        steps.append(DEINTERLACE)
     held = clip.survey.held_first
     steps.append(Filter("setpts", (f"PTS-STARTPTS+{float(held):.6f}/TB",) if held else ("PTS-STARTPTS",)))
     timed = (("fps", str(shape.fps)), ("eof_action", "pass"))

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
-from media_app.av.avcc import LENGTH_BYTES, Avcc
+from media_app.av.avcc import IDR, LENGTH_BYTES, PPS, SPS, Avcc
 
-IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 OTHER = -1  # marks a packet's SPS or PPS that is missing in the file's header
 UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
 MIN_HELD = Fraction(1, 10)  # seconds of sound without picture above which a picture is shown longer
