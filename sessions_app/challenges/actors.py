@@ -46,7 +46,7 @@ from vodplatform.core.processes.process import Access, ChildError
 from vodplatform.core.records.transitions import create_in_state
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
-# seconds added to the merge process's time limit per second of video; enough for large pictures
+# seconds added to the merge process's time limit per second of video
 WORK_SECONDS_PER_SECOND = 20.0
 SLOW_BYTES = 125_000  # assumed bytes per second of a clip whose duration was not measured
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
@@ -62,7 +62,6 @@ class MergeJobs(JobHooks):
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        """Return a summary of each job's merge. It links to the challenge, or to the merge if there is no challenge."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
         found = {}
@@ -187,10 +186,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
 
 
 def _seconds_of(clips: Sequence[MergeClip]) -> float:
-    """Return the clips' total seconds, estimated from bytes if unmeasured.
-
-    Durations claimed by the client are ignored, because false ones could block a worker for long.
-    """
+    """Return the clips' total seconds, estimated from bytes if unmeasured."""
     durations = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
     seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, durations, strict=True)]
     return float(min(sum(seconds), settings.MAX_VIDEO_SECONDS * len(clips)))
@@ -206,7 +202,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # After LeaseLost or JobFailed, no row refers to the stored file. After other errors, a row may refer to it.
+        # After other errors, a row may refer to the stored file.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)

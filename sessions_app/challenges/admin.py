@@ -122,8 +122,6 @@ class ReportInline(ReadOnlyMixin, TabularInline):
 
 @admin.register(Challenge)
 class ChallengeAdmin(ModeratedAdmin):
-    """Admin of challenges. Each action needs a reason for the audit log."""
-
     list_display = ["title", "shown_owner", "shown_state", "shown_reports", "shown_guesses", "published_at"]
     list_filter = [ModerationFilter]
     list_select_related = ["owner", "merge__video"]

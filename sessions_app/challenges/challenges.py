@@ -232,7 +232,7 @@ def _already_guessed_error(there: Guess, row: Challenge) -> DomainError:
 
 
 def _unpublished_error(user: User | Guest) -> DomainError:
-    """Return the error for an unpublished challenge. Only moderators learn that the challenge exists."""
+    """Return an error from which only moderators learn that the challenge exists."""
     return DomainError("challenge_unpublished" if user.is_moderator else "challenge_not_found")
 
 
@@ -277,10 +277,9 @@ def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 
 def delete(challenge: Challenge, by: User) -> None:
-    """Delete a challenge with its guesses and reports.
+    """Delete a challenge with its guesses, its reports and its merge.
 
-    If the owner deletes a challenge, its merge is kept for a while. If another user deletes the challenge, or if it was
-    taken down, the merge is deleted, too.
+    The merge is kept for a while if the owner deletes a challenge that was not taken down.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)

@@ -1,4 +1,4 @@
-"""Operations on merges that change several rows, files or jobs.
+"""Operations on merges.
 
 Lock order: job, uploads, session. The completion of an upload locks no job, because the merge has none yet.
 """
@@ -35,16 +35,15 @@ from vodplatform.core.records import audit
 
 MERGE_KIND = "merge"
 PURPOSE = "clip"
-# metadata keys of a checked clip: duration in seconds, and work in gigapixels, which the plan limits
+# metadata keys of a checked clip: duration in seconds, work in gigapixels
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
 FACTOR = 0.75  # assumed seconds of work per second of video, until enough merges are measured
-# Estimates use only merges whose clips last at least this many seconds in total. In shorter merges, most of the time is
-# start-up time.
+# Minimum total seconds of the clips of a merge used for estimates. Shorter merges measure mostly start-up time.
 MIN_MEASURED_SECONDS = 10.0
 MIN_MERGES, MAX_MERGES = 5, 50
 FAILED_KEPT_FOR = timedelta(days=7)
 BATCH = 200
-# errors that the same clips would cause again, so no retry is possible
+# errors that the same clips would cause again
 FINAL_ERRORS = frozenset({
     "clip_unreadable", "no_video", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit",
     "upload_lost", "too_large", "bad_request",
@@ -133,7 +132,6 @@ def estimate(durations: Iterable[float]) -> float:
 
 
 def gigapixels_of_other_clips(upload: Upload) -> float:
-    """Return the total gigapixels of the other clips in the upload's merge. Clips not checked yet count as 0."""
     return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
 
 
@@ -196,7 +194,7 @@ def cancel(session: MergeSession) -> None:
 
 
 def _cancel_uploads(session_id: uuid.UUID) -> uuid.UUID | None:
-    """Cancel the clips of a merge without a job. If the merge has a job, only return the job's id."""
+    """Cancel the clips of a merge without a job, or return the id of the merge's job."""
     with transaction.atomic():
         _lock_uploads(session_id)
         rows = MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id)
@@ -319,14 +317,14 @@ def _remove(row: MergeSession) -> None:
 
 
 def remove_with_challenge(session_id: uuid.UUID) -> None:
-    """Delete a merge and its video. Call in the transaction that deletes the merge's challenge."""
+    """Delete a merge and its video, in the transaction that deletes the merge's challenge."""
     row = _locked(session_id)
     if row is not None:
         _remove(row)
 
 
 def keep_without_challenge(session_id: uuid.UUID) -> None:
-    """Keep a merge for a new challenge. Call in the transaction that deletes the merge's challenge."""
+    """Keep a merge for a new challenge, in the transaction that deletes the merge's challenge."""
     rows = MergeSession.objects.filter(pk=session_id)
     rows.update(challenge_deleted_at=Now(), expires_at=Now() + _lifetime())
     Video.objects.filter(merges=session_id, place__in=UNLISTED).update(place=VideoScope.SESSION, updated_at=Now())
@@ -356,7 +354,7 @@ def expire() -> int:
 
 
 def store_result(session_id: uuid.UUID, **values: Any) -> bool:
-    """Store a merge's result. Return False if the merge was deleted meanwhile."""
+    """Store a merge's result. Return False if the merge was deleted."""
     rows = MergeSession.objects.filter(pk=session_id)
     if not rows.update(completed_at=Now(), **values):
         return False

@@ -51,7 +51,7 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
         return self if user.is_admin else self.filter(owner=user)
 
     def with_state(self) -> MergeSessionQuerySet:
-        """Load what :attr:`MergeSession.status` and the serializers need, in a constant number of queries."""
+        """Load what :attr:`MergeSession.status` and the serializers need."""
         clips = MergeClip.objects.with_upload_state().order_by("index")
         pictures = Prefetch("video__renditions", Rendition.objects.order_by())
         return self.select_related("job", "video", "challenge").prefetch_related(Prefetch("clips", clips), pictures)
@@ -60,13 +60,11 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
 class MergeSession(models.Model):
     """A merge of a user's clips into one video. It starts when all clips are uploaded.
 
-    - video: the merged video. It has the same id as the merge, so that files of failed attempts lie in the video's
-      folder.
+    - video: the merged video, which has the same id as the merge.
     - segments: ``{"start", "end"}`` of each clip in the merged video, in seconds.
     - compression_applied: whether anything was encoded.
     - source_seconds: total length of the clips.
-    - challenge_deleted_at: time at which the merge's challenge was deleted.
-    - expires_at: deadline for uploads or for a retry. If the challenge was deleted: deadline for a new challenge.
+    - expires_at: deadline for uploads, for a retry, or, if the challenge was deleted, for a new challenge.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -113,7 +111,7 @@ class MergeSession(models.Model):
 
     @property
     def status(self) -> MergeStatus:
-        """The state of the merge's job or, without a job, of its uploads. Needs ``with_state``."""
+        """The state of the job or, without a job, of the uploads. Needs ``with_state``."""
         job = self.job
         if job is not None:
             if job.status in FINISHED:
@@ -127,7 +125,7 @@ class MergeSession(models.Model):
 
     @property
     def progress(self) -> float:
-        """Progress in percent; the uploads make up the first 50. Needs ``with_state``."""
+        """Progress in percent. Needs ``with_state``."""
         if self.status == MergeStatus.COMPLETED:
             return 100.0
         if self.job is not None:
@@ -157,7 +155,6 @@ class MergeSession(models.Model):
 
     @property
     def statement_segments(self) -> list[dict[str, Any]]:
-        """Statement index, start, end and duration of each clip in the video, in seconds."""
         return [
             {
                 "statement_index": index,
@@ -246,17 +243,13 @@ class Guest:
     """A player without an account. guest_id: id from a cookie; None until the guest's first guess."""
 
     guest_id: uuid.UUID | None
-    # Users have these attributes, too. Code may read them without checking whether the player is a guest.
+    # Users have these attributes, too, so code may read them of any player.
     pk: None = None
     is_moderator: bool = False
 
 
 class ChallengeQuerySet(models.QuerySet["Challenge"]):
     def visible_to(self, user: User | AnonymousUser) -> ChallengeQuerySet:
-        """Return the user's own and all published challenges.
-
-        Moderators also see reported and withheld challenges. Admins see all.
-        """
         if isinstance(user, AnonymousUser):
             return self.none()
         if user.is_admin:
@@ -289,10 +282,9 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
 class Challenge(models.Model):
     """A video with statements of one user, one of which is a lie.
 
-    statements: ``[{"media_file_id", "text"}]`` in the order of the segments. lie_index: index of the lie; revealed only
-    to the owner, and to players after their guess. guests_may_play: whether people without an account can play.
-    withheld_at: time at which a moderator took the challenge down. withheld_because: reason shown to the
-    owner.
+    statements: ``[{"media_file_id", "text"}]`` in the order of the segments. lie_index: revealed only to the owner, and
+    to players after their guess. withheld_at: time at which a moderator took the challenge down. withheld_because:
+    reason shown to the owner.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -342,7 +334,7 @@ class Challenge(models.Model):
         return self.own_guesses[0] if self.own_guesses else None
 
     def tells_lie_to(self, user: User | Guest) -> bool:
-        """Return whether ``user`` may know the lie: the owner may, and a player after a guess. Needs ``shown_to``."""
+        """Return whether ``user`` may know the lie. Needs ``shown_to``."""
         return self.owner_id == user.pk or self.own_guess is not None
 
     @property
@@ -360,7 +352,7 @@ class GuessQuerySet(models.QuerySet["Guess"]):
 class Guess(models.Model):
     """A player's only guess in a challenge, never changed.
 
-    player: user; None for a guest. guest: id from the guest's cookie.
+    guest: id from the cookie of a guest.
     """
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="guesses")

@@ -18,8 +18,7 @@ from sessions_app.challenges.models import MergeClip
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-# Maximum bytes of a clip checked while the client waits: in local storage, in remote storage. The merge checks larger
-# clips.
+# maximum bytes of a clip checked while the client waits: in local storage, in remote storage
 MAX_BYTES, MAX_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
 
 

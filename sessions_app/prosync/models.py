@@ -37,17 +37,17 @@ class ProJobQuerySet(models.QuerySet["ProJob"]):
 class ProJob(models.Model):
     """A request to replace speech in a video. It has the same id as its job.
 
-    - video: the uploaded video, which is in no library. The result and the sounds are its renditions. A sound's
-      rendition is named after the sound's index.
+    - video: the uploaded video, which is in no library. The result and the sounds are its renditions. The name of a
+      sound's rendition is the sound's index.
     - sounds: ``ref`` (name), ``filename``, ``seconds`` and ``peaks`` (0 to 1) of each sound.
     - outcome: report on the result.
 
     Only an external provider needs these fields:
 
     - generation_id: the provider's id of the latest generation, or "".
-    - generations: number of the current generation, from 1. If a generation failed, a retry starts the next one.
-    - notified_at: Unix time in seconds at which the provider sent the last accepted webhook.
-    - asked: the exact request that was sent. A retry sends it again.
+    - generations: number of the current generation, from 1.
+    - notified_at: Unix time of the last accepted webhook, in seconds.
+    - asked: the exact request that was sent, for retries.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -16,11 +16,11 @@ USUAL_MODE = "cut_off"
 MODES = (USUAL_MODE, "loop", "bounce", "silence", "remap")
 MAX_LABEL, MAX_REF, MAX_MODEL = 200, 64, 64
 MAX_REGIONS = 20
-MIN_SIDE = 0.005  # minimum side of a box, as a share of the picture's; a smaller box cannot hold a letter
+MIN_SIDE = 0.005  # minimum side of a box, as a share of the picture's
 MIN_CROP = 0.0005  # minimum seconds of the used part of a sound
 # Seconds by which an end time may exceed the duration, because players round times to milliseconds.
 ROUNDING = 0.0005
-# Characters that are refused, because they change the direction of all following text.
+# Refused characters, which change the direction of all following text.
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 FIELDS = {"startTime": "start_time", "endTime": "end_time", "audioInput": "audio_input", "refId": "ref_id"}
 TIME_NAMES = {"startTime": "segment's start", "endTime": "segment's end"}
@@ -43,7 +43,7 @@ class Fault:
 class Segment:
     """A validated segment. index: position in the request. start, end: seconds of the video.
 
-    crop: start and end of the used part of the sound, in seconds; None to use all.
+    crop: start and end of the used part of the sound in seconds, or None for all.
     """
 
     index: int
@@ -77,10 +77,7 @@ class Options:
 
 
 def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
-    """Parse a list or the JSON text of a list. Return one fault for anything else.
-
-    NaN and infinities are accepted here, and rejected when the entries are checked.
-    """
+    """Parse a list or its JSON text. NaN and infinities are rejected only when the entries are checked."""
     try:
         value = text if isinstance(text, list) else _json(text, float)
     except ValueError:
@@ -110,7 +107,6 @@ def read_refs(given: Any, count: int) -> tuple[list[str], list[Fault]]:
 
 
 def read_options(given: Any) -> tuple[Options, list[Fault]]:
-    """Parse options. Unknown values are faults."""
     if given in (None, ""):
         return Options(), []
     try:
@@ -172,9 +168,9 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
 
 
 def check_removal_times(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
-    """Return a fault for each time (start, end) of a text removal that lies beyond the video's end.
+    """Return a fault for each time of a text removal that lies beyond the video's end.
 
-    A start exactly at the end is a fault, too. given: valid ``Options.remove_text``.
+    given: valid ``Options.remove_text``.
     """
     if not given or duration is None:
         return []

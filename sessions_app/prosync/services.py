@@ -56,8 +56,7 @@ def most_segments(user: User) -> int:
 def create_pro_job(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked: Mapping[str, Any]) -> ProJob:
     """Create a pro job from inspected uploads. sounds: uploaded sounds by name.
 
-    asked: the request's ``segments``, ``options``, ``name``. Sound files move to permanent storage; they are deleted if
-    the creation fails.
+    asked: the request's ``segments``, ``options``, ``name``.
     """
     folder = f"sounds/{video.resource_id}"
     kept = []
@@ -121,24 +120,22 @@ def set_segment_status(job_id: uuid.UUID, status: str) -> None:
 
 
 def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
-    """Wake the job of a generation after a webhook.
-
-    sent_at: Unix time in seconds at which the provider sent the webhook, covered by its signature.
+    """Wake the job of a generation after a webhook. sent_at: signed Unix time of the webhook, in seconds.
 
     Raise ``signature_invalid`` if this webhook or a later one was received before.
     """
     row = ProJob.objects.filter(generation_id=generation_id).first()
     if row is None:
-        return  # the job was deleted, or its row does not contain the generation's id yet
+        return  # the job was deleted, or the generation's id is not stored yet
     if not ProJob.objects.filter(pk=row.pk, notified_at__lt=sent_at).update(notified_at=sent_at):
         raise DomainError("signature_invalid", "This webhook call was already received.")
     jobs.wake_waiting(row.job_id)
 
 
 def delete(row: ProJob, by: User | None) -> None:
-    """Cancel and delete a pro job with its files. ``by`` is the acting user, or None if the job expired."""
+    """Cancel and delete a pro job with its files. by: None if the job expired."""
     with transaction.atomic():
-        # Lock the job before the video: all transactions use this order, to avoid deadlocks.
+        # All transactions lock the job before the video, to avoid deadlocks.
         Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()
         found = ProJob.objects.select_for_update(of=("self",)).select_related("video").filter(pk=row.pk).first()
         if found is None:

@@ -29,7 +29,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
-PROBE_SECONDS = 60.0  # a probe's time limit, in seconds per sound, because each sound is decoded completely
+PROBE_SECONDS = 60.0  # a probe's time limit, in seconds per sound
 NO_SOUND = {"error": {"type": "not_a_sound", "message": "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound."}}
 
 
@@ -58,9 +58,9 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Results of inspecting uploads. ``video`` has facts about a usable video, else None.
+    """Results of inspecting uploads. video: facts about a usable video, or None.
 
-    ``sounds`` has an entry per uploaded sound, None for an unusable one. ``refusals`` has pairs (form part, error).
+    sounds: None for each unusable sound. refusals: pairs (form part, error).
     """
 
     video: dict[str, Any] | None
@@ -104,7 +104,6 @@ def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) ->
 
 
 def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
-    """Probe an uploaded video and return the result. A file on S3 is read in byte ranges, not copied."""
     if store.is_local():
         return probe([store.local_path(upload.key)], user.pk)[0]
     assemble.finish_multipart_uploads(upload)
@@ -183,7 +182,7 @@ def _only_in_its_form() -> DomainError:
 class ProVideoUpload(UploadHandler):
     name = VIDEO_NAME
     label = "Video of a pro job"
-    # Errors about the user's plan and the number of segments come before errors about the file's type.
+    # Errors about the plan and the number of segments come before errors about the file's type.
     checks_type_early = False
 
     def key_of(self, upload: Upload) -> str:

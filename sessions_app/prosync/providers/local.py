@@ -17,7 +17,7 @@ from vodplatform.core.processes.process import Access, ChildError
 DUB_COMMAND = [sys.executable, "-m", "sessions_app.prosync.engine.audio"]
 NAME = "made.mp4"
 WRITABLE = "work"
-SOUND_ONLY = "sound"  # name of the model that changes only the sound
+SOUND_ONLY = "sound"  # model that changes only the sound
 # Time limit of the child process: base in seconds, and seconds added per second of video.
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 600.0, 60.0
 CHILD_FAILED_MESSAGE = "Replacing the speech failed or took too long."

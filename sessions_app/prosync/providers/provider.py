@@ -1,8 +1,6 @@
 """The sync.so engine: request a generation, wait without occupying a worker, download the result.
 
-Idempotency key and output name depend only on the pro job's row. Therefore, a retry after a crash requests the same
-generation. The provider may still complete and charge a cancelled generation. Therefore, a retry of a cancelled job
-continues the old generation if possible.
+See docs/design/0016-dubbing.md on retries and cancellation.
 """
 
 from __future__ import annotations
@@ -39,8 +37,8 @@ DEADLINE_SECONDS = 12 * 3600.0
 MAX_INVALID_ANSWERS = 8
 # Maximum size of a result: ``MAX_FACTOR`` times the source's size, but not less than ``MIN_MAX_BYTES``.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
-# A result may be up to ``LENGTH_FACTOR`` times longer or shorter than its source. For this comparison, durations below
-# ``LENGTH_SECONDS`` count as ``LENGTH_SECONDS``.
+# A result may be up to ``LENGTH_FACTOR`` times longer or shorter than its source, because it is already paid for.
+# Durations below ``LENGTH_SECONDS`` count as ``LENGTH_SECONDS`` here.
 LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0
 WATCH_SECONDS = 0.5
 # Seconds during which a cancel request is retried, and timeout of one request in seconds.
@@ -122,8 +120,7 @@ def _name(row: ProJob) -> str:
 def _update_row(work: Work, **values: Any) -> None:
     with work.context.lock_lease():
         ProJob.objects.filter(pk=work.row.pk).update(**values)
-        # Read the values back from the database. A retry sends the request as stored, with the same idempotency key.
-        # Requests with the same key must be equal.
+        # Read the values back, because requests with the same idempotency key must be equal to the stored one.
         work.row.refresh_from_db(fields=list(values))
 
 
@@ -201,10 +198,7 @@ def _give_up(work: Work, generation: Generation) -> NoReturn:
 
 
 def _start_new_generation_if_expired(work: Work) -> None:
-    """Start a new generation if the input URLs of the failed generation have expired.
-
-    Until then, a retry repeats the same request, because the provider may have accepted it.
-    """
+    """Start a new generation if the input URLs of the failed generation have expired."""
     if work.row.asked is not None and _url_expiry(work.row.asked) < time.time():
         _start_new_generation(work)
 
@@ -247,7 +241,7 @@ def _download_result(work: Work, provider: SyncSo, generation: Generation) -> tu
 
 
 def _run_interruptibly(context: JobContext, fetch: Callable[[], T]) -> T:
-    """Run ``fetch`` in a thread, so that a stalled server cannot block a job that has to stop.
+    """Run ``fetch`` in a thread, so that a stalled server cannot delay the job's cancellation.
 
     ``fetch`` must not use the database.
     """
@@ -266,13 +260,10 @@ def _run_interruptibly(context: JobContext, fetch: Callable[[], T]) -> T:
 
 
 def _probe_result(work: Work, path: Path) -> dict[str, Any]:
-    """Return facts about the result, such as its duration.
+    """Return facts about the result.
 
-    The result may be up to ``LENGTH_FACTOR`` times longer or shorter than the video, because it is already paid for.
-
-    - Raise :class:`syncso.InvalidResponse` if the file is unreadable or incomplete: another download may help.
-    - Raise :class:`JobFailed` if the file has no picture, or if its length differs more.
-    - Raise :class:`TransientFault` if a retry may help.
+    Raise :class:`syncso.InvalidResponse` if another download may help, :class:`TransientFault` if a retry of the job
+    may help, and otherwise :class:`JobFailed`.
     """
     try:
         facts = facts_of(work.context, path)
@@ -291,11 +282,7 @@ def _probe_result(work: Work, path: Path) -> dict[str, Any]:
 
 
 def ended(job: Job) -> None:
-    """Clean up in the transaction that ends a job.
-
-    If the job was cancelled, ask the provider to stop its generation. If the generation failed, forget it, so that a
-    retry starts a new one.
-    """
+    """Stop the generation of a cancelled job, or abandon a failed generation, in the transaction that ends the job."""
     row = ProJob.objects.filter(pk=job.pk, engine=Engine.SYNCSO).first()
     if row is None or (row.asked is None and not row.generation_id):
         return
@@ -303,33 +290,26 @@ def ended(job: Job) -> None:
         transaction.on_commit(lambda: _cancel_in_background(_name(row), row.generation_id), robust=True)
     elif job.status == JobStatus.FAILED:
         kind = (job.error or {}).get("type")
-        # Abandon a generation that failed or that the provider refused to create. After other faults, such as a refused
-        # download, keep the generation, because it is paid for.
+        # After other faults, such as a refused download, keep the generation, because it is paid for.
         if kind in GENERATION_FAILURES or (kind == REFUSED and not row.generation_id):
             _abandon_generation(row)
 
 
 def deleted(row: ProJob) -> None:
-    """Stop the provider's unfinished generation once the transaction that deletes its job is committed."""
+    """Stop an unfinished generation after the transaction that deletes its job."""
     if row.engine == Engine.SYNCSO and row.generation_id and row.outcome is None:
         name, generation_id = _name(row), row.generation_id
         transaction.on_commit(lambda: _cancel_in_background(name, generation_id), robust=True)
 
 
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
-    """Stop the generation if its job was cancelled or deleted.
-
-    This process must do it: the generation's id may not be stored yet, so other processes may not know it.
-    """
+    """Stop the generation if its job was cancelled or deleted. Perhaps only this process knows the generation's id."""
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)
 
 
 def _cancel_in_background(name: str, generation_id: str) -> None:
-    """Ask the provider, in a thread, to stop a generation. generation_id: "" if only ``name`` is known.
-
-    If the process is killed first, the request is lost.
-    """
+    """Ask the provider, in a thread, to stop a generation. generation_id: "" if only ``name`` is known."""
     try:
         provider = client(seconds=CANCEL_REQUEST_SECONDS)
     except syncso.ProviderError:

@@ -1,7 +1,6 @@
-"""A stateless client for sync.so's public v2 API.
+"""A stateless client for sync.so's public v2 API, written after https://sync.so/docs and the Python SDK 0.2.7.
 
-The exception class tells whether a retry can help. Sources: https://sync.so/docs and the Python SDK 0.2.7. Nothing was
-tested against the service.
+The exception class tells whether a retry can help.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ MAX_LISTING_BYTES = 16 * 1024**2
 PAGE = 100
 MAX_PAGES = 5
 DOWNLOAD_SECONDS = 1800.0
-MAX_REDIRECTS = 3  # maximum redirects of a download; API calls follow none
+MAX_REDIRECTS = 3  # maximum redirects of a download
 
 FIRST_DELAY, MAX_DELAY = 2.0, 60.0
 MIN_DELAY = 0.5
@@ -42,13 +41,13 @@ MAX_DOUBLINGS = 16
 
 TOLERANCE_SECONDS = 300.0  # maximum seconds between a webhook's signed time and now
 MAX_SIGNATURE_LETTERS = 1000
-MILLISECONDS_FROM = 10**11  # smallest timestamp that is read as milliseconds; as seconds, it would mean the year 5138
+MILLISECONDS_FROM = 10**11  # smallest timestamp in milliseconds; in seconds, it is the year 5138
 
 MAX_ERROR_LETTERS = 500
 MAX_PAGE_BYTES = 64 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
-GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # pattern of valid ids, which fit into the database column
+GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # valid ids fit into the database column
 ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 TIMESTAMP = re.compile(r"[0-9]{1,15}")
 IN_PROGRESS_CODE = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
@@ -75,7 +74,7 @@ class ProviderError(Exception):
 
 
 class RetryLater(ProviderError):
-    """A temporary error. The provider may have accepted the request nevertheless."""
+    """A temporary error. The provider may have accepted the request."""
 
 
 class LinkExpired(RetryLater):
@@ -87,14 +86,14 @@ class RefusedForGood(ProviderError):
 
 
 class RequestNotSent(RefusedForGood):
-    """Error: the settings or the rules for outgoing requests forbid this call.
+    """Error: the settings or the rules for outgoing requests forbid this call or its answer.
 
-    Usually nothing was sent. If the rules forbade only the answer, the request may have taken effect.
+    If they forbid the answer, the request may have taken effect.
     """
 
 
 class AccountRefused(RefusedForGood):
-    """Error: the provider refuses the API key or the plan. The operator has to act."""
+    """Error: the provider refuses the API key or the plan."""
 
 
 class ResultRefused(RefusedForGood):
@@ -102,7 +101,7 @@ class ResultRefused(RefusedForGood):
 
 
 class InvalidResponse(ProviderError):
-    """Error: the answer is not from this API. A proxy can cause this for a moment, so a few retries may help."""
+    """Error: the answer is not from this API, perhaps from a proxy. A few retries may help."""
 
 
 class UnknownGeneration(InvalidResponse):
@@ -130,10 +129,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generation as reported by the provider.
-
-    output_url: signed URL of the result, which expires. error, error_code: untrusted text, cleaned.
-    """
+    """A generation. output_url: signed URL of the result, which expires. error, error_code: untrusted text, cleaned."""
 
     id: str
     status: Status
@@ -151,8 +147,7 @@ class Generation:
 class Notice:
     """A webhook call with a valid signature.
 
-    sent_at: Unix time in seconds at which the provider sent the call, covered by the signature.
-    replay_key: equal in repeated calls. To detect repeated calls, store the key for twice the tolerance.
+    sent_at: signed Unix time of the call, in seconds. replay_key: equal in repeated calls.
     """
 
     generation: Generation
@@ -162,7 +157,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A downloaded result. kind: file type, detected from the content."""
+    """A downloaded result. kind: detected from the content."""
 
     size: int
     kind: Kind
@@ -176,7 +171,7 @@ class SyncSo:
         """Create the client. Raise ValueError if ``base_url`` would expose the key.
 
         rules: limits per request; ``allow_private`` permits private addresses and HTTP, for tests. check: called for
-        each request and downloaded block; it can raise an exception to end the call.
+        each request and downloaded block; its exceptions end the call.
         """
         self._base = base_url.rstrip("/")
         if urlsplit(self._base).scheme != "https" and not rules.allow_private:
@@ -188,8 +183,7 @@ class SyncSo:
     def create(self, request: Mapping[str, Any], idempotency_key: str) -> str:
         """Start a generation and return its id. The same key and request return the same generation.
 
-        idempotency_key: unique in the organisation. Store key and request before sending, because a different request
-        with the same key is a conflict.
+        idempotency_key: unique in the organisation. A different request with the same key is a conflict.
         """
         if IDEMPOTENCY_KEY.fullmatch(idempotency_key) is None:
             raise ValueError("An idempotency key has 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
@@ -215,7 +209,7 @@ class SyncSo:
         """Return the newest of the last 500 generations with this output name, or None.
 
         The listing's ``outputFileName`` is undocumented, so URLs of inputs, webhook and result are searched too. After
-        None, repeat the same request, because the generation may exist. Raise :class:`ProviderError`.
+        None, the generation may still exist. Raise :class:`ProviderError`.
         """
         wanted = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(_checked_name(output_name))}(?![A-Za-z0-9_-])")
         for entry in self._listed():
@@ -229,7 +223,7 @@ class SyncSo:
     def cancel(self, generation_id: str) -> bool:
         """Ask to stop a generation; return whether it is cancelled. Raise :class:`ProviderError`.
 
-        The call is no longer documented. Usually the result is False, and the generation is charged.
+        The call is no longer documented.
         """
         answer = self._send("POST", f"/v2/generate/{_checked_id(generation_id)}/cancel")
         if answer.status in NOT_CANCELLED:
@@ -328,9 +322,8 @@ def build_request(
 ) -> dict[str, Any]:
     """Return the body of a create request for validated segments. Raise ValueError.
 
-    sounds: ``{refId: URL}``. segments: ``{"start", "end", "ref", "from", "to"}`` in seconds. output_name: unique, 8–255
-    characters of ``A-Za-z0-9_-``, also added to the webhook's query for :meth:`SyncSo.find`. sync_mode: documented for
-    complete videos only.
+    sounds: ``{refId: URL}``. segments: ``{"start", "end", "ref", "from", "to"}`` in seconds. output_name: unique, also
+    added to the webhook's query for :meth:`SyncSo.find`. sync_mode: documented for complete videos only.
     """
     if sync_mode not in SYNC_MODES or model not in MODELS:
         raise ValueError(f"Unknown mode {sync_mode!r} or model {model!r}.")
@@ -355,18 +348,17 @@ def build_request(
 
 
 def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> Notice:
-    """Verify and parse a webhook call. Refuse it if its signature is more than five minutes from ``now``.
+    """Verify and parse a webhook call.
 
     Do not trust the body: call :meth:`SyncSo.get`. Raises :class:`WebhookRefused`, :class:`InvalidResponse`.
 
     - secret: with its prefix ``whsec_``.
-    - header: value of ``Sync-Signature``, such as ``t=<time>,v1=<hex>``. ``t`` is in seconds or milliseconds; the
-      provider does not document which. ``v1`` is the HMAC-SHA256 of ``"{t}.{body}"``. It may occur several times.
+    - header: ``Sync-Signature``, such as ``t=<time>,v1=<hex>``. The unit of ``t``, seconds or milliseconds, is
+      undocumented. ``v1`` is the HMAC-SHA256 of ``"{t}.{body}"``. It may occur several times.
     - now: Unix seconds.
     """
     stamp, signatures = _signature(header or "")
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()
-    # Compare all signatures, each in constant time.
     matches = [hmac.compare_digest(expected, given.encode("utf-8", "surrogatepass")) for given in signatures]
     if not secret or not any(matches):
         raise WebhookRefused("The signature is wrong.")
@@ -394,9 +386,9 @@ def read_generation(entry: Mapping[str, Any]) -> Generation:
 def next_delay(
     attempt: int, retry_after: float | None = None, *, draw: Callable[[float, float], float] = random.uniform
 ) -> float:
-    """Return the seconds to wait before the next attempt. attempt: number of the last attempt; the first is 0.
+    """Return the seconds to wait after attempt number ``attempt`` (from 0).
 
-    The delay is ``Retry-After``, but at most 15 minutes, plus exponential backoff with full jitter.
+    The delay is ``Retry-After``, at most 15 minutes, plus exponential backoff with full jitter.
     """
     most = min(MAX_DELAY, FIRST_DELAY * 2 ** min(max(attempt, 0), MAX_DOUBLINGS))
     asked = min(max(retry_after or 0.0, 0.0), MAX_RETRY_AFTER)
@@ -464,7 +456,7 @@ def _is_good(answer: outbound.Answer) -> bool:
 
 
 def _is_under_way(status: int, code: str) -> bool:
-    """Return whether an error 409 means that an earlier request with the same idempotency key may still run."""
+    """Return whether an error 409 means that an earlier request with the same key may still run."""
     if status != HTTPStatus.CONFLICT:
         return False
     return not code.upper().startswith("IDEMPOTENCY_") or IN_PROGRESS_CODE.search(code) is not None

@@ -21,10 +21,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An attempt to run a pro job. folder: the attempt's own folder.
-
-    share: job progress in percent at the engine's start and end.
-    """
+    """An attempt to run a pro job. share: job progress in percent at the engine's start and end."""
 
     context: JobContext
     row: ProJob

@@ -1,7 +1,6 @@
 """AAC-LC packets: windows, decoding and encoding.
 
-A packet shares each of its two blocks of 1024 samples with a neighbour (ISO/IEC 14496-3, 4.6.11). Packets of two
-encoders join exactly if both used the same window shape for the shared block. Otherwise the samples must be adapted.
+A packet shares each of its two blocks of 1024 samples with a neighbour (ISO/IEC 14496-3, 4.6.11).
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ LONG_BEGIN, LONG_END = (ONLY_LONG, LONG_START), (ONLY_LONG, LONG_STOP)
 SINGLE, PAIR, FILL = 0, 1, 6  # values of id_syn_ele (ISO/IEC 14496-3, table 4.71)
 SIGHT = 64  # number of bytes at a packet's start that are searched for its channel element
 ADTS_HEADER, ADTS_CHECKED = 7, 9  # length of an ADTS header in bytes, without and with checksum (ISO/IEC 13818-7, 6.2)
-# Encoder options: full bandwidth, no noise substitution, no intensity stereo. In speech, the error of the "fast" coder
-# is −62 dB, that of the default coder −50 dB.
+# Encoder options of the smallest error: no noise substitution, no intensity stereo.
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
 MAX_WIDTH = 20_000
 KAISER_ALPHA = 4.0
@@ -52,7 +50,7 @@ class Windows(NamedTuple):
 
 
 def windows_of(packet: bytes) -> Windows | None:
-    """Return the windows of the packet's first channel; None if the packet does not start with a channel."""
+    """Return the windows of the packet's first channel, or None."""
     content = packet[:SIGHT]
     value, left = int.from_bytes(content), 8 * len(content)
     total = left
@@ -99,9 +97,8 @@ RISING = _rising()
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
     """Adapt the block of samples that our first packet shares with the original packet before it.
 
-    A decoder adds up the block from both packets. Their aliasing must cancel out (Princen and Bradley 1986). The
-    original packet cannot change. Therefore, change ``samples`` as little as possible, so that our packet cancels the
-    original packet's aliasing. Return the changed samples.
+    Change ``samples`` as little as possible, so that the aliasing of the two packets cancels out (Princen and Bradley
+    1986). theirs, ours: window shapes.
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples

@@ -31,7 +31,7 @@ USUAL_STRETCH = (0.5, 2.0)
 class Line:
     """A sound for one segment. start, end: seconds in the video.
 
-    crop: start and end of the used part of the sound, in seconds; None to use all.
+    crop: start and end of the used part of the sound in seconds, or None for all.
     """
 
     start: float
@@ -43,10 +43,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A sound fitted to its segment.
-
-    material: samples of the sound that are used. stretch: factor by which the sound was stretched.
-    """
+    """A sound fitted to its segment. material: used samples. stretch: factor by which the sound was stretched."""
 
     material: SampleFile
     mode: Mode

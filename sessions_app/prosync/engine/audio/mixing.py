@@ -18,7 +18,7 @@ class Position:
     """The position of a new sound, in samples after ``currentTime`` 0.
 
     - fade: number of samples faded at each end.
-    - tail: number of samples of the crossfade into the next sound, if that sound follows directly.
+    - tail: number of samples of the crossfade into a sound that follows directly.
     - follows: whether this sound directly follows another sound.
     """
 
@@ -54,7 +54,7 @@ class Voice:
 
 
 def mixed(voices: Sequence[Voice], first: int, original: Samples) -> Samples:
-    """Mix new sounds into ``original``, which starts at sample ``first``. Fades keep the power constant."""
+    """Mix new sounds into ``original``, which starts at sample ``first``."""
     count = original.shape[1]
     near = [
         voice for voice in voices if voice.place.first < first + count and voice.place.end + voice.place.tail > first

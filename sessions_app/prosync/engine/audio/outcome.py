@@ -22,10 +22,8 @@ class Outcome:
     """The changes to one segment.
 
     - used: seconds of the new sound that are heard.
-    - original: loudness of the replaced sound in LUFS; None for silence.
-    - given: loudness of the new sound in LUFS; None for silence.
-    - joints: errors of the signal, in dBFS, at the start and at the end of the new packets, where they meet copied
-      packets.
+    - original, given: loudness of the replaced and of the new sound in LUFS; None for silence.
+    - joints: errors in dBFS where the new packets begin and where they end.
     """
 
     mode: str

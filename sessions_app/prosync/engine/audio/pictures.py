@@ -22,7 +22,6 @@ MAX_WAITING = 64
 
 
 def why_not_copied(source: Source) -> str | None:
-    """Return why the pictures cannot be copied into an MP4 (a sentence), or None."""
     if source.facts.codec not in CODECS:
         return f"The video codec is {source.facts.codec}, which browsers do not play from an MP4."
     if not source.times_pictures:
@@ -69,7 +68,7 @@ class Pictures:
         return stream
 
     def packets(self, stream: VideoStream) -> Iterator[tuple[float, Packet[Any]]]:
-        """Yield each packet with its decoding time: (seconds, packet). Raise :class:`ConversionFailed`."""
+        """Yield (decoding time in seconds, packet). Raise :class:`ConversionFailed`."""
         shift = round(self.origin / self.base)
         for packet, decoded in self._decoded():
             packet.stream = stream
@@ -79,11 +78,7 @@ class Pictures:
             yield float(packet.dts * self.base), packet
 
     def _decoded(self) -> Iterator[tuple[Packet[Any], int]]:
-        """Yield packets with decoding times.
-
-        Matroska stores no decoding time for the first packets. Their times are computed backwards from the first stored
-        time, by the packets' durations.
-        """
+        """Yield packets with decoding times. Matroska's first packets have none, so theirs are computed."""
         waiting: list[Packet[Any]] = []
         last: int | None = None
         for packet in self._read():

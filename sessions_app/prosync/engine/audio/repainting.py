@@ -1,7 +1,4 @@
-"""Repainting of a dub's pictures: text removal and lip-sync in one pass.
-
-Lip-sync is omitted if it alone would require encoding the complete video again.
-"""
+"""Repainting of a dub's pictures: text removal and lip-sync in one pass."""
 
 from __future__ import annotations
 

@@ -37,8 +37,7 @@ from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_t
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
-# Progress at the end of a step. PICTURED: share of the total progress when the pictures are encoded. FITTED, ENCODED:
-# shares of the remaining progress when the sounds are fitted, and when they are encoded.
+# Progress (0 to 1) after encoding the pictures; shares of the remaining progress after fitting and encoding the sounds.
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 

@@ -1,6 +1,6 @@
 """Reading of uploaded, untrusted sounds.
 
-Durations are measured by decoding, because the headers of MP3 and ADTS files contain only estimates.
+Durations are measured by decoding, because MP3 and ADTS headers contain only estimates.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CELL = 256
 
 @dataclass(frozen=True, slots=True)
 class SoundFacts:
-    """Facts about a sound, according to its content. duration: seconds that can be decoded."""
+    """Facts about a sound. duration: seconds that can be decoded."""
 
     duration: float
     codec: str

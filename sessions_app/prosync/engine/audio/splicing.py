@@ -1,7 +1,7 @@
 """Inaudible insertion of new packets into an AAC-LC track.
 
-A joint is a place where new and original packets meet. Possible joints are tried from a segment's edge outwards: each
-is decoded and measured. The first inaudible joint is used, or else the joint with the smallest error.
+At a joint, new and original packets meet. Joints are tried from a segment's edge outwards. The first inaudible joint is
+used, or else the joint with the smallest error.
 """
 
 from __future__ import annotations
@@ -19,25 +19,21 @@ from sessions_app.prosync.engine.audio import aac
 from sessions_app.prosync.engine.audio.mixing import Voice, mixed
 from sessions_app.prosync.engine.audio.track import OwnSound
 
-LEADS = 8  # maximum number of extra blocks encoded before and after a segment to find a good joint
+LEADS = 8  # maximum number of extra blocks encoded before and after a segment to find a joint
 DB_PER_EXTRA_BLOCK = 3.0  # reduction of a joint's error, in dB, that justifies one more encoded block
 # A joint is acceptable if its error is below FAINT (dB relative to the block's level) or below INAUDIBLE (dBFS).
 FAINT, INAUDIBLE = -35.0, -75.0
 WARM_UP = 4  # number of extra blocks encoded before the first used packet
 BEHIND = 3  # number of extra blocks encoded after the last used packet
-# If fewer original blocks than this lie between two new sounds, these blocks are encoded, too.
-NEAR = 4
+NEAR = 4  # minimum number of original blocks between two new sounds; fewer blocks are encoded, too
 
 
 @dataclass(frozen=True, slots=True)
 class _Joint:
-    """A joint between new and original packets.
+    """A joint between a new and an original packet, which share the block of samples ``block``.
 
-    - block: number of the block of samples that the original and the new packet share.
-    - changed: samples to encode instead of the block's own samples, so that the two packets join. None if the block's
-      own samples are encoded.
-    - error: difference between the decoded and the wanted samples of this block, in dBFS. None at the track's start or
-      end, where no original packet shares the block.
+    changed: samples to encode instead of the block's own samples, or None. error: difference between the decoded and
+    the wanted samples, in dBFS; None at the track's start or end.
     """
 
     block: int
@@ -45,7 +41,6 @@ class _Joint:
     error: float | None = None
 
     def better(self, other: _Joint | None) -> _Joint:
-        """Return the better joint. An additional block must reduce the error by :data:`DB_PER_EXTRA_BLOCK`."""
         if other is None or self.error is None or other.error is None:
             return self
         return self if self.error + DB_PER_EXTRA_BLOCK * abs(self.block - other.block) < other.error else other
@@ -68,10 +63,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Spliced:
-    """A spliced sound track.
-
-    first, end: range of packet numbers, which may exceed the original track's range.
-    """
+    """A spliced sound track. first, end: range of packet numbers, which may exceed the original track's range."""
 
     own: OwnSound
     first: int

@@ -1,7 +1,4 @@
-"""Sample-exact time-stretching at constant pitch: WSOLA (Verhelst and Roelands, ICASSP 1993).
-
-FFmpeg's ``atempo`` starts 10 to 35 ms early and loses the end.
-"""
+"""Sample-exact time-stretching at constant pitch: WSOLA (Verhelst and Roelands, ICASSP 1993)."""
 
 from __future__ import annotations
 
@@ -29,10 +26,7 @@ class _Lengths(NamedTuple):
 
 
 def stretched(sound: SampleFile, count: int, rate: int) -> Iterator[Samples]:
-    """Stretch ``sound`` to ``count`` samples, yielded in pieces.
-
-    Each piece is taken from within :data:`SEARCH_SECONDS` of its proportional position in ``sound``.
-    """
+    """Stretch ``sound`` to ``count`` samples, yielded in pieces."""
     lengths = _Lengths(round(HOP_SECONDS * rate), round(SEARCH_SECONDS * rate) // COARSE * COARSE)
     hop = lengths.hop
     window = np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(2 * hop) / hop), np.float32)
@@ -63,10 +57,7 @@ def _shift(likely: Samples, around: Samples, lengths: _Lengths) -> int:
 
 @lru_cache
 def _farness(lengths: _Lengths) -> NDArray[np.float64]:
-    """Return a penalty for each possible shift of a piece of sound; larger shifts have larger penalties.
-
-    A pure tone fits equally well when it is shifted by any number of periods. The penalty selects the smallest shift.
-    """
+    """Return a penalty for each shift. It selects the smallest of the equally good shifts of a pure tone."""
     places = np.arange(-lengths.search, lengths.search + 1, COARSE) / lengths.search
     return np.asarray(FAR * np.square(places), np.float64)
 

@@ -83,7 +83,7 @@ def read_track(source: Source, edges: Sequence[float]) -> OwnSound:
     try:
         with open_media(source.path) as container:
             found = _survey(container, source, edges)
-        # The silent packet has a sine window, because a new decoder assumes a sine window before its first packet.
+        # Use a sine window, because a new decoder assumes one before its first packet.
         found.silent = with_shape(silent_packet(found.rate, found.channels), SINE)
         decoded([packet for _, packet in sorted(found.kept.items())[:8]], found.config, found.channels)
     except (Damaged, Unusual, av.error.FFmpegError) as exc:
@@ -112,8 +112,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     def place(row: _Row) -> float:
         return row.stamp * step - shift
 
-    # Some files contain rounded times. Players then position the sound by its first audible packet, so that packet
-    # determines `head`.
+    # If times are rounded, players position the sound by its first audible packet, so that packet determines `head`.
     heard = next((number for number, row in enumerate(begin) if place(row) > -BLOCK / 2), 0)
     found.head = round(place(begin[heard])) - heard * BLOCK
     blocks = [found.block(round(edge * rate)) for edge in edges]
@@ -125,7 +124,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
             raise NotSpliced("The sound's format changes.")
         if number in wanted:
             found.kept[number] = row.content
-        # Matroska rounds the length of the last packet, but stores exactly how many samples at its end are inaudible.
+        # Matroska rounds the length of the last packet, but stores the exact number of its inaudible samples.
         found.count, found.last = number + 1, BLOCK - row.hidden if row.hidden else round(row.length * step)
     found.last = min(BLOCK, found.last) if found.last > 0 else BLOCK
     return found

@@ -36,7 +36,6 @@ class BaseTrack:
 
 
 def why_not_copied(source: Source) -> str | None:
-    """Return why the pictures cannot be copied (a sentence), or None."""
     facts = source.facts
     if facts.codec != "h264":
         return f"The picture is {facts.codec}, not H.264."
@@ -60,7 +59,7 @@ def base_track_from_source(source: Source) -> BaseTrack:
 
 
 def convert_if_needed(own: BaseTrack, program: Ffmpeg, folder: Path, tell: Progress) -> BaseTrack:
-    """Return the track ``own`` if its pictures can be copied, otherwise a converted track.
+    """Return ``own`` if its pictures can be copied, otherwise a converted track.
 
     Raise :class:`ConversionFailed` and OSError.
     """

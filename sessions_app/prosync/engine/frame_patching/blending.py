@@ -20,13 +20,13 @@ SHARES = {
     9: (0.2627, 0.0593), 10: (0.2627, 0.0593),
 }  # fmt: skip
 BT709, BT601 = 1, 6
-HD_LINES = 720  # height in lines from which a video without declared colours counts as BT.709, as in Chromium
+HD_LINES = 720  # height from which a video without declared colours counts as BT.709, as in Chromium
 SQUARE_ENOUGH = Fraction(1, 50)
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 Plane: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-Box: TypeAlias = tuple[int, int, int, int]  # box in stored pixels: (left, top, right, bottom), all even
+Box: TypeAlias = tuple[int, int, int, int]  # (left, top, right, bottom) in stored pixels, all even
 STRIP = 64
 
 

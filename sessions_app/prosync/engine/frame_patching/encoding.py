@@ -1,4 +1,4 @@
-"""Encoding of painted pieces of a video as H.264 packets that fit between the original packets.
+"""Encoding of painted pieces of a video as H.264 packets.
 
 A piece begins with an IDR picture and has no B-frames, so decoding order is display order.
 """

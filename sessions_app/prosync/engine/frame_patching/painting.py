@@ -12,10 +12,7 @@ Image = NDArray[np.uint8]  # picture in BGR, shape (height, width, 3)
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A changed part of a picture. x, y: upper left corner in displayed pixels.
-
-    image: BGR, shape (h, w, 3). alpha: opacity, 0 to 1, shape (h, w).
-    """
+    """A changed part of a picture. x, y: upper left corner in displayed pixels. alpha: opacity, 0 to 1."""
 
     x: int
     y: int
@@ -38,8 +35,7 @@ class Painter(Protocol):
 class Run:
     """Frames from ``start`` (inclusive) to ``end`` (exclusive), in seconds of ``currentTime``.
 
-    whole: whether to paint all these frames, even if frames before the run must then be encoded again. If False, the
-    run may start later and end earlier, so that fewer frames are encoded again.
+    whole: whether to paint all these frames, even if more frames must then be encoded again.
     """
 
     start: float
@@ -52,8 +48,8 @@ class Run:
 class Placed:
     """The report on a run; times are seconds of ``currentTime``.
 
-    late: number of frames at the run's start that stay unpainted, because the track cannot be split before them.
-    encoded_start, encoded_end: start and end of the part that was encoded again.
+    late: number of frames at the run's start that stay unpainted. encoded_start, encoded_end: limits of the part
+    encoded again.
     """
 
     run: int

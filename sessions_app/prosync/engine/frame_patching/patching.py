@@ -76,7 +76,7 @@ class _Writer:
         self.pieces = pieces
         self.encoder = encoder
         self.frames = self.encoded = 0
-        # Compute new decoding times, because those of copied and of newly encoded packets do not fit together.
+        # Compute new decoding times, because those of copied and of encoded packets do not fit together.
         pictures = carrier.pictures
         places = {stamp: number for number, stamp in enumerate(pictures.shown)}
         self.ranks = [places[stamp] for stamp in pictures.decoded]
@@ -124,8 +124,7 @@ class _Writer:
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
         """Return the muxer option for a time scale that stores the tracks' start times exactly.
 
-        The usual scale, milliseconds, would round them. If all tracks start at 0, or if the scale would be too fine, no
-        option is returned.
+        The usual scale, milliseconds, would round them.
         """
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-# Painting may stop up to this many seconds before a run's end if fewer frames then have to be encoded again.
+# maximum seconds by which painting may end earlier, so that fewer frames are encoded again
 MAX_EARLY_END = 0.15
 NEAR = 1e-3
 
@@ -27,7 +27,7 @@ class Piece:
 class Stretch:
     """Painted frames of a run, ``first`` (inclusive) to ``behind`` (exclusive).
 
-    late: number of the run's frames before ``first`` that stay unpainted.
+    late: number of the run's unpainted frames before them.
     """
 
     run: int
@@ -42,11 +42,7 @@ def holds(seconds: Sequence[float], run: Run) -> bool:
 
 
 def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> tuple[list[Piece], list[Stretch]]:
-    """Plan which frames to encode again and which frames to paint.
-
-    Return the pieces, sorted, and one stretch for each run, in the order of ``runs``. Stretches close to each other can
-    share a piece.
-    """
+    """Return the pieces to encode again, sorted, and the stretch to paint for each run, in the order of ``runs``."""
     pieces: list[Piece] = []
     painted: dict[int, tuple[int, int, int]] = {}
     for number, run in sorted(enumerate(runs), key=lambda one: one[1].start):

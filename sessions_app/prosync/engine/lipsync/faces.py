@@ -1,7 +1,6 @@
 """Detection of faces and of one face's 478 mesh points, with MediaPipe.
 
-Models: BlazeFace (Bazarevsky et al., 2019) and Attention Mesh (Grishchenko et al., 2020). OpenCV's mesh model reports
-closed lips as open.
+Models: BlazeFace (Bazarevsky et al., 2019) and Attention Mesh (Grishchenko et al., 2020).
 """
 
 from __future__ import annotations

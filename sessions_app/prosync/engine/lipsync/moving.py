@@ -19,8 +19,8 @@ FADE_FRAMES = 4
 SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
-# Openings of the lips, as shares of the distance between the eyes. From SHOWS_INSIDE, the mouth's inside is visible.
-# From ENOUGH_INSIDE, all of it is visible. Above TOO_WIDE, the mouth is open wider than in speech.
+# Openings of the lips at which the mouth's inside is visible, at which all of it is visible, and above which the mouth
+# is open wider than in speech. The unit is the distance between the eyes.
 SHOWS_INSIDE = 0.06
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
@@ -30,7 +30,7 @@ DARK_COUNTS = 0.8
 class Moved:
     """The result of a mouth painter. moved: number of repainted frames.
 
-    own_inside: True if the mouth's inside is copied from the video, False if it is drawn.
+    own_inside: False if the mouth's inside is drawn instead of copied from the video.
     """
 
     frames: int
@@ -39,10 +39,7 @@ class Moved:
 
 
 class MouthPainter:
-    """A painter of the mouth in one part of a video. A painter can be used only once.
-
-    See :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`.
-    """
+    """A :class:`sessions_app.prosync.engine.frame_patching.painting.Painter` of mouths, which can be used only once."""
 
     def __init__(self, start: float, track: Track, found: Sequence[Mouth | None], inside: Inside, sound: Drive) -> None:
         self.start, self.times = start, track.times
@@ -86,7 +83,7 @@ def mouth_painter(
 
 
 class _BestInside:
-    """Selection of the frame with the best view into the mouth: open as in speech, and dark in the middle."""
+    """Selection of the frame with the best view into the mouth: open as in speech, dark in the middle."""
 
     def __init__(self) -> None:
         self.best = 0.0

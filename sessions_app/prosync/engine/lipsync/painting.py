@@ -15,39 +15,35 @@ Floats = NDArray[np.float64]
 Colour = NDArray[np.float64]
 Corners = tuple[int, int, int, int]
 
-# Maximum distance of painted pixels, sideways from the mouth's centre and down from the chin. The unit is the distance
-# between the eyes.
+# The unit of length is the distance between the eyes.
+# Maximum distance of painted pixels, sideways from the mouth's centre and down from the chin.
 REACH_ASIDE, REACH_DOWN = 0.78, 0.45
 JAW_HALF = 0.5
 JAW_SHARE = 0.85  # movement of the chin, as a share of the lower lip's movement
-# Skin near the lower lip moves with the lip; skin further down moves with the jaw. From this depth on, skin moves only
-# with the jaw. The depth is a share of the distance from lip to chin.
+# depth below the lower lip from which skin moves only with the jaw, as a share of the distance from lip to chin
 LIP_DEPTH = 0.7
 BELOW_CHIN = 0.35
 MIN_FALL = 2.0
 COARSE = 64
-# Pixels that hardly move are repainted with low opacity. At a movement of NOTICED pixels, the opacity is 0.8.
+# movement in pixels at which the opacity of repainted pixels is 0.8
 NOTICED = 0.25
 TABLE = 512
 CENTRE = len(NODES) // 2
 AROUND = 1.06
-# Mesh points of lips often lie on teeth. When lips close, each measured lip edge is therefore moved outwards, by this
-# share of the distance by which the lips close.
+# Mesh points of lips often lie on teeth. The edges of closing lips are therefore moved outwards by this share of the
+# closing distance.
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-# Closing lips grow thicker. If they close by 10 % of the distance between the eyes, their thickness grows by
-# 10 % · FULLER. It grows by at most MAX_FULLER.
+# Lips that close by the distance x grow thicker by the share FULLER · x, but at most by MAX_FULLER.
 FULLER, MAX_FULLER = 2.2, 0.42
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation
-# Shadow between closed lips: its size as a share of the distance between the eyes, and its strength for blue, green and
-# red.
+# Shadow between closed lips: its size, and its strength for blue, green and red.
 SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)
-# opening of the mouth from which its inside is fully lit, as a share of the distance between the eyes
-LIT = 0.085
+LIT = 0.085  # opening of the mouth from which its inside is fully lit
 MIN_LIGHT = 0.35
-# BGR colours of the inside of a drawn mouth, and the usual BGR colour of skin
+# BGR colours of a drawn mouth's inside, and the usual BGR colour of skin
 DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)
 
 
@@ -55,8 +51,7 @@ DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), 
 class Inside:
     """The inside of an open mouth. image: BGR. mouth: the mouth's shape in the image.
 
-    skin: BGR colour of the skin around the mouth. is_drawn: True if the inside is drawn, because the person never
-    opened the mouth.
+    skin: BGR colour of the skin around the mouth. is_drawn: False if the inside is copied from the video.
     """
 
     image: Image
@@ -160,16 +155,10 @@ def _curve(values: NDArray[np.float64], along: Field) -> Field:
 
 
 class _Skin:
-    """The warp of skin and lips, which maps each new position to its source.
-
-    Positions are relative to the mouth. The unit of lengths is the distance between the eyes.
-    """
+    """The warp of skin and lips, which maps each new position, relative to the mouth, to its source."""
 
     def __init__(self, mouth: Mouth, wanted: Mouth, above: Floats, below: Floats) -> None:
-        """Set up the warp.
-
-        above, below: how far teeth extend beyond the edges of the upper and of the lower lip, at :data:`NODES`.
-        """
+        """Set up the warp. above, below: how far teeth extend beyond the upper and the lower lip, at :data:`NODES`."""
         self.mouth, self.wanted = mouth, wanted
         closing = (mouth.lower - mouth.upper) - (wanted.lower - wanted.upper)
         far = np.clip(closing / 0.02, 0, 1)
@@ -182,10 +171,7 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """Return, for each position (x, y), the x coordinate from which its pixel is taken.
-
-        This gives the mouth the wanted width. The effect fades out towards the cheeks.
-        """
+        """Return, for each position (x, y), the source's x coordinate, which gives the mouth the wanted width."""
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 
@@ -218,7 +204,7 @@ class _Skin:
     def sources(self, whole: Corners, lips: Corners) -> tuple[Corners, Field, Field]:
         """Return the box to repaint, and the column and row from which each of its pixels is taken.
 
-        The box contains ``lips``. The warp is smooth, so it is computed on a coarse grid and interpolated.
+        The box contains ``lips``. The warp, which is smooth, is computed on a coarse grid.
         """
         unit = float(np.sqrt(abs(np.linalg.det(self.mouth.axes))))
         step = max(1, round(unit / COARSE))
@@ -239,10 +225,7 @@ class _Skin:
 
 
 def _teeth(image: Image, mouth: Mouth, edge: Floats, side: int) -> Floats:
-    """Return how far teeth extend beyond a lip's edge at :data:`NODES`. The unit is the distance between the eyes.
-
-    side: 1 for teeth below the edge, -1 for teeth above it.
-    """
+    """Return how far teeth extend beyond a lip's edge at :data:`NODES`. side: 1 for teeth below it, -1 above it."""
     steps = np.linspace(0, TEETH_REACH, TEETH_STEPS)
     x = np.repeat((NODES * mouth.half)[:, None], TEETH_STEPS, axis=1).astype(np.float32)
     y = (edge[:, None] + side * steps).astype(np.float32)

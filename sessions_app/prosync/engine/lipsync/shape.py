@@ -1,7 +1,7 @@
 """Measured and target shapes of a mouth.
 
-The unit is the eye distance: the distance between the outer corners of the eyes. The x axis points right and the y axis
-to the chin, whatever the head's pose. A mouth's origin lies between its corners, and its x axis runs through them.
+The unit is the distance between the outer corners of the eyes. The x axis points right and the y axis to the chin,
+whatever the head's pose. A mouth's origin lies between its corners, and its x axis runs through them.
 """
 
 from __future__ import annotations
@@ -33,23 +33,20 @@ TREMBLING = 0.008
 MIN_UNIT = 10.0
 UPPER_SHARE = 0.2  # the upper lip's share of a mouth's opening
 REST_SHARE = 0.25  # height at which lips close, between the open upper lip (0) and the open lower lip (1)
-# limits of the widest opening of a person's mouth, as shares of the distance between the eyes
-MIN_OPEN, MAX_OPEN = 0.13, 0.19
+MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of the widest opening of a person's mouth
 OWN_PERCENTILE = 96
 # Relative change of the mouth's width when it is fully spread, and when it is fully open.
 WIDER, OPEN_NARROWER = 0.09, 0.05
 MAX_STRETCHED = 0.16
-KEPT_WIDTH = 0.35  # kept share of the difference between the current and the usual mouth width, so that smiles remain
+KEPT_WIDTH = 0.35  # kept share of the difference from the usual mouth width, so that smiles remain
 
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
     """The shape of a mouth in a frame.
 
-    Coordinates are relative to the mouth: x along it, y across it. Their unit is the distance between the eyes.
-
-    - origin: position of the point (0, 0) in the frame, in pixels; shape (2,).
-    - axes: matrix that converts coordinates to pixels from the origin; shape (2, 2).
+    - origin: position of (0, 0) in the frame, in pixels; shape (2,).
+    - axes: matrix from coordinates to pixels, shape (2, 2).
     - half: half width of the mouth.
     - upper, lower: y of the inner lip edges at :data:`NODES`.
     - nose, chin: y of the nose's bottom and of the chin's tip.
@@ -72,10 +69,7 @@ class Mouth:
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """The usual size of a person's mouth. half: half of the usual width. open: widest opening.
-
-    The unit is the distance between the eyes.
-    """
+    """The usual size of a person's mouth. half: half of the usual width. open: widest opening."""
 
     half: float
     open: float
@@ -84,7 +78,7 @@ class Habit:
 def mouths(track: Track, fade_frames: int) -> list[Mouth | None]:
     """Return the mouth in each frame, or None for an unusable frame.
 
-    fade_frames: number of frames in which ``Mouth.trust`` rises to 1 at a shot's start, and falls at its end.
+    fade_frames: number of frames in which ``Mouth.trust`` rises at a shot's start, and falls at its end.
     """
     found: list[Mouth | None] = [None] * len(track.times)
     for run in shots(track):

@@ -17,8 +17,7 @@ STEP = 0.01
 WINDOW = 0.032
 BLOCK = 1024
 HUM, VOWELS, HISS = (90, 300), (300, 3000), (4000, 7500)  # frequency bands in Hz
-# frequency ranges in Hz in which the two formants are searched
-FIRST_FORMANT, SECOND_FORMANT = (250, 1000), (900, 3000)
+FIRST_FORMANT, SECOND_FORMANT = (250, 1000), (900, 3000)  # search ranges of the formants in Hz
 HELD, DROPPED = 380.0, 620.0  # first formant in Hz of a raised and of a dropped jaw
 ROUNDED, SPREAD = 1250.0, 2000.0  # second formant in Hz of rounded and of spread lips
 RANGE = 24.0  # level at which the mouth is closed, in dB below the loudest vowels

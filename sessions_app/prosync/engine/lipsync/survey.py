@@ -29,10 +29,10 @@ AGAIN = 1.0  # seconds between two detections of faces
 MARGIN = 1.2
 ENOUGH_PIXELS = 400
 MIN_MOUTH = 24.0
-MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's, so that the speaker is clear
-# minimum distance from nose to temple, as a share of the distance between the temples; less means a turned face
+MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's
+# minimum distance from nose to temple in a usable face, as a share of the distance between the temples
 MAX_TURNED = 0.23
-# maximum movement of a face between two frames, as a share of the distance between the eyes; more means a new shot
+# maximum movement of a face between two frames of a shot, as a share of the distance between the eyes
 JUMP = 0.5
 MIN_FOLLOWED = 0.5
 MAX_FRAMES = 20_000
@@ -140,7 +140,7 @@ class _Follower:
 
 
 def aligned(corners: tuple[int, int, int, int], size: tuple[int, int]) -> Box:
-    """Return a box as fractions of a picture. Converted back to pixels, it has exactly these ``corners``."""
+    """Return a box as fractions of a picture, which convert back to exactly these ``corners``."""
     (left, top, right, bottom), (width, height) = corners, size
     x, y = (left + 0.2) / width, (top + 0.2) / height
     return Box(x, y, (right - 0.2) / width - x, (bottom - 0.2) / height - y)

@@ -78,10 +78,7 @@ class Background:
 
     @property
     def open(self) -> NDArray[np.bool_]:
-        """Return a mask of the pixels under text that are still unknown.
-
-        A pixel is known once the total weight of the frames that show it is at least :data:`ENOUGH`.
-        """
+        """Return a mask of the pixels under text that are still unknown."""
         left = np.zeros(self.now.hidden.shape, bool)
         left[self._at] = self._weight < ENOUGH
         return left
@@ -114,7 +111,7 @@ class Background:
             known = np.ones(self.now.hidden.shape, np.float32)
             known[rows[~seen], columns[~seen]] = 0
             whole = _spread(picture, known)
-            # Blur the filled pixels. Otherwise the edges of the windows used for filling would be visible.
+            # Blur the filled pixels: otherwise the edges of the filling windows would be visible.
             soft = cv2.GaussianBlur(whole, (0, 0), SOFT)
             picture = np.clip(np.rint(np.where(known[..., None] > 0, whole, soft)), 0, 255).astype(np.uint8)
         return picture

@@ -13,7 +13,7 @@ from sessions_app.prosync.engine.text_removal.region import Region
 
 MODEL = "PP-OCRv6_det_small.onnx"
 STRIDE = 32  # Width and height of the network's input are multiples of this, in pixels.
-MAX_PIXELS = 960 * 544  # maximum pixels of the network's input, to limit memory: a 1080p frame needs 670 MB
+MAX_PIXELS = 960 * 544  # maximum pixels of the network's input, to limit memory
 TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # minimum network score of a text pixel, and minimum mean score of a line (0 to 1)
 UNCLIP = 1.6  # factor that enlarges detected boxes; the network is trained on shrunken ones (arXiv:1911.08947)
 MIN_SIDE = 3
@@ -25,7 +25,7 @@ class DetectorMissing(Exception):
 
 class TextDetector:
     def __init__(self, threads: int = 1) -> None:
-        # Imported here, because rapidocr takes 0.5 s to import.
+        # Do not import rapidocr, which takes 0.5 s.
         package = find_spec("rapidocr")
         path = Path(package.origin).parent / "models" / MODEL if package and package.origin else None
         if path is None or not path.is_file():

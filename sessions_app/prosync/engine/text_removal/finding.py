@@ -25,13 +25,12 @@ from sessions_app.prosync.engine.text_removal.strokes import stroke_mask
 LOOK_EVERY = 0.5
 HELD = 64
 FOLLOW_PIXELS = 960 * 544
-# After the first frame, a frame is searched for new text only if at least CHANGED_PIXELS pixels changed by more than
-# CHANGED_LEVELS levels of grey since the last checked frame.
+# A frame is searched only if at least CHANGED_PIXELS pixels changed by more than CHANGED_LEVELS levels of grey.
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
 COVERED = 0.5  # a found line is new if less than this share of its area is covered by known lines
 LONGER = 1.5
-# If the caller gives no regions, detected lines that are both large and short are ignored. Large: the shorter side
-# exceeds ``LARGE`` of the picture's height. Short: the longer side is below ``LONG`` times the shorter side.
+# If the caller gives no regions, lines are ignored if their shorter side exceeds ``LARGE`` of the picture's height and
+# their longer side is below ``LONG`` times the shorter side.
 LARGE, LONG = 0.12, 3.0
 MAX_LINES = 48
 MARGIN = 0.4  # width of the background examined around a line, in line heights
@@ -82,7 +81,7 @@ def find_text(
 ) -> Found:
     """Return lines of text from ``start`` to ``end`` (seconds), in ``regions`` or everywhere.
 
-    Only text inside regions may change. Raise :class:`media_app.av.container.MediaError` and
+    Raise :class:`media_app.av.container.MediaError` and
     :class:`sessions_app.prosync.engine.text_removal.detector.DetectorMissing`.
     """
     tell = on_progress or (lambda share: None)
@@ -117,7 +116,7 @@ class _Held:
 class _Finding:
     """A search for text through a video. within: searched regions in displayed pixels.
 
-    If ``boxes`` are given, all text inside them is found. Without boxes, text on objects in the scene is ignored.
+    Text on objects in the scene is ignored, unless ``boxes`` are given.
     """
 
     def __init__(self, video: VideoFile, boxes: Sequence[Box], detector: TextDetector) -> None:

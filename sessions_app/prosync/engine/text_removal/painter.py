@@ -31,15 +31,15 @@ KEPT_PIXELS = 24_000_000
 LINGER = 3.5  # maximum number of frames in which a line fades in before its start, or fades out after its end
 AROUND = 0.75
 MIN_AROUND, MAX_AROUND = 24, 64
-# Minimum speed of the background relative to the text, in pixels per frame. If the background is slower, other frames
-# show hardly any of the pixels behind the text.
+# Minimum speed of the background relative to the text, in pixels per frame. At lower speeds, other frames show hardly
+# any hidden pixels.
 SLOW = 0.04
 FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0
 MAX_VIEWS = 4
-# Pixels that the text hides are copied from earlier and later frames. These are the distances in time to such frames.
-# Distance 1 is the time in which the background moves by the width of a letter's stroke.
+# Distances in time to the frames from which hidden pixels are copied. At distance 1, the background has moved by the
+# width of a stroke.
 STEPS = (1.0, 1.6, 0.6)
 
 

@@ -1,7 +1,7 @@
 """Tracking of one line of text through the frames of a video.
 
-The background may move, so only the strokes' contrast is compared between frames. The measure is normalised
-cross-correlation. It does not change if the text fades.
+The background may move, so only the strokes' contrast is compared between frames. The measure, normalised
+cross-correlation, does not change if the text fades.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from media_app.av.frames import Image
 from sessions_app.prosync.engine.text_removal.region import Region
 
 Grey = NDArray[np.uint8]
-PRESENT = 0.35  # minimum correlation at which a line counts as visible; an absent line reaches 0.2
-# The correlation of a line is compared with the line's usual correlation. Below the share STRAY of it, the search
-# extends further from the expected place. Below the share OTHER, another line has replaced the line.
+PRESENT = 0.35  # minimum correlation at which a line counts as visible
+# Shares of a line's usual correlation. Below STRAY, the search extends further from the expected place. Below OTHER,
+# another line has replaced the line.
 OTHER = 0.55
 STRAY = 0.85
 NEAR, FAR = 1, 10
 STEADY = 0.75
 FAINT = 2.5
-# Overlaid text is still or moves at constant speed. This is the maximum deviation from that motion, in pixels.
-STRAIGHT = 1.25
+STRAIGHT = 1.25  # maximum deviation of overlaid text from even motion, in pixels
 MIN_FRAMES = 3
 KEPT = 6
 
@@ -45,14 +44,12 @@ class Sighting:
 class Text:
     """A line of text.
 
-    - start: seconds of the first frame with the line.
-    - end: seconds of the first frame without the line.
+    - start, end: seconds of the first frame with the line, and of the first frame after it.
     - region: bounds of the strokes at the start, in displayed pixels.
     - mask: PNG of the region, 255 on strokes.
     - times: seconds at which the line moves.
     - shifts: for each of ``times``, the line's new (x, y) distance from ``region``, in pixels.
-    - appears: whether the frame before ``start`` certainly lacks the line.
-    - vanishes: whether the frame at ``end`` certainly lacks the line.
+    - appears, vanishes: whether the frame before ``start``, and the frame at ``end``, certainly lack the line.
     """
 
     start: float
@@ -135,8 +132,7 @@ class Pattern:
 class Track:
     """A line of text that is being tracked.
 
-    places: (time, x, y) for each frame. The time is in seconds. x and y say how far the line has moved from
-    ``pattern.region``, in pixels of the reduced frame.
+    places: (seconds, x, y) for each frame. x, y: distance from ``pattern.region``, in pixels of the reduced frame.
     """
 
     pattern: Pattern

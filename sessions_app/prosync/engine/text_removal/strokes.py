@@ -16,20 +16,19 @@ from numpy.typing import NDArray
 from media_app.av.frames import Image
 
 BINS = 16
-# A colour belongs to text if i / (i + a) exceeds this. i, a: frequency of the colour inside and around the line's box.
+# Minimum i / (i + a) of a text colour. i, a: frequency of the colour inside and around the line's box.
 LIKELY = 0.62
 FREQUENT = 0.007  # minimum share of the box's pixels that have the colour of strokes
-MIN_RING = 0.1  # minimum ratio of background pixels around a line's box to pixels inside the box
+MIN_RING = 0.1  # minimum ratio of background pixels to pixels in the line's box
 SPECK = 0.015  # area below which a speck is removed, in squared line heights
-SURE = 0.9  # minimum certainty (0 to 1) that a speck is text, such as a full stop; less certain specks are removed
+SURE = 0.9  # minimum certainty (0 to 1) of a speck that is kept, such as a full stop
 FRINGE = 0.03
 
 
 def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return a mask, 255 on strokes and fringes, uint8, shape (h, w).
+    """Return a mask, 255 on strokes and fringes, shape (h, w).
 
-    pictures: BGR pictures of a line, shape (h, w, 3). line: pixels in the line's box. ground: pixels without text. Both
-    are bool, shape (h, w).
+    pictures: BGR pictures of a line, shape (h, w, 3). line: pixels in the line's box. ground: pixels without text.
     """
     rows = np.flatnonzero(line.any(axis=1))
     height = int(rows[-1] - rows[0]) + 1
@@ -43,7 +42,6 @@ def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDAr
     mask = np.where((core > 0) | (beside & line & (likely > LIKELY)), 255, 0).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     areas = stats[:, cv2.CC_STAT_AREA]
-    # Keep full stops: they are as small as specks, but their colour is certainly that of text.
     sureness = np.bincount(labels.ravel(), weights=likely.ravel(), minlength=count) / areas
     kept = np.zeros(count, np.uint8)
     kept[1:] = np.where((areas[1:] >= SPECK * height**2) | (sureness[1:] > SURE), 255, 0)
