@@ -75,7 +75,7 @@ class ClipUploadHandler(UploadHandler):
                 merges.SECONDS: facts["duration"], merges.GIGAPIXELS: work_limit.gigapixels(facts)
             }  # fmt: skip
             Upload.objects.filter(pk=upload.pk).update(metadata=metadata)
-        if error is not None:
+        else:
             clip = MergeClip.objects.filter(pk=upload.pk).first()
             error = DomainError(
                 error.type.name, f"{clip.label if clip else 'The clip'}: {error.message}", **error.extra

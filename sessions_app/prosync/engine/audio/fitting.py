@@ -16,14 +16,13 @@ import numpy as np
 
 from media_app.av.audio_splice import Samples
 from sessions_app.prosync.engine.audio.outcome import SoundFailed
-from sessions_app.prosync.engine.audio.sounds import read
+from sessions_app.prosync.engine.audio.sounds import MAX_SECONDS, read
 from sessions_app.prosync.engine.audio.stored import SampleFile
 from sessions_app.prosync.engine.audio.stretch import stretched
 
 Mode = Literal["cut_off", "loop", "bounce", "silence", "remap"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 SEAM_SECONDS = 0.003  # seconds of the fade at a sound's ends, which prevents clicks
-MAX_SECONDS = 3600.0
 USUAL_STRETCH = (0.5, 2.0)
 
 

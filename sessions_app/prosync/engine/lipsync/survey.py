@@ -31,7 +31,7 @@ ENOUGH_PIXELS = 400
 MIN_MOUTH = 24.0
 MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's
 # minimum distance from nose to temple in a usable face, as a share of the distance between the temples
-MAX_TURNED = 0.23
+MIN_NOSE_TO_TEMPLE = 0.23
 # maximum movement of a face between two frames of a shot, as a share of the distance between the eyes
 JUMP = 0.5
 MIN_FOLLOWED = 0.5
@@ -168,7 +168,7 @@ def drop_unusable_frames(track: Track, crowded: int) -> Track:
     widths = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     if float(np.nanmedian(widths)) < MIN_MOUTH:
         raise FaceNotUsable("The face is too small.")
-    turned = np.abs(_turned(track) - 0.5) > 0.5 - MAX_TURNED
+    turned = np.abs(_turned(track) - 0.5) > 0.5 - MIN_NOSE_TO_TEMPLE
     if (turned & seen).sum() > seen.sum() / 2:
         raise FaceNotUsable("The face is turned away.")
     trusted = seen & ~turned & (widths >= MIN_MOUTH / 2)
