@@ -145,7 +145,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
         made = {"data": found["data"], "thumbnails": thumbnails, "warnings": warnings}
         if not AnalysisSession.objects.filter(pk=session.pk).update(**made):
             raise JobFailed("session_not_found", DELETED)
-    # List the thumbnails in the job's result, so that the cleanup of job files keeps them.
+    # The cleanup of job files keeps files that the job's result names.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 
@@ -205,7 +205,7 @@ def _keep_rendition(
 ) -> None:  # fmt: skip
     """Store files as the session's rendition, and delete the previous rendition.
 
-    columns: function that returns new values for the session's columns, given the folder of the stored files.
+    columns: function that returns new column values, given the folder.
     """
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
     for role, path in files.items():
@@ -219,7 +219,7 @@ def _keep_rendition(
             "folder": target, "files": names, "mime_type": "video/mp4", "lost_at": None,
             "size": sum(store.size(f"{target}{name}") for name in names.values()),
         }  # fmt: skip
-        # A new rendition row gets a new URL, so browsers do not show the previous file from their cache.
+        # A new row gets a new URL, so browsers do not show the cached file.
         rows.delete()
         Rendition.objects.create(video=video, kind=kind, name=session.rendition_name, **row)
         told = columns(target)

@@ -42,7 +42,7 @@ VIDEO_COLUMNS = ("place", "status", "deleted_at", "is_hidden", "duration", "widt
 RENDITION_COLUMNS = ("video", "kind", "name", "files")
 
 
-# Filter for expired analyses. Without ``expires_at``, an analysis expires when its video is deleted.
+# expired analyses; without ``expires_at``, an analysis expires when its video is deleted
 IS_DUE = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
 
 
@@ -57,14 +57,11 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         return self.filter(expired_at=None, video__isnull=False, video__deleted_at=None)
 
     def over(self) -> AnalysisSessionQuerySet:
-        """Return sessions that have expired, by the database's clock, but whose files are not deleted yet."""
+        """Return expired sessions whose files are not deleted yet."""
         return self.filter(IS_DUE, expired_at=None)
 
     def with_state(self) -> AnalysisSessionQuerySet:
-        """Load what :attr:`AnalysisSession.status` and the serializers need, in two queries.
-
-        Pages poll this twice a second, so results are left out.
-        """
+        """Load what :attr:`AnalysisSession.status` and the serializers need, without results, in two queries."""
         return (
             self.select_related("job", "reel_job", "video")
             .prefetch_related(Prefetch("video__renditions", Rendition.objects.order_by().only(*RENDITION_COLUMNS)))
@@ -98,9 +95,9 @@ LIVE = frozenset(JobStatus) - FINISHED
 class AnalysisSession(models.Model):
     """An analysis of one video. A video uploaded only for the analysis is deleted with it.
 
-    video: None once the video is deleted. warnings: sentences for the user. data: results in the contract's format,
-    without URLs of files. thumbnails: storage keys. reel_job: latest job that cut a reel from the user's moments.
-    expires_at: time to delete the files, None to keep them. expired_at: time at which the files were deleted, or None.
+    warnings: sentences for the user. data: results in the contract's format, without URLs of files. thumbnails: storage
+    keys. reel_job: latest job that cut a reel from the user's moments. expires_at: time to delete the files, None to
+    keep them. expired_at: time at which the files were deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

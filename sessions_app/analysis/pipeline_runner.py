@@ -14,7 +14,7 @@ from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_machine_fau
 from vodplatform.core.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-# Time limit of a child process: base seconds, and seconds added per second of video.
+# time limit of a child process: base seconds, and seconds per second of video
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0
 CRASH_MESSAGE = (
     "The analysis crashed or took too long. The file may be damaged: convert it to another format and try again."
@@ -26,9 +26,8 @@ def run_pipeline(
 ) -> dict[str, Any]:
     """Run a pipeline and return its answer: ``{"data", "files"}``.
 
-    request: the child's request, with ``op`` and ``params``. out: empty folder for generated files. duration: seconds
-    of the video. share: the job's progress in percent at the pipeline's start and end. Raises :class:`JobFailed`,
-    :class:`TransientFault`.
+    request: the child's ``op`` and ``params``. out: empty folder for generated files. duration: seconds of the video.
+    share: the job's progress in percent at the start and end. Raises :class:`JobFailed`, :class:`TransientFault`.
     """
     told = {"path": str(path), "folder": str(out), "threads": settings.CHILD_THREADS, **request}
     seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration
@@ -41,10 +40,9 @@ def run_answering(
     context: JobContext, argv: Sequence[str], request: dict[str, Any], *, seconds: float, share: tuple[float, float],
     access: Access, broke: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run a child process that answers one request.
+    """Run a child process that answers one request. Raises :class:`JobFailed`, :class:`TransientFault`.
 
-    seconds: time limit. broke: message for the user if the child crashes. Raises :class:`JobFailed`,
-    :class:`TransientFault`.
+    seconds: time limit. broke: message for the user if the child crashes.
     """
     try:
         finished = context.run_child(
@@ -66,7 +64,7 @@ def vision_config() -> dict[str, Any] | None:
 
 
 def child_access(path: Path, folder: Path) -> Access:
-    """Return what the child may access: the video, its output folder and the vision model's port."""
+    """Return what the child may access."""
     url = urlsplit(str(settings.VISION["url"]))
     port = (url.port or (80 if url.scheme == "http" else 443)) if vision_config() else None
     return Access(reads=[path], writes=[folder], connects_to=port)

@@ -36,20 +36,16 @@ USES_SHOWN = 100
 EXPIRED_KEPT_FOR = timedelta(days=7)
 BATCH = 2000
 
-# Assumed seconds of work per second of video, until enough analyses are measured.
+# assumed seconds of work per second of video, until enough analyses are measured
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
-# minimum seconds of a video whose analysis is used for estimates; start-up time dominates shorter analyses
-MIN_MEASURED_SECONDS = 10.0
+MIN_MEASURED_SECONDS = 10.0  # minimum seconds of a video for estimates; start-up time dominates shorter analyses
 MIN_DONE, MAX_DONE = 5, 50
 
 Asked = Mapping[str, Any]
 
 
 def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video]) -> AnalysisSession:
-    """Start the analysis of a completed upload. Use the upload's ``resource_id`` as the analysis's id.
-
-    take: function that creates the video row.
-    """
+    """Start the analysis of a completed upload. take: function that creates the video row."""
     with transaction.atomic():
         params = {name: str(upload.resource_id) for name in ("session_id", "video_id")} | {"upload_id": str(upload.pk)}
         job = jobs.enqueue(asked["analysis_type"], upload.owner, params)
@@ -202,7 +198,7 @@ def clean_up_after_job(job: Job) -> None:
 
 
 def delete_files(row: AnalysisSession) -> None:
-    """Delete an analysis's uploaded video, or the renditions that the analysis made of a library video."""
+    """Delete an analysis's uploaded video, or its renditions of a library video."""
     if row.video is None:
         return
     if row.owns_video:
@@ -217,7 +213,7 @@ def delete_files(row: AnalysisSession) -> None:
 def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
     """Return the locked session. Lock order: jobs, session, video."""
     named = AnalysisSession.objects.filter(pk=session_id).values_list("job_id", "reel_job_id").first() or ()
-    # A session never gets another analysis job, so locking this job excludes all other writers.
+    # A session never gets another analysis job, so this lock excludes all other writers.
     list(Job.objects.select_for_update().filter(pk__in=[pk for pk in named if pk]).order_by("pk"))
     rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "reel_job", "video")
     return rows.filter(pk=session_id).first()

@@ -28,7 +28,7 @@ FIRST_POLL_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
-# Waiting requests need a separate thread pool. In the uploads' pool, they would delay the renewal of locks.
+# In the uploads' thread pool, waiting requests would delay the renewal of locks.
 poll_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 
@@ -91,10 +91,7 @@ class _HeldResponse:
 
 
 def _until_read(receive: Receive) -> Receive:
-    """Return a ``receive`` for the app. It delivers the request's body and then blocks.
-
-    A disconnect of the client after the body is left for `_until_gone`.
-    """
+    """Return a ``receive`` that delivers the body and then blocks. `_until_gone` receives a later disconnect."""
     is_read = False
 
     async def read() -> Message:

@@ -51,10 +51,7 @@ def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id
 
 
 def redact_for_grant(shown: dict[str, Any], grant: str) -> dict[str, Any]:
-    """Return the serialized session as viewers with a share or link may see it.
-
-    The URLs of videos expire with the grant. File paths are removed.
-    """
+    """Return the serialized session for a share or link: without paths, and with video URLs that expire."""
     if not grant:
         return shown
     vods = [

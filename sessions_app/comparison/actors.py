@@ -42,13 +42,11 @@ from vodplatform.core.logs import event
 from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
-# Time limit of the export process in seconds. It is the sum of three parts:
-# - a fixed time
-# - a time per gigapixel of displayed or written frames
-# - a time per gigapixel of the complete source videos, because videos without a keyframe index are read from the start
+# Time limit of an export in seconds: fixed, per gigapixel of shown or written frames, and per gigapixel of the sources,
+# because videos without a keyframe index are read from the start.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
-ANALYSED_PERCENT = 99.0  # job progress in percent when all videos are analysed
+ANALYSED_PERCENT = 99.0
 SENSES = {
     AlignmentMethod.TIMER_OCR: "timer",
     AlignmentMethod.AUDIO: "sound",
@@ -83,7 +81,7 @@ class AlignmentJobs(JobHooks):
         return found
 
     def shown_result(self, job: Job) -> Any:
-        """Leave out the storage keys of the evidence. The alignment itself shows the evidence with signed URLs."""
+        """Leave out the storage keys of the evidence."""
         if not job.result:
             return job.result
         left = {
@@ -105,7 +103,7 @@ class AlignmentJobs(JobHooks):
     result=AlignmentResultSerializer,
 )
 def align_vods(context: JobContext) -> dict[str, Any]:
-    """Run the aligner. It chooses a reference video and proposes the offsets of the others relative to it."""
+    """Run the aligner, which also chooses the reference video."""
     params = context.params
     videos = [_video(item) for item in params["videos"]]
     with context.scratch() as folder:
@@ -151,7 +149,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
 
 
 def _make_posters(context: JobContext, videos: Sequence[Video], folder: Path) -> None:
-    """Create missing posters, and ignore failures. A video in a library folder has no poster when it is added."""
+    """Create missing posters of library videos. Ignore failures."""
     for number, video in enumerate(videos):
         own = folder / f"poster-{number}"
         own.mkdir()
@@ -204,7 +202,7 @@ def detect_events(context: JobContext) -> dict[str, Any]:
         context.checkpoint(found)
     try:
         with transaction.atomic():
-            lock_session(session)  # lock the session before the job, in the same order as deletions do
+            lock_session(session)  # lock the session before the job, as deletions do
             with context.lock_lease():
                 return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
     except DomainError as exc:
@@ -291,7 +289,7 @@ def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]
 
 
 def export_seconds(params: Mapping[str, Any]) -> float:
-    if "gigapixels" not in params:  # the job was queued by an older release, which did not count pixels
+    if "gigapixels" not in params:  # a job of an older release
         return 900 + SECONDS_PER_GIGAPIXEL * float(params["end"] - params["start"])
     return (
         MIN_EXPORT_SECONDS
@@ -313,7 +311,7 @@ def make_sample(context: JobContext) -> dict[str, Any]:
 
 
 def find_session(context: JobContext) -> ComparisonSession:
-    """Return a job's session. Raises :class:`JobFailed` if it was deleted, or if the job's owner lost edit access."""
+    """Return a job's session. Raises :class:`JobFailed` if it was deleted, or its owner lost edit access."""
     session = ComparisonSession.objects.select_related("owner").filter(pk=context.params["session_id"]).first()
     if session is None:
         raise JobFailed("session_not_found", "The comparison has been deleted.")

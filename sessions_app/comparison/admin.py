@@ -24,7 +24,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
 from vodplatform.core.records.columns import column_names
 
-# Columns hidden from staff, because they are of no use to them. All other columns, including future ones, are shown.
+# columns that are of no use to staff; all others are shown
 NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "watched_at", "revision", "events_revision"}
 NOT_SHOWN_OF_VOD = {
     "id", "session", "ordinal", "path", "position", "own_playing", "own_rate", "drift_anchor",
@@ -82,7 +82,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Count the rows to be deleted. Django would load each row: 1.4 GB for 10 000 events."""
+        """Count the rows to be deleted. Django would load each row."""
         rows = list(objs)
         events = SessionEvent.objects.filter(session__in=rows).count()
         return [str(row) for row in rows], {"comparison sessions": len(rows), "events": events}, set(), []

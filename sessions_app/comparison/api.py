@@ -34,7 +34,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     """Comparisons of 2 or 3 VODs on a shared clock."""
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the current state of the session that the first request created."""
+        """Answer a repeated request with the session's current state."""
         self.kwargs.update(made)
         return self.retrieve(self.request, **made)
 

@@ -35,14 +35,13 @@ from vodplatform.core.web import presence
 
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
-MAX_FOLLOWING_CHARACTERS = 200  # longer messages of a client are ignored without parsing
-REST_SECONDS = 60.0  # seconds during which clock messages are still sent after the last VOD has ended
-# seconds for which a process caches a session's clock message for all its viewers
-SHARED_SECONDS = 0.02
+MAX_FOLLOWING_CHARACTERS = 200  # longer messages of a client are ignored
+REST_SECONDS = 60.0  # seconds for which clock messages are sent after the last VOD has ended
+SHARED_SECONDS = 0.02  # seconds for which a session's viewers share a clock message
 # latest clock message and the time of its creation, by session id
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
-# Each process renews a lease (`watched_at`) for the playing sessions that its viewers watch. If no process renews it,
-# the session is paused: `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
+# Each process renews a lease (`watched_at`) for the playing sessions of its viewers. Without a lease, a session is
+# paused: `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
 _renewed: dict[str, float] = {}  # time of the latest renewal of the lease, by session id
@@ -50,7 +49,7 @@ _leaving: set[asyncio.Task[None]] = set()
 
 
 class SessionConsumer(WatchConsumer):
-    """The WebSocket of one viewer. Clock messages need no queries, and all viewers of a session share them."""
+    """The WebSocket of one viewer."""
 
     message: dict[str, Any] | None = None
     received_at = 0.0
@@ -67,7 +66,7 @@ class SessionConsumer(WatchConsumer):
         return AnonymousUser() if COOKIE_PREFIX + self.route["session_id"] in self._cookies() else None
 
     def _cookies(self) -> dict[str, str]:
-        """Return the client's cookies, but none if a page of another site opened the WebSocket."""
+        """Return the client's cookies unless another site's page opened the WebSocket."""
         headers = headers_of(self.scope)
         return parse_cookie(headers.get(b"cookie", b"").decode("latin-1")) if is_same_origin(headers) else {}
 
@@ -141,7 +140,7 @@ class SessionConsumer(WatchConsumer):
         presence.add_socket(self.route["session_id"], self.channel_name, person, self._tell)
 
     async def _tell(self, message: dict[str, Any]) -> None:
-        """Broadcast the viewers connected to this process. Do nothing if Redis is unavailable."""
+        """Broadcast the viewers of this process. Do nothing if Redis is unavailable."""
         with contextlib.suppress(RedisError, OSError):
             event = {"type": "watch.presence", "message": message}
             await self.channel_layer.group_send(group_name(self.route["session_id"]), event)
@@ -211,10 +210,7 @@ class SessionConsumer(WatchConsumer):
         return self.access is not None and self.access.can_edit
 
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Return the message as this viewer may see it.
-
-        Viewers with the same access share one object, because its JSON is cached.
-        """
+        """Return the message as this viewer may see it. Viewers with the same access share one object."""
         access = self.access
         if access is None or not access.grant:
             return message
@@ -251,8 +247,7 @@ class SessionConsumer(WatchConsumer):
     def _seconds_to_next_tick(self) -> float:
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
-        # A sleep may end a millisecond before its tick. If the next tick is that close, its message was just sent, so
-        # wait for the tick after it.
+        # A sleep may end a millisecond before its tick. That tick's message was just sent, so wait for the next tick.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 

@@ -14,7 +14,7 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.columns import column_values
 
-# Columns that are not copied. All other columns, including future ones, are copied.
+# All other columns are copied.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
     "archived_at", "watched_at", "events_bytes", "created_at", "updated_at",
@@ -24,7 +24,7 @@ MAX_NAME = 200
 
 
 def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> ComparisonSession:
-    """Create a paused copy that belongs to ``by``. Its default name is the original's with " (copy)".
+    """Create a paused copy that belongs to ``by``.
 
     Raises ``session_limit``, and ``video_not_found`` if ``by`` may see a video only through this session.
     """
@@ -35,7 +35,6 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
         copy = ComparisonSession.objects.create(
             owner=by,
             name=name or f"{session.name[: MAX_NAME - 7]} (copy)",
-            # revision at which the copy's events last changed; 0 without events
             events_revision=min(session.events_revision, 1),
             **column_values(session, NOT_COPIED),
         )
@@ -52,10 +51,7 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """Return a copied VOD's video, or a new placeholder if the video was deleted.
-
-    Raises ``video_not_found`` if ``by`` may not see the video. A video in the bin is allowed if ``by`` may change it.
-    """
+    """Return a copied VOD's video, or a placeholder if it was deleted. Raises ``video_not_found`` if it is hidden."""
     video = vod.video
     if video.place == VideoScope.SESSION and video.deleted_at is not None:
         return create_placeholder(video, by)

@@ -22,16 +22,13 @@ from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3
-MAX_SEARCH_WORDS = 10  # maximum number of words in a search; further words are ignored
-# age of `watched_at` above which the last viewer of a playing clock counts as gone
-WATCH_LEASE = timedelta(seconds=10)
+MAX_SEARCH_WORDS = 10  # further words are ignored
+WATCH_LEASE = timedelta(seconds=10)  # age of `watched_at` above which the last viewer counts as gone
 # Kinds of grants. A grant is written in a video's address as its kind, a dot, and the id of the share or link.
 SHARE_GRANT, LINK_GRANT = "share", "link"
 
 
 class SyncMode(models.TextChoices):
-    """Playback modes of a session: one shared clock, or each VOD on its own."""
-
     GLOBAL = "global"
     INDEPENDENT = "independent"
 
@@ -73,8 +70,7 @@ class SessionRole(models.TextChoices):
 class Access:
     """The permissions of an account or visitor in a session.
 
-    Editors may not delete, archive or share it. Viewers may watch, and may comment if allowed. grant: suffix of video
-    addresses (:mod:`media_app.streaming.grants`), or empty.
+    Editors may not delete, archive or share it. grant: suffix of video addresses (:mod:`media_app.streaming.grants`).
     """
 
     role: SessionRole
@@ -92,7 +88,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class LinkVisitor:
-    """A visitor who opened a session by a share link and has no account with access to the session."""
+    """A visitor of a share link, without an account that may see the session."""
 
     link_id: UUID
     session_id: str
@@ -100,11 +96,11 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # False, so that request limits count visitors by network address
+    is_authenticated = False  # request limits count visitors by network address
 
     @property
     def username(self) -> str:
-        """Return the displayed name. It contains a blank, so it differs from all user names."""
+        """Return the displayed name. Its blank distinguishes it from user names."""
         return f"{self.name} (guest)" if self.name else f"Guest {self.visitor_id.hex[:4]}"
 
 
@@ -121,7 +117,6 @@ class EventOrigin(models.TextChoices):
 
 class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
     def visible_to(self, user: Viewer | AnonymousUser) -> ComparisonSessionQuerySet:
-        """Return the sessions that ``user`` may see. An admin sees all sessions, a share link's visitor only one."""
         if isinstance(user, AnonymousUser):
             return self.none()
         if isinstance(user, LinkVisitor):
@@ -144,7 +139,7 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return self.annotate(mentions=Coalesce(Subquery(counts), 0))
 
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
-        """Return sessions for which each word is in the name of the session or of one of its VODs."""
+        """Return sessions for which each word is in the name of the session or of a VOD."""
         found = self
         for word in words.split()[:MAX_SEARCH_WORDS]:
             vods = ComparisonVod.objects.filter(session=OuterRef("pk"), name__icontains=word)
@@ -152,7 +147,7 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return found
 
     def at_database_time(self) -> ComparisonSessionQuerySet:
-        """Annotate ``db_now``, the database's time, which all hosts share."""
+        """Annotate ``db_now``, the database's time."""
         return self.annotate(db_now=Now())
 
 
@@ -160,10 +155,10 @@ class ComparisonSession(models.Model):
     """Two or three VODs on one shared clock.
 
     ``global_time`` and the VODs' ``position`` are the state at ``anchored_at``; :meth:`clock` computes the present.
-    Every change sets ``anchored_at`` to the present and increments ``revision``.
+    Every change sets ``anchored_at`` and increments ``revision``.
 
     watched_at: latest time at which a viewer watched the playing clock. None if the clock is paused, or if no viewer
-    who may edit has watched the clock since it was started.
+    who may edit has watched it since its start.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -219,7 +214,7 @@ class ComparisonSession(models.Model):
         return access is not None and access.can_edit
 
     def now(self) -> datetime:
-        """Return the database's time, from ``at_database_time`` if that was used, otherwise by a query."""
+        """Return the database's time."""
         known: datetime | None = getattr(self, "db_now", None)
         moments = ComparisonSession.objects.filter(pk=self.pk).annotate(moment=Now()).values_list("moment", flat=True)
         return known or moments.get()
@@ -289,7 +284,7 @@ class ComparisonVod(models.Model):
 
 
 class OffsetChange(models.Model):
-    """A change of a VOD's offset or drift. A database trigger prevents updates of these rows."""
+    """A change of a VOD's offset or drift. A database trigger prevents updates."""
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="offset_changes")
     vod = models.ForeignKey(ComparisonVod, on_delete=models.CASCADE, related_name="offset_changes")
@@ -386,10 +381,7 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
 
 
 class ShareLink(models.Model):
-    """A share link, by which visitors watch a session without an account, and comment if allowed.
-
-    digest: SHA-256 of the link's secret, which is not stored itself.
-    """
+    """A share link, by which visitors watch a session without an account. digest: SHA-256 of its secret."""
 
     link_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="links")
@@ -399,7 +391,7 @@ class ShareLink(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(db_index=True)
 
-    url = ""  # complete address of the link; set only on the newly created object
+    url = ""  # address of the link; set only on the newly created object
 
     objects = ShareLinkQuerySet.as_manager()
 
@@ -421,10 +413,9 @@ class ShareLink(models.Model):
 class SessionEvent(models.Model):
     """A moment or a time span that a user or a detector marked.
 
-    - time, end: seconds from the VOD's start. If the VOD's offset changes, the event therefore moves with the VOD.
-      Without a VOD, seconds of the shared clock.
-    - drawing: strokes. Their positions are fractions (0 to 1) of the frame's size.
-    - created_by_name: the author's name. It remains if the account is deleted.
+    - time, end: seconds from the VOD's start, or of the shared clock without a VOD.
+    - drawing: strokes, with positions as fractions (0 to 1) of the frame's size.
+    - created_by_name: remains if the account is deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -17,7 +17,7 @@ COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A VOD's picture in a list. url: None without a poster. is_gone: whether the video was deleted."""
+    """A VOD's picture in a list. is_gone: whether the video was deleted."""
 
     letter: str
     name: str

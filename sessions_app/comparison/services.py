@@ -40,13 +40,13 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_commit
 
 USES_SHOWN = 100
-# Fields of the placeholder, a video without a file that replaces a deleted video in its sessions.
+# fields of the placeholder that replaces a deleted video in its sessions
 DELETED_VIDEO = {"place": VideoScope.SESSION, "error_type": DELETED}
 
 
 @dataclass(frozen=True, slots=True)
 class NewVod:
-    """A VOD of a new session, given by a path in the library or by a video's id."""
+    """A VOD of a new session, by a path in the library or a video's id."""
 
     vod_id: str
     name: str
@@ -61,10 +61,7 @@ def group_name(session_id: str) -> str:
 def create_session(
     owner: User, vods: list[NewVod], *, name: str | None = "", description: str | None = ""
 ) -> ComparisonSession:
-    """Create a session, and read the properties of its video files.
-
-    Raises ``session_limit`` and the errors of contract section 1.
-    """
+    """Create a session. Raises ``session_limit`` and the errors of contract section 1."""
     if not MIN_VODS <= len(vods) <= MAX_VODS:
         raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
     if len({vod.vod_id for vod in vods}) < len(vods):
@@ -86,10 +83,7 @@ def create_session(
 
 
 def check_limit(owner: User) -> None:
-    """Raise ``session_limit`` if ``owner`` may not create another session.
-
-    Locks the owner's quota until the transaction ends.
-    """
+    """Raise ``session_limit`` if ``owner`` may not create another session. Locks the owner's quota."""
     quota.lock_user(owner)
     limit = limits_of(owner)["max_sessions"]
     if ComparisonSession.objects.filter(owner=owner).count() >= limit:
@@ -126,7 +120,7 @@ def reload(session: ComparisonSession) -> ComparisonSession:
 
 @dataclass(slots=True)
 class SessionChange:
-    """A locked session that is being changed. clock: the session's clock at present."""
+    """A locked session that is being changed."""
 
     session: ComparisonSession
     vods: list[ComparisonVod]
@@ -146,7 +140,7 @@ class SessionChange:
 
 
 def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
-    """Lock the session's row until the transaction ends. Every change of a session must call this first.
+    """Lock the session's row, which every change of a session must do first.
 
     Raises ``session_not_found``, and ``archived`` unless ``even_archived``.
     """
@@ -170,9 +164,9 @@ def access_to(locked: ComparisonSession, by: Viewer) -> Access:
 def edit_session(
     session: ComparisonSession, by: User | None, *, even_archived: bool = False, by_itself: bool = False
 ) -> Iterator[SessionChange]:
-    """Lock a session, let the ``with`` block change it, then store clock and revision, and broadcast on commit.
+    """Lock a session, let the ``with`` block change it, store it, and broadcast it on commit.
 
-    by_itself: whether the system makes the change, so that no permissions are checked. Raises ``session_not_found``,
+    by_itself: whether the system makes the change, without a check of permissions. Raises ``session_not_found``,
     ``forbidden``, ``archived``.
     """
     with transaction.atomic():
@@ -201,8 +195,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            # Clear the time at which a viewer last watched, because an old time would pause the clock at once. While
-            # the clock runs, each connected viewer who may edit sets the time again.
+            # An old time would pause the clock at once. Viewers who may edit set it again.
             locked.watched_at = None
         locked.revision += 1
         locked.save()
@@ -227,7 +220,7 @@ def update_session(session: ComparisonSession, by: User, values: dict[str, Any])
 
 
 def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dict[str, Any]:
-    """Archive a session (it becomes paused, read-only and unlisted), or restore it."""
+    """Archive a session, which also pauses it, or restore it."""
     with edit_session(session, by, even_archived=True) as change:
         change.clock = replace(change.clock.together(), playing=False)
         change.session.archived_at = (change.session.archived_at or change.now) if is_archived else None
@@ -248,10 +241,7 @@ def seek_all(session: ComparisonSession, by: User, timestamp: float) -> dict[str
 
 
 def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
-    """Seek one VOD to its own time ``timestamp``; other VODs keep their positions.
-
-    In global mode, the shared clock then shows the time of this VOD.
-    """
+    """Seek one VOD to its own time ``timestamp``. In global mode, the shared clock follows."""
     with edit_session(session, by) as change:
         index = change.index_of(vod_id, "vod_not_found")
         moves_clock = change.session.sync_mode == SyncMode.GLOBAL
@@ -262,7 +252,7 @@ def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float
 def set_playback(
     session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
 ) -> dict[str, Any]:
-    """Play or pause all VODs. at: time of the shared clock to seek to first; None to keep the positions."""
+    """Play or pause all VODs. at: time of the shared clock to seek to first."""
     with edit_session(session, by) as change:
         clock = change.clock.together()
         if at is not None:
@@ -293,7 +283,7 @@ def set_vod_playback(session: ComparisonSession, by: User, vod_id: str, values: 
 
 @dataclass(frozen=True, slots=True)
 class NewPlacement:
-    """A new placement of a VOD on the clock. confidence: 0 to 1; None if a user set the offset."""
+    """A new placement of a VOD. confidence: None if a user set the offset."""
 
     placement: Placement
     source: str
@@ -310,10 +300,7 @@ def set_offsets(
     drifts: dict[str, float] | None = None,
     anchors: dict[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Set offsets, drifts and drift anchors by VOD id. If one is invalid, none is set. Omitted values stay.
-
-    If only the offset is given, it shifts the VOD equally at all times.
-    """
+    """Set offsets, drifts and drift anchors by VOD id. If one is invalid, none is set. Omitted values stay."""
     named = [offsets, drifts or {}, anchors or {}]
     with edit_session(session, by) as change:
         new = {}
@@ -363,7 +350,7 @@ def preview_prefix(session_id: str) -> str:
 
 
 def delete_session(session: ComparisonSession) -> None:
-    session_id = session.session_id  # keep the id, since Django clears it on deletion
+    session_id = session.session_id  # Django clears it on deletion
     with transaction.atomic():
         lock_session(session, even_archived=True)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
@@ -380,12 +367,12 @@ def delete_session(session: ComparisonSession) -> None:
 
 
 def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
-    """Lock the sessions that show a video. Jobs are locked later, in the same order as alignments lock them."""
+    """Lock the sessions that show a video, before its jobs: alignments lock in the same order."""
     list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
 
 
 def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Return the sessions of ``by`` that show a video and so prevent its deletion. An admin may delete any video."""
+    """Return the sessions of ``by`` that prevent a video's deletion. An admin may delete any video."""
     if by is None or by.is_admin:
         return []
     own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
@@ -395,7 +382,7 @@ def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> 
 def broadcast_video_change(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
     """Broadcast the sessions of a video that was moved to the bin, restored or deleted.
 
-    is_final: whether the video is about to be deleted and its sessions need a placeholder.
+    is_final: whether the video is about to be deleted and needs a placeholder.
     """
     for session in ComparisonSession.objects.filter(vods__video=video).distinct().select_related("owner"):
         with (
@@ -418,10 +405,10 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
 
 
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
-    """Record that a viewer is watching the playing clock now. Return the recorded time; None if nothing was recorded.
+    """Record that a viewer is watching the playing clock. Return the time, or None if nothing was recorded.
 
-    When the last recorded viewer leaves, the clock pauses. A viewer who may not move the clock (``can_edit`` is False)
-    must not cause the pause of a clock that the API started. For such a viewer, only an existing record is renewed.
+    When the last recorded viewer leaves, the clock pauses. A viewer without ``can_edit`` must not pause a clock that
+    the API started, and therefore only renews an existing record.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:
@@ -433,10 +420,9 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 
 
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
-    """Pause a session at the time when its last viewer left it. Do nothing if a viewer has returned.
+    """Pause a session at the time when its last viewer left it, unless a viewer has returned.
 
-    left_at: last result of :func:`record_viewer`. If None, the session is paused if its ``watched_at`` is older than
-    ``WATCH_LEASE``.
+    left_at: last result of :func:`record_viewer`. If None, ``WATCH_LEASE`` decides.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return
@@ -447,7 +433,7 @@ def pause_abandoned_session(session_id: str, left_at: datetime | None = None) ->
 
 
 def save_playing_position(session_id: str) -> None:
-    """Store the present position of a playing session, so that backups contain it. ``revision`` does not change."""
+    """Store a playing session's position for backups. ``revision`` does not change."""
     with transaction.atomic():
         session = ComparisonSession.objects.select_for_update().filter(pk=session_id).first()
         if session is None:

@@ -1,7 +1,4 @@
-"""The shared clock of a comparison, without Django.
-
-At global time T, a VOD shows its own time ``clamp(T − offset, 0, duration)``. :class:`Placement` adds drift.
-"""
+"""The shared clock of a comparison, without Django."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 MAX_TIMESTAMP = 604_800.0
-TIME_TOLERANCE = 1e-6  # seconds by which a time may be before the timeline's start, because of rounding
+TIME_TOLERANCE = 1e-6  # tolerance of rounding before the timeline's start, seconds
 MAX_DRIFT_PPM = 1000.0
 MIN_RATE = 0.1
 MAX_RATE = 4.0
@@ -35,11 +32,11 @@ class Placement:
         return 1.0 + self.drift_ppm * 1e-6
 
     def time_at(self, global_time: float) -> float:
-        """Return the recording's own time at ``global_time``; it may be before its start or after its end."""
+        """Return the recording's own time, even before its start or after its end."""
         return global_time - self.offset + self.drift_ppm * 1e-6 * (global_time - self.anchor)
 
     def global_time(self, time: float) -> float:
-        # Without drift, add only the offset, which is exact in floating point.
+        # Without drift, the sum is exact in floating point.
         if not self.drift_ppm:
             return time + self.offset
         return self.anchor + (time + self.offset - self.anchor) / self.rate
@@ -60,7 +57,7 @@ class Placement:
 
 
 def start_of(placements: Iterable[Placement]) -> float:
-    """Return the start of a timeline: the start of the earliest recording, but at most 0."""
+    """Return the start of the earliest recording, but at most 0."""
     return min([0.0, *(placement.global_time(0.0) for placement in placements)])
 
 
@@ -127,7 +124,7 @@ class Clock:
         return replace(track, position=max(track.position, min(moved, track.duration)))
 
     def together(self) -> Clock:
-        """Return a clock that all VODs follow again, from their present positions."""
+        """Return a clock that all VODs follow again."""
         return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
 
     def paused(self) -> Clock:
@@ -135,10 +132,7 @@ class Clock:
         return replace(self, playing=False, tracks=tracks)
 
     def play_track(self, index: int, playing: bool, rate: float | None, at: float | None) -> Clock:
-        """Return the clock after only one VOD was played or paused.
-
-        at: new position in the VOD's own time; by default its present position.
-        """
+        """Return the clock after one VOD was played or paused, at its own time ``at`` if given."""
         track = self.tracks[index]
         position = track.position if at is None else clamp(at, 0.0, track.duration)
         speed = self.rate_of(track) if rate is None else rate
@@ -150,7 +144,7 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def seek_track(self, index: int, timestamp: float, *, moves_clock: bool) -> Clock:
-        """Return the clock after one VOD was moved to ``timestamp`` of its own time."""
+        """Return the clock after one VOD was moved to its own time ``timestamp``."""
         track = self.tracks[index]
         moved = replace(track, position=clamp(timestamp, 0.0, track.duration))
         tracks = (*self.tracks[:index], moved, *self.tracks[index + 1 :])
@@ -158,7 +152,7 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def with_placements(self, placements: dict[int, Placement]) -> Clock:
-        """Return the clock with new placements (by VOD index). Its time is clamped to the new timeline."""
+        """Return the clock with new placements by VOD index, at a time within the new timeline."""
         tracks = tuple(
             replace(track, placement=placements.get(index, track.placement)) for index, track in enumerate(self.tracks)
         )

@@ -26,7 +26,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
     missing = "session_not_found"
     lookup_url_kwarg = "session_id"
     lookup_value_converter = "str"
-    access = Access(SessionRole.OWNER)  # access of the caller; OWNER while a session is created
+    access = Access(SessionRole.OWNER)  # OWNER while a session is created
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -34,7 +34,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             raise DomainError("feature_disabled")
 
     def perform_authentication(self, request: Request) -> None:
-        """Identify the user: the account if it has access, otherwise the visitor of a share link."""
+        """Identify the account if it has access, otherwise the visitor of a share link."""
         super().perform_authentication(request)
         if "session_id" not in self.kwargs or get_authorization_header(request):
             return
@@ -45,7 +45,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             request.user = viewer  # type: ignore[assignment]  # REST framework takes whoever has signed in
 
     def check_permissions(self, request: Request) -> None:
-        """Skip account checks for a link's visitor; each method checks the visitor's rights."""
+        """Skip account checks for a link's visitor."""
         if not isinstance(self.viewer, LinkVisitor):
             super().check_permissions(request)
 

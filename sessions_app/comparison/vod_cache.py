@@ -11,14 +11,13 @@ from django.conf import settings
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
 from vodplatform.core.errors import DomainError
 
-HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum offset changes and events that a session's answer shows per VOD
+HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum offset changes and events per VOD in an answer
 
 
 class VodCache:
-    """A cache of the VODs of recently used sessions.
+    """A cache of VODs by session, ``revision`` and ``anchored_at``.
 
-    An entry is valid for one ``revision`` and one ``anchored_at``. Both are needed, because storing a playing session's
-    position changes ``anchored_at``, but not ``revision``.
+    Storing a playing session's position changes only ``anchored_at``.
     """
 
     def __init__(self) -> None:

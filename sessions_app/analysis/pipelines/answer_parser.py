@@ -1,7 +1,6 @@
 """Parser of a vision-language model's answer: a score from 0 to 1 and a sentence.
 
-Models wrap the JSON in Markdown fences, reason before it, or stop halfway. An ambiguous score counts as unknown. The
-sentence is untrusted text.
+Models wrap the JSON in Markdown fences, reason before it, or stop halfway. The sentence is untrusted text.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ MAX_DESCRIPTION = 200
 MAX_OBJECTS = 100
 SCALES = (1.0, 5.0, 10.0, 100.0)
 
-# Names of the score in several languages, because models sometimes answer in the video's language.
+# names of the score in several languages; models sometimes answer in the video's language
 SCORE_WORDS = (
     "score rating puntuación puntuacion puntaje bewertung wertung note punteggio pontuação pontuacao nota ocena"
     " оценка 评分 分数 得分 評分 分數 スコア 点数 점수"
@@ -103,10 +102,7 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
 
 
 def parse_score(value: Any) -> float | None:
-    """Return a score from 0 to 1, or None if the value is invalid or its scale is unclear.
-
-    A 7 without a scale may be out of 10 or out of 100.
-    """
+    """Return a score from 0 to 1, or None if the value is invalid or its scale is unclear (7 of 10 or of 100)."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

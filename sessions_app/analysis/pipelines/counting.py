@@ -13,7 +13,7 @@ from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals,
 from sessions_app.analysis.pipelines.sets import Set, candidates, choose_sets, windows
 
 MIN_SEEN = 0.6
-MAX_TRAVEL = 0.5  # maximum hip movement from a repetition's start to its end, in torso lengths; excludes walking
+MAX_TRAVEL = 0.5  # maximum hip movement in torso lengths over a repetition; excludes walking
 QUICK_TWO = 2.5  # minimum seconds of a set of two repetitions; excludes a waving hand
 WORTH_OF_TWO = 0.18
 MIN_TRUST = 0.25
@@ -22,14 +22,14 @@ WORTH_ASKING = 0.4
 RIVAL = 0.8
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # minimum share of samples with a visible person; below it, picture changes are counted, too
-PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture, to limit memory use
+WELL_SEEN = 0.9  # minimum share of samples with a visible person for counting by joints only
+PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-# A set may be counted by picture changes if no person is clearly visible in at least this share of its samples.
+# minimum share of samples without a clearly visible person in a set counted by picture changes
 MIN_UNSEEN = 0.3
 MOVED = 12
-MIN_AREA = 0.03  # minimum share of the picture's pixels that change in a set; a running clock changes fewer
+MIN_AREA = 0.03  # minimum share of pixels that change in a set; a running clock changes fewer
 MIN_CHANGE = 2.0
 
 
@@ -44,11 +44,7 @@ class EvenSamples:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A set of repetitions and its evidence.
-
-    agreement: weighted share of the movement signals that give the same count. has_rival: whether a set with another
-    count is almost as likely.
-    """
+    """A set of repetitions. agreement: weighted share of the movement signals that give the same count."""
 
     set: Set
     by_poses: bool
@@ -70,7 +66,7 @@ class Counted:
 
 
 def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
-    """Return the samples at equal time intervals; None for fewer than eight samples or less than half a second."""
+    """Return the samples at equal time intervals; None if there are too few."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
     step = max(1 / RATE, float(np.median(np.diff(seen.times))))
@@ -82,7 +78,7 @@ def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
 
 
 def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) -> list[Counted]:
-    """Return non-overlapping sets in order of time. allowed: names of the movement signals to use; None for all."""
+    """Return non-overlapping sets in order of time. allowed: names of the movement signals to use."""
     found: list[Set] = []
     if even.found.any():
         usable = {
@@ -104,11 +100,7 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Return whether a set of exercises has a rival.
-
-    A rival is another set at about the same time with a different number of repetitions. Its ``value`` is at least
-    :data:`RIVAL` times that of the set.
-    """
+    """Return whether another count at about the same time has at least :data:`RIVAL` times the set's value."""
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)

@@ -27,7 +27,7 @@ def build_results(  # noqa: PLR0917 - each stage gives one
     params: Mapping[str, Any], known: PassState, final: Sequence[Interval], placed: Mapping[int, PlacedPart],
     edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the results. File URLs are added later.
+    """Return the results, without file URLs.
 
     - placed: the highlights' positions in the reel, by highlight number.
     - below: the best moments if no moment reaches the minimum score; otherwise empty.
@@ -81,7 +81,7 @@ def _summary(
     if below:
         return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
     sound = peak(known.moments.sound) if known.has_sound else None
-    # Use the highlights' lengths in the reel, so that the summary and the page show the same total.
+    # lengths in the reel, which the page shows, too
     lengths = [one["end_time"] - one["start_time"] for one in highlights]
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 

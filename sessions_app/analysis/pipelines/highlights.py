@@ -1,6 +1,6 @@
 """Highlights of a video, and the reel cut from them.
 
-To save time, every frame is decoded only near possible shot edges.
+Every frame is decoded only near possible shot edges.
 """
 
 from __future__ import annotations
@@ -45,17 +45,16 @@ Floats = NDArray[np.float64]
 MAX_CANDIDATES = 300
 BEST = 3  # maximum number of moments listed if none reaches the minimum score
 ANOTHER_SHOT = 0.25
-EDGE_MARGIN = 0.9  # seconds decoded before and after a possible shot edge, to distinguish cuts from flashes
-EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges; 24 s of 1080p
-EARLY = 0.95  # share of the longest GOP's length; a shorter GOP probably ends at a cut
-END_TOLERANCE_SECONDS = 0.1  # a highlight may end up to this many seconds early, so that its end need not be encoded
-# Maximum duration that may be missing at the file's end without a warning. The two numbers are seconds and a share of
-# the announced duration; the limit is their sum.
+EDGE_MARGIN = 0.9  # seconds decoded around a possible shot edge to distinguish cuts from flashes
+EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges
+EARLY = 0.95  # share of the longest GOP's length below which a GOP is short
+END_TOLERANCE_SECONDS = 0.1  # seconds by which a highlight may end early, so that its end need not be encoded
+# maximum missing duration at the file's end without a warning: seconds plus a share of the announced duration
 CUT_SHORT = 1.0, 0.02
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
-WINDOWS_BUDGET = 2.0  # total length of the parts that the vision model judges, as a multiple of the reel's length
-QUIET_DB = -59.0  # maximum level in dB of a sound track that counts as silent
+WINDOWS_BUDGET = 2.0  # length of the parts that the vision model judges, as a multiple of the reel's length
+QUIET_DB = -59.0  # maximum dB of a silent sound track
 # job progress in percent after reading, judging by the vision model, finding shot edges, and creating thumbnails
 READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
 
@@ -138,7 +137,7 @@ def read_all(task: Task, source: Source) -> SignalPass:
 
 
 def summarise_pass(found: SignalPass, announced: float) -> PassState:
-    """Summarise the signal pass over a video. announced: duration in seconds according to the file's header."""
+    """Summarise the signal pass over a video. announced: seconds in the file's header."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
         warnings.append("The video has no sound, so highlights were chosen by motion only.")

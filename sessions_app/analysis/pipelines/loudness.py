@@ -1,7 +1,4 @@
-"""Loudness of each moment relative to its surroundings.
-
-Loudness is also measured without smoothing, because smoothing hides short sounds.
-"""
+"""Loudness of each moment relative to its surroundings."""
 
 from __future__ import annotations
 
@@ -15,17 +12,16 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
-USUAL_LEVEL_SECONDS = 120.0  # length in seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # length in seconds of the window that sets the size of a deviation (see SPREAD_PERCENT)
+USUAL_LEVEL_SECONDS = 120.0  # seconds of the window whose median loudness is the usual level
+CONTEXT = 600.0  # seconds of the window that sets the size of a deviation
 SILENT_DB = -60.0
-# Loudness is measured in deviations. A deviation is the distance from the median to this percentile, or MIN_SPREAD_DB
-# if that is larger.
+# percentile and minimum of a deviation, see :func:`deviations`
 SPREAD_PERCENT = 80.0
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-# A moment can be a sound peak if its ``Loudness.hits`` is at least PEAK_FROM. From PEAK_SURE on, its confidence is 1.
+# minimum ``Loudness.hits`` of a sound peak, and of a peak with confidence 1
 PEAK_FROM, PEAK_SURE = 0.65, 4.0
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
@@ -36,9 +32,8 @@ class Loudness:
     """Loudness of the speech band at each step of time.
 
     - level: dB above the usual level.
-    - hits: ``level`` in deviations (see :data:`SPREAD_PERCENT`) minus 1, but at least 0.
-    - sound: the larger of two signals, both in deviations: the smoothed loudness, which is high for lasting sounds, and
-      the smoothed ``hits``, which is high for short sounds.
+    - hits: short sounds above the usual range, in deviations (see :func:`deviations`).
+    - sound: the larger of lasting sounds and smoothed ``hits``, in deviations.
     """
 
     level: Floats
@@ -87,7 +82,7 @@ def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[
 def deviations(values: Floats, percent: float, least: float) -> Floats:
     """Return the number of deviations by which each value exceeds the running median, minus 1; never below 0.
 
-    A deviation is the distance from the running median to the percentile ``percent``, or ``least`` if that is larger.
+    A deviation is the distance from the running median to the percentile ``percent``, at least ``least``.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

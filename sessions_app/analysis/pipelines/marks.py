@@ -16,7 +16,7 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
 READ_PERCENT = 50.0
 MAX_SHOTS = 5_000
-SHOT_CONFIDENCE = 0.99  # confidence of each shot mark: F1 score of the detection of cuts in benchmark A1
+SHOT_CONFIDENCE = 0.99  # F1 score of the detection of cuts in benchmark A1
 
 
 def find_marks(task: Task) -> Result:
@@ -30,7 +30,7 @@ def find_marks(task: Task) -> Result:
     found: dict[str, list[dict[str, Any]]] = {}
     if kinds & {"highlights", "sound_peaks"}:
         share = READ_PERCENT / 100 if "shots" in kinds else 1.0
-        # Save no checkpoints, because a search for marks starts over after a crash.
+        # A search for marks starts over after a crash.
         reading = replace(
             task,
             progress=lambda percent, message: task.progress(share * percent, message),

@@ -1,8 +1,4 @@
-"""Scores of a video's moments, and the choice of highlights within a budget of seconds.
-
-A highlight extends around a peak of the score until the score falls. A candidate's score is reduced if it looks like a
-chosen highlight.
-"""
+"""Scores of a video's moments, and the choice of highlights within a budget of seconds."""
 
 from __future__ import annotations
 
@@ -20,8 +16,7 @@ Floats = NDArray[np.float64]
 STILL_DB = 1.5
 STILL_LUMA = 0.3
 MOTION_STEPS, SCORE_STEPS = 8, 2
-# Motion is measured in deviations. One deviation is the distance from the median to this percentile, but at least
-# MIN_GROWTH.
+# percentile and minimum of a deviation, see :func:`deviations`
 MOTION_PERCENT = 82.0
 MIN_GROWTH = 0.6
 MOTION_WEIGHT = 3.0
@@ -34,18 +29,16 @@ SLOPE = 1.5
 MIN_SECONDS, MAX_SECONDS = 2.0, 20.0
 LEAD_IN, LEAD_OUT = 0.6, 0.4
 SNAP = 1.0  # maximum seconds by which a highlight's start or end is moved outwards to a shot edge
-# maximum seconds by which a highlight's start or end is moved inwards; smoothing makes highlights too long
-SNAP_INWARD = 1.6
+SNAP_INWARD = 1.6  # the same inwards; smoothing makes highlights too long
 REST = 0.3  # maximum seconds by which a highlight's start or end is moved to a quiet moment
-ALIKE = 0.5  # maximum share by which a candidate's score is reduced if it looks like an already chosen highlight
+ALIKE = 0.5  # maximum relative reduction of the score of a candidate that looks like a chosen highlight
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
     """Signals of a video at each quarter of a second.
 
-    - sound, motion: how far loudness and motion exceed the usual range, in deviations (see :func:`deviations`), at most
-      :data:`MAX_DEVIATION`. The deviations of the motion are multiplied by :data:`MOTION_WEIGHT`.
+    - sound, motion: how far loudness and motion exceed the usual range, in deviations (see :func:`deviations`).
     - level: dB above the usual level of the speech band.
     - score: 0 to 1.
     """
@@ -162,7 +155,7 @@ def choose(
 ) -> list[Interval]:
     """Return the chosen highlights in order of time.
 
-    budget: maximum total seconds. looks: function that returns the picture's colour histogram at a time.
+    budget: maximum total seconds. looks: returns the colour histogram at a time.
     """
     chosen: list[Interval] = []
     seen: list[Floats] = []
@@ -184,7 +177,7 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    # A look has three histograms. Two histograms differ by at most 2, so two looks differ by at most 6.
+    # A look has three histograms. Two histograms differ by at most 2.
     nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 
@@ -195,7 +188,6 @@ def _shortened(one: Interval, seconds: float) -> Interval:
 
 
 def look_at(found: SignalPass) -> Callable[[float], Floats | None]:
-    """Return a function that returns the picture's colour histogram at a time."""
     shares = histograms(found.key_pictures).astype(np.float64)
 
     def look(time: float) -> Floats | None:
@@ -211,14 +203,14 @@ def picture_differences(pictures: NDArray[np.uint8]) -> Floats:
         return np.zeros(0)
     shares = np.cumsum(histograms(pictures).reshape(len(pictures), 3, 16), axis=2).reshape(len(pictures), -1)
     colours = np.abs(np.diff(shares, axis=0)).sum(1) / 6
-    # Compare coarse pictures, in which small moving objects disappear.
+    # Small moving objects disappear in coarse pictures.
     coarse = np.array([cv2.resize(one, (16, 9), interpolation=cv2.INTER_AREA) for one in pictures], np.float32)
     coarse = coarse.mean(3).reshape(len(pictures), -1)
     return np.asarray(np.minimum(np.abs(np.diff(coarse, axis=0)).mean(1) / 40, 2) + colours, np.float64)
 
 
 def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration: float) -> Interval:
-    """Return the interval with its start and end moved to shot edges nearby, else to quiet moments nearby."""
+    """Return the interval with its ends moved to shot edges nearby, else to quiet moments nearby."""
 
     def settle(time: float, outward: int) -> float:
         near = [edge for edge in edges if -SNAP_INWARD <= outward * (edge - time) <= SNAP]
@@ -228,7 +220,7 @@ def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration:
         levels = moments.level[window]
         if len(levels) < 2 or np.ptp(levels) < STILL_DB:
             return time
-        # Of equally quiet moments, take the outermost, which keeps more of the highlight.
+        # The outermost of equally quiet moments keeps more of the highlight.
         order = np.lexsort((-outward * np.arange(len(levels)), levels))
         return float((window.start + int(order[0]) + 0.5) * STEP)
 

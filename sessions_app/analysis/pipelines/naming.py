@@ -1,7 +1,7 @@
 """Rules that name an exercise from the body's movement.
 
-Limits are wide, because angles are measured in the flat picture, not in space. A rule multiplies the values (0 to 1) of
-its conditions, so one value of 0 excludes the name.
+Limits are wide, because angles are measured in the flat picture. A rule multiplies its conditions (0 to 1), so one
+value of 0 excludes the name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sessions_app.analysis.pipelines.sets import Set
 
 UNNAMED = "movement"
 MIN_NAME_CONFIDENCE = 0.5
-MAX_NAME_CONFIDENCE = 0.85  # maximum confidence of a name; the rules were tested on few clips
+MAX_NAME_CONFIDENCE = 0.85  # the rules were tested on few clips
 MIN_VISIBLE = 0.5
 
 
@@ -25,17 +25,15 @@ MIN_VISIBLE = 0.5
 class Facts:
     """Measurements of the body during a set of repetitions. Lengths are in torso lengths, angles in degrees.
 
-    The active side of a joint is the side of the body, left or right, on which the joint moves more.
+    The active side is the side of the body on which a joint moves more.
 
-    - bend: range of each joint's angle on the active side.
-    - other: range of each joint's angle on the opposite side.
+    - bend, other: range of each joint's angle on the active and on the opposite side.
     - least, most: smallest and largest angle of each joint on the active side.
     - tilt: smallest and largest angle of the torso; 0 is upright, 180 upside down.
     - drop: range of the hips' height.
     - reach: lowest and highest position of the wrists, measured upwards from the shoulders.
-    - spread: range of the horizontal distance between the feet.
-    - apart: largest horizontal distance between the feet.
-    - together: correlation of the knees' angles; 1 if both knees bend at the same time.
+    - spread, apart: range and maximum of the horizontal distance between the feet.
+    - together: correlation of the knees' angles.
     """
 
     bend: dict[str, float]
@@ -52,10 +50,7 @@ class Facts:
 
 
 def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) -> Facts | None:
-    """Return the measurements of a set; None if the body is hardly visible.
-
-    joints: see :class:`~sessions_app.analysis.pipelines.pose_sampling.PoseTrack`.
-    """
+    """Return the measurements of a set; None if the body is hardly visible."""
     first, last = (int(at) for at in np.searchsorted(times, (one.start, one.end)))
     part = joints[first : last + 1]
     part = part[~np.isnan(part[:, 11, 0])]
@@ -99,7 +94,7 @@ def _range(values: NDArray[np.float64]) -> float:
 
 
 def rising_ramp(value: float, least: float, plenty: float) -> float:
-    """Return 0 for values up to ``least``, 1 from ``plenty`` on, and linear values between them."""
+    """Return 0 up to ``least``, 1 from ``plenty`` on, and linear values between."""
     return float(np.clip((value - least) / (plenty - least), 0, 1))
 
 
@@ -214,7 +209,7 @@ RULES: dict[str, Callable[[Facts], float]] = {
     "lateral raise": _lateral_raise, "jumping jack": _jumping_jack, "burpee": _burpee, "sit-up": _sit_up,
     "high knees": _high_knees, "mountain climber": _mountain_climber, "pull-up": _pull_up, "pull-down": _pull_down,
 }  # fmt: skip
-# Movement signals by which repetitions are counted, for each exercise that the user can select.
+# movement signals by which repetitions of each selectable exercise are counted
 _KNEES = ("left knee", "right knee", "both knees")
 _HIPS = ("left hip", "right hip", "both hips")
 _ELBOWS = ("left elbow", "right elbow", "both elbows")

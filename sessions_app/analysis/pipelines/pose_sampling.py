@@ -23,17 +23,17 @@ from sessions_app.analysis.pipelines.poses import JOINTS, SIDE, Poses
 
 RATE = 15.0  # samples per second
 MIN_RATE = 5.0
-MAX_LOOKS = 36_000  # maximum number of samples; long videos are sampled less often
-SMALL = 24  # width and height of the small pictures, in pixels
+MAX_LOOKS = 36_000  # maximum number of samples
+SMALL = 24  # width and height of the small pictures, pixels
 # BlazePose numbers of nose, shoulders, elbows, wrists, hips, knees, ankles.
 KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-# If no person was visible for ABSENT_SECONDS, joints are searched only every ABSENT_STEP seconds.
+# After ABSENT_SECONDS without a person, joints are searched only every ABSENT_STEP seconds.
 ABSENT_SECONDS = 2.0
 ABSENT_STEP = 0.5
-MIN_BODY = 0.06  # minimum length of a person's torso or thighs, as a share of the picture's height
+MIN_BODY = 0.06  # minimum length of torso or thighs, as a share of the picture's height
 SAVE_SECONDS = 10.0
 MAX_SAVED = 900_000
-# Steps in pixels to which joints are rounded in checkpoints; the first step that makes the data small enough is used.
+# Pixel steps for rounding joints in checkpoints. The first one that suffices is used.
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 VERSION = 1
 
@@ -44,7 +44,7 @@ class PoseTrack:
 
     times: seconds. joints: x, y, depth in pixels of a picture of ``size`` (height, width), and visibility 0 to 1; shape
     (n, 33, 4), NaN without a person. pictures: grey, shape (n, 24, 24). end: seconds at the last decodable frame.
-    announced: duration in seconds, from the file's header.
+    announced: seconds, from the file's header.
     """
 
     times: NDArray[np.float64]
@@ -67,7 +67,7 @@ def sample_poses(
     video: VideoFile, poses: Poses | None, saved: dict[str, Any] | None,
     on_progress: Callable[[float], None], checkpoint: Callable[[dict[str, Any]], None],
 ) -> PoseTrack:  # fmt: skip
-    """Sample a video. poses: model that finds joints, or None to sample only pictures."""
+    """Sample a video. poses: None to sample only pictures."""
     known = unpacked(saved) if poses is not None else np.zeros((0, JOINTS, 4), np.float32)
     times: list[float] = []
     joints: list[NDArray[np.float32]] = []
@@ -114,7 +114,7 @@ def sample_frames(video: VideoFile, rate: float) -> Iterator[Picture]:
                 due = max(due + step, picture.time + step / 2)
                 yield picture
     except av.error.FFmpegError:
-        return  # the frames before the damage are kept
+        return  # keep the frames before the damage
 
 
 def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
@@ -127,14 +127,14 @@ def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
 
 
 def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
-    """Return the joints as an object for JSON that takes less than a megabyte."""
+    """Return the joints as JSON of less than a megabyte."""
     part = joints[:, list(KEPT)][:, :, [0, 1, 3]].astype(np.float64)
     is_seen = ~np.isnan(part[:, 0, 0])
     text, step = "", STEPS[0]
     for step in STEPS:
         scaled = np.nan_to_num(part / (step, step, 1 / 15))
         whole = np.rint(scaled).clip(-32_000, 32_000).astype(np.int16).reshape(len(part), -1)
-        # Store differences between consecutive samples, because these compress best.
+        # Differences between consecutive samples compress best.
         differences = np.diff(whole[is_seen], axis=0, prepend=np.zeros((1, whole.shape[1]), np.int16)).T
         content = np.packbits(is_seen).tobytes() + np.ascontiguousarray(differences).astype("<i2").tobytes()
         text = base64.b64encode(zlib.compress(content, 6)).decode()
@@ -144,7 +144,7 @@ def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def unpacked(saved: dict[str, Any] | None) -> NDArray[np.float32]:
-    """Return the joints from a checkpoint; an empty array if the checkpoint is unreadable."""
+    """Return the joints from a checkpoint; an empty array if it is unreadable."""
     none = np.zeros((0, JOINTS, 4), np.float32)
     if not saved or saved.get("version") != VERSION:
         return none

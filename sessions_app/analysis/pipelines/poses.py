@@ -1,7 +1,6 @@
 """Joints of a person, found by MediaPipe's BlazePose (Bazarevsky et al., 2020).
 
-Only the child process loads MediaPipe. A separate folder (``requirements/pose.txt``) holds its dependencies, which
-conflict with ours.
+A separate folder (``requirements/pose.txt``) holds MediaPipe's dependencies, which conflict with ours.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 from media_app.av.mediapipe import solution
 from sessions_app.analysis.pipelines.repetitions import Signal, filled, smoothed
 
-SIDE = 288  # longer side of the pose model's input picture, in pixels
+SIDE = 288  # longer side of the pose model's input picture, pixels
 JOINTS = 33
-# BlazePose numbers of the three joints that form each angle. The second joint is the corner.
+# BlazePose numbers of the three joints of each angle, with the corner in the middle
 ANGLES = {
     "left elbow": (11, 13, 15), "right elbow": (12, 14, 16), "left knee": (23, 25, 27), "right knee": (24, 26, 28),
     "left hip": (11, 23, 25), "right hip": (12, 24, 26), "left shoulder": (13, 11, 23), "right shoulder": (14, 12, 24),
@@ -74,7 +73,7 @@ def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
     body = body_length(joints)
     found: dict[str, Signal] = {}
     for name, (one, corner, other) in ANGLES.items():
-        # Limbs are straight at rest, so a resting person has large angles.
+        # Limbs are straight at rest.
         straight = "shoulder" not in name
         found[name] = Signal(angle(places, one, corner, other) / 180, _trust(seen[:, [one, corner, other]]), straight)
     for name in SIDES:
@@ -82,7 +81,7 @@ def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
         mean = (left.values + right.values) / 2
         found[f"both {name}s"] = Signal(mean, (left.trust + right.trust) / 2, left.rests_high)
     wrists = places[:, [15, 16]].mean(1)
-    # In pictures, y points down, so a standing body's hips have low values.
+    # y points down, so a standing body's hips have low values.
     found["hips' height"] = Signal(hips[:, 1] / body / 2, rests_high=False)
     found["shoulders' height"] = Signal(shoulders[:, 1] / body / 2, rests_high=False)
     found["wrists' height"] = Signal((wrists - shoulders)[:, 1] / body / 3, _trust(seen[:, [15, 16]]))

@@ -22,10 +22,10 @@ NAME = "preview.mp4"
 DRAWN = "drawn.mp4"
 LINES, LINES_LONG = 480, 360
 RATE, RATE_LONG = 31.0, 12.0
-LONG_SECONDS = 1200.0  # duration in seconds above which a video's preview is smaller, because drawing is slow
+LONG_SECONDS = 1200.0  # seconds above which a video's preview is smaller, because drawing is slow
 CLOCK = 90_000
 QUALITY = 24
-OLDEST_POSE = 0.2  # maximum age in seconds of a pose that is drawn on a frame
+OLDEST_POSE = 0.2  # maximum age in seconds of a drawn pose
 MIN_VISIBLE = 0.4
 BONES = (
     (11, 12), (11, 23), (12, 24), (23, 24), (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26),

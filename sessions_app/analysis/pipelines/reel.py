@@ -20,7 +20,7 @@ CUT_SHARE = 90.0
 def cut_moments(task: Task) -> Result:
     """Cut a reel of ``params["moments"]``: (start, end) pairs in seconds, in order of time.
 
-    ``placed`` in the result lists each moment's number, and its start and end in the video and in the reel. Raises
+    ``placed`` in the result lists each moment's number, and its times in the video and in the reel. Raises
     :class:`AnalysisFailed`.
     """
     moments = [(float(start), float(end)) for start, end in task.params["moments"]]
@@ -49,8 +49,8 @@ def cut_reel(
 ) -> list[PlacedPart]:
     """Write the reel; return the position of each moment in it.
 
-    give: maximum seconds by which a moment may end early, so that its end need not be encoded. Raises
-    ``ConversionFailed``, ``MediaError`` and PyAV's errors.
+    give: maximum seconds by which a moment may end early to avoid encoding. Raises ``ConversionFailed``,
+    ``MediaError`` and PyAV's errors.
     """
     return cut_parts(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
 

@@ -1,7 +1,6 @@
 """Search for repetitions in a signal of movement.
 
-The search counts how often the signal reaches its upper and lower part. Dividing the duration by the period would
-fail, because people slow down and pause.
+The search counts extremes, because people slow down and pause.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# Limits for a signal that is scaled to 0 to 1 by its local range. Values above HIGH are high, values below LOW are low.
+# limits of high and low values in a signal that is scaled to 0 to 1 by its local range
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
-SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period of a movement, in seconds
+SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period, seconds
 MAX_OF_LENGTH = 0.55
-TREND_SECONDS = 6.0  # window in seconds of the moving average that is subtracted before the search for the period
+TREND_SECONDS = 6.0  # window of the subtracted moving average, seconds
 LOCAL_SECONDS = 4.0
 LOCAL_PERIODS = 2.2
 RANGE_PLACES = 8
@@ -32,8 +31,8 @@ COMPONENTS, SUBSPACE, ITERATIONS = 3, 8, 5
 class Signal:
     """A measurement of movement over time.
 
-    values: samples; NaN without a person. trust: reliability, 0 to 1. rests_high: whether the values are high at rest;
-    None if unknown.
+    values: NaN without a person. trust: reliability, 0 to 1. rests_high: whether the values are high at rest; None if
+    unknown.
     """
 
     values: Floats
@@ -54,8 +53,7 @@ class Repetition:
 class Series:
     """Repetitions found in one signal.
 
-    values: the signal without noise and gaps. curve: the values, scaled to 0 to 1 by their local range. period:
-    seconds.
+    values: without noise and gaps. curve: values, scaled to 0 to 1 by their local range. period: seconds.
     """
 
     signal: str
@@ -69,7 +67,7 @@ class Series:
 
 
 def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float = MIN_PERIODICITY) -> Series | None:
-    """Return the repetitions in a signal; None if its periodicity is below ``least_periodicity``."""
+    """Return the repetitions in a signal; None below ``least_periodicity``."""
     if len(times) < 8 or np.isnan(signal.values).mean() > 0.6:
         return None
     rate = (len(times) - 1) / max(1e-6, float(times[-1] - times[0]))
@@ -104,10 +102,7 @@ def _despiked(values: Floats, width: int) -> Floats:
 
 
 def find_period(values: Floats, rate: float) -> tuple[float, float]:
-    """Return a signal's periodicity (0 to 1) and period in seconds.
-
-    Method: first high maximum of the autocorrelation (Wiener–Khinchin), normalised by overlap.
-    """
+    """Return a signal's periodicity (0 to 1) and period in seconds, by its autocorrelation (Wiener–Khinchin)."""
     count = len(values)
     trend = smoothed(values, int(TREND_SECONDS * rate) | 1) if count > LONGEST * rate else np.mean(values)
     rest = values - trend
@@ -137,10 +132,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return where the signal is high or low, as (is high, index of the highest or lowest value).
-
-    High and low places alternate. Several high places without a low place between them count as one.
-    """
+    """Return alternating high and low places, as (is high, index of the highest or lowest value)."""
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:
@@ -156,14 +148,14 @@ def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
 def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
     highs = sum(is_high for is_high, _ in visits)
     lows = len(visits) - highs
-    # If there are as many high as low extremes, the first extreme is the resting position.
+    # On a tie, the first extreme is the resting position.
     return highs < lows or (highs == lows and bool(visits) and not visits[0][0])
 
 
 def repetitions_of(
     times: Floats, curve: Floats, visits: Sequence[tuple[bool, int]], turns_high: bool
 ) -> tuple[Repetition, ...]:
-    """Return one repetition per turning point. Each lasts from one rest to the next."""
+    """Return one repetition per turning point, from one rest to the next."""
     if len(visits) < 2:
         return ()
     resting = (curve if turns_high else 1 - curve) < RESTS
@@ -187,7 +179,7 @@ def picture_signals(pictures: NDArray[np.uint8]) -> dict[str, Signal]:
     flat -= flat.mean(0)
     if len(flat) < 8 or float(np.abs(flat).max()) < 1:
         return {}
-    # Subspace iteration (Halko, Martinsson and Tropp, 2011) is a hundred times faster than a full SVD.
+    # Subspace iteration (Halko, Martinsson and Tropp, 2011) is much faster than a full SVD.
     basis = np.random.default_rng(0).normal(size=(flat.shape[1], min(SUBSPACE, *flat.shape)))
     for _ in range(ITERATIONS):
         basis, _ = np.linalg.qr(flat.T @ (flat @ basis))

@@ -1,7 +1,6 @@
-"""Sets of an exercise: repetitions that look alike.
+"""Sets of an exercise: repetitions in which the complete body moves alike.
 
-The complete body must move the same way each time: two swings of a leg are no exercise. Sets are chosen by weighted
-interval scheduling.
+Sets are chosen by weighted interval scheduling.
 """
 
 from __future__ import annotations
@@ -25,36 +24,34 @@ from sessions_app.analysis.pipelines.repetitions import (
     visits_of,
 )
 
-# lengths of the searched windows in seconds; windows of equal length overlap by half
+# lengths of the searched windows, seconds
 WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 PHASES = 6
 ALIKE = 0.5
 MIN_LIKENESS = 0.6
-LIKENESS_OF_TWO = 0.8  # minimum similarity (0 to 1) in a set of only two repetitions, which may be alike by chance
+LIKENESS_OF_TWO = 0.8  # minimum similarity (0 to 1) in a set of only two repetitions
 AMPLITUDES = 2.5
 LENGTHS = 3.0
-LONGEST_PAUSE = 4.0  # maximum seconds of a pause within a set, or 1.5 times the usual repetition if that is longer
-# A repetition is a movement there and a movement back. The smaller one must have at least this share of the larger
-# one's size.
-MIN_WAY = 0.5
+LONGEST_PAUSE = 4.0  # maximum pause within a set, seconds, or 1.5 repetitions if that is longer
+MIN_WAY = 0.5  # minimum ratio of the smaller to the larger of the movements there and back
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
-# If the signal's range (0 to 1) just before or after a set is larger than this, the movement continues there.
+# range (0 to 1) of the signal beside a set above which the movement continues
 GOES_ON = 0.45
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
-TOUCHING = 0.35  # maximum seconds by which two chosen sets may overlap
+TOUCHING = 0.35  # maximum overlap of two chosen sets, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
     """A set: successive repetitions of one exercise.
 
-    likeness: mean similarity to the typical repetition. worth: likeness × range × square root of the signal's
-    trust. is_usual: whether the body rests in the usual position. is_cut: whether the movement continues before or
-    after the set. skipped: other movements between the repetitions.
+    likeness: mean similarity to the typical repetition. worth: likeness × range × square root of the signal's trust.
+    is_usual: whether the body rests in the usual position. is_cut: whether the movement continues outside the set.
+    skipped: other movements between the repetitions.
     """
 
     signal: str
@@ -81,8 +78,7 @@ class Set:
     def value(self) -> float:
         """Value by which sets are chosen: duration × worth × likeness, reduced if the resting position is unusual.
 
-        The duration is reduced by one repetition, so that one long set is worth more than two short sets. Example: one
-        set of 12 repetitions of 1 s counts as 11 s, but two sets of 6 count as 10 s.
+        One repetition is subtracted from the duration, so that one long set is worth more than two short sets.
         """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
@@ -91,10 +87,10 @@ class Set:
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
-    """Return all sets of repetitions that are found in any signal and time window. The sets may overlap.
+    """Return the sets of repetitions in all signals and time windows. The sets may overlap.
 
-    - ways: the positions of the joints, or the pixels, of each sample; shape (n, d).
-    - is_window: whether all samples are searched as a single window.
+    - ways: positions of the joints, or pixels, shape (n, d).
+    - is_window: whether all samples are one window.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []
@@ -131,7 +127,6 @@ def sets_of(
     times: Floats, series: Series, visits: Sequence[tuple[bool, int]], signal: Signal, *, turns_high: bool,
     ways: Floats, least: int,
 ) -> Iterator[Set]:  # fmt: skip
-    """Yield the sets of similar repetitions in a series."""
     repetitions = repetitions_of(times, series.curve, visits, turns_high)
     if len(repetitions) < least:
         return
@@ -168,7 +163,7 @@ def sets_of(
                 worth=worth,
                 is_usual=signal.rests_high is not turns_high,
                 is_cut=_goes_on(series.curve, first, last, int((last - first) / len(group))),
-                # Use float32 to save memory, because thousands of sets are compared.
+                # float32 saves memory, because thousands of sets are compared.
                 typical=typical.astype(np.float32),
                 curve=series.curve[first : last + 1].astype(np.float32),
                 amplitudes=tuple(float(one) for one in heights[group]),
@@ -222,8 +217,7 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # best[n] is the best choice from the first n sets, as (total value, index). If the n-th set is chosen, the index is
-    # n - 1, otherwise -1.
+    # best choice from the first n sets: (total value, n - 1 if the n-th set is chosen, otherwise -1)
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

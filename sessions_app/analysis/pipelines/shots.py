@@ -1,8 +1,6 @@
 """Shot edges: cuts, dissolves and fades.
 
-A sudden change is a cut unless the old picture returns, as it does after a flash. A fade passes through a plain
-picture. A dissolve mixes the old and the new picture in changing shares (the linear model of Truong, Dorai and
-Venkatesh, 2000).
+A dissolve mixes the old and the new picture in changing shares (Truong, Dorai and Venkatesh, 2000).
 """
 
 from __future__ import annotations
@@ -20,35 +18,32 @@ from media_app.av.frames import VideoFile
 from sessions_app.analysis.pipelines.signal_pass import SMALL, histograms
 
 Floats = NDArray[np.float32]
-COARSE = (24, 14)  # width and height in pixels of the compared pictures; small moving objects disappear at this size
+COARSE = (24, 14)  # size in pixels of the compared pictures; small moving objects disappear at this size
 FINE = (48, 27)
 BLOCK = 1500
 OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
 # Limits for cuts
 CUT = 0.15  # minimum difference between the pictures at a cut
-# Minimum ratio of the picture's change at a cut to the changes shortly before and after. If the change at the cut is
-# below 2 * CUT, the ratio CUT_RATIO_SMALL is required.
+# minimum ratio of the change at a cut to the changes around it; the second is for changes below 2 * CUT
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-# A change is no cut if a picture soon after it looks like a picture shortly before it, as at the start or end of a
-# flash. They look alike if they differ by less than RETURNS[0] × (size of the change) + RETURNS[1].
+# A change is no cut if the old picture returns, as after a flash. Pictures look alike if they differ by less than
+# RETURNS[0] × (size of the change) + RETURNS[1].
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture
-BLACK, WHITE = 45.0, 205.0  # mean luma below which a plain picture is black, and above which it is white
+BLACK, WHITE = 45.0, 205.0  # mean luma limits of plain black and plain white pictures
 GREY = 12.0
 FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
 # Limits for dissolves
 LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
-# Maximum correlation between the first and the last picture of a dissolve. The first limit is for complete pictures,
-# the second for pictures without their black bars.
+# maximum correlation of a dissolve's first and last picture, with and without their black bars
 ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
-# A dissolve's middle picture should be a mix of its first and last picture. This is the maximum squared error of the
-# best mix, as a share of the squared difference between the first and the last picture.
+# maximum squared error of a dissolve's middle picture as a mix of both ends, as a share of their squared difference
 MIXED = 0.16
 CHANGED = 12.0
 CHANGED_SHARE = 0.2
@@ -65,7 +60,7 @@ class EdgeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A shot edge. start, end: times in seconds. For a cut, both times are that of the new shot's first frame."""
+    """A shot edge in seconds. A cut starts and ends at the new shot's first frame."""
 
     kind: EdgeKind
     start: float
@@ -80,10 +75,7 @@ def find_edges(
     path: str | os.PathLike[str], start: float = 0.0, end: float = float("inf"), threads: int = 2,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Edge]:  # fmt: skip
-    """Return the shot edges between ``start`` and ``end`` seconds. Decode every frame.
-
-    Raises :class:`media_app.av.container.MediaError`.
-    """
+    """Return the shot edges between two times in seconds. Raises :class:`media_app.av.container.MediaError`."""
     found: list[Edge] = []
     for times, pictures in _blocks(path, start, end, threads):
         if on_progress is not None:
@@ -97,7 +89,7 @@ def find_edges(
 def _blocks(
     path: str | os.PathLike[str], start: float, end: float, threads: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.uint8]]]:
-    """Yield blocks of consecutive frames. The blocks overlap, so that each shot edge is complete in one block."""
+    """Yield blocks of frames that overlap, so that each shot edge is complete in one block."""
     times: list[float] = []
     pictures: list[NDArray[np.uint8]] = []
     fresh = 0
@@ -241,10 +233,7 @@ def _correlation(one: Floats, other: Floats) -> float:
 
 
 def _changes_all_over(looks: _PictureFeatures, first: int, middle: int, last: int) -> bool:
-    """Return whether enough pixels change during a possible dissolve.
-
-    Ignore black bars and uniform changes (of the exposure, for example).
-    """
+    """Return whether enough pixels change, apart from black bars and uniform changes (of the exposure)."""
     ends = looks.luma[[first, middle, last]]
     ends = ends[:, ends.max(0) > BAR]
     if ends.shape[1] < BAR_SHARE * looks.luma.shape[1]:

@@ -24,17 +24,17 @@ from numpy.typing import NDArray
 from media_app.av.container import DECODER_OPTIONS, first_video, open_media, presentation_origin
 
 Progress = Callable[[float], None]
-SMALL = (96, 54)  # width and height of the stored keyframes, in pixels
-SOUND_RATE = 8000  # sampling rate of the measured sound, in Hz
-BINS_A_SECOND = 10  # loudness values per second
+SMALL = (96, 54)  # size of the stored keyframes, pixels
+SOUND_RATE = 8000  # Hz
+BINS_A_SECOND = 10
 BIN = SOUND_RATE // BINS_A_SECOND
-BAND = (300.0, 3000.0)  # frequency band in Hz that holds speech and hits, but not wind and hum
+BAND = (300.0, 3000.0)  # frequency band in Hz of speech and hits, without wind and hum
 SILENCE = -100.0
-MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values (one day), because timestamps may be wrong
-MAX_KEYFRAMES = 12_000  # maximum number of stored keyframes (190 MB)
+MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values: one day
+MAX_KEYFRAMES = 12_000
 PROGRESS_STEP = 0.002
-DENSE_PIXELS = 3e9  # a video is small if its frames have at most this many pixels in all; 640×360, 30 fps: 7 minutes
-FRAMES_BEHIND = 1  # number of packets decoded after each keyframe of a large video
+DENSE_PIXELS = 3e9  # maximum pixels of all frames of a small video
+FRAMES_BEHIND = 1
 TINY = (48, 27)
 CHANGE_SECONDS = 0.34
 MAX_WAITING = 32
@@ -44,9 +44,9 @@ MAX_WAITING = 32
 class SignalPass:
     """Signals from one pass over a video file; times are in seconds.
 
-    times, sizes, keys: time, bytes and keyframe flag of each video packet, in presentation order. band, loudness: dB of
-    the sound from 300 to 3 000 Hz, and of all sound, per tenth of a second; empty without sound. key_pictures:
-    keyframes, BGR, shape (k, 54, 96, 3). changes: change of luma between decoded frames per tenth of a second.
+    times, sizes, keys: time, bytes and keyframe flag of each video packet, in presentation order. band, loudness: dB
+    from 300 to 3 000 Hz, and of all sound, per tenth of a second; empty without sound. key_pictures: BGR, shape
+    (k, 54, 96, 3). changes: change of luma between decoded frames per tenth of a second.
     """
 
     times: NDArray[np.float64]
@@ -185,7 +185,7 @@ class _ChangeMeter:
         luma = frame.reformat(width=TINY[0], height=TINY[1], format="gray", interpolation="AREA").to_ndarray()
         now = np.asarray(luma, np.int16)
         if 0 < at - self._at <= CHANGE_SECONDS:
-            # In steady motion, the difference between two frames grows with the square root of the time between them.
+            # In steady motion, the difference between frames grows with the square root of the time between them.
             self.changes.append(float(np.abs(now - self._luma).mean()) * float(np.sqrt(0.1 / (at - self._at))))
             self.times.append((at + self._at) / 2)
         self._at, self._luma = at, now
@@ -232,7 +232,7 @@ class _SoundMeter:
     def _add(self, at: int, samples: NDArray[np.float32]) -> None:
         reached = len(self.whole) * BIN + len(self._rest)
         if at < reached:
-            # Ignore small overlaps, because timestamps are rounded.
+            # Timestamps are rounded, so ignore small overlaps.
             skip = reached - at if reached - at > BIN // 4 else 0
             samples = samples[skip:]
         elif at - reached > BIN // 4:

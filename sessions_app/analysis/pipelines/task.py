@@ -27,9 +27,8 @@ def _ignore_checkpoint(state: dict[str, Any]) -> None:
 class Task:
     """A request to analyse one file.
 
-    params: validated parameters with defaults. vision: vision model (``url, model, key, seconds, calls,
-    allow_private``) or None. saved: checkpoint of an earlier attempt that was killed. checkpoint: function that saves
-    JSON of less than a megabyte, at most every few seconds.
+    vision: vision model (``url, model, key, seconds, calls, allow_private``) or None. saved: checkpoint of an earlier
+    attempt. checkpoint: function that saves JSON of less than a megabyte, at most every few seconds.
     """
 
     path: Path

@@ -1,7 +1,6 @@
-"""Scores for parts of a video by a vision-language model.
+"""Scores for parts of a video by a vision-language model behind an OpenAI-compatible endpoint.
 
-Any OpenAI-compatible endpoint works (vLLM, Ollama with SmolVLM2 or larger). If an answer is incomplete, the score is
-unknown, not 0, and the measured signals decide.
+An incomplete answer gives no score, and the measured signals decide.
 """
 
 from __future__ import annotations
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
 CALL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_TRIES = 3
-# Seconds before the first retry, and maximum before a later one. The pause doubles from retry to retry. If the endpoint
-# sends Retry-After, the pause is as long as it says.
+# seconds before the first retry, doubled from retry to retry, and their maximum; Retry-After overrides them
 FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0
-FAULTS_IN_A_ROW = 4  # number of consecutive windows without an answer after which the model is no longer asked
+FAULTS_IN_A_ROW = 4  # consecutive windows without an answer after which the model is no longer asked
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 529})
 NOT_UNDERSTOOD = frozenset({400, 413, 422, 501})
 MAX_TOKENS = 300
@@ -63,7 +61,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The model's judgement of a part. score: 0 to 1; if None, the score from the measured signals is kept."""
+    """The model's judgement of a part. score: 0 to 1, or None to keep the measured score."""
 
     score: float | None
     description: str
@@ -79,7 +77,7 @@ class _RequestFormat:
     tokens: str = "max_tokens"
 
     def simpler(self, status: int, complaint: str) -> _RequestFormat | None:
-        """Return a simpler request format to try after a rejection, or None if there is none."""
+        """Return a simpler request format after a rejection, or None."""
         if self.has_all_pictures and (
             status == 413 or "image" in complaint
         ):  # vLLM accepts one picture per request by default
@@ -173,7 +171,7 @@ class Judge:
             wait = min(wait * 2, MAX_PAUSE)
 
     def _call(self, window: Window, manner: _RequestFormat) -> outbound.Answer | None:
-        # Imported here, because most child processes use no vision model.
+        # Most child processes use no vision model.
         from vodplatform.core.web import outbound
 
         if self.is_spent:

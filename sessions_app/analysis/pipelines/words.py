@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from vodplatform.core.formatting import clock, counted, duration, hundredths, tenths
 
-# minimum values of a signal (0 to 1) for the descriptions "more" and "much more"
+# minimum signal (0 to 1) for "more" and "much more"
 SOME, MUCH = 0.25, 0.6
-LOUDER_DB = 6.0  # minimum dB above the usual level for the description "much louder"
-HIT_DB = 10.0  # minimum dB above the usual level at which even a short sound is described as "louder"
+LOUDER_DB = 6.0  # minimum dB above the usual level for "much louder"
+HIT_DB = 10.0  # minimum dB at which even a short sound is "louder"
 TOGETHER_SECONDS = 3.0
 
 
@@ -16,8 +16,7 @@ TOGETHER_SECONDS = 3.0
 class Measured:
     """Signals of a part of a video.
 
-    - sound: how far the loudest moment is above the usual range of loudness, 0 to 1.
-    - motion: how far the moment with the most motion is above the usual range of motion, 0 to 1.
+    - sound, motion: how far the loudest moment, and the one with most motion, exceed the usual range, 0 to 1.
     - decibels: how far the loudest moment is above the usual level, in dB.
     """
 
@@ -60,8 +59,8 @@ def summary(
 ) -> str:
     """Return sentences that summarise the highlights.
 
-    lengths: seconds of each highlight. whole: seconds of the video. loudest, liveliest: times of the most unusual sound
-    and motion, or None.
+    lengths: seconds of each highlight. whole: seconds of the video. loudest, liveliest: times of the most unusual
+    sound and motion.
     """
     if not lengths:
         against = "in sound or motion" if by_sound else "in motion"

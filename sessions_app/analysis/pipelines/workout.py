@@ -22,13 +22,13 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.core.formatting import counted, duration
 
 SEGMENT_SECONDS = 5.0
-LOOKED, COUNTED = 85.0, 88.0  # job progress in percent when the poses are sampled, and when repetitions are counted
+LOOKED, COUNTED = 85.0, 88.0  # job progress after sampling the poses, and after counting
 CURVE_STEP = 0.1
 CURVE_POINTS = 1200
-# Minimum length of a pause: in seconds, and as a share of the median repetition's duration. The longer one applies.
+# minimum length of a pause in seconds, and as a share of the median repetition
 PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5
 MIN_UNCOUNTED = 4.0
-ANYBODY = 0.05  # minimum share of samples with a person; below it, the video counts as one without a person
+ANYBODY = 0.05  # minimum share of samples with a person in a video with a person
 RESTING = 0.4  # a body rests if its joints move less than this, in torso lengths
 MOVES = 4.0  # a picture is still if it changes less than this, in grey levels
 MISSING_SECONDS = 1.0  # seconds that may be missing at a file's end without a warning
@@ -126,7 +126,7 @@ def _exercise(even: EvenSamples, one: Counted, asked: str) -> dict[str, Any]:
     is_seen = even.found[first : last + 1].mean() >= 0.6
     name, sure = name_of(facts_of(even.times, even.joints, one.set)) if is_seen else (UNNAMED, 0.0)
     if asked != "auto" and name in (UNNAMED, asked):
-        # If the rules found no name, or the same name as the user, use the user's name.
+        # Unless the rules found another name, use the user's.
         name, sure = asked, max(sure, 0.5)
     said = feedback_of(even.times, even.joints, one)
     step = max(CURVE_STEP, (one.set.end - one.set.start) / (CURVE_POINTS - 1))

@@ -43,8 +43,7 @@ REASONS_OF_INTERRUPTION = (
     "no_overlap",
     "no_common_clock",
 )
-# reason for refusing an offset if a recording was interrupted; the aligner uses the same name
-INTERRUPTED_REASON = "not_one_recording"
+INTERRUPTED_REASON = "not_one_recording"  # the aligner uses the same name
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
 waiting_room = ChildPool(PREVIEWS_AT_ONCE)
@@ -69,7 +68,7 @@ def _enqueue_alignment(session: ComparisonSession, method: str, roi: dict[str, A
         "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
     }
     _drop_old_alignments(session)
-    # The session's owner owns the job, and can therefore see and cancel it.
+    # The session's owner can see and cancel the job.
     job = jobs.enqueue(ALIGN_KIND, session.owner, params)
     Alignment.objects.create(session=session, job=job, method=method)
     return job
@@ -108,7 +107,6 @@ def latest_alignment_id(session: ComparisonSession) -> str | None:
 
 
 def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids: list[str] | None) -> dict[str, Any]:
-    """Apply an alignment's proposals."""
     alignment = find_alignment(session, job_id)
     proposals = alignment.result.get("proposals", [])
     if alignment.job.status != JobStatus.COMPLETED or not proposals:
@@ -155,7 +153,7 @@ def preview_timer(
         if vod_id not in {vod.vod_id for vod in vods}:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
-    viewer = by if by.is_admin else session.owner  # an editor may read the videos that the owner may read
+    viewer = by if by.is_admin else session.owner  # editors may read what the owner may read
     folder = scratch.scratch_root() / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
@@ -191,8 +189,7 @@ def preview_timer(
         raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists. Choose another video.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
-            # A positive exit code means a bug in our code. A damaged video ends in an error message with exit code 0,
-            # or in a killed process.
+            # A positive exit code means a bug in our code; damaged videos end in a message or a killed process.
             raise
         raise DomainError("vod_unreadable", f"The videos could not be read. {exc}") from exc
     finally:

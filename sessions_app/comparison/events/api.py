@@ -31,10 +31,10 @@ from vodplatform.core.files.spooled import pieces_of
 from vodplatform.core.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, paging.Vods], Iterable[str]]
-SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory instead of disk
-READ_SECONDS = 10.0  # maximum seconds that a request waits for other requests of the same account or link
-PEEK_BYTES = 1024  # bytes at the start of an uploaded file that are read to distinguish JSON from CSV
-# Locks by account or link: each one reads one list or file of events at a time, and imports one.
+SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory
+READ_SECONDS = 10.0  # maximum seconds that a request waits for others of the same account or link
+PEEK_BYTES = 1024  # bytes of a file that are read to distinguish JSON from CSV
+# locks by account or link
 reading, importing = Locks(), Locks()
 
 
@@ -60,7 +60,7 @@ class EventViewSet(EventReadsViewSet):
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the current state of the event that the first request created."""
+        """Answer a repeated request with the event's current state."""
         return self.answer_event(events.find_event(self.get_object(), UUID(made["event_id"])))
 
     @extend_schema(
@@ -72,7 +72,7 @@ class EventViewSet(EventReadsViewSet):
     def list(self, request: Request, session_id: str) -> Response:
         """List events by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
-        # Creating a page of 4 MiB needs ten times as much memory, so each account reads one page at a time.
+        # A page of 4 MiB needs ten times as much memory, so each account reads one page at a time.
         turn = Turn(reading.of(_key_of(self.viewer)), READ_SECONDS)
         session = self.get_object()
         page = paging.read_events(session, query)
@@ -201,7 +201,7 @@ class EventViewSet(EventReadsViewSet):
         A JSON body may also be the list itself.
         """
         session = self.get_object_to_change()
-        # Each account imports one list at a time. Otherwise, many imports of one account would delay those of others.
+        # Many imports of one account would delay those of others.
         with Turn(importing.of(self.user.pk), READ_SECONDS):
             rows, first_line = self.read_rows(request, session)
             made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)

@@ -34,7 +34,7 @@ Marks = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def start_detection(session: ComparisonSession, by: User, origins: Sequence[str], vod_ids: list[str] | None) -> Job:
-    """Queue a detection job that belongs to ``by``. vod_ids: VODs to analyse, or None for all VODs.
+    """Queue a detection job that belongs to ``by``. vod_ids: None for all VODs.
 
     Raises ``forbidden``, ``unknown_vod``, ``work_limit``.
     """

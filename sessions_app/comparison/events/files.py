@@ -23,16 +23,16 @@ from vodplatform.core.web.turns import Turn
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
-MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of all cached export files on disk
+MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of cached files on disk
 MAX_COLUMNS = 50
-# maximum lines in an imported CSV file, including empty lines; maximum characters per line
+# maximum lines, including empty lines, and characters per line of an imported CSV file
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000
 
 Data = dict[str, Any]
 
 
 class FileCache:
-    """A disk cache of exported event files. To limit the CPU use, only one file is written at a time."""
+    """A disk cache of exported event files, which writes one file at a time."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
@@ -40,7 +40,7 @@ class FileCache:
         self._lock = threading.Lock()
 
     def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
-        """Return the cached file with this key. If there is none, write the file. Raises ``unavailable``."""
+        """Return the cached file with this key, or write it. Raises ``unavailable``."""
         with Turn(self._lock):
             if key in self._files:
                 self._files.move_to_end(key)
@@ -54,7 +54,7 @@ class FileCache:
 
 
 cache = FileCache()
-parsing = threading.Lock()  # lock to parse only one imported file at a time, because parsing takes much memory
+parsing = threading.Lock()  # parsing takes much memory, so only one file is parsed at a time
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
@@ -71,7 +71,7 @@ def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
         place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
         rest = {"end": row.end, "kind": row.kind, "label": row.label, "color": row.color, "body": row.body}
         fields = json.dumps({**place, **rest}, ensure_ascii=False)
-        # Insert a drawing's stored JSON text without parsing, because parsing a large drawing takes seconds.
+        # Parsing a large drawing takes seconds, so insert its stored JSON text.
         yield f'{"," if number else ""}\n{fields[:-1]}, "drawing": {row.drawing_text or "null"}}}'  # type: ignore[attr-defined]
     yield "\n]\n"
 
@@ -141,7 +141,7 @@ def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
     found: list[Data] = []
     errors: Data = {}
-    form = NewEventSerializer()  # create one serializer for all events, because creating one is slow
+    form = NewEventSerializer()  # creating a serializer is slow
     for number, row in enumerate(rows, start=first_line):
         try:
             found.append(form.run_validation(row))

@@ -16,9 +16,9 @@ JOIN_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An event on the shared clock. global_time: seconds. frame: duration of one frame of its VOD, in seconds.
+    """An event on the shared clock, in seconds.
 
-    is_alone: whether the event is never grouped, so that comments and drawings stay visible.
+    frame: duration of one frame of its VOD. is_alone: whether the event is never grouped.
     """
 
     key: UUID | str
@@ -33,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """Events that are listed as one event, in order of creation. global_time: median time on the shared clock."""
+    """Events that are listed as one event, in order of creation. global_time: their median time."""
 
     marks: tuple[Mark, ...]
     global_time: float
@@ -78,7 +78,7 @@ def _kind_of(mark: Mark) -> str:
 def _belongs(mark: Mark, together: list[Mark]) -> bool:
     if any(mark.vod_id == other.vod_id for other in together):
         return False
-    # Events arrive in order of time, so a comparison with the group's first event is enough.
+    # Events arrive in order of time, so the group's first event decides.
     apart = max(JOIN_SECONDS, *(one.frame for one in (mark, *together)))
     return mark.global_time - together[0].global_time <= apart
 

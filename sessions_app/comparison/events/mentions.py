@@ -14,11 +14,11 @@ from vodplatform.accounts.models import User
 
 MAX_NAME = 150
 WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
-END = re.compile(r"[.-](?!\w)")  # matches a dot or hyphen that may end a sentence instead of belonging to a name
+END = re.compile(r"[.-](?!\w)")  # a dot or hyphen that may end a sentence
 
 
 def mentionable_users(session: ComparisonSession) -> QuerySet[User]:
-    """Return the users who can be mentioned, sorted by name: the session's owner, and users with whom it is shared."""
+    """Return the session's owner and the users with whom it is shared, sorted by name."""
     shared = User.objects.filter(comparison_shares__session=session).values("pk")
     return User.objects.filter(Q(pk=session.owner_id) | Q(pk__in=shared), is_active=True).order_by("username")
 
@@ -31,17 +31,14 @@ def named_in(text: str, people: Iterable[User]) -> list[User]:
 def _names_in(text: str) -> set[str]:
     found = set()
     for word in map(str.lower, WORD.findall(text)):
-        # A dot or hyphen may belong to the user name or end the sentence, so try both names.
+        # A dot or hyphen may belong to the name or end the sentence, so try both.
         ends = takewhile(lambda end: end <= MAX_NAME, (match.start() for match in END.finditer(word)))
         found |= {word, *(word[:end] for end in ends)}
     return found
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store the mentions that ``text`` adds to the text ``before``, and return the mentioned users.
-
-    Mentions of the author ``by``, and of users who are not :func:`mentionable_users`, are ignored.
-    """
+    """Store the mentions that ``text`` adds to ``before``, except of ``by``. Return the mentioned users."""
     if "@" not in text:
         return []
     people = list(mentionable_users(row.session))

@@ -1,6 +1,6 @@
 """Reading of a comparison's events by time on the shared clock.
 
-The order is cached until events or offsets change, so that only a page's events are read.
+Their order is cached until events or offsets change.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from vodplatform.core.errors import DomainError
 
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events loaded by one query
-ORDERS_KEPT = 8  # maximum number of sorted lists of event groups in the cache; 10,000 events take about 4 MB
+ORDERS_KEPT = 8
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
-ALL_VODS = "any"  # filter value that selects all events, with or without a VOD
-# Load replies into plain lists, since creating a query set per event would double the time.
+ALL_VODS = "any"  # filter value for events with or without a VOD
+# Creating a query set of replies per event would double the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
 Vods = Mapping[int, ComparisonVod]
@@ -45,8 +45,6 @@ class EventPage:
 
 
 class OrderCache:
-    """A cache of the order of recently used sessions' events."""
-
     def __init__(self) -> None:
         self._orders: OrderedDict[tuple[Any, ...], list[EventGroup]] = OrderedDict()
         self._lock = threading.Lock()
@@ -74,7 +72,7 @@ def vods_of(session: ComparisonSession) -> Vods:
 
 
 def state_of(session: ComparisonSession, vods: Vods) -> tuple[Any, ...]:
-    """Return a key that changes if the session's events or their times on the shared clock change."""
+    """Return a key that changes with the session's events and their times on the shared clock."""
     places = tuple((vod.vod_id, vod.name, vod.placement, vod.video.fps, vod.video.duration) for vod in vods.values())
     return session.pk, session.events_revision, places
 
@@ -110,7 +108,7 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
-    """Return an event and the events in its group; None if it was deleted or is not the first event of its group."""
+    """Return an event and its group; None if it was deleted or is not the first of its group."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
     return next(_load(found, vods), None)
@@ -122,7 +120,7 @@ def iterate_rows(
     """Yield a session's events in order of time, without grouping, replies and the field ``drawing``.
 
     has_content: whether to load ``body`` and ``drawing_text``. of: VOD whose events are yielded, or None for events
-    without a VOD; by default all events.
+    without a VOD.
     """
     order = cache.order(session, vods, None, is_joined=False)
     if of != ALL_VODS:

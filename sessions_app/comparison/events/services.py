@@ -37,14 +37,14 @@ from vodplatform.core.formatting import limit_size
 from vodplatform.core.records.database import compile_inserts
 from vodplatform.core.web.publish import publish_on_commit
 
-COMMENT = "comment"  # the only kind of event that viewers without edit permission may create
+COMMENT = "comment"  # the only kind that viewers without edit permission may create
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000
-MAX_THREAD = 200_000  # maximum total characters of the replies to one event
-COMMENTERS_SHARE = 0.5  # share of the byte and reply limits that applies to viewers without edit permission
-MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
-MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; if more have changed, pages reload the list
+MAX_THREAD = 200_000  # maximum characters of all replies to one event
+COMMENTERS_SHARE = 0.5  # share of the byte and reply limits for viewers without edit permission
+MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events of one author without edit permission
+MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; for more, pages reload the list
 MAX_TOLD_BYTES = 128 * 1024  # maximum bytes of the events in a broadcast message
-QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events after which the owner's storage quota is checked again
+QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events between two checks of the owner's quota
 
 
 @dataclass
@@ -56,7 +56,7 @@ class EventsChange:
     access: Access
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
-    named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users, by event id
+    named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users
     is_measured: bool = False  # whether the changed events have their right size
 
     @classmethod
@@ -130,7 +130,7 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "by": by.username,
         "changed": shown,
         "deleted": [str(key) for key in change.deleted] if complete else [],
-        # Each socket keeps only the name of its own viewer, because viewers may not see who else has access.
+        # Each socket keeps only its own viewer's name: viewers may not see who else has access.
         "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
@@ -144,10 +144,7 @@ def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
 
 
 def create_event(session: ComparisonSession, by: Viewer, values: dict[str, Any]) -> SessionEvent:
-    """Create an event. Raises ``unknown_vod``, ``too_many_events``, ``forbidden``.
-
-    Viewers without edit permission may only create comments.
-    """
+    """Create an event. Raises ``unknown_vod``, ``too_many_events``, ``forbidden``."""
     return create_events(session, by, [values], EventOrigin.MANUAL)[0]
 
 
@@ -156,7 +153,7 @@ def create_events(
 ) -> list[SessionEvent]:
     """Create several events, or none if one is refused.
 
-    first_line: number of the first event in an imported file or list, for errors; 0 if no events are imported.
+    first_line: number of the first event in an imported file or list, for errors.
     """
     asked = _Asked(by, rows, origin, first_line)
     if len(rows) <= MAX_EVENTS_IN_MESSAGE:
@@ -292,7 +289,7 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         idempotency.bind_to_transaction()
         row = find_event(change.session, event_id)
         said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
-        # Limit the length of all replies, because each change broadcasts all of them.
+        # Each change broadcasts all replies, so limit their length.
         share = 1.0 if change.access.can_edit else COMMENTERS_SHARE
         if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
             raise DomainError(
@@ -352,8 +349,7 @@ def _check_kind(values: dict[str, Any], access: Access) -> None:
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     """Copy a session's events and replies with their authors. Raises ``storage_full``.
 
-    SQL copies the rows; Python would take seconds for ten thousand. The source is not locked, so the quota is checked
-    again with the copied rows.
+    The source is not locked, so the quota is checked again with the copied rows.
     """
     quota.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
     names = {"source": source.pk, "target": target.pk}
@@ -368,7 +364,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             " WHERE e.session_id = %(source)s",
             names,
         )
-        # If an event was created after the statement above, it has no copy. The join with the copies skips its replies.
+        # An event created since the statement above has no copy. The join skips its replies.
         cursor.execute(
             f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"

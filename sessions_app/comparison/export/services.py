@@ -39,9 +39,9 @@ MAX_PARTS, MAX_AROUND = 500, 60.0  # maximum parts of a reel; maximum seconds sh
 MIN_HEIGHT, DEFAULT_HEIGHT, MAX_HEIGHT = 360, 720, 2160
 MAX_FPS, FILM_FPS = 60, 30
 NTSC = [Fraction(count * 1000, 1001) for count in (24, 30, 60)]
-NEAR_FPS = 0.005  # maximum difference in fps to replace a requested rate by a standard one: 29.97 by 30000/1001
+NEAR_FPS = 0.005  # maximum difference in fps between a requested rate and the standard rate that replaces it
 FPS_ROUNDING = Fraction(1, 5000)
-NEAR_END = 0.01  # seconds by which a requested end may exceed the timeline, because durations are rounded
+NEAR_END = 0.01  # seconds by which a requested end may exceed the timeline
 SHOWN_SECONDS = 3.0  # seconds for which the caption of an event without an end is shown
 MAX_CAPTION_LENGTH = 120
 MAX_DRAWINGS = 20
@@ -237,15 +237,12 @@ def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
         for video in videos
     ]
     most = min(max(rates), Fraction(MAX_FPS))
-    # Use the nearest standard rate, since a recorder's clock may be slightly off.
+    # A recorder's clock may be slightly off.
     return next((usual for usual in (*NTSC, Fraction(round(most))) if abs(most / usual - 1) < FPS_ROUNDING), most)
 
 
 def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return an export's texts and drawings, with begin and end in seconds of the shared clock.
-
-    They include notices before a video starts and after it ends.
-    """
+    """Return an export's texts and drawings, with begin and end in seconds of the shared clock."""
     vods = {vod.vod_id: vod for vod in session.vods.select_related("video")}
     shown = [params["videos"][number] for number in params["panes"]]
     found: list[dict[str, Any]] = []
@@ -345,7 +342,7 @@ def delete_expired() -> int:
     old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
     count = 0
     for job in old.filter(result__key__isnull=False).only("pk", "result"):
-        # Delete the file before its key. After a crash in between, the next run finds the key.
+        # After a crash between both deletions, the next run finds the key.
         outputs.delete_folder(outputs.prefix_of(job.pk))
         job.result = {name: value for name, value in (job.result or {}).items() if name != "key"}
         Job.objects.filter(pk=job.pk).update(result=job.result)

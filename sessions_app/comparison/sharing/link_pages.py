@@ -77,7 +77,6 @@ def show_locked(request: HttpRequest, session_id: str, *, status: int = 200, **p
 
 
 def add_noindex(response: HttpResponse) -> HttpResponse:
-    """Ask search engines not to list the response."""
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 

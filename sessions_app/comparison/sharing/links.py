@@ -35,13 +35,13 @@ SECRET_BYTES = 32
 
 
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
-    """Create a share link. Only the returned object has ``url``, the link's address.
+    """Create a share link. Only the returned object has the link's address, ``url``.
 
-    site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises
-    ``too_many_links``, ``throttled``.
+    site: scheme and host. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises ``too_many_links``,
+    ``throttled``.
     """
-    _check_count(session)  # refuse before hashing the password, which is slow
-    # Hash the password before the transaction, which locks the session.
+    _check_count(session)  # refuse before hashing, which is slow
+    # Hash before the transaction, which locks the session.
     if values.get("password") and (wait := count_request("link_made", str(by.pk))):
         raise DomainError("throttled", "Too many links with a password were made.", retry_after=wait)
     password = make_password(values["password"]) if values.get("password") else ""
@@ -90,7 +90,7 @@ def find_link(token: str) -> ShareLink | None:
 
 
 def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
-    """Open a share link in this browser. A visitor who opened the session before keeps identity and name."""
+    """Open a share link in this browser. A returning visitor keeps identity and name."""
     before = opened_link(request.COOKIES, link.session_id)
     if before is not None and before.link.pk == link.pk:
         return before
@@ -102,8 +102,8 @@ def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
 def unlock_link(opened: OpenedLink, password: str, address: str) -> OpenedLink | None:
     """Return the link unlocked by a password; None if the password is wrong.
 
-    Raises ``throttled`` with ``retry_after`` (seconds). Attempts are counted by network address first, so that one
-    blocked address cannot use up the link's attempts.
+    Raises ``throttled`` with ``retry_after`` (seconds). Network addresses are counted first, so that a blocked address
+    cannot use up the link's attempts.
     """
     link_id = str(opened.link.pk)
     wait = count_request("link_password_address", network_of(address)) or count_request("link_password", link_id)

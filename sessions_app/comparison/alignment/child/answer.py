@@ -18,10 +18,7 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class ShownReading:
-    """A timer reading or sound measurement, shown to the user.
-
-    value: time on the timer, or offset, in seconds; None if unreadable.
-    """
+    """A timer reading or sound measurement. value: timer time or offset, seconds."""
 
     time: float
     text: str
@@ -42,7 +39,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one method (timer or sound): an offset, or the reason why there is none."""
+    """The offset by one method (timer or sound), or the reason why there is none."""
 
     method: str
     offset: float | None = None
@@ -90,8 +87,6 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A video for which no offset is proposed."""
-
     vod_id: str
     reason: str
     message: str
@@ -102,8 +97,6 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AlignmentResult:
-    """The result of an alignment."""
-
     reference: str | None
     proposals: tuple[Proposal, ...]
     refused: tuple[Refusal, ...]
@@ -112,15 +105,13 @@ class AlignmentResult:
         return dataclasses.asdict(self)
 
 
-# A proposal's note begins with these words if the video was not aligned with the reference, but with another video.
-INDIRECT_NOTE_PREFIX = "Aligned through"
-THIRD_SIDE_SECONDS = 60.0  # minimum overlap in seconds for comparing the second and third video as a check
-# factor on a proposal's confidence if comparing the second and third video finds no offset
-UNCONFIRMED_FACTOR = 0.8
+INDIRECT_NOTE_PREFIX = "Aligned through"  # starts the note of an alignment with another video than the reference
+THIRD_SIDE_SECONDS = 60.0  # minimum overlap in seconds for comparing the second and third video
+UNCONFIRMED_FACTOR = 0.8  # factor on the confidence if that comparison finds no offset
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
-    """Return the second and third video's proposals if both were aligned with the first video, otherwise None."""
+    """Return the second and third video's proposals if both were aligned with the first video."""
     if len(proposals) < 2 or any(item.note.startswith(INDIRECT_NOTE_PREFIX) for item in proposals.values()):
         return None
     b, c = proposals.values()
@@ -133,7 +124,7 @@ def check_third_side(
     """Check two proposals by a direct comparison of their videos.
 
     If it finds no offset (gap is None), lower their confidence. If the three offsets contradict each other, refuse
-    both, because the wrong one is unknown.
+    both.
     """
     b, c = proposals.values()
     if gap is None:
@@ -156,7 +147,7 @@ def check_third_side(
 
 
 class Progress:
-    """Progress of all videos in percent, which never falls. Several threads may report it."""
+    """Thread-safe progress of all videos in percent, which never falls."""
 
     def __init__(self, report: OnProgress | None) -> None:
         self._report = report
@@ -165,9 +156,9 @@ class Progress:
         self._shown = 0.0
 
     def update(self, part: str, share: float, message: str, stage: tuple[float, float, int]) -> None:
-        """Report progress. share: completed share of ``part``, 0 to 1.
+        """Report progress. share: completed share of ``part``.
 
-        stage: (total percent at its start, total percent at its end, number of its parts).
+        stage: (total percent at its start, total percent at its end, number of parts).
         """
         start, end, parts = stage
         if self._report is None:
@@ -181,7 +172,7 @@ class Progress:
 
 
 def safe_name(vod_id: str) -> str:
-    """Return a file name for ``vod_id``. If it differs from the id, a hash is added, so that names stay unique."""
+    """Return a unique file name for ``vod_id``."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", vod_id)[:64]
     return plain if plain == vod_id else f"{plain}-{hashlib.sha256(vod_id.encode()).hexdigest()[:8]}"
 

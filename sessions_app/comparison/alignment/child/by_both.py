@@ -23,21 +23,16 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.formatting import hundredths
 
-# maximum seconds between agreeing offsets by timer and by sound; recorders may delay sound and picture differently
-AGREE_SECONDS = 0.25
-ALONE_CAP = 0.95  # maximum confidence of an offset if only the timer, or only the sound, could be used
-# maximum confidence of an offset by one method if the other found no offset or a different one
-DOUBTED_CAP = 0.85
-# If timer and sound disagree, the likelier offset needs at least this probability. Otherwise, both are refused.
-MIN_WINNER_PROBABILITY = 0.8
+AGREE_SECONDS = 0.25  # maximum seconds between agreeing offsets; recorders may delay sound and picture differently
+ALONE_CAP = 0.95  # maximum confidence of an offset by timer or sound alone
+DOUBTED_CAP = 0.85  # maximum confidence of an offset if the other method found none or a different one
+MIN_WINNER_PROBABILITY = 0.8  # minimum probability of the likelier of two offsets that disagree
 MOST = 0.999
-# If the alignment by sound is refused for one of these reasons, the offset by timer is refused, too.
+# reasons of refusals by sound that also refuse the offset by timer
 BROKEN = {"not_one_recording", "speed_differs"}
-# If the alignment by sound is refused for one of these reasons, the offset by timer is doubtful. It is refused if its
-# confidence is at most ONE_CLOCK_CAP. Otherwise, its confidence is reduced to DOUBTED_CAP.
+# reasons of refusals by sound that make the offset by timer doubtful
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
-# Reasons for which an alignment by timer is refused although both timers were readable. An offset by sound
-# is then doubtful.
+# reasons of refusals by readable timers that make the offset by sound doubtful
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 
 
@@ -51,14 +46,14 @@ def align_by_both(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> AlignmentResult:
-    """Align videos by timer and sound, in parallel if ``threads`` allow it; see :func:`align_by_timer`."""
+    """Align videos by timer and sound, in parallel if ``threads`` allow it."""
     progress = _SharedProgress(on_progress)
     with ThreadPoolExecutor(1) as pool:
         hearing = pool.submit(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # only wait for the thread; `hearing.result` below raises the thread's exception
+            hearing.exception()  # only wait; `hearing.result` below raises the exception
         timer = align_by_timer(
             paths,
             roi,
@@ -165,9 +160,9 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # Seconds by which drift changes the offset between time 0 and the anchor. Only the sound gives a drift.
+    # Drift changes the offset between time 0 and the anchor.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # If the timer's offset is more exact than the sound's, use it: users compare pictures, which contain the timer.
+    # Users compare pictures, which contain the timer. So use the timer's offset if it is more exact.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen
@@ -201,16 +196,12 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
 
 
 def probability_against(confidence: float, other: float) -> float:
-    """Return the probability that an answer is right although another, independent answer contradicts it.
-
-    confidence: probability without the contradiction. other: the same probability of the other answer.
-    """
+    """Return the probability that an answer is right although another, independent answer contradicts it."""
     return confidence * (1 - other) / (1 - confidence * other)
 
 
 def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    # ONE_CLOCK_CAP reduces the timer's confidence, because timers of different matches can agree by chance. The sound
-    # shows that both videos are of the same match, so undo the reduction.
+    # ONE_CLOCK_CAP allows for different matches whose timers agree by chance. The sound excludes this.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"

@@ -44,7 +44,7 @@ from sessions_app.comparison.timeline import Placement
 METHOD = "audio"
 READINGS_SHOWN = 12
 REFUSE_BELOW = 0.5
-SURE_DRIFT = 3.0  # minimum ratio of a measured drift to its standard error; a smaller drift is not reported
+SURE_DRIFT = 3.0  # minimum ratio of a reported drift to its standard error
 LEAST_DRIFT_PPM = 1.0
 ADVICE = "Align by the timer instead, or set the offset by hand."
 

@@ -1,7 +1,4 @@
-"""Alignment of videos by their in-game timers.
-
-Steps: locate the timer, read it many times, fit segments, vote for offsets, refine the best offset.
-"""
+"""Alignment of videos by their in-game timers."""
 
 from __future__ import annotations
 
@@ -45,8 +42,8 @@ FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
-MIN_EXPLAINED_SHARE = 0.5  # minimum share of readings that fit the clock; if fewer fit, more readings are taken
-MIN_READABLE_SHARE = 0.4  # minimum share of readings that look like a time, to count a timer as found
+MIN_EXPLAINED_SHARE = 0.5  # minimum share of readings that fit the clock; below it, more readings are taken
+MIN_READABLE_SHARE = 0.4  # minimum share of readings that look like a time, if a timer is found
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
 EVIDENCE_SHARE = 0.25  # minimum width and height of an evidence picture, as a share of the frame
@@ -76,7 +73,7 @@ def align_by_timer(
 ) -> AlignmentResult:
     """Align videos by their timers. The first video with a readable timer is the reference, with offset 0.
 
-    on_progress: receives an increasing percentage and a sentence; called from several threads.
+    on_progress: receives percent and a sentence, from several threads.
     """
     aligner = _Aligner(paths, roi, game, reader, Progress(on_progress))
     aligner.threads = max(1, min(threads, len(paths)))
@@ -86,8 +83,6 @@ def align_by_timer(
 
 @dataclass(slots=True)
 class TimerSearch:
-    """The search for one video's timer."""
-
     clock: TimerTrack
     best: list[Sample] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -215,8 +210,7 @@ class _Aligner:
                 bare.append(candidate)
             elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-        # A number without a colon is usually health, money or a score. Try such numbers last: one of them may be a
-        # timer whose colon is unreadable.
+        # A number without a colon is usually health, money or a score, so try such numbers last.
         for candidate in ranked(bare)[:CANDIDATES]:
             if clock.runs or runs(candidate):
                 break
@@ -232,7 +226,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, looks)
                 looks = source.looks(SECOND_LOOK)
             yield from locator.near(self._roi.box, looks)
-        # Search one picture first, because each picture takes long and the first one usually shows the timer.
+        # Each picture takes long, and the first one usually shows the timer.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.find_at_edges(first)

@@ -1,4 +1,4 @@
-"""Comparison of two videos' timer readings. The result is an offset with its confidence, or a refusal."""
+"""Comparison of two videos' timer readings. The result is an offset or a refusal."""
 
 from __future__ import annotations
 
@@ -18,28 +18,25 @@ from sessions_app.comparison.alignment.child.fit import MIN_AGREEING_FLIPS, Refi
 from sessions_app.comparison.alignment.child.timer_text import format_timer
 from sessions_app.comparison.alignment.child.vote import Hypothesis, count_support, find_offsets
 
-# maximum rounds of additional timer readings while no offset is clearly best
-MAX_RESAMPLINGS = 2
+MAX_RESAMPLINGS = 2  # maximum rounds of additional timer readings
 ENOUGH_SCORE = 18.0
 CLEAR_RUNNER_UP = 0.3
 MIN_AGREEING = 5
 MIN_VALUES = 3
-MAX_PAIRS = 4  # maximum pairs of timer runs (one run from each video) on which an offset is refined
+MAX_PAIRS = 4  # maximum pairs of timer runs, one run from each video, that refine an offset
 SURE = 0.95
-# If the mean confidence of a run's readings is below this value, a digit change may be located one frame too late.
+# mean confidence of a run's readings below which a digit change may be located one frame too late
 WELL_READ = 0.8
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # a pair of timer runs with a different refined offset counts as this many contradicting readings
-RULE_STEP = 5.0  # pauses that a game's rules set often last about a multiple of this number of seconds
+RULE_STEP = 5.0  # pauses set by game rules often last about a multiple of this many seconds
 
 
 @dataclass(slots=True)
 class TimerTrack:
     """The timer of one video.
 
-    The clock constant of a segment is value − slope × time.
-
-    - refine: takes a segment and the number of digit changes to find. Returns the clock constant to the frame, or None.
+    refine: finds a segment's clock constant (value − slope × time) to the frame by the given number of digit changes.
     """
 
     vod_id: str
@@ -68,11 +65,7 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the clock constants of segments to the frame.
-
-        In the first segment, the search ends when several digit changes agree. In each other segment, one digit change
-        is enough.
-        """
+        """Find the clock constants of segments. The first needs several agreeing digit changes, the others one."""
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
                 self.refined[number] = self.refine(
@@ -80,7 +73,7 @@ class TimerTrack:
                 )
 
     def refine_again(self, numbers: Sequence[int]) -> None:
-        """Search for more digit changes in segments with only one. Discard the result if no second change agrees."""
+        """Search for more digit changes in segments with one. Discard the result if no second one agrees."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -88,10 +81,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return the maximum seconds by which a segment's digit changes may have been located too late.
-
-        This is one frame if the mean confidence of the segment's readings is low, otherwise 0.
-        """
+        """Return the maximum seconds by which digit changes may have been located too late."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -114,8 +104,6 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A refusal to state an offset."""
-
     reason: str
     message: str
 
@@ -136,7 +124,7 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
     runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
-    # Each further pair needs a search in both videos, so stop when the answer is certain.
+    # Each further pair needs a search in both videos.
     for count in range(2, MAX_PAIRS + 1):
         examined = _examine(a, b, best, count, pool)
         answer = _decide(a, b, examined, runner_up, len(hypotheses))
@@ -151,8 +139,7 @@ def _choose(
 ) -> Verdict | Disagreement:
     """Choose between offsets that fit about equally well, by refining each to the frame.
 
-    A wrong offset matches one round of a game with another. Two rounds rarely last the same number of frames. So some
-    pair of timer runs usually contradicts the wrong offset, and the offset is dropped.
+    A wrong offset matches different rounds, which rarely last the same number of frames.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -176,7 +163,7 @@ def _sample_more(clock: TimerTrack) -> None:
 class Examined:
     """An offset refined to the frame.
 
-    late: possible error in seconds. An encoder may show a digit change late, or the search may locate it late.
+    late: possible error in seconds, because a digit change may be shown or located late.
     """
 
     hypothesis: Hypothesis
@@ -191,8 +178,7 @@ class Examined:
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
     """Refine an offset by the digit changes in ``count`` pairs of timer runs.
 
-    The first pair is the one with the most agreeing readings. Each further pair is far from the pairs already chosen,
-    because neighbouring pairs often agree on a wrong offset, too.
+    The pairs are far apart, because neighbouring pairs often agree on a wrong offset, too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -202,14 +188,14 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # Before a pair counts as a contradiction, search for more digit changes: a single change may be shown late.
+    # A single digit change may be shown late, so search for more.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Two pairs with a common timer run depend on the same digit change, so count them as one.
+    # Two pairs with a common timer run depend on the same digit change.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -258,8 +244,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # An encoder may keep an old digit in the picture, so that the timer seems to change late. If the digit changes of
-    # both videos agree, this did not happen. Otherwise, add a second to the error bound.
+    # If digit changes do not agree, all of them may be shown late.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -278,7 +263,7 @@ def _common(
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
     if high - low < frame:
-        # Widen the bounds to ± half a frame of each video, because frame times are not more exact.
+        # Frame times are not more exact than ± half a frame of each video.
         low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 
@@ -286,13 +271,11 @@ def _common(
 def _links(
     a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """Return how many jumps and how many pauses of the timer the videos share. Unrelated matches rarely share them.
+    """Return how many jumps and pauses of the timer the videos share. Unrelated matches rarely share them.
 
-    - Jump: the clock constant (value − slope × time) differs from one timer run to the next. A difference of whole
-      seconds does not count, because game rules can cause it.
-    - Pause: the timer stands still between two runs. If a pause lasts a whole number of seconds to within a frame, it
-      counts twice. All other pauses count once. Pauses of about 5, 10, 15 … s (see ``RULE_STEP``) also count only
-      once, because game rules often cause them.
+    - Jump: the clock constant changes between two runs. Whole seconds do not count, because game rules cause them.
+    - Pause: the timer stands still between two runs. It counts twice if it lasts whole seconds to within a frame, but
+      not about a multiple of ``RULE_STEP``.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HALF_AT = 3.0  # this many further agreeing timer readings halve the doubt that is due to few agreeing readings
-# maximum confidence if the videos share no reset or pause of the timer: any two uninterrupted timers can be aligned
-ONE_CLOCK_CAP = 0.85
+HALF_AT = 3.0  # number of agreeing readings that halves the doubt due to few readings
+ONE_CLOCK_CAP = 0.85  # maximum confidence without a shared jump or pause
 COARSE = 1.0  # tolerance in seconds for the values and lengths of pauses
-IRREGULAR_SPREAD = 20.0  # range in seconds over which the resets and pauses of unrelated matches are spread
+IRREGULAR_SPREAD = 20.0  # range in seconds of the jumps and pauses of unrelated matches
 REFUSE_BELOW = 0.5
 RUNNER_UP_LIMIT = 0.5
 
@@ -18,8 +17,7 @@ class Support:
     """Evidence for an alignment by timer.
 
     - runner_up: second-best offset's score divided by the best score.
-    - jumps: number of shared resets and pauses that no game rule explains. They agree within ``tolerance`` seconds.
-    - pauses: number of shared pauses, which agree to a second. A pause of an unusual length counts twice.
+    - jumps, pauses: number of shared ones. Jumps agree to ``tolerance`` seconds, pauses to a second.
     - flips_agree: whether at least two digit changes of each video agree.
     """
 
@@ -36,8 +34,7 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    A wrong offset may match the pauses and resets by chance. The more such offsets are expected among all offsets
-    tried, the lower is the probability. Method: a contrario (Desolneux, Moisan, Morel).
+    It falls with the expected number of wrong offsets that fit by chance: a contrario (Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

@@ -1,4 +1,4 @@
-"""Optional timer reader with EasyOCR's text recogniser. It needs EasyOCR's package and weights."""
+"""Optional timer reader with EasyOCR's text recogniser."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ HOW_TO_GET_WEIGHTS = (
     f"download english_g2 from the model hub on EasyOCR's website, unpack {WEIGHTS} into a folder and set its path in "
     "VOD_EASYOCR_MODELS, or set VOD_TIMER_READER=rapidocr."
 )
-# Modules that EasyOCR imports only for features unused here. They are not installed: PyPI's torchvision is built for
-# CUDA and does not load with a PyTorch for CPUs.
+# Modules that EasyOCR imports only for features unused here. PyPI's torchvision does not load with a PyTorch for CPUs.
 UNUSED = (
     "torchvision", "torchvision.models", "torchvision.transforms", "skimage", "skimage.io", "scipy", "scipy.ndimage",
     "bidi",
@@ -35,7 +34,7 @@ LINE_HEIGHT = 64  # height of the recogniser's training images, pixels
 MIN_WIDTH, MAX_WIDTH = 32, 1280
 
 # Factor on the odds of a colon, because the recogniser often reads colons as points. Calibrated by
-# `python -m bench readers` with seeds 11 to 15 (bench/results.md).
+# `python -m bench readers`.
 COLON_ODDS = 100_000.0
 # Calibration of a reading: logit(its probability) = SLOPE · logit(probability of its least certain character) + SHIFT.
 SLOPE, SHIFT = 0.8, 2.0
@@ -59,7 +58,7 @@ class EasyOcrReader:
                 ["en"], gpu=False, detector=False, download_enabled=False, verbose=False, quantize=False,
                 model_storage_directory=str(models), user_network_directory=str(models),
             )  # fmt: skip
-        except FileNotFoundError as exc:  # EasyOCR raises FileNotFoundError for damaged weights, too
+        except FileNotFoundError as exc:  # also raised for damaged weights
             raise ReaderUnavailable(
                 f"{models / WEIGHTS} is damaged, or not the file that EasyOCR knows by this name: {HOW_TO_GET_WEIGHTS}"
             ) from exc
@@ -91,7 +90,7 @@ def network_input(crop: Image) -> NDArray[np.float32]:
 def decode(
     chances: NDArray[np.float32], characters: Sequence[str], colon_odds: float = COLON_ODDS
 ) -> tuple[str, float]:
-    """Return the decoded text (greedy CTC decoding), and the probability of the text's least certain character."""
+    """Return the text by greedy CTC decoding, and the probability of its least certain character."""
     colon, point = characters.index(":"), characters.index(".")
     chances = chances.copy()
     either = chances[:, colon] + chances[:, point]
@@ -120,8 +119,7 @@ def load_package() -> Any:
     try:
         importlib.import_module("torch")
         with stand_ins():
-            # Import this module here, where `stand_ins` replaces missing modules. EasyOCR's Reader would import it
-            # later and fail.
+            # Without `stand_ins`, EasyOCR's Reader would import this module later and fail.
             importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:

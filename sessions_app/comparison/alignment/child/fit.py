@@ -1,4 +1,4 @@
-"""Fit of straight segments to a video's timer readings. In each segment, the timer runs evenly or pauses."""
+"""Fit of segments to a video's timer readings."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# Tolerance in seconds, but at most a quarter of a step of the timer. If the bounds of a reading and the bounds of a
-# segment overlap or miss each other by less than the tolerance, the reading counts neither for nor against the segment.
+# Tolerance in seconds, but at most a quarter of a step of the timer. A reading whose bounds overlap or miss a segment's
+# bounds by less counts neither for nor against the segment.
 TOUCH = 0.03
-# Cost of a segment. The key is the segment's slope: -1 or 1 if the timer runs, 0 if it pauses. A segment's score is the
-# sum of its readings' confidences minus this cost. If all confidences are 1, a running segment needs three readings for
-# a positive score, and a pause needs two.
+# Cost of a segment by its slope. A segment's score is the sum of its readings' confidences minus this cost.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # maximum seconds by which the timer's value in a frame may be older than the frame
-MISSED_IN_A_ROW = 2.5  # a segment ends when the confidences of consecutive contradicting readings reach this sum
+DRAWN_BEFORE = 1 / 30  # maximum age in seconds of the timer's value in a frame
+MISSED_IN_A_ROW = 2.5  # a segment ends when consecutive contradicting readings' confidences reach this sum
 MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
-MIN_AGREEING_FLIPS = 3  # the search ends when this many digit changes agree; fewer could all be shown equally late
+MIN_AGREEING_FLIPS = 3  # minimum number of agreeing digit changes; fewer could all be shown equally late
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Sample:
         ]
 
     def constant(self, slope: int) -> tuple[float, float]:
-        """Return (low, high) bounds of c in value = c + slope × time. The timer truncates, so c is not exact."""
+        """Return (low, high) bounds of c in value = c + slope × time."""
         return _constant(self.time, self.reading, slope)
 
 
@@ -87,7 +85,7 @@ class Segment:
 class Refined:
     """The constant c of a segment (value = c + slope × time), exact to the frame.
 
-    late: maximum seconds by which the video may show the agreeing digit changes late.
+    late: maximum delay of the agreeing digit changes, seconds.
     """
 
     low: float
@@ -102,19 +100,12 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether the segment may contain two rounds of a game.
-
-        If so, at least as many digit changes contradict its constant as support it. Only changes that are too early
-        contradict it, because a video may show a change late, but never early.
-        """
+        """Return whether the segment may contain two rounds: as many digit changes are too early as agree."""
         return self.disagreeing >= self.flips
 
 
 def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> list[Segment]:
-    """Return the segments that explain most readings with the fewest segments, in order of time.
-
-    Method: dynamic programming.
-    """
+    """Return the fewest segments that explain most readings, in order of time, by dynamic programming."""
     usable = sorted((s for s in samples if s.possible_readings), key=lambda s: s.time)
     count = len(usable)
     best = [0.0] * (count + 1)
@@ -156,8 +147,7 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # The overlap is too small to decide. If a timer shows whole seconds, a reading that is wrong by 1 s can
-                # have such an overlap.
+                # A timer of whole seconds that is misread by 1 s can have such a small overlap.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)
@@ -188,7 +178,7 @@ def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
 def _build_segment(samples: Sequence[Sample], slope: int) -> Segment | None:
     low, high = shared_bounds([(*s.constant(slope), s.reading.confidence) for s in samples])
     if high - low < TOUCH:
-        # Widen very narrow bounds. They would exclude right readings, because frame times are not exact.
+        # Frame times are not exact, so very narrow bounds would exclude right readings.
         low, high = (low + high - TOUCH) / 2, (low + high + TOUCH) / 2
     inside = [s for s in samples if _overlap(s.constant(slope), (low, high)) >= 0.49 * TOUCH]
     if len(inside) < 2 or (slope and len({s.value for s in inside}) < DISTINCT_VALUES):

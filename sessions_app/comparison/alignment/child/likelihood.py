@@ -1,7 +1,4 @@
-"""Probabilities of timer values in the output of a CTC text recogniser (Graves et al., 2006).
-
-Digits 10 pixels high are often misread (1:13 as 1:18). If several times are kept, readings of other frames can decide.
-"""
+"""Probabilities of timer values in the output of a CTC text recogniser (Graves et al., 2006)."""
 
 from __future__ import annotations
 
@@ -17,14 +14,14 @@ from sessions_app.comparison.alignment.child.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # index of the column with the sum of all separators
-CLOSED = (9, 7, 10)  # columns of the digits 8, 6 and 9; OCR often reads a dotted or slashed zero as one of them
-AS_ZERO = 0.5  # this share of the probabilities of 8, 6 and 9 is added to the probability of 0
-UNSEPARATED = 0.3  # factor on the probability of a time without a colon
-LONGEST = 130  # upper limit of the searched times, in minutes
+SEPARATOR = 11  # column with the sum of all separators
+CLOSED = (9, 7, 10)  # columns of the digits 8, 6 and 9; a dotted or slashed zero is often read as one of them
+AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to that of 0
+UNSEPARATED = 0.3  # factor on the probability of times without a colon
+LONGEST = 130  # upper limit of times, minutes
 LEAST = 0.03
 MOST_TIMES = 6
-SURE_BLANK = 0.999  # probability of the CTC blank from which on a time step counts as blank
+SURE_BLANK = 0.999  # minimum probability of the CTC blank in a blank step
 
 
 def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, float]]:
@@ -33,7 +30,7 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
     scores: one column per character. characters: "" for the CTC blank.
     """
     steps = collapse(scores, characters)
-    # Keep only the first of consecutive blank steps, because one blank is enough to separate equal digits.
+    # One blank step is enough to separate equal digits.
     blank = steps[:, 0] >= SURE_BLANK
     steps = steps[~(blank & np.concatenate([[False], blank[:-1]]))]
     if not len(steps) or steps[:, 1:SEPARATOR].max() < LEAST:
@@ -41,16 +38,13 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
     first, minutes = _minutes(steps)
     chances = np.zeros((LONGEST, 60))
     np.maximum.at(chances, minutes, first.T @ _seconds(steps))
-    chances[60:] *= REPAIRED  # lower the probability of times from 60 minutes on, which few timers show
+    chances[60:] *= REPAIRED  # few timers show 60 minutes or more
     best = np.argsort(-chances, axis=None)[:MOST_TIMES]
     return [(float(n), float(chances.flat[n])) for n in best if chances.flat[n] >= LEAST]
 
 
 def collapse(scores: Array, characters: Sequence[str]) -> Array:
-    """Return 12 columns: the blank, the ten digits, and the sum of all separators.
-
-    The probabilities of unused characters are added to the blank.
-    """
+    """Return 12 columns: the blank and all unused characters, the ten digits, and the sum of all separators."""
     steps = scores @ _columns(tuple(characters))
     steps[:, 1] += AS_ZERO * steps[:, CLOSED].sum(axis=1)
     return np.asarray(steps)

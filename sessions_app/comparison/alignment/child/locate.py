@@ -1,4 +1,4 @@
-"""Search for the timer in a video's pictures, near the box that the user drew (the hint), or anywhere."""
+"""Search for the timer in a video's pictures, near the user's box (the hint), or anywhere."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ from media_app.av.frames import WHOLE, Box, Image, Picture
 from sessions_app.comparison.alignment.child.reader import DETECTOR_STRIDE, Reading, TextFinder, TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
-# The user's box grows by these shares of its width and height before the search: users draw loosely, and HUD sizes
-# differ.
-HINT_GROWTH = (0.6, 1.2)
-# height in pixels to which the user's box is scaled for text detection; the detection then takes 12 ms
-HINT_HEIGHT = 160
+HINT_GROWTH = (0.6, 1.2)  # growth of the user's box as shares of its width and height: users draw loosely
+HINT_HEIGHT = 160  # height in pixels to which the user's box is scaled
 HINT_SCALES = (1, 3)
-# If the user's box is higher than this share of the frame, and the first scale finds no timer, a larger scale is tried.
-LARGE_HINT = 0.12
-COARSE_WIDTH = 736  # width in pixels to which a frame is scaled for text detection; enough for text 12 pixels high
-EDGE = 0.25  # share of the frame's height that is searched at the top and at the bottom, where most timers are
+LARGE_HINT = 0.12  # share of the frame's height from which on a box is also searched at the larger scale
+COARSE_WIDTH = 736  # width in pixels to which a frame is scaled; enough for text 12 pixels high
+EDGE = 0.25  # share of the frame's height searched at the top and at the bottom
 TILE = (640, 384)
 TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
-SAME_PLACE = 0.6  # maximum vertical distance between two boxes of the same text, as a share of the box height
-LEAST = 0.3  # minimum confidence of a reading that makes its box a candidate
-LEAST_IN_HINT = 0.1  # minimum confidence of a candidate near the user's box
+SAME_PLACE = 0.6  # maximum vertical distance of boxes of the same text, as a share of their height
+LEAST = 0.3  # minimum confidence of a candidate's reading
+LEAST_IN_HINT = 0.1  # the same near the user's box
 MARGIN = 0.12  # margin around a detected text, as a share of its height
 
 
@@ -83,7 +79,7 @@ class Locator:
     def find_at_edges(self, picture: Picture) -> list[Candidate]:
         found: list[Candidate] = []
         frame = picture.scaled(COARSE_WIDTH)
-        # Make the height a multiple of the detector's stride; otherwise, scaling would blur the text.
+        # If the height is no multiple of the detector's stride, scaling blurs the text.
         height = DETECTOR_STRIDE * max(1, round(EDGE * len(frame) / DETECTOR_STRIDE))
         for top in (0, len(frame) - height):
             place = Box(0.0, top / len(frame), 1.0, height / len(frame))

@@ -1,4 +1,4 @@
-"""Text detector and recogniser for timers, with the models of the package rapidocr. They use no network."""
+"""Text detector and recogniser for timers, with the models of the package rapidocr."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from sessions_app.comparison.alignment.child.timer_text import (
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 DETECTOR = "PP-OCRv6_det_small.onnx"
 LINE_HEIGHT = 48  # height of the recogniser's training images, pixels
-WIDTH_STEP = 8  # the recogniser's stride in pixels; picture widths are multiples of this stride
+WIDTH_STEP = 8  # the recogniser's stride in pixels; picture widths are multiples of it
 MIN_WIDTH, MAX_WIDTH = 32, 960
-BATCH = 2  # number of crops recognised at once; eight would be only a tenth faster, but need 90 MB more
+BATCH = 2  # number of crops recognised at once; more need more memory and are hardly faster
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
 SURE = 0.9  # minimum confidence of a reading that needs no alternative readings
-UNCLIP = 1.6  # factor for enlarging the text boxes, because the detector shrinks them (DB, arXiv:1911.08947)
+UNCLIP = 1.6  # factor for enlarging the text boxes that the detector shrinks (DB, arXiv:1911.08947)
 
 
 class ReaderUnavailable(Exception):
@@ -61,12 +61,12 @@ class Reading:
 
 
 class TimerReader(Protocol):
-    """Reader of the timer in cropped pictures. Several threads may call it at once."""
+    """Thread-safe reader of the timer in cropped pictures."""
 
     name: str
 
     def read(self, crops: Sequence[Image], profile: GameProfile = ...) -> list[Reading]:
-        """Return one reading per crop. crops: pictures of a single line of text, BGR, uint8, shape (h, w, 3)."""
+        """Return one reading per crop. crops: single lines of text, BGR, uint8, shape (h, w, 3)."""
         ...
 
 
@@ -84,7 +84,7 @@ class TextBox:
 def reading_of(
     text: str, confidence: float, profile: GameProfile, times: Sequence[tuple[float, float]] = ()
 ) -> Reading:
-    """Return the reading of a recognised text. Repairs, such as reading a letter as a digit, lower its confidence."""
+    """Return the reading of a recognised text. times: alternative readings as (seconds, probability)."""
     found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in possible_times(text, profile)]
     known = {reading.value for reading in found}
     found += [Reading(format_timer(v), v, p, 1.0) for v, p in times if v not in known and v <= profile.longest]
@@ -95,7 +95,7 @@ def reading_of(
 
 
 class RapidReader:
-    """RapidOCR's recogniser. Pictures keep their width, instead of being padded to 320 pixels."""
+    """RapidOCR's recogniser, without its padding of pictures to 320 pixels."""
 
     name = "rapidocr"
 
@@ -132,15 +132,15 @@ class RapidReader:
 
 
 class TextFinder:
-    """RapidOCR's text detector. Its memory use grows with the picture's area."""
+    """RapidOCR's text detector."""
 
     def __init__(self, threads: int = 1) -> None:
         self._session = open_model(DETECTOR, threads)
-        # Run only one detection at a time, because two would double the peak memory.
+        # Two detections at once would double the peak memory.
         self._alone = threading.Lock()
 
     def find(self, image: Image, height: int, max_width: int = 1280) -> list[TextBox]:
-        """Return text boxes in pixels of ``image``. height: pixels to which the image is scaled for detection."""
+        """Return text boxes in pixels of ``image``. height: pixels to which the image is scaled."""
         shown_height, shown_width = image.shape[:2]
         scale = min(height / shown_height, max_width / shown_width)
         size = tuple(
@@ -182,7 +182,7 @@ def network_input(images: NDArray[Any]) -> NDArray[np.float32]:
 
 def open_model(name: str, threads: int) -> Any:
     """Return an onnxruntime session for a rapidocr model. Raises :class:`ReaderUnavailable`."""
-    # Load the model file directly. Importing rapidocr would take 0.5 s and add unwanted pre-processing.
+    # Importing rapidocr would take 0.5 s and add unwanted pre-processing.
     package = find_spec("rapidocr")
     path = Path(package.origin).parent / "models" / name if package and package.origin else None
     if path is None or not path.is_file():

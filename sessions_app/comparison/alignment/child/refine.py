@@ -1,4 +1,4 @@
-"""Search for the exact frames at which a running timer changes its last digit. Such a change is called a flip."""
+"""Search for the exact frames at which a running timer changes its last digit (flips)."""
 
 from __future__ import annotations
 
@@ -14,21 +14,17 @@ from sessions_app.comparison.alignment.child.reader import Reading
 from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 8  # maximum number of searches for the exact frame of a digit change, in each run of the timer
-# If the readings before and after a digit change are more than this many frames apart, the change is not located.
-MAX_PIXEL_GAP_FRAMES = 4
-NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
-# A crop is readable only if its best value has more than this many times the confidence of the second-best value.
-CLEARER = 2.0
-# If a crop has only one possible value, the crop is readable only if the value's confidence is higher than this.
-UNREADABLE = 0.05
+MAX_FLIPS = 8  # maximum number of digit changes searched in each run of the timer
+MAX_PIXEL_GAP_FRAMES = 4  # maximum frames between the readings before and after a digit change
+NEAR_VALUES = 2  # maximum difference from the expected value, in steps of the last digit
+CLEARER = 2.0  # minimum ratio of the confidences of a readable crop's best and second-best value
+UNREADABLE = 0.05  # minimum confidence of a readable crop's only possible value
 LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
 MAX_FRAMES_KEPT = 400
-CHECK_SECONDS = 0.25  # seconds of decoded video between two checks for a digit change
+CHECK_SECONDS = 0.25  # seconds of video between two checks for a digit change
 TRIES = 6  # maximum number of crops tried to find a readable one
-# maximum extra seconds of decoding to reach a digit change that is far from the changes already found
-FAR_IS_WORTH = 2.0
+FAR_IS_WORTH = 2.0  # maximum extra seconds of decoding to reach a digit change far from those already found
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +44,7 @@ class Flip:
 class Plan:
     """A planned search for a digit change.
 
-    values: five consecutive timer values, ascending. Example: 3, 4, 5, 6, 7. If the timer counts up, the planned change
-    is from 4 to 5. If it counts down, the planned change is from 5 to 4.
+    values: five consecutive timer values, ascending. The timer changes to the middle one, or from it if it counts down.
     """
 
     keyframe: float
@@ -61,9 +56,8 @@ class Plan:
 def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
     """Return the clock constant of a running ``segment`` from its digit changes (flips); None without a flip.
 
-    A video with a low bitrate may show a new digit seconds late, but never early. So the flips with the least delay
-    count. The search ends when ``wanted`` flips agree, because several flips are rarely equally late. If a step of the
-    timer is at most a frame, the readings are exact enough, and no flips are searched.
+    A video may show a new digit late, but never early, so the flips with the least delay count. The search ends when
+    ``wanted`` flips agree. Timers with steps of at most a frame need no flips.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -96,8 +90,7 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If fewer than ``wanted`` flips agree, the video may show all of them late. The true constant is still within the
-    # segment's bounds, so the delay is at most the distance to the segment's bound.
+    # If fewer than ``wanted`` flips agree, all of them may be late, at most by the distance to the segment's bound.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
@@ -141,7 +134,7 @@ def _plan(
 def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float, float]:
     low, high = bounds
     middle = (low + high) / 2
-    # The last digit changes when the value c + slope × t is a multiple of the timer's resolution.
+    # The last digit changes when c + slope × t is a multiple of the timer's resolution.
     steps = (middle + slope * time) / resolution
     mark = (np.floor(steps) + 1 if slope > 0 else np.ceil(steps) - 1) * resolution
     flip = float((mark - middle) * slope)
@@ -205,7 +198,7 @@ class _Crops:
         return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
 
     def flip(self, slope: int) -> Flip | None:
-        """Return the digit change in the crops, by one step in the timer's direction. Return None if there is none."""
+        """Return the digit change in the crops, or None."""
         count = len(self._times)
         left = self._first_readable(range(count))
         right = self._first_readable(range(count - 1, -1, -1))
@@ -223,8 +216,7 @@ class _Crops:
                 right = middle
         if not self._is_step(left, right, slope):
             return None
-        # Value of the clock at the change. When a timer counts up from 5 to 6, the value is 6. When a timer counts down
-        # from 6 to 5, the value is 6, too, because the timer shows 6 until the clock falls below 6.
+        # Timers truncate, so the clock's value at the change is the larger of both values.
         mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > MAX_PIXEL_GAP_FRAMES:
             return None

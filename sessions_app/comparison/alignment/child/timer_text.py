@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# characters that are replaced by digits, because text recognisers confuse them (O and 0); no others are replaced
+# letters that text recognisers confuse with digits
 DIGITS = str.maketrans("OoDQlIiL|!B", "00001111118")
 SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
 CLEAN, REPAIRED = 1.0, 0.6
@@ -16,10 +16,9 @@ MAX_HOURS = 100
 
 @dataclass(frozen=True, slots=True)
 class TimerValue:
-    """A timer's time. resolution: place value of the last digit, in seconds. trust: 0.6 for repaired or ambiguous text,
-    else 1.
+    """A timer's time. Timers truncate, so the exact time was within [seconds, seconds + resolution).
 
-    Timers truncate, so the exact time was within [seconds, seconds + resolution).
+    resolution: place value of the last digit, in seconds. trust: 0.6 for repaired or ambiguous text, else 1.
     """
 
     seconds: float
@@ -44,9 +43,8 @@ PROFILES = {
 }
 
 _FORMS = (
-    # Patterns of times, most exact first. The second value says how far a match is trusted. A single point may be a
-    # decimal point or a misread colon. After two digits, a decimal point is likelier. Minutes over 59 are trusted less,
-    # because a dotted zero is often misread as 8, 6 or 9.
+    # Patterns of times and the trust in a match, most exact first. A point may be a misread colon. Minutes over 59 may
+    # contain a misread zero.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),
@@ -80,8 +78,7 @@ def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | No
 def possible_times(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
     """Return the possible times in ``text``, likeliest first: ``13.07`` is 13.07 seconds, or 13 minutes 7.
 
-    The text may contain other words, but only one time. A letter read as a digit, a word that touches the time, and a
-    missing separator lower the trust.
+    The text may contain other words, but only one time. Repairs, such as O to 0, lower the trust.
     """
     text = normalise(text)
     if text.isascii() and text.isdigit():
@@ -92,7 +89,7 @@ def possible_times(text: str, profile: GameProfile = PROFILES["auto"]) -> list[T
 
 
 def is_separated(text: str) -> bool:
-    """Return whether a colon or point is next to a digit. Health, money and scores usually have neither."""
+    """Return whether a colon or point is next to a digit."""
     return re.search(r"\d[:.]|[:.]\d", normalise(text).translate(DIGITS)) is not None
 
 

@@ -1,4 +1,4 @@
-"""Possible offsets between two videos, ranked by how many readings of the two timers agree with each offset."""
+"""Possible offsets between two videos, ranked by how many timer readings agree."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-# Maximum difference in seconds between a reading and the other video's timer, so that the reading agrees with the
-# offset. Used only if the offset is precise.
-AGREE = 0.2
-# An offset is precise if it is known to better than ± this many seconds. If an offset is less precise, a reading must
-# fit within the offset's uncertainty, without the tolerance AGREE.
-KNOWN_WELL = 0.2
-CONTRADICT = 1.1  # difference in seconds above which a reading contradicts the other video's timer
+AGREE = 0.2  # tolerance in seconds between a reading and the other timer, for precise offsets only
+KNOWN_WELL = 0.2  # maximum uncertainty of a precise offset, ± seconds
+CONTRADICT = 1.1  # seconds of difference above which a reading contradicts the other timer
 CONTRADICTION_COST = 2.0
-APART = 1.5  # difference in seconds above which two offsets are separate
+APART = 1.5  # seconds of difference above which two offsets are separate
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A possible offset: a moment at time t in video A is at t − offset in video B.
-
-    pairs: number of agreeing readings by (segment of A, segment of B).
-    """
+    """A possible offset. pairs: number of agreeing readings by (segment of A, segment of B)."""
 
     low: float
     high: float
@@ -49,14 +42,13 @@ class Hypothesis:
 def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
     """Return possible offsets between videos A and B, best score first.
 
-    Each offset aligns a segment of A with a segment of B. Both timers run in the same direction there.
+    Each offset aligns two segments whose timers run in the same direction.
     """
     judged = []
     for first in a:
         for second in b:
             if first.runs and first.slope == second.slope:
-                # At time t, both timers show the same value: c_a + s·t = c_b + s·(t − offset), where s is 1 or −1.
-                # So offset = s·(c_b − c_a).
+                # Both timers show the same value: c_a + s·t = c_b + s·(t − offset). So offset = s·(c_b − c_a).
                 ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
                 judged.append(_narrowed(count_support(min(ends), max(ends), a, b), a, b))
     judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))

@@ -42,9 +42,8 @@ from sessions_app.comparison.export.child.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
-INDEXED, WRITTEN = 5.0, 15.0  # job progress in percent after indexing the videos, and after writing the captions
-# seconds, in addition to one frame, by which the export's duration may differ from the requested one
-ROUNDED_SECONDS = 0.05
+INDEXED, WRITTEN = 5.0, 15.0  # job progress after indexing the videos, and after writing the captions
+ROUNDED_SECONDS = 0.05  # maximum error of the export's duration in seconds, besides one frame
 FONT_PIXELS = 20
 
 

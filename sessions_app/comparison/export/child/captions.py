@@ -16,30 +16,30 @@ from sessions_app.comparison.export.child.layouts import Arrangement, Box
 from sessions_app.comparison.export.child.plan import Caption, Clock
 
 Picture = NDArray[np.uint8]
-TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the exported picture's height
+TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the picture's height
 SMALLEST = 14
 BACKGROUND = 150  # opacity of the background behind text, 0 to 255
 BELOW = 3 / 1000  # width that a dark border adds to a stroke, as a share of the frame's width
-# length of an arrow's head, as a multiple of the stroke's width; half of the head's opening angle, in radians
+# length of an arrow's head in stroke widths; half of its opening angle in radians
 ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5
 WEIGHT = 500
 MAX_LINES = 4
-NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size; limits how much text is drawn
-# time limit for drawing: base in seconds, and added seconds per gigapixel of the export's frames
+NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size
+# time limit for drawing: base seconds, and seconds per gigapixel of the export's frames
 SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0
-UNITS = 1000  # value of a stroke's width that means the full width of the frame
+UNITS = 1000  # stroke width that equals the frame's width
 DEPTH = 4  # fractional bits of the coordinates given to OpenCV
 
 
 class TooManyStrokes(Exception):
-    """Error if drawing the captions takes too long. The message is a sentence for the job's owner."""
+    """Error if drawing the captions takes too long."""
 
 
 def write_captions(
     path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
-    """Write the captions as a transparent video with premultiplied colours, one frame per change of the captions.
+    """Write the captions as a transparent video with premultiplied colours, one frame per change.
 
     frames: position of each video's picture in the export. Raises :class:`TooManyStrokes`.
     """
@@ -154,7 +154,7 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
         if stroke["tool"] == "text":
             size = max(4, round(width))
             at = (round(points[0][0]), round(points[0][1]))
-            # Draw only the visible part of a text, because OpenCV takes as long for the invisible part.
+            # OpenCV takes as long for the invisible part of a text, so cut it off.
             text = stroke["text"][: 1 + int(max(0, picture.shape[1] - at[0]) / (NARROWEST * size))]
             for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
                 shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))

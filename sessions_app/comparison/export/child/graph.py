@@ -27,22 +27,20 @@ from sessions_app.comparison.export.child.plan import Clock, Span
 
 ENCODING = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "pix_fmt": "yuv420p"}
 SOUND = {"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE}
-PCM_BYTES_PER_SECOND = 4 * SOUND_RATE  # of the parts of a reel, in stereo with 16 bits per sample
+PCM_BYTES_PER_SECOND = 4 * SOUND_RATE  # sound of a reel's parts: stereo, 16 bits per sample
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
 GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
-SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time, so that the seek reaches an earlier keyframe
+SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time to reach an earlier keyframe
 SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
-# Sample rates in Hz. A sound's speed is changed in two steps: resample it to one of these rates, and label the samples
-# with another rate.
+# sample rates in Hz for changing a sound's speed
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
-# maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
+# maximum duration of an export, and of its sound's timing error at the end, seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
-# number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
+# packets whose timestamps are checked for rounding; maximum ignored error in seconds
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-# Packets are copied without encoding only if the export starts at most this many seconds from a source frame.
-NEAR_FRAME = 5e-4
-CLOCK_LETTERS = 1 / 22  # height of the displayed clock's text, as a share of the picture's height
+NEAR_FRAME = 5e-4  # maximum seconds between the start of a copied part and a frame
+CLOCK_LETTERS = 1 / 22  # height of the clock's text, as a share of the picture's height
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +51,9 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A description of an export. sounds: audible videos. captions: transparent video to overlay.
+    """A description of an export.
 
-    clock_font: font file for the displayed clock; None for no clock.
+    sounds: audible videos. captions: transparent video to overlay. clock_font: font file of the displayed clock.
     """
 
     layout: str
@@ -93,8 +91,7 @@ def render_export(
 def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
     """Render several parts and join them in one MP4. Raises the errors of :func:`render_export`.
 
-    Joining copies the pictures and encodes the sound. The parts have PCM sound, because AAC sound would start late in
-    each part.
+    The parts have PCM sound, because AAC sound would start late in each part.
     """
     seconds = [part.clock.seconds for part in parts]
     lines = ["ffconcat version 1.0"]
@@ -116,10 +113,7 @@ def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progres
 
 
 def copied_part(export: Export) -> tuple[float, float] | None:
-    """Return (start, end), in seconds, of the part of the source that can be copied as the export, or None.
-
-    The part must start at a frame, because its sound starts at the same time.
-    """
+    """Return (start, end), in seconds, of the part of the source that can be copied, or None."""
     pane, clock = export.panes[0], export.clock
     facts, span = pane.source.facts, pane.span
     if export.layout != SINGLE or span is None or export.captions is not None or export.clock_font is not None:
@@ -135,7 +129,7 @@ def copied_part(export: Export) -> tuple[float, float] | None:
 
 
 def indexed(source: Source, path: Path, program: Ffmpeg) -> Source:
-    """Return a copy at ``path`` of a source without a keyframe index; return any other source unchanged.
+    """Return a copy at ``path`` of a source without a keyframe index. Return any other source unchanged.
 
     Without an index, each part of a reel would read the source from its start.
     """
@@ -163,7 +157,7 @@ class _Inputs:
         if key not in self._nodes:
             reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
             if _is_seekable(source) and time > SEEK_BEFORE:
-                # Keep frames from before the seek's time, because the frame visible at `time` may be one of them.
+                # Keep frames from before the seek's time: one of them may be visible at `time`.
                 reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
             self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)
         return self._nodes[key]
@@ -208,7 +202,7 @@ def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
 
 
 def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
-    """Select, for each frame of the export, the source frame that is visible at that time."""
+    """Select the source frame that is visible at each frame of the export."""
     near = 1.0 + MICROSECONDS * _uncertainty(source)
     zero = (float(source.origin) + span.time) * MICROSECONDS
     return (
@@ -223,7 +217,7 @@ def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
 def _uncertainty(source: Source) -> float:
     """Return the maximum rounding error of a source's timestamps in seconds.
 
-    The error is half a tick of the time base, or more if the timestamps were once rounded to milliseconds.
+    It is half a tick, or more if the timestamps were once rounded to milliseconds.
     """
     fps = source.facts.fps
     with open_media(source.path) as container:
@@ -290,10 +284,9 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 
 
 def rates_of(rate: float) -> list[tuple[int, int]]:
-    """Return pairs of sample rates that make a sound play ``rate`` times as fast.
+    """Return pairs of sample rates (slow, fast) that make a sound play ``rate`` times as fast.
 
-    For each pair (slow, fast), the sound is resampled to ``slow`` and then played at ``fast``. If ``rate`` is very
-    close to 1, one pair is not exact enough, so there are two.
+    The sound is resampled to ``slow`` and played at ``fast``. Near 1, one pair is not exact enough.
     """
     if rate == 1.0:
         return []

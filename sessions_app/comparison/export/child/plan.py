@@ -1,4 +1,4 @@
-"""The plan of an export: which frames show which part of each video and which caption."""
+"""The plan of an export: which frames show which videos and captions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from sessions_app.comparison.timeline import Placement
 
-NEAR = 1e-6  # tolerance for rounding errors of times, as a share of a frame
+NEAR = 1e-6  # tolerance for rounding errors of times, in frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Caption:
     text: str = ""
     strokes: tuple[dict[str, Any], ...] = ()
     is_name: bool = False
-    is_notice: bool = False  # whether the text replaces the picture before the video's start or after its end
+    is_notice: bool = False  # whether the text replaces the picture before or after the video
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Clock:
         return min(max(number, 0), self.frames)
 
     def span_of(self, placement: Placement, duration: float) -> Span | None:
-        """Return the frames that show a video of ``duration`` seconds; None if the export shows none of it."""
+        """Return the frames that show a video of ``duration`` seconds, or None."""
         first = self.frame_at(placement.global_time(0.0))
         stop = self.frame_at(placement.global_time(duration))
         if stop <= first:

@@ -163,7 +163,7 @@ def refusal_pairs(seed: int) -> list[Pair]:
 
 
 def unrelated_pair(seed: int) -> Pair:
-    """Return recordings of two matches whose clocks look alike, so that only the sound can distinguish the matches."""
+    """Return recordings of two matches whose clocks look alike, so that only the sound can distinguish them."""
     a, b = {"audio": True}, {"audio": True, "style": "broadcast"}
     return _pair("unrelated", round_match(seed, 120), a, b, round_match(seed + 1, 120))
 
@@ -231,7 +231,7 @@ def truth(clips: Sequence[Clip], seed: int) -> dict[str, Any]:
 def render_demo(folder: Path, truth_file: Path, seed: int) -> list[Path]:
     """Render the demo's recordings into `folder`, unless they exist, and write their true offsets to `truth_file`.
 
-    Raises ValueError if `truth_file` is inside `folder`, where the worker could read it.
+    Raises ValueError if `truth_file` is inside `folder`.
     """
     if truth_file.resolve().is_relative_to(folder.resolve()):
         raise ValueError("the truth file must lie outside the recordings' folder")

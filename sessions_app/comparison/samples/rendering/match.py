@@ -37,7 +37,7 @@ class Event:
 class Match:
     """A match of `duration` seconds whose clock follows `segments`.
 
-    As in games, a clock that counts up rounds down, and one that counts down rounds up.
+    A clock that counts up rounds down, and one that counts down rounds up.
     """
 
     def __init__(self, seed: int, duration: float, segments: Iterable[Segment], clock_format: ClockFormat) -> None:
@@ -73,7 +73,7 @@ class Match:
         return times, ticks
 
     def clock_text(self, match_time: float) -> str:
-        """Return the text that the clock shows at `match_time`; before the match, the first text."""
+        """Return the text that the clock shows at `match_time`."""
         return self._texts[max(0, bisect_right(self._times, match_time) - 1)]
 
     def flips(self, begin: float, end: float) -> list[tuple[float, str]]:
@@ -90,7 +90,7 @@ class Match:
 
 
 def format_clock(ticks: int, clock_format: ClockFormat) -> str:
-    """Format a clock's value. ticks: number of seconds, tenths or hundredths, according to the format."""
+    """Format a clock's value. ticks: seconds, tenths or hundredths, according to the format."""
     unit = UNITS[clock_format]
     seconds, part = divmod(ticks, unit)
     minutes, second = divmod(seconds, 60)
@@ -119,8 +119,7 @@ def round_match(
 ) -> Match:
     """Return a match of rounds. Each round has three countdowns: `buy` seconds, up to `length` seconds, and 7 s.
 
-    identical: whether all rounds are equal and lack the third countdown, so that several offsets fit the clock.
-    pauses: number of pauses of 5 to 15 s.
+    identical: whether all rounds are equal and lack the third countdown. pauses: number of pauses of 5 to 15 s.
     """
     rng = np.random.default_rng([seed, 1])
     segments: list[Segment] = []

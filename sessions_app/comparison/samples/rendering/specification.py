@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-# Version of the rendering; increase it if the same specification renders a different file.
+# Increase if the same specification renders a different file.
 VERSION = 3
 VFR_TIME_BASE = Fraction(1, 90_000)
 
@@ -17,9 +17,9 @@ class RecordingSpec:
 
     - start: match time of the recording's time 0
     - bitrate: takes precedence over `crf`
-    - rotate: rotation by the player, clockwise degrees: 0, 90, 180 or 270
+    - rotate: rotation by the player, clockwise degrees
     - loop: seconds of the scene that are drawn once and then repeated; None to draw all
-    - vfr: whether the frame rate is variable; `fps` is then the maximum rate
+    - vfr: whether the frame rate varies up to `fps`
     - drift_ppm: how much too fast the recorder's clock runs, in millionths
     """
 

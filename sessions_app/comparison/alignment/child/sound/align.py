@@ -15,36 +15,30 @@ from sessions_app.comparison.alignment.child.sound.recording import Recording
 from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak, find_peaks, find_stretch
 
 CANDIDATES = 12
-SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
-MAX_MEASURED_PLACES = 3  # maximum number of best candidate lags that are measured with more windows
-# Share of the best lag's sharpness. If another lag reaches this share, the sound counts as repetitive.
-RIVAL_SHARE = 0.6
-REPEATED_RATIO = 1.25  # best lag's score / second-best lag's score; below this ratio, the sound counts as repetitive
-# Best lag's score / second-best lag's score. At first, only parts of the second recording are read. Below this ratio,
-# the complete recording is read.
-CLEAR_RATIO = 1.5
+SCAN_WINDOWS = 4  # number of windows by which candidate lags are first compared
+MAX_MEASURED_PLACES = 3  # maximum number of lags that are measured with more windows
+RIVAL_SHARE = 0.6  # share of the best lag's sharpness from which on another lag makes the sound repetitive
+# Ratios of the best lag's score to the second-best lag's score
+REPEATED_RATIO = 1.25  # below this ratio, the sound counts as repetitive
+CLEAR_RATIO = 1.5  # below this ratio, the complete second recording is read instead of parts
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # best lag's score / second-best lag's score; below this ratio, the other lags are measured, too
+PLAIN_RATIO = 3.0  # below this ratio, the other lags are measured, too
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-# Different speeds are reported only if the score at a changed speed is at least this many times the score at equal
-# speed.
-STRETCHED_RATIO = 1.3
+STRETCHED_RATIO = 1.3  # minimum ratio of the scores at a changed and at equal speed if the speeds differ
 STRETCH_SECONDS = 20.0
 
-# usual and minimum length of a window in seconds; short overlaps are measured in shorter windows
+# usual and minimum length of a window, seconds
 WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0
 FEWEST_WINDOWS, WINDOWS = 8, 16
-LONG_SECONDS = 1800.0  # overlap of the recordings in seconds above which the number of windows grows with the overlap
+LONG_SECONDS = 1800.0  # overlap in seconds above which the number of windows grows
 MOST_WINDOWS = 48
 SEARCH_SECONDS = 0.5  # seconds searched before and after the expected offset of a window
-SHARP = 7.0  # minimum sharpness of a used window's correlation peak, in standard deviations
+SHARP = 7.0  # minimum sharpness of a used window, in standard deviations
 MIN_AGREEING = 3
 MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01
-# An offset is refused if consecutive windows disagree with it: at least LEAST_APART windows, and at least the share
-# PART_APART of all windows.
-LEAST_APART, PART_APART = 4, 0.25
+LEAST_APART, PART_APART = 4, 0.25  # minimum number and share of consecutive windows that refute an offset
 LEAST_BOUND = 2e-4
 
 
@@ -69,8 +63,8 @@ class Window:
 class SoundMatch:
     """An offset found by sound: ``first_time = second_time + offset``, seconds.
 
-    anchor: time of the first recording at which the offset is exact: the middle of the overlap. drift_ppm: growth of
-    the offset with time. ratio: best lag's score divided by the second-best lag's.
+    anchor: time of the first recording at which the offset is exact. drift_ppm: growth of the offset with time. ratio:
+    best lag's score divided by the second-best lag's.
     """
 
     offset: float
@@ -88,10 +82,7 @@ class SoundMatch:
 
 @dataclass(frozen=True, slots=True)
 class SoundRefusal:
-    """A refusal to state an offset.
-
-    doubted: unreliable offset that was measured, or None.
-    """
+    """A refusal to state an offset. doubted: unreliable offset that was measured."""
 
     reason: str
     message: str
@@ -168,7 +159,7 @@ def _measure_place(pair: _Pair, peak: Peak, windows: int, within: tuple[float, f
     count = windows if length <= LONG_SECONDS else min(MOST_WINDOWS, round(windows * length / LONG_SECONDS))
     count = min(count, int(length / seconds))
     starts = [_busiest(pair.whole, begin + length * n / count, length / count, seconds) for n in range(count)]
-    # Measure from the middle outwards, so that the drift is known for the outer windows.
+    # Measuring from the middle outwards gives the drift for the outer windows.
     middle = begin + length / 2
     for start in sorted(starts, key=lambda start: abs(start - middle)):
         expected = place.line.at(start) if place.line is not None and len(place.line.on) > 2 else peak.lag

@@ -1,7 +1,6 @@
 """Delay between two short pieces of sound, to a fraction of a sample.
 
-Generalised cross-correlation with phase transform (Knapp and Carter, 1976): the equal weight of all frequencies
-tolerates echoes, equalisers and gain.
+Method: generalised cross-correlation with phase transform (Knapp and Carter, 1976).
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from numpy.typing import NDArray
 from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
 
 BAND_HZ = (100.0, 3700.0)
-WHITENING = 0.85  # exponent of the whitening: 1 gives all frequencies equal weight, less gives weak ones less weight
+WHITENING = 0.85  # exponent of the whitening: 1 gives all frequencies equal weight
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
     """The delay of the second piece of sound in seconds.
 
-    sharpness: height of the correlation peak in standard deviations of the noise. rival: height of the second-highest
-    peak, as a share of the highest.
+    sharpness: correlation peak in standard deviations of the noise. rival: second-highest peak as a share of the
+    highest.
     """
 
     seconds: float
@@ -32,10 +31,7 @@ class Delay:
 
 
 def measure_delay(first: Samples, second: Samples) -> Delay:
-    """Return the delay at which ``second``, shape (m,), best fits the longer ``first``, shape (n,).
-
-    Both sounds have 8 000 samples per second.
-    """
+    """Return the delay at which ``second``, shape (m,), best fits the longer ``first``, shape (n,), at 8 000 Hz."""
     n, m = len(first), len(second)
     size = 1 << (n - 1).bit_length()
     product = fft.rfft(first, size) * np.conj(fft.rfft(second, size))
@@ -66,7 +62,7 @@ def _parabola(values: NDArray[np.float64]) -> float:
     return 0.0 if bend >= 0 else min(0.5, max(-0.5, 0.5 * (left - right) / bend))
 
 
-# The correlation peak of a band-limited signal is a sinc. This table converts the vertex of a parabola through three
-# values to the peak's true position.
+# The peak of a band-limited signal is a sinc. This table converts the vertex of a parabola through three values to the
+# peak's true position.
 PLACES = np.linspace(-0.5, 0.5, 101)
 PARABOLAS = np.array([_parabola(np.sinc(2 * BAND_HZ[1] / RATE * (np.arange(-1, 2) - place))) for place in PLACES])

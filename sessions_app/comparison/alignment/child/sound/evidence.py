@@ -1,4 +1,4 @@
-"""Files with which users can check an offset: a picture of both waveforms, and ten seconds of both sounds."""
+"""Files with which users can check an offset."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
 
 
 def write_listening_sample(first: Samples, second: Samples, path: Path) -> None:
-    """Write a WAV with both sounds at equal loudness: the first on the left channel, the second on the right."""
+    """Write a WAV with both sounds at equal loudness, the first on the left channel."""
     both = np.stack([_levelled(first), _levelled(second)], axis=1)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)

@@ -1,7 +1,4 @@
-"""Spectral flux of sound: rises of each frequency band's level (Dixon, Onset Detection Revisited, DAFx 2006).
-
-Values are normalised by their neighbours, so that gain, compression and equalisers do not matter.
-"""
+"""Spectral flux of sound: rises of each frequency band's level (Dixon, Onset Detection Revisited, DAFx 2006)."""
 
 from __future__ import annotations
 
@@ -16,31 +13,28 @@ from sessions_app.comparison.alignment.child.sound.track import RATE, Run, Sampl
 Flux = NDArray[np.float32]
 HOP = 128  # distance between two flux values, in samples of sound: 16 ms
 HOP_SECONDS = HOP / RATE
-WINDOW = 512  # number of samples from which the band levels at one moment are computed
+WINDOW = 512  # samples from which a moment's band levels are computed
 EDGES_HZ = (120, 240, 400, 620, 920, 1330, 1900, 2650, 3650)
 BANDS = len(EDGES_HZ) - 1
-FLOOR = 1e-7  # maximum energy of silence, relative to full-scale sound
-LAG = 2  # steps of 16 ms between the two levels whose difference is a flux value
-AROUND_SECONDS = 2.0  # seconds before and after a flux value by which it is normalised
-QUIET = 0.15  # constant added to the standard deviation, so that normalising does not amplify tiny changes
+FLOOR = 1e-7  # maximum energy of silence, relative to full scale
+LAG = 2  # steps between the two levels of a flux value
+AROUND_SECONDS = 2.0  # seconds around a flux value by which it is normalised
+QUIET = 0.15  # added to the standard deviation, so that normalising does not amplify tiny changes
 HIGHEST = 4.0
 BLOCK = 1 << 12
 
 
 class FluxMeter:
-    """Computation of the flux of consecutive pieces of sound: one value per band and 16 ms.
-
-    Memory grows by 2 KB per second of sound.
-    """
+    """Computation of the flux of consecutive pieces of sound: one value per band and 16 ms."""
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
         self._bins = np.searchsorted(fft.rfftfreq(WINDOW, 1 / RATE), EDGES_HZ)
         self._scale = 1.0 / float(np.sum(self._window)) ** 2
-        # (number of the first step of 16 ms, band levels with shape (steps, BANDS))
+        # (number of the first step, band levels with shape (steps, BANDS))
         self._parts: list[tuple[int, NDArray[np.float32]]] = []
         self._rest = np.zeros(0, np.float32)
-        self._at = 0  # number of the first sample in ``_rest``, counted from the recording's start
+        self._at = 0  # index of the first sample of ``_rest`` in the recording
         self._begun = False
         self.loudest = 0.0
 
@@ -59,10 +53,7 @@ class FluxMeter:
             self._take((len(self._rest) - WINDOW) // HOP + 1)
 
     def end(self) -> tuple[Flux, NDArray[np.bool_]]:
-        """Return the flux from 0 s on, shape (BANDS, steps), and a mask of the steps with sound, shape (steps,).
-
-        A step lasts 16 ms.
-        """
+        """Return the flux from 0 s on, shape (BANDS, steps), and a mask of the steps with sound, shape (steps,)."""
         if len(self._rest) >= WINDOW:
             self._take((len(self._rest) - WINDOW) // HOP + 1)
         hops = max((first + len(levels) for first, levels in self._parts), default=0)

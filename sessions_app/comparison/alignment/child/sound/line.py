@@ -10,16 +10,15 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM
 
 Values = NDArray[np.float64]
 
-TOLERANCE = 0.002  # a measured offset supports a line if it is at most this many seconds away from the line
-LEAST_ERROR = 2e-5  # minimum error in seconds of a measured offset: a sixth of a sample
+TOLERANCE = 0.002  # maximum seconds between a line and an offset that supports it
+LEAST_ERROR = 2e-5  # minimum error of a measured offset, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """An offset that changes linearly with the time of the first recording.
 
-    offset, error: offset at ``center`` (a time), and its standard error, in seconds. on: indices of the
-    measurements on the line.
+    offset, error: offset at the time ``center`` and its standard error, seconds. on: indices of the measurements on it.
     """
 
     center: float

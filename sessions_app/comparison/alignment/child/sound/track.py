@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from media_app.av.container import MICROSECONDS, MediaError, demux, open_media, presentation_origin
 
 Samples = NDArray[np.float32]
-RATE = 8000  # samples per second; frequencies above 4 kHz are lost, but some codecs drop them anyway
-GATHERED = 1 << 15  # samples collected before each call of the resampler, because each call has a fixed cost
-HOLE_SECONDS = 0.02  # minimum gap in seconds that counts as missing sound; smaller gaps come from rounded timestamps
-RUN_IN_SECONDS = 0.25  # seconds decoded before the wanted time, since a codec's first frames after a seek are wrong
-MAX_SECONDS = 13 * 3600.0  # maximum seconds of sound read from a file, whatever its timestamps claim
+RATE = 8000
+GATHERED = 1 << 15  # samples collected before each call of the resampler
+HOLE_SECONDS = 0.02  # minimum seconds of missing sound; smaller gaps come from rounded timestamps
+RUN_IN_SECONDS = 0.25  # seconds decoded before the wanted time, since the first frames after a seek are wrong
+MAX_SECONDS = 13 * 3600.0
 MAX_TRACKS = 16
 LOUDNESS_PLACES = 4
 LISTEN_SECONDS = 0.5
-# minimum power of the mono mix, as a share of the channels' mean power; below it, the channels cancel each other out
+# minimum power of the mono mix, as a share of the channels' mean power, unless the channels cancel each other out
 CANCELLED = 0.1
 
 
@@ -37,8 +37,6 @@ class NoSound(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive samples of sound."""
-
     start: float
     samples: Samples
 
@@ -74,10 +72,7 @@ class SoundTrack:
         self._container.close()
 
     def runs(self, start: float = 0.0, end: float = MAX_SECONDS) -> Iterator[Run]:
-        """Yield the sound between ``start`` and ``end`` seconds, in pieces of consecutive samples.
-
-        A damaged packet causes a gap between two pieces; a read error ends the iteration.
-        """
+        """Yield the sound between ``start`` and ``end`` seconds, in pieces without gaps. A read error ends it."""
         self._seek(start - RUN_IN_SECONDS)
         for run in self._decoded(self._stream, end):
             first = max(0, round((start - run.start) * RATE))
@@ -137,7 +132,7 @@ class SoundTrack:
             try:
                 yield from stream.decode(packet)
             except av.error.InvalidDataError:
-                continue  # skip a damaged packet; the next one may be intact
+                continue  # the next packet may be intact
             except av.error.FFmpegError:
                 return
 
@@ -181,11 +176,11 @@ class _Mixer:
         self._fifo: AudioFifo | None = None
         self._resampler: AudioResampler | None = None
         self._rate = 1
-        self._start = 0.0  # start in seconds of the current run of consecutive samples
-        # numbers of samples received, and of samples already resampled, both at the file's sampling rate
+        self._start = 0.0  # start of the current run, seconds
+        # samples received and samples resampled, at the file's sampling rate
         self._taken = self._mixed = 0
-        self._given = 0  # number of output samples yielded since ``_start``
-        # sum in seconds of the differences between timestamps and the times expected from samples
+        self._given = 0  # samples yielded since ``_start``
+        # sum of the differences between timestamps and expected times, seconds
         self._late = 0.0
         self._counted = 0
 
@@ -202,7 +197,7 @@ class _Mixer:
             yield from self._begin(at, rate)
             behind = 0.0
             self._fifo.write(frame)  # type: ignore[union-attr]
-        # Containers round timestamps (Matroska to a millisecond), so average the differences of many timestamps.
+        # Containers round timestamps, so average many of them.
         self._late += behind
         self._counted += 1
         self._taken += frame.samples
