@@ -21,9 +21,8 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from media_app.av.avcc import Avcc
-from media_app.av.container import demux, first_video, open_media
+from media_app.av.container import SEEK_STEPS, demux, first_video, open_media
 from media_app.av.ffmpeg import ConversionFailed
-from media_app.av.smart_cut import SEEK_STEPS
 from media_app.av.source import Source
 from sessions_app.prosync.engine.frame_patching.blending import Blender, View
 from sessions_app.prosync.engine.frame_patching.painting import Painter, Patch

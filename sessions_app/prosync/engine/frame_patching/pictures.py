@@ -12,10 +12,9 @@ import av.error
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from media_app.av.avcc import Avcc, nal_units
+from media_app.av.avcc import IDR, PPS, SPS, Avcc, nal_units
 from media_app.av.container import demux, first_video, open_media
 from media_app.av.ffmpeg import ConversionFailed
-from media_app.av.smart_cut import IDR, PPS, SPS
 
 USUAL_SECONDS = Fraction(1, 30)
 NUMBERS = 32  # maximum number of parameter sets of each kind (ITU-T H.264, 7.4.2.1.1)
