@@ -160,13 +160,14 @@ VARIABLES: list[Variable] = [
     _text("SECRET_KEY", "Signs cookies and URLs; required in production.", shown="generated once in the data folder"),
     _names(
         "SECRET_KEY_FALLBACKS", (),
-        "Former values of SECRET_KEY; signatures made with them stay valid until they expire.",
+        "Former values of SECRET_KEY. Signatures that were made with these values stay valid until they expire.",
     ),
     _names("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"), "Host names that the program serves."),
-    _text("DATABASE_URL", "`postgres://user:password@host:port/name`.", shown="SQLite in the data folder"),
+    _text("DATABASE_URL", "Address of the database: `postgres://user:password@host:port/name`.", shown="SQLite in "
+        "the data folder"),
     _text(
         "REDIS_URL",
-        "Broker and realtime: `redis://host:port/number`, or its sentinels, "
+        "Address of Redis: `redis://host:port/number`. With Redis Sentinel: "
         "`redis+sentinel://:password@host:port,host:port/service/number`.",
         shown="a private Redis started by `up`",
     ),
@@ -177,8 +178,9 @@ VARIABLES: list[Variable] = [
     ),
     _text(
         "VOD_LIBRARY_ROOTS",
-        "Library folders, separated by `:`; their videos can be compared by path. Admins and moderators may use "
-        "`/folder`. Admins and members of the Django groups may use `/folder=group+group`.",
+        "Library folders, separated by `:`. Users can compare the videos in these folders without uploading them. "
+        "Write `/folder` for admins and moderators, or `/folder=group+group` for admins and members of these Django "
+        "groups.",
     ),
     _flag("VOD_MULTI_VOD_ENABLED", True, "0 disables comparison sessions (404 `feature_disabled`)."),
     _integer(
@@ -187,17 +189,18 @@ VARIABLES: list[Variable] = [
     ),
     _integer(
         "VOD_MULTI_VOD_MAX_EVENTS_MB", 32, 1, 1024,
-        "Size of the events of one comparison, with drawings and replies; it counts towards the owner's storage.",
+        "Maximum size of the events of one comparison in MB, with drawings and replies. Events count towards the "
+        "owner's storage.",
     ),
-    _number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600, "Seconds between two saves of the "
-        "playing position."),
+    _number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600, "Seconds between two saves of a "
+        "comparison's position during playback."),
     _choice(
         "VOD_TIMER_READER", ("rapidocr", "easyocr"), "rapidocr",
-        "Timer reader: `rapidocr`, or `easyocr` after `make easyocr`.",
+        "Library that reads timers: `rapidocr`, or `easyocr`, which `make easyocr` installs.",
     ),
     Variable(
         "VOD_EASYOCR_MODELS", None, _absolute_path, "the absolute path of a folder",
-        "The folder with EasyOCR's weights, `english_g2.pth`; `easyocr` needs it.", "none",
+        "Folder with EasyOCR's weights (`english_g2.pth`); required by `easyocr`.", "none",
     ),
     _integer(
         "VOD_ALIGN_CONCURRENCY", 2, 1, 1000,
@@ -210,13 +213,14 @@ VARIABLES: list[Variable] = [
     _number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365, "Hours after which an analysis and its files are deleted."),
     _text(
         "VOD_VISION_URL",
-        "OpenAI-compatible endpoint whose model describes highlights, `http://host:port/v1`; needs VOD_VISION_MODEL.",
+        "OpenAI-compatible endpoint of a vision model for highlights, such as `http://host:port/v1`. Requires "
+        "VOD_VISION_MODEL.",
     ),
     _text("VOD_VISION_MODEL", "Name of the vision model, such as `SmolVLM2-2.2B-Instruct`."),
     _text("VOD_VISION_KEY", "API key of the vision endpoint."),
     _number("VOD_VISION_SECONDS", 60, 1, 3600, "Timeout of one call of the vision model, seconds."),
     _integer("VOD_VISION_CALLS", 40, 1, 10_000, "Maximum calls of the vision model per analysis."),
-    _flag("VOD_VISION_ALLOW_PRIVATE", False, "1: the endpoint may be on this machine or a private network."),
+    _flag("VOD_VISION_ALLOW_PRIVATE", False, "1: the vision endpoint may be on this machine or a private network."),
     _integer(
         "VOD_INGEST_CONCURRENCY", 2, 1, 1000,
         "Maximum concurrent ingests of videos on all hosts: this value times the number of hosts.",
@@ -230,11 +234,13 @@ VARIABLES: list[Variable] = [
         "Engine that replaces speech: `local` (this machine) or `syncso` (sync.so).",
     ),
     _text("SYNCSO_API_KEY", "API key of your sync.so account, required by the engine `syncso`."),
-    _text("SYNCSO_WEBHOOK_SECRET", "Secret that signs sync.so's webhooks; without it the program polls."),
+    _text("SYNCSO_WEBHOOK_SECRET", "Secret that signs sync.so's webhooks. Without this secret, the program polls "
+        "sync.so."),
     _address("VOD_SYNCSO_URL", "URL of sync.so's API.", "https://api.sync.so"),
     _flag("VOD_SYNCSO_ALLOW_PRIVATE", False, "1: sync.so's API and results may be on this machine or a private "
         "network."),
-    _address("VOD_PUBLIC_URL", "Public URL of this program; sync.so downloads from it."),
+    _address("VOD_PUBLIC_URL", "Public URL of this program, for example for links in e-mails and for downloads by "
+        "sync.so."),
     _integer(
         "VOD_PROSYNC_CONCURRENCY", 2, 1, 1000,
         "Maximum concurrent pro jobs on all hosts: this value times the number of hosts.",
@@ -246,7 +252,8 @@ VARIABLES: list[Variable] = [
     ),
     Variable(
         "VOD_HLS_RUNGS", (720, 480), _line_counts, "whole numbers separated by commas, or none",
-        "Heights of the smaller HLS renditions in lines, never more than the source's.", "720,480",
+        "Heights in lines of the smaller HLS renditions. Heights that are not below the source's are skipped.",
+        "720,480",
     ),
     _number("VOD_MAX_VIDEO_HOURS", 12, 0.01, 1000, "Maximum hours of an uploaded video."),
     _flag("VOD_PUBLIC_CATALOG", True, "1: people without an account can read the catalogue."),
@@ -263,19 +270,20 @@ VARIABLES: list[Variable] = [
     _integer("VOD_DISK_RESERVE_MB", 512, 0, 1 << 20, "Disk space in MB that uploads and jobs leave free."),
     _number(
         "VOD_UNREFERENCED_HOURS", 24, 0, 24 * 365,
-        "Hours after which an unreferenced stored file is deleted.",
+        "Hours after which a stored file that no database row refers to is deleted.",
     ),
     _number("VOD_AUDIT_RETENTION_DAYS", 365, 1, 36_500, "Days after which an entry of the audit log is deleted."),
-    _number("VOD_JOB_RETENTION_DAYS", 30, 1, 36_500, "Days after which an unreferenced finished job is deleted."),
+    _number("VOD_JOB_RETENTION_DAYS", 30, 1, 36_500, "Days after which a finished job is deleted, unless another "
+        "object, such as a comparison, still needs it."),
     _number("VOD_JOB_STALL_SECONDS", 120, 1, 86_400, "Seconds without any progress after which a running job fails."),
-    _integer("VOD_CHILD_MEMORY_MB", 2048, 128, 1 << 20, "Maximum memory of one helper process, MB."),
-    _integer("VOD_CHILD_THREADS", 2, 1, 256, "Maximum threads of one helper process."),
-    _number("VOD_CHILD_SECONDS", 300, 1, 86_400, "Maximum seconds of one helper process; long jobs set their own "
+    _integer("VOD_CHILD_MEMORY_MB", 2048, 128, 1 << 20, "Maximum memory of one child process, MB."),
+    _integer("VOD_CHILD_THREADS", 2, 1, 256, "Maximum threads of one child process."),
+    _number("VOD_CHILD_SECONDS", 300, 1, 86_400, "Maximum seconds of one child process. Long jobs set their own "
         "limit."),
     _integer("VOD_SIGNED_URL_SECONDS", 7200, 60, 86_400, "Seconds for which a signed media URL is valid."),
     Variable(
         "VOD_X_ACCEL_PREFIX", "", _location_prefix, "a path such as /_media/",
-        "Prefix of nginx's internal locations, from which nginx sends local files: `/_media/` in `deploy/nginx.conf`.",
+        "Prefix of nginx's internal locations. If set, nginx sends local files. `deploy/nginx.conf` uses `/_media/`.",
         "none",
     ),
     Variable(
@@ -293,13 +301,14 @@ VARIABLES: list[Variable] = [
     ),
     _address(
         "AWS_S3_PUBLIC_ENDPOINT_URL",
-        "Public address of that S3 server for players, if different.", shown="AWS_S3_ENDPOINT_URL", accepts="https://host:port",
+        "Address of the S3 server for players, if it differs from AWS_S3_ENDPOINT_URL.", shown="AWS_S3_ENDPOINT_URL",
+        accepts="https://host:port",
     ),
     _flag("AWS_S3_CORS", False,
         "Set 1 if the bucket's CORS rules allow this site's pages. Browsers then upload to the bucket and play HLS "
         "from the bucket directly."),
     _text("AWS_S3_REGION_NAME", "The bucket's region.", "us-east-1"),
-    _text("AWS_ACCESS_KEY_ID", "S3 access key; without it the program uses the host's role.",
+    _text("AWS_ACCESS_KEY_ID", "S3 access key. If empty, boto3 looks for credentials, such as the role of the host.",
         shown="the credentials that boto3 finds"),
     _text("AWS_SECRET_ACCESS_KEY", "Secret key of AWS_ACCESS_KEY_ID.", shown="the credentials that boto3 finds"),
     _address("CDN_BASE_URL", "URL at which CloudFront serves the bucket; requires CDN_KEY_PAIR_ID and "
@@ -307,18 +316,18 @@ VARIABLES: list[Variable] = [
     _text("CDN_KEY_PAIR_ID", "ID of the public key at CloudFront."),
     Variable(
         "CDN_PRIVATE_KEY_PATH", "", _rsa_key, "a readable file with an RSA key in PEM",
-        "File with the matching private key, without a passphrase; signs the CDN's URLs.", "none",
+        "File with the private key of CDN_KEY_PAIR_ID, without a passphrase. The key signs the CDN's URLs.", "none",
     ),
-    _flag("VOD_SIGNUP", True, "0 disables sign-up; `create_account` and admins then create accounts."),
-    _integer("VOD_SOCKETS_AT_ONCE", 100, 1, 100_000, "Maximum WebSockets of one account, or one network, per web "
-        "process."),
+    _flag("VOD_SIGNUP", True, "0 disables sign-up. Only `create_account` and admins then create accounts."),
+    _integer("VOD_SOCKETS_AT_ONCE", 100, 1, 100_000, "Maximum open WebSockets of one account in each web process. "
+        "Clients without an account are counted by network address."),
     _flag("VOD_SIGNUP_CONFIRM", False, "1: an account is created once its e-mail address is confirmed by a link."),
     _text(
         "VOD_EMAIL_URL",
         "The mail server: `smtp://host`, `smtps://…` (TLS) or `submission://user:password@host:port` (STARTTLS).",
     ),
-    _text("VOD_EMAIL_FROM", "Sender address of e-mails, which confirm sign-ups and reset passwords. E-mails also "
-        "need VOD_EMAIL_URL and VOD_PUBLIC_URL."),
+    _text("VOD_EMAIL_FROM", "Sender address of the e-mails that confirm sign-ups and reset passwords. "
+        "E-mails also need VOD_EMAIL_URL and VOD_PUBLIC_URL."),
     _integer("VOD_JWT_ACCESS_MINUTES", 15, 1, 1440, "Minutes for which a JWT is valid."),
     _integer("VOD_JWT_REFRESH_DAYS", 7, 1, 365, "Days for which a JWT can be renewed."),
     _integer("VOD_SIGNUPS_PER_HOUR", 5, 1, 100_000, "Maximum sign-ups per hour from one IP address."),
@@ -336,15 +345,15 @@ VARIABLES: list[Variable] = [
     ),
     _number(
         "VOD_DRAIN_SECONDS", 0, 0, 600,
-        "Seconds for which a stopping web process continues to serve while `/health/ready` reports that it is "
-            "not ready.",
+        "Seconds for which a web process serves requests after SIGTERM. During this time `/health/ready` answers 503.",
     ),
     _text("VOD_METRICS_TOKEN", "Bearer token for reading `/metrics`; at least 16 characters, without spaces."),
-    _text("SENTRY_DSN", "Reports faults to Sentry; needs `requirements/production.txt`."),
+    _text("SENTRY_DSN", "Address (DSN) to which the program reports errors in Sentry. Requires the packages of "
+        "`requirements/production.txt`."),
     _text(
         "VOD_DEMO_ACCOUNT",
-        "Account of the demo, set by `make demo`: `/` signs in as this account and opens its newest comparison. "
-        "Loopback only.",
+        "Account of the demo, set by `make demo`. The page `/` signs in as this account and opens its newest "
+        "comparison. The demo works only on this machine (loopback).",
     ),
 ]  # fmt: skip
 

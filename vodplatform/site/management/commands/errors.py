@@ -11,8 +11,9 @@ Every error response of the API has the same JSON body:
 {"ok": false, "error": "<a sentence>", "code": 404, "type": "session_not_found", "request_id": "…"}
 ```
 
-`type` is the stable name of the error, and clients should use it to distinguish errors. `errors` lists the faults
-of each field. `request_id` is the id of the request in the server's logs.
+`type` is the stable name of the error; clients should distinguish errors by `type`. If fields are invalid, the body
+also has `errors`, which lists the faults of each field. `request_id` is the id of the request in the server's logs.
+
 The command `manage.py errors` prints this page.
 
 | type | status | sentence | what to do |

@@ -5,13 +5,13 @@ from vodplatform.settings.variables import VARIABLES
 
 HEAD = """# Settings
 
-The program reads these environment variables once, when it starts. With an invalid value it does not start and
-prints a sentence that names the variable.
+The program reads these environment variables once, when it starts. If a value is invalid, the program does not start.
+It then prints a sentence that names the variable.
+
 `DJANGO_SETTINGS_MODULE` selects one of two modules:
 
 - `vodplatform.settings.embedded` (the default) uses SQLite and a private Redis, unless `DATABASE_URL` and
-  `REDIS_URL` are
-  set.
+  `REDIS_URL` are set.
 - `vodplatform.settings.production` requires `DATABASE_URL`, `REDIS_URL` and `SECRET_KEY`.
 
 The command `manage.py settings` prints this page.
