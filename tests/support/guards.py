@@ -64,7 +64,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
          "test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them"),
     ],
     "sessions_app/prosync/models.py": [
-        ("a user can search for Pro jobs with the same video only by the id of a Pro job that the user may see",
+        ("a user cannot find out whether one of their Pro jobs has the same video as the Pro job of another user",
          "files = self.filter(pk=job_id)", "files = ProJob.objects.filter(pk=job_id)",
          "tests/prosync/test_process.py::TestOthers::test_runs_of_the_very_same_video_are_found"),
         ("only the owner of a Pro job and admins can see the job",
@@ -174,8 +174,8 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
          "tests/prosync/test_syncso_client.py::TestDownload::test_one_on_a_private_address_is_refused"),
     ],
     "sessions_app/prosync/providers/provider.py": [
-        ("before a Pro job repeats an order of a lip-synced video (a generation), it searches the provider for "
-         "the earlier generation",
+        ("a Pro job orders a lip-synced video (a generation) again only after it has searched the provider for the "
+         "earlier generation",
          "found = provider.find(name)", "found = None",
          "tests/prosync/test_provider_job.py::TestTheWay::test_a_provider_that_forgets_keys_is_searched"),
         ("a generation is stopped if its job was cancelled or deleted while the generation was requested",
@@ -199,7 +199,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
          "tests/challenges/test_lie.py::TestSameBytes::test_one_row_with_another_lie_in_it"),
     ],
     "sessions_app/challenges/challenges.py": [
-        ("a challenge can use only clips from a merge of its own maker",
+        ("a user can make a challenge only from clips of their own merge",
          "MergeClip.objects.filter(pk__in=ids, session__owner=user)", "MergeClip.objects.filter(pk__in=ids)",
          "tests/challenges/test_challenges.py::TestMake::test_an_admin_makes_none_of_somebody_elses_merge"),
     ],
@@ -444,7 +444,8 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
          "tests/uploads/test_tus_bytes.py::TestChecksum::test_of_bytes_that_do_not_fit_nothing_is_kept"),
     ],
     "media_app/storage/files.py": [
-        ("an uploaded part that changed after the upload was complete is not joined",
+        ("the server does not join a part of an upload that changed in the bucket after the server had listed the "
+         "parts",
          "            if _code(exc) == _OTHER_PART:\n                raise FileNotFoundError(key) from exc\n", "",
          "tests/uploads/test_presigned.py::TestCompleting::"
          "test_a_chunk_changed_before_the_parts_are_joined_is_found_out"),
