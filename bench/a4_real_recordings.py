@@ -184,7 +184,7 @@ def measure(seed: int) -> list[Table]:
 
 def _by_kind(outcomes: Sequence[Outcome]) -> Table:
     columns = (
-        "recordings", "by", "right", "right to within 2 frames", "wrong at a confidence ≥ 0.5", "refused",
+        "recordings", "by", "right", "error of at most 2 frames", "wrong with a confidence of at least 0.5", "refused",
         "largest error / bound",
     )  # fmt: skip
     table = Table("By kind", columns)
@@ -202,9 +202,10 @@ def _by_kind(outcomes: Sequence[Outcome]) -> Table:
         right = sum(one.is_right for one in answered)
         table.add(kind, mode, f"{right} of {len(mine)}", close, len(wrong), refused, f"{worst:.2f}")
     table.note = (
-        "An offset is right if its error is at most the stated bound plus one frame. The last column is the "
-        "error divided by this sum. If the program finds no moment at which the digits of both timers change together, "
-        "it states a bound of one second or more. With outdated digits, the encoder shows new digits of a timer late."
+        "The program states a bound of the error for each alignment. An offset is right if its error is at most this "
+        "bound plus one frame. The last column is the error divided by this sum. If the program finds no moment at "
+        "which the digits of both timers change together, it states a bound of one second or more. "
+        '"Outdated digits" means that strong compression shows new digits of a timer late.'
     )
     return table
 

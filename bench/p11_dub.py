@@ -112,13 +112,26 @@ def measure(seed: int) -> list[Table]:
         theirs.append(remuxed(video, segments))
         ours.append(dubbed(video, segments)[0])
     share = wall(ours) / wall(theirs)
-    table.add(f"bare ffmpeg: picture copied, sound mixed and encoded, median of {RUNS}", shown(theirs), "", "")
     table.add(
-        "… our child, its start included, sound only", f"{shown(ours)}: {share:.2f}×", "≤ 1.5×", yes(share <= 1.5)
+        f"duration of bare ffmpeg, which copies the picture, mixes the sound and encodes it, median of {RUNS} runs",
+        shown(theirs),
+        "",
+        "",
     )
-    table.add("… CPU of both", f"{cpu(ours):.2f} s, bare {cpu(theirs):.2f} s: {cpu(ours) / cpu(theirs):.2f}×", "", "")
+    table.add(
+        "duration of the program's child process and its start, for sound only",
+        f"{shown(ours)}: {share:.2f}×",
+        "≤ 1.5×",
+        yes(share <= 1.5),
+    )
+    table.add(
+        "CPU time of the program's child process and of bare ffmpeg",
+        f"{cpu(ours):.2f} s, bare {cpu(theirs):.2f} s: {cpu(ours) / cpu(theirs):.2f}×",
+        "",
+        "",
+    )
     peaks = [f"{max(cost.peak for cost in costs) / 1e6:.0f} MB" for costs in (ours, theirs)]
-    table.add("… peak memory of both", f"{peaks[0]}, bare {peaks[1]}", "", "")
+    table.add("peak memory of the program's child process and of bare ffmpeg", f"{peaks[0]}, bare {peaks[1]}", "", "")
     joints = [joint for one in result["segments"] for joint in one["joints"] if joint is not None]
     table.add(
         "loudest difference between the decoded and the wanted sound at the edges of a segment",
@@ -127,7 +140,7 @@ def measure(seed: int) -> list[Table]:
     length = sum(one.end - one.start for one in segments)
     size = video.stat().st_size / 1e6
     table.note = (
-        f"The video has {size:.0f} MB and {SECONDS} s of 1080p30. The {len(segments)} segments have "
-        f"{length:.0f} s together. Both programs use {THREADS} threads."
+        f"The video lasts {SECONDS} s in 1080p30 and has a size of {size:.0f} MB. The {len(segments)} segments last "
+        f"{length:.0f} s in all. The program's child process and bare ffmpeg use {THREADS} threads each."
     )
     return [table]

@@ -132,7 +132,7 @@ def measure(seed: int) -> list[Table]:
         table.add("originals: frames shown a second, dropped, A B C", frames, "", "")
         table.add("quick copies: the same", played(room), "", "")
     table.note = (
-        "The three videos have 1080p60, 720p30 and 480p29.97 at 8 Mbit/s. Quick copies are small copies of the videos "
-        "with many keyframes, so that seeking is quick."
+        "The three videos are 1080p60, 720p30 and 480p29.97, at 8 Mbit/s each. Quick copies are small copies of the "
+        "videos with many keyframes for fast seeking."
     )
     return [table]

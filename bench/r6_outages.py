@@ -76,9 +76,9 @@ def measure(seed: int) -> list[Table]:
     from tests.support.s3 import fresh_bucket, running_server
 
     table = Table(
-        "", ("away", "health says so after", "what needs it answers", "reads answer", "well again after"),
-        note="Dependent request: an upload to the library, 10 s after the start. Reads: `GET /api/v1/me`. Recovered: "
-        "`/health` answers `healthy` and the server accepts the upload.",
+        "", ("outage", "`/health` reports the outage after", "answer to a write", "answer to a read", "recovery after"),
+        note="The write is an upload to the library 10 s after the beginning of the outage. The read is "
+        "`GET /api/v1/me`. The recovery ends when `/health` answers `healthy` and the server accepts the upload.",
     )  # fmt: skip
     clip = cache("outages") / "clip.mp4"
     if not clip.exists():
@@ -98,13 +98,16 @@ def measure(seed: int) -> list[Table]:
         database = sqlite3.connect(place.data_dir / "vodplatform.sqlite3", timeout=30, isolation_level=None)
         stack.callback(database.close)
         for fault in (
-            Fault("S3, that hangs", "storage", upload, bucket.faults.hang, bucket.faults.heal),
-            Fault("S3, that answers 503", "storage", upload, bucket.faults.answer_503, bucket.faults.heal),
-            Fault("Redis, that hangs", "queue", upload, redis.hang, redis.heal),
-            Fault("Redis, that is gone", "queue", upload, redis.cut, redis.heal),
-            Fault("clamd", "scanner", upload, clamd.stop, clamd.start),
             Fault(
-                "a locked database", "database", upload,
+                "S3 accepts connections and does not answer", "storage", upload,
+                bucket.faults.hang, bucket.faults.heal,
+            ),
+            Fault("S3 answers 503", "storage", upload, bucket.faults.answer_503, bucket.faults.heal),
+            Fault("Redis accepts connections and does not answer", "queue", upload, redis.hang, redis.heal),
+            Fault("Redis is stopped", "queue", upload, redis.cut, redis.heal),
+            Fault("clamd is stopped", "scanner", upload, clamd.stop, clamd.start),
+            Fault(
+                "another process has locked the database", "database", upload,
                 lambda: discard(database.execute("BEGIN IMMEDIATE")), lambda: discard(database.execute("ROLLBACK")),
             ),
         ):  # fmt: skip
@@ -153,7 +156,7 @@ def on_a_full_disk(upload: tuple[str, str, bytes, str]) -> tuple[str, ...]:
                 while True:
                     file.write(bytes(64 * 1024))
 
-        return row_of(program, Fault("room on the disk", "storage", upload, fill, filler.unlink))
+        return row_of(program, Fault("the disk is full", "storage", upload, fill, filler.unlink))
 
 
 def ask(program: Program, method: str, path: str, body: bytes, content_type: str) -> Answer:

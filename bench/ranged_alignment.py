@@ -21,7 +21,19 @@ GOAL = 0.10
 def measure(seed: int) -> list[Table]:
     pair, first, second = long_pair(seed)
     paths = [first, second]
-    table = Table("", ("method", "by paths, s", "in parts, s", "bytes read", "of the files", "goal", "met", "off by"))
+    table = Table(
+        "",
+        (
+            "method",
+            "duration with local files",
+            "duration in parts",
+            "bytes read",
+            "share of the files' bytes",
+            "goal for the share",
+            "met",
+            "error of the offset",
+        ),
+    )
     for method in ("timer_ocr", "audio", "auto"):
         whole, _, _ = align(method, paths)
         seconds, share, found = align(method, paths, in_parts=True)
@@ -32,9 +44,8 @@ def measure(seed: int) -> list[Table]:
             f"{share:.1%}", f"≤ {GOAL:.0%}", format_met(share <= GOAL), off,
         )  # fmt: skip
     table.note = (
-        "The figures do not include the delay of a bucket: the parent process reads the bytes from this "
-        "machine's disk. "
-        "The pair has no sound."
+        "The parent process reads the bytes from this machine's disk, so the durations do not include the delay of a "
+        "bucket. The two recordings have no sound."
     )
     return [table]
 

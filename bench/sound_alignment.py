@@ -171,23 +171,28 @@ def _summary(made: Sequence[Outcome], real: Sequence[Outcome]) -> Table:
         heard = [one for one in misleading if one.reason != "no_sound"]
         both = sum(one.by_both >= REFUSE_BELOW for one in heard)
         table.add(f"related pairs proposed{name}", f"{sum(o.is_proposed for o in related)} of {len(related)}", "≥ 97 %")
-        table.add(f"… at ≥ {SURE} right to {RIGHT_SECONDS * 1000:.1f} ms{name}",
+        table.add(f"offsets with a confidence of at least {SURE} and an error of at most "
+                  f"{RIGHT_SECONDS * 1000:.1f} ms{name}",
                   f"{sum(one.right for one in sure)} of {len(sure)}", "all")  # fmt: skip
-        table.add(f"misleading pairs proposed at ≥ {REFUSE_BELOW} by sound{name}", f"{alone} of {len(misleading)}", "0")
         table.add(
-            f"misleading pairs with similar timers, for which timer and sound together propose an offset{name}",
+            f"misleading pairs for which alignment by sound proposes an offset{name}",
+            f"{alone} of {len(misleading)}",
+            "0",
+        )
+        table.add(
+            f"misleading pairs with similar timers for which alignment by timer and sound proposes an offset{name}",
             f"{both} of {len(heard)}", "0",
         )  # fmt: skip
     return table
 
 
 def _by_kind(title: str, pairs: Sequence[Outcome]) -> Table:
-    table = Table(title, ("kind", "has an offset", "what was answered"))
+    table = Table(title, ("kind", "related or misleading", "results"))
     for kind in dict.fromkeys(one.job.kind for one in pairs):
         mine = [one for one in pairs if one.job.kind == kind]
         counts = Counter(one.reason or ("right" if one.right else "wrong") for one in mine)
-        has_offset = "no" if kind in (*MISLEADING, "hard_unrelated") else "yes"
-        table.add(kind, has_offset, ", ".join(f"{n} {what}" for what, n in counts.most_common()))
+        relation = "misleading" if kind in (*MISLEADING, "hard_unrelated") else "related"
+        table.add(kind, relation, ", ".join(f"{n} {what}" for what, n in counts.most_common()))
     return table
 
 
@@ -201,8 +206,8 @@ def _reliability(title: str, pairs: Sequence[Outcome]) -> Table:
         mean = f"{np.mean([one.confidence for one in inside]):.3f}" if inside else "–"
         table.add(f"{low:.2f}–{min(high, 1.0):.2f}", len(inside), right, share, mean)
     table.note = (
-        "The table includes offsets that the program measured but refused. Without these offsets, "
-        "hardly any offset is wrong."
+        "The table includes offsets that the program measured but refused. Almost all wrong offsets are among the "
+        "refused offsets."
     )
     return table
 

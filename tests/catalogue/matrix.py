@@ -55,16 +55,16 @@ CALLS = [
     Call("edit", "PUT", "/{id}", CHANGE, {"title": "Changed"}, aliases=("videos-update/{id}",)),
     Call("edit some fields", "PATCH", "/{id}", CHANGE, {"title": "Changed"}),
     Call("hide", "PUT", "/{id}", CHANGE, {"is_hidden": True}, aliases=("videos-update/{id}",)),
-    Call("read the synchronised values (moderators also get the operations)", "GET", "/{id}/sync", READ,
+    Call("read the video (moderators and admins also get the operations)", "GET", "/{id}/sync", READ,
          aliases=("sync?video_id={id}",)),
-    Call("send a sync without operations", "POST", "/{id}/sync",
+    Call("send a sync request without operations", "POST", "/{id}/sync",
          _rows(401, 401, (200, 404, 404), (200, 200, 404), 200), {}, aliases=("sync",), alias_body=IN_BODY),
-    Call("send operations", "POST", "/{id}/sync", CHANGE, {"operations": [OPERATION]}, aliases=("sync",),
-         alias_body=IN_BODY),
+    Call("send a sync request with operations", "POST", "/{id}/sync", CHANGE, {"operations": [OPERATION]},
+         aliases=("sync",), alias_body=IN_BODY),
     Call("upload a file", "POST", "/{id}/file",
          _rows(401, 401, (403, 404, 404), (400, 400, 404), (400, 400, 409)), {}),
-    Call("mark as ready", "PUT", "/{id}/ready", CHANGE, {}, aliases=("videos-upload",),
-         alias_body={"videoId": "{id}"}),
+    Call("mark as ready, with the client's processing results", "PUT", "/{id}/ready", CHANGE, {},
+         aliases=("videos-upload",), alias_body={"videoId": "{id}"}),
     Call("read the processing results that a client has sent", "GET", "/{id}/ready",
          _rows(401, 401, (403, 404, 404), (200, 200, 404), 200)),
     Call("report", "POST", "/{id}/reports",
@@ -79,8 +79,8 @@ HEAD = """# Roles in the catalogue
 
 The command `python -m tests.catalogue.matrix` prints this page, and `tests/catalogue/test_roles.py` tests every cell.
 
-Each cell begins with the answer for a shown video. If the answer for a hidden or deleted video differs, it follows
-after “hidden” or “deleted”. A video without a file counts as hidden.
+Each cell begins with the answer for a shown video. After the word “hidden” or “deleted” follows the answer for a hidden
+or deleted video, if it is another one. A video without a file counts as hidden.
 
 A token needs the scope `read` for GET requests, and `write` for all others. If an admin's token does not have the scope
 `admin`, requests with this token have a moderator's rights.
