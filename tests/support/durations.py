@@ -114,8 +114,8 @@ def report(path: Path) -> str:
     total, cpu = (sum(map(seconds, by["tier"].values())) for seconds in (lambda found: sum(found[:3]), itemgetter(4)))
     return (
         f"### {path.stem}\n\nThe tests took {total:.0f} s, added up over all workers, and {cpu:.0f} s of CPU time. "
-        f"Before the tests, each of the {len(starts)} workers imported and collected them for "
-        f"{sum(starts) / max(1, len(starts)):.0f} s.\n\n"
+        f"To import and collect the tests, each of the {len(starts)} workers first needed "
+        f"{sum(starts) / max(1, len(starts)):.0f} s on average.\n\n"
         + table(["tier", *columns], rows("tier")) + "\n" + table(["folder", *columns], rows("folder")) + "\n"
         + table(["slowest", *columns], rows("function", SLOWEST))
     )  # fmt: skip

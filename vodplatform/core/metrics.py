@@ -114,7 +114,7 @@ CRDT_CONFLICTS = counter("vod_crdt_conflicts_total", "Concurrent operations that
 WAKE_UPS_LOST = counter("vod_wake_ups_lost_total", "Number of wake-up messages to workers that could not be sent.")
 PUBLISH_FAILURES = counter("vod_publish_failures_total", "Realtime messages that could not be sent.")
 SOCKETS_OPEN = gauge("vod_sockets_open", "WebSockets that are open.")
-THROTTLED = counter("vod_throttled_total", "Requests refused with 429, by limit.", "scope")
+THROTTLED = counter("vod_throttled_total", "Requests that a rate limit refused with 429.", "scope")
 IDEMPOTENT_REPLAYS = counter(
     "vod_idempotent_replays_total", "Repeated requests with an `Idempotency-Key` that got the first answer again."
 )

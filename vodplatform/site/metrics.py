@@ -74,13 +74,13 @@ ACCOUNTS = define("gauge", "vod_accounts", "Accounts that may sign in.", "role")
 BACKUP_AGE = define(
     "gauge", "vod_backup_age_seconds", "Seconds since the last recorded backup; absent if there is none."
 )
-CPU = define("gauge", "vod_host_cpu_percent", "Use of all processors since the previous scrape.")
+CPU = define("gauge", "vod_host_cpu_percent", "Load of all processors since the previous scrape, in percent.")
 MEMORY_USED = define("gauge", "vod_host_memory_used_bytes", "Memory in use.")
 MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Memory of the machine.")
 DISK_FREE = define("gauge", "vod_disk_free_bytes", "Free space on the data folder's disk.")
 DISK_TOTAL = define("gauge", "vod_disk_total_bytes", "Size of the data folder's disk.")
 HOST_TIME = define("gauge", "vod_host_time_seconds", "The machine's clock, in seconds since 1970.")
-BUILD_INFO = define("gauge", "vod_build_info", "1, with the program's version and commit.", "version", "commit")
+BUILD_INFO = define("gauge", "vod_build_info", "Always 1. The labels name the program's version and commit.", "version", "commit")
 PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Resident memory of the web process that answers.")
 PROCESS_START = define(
     "gauge", "vod_process_start_seconds", "Start time of the web process that answers, in seconds since 1970."

@@ -6,11 +6,9 @@ from vodplatform.site import metrics
 
 HEAD = """# Metrics
 
-`GET /metrics` returns the metrics in Prometheus' text format. It accepts two kinds of clients: admins (by a token
-with the
-scope `admin`, a JWT or the browser's session), and clients with `Authorization: Bearer <VOD_METRICS_TOKEN>`. This
-is a
-configuration for Prometheus:
+`GET /metrics` returns the metrics in Prometheus' text format. It accepts two kinds of clients: admins, and clients that
+send `Authorization: Bearer <VOD_METRICS_TOKEN>`. An admin uses a token with the scope `admin`, a JWT, or the browser's
+session. This is a configuration for Prometheus:
 
 ```yaml
 global: {scrape_interval: 15s}
@@ -21,14 +19,14 @@ scrape_configs:
 ```
 
 - Counters and histograms are sums over all processes of this machine since `up` was started.
-- Each scrape reads most gauges from the database and from the machine. A gauge that cannot be read is left out, and
-  `vod_scrape_errors_total` counts it.
-- The label `route` contains the template of the route, never a path. `unknown` stands for all unknown addresses,
-  `static`
-  for the files of the pages, and `none` for requests that the server refused before it found a route.
+- Each scrape reads most gauges from the database and from the machine. If a gauge cannot be read, the answer omits it
+  and `vod_scrape_errors_total` increases.
+- The label `route` contains the template of the route, never a path. It has the value `unknown` for all unknown
+  addresses, `static` for the files of the pages, and `none` for requests that the server refused before it found a
+  route.
 
-`vod_job_success_ratio` is the share of successful jobs in the last hour. This query computes the share for another
-time:
+`vod_job_success_ratio` is the share of successful jobs in the last hour. This query computes the share for the last
+day:
 `sum by (kind) (increase(vod_job_outcomes_total{outcome="completed"}[1d]))
 / sum by (kind) (increase(vod_job_outcomes_total{outcome=~"completed|failed"}[1d]))`.
 
