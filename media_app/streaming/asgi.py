@@ -32,6 +32,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core import logs
 from vodplatform.core.errors import DomainError, error_body
 from vodplatform.core.web.bodies import Scope, headers_of
+from vodplatform.core.web.callers import callers
 from vodplatform.core.web.exchange import error_of, refusal_headers, request_context
 
 Answer = TypeVar("Answer")
@@ -123,7 +124,8 @@ def _read(scope: Scope, headers: Mapping[str, str]) -> Request:
 async def _find(scope: Scope, request: Request) -> Found:
     context = contextvars.copy_context()
     try:
-        found = await asyncio.get_running_loop().run_in_executor(_threads, context.run, _look_up, scope, request)
+        async with callers.place(scope):
+            found = await asyncio.get_running_loop().run_in_executor(_threads, context.run, _look_up, scope, request)
     finally:
         logs.user_id.set(context.get(logs.user_id, ""))
     if isinstance(found.content, Pending):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 ENDLESS = 10**19
-_SINGLE = re.compile(r"\s*(\d*)\s*-\s*(\d*)\s*")
+MAX_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,9 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     unit, equals, text = header.partition("=")
     if unit.strip().lower() != "bytes" or not equals or "," in text:
         return None
-    match = _SINGLE.fullmatch(text)
-    if match is None or not any(match.groups()) or any(len(digits) > 19 for digits in match.groups()):
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    if not dash or not (first or last) or not all(_is_number(part) for part in (first, last) if part):
         return None
-    first, last = match.groups()
     if not first:
         length = min(int(last), size)
         if length == 0:
@@ -48,6 +46,10 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     if start >= size:
         raise Unsatisfiable
     return ByteRange(start, min(int(last) + 1, size) if last else size)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
 
 
 def begins_with_the_first_byte(header: str | None) -> bool:

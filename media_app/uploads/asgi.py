@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from django.db import close_old_connections
+from rest_framework.exceptions import AuthenticationFailed
 
 from media_app.uploads.writers import RENEW_SECONDS, LockLost, UploadWriter
 from vodplatform.accounts.authentication import authenticate_writer
@@ -22,6 +23,7 @@ from vodplatform.core.errors import DomainError, error_body
 from vodplatform.core.web import throttles
 from vodplatform.core.web.bodies import PROTECTIVE_HEADERS, Receive, Scope, Send
 from vodplatform.core.web.bodies import headers_of as headers_of  # noqa: PLC0414 - part of this interface
+from vodplatform.core.web.callers import callers, current_scope
 from vodplatform.core.web.exchange import error_of, refusal_headers, request_context
 from vodplatform.core.web.request_log import log_request
 
@@ -52,7 +54,9 @@ class LockRequested(Exception):
 
 async def in_thread(function: Callable[..., T], *args: Any, pool: ThreadPoolExecutor = database_threads) -> T:
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(pool, context.run, _with_connection, function, *args)
+    scope = current_scope.get() if pool is database_threads else None
+    async with callers.place(scope):
+        return await asyncio.get_running_loop().run_in_executor(pool, context.run, _with_connection, function, *args)
 
 
 async def run_shielded(function: Callable[..., T], *args: Any) -> T:
@@ -157,6 +161,7 @@ class Exchange:
 
 async def serve(exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
     with request_context(exchange.scope, exchange.headers):
+        token = current_scope.set(exchange.scope)
         try:
             await work(exchange)
         except ClientDisconnected:
@@ -165,6 +170,8 @@ async def serve(exchange: Exchange, work: Callable[[Exchange], Awaitable[None]])
             if exchange.has_answered:
                 raise
             await exchange.refuse(_refusal_of(exc))
+        finally:
+            current_scope.reset(token)
 
 
 def _refusal_of(exc: Exception) -> DomainError:
@@ -191,8 +198,13 @@ async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts
 
     try:
         return await in_thread(call)
+    except AuthenticationFailed:
+        callers.note(exchange.scope, "")
+        raise
     finally:
         logs.user_id.set(exchange.user)
+        if exchange.user:
+            callers.note(exchange.scope, exchange.user)
 
 
 class SinkWriter:

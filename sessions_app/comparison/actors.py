@@ -263,6 +263,7 @@ def export_video(context: JobContext) -> dict[str, Any]:
         }
         request = exports.request_for(session, params, paths, work, quota.free_quota_bytes(context.owner))
         made = _exported(context, request, list(paths.values()))
+        find_session(context)  # the owner may have lost the right to edit meanwhile
         path = untrusted_files.move_out(work, exports.NAME)
         size = path.stat().st_size
         try:

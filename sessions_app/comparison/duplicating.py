@@ -13,6 +13,8 @@ from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.columns import column_values
+from vodplatform.core.web.throttles import count_request
+from vodplatform.core.web.turns import Locks, Turn
 
 # All other columns are copied.
 NOT_COPIED = {
@@ -21,14 +23,19 @@ NOT_COPIED = {
 }  # fmt: skip
 NOT_COPIED_OF_VOD = {"id", "session", "video", "path", "position", "own_playing", "own_rate"}
 MAX_NAME = 200
+LARGE_BYTES = 1024 * 1024  # bytes of events from which copies are rare, because a long write delays other writes
+_locks = Locks()
 
 
 def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> ComparisonSession:
     """Create a paused copy that belongs to ``by``.
 
-    Raises ``session_limit``, and ``video_not_found`` if ``by`` may see a video only through this session.
+    A caller makes one copy at a time. Raises ``session_limit``, ``throttled``, ``unavailable``, and ``video_not_found``
+    if ``by`` may see a video only through this session.
     """
-    with transaction.atomic():
+    if session.events_bytes > LARGE_BYTES and (wait := count_request("large_copy", str(by.pk))):
+        raise DomainError("throttled", retry_after=wait)
+    with Turn(_locks.of(by.pk)), transaction.atomic():
         idempotency.bind_to_transaction()
         check_limit(by)
         vods = list(session.vods.select_related("video"))

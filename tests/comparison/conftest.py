@@ -15,6 +15,7 @@ from tests.support.api import BASE, Api
 from tests.support.factories import make_key, make_session, make_video
 from tests.support.sockets import Socket, ask, connected, next_message
 from vodplatform.accounts.models import User
+from vodplatform.core.web import throttles
 
 # A stroke of a drawing.
 STROKE = {"tool": "pen", "color": "#ff0000", "width": 3, "points": [[0.1, 0.2], [0.5, 0.5]]}
@@ -64,3 +65,10 @@ def shown(owner: User, library: Library) -> ComparisonSession:
     for path in paths:
         path.write_bytes(b"video")
     return make_session(owner, videos=[make_video(owner, location=str(path)) for path in paths])
+
+
+@pytest.fixture
+def throttled(settings: Any) -> None:
+    """Count, in this process alone."""
+    settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
+    throttles.reset_counters()

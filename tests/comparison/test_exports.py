@@ -308,6 +308,20 @@ class TestRunning:
         job = Job.objects.get(pk=answer.json()["job_id"])
         assert (job.status, job.error["type"]) == ("failed", "vod_file_not_found")  # type: ignore[index]
 
+    def test_who_may_no_longer_edit_at_the_end_gets_no_file(
+        self, other_api: Api, other: User, shown: ComparisonSession, asked: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shared, export = make_share(shown, other, role="editor"), actors._exported
+
+        def export_and_withdraw(*given: Any) -> dict[str, Any]:
+            made = export(*given)
+            shared.delete()
+            return made
+
+        monkeypatch.setattr(actors, "_exported", export_and_withdraw)
+        job = run(other_api, shown)
+        assert (job.status, (job.error or {})["type"], job.result) == ("failed", "session_not_found", None)
+
     def test_the_file_expires_and_the_job_says_so(self, api: Api, shown: ComparisonSession, asked: Path) -> None:
         job = run(api, shown)
         assert job.result

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import models
+from django.test import override_settings
 from django.utils import timezone
 
 from media_app.videos.models import Video
-from sessions_app.comparison import services
+from sessions_app.comparison import duplicating, services
 from sessions_app.comparison.admin import NOT_SHOWN, NOT_SHOWN_OF_VOD, ComparisonSessionAdmin, VodInline
 from sessions_app.comparison.duplicating import NOT_COPIED, NOT_COPIED_OF_VOD, duplicate_session
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
@@ -89,6 +90,16 @@ class TestCopying:
         assert len(session_of(api.post(f"{BASE}/{long.pk}/duplicate"), 201)["name"]) == 200
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": {**settings.TIER_LIMITS["free"], "max_sessions": 1}}
         refused(api.post(f"{url}/duplicate"), 409, "session_limit")
+
+    def test_one_with_many_events_is_copied_rarely(
+        self, api: Api, url: str, throttled: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        api.post(f"{url}/events", {"kind": "comment", "global_time": 3, "body": "Why?"})
+        with override_settings(THROTTLES={**settings.THROTTLES, "large_copy": 1}):
+            assert [api.post(f"{url}/duplicate").status_code for _ in range(2)] == [201, 201]
+            monkeypatch.setattr(duplicating, "LARGE_BYTES", 10)
+            assert api.post(f"{url}/duplicate").status_code == 201
+            assert refused(api.post(f"{url}/duplicate"), 429, "throttled")["retry_after"] > 0
 
 
 class TestGaps:

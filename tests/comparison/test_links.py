@@ -22,7 +22,6 @@ from tests.support.sockets import ask, connected, first_close, next_close, next_
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
 from vodplatform.core.models import AuditEntry
-from vodplatform.core.web import throttles
 
 pytestmark = pytest.mark.django_db
 HTML = {"HTTP_ACCEPT": "text/html"}
@@ -183,13 +182,6 @@ class TestOpening:
             opened(make_link(api, f"{BASE}/{make_session(owner).pk}"), by=visitor)
         kept = [one for one in visitor.client.cookies.values() if one.key.startswith(links.COOKIE_PREFIX) and one.value]
         assert len(kept) == 2
-
-
-@pytest.fixture
-def throttled(settings: Any) -> None:
-    """Count, in this process alone."""
-    settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
-    throttles.reset_counters()
 
 
 class TestPassword:

@@ -132,11 +132,12 @@ async def test_a_length_that_is_no_number_is_not_believed():
 
 @pytest.mark.parametrize(
     ("name", "statuses"),
-    [("NETWORK_BODIES_BYTES", {OWN: 429, OTHER: 200}), ("ALL_BODIES_BYTES", {OWN: 503, OTHER: 503})],
+    [("CALLER_BODIES_BYTES", {OWN: 429, OTHER: 200}), ("ALL_BODIES_BYTES", {OWN: 503, OTHER: 503})],
 )
 async def test_unfinished_ones_are_limited_together_until_they_end(monkeypatch, name, statuses):
     """By network, and in all: what is begun and never completed would fill the disk."""
     monkeypatch.setattr(bodies, name, 25)
+    monkeypatch.setattr(bodies, "SMALL_BODY_BYTES", 5)
     app, waits = with_body_limit(reads_all), asyncio.Event()
 
     async def never_ends():
@@ -145,9 +146,9 @@ async def test_unfinished_ones_are_limited_together_until_they_end(monkeypatch, 
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": first.pop(), "more_body": True}
 
-    async def answer(address):
+    async def answer(address, size=10):
         send = AsyncMock()
-        body = AsyncMock(side_effect=[{"type": "http.request", "body": b"x" * 10, "more_body": False}])
+        body = AsyncMock(side_effect=[{"type": "http.request", "body": b"x" * size, "more_body": False}])
         await app({"type": "http", "client": (address, 1), "headers": [(b"content-length", b"10")]}, body, send)
         begun = send.await_args_list[0].args[0]
         assert (b"retry-after" in dict(begun["headers"])) == (begun["status"] != 200)
@@ -158,6 +159,19 @@ async def test_unfinished_ones_are_limited_together_until_they_end(monkeypatch, 
     unfinished = asyncio.create_task(app(scope, never_ends, AsyncMock()))
     await asyncio.sleep(0)
     assert {address: await answer(address) for address in statuses} == statuses
+    assert await answer(OWN, 5) == 200  # a small one, such as a sign-in
     waits.set()
     await unfinished
     assert await answer(OWN) == 200
+
+
+async def test_one_has_to_arrive_in_time(monkeypatch):
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
+
+    async def never():
+        await asyncio.Event().wait()
+
+    send = AsyncMock()
+    scope = {"type": "http", "headers": [(b"content-length", b"10")]}
+    await with_body_limit(reads_all)(scope, never, send)
+    assert send.await_args_list[0].args[0]["status"] == 408

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from vodplatform.accounts.authentication import current_user, sign_in
 from vodplatform.accounts.credentials import Credential, headers_of, is_known_host
 from vodplatform.accounts.models import User
+from vodplatform.core.web.callers import callers
 from vodplatform.core.web.throttles import count_request, network_of
 
 T = TypeVar("T")
@@ -119,7 +120,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         if any("\x00" in part for part in self.route.values()):
             await self._refuse(NOT_FOUND)
             return
-        found = await self._look()
+        found = await self._look_in_turn()
         if found is None:
             return
         if not self._reserve_slot():
@@ -127,7 +128,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             return
         await self._follow(found[0])
         # The object may have changed before the subscription took effect.
-        found = await self._look()
+        found = await self._look_in_turn()
         if found is None:
             return
         await self._follow(found[0])
@@ -135,6 +136,11 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         if found[1] is not None:
             await self.show(found[1])
         self._check_later(RECHECK_SECONDS)
+
+    async def _look_in_turn(self) -> tuple[str, dict[str, Any] | None] | None:
+        """Look when the client has a place: many connections opened at once would delay the sockets of others."""
+        async with callers.place(self.scope):
+            return await self._look()
 
     def _reserve_slot(self) -> bool:
         if open_sockets[self.watcher] >= settings.SOCKETS_AT_ONCE:

@@ -80,7 +80,9 @@ MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Memory of the mac
 DISK_FREE = define("gauge", "vod_disk_free_bytes", "Free space on the data folder's disk.")
 DISK_TOTAL = define("gauge", "vod_disk_total_bytes", "Size of the data folder's disk.")
 HOST_TIME = define("gauge", "vod_host_time_seconds", "The machine's clock, in seconds since 1970.")
-BUILD_INFO = define("gauge", "vod_build_info", "Always 1. The labels name the program's version and commit.", "version", "commit")
+BUILD_INFO = define(
+    "gauge", "vod_build_info", "Always 1. The labels name the program's version and commit.", "version", "commit"
+)
 PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Resident memory of the web process that answers.")
 PROCESS_START = define(
     "gauge", "vod_process_start_seconds", "Start time of the web process that answers, in seconds since 1970."

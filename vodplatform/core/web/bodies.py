@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections import Counter
@@ -12,9 +13,9 @@ from typing import IO, Any
 from django.conf import settings
 
 from vodplatform.core import logs
-from vodplatform.core.errors import RETRY_SECONDS, error_body
+from vodplatform.core.errors import RETRY_SECONDS, DomainError, error_body
+from vodplatform.core.web.callers import callers
 from vodplatform.core.web.middleware import REQUEST_ID
-from vodplatform.core.web.throttles import network_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,7 +24,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[..., Awaitable[None]]  # an ASGI application; libraries type its parameters differently
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-NETWORK_BODIES_BYTES = 32 * 1024 * 1024  # bodies of the unanswered requests of one network
+BODY_SECONDS = 120.0  # in which a body must arrive
+CALLER_BODIES_BYTES = 32 * 1024 * 1024  # bodies of the unanswered requests of one caller
+SMALL_BODY_BYTES = 64 * 1024
+SMALL_BODIES_BYTES = 8 * 1024 * 1024  # additional bytes for small bodies, such as those of sign-ins
 ALL_BODIES_BYTES = 512 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 PROTECTIVE_HEADERS = [
@@ -43,14 +47,6 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return found
 
 
-class _Refused(Exception):
-    """A body that is not read to its end. ``args`` are the arguments of :func:`closing_error`."""
-
-    def __init__(self, type: str, message: str = "", **extra: Any) -> None:
-        super().__init__(type, message)
-        self.extra = extra
-
-
 class Bodies:
     """Sizes of the bodies of a process's unanswered requests.
 
@@ -60,18 +56,48 @@ class Bodies:
     def __init__(self) -> None:
         self._bytes: Counter[str] = Counter()
 
-    def add(self, network: str, size: int) -> None:
-        """Raise ``_Refused`` if the bodies of ``network``, or of all clients, become too large."""
-        if self._bytes[network] + size > NETWORK_BODIES_BYTES:
-            raise _Refused("throttled", "Too many requests with a body are unfinished.", retry_after=RETRY_SECONDS)
+    def add(self, caller: str, size: int, *, is_small: bool) -> None:
+        """Raise ``throttled`` or ``unavailable`` if the bodies of ``caller``, or of all clients, become too large."""
+        limit = CALLER_BODIES_BYTES + (SMALL_BODIES_BYTES if is_small else 0)
+        if self._bytes[caller] + size > limit:
+            raise DomainError("throttled", "Too many requests with a body are unfinished.", retry_after=RETRY_SECONDS)
         if self._bytes.total() + size > ALL_BODIES_BYTES:
-            raise _Refused("unavailable", retry_after=RETRY_SECONDS)
-        self._bytes[network] += size
+            raise DomainError("unavailable", retry_after=RETRY_SECONDS)
+        self._bytes[caller] += size
 
-    def remove(self, network: str, size: int) -> None:
-        self._bytes[network] -= size
-        if not self._bytes[network]:
-            del self._bytes[network]
+    def remove(self, caller: str, size: int) -> None:
+        self._bytes[caller] -= size
+        if not self._bytes[caller]:
+            del self._bytes[caller]
+
+
+class _Reader:
+    """Reads the body of one request. Raises ``too_large``, ``throttled``, ``unavailable`` or ``request_timeout``."""
+
+    def __init__(self, bodies: Bodies, scope: Scope, receive: Receive, limit: int) -> None:
+        self._bodies, self._receive, self._limit = bodies, receive, limit
+        self._caller = callers.caller_of(scope)
+        self._deadline: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
+        self._bytes = 0
+
+    async def __call__(self) -> Message:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError as exc:
+            raise DomainError("request_timeout") from exc
+        if message["type"] == "http.request":
+            if not message.get("more_body", False):
+                self._deadline = None
+            size = len(message.get("body", b""))
+            if self._bytes + size > self._limit:
+                raise DomainError("too_large", limit=self._limit)
+            self._bodies.add(self._caller, size, is_small=self._bytes + size <= SMALL_BODY_BYTES)
+            self._bytes += size
+        return message
+
+    def release(self) -> None:
+        self._bodies.remove(self._caller, self._bytes)
 
 
 def with_body_limit(
@@ -86,13 +112,12 @@ def with_body_limit(
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         announced = headers.get(b"content-length", b"0")
-        network = network_of((scope.get("client") or [""])[0])
 
-        async def refuse(refused: _Refused) -> None:
+        async def refuse(refused: DomainError) -> None:
             number = headers.get(b"x-request-id", b"").decode("latin-1")
             token = logs.request_id.set(number if REQUEST_ID.fullmatch(number) else uuid.uuid4().hex)
             try:
-                status, fields, body = closing_error(*refused.args, **refused.extra)
+                status, fields, body = closing_error(refused.type.name, refused.message, **refused.extra)
                 on_refusal(scope, status)
                 await send({"type": "http.response.start", "status": status, "headers": fields})
                 await send({"type": "http.response.body", "body": body})
@@ -100,38 +125,27 @@ def with_body_limit(
                 logs.request_id.reset(token)
 
         if announced.isdigit() and int(announced[:19]) > limit:
-            await refuse(_Refused("too_large", limit=limit))
+            await refuse(DomainError("too_large", limit=limit))
             return
-        received = 0
         answered = False
-
-        async def counting_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            if message["type"] == "http.request":
-                size = len(message.get("body", b""))
-                if received + size > limit:
-                    raise _Refused("too_large", limit=limit)
-                bodies.add(network, size)
-                received += size
-            return message
 
         async def noting_send(message: Message) -> None:
             nonlocal answered
             answered = True
             await send(message)
 
+        reader = _Reader(bodies, scope, receive, limit)
         try:
             if b"content-length" in headers:
-                await app(scope, counting_receive, noting_send)
+                await app(scope, reader, noting_send)
             else:
                 with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as file:
-                    await app(*await _with_length(scope, counting_receive, file), noting_send)
-        except _Refused as refused:
+                    await app(*await _with_length(scope, reader, file), noting_send)
+        except DomainError as refused:
             if not answered:
                 await refuse(refused)
         finally:
-            bodies.remove(network, received)
+            reader.release()
 
     return wrapped
 

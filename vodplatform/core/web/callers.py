@@ -1,62 +1,106 @@
-"""A limit on the concurrent requests of one caller in a process; see docs/design/0007-requests.md."""
+"""A limit on the requests of one caller that run at once in a process.
+
+A request that waits, for example for a locked row, holds a thread and a database connection. Without the limit, a few
+slow requests of one account would use up all connections.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakValueDictionary
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
+from django.http.cookie import parse_cookie
 
+from vodplatform.core.errors import DomainError
 from vodplatform.core.web.throttles import network_of
 
 AT_ONCE = 6  # browsers open as many connections to a host
+MAX_WAITING = 100  # requests of one caller that may wait for a place
 CREDENTIALS_KEPT = 10_000
-UNLIMITED = "/health"  # prefix of load balancers' paths
+UNLIMITED = frozenset({"/health/live", "/health/ready"})  # paths of load balancers
+SCHEMES = ("token ", "bearer ")  # of Authorization headers; others do not sign in
+Scope = MutableMapping[str, Any]
+current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
+
+
+class _Places:
+    def __init__(self) -> None:
+        self.semaphore = asyncio.Semaphore(AT_ONCE)
+        self.waiting = 0
 
 
 class Callers:
     """Places for the running requests of each caller.
 
-    A caller is an account, or the network of a client until an answer has shown its account.
+    A caller is an account, or the network of a client whose account is not known. The first answer to a token or
+    browser session shows its account.
     """
 
     def __init__(self) -> None:
-        self._places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._places: WeakValueDictionary[str, _Places] = WeakValueDictionary()
         self._accounts: OrderedDict[str, str] = OrderedDict()
 
+    def caller_of(self, scope: Scope) -> str:
+        return self._accounts.get(_credential(scope)) or network_of((scope.get("client") or [""])[0])
+
     @asynccontextmanager
-    async def place(self, request: HttpRequest) -> AsyncIterator[None]:
-        """Wait until the caller of ``request`` has fewer than ``AT_ONCE`` running requests."""
-        if request.path.startswith(UNLIMITED):
+    async def place(self, scope: Scope | None, max_waiting: int | None = None) -> AsyncIterator[None]:
+        """Wait until the caller has fewer than ``AT_ONCE`` running requests. Without a scope, do not wait.
+
+        Raises ``throttled`` if ``max_waiting`` requests of the caller wait already.
+        """
+        if scope is None or scope.get("path") in UNLIMITED:
             yield
             return
-        credential = _credential(request)
-        caller = self._accounts.get(credential) or network_of(request.META.get("REMOTE_ADDR") or "")
+        caller = self.caller_of(scope)
         places = self._places.get(caller)
         if places is None:
-            places = self._places[caller] = asyncio.Semaphore(AT_ONCE)
-        async with places:
+            places = self._places[caller] = _Places()
+        if max_waiting is not None and places.semaphore.locked() and places.waiting >= max_waiting:
+            raise DomainError("throttled", "Too many of your requests wait at once.", retry_after=1)
+        places.waiting += 1
+        try:
+            await places.semaphore.acquire()
+        finally:
+            places.waiting -= 1
+        try:
             yield
-        if credential and (account := _account(request)):
+        finally:
+            places.semaphore.release()
+
+    def note(self, scope: Scope, account: str) -> None:
+        """Remember the account of the credential in ``scope``. Forget the credential if ``account`` is empty."""
+        credential = _credential(scope)
+        self._accounts.pop(credential, None)
+        if credential and account:
             self._accounts[credential] = account
-            self._accounts.move_to_end(credential)
             if len(self._accounts) > CREDENTIALS_KEPT:
                 self._accounts.popitem(last=False)
 
 
-def _credential(request: HttpRequest) -> str:
-    shown = request.META.get("HTTP_AUTHORIZATION") or request.COOKIES.get(settings.SESSION_COOKIE_NAME) or ""
-    return hashlib.sha256(shown.encode(errors="replace")).hexdigest() if shown else ""
+callers = Callers()  # of this process
 
 
-def _account(request: HttpRequest) -> str:
+def account_of(request: HttpRequest) -> str:
+    """Return the id of the account that a request has signed in as; empty if nothing has looked at it."""
     user: Any = getattr(request, "_cached_user", None) or vars(request).get("user")
     # Look at the type only: a lazy user would query the database.
     return str(user.pk) if issubclass(type(user), AbstractBaseUser) else ""
+
+
+def _credential(scope: Scope) -> str:
+    headers = dict(scope.get("headers", ()))
+    shown = headers.get(b"authorization", b"").decode("latin-1")
+    if not shown.lower().startswith(SCHEMES):
+        cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+        shown = cookies.get(settings.SESSION_COOKIE_NAME, "")
+    return hashlib.sha256(shown.encode()).hexdigest() if shown else ""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import IO, Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
@@ -14,8 +17,9 @@ from django.http.response import HttpResponseBase
 from vodplatform.core.files.spooled import outbox
 from vodplatform.core.processes.child_pool import caller_gone
 from vodplatform.core.records.database import release_connection
-from vodplatform.core.web.callers import Callers
+from vodplatform.core.web.callers import MAX_WAITING, account_of, callers, current_scope
 
+_place: ContextVar[AsyncExitStack] = ContextVar("place")
 MAX_IN_MEMORY = 256 * 1024  # maximum bytes of an answer kept in memory; larger ones go to disk
 
 
@@ -25,13 +29,10 @@ class OneThreadHandler(ASGIHandler):
     It also sets :data:`caller_gone`. See docs/design/0007-requests.md.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._callers = Callers()
-
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         gone = threading.Event()
         token = caller_gone.set(gone)
+        scope_token = current_scope.set(scope)
 
         async def heard() -> Any:
             message = await receive()
@@ -40,16 +41,36 @@ class OneThreadHandler(ASGIHandler):
             return message
 
         try:
-            await super().__call__(scope, heard, send)
+            async with AsyncExitStack() as place:
+                _place.set(place)
+                await super().__call__(scope, heard, send)
         finally:
             caller_gone.reset(token)
+            current_scope.reset(scope_token)
+
+    async def read_body(self, receive: Any) -> IO[bytes]:
+        """Read the body, then wait for a place. Only after this does the request get a thread."""
+        body: IO[bytes] = await super().read_body(receive)
+        try:
+            await _place.get().enter_async_context(callers.place(current_scope.get(), MAX_WAITING))
+        except BaseException:
+            body.close()
+            raise
+        return body
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        async with self._callers.place(request):
-            return await sync_to_async(self._respond, thread_sensitive=True)(request)
+        try:
+            response: HttpResponseBase = await sync_to_async(self._respond, thread_sensitive=True)(request)
+        finally:
+            await _place.get().aclose()
+        is_refused = response.status_code == HTTPStatus.UNAUTHORIZED
+        account = "" if is_refused else account_of(request)
+        if (scope := current_scope.get()) and (account or is_refused):
+            callers.note(scope, account)
+        return response
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
         try:
