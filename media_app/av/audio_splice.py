@@ -21,7 +21,7 @@ from media_app.av.source import Sound, Source
 
 Samples = NDArray[np.float32]
 BLOCK = 1024  # samples of an AAC frame
-FADE = 144  # fade at both ends of each part, in samples (3 ms)
+FADE = 144  # length of the fade at both ends of each part, in samples (3 ms)
 SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seek positions to try in turn, in seconds before the target
 ROUNDING = 0.002  # maximum rounding error of timestamps in seconds; smaller gaps and overlaps are ignored
 LAYOUTS = {1: "mono", 2: "stereo"}

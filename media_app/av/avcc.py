@@ -8,8 +8,8 @@ from typing import Self
 
 LENGTH_BYTES = 4
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
-MAX_SPS, MAX_PPS = 31, 255  # maximum numbers in one decoder configuration record
-HIGH_PROFILES = (100, 110, 122, 144)  # H.264 profiles whose record ends with the pixel format
+MAX_SPS, MAX_PPS = 31, 255  # maximum numbers of SPS and PPS in one decoder configuration record
+HIGH_PROFILES = (100, 110, 122, 144)  # H.264 profiles whose record ends with chroma format and bit depths
 SAMPLES_420_8 = bytes([0xFC | 1, 0xF8, 0xF8, 0])
 
 
@@ -23,7 +23,7 @@ class Avcc:
 
     @classmethod
     def parse(cls, record: bytes) -> Self | None:
-        """Return the parsed record; None if it is damaged, or if NAL unit lengths do not have four bytes."""
+        """Return the parsed record; None if it is damaged, or if its NAL unit lengths do not have four bytes."""
         if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != LENGTH_BYTES:
             return None
         try:
@@ -38,7 +38,7 @@ class Avcc:
         return next(iter(sorted(set(range(32)) - taken)), 31)
 
     def joined(self, other: bytes) -> bytes | None:
-        """Return one record with both streams' parameter sets; None if the sets' numbers conflict."""
+        """Return one record with both streams' parameter sets; None if impossible, such as when ids conflict."""
         second = Avcc.parse(other)
         if second is None:
             return None

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from vodplatform.core.processes.ranged import PREFIX, RangedFile
 
-# Only self-contained formats: playlists, scripts, image sequences and devices read other files.
+# Accept only self-contained formats: playlists, scripts, image sequences and devices read other files.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
 # Formats whose clock may start at any time; browsers get these files remuxed.
 REBASED_FORMATS = frozenset({"mpegts", "mpeg", "flv", "asf"})
@@ -32,14 +32,14 @@ OPTIONS = {
     "analyzeduration": "5000000",
 }
 MICROSECONDS = 1_000_000
-SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds before the target, tried in turn
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seek positions to try in turn, in seconds before the target
 CANNOT_DECODE = (
     "This server cannot decode the video's codec. Convert the video, for example to H.264, and upload it again."
 )
 MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame: tiny files can claim frames of gigabytes
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
-# PyAV's log callback can deadlock the threads that run and close a decoder.
+# Turn off PyAV's log callback: it can deadlock the threads that run and close a decoder.
 av.logging.set_level(None)
 
 
@@ -59,7 +59,7 @@ class MediaError(Exception):
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
     """Open a media file, but never a file that it refers to. Raises :class:`MediaError`.
 
-    path: a local file, or a file that the parent process reads for this child.
+    path: a local file, or the name by which the parent process reads a file for this child.
     """
     if str(path).startswith(PREFIX):
         return _opened(RangedFile(str(path)))
@@ -101,7 +101,7 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
     context: Any = track.codec_context
     if context is None or not context.is_decoder:
         raise MediaError(MediaError.CODEC, CANNOT_DECODE)
-    # Any keyframe may claim a larger picture than the header.
+    # Limit the picture size in the decoder too: any keyframe may claim a larger picture than the header.
     context.options = DECODER_OPTIONS
     return track
 

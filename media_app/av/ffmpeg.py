@@ -22,12 +22,12 @@ from media_app.av.container import DECODER_OPTIONS, FORMATS, OPTIONS
 from media_app.av.source import Progress, Source
 from vodplatform.core.processes.child import MARK, SHIM
 
-# Seconds without progress after which a conversion fails; ffmpeg reports none while it moves a large index.
+# Seconds without progress after which a conversion fails. While ffmpeg moves a large index, it reports no progress.
 STALL_TIMEOUT_SECONDS = 120.0
 STDERR_LINES = 40
 READ_BYTES = 65_536
 SIGNALS_OF_A_CRASH = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS}
-# ffmpeg's exit codes (256 - errno) for errors of the server. EIO is omitted, because it means a truncated file.
+# Errno of a fault of the server, by ffmpeg's exit code (256 - errno). EIO is omitted: it means a truncated file.
 SERVER_ERRNO_BY_EXIT_CODE = {256 - number: number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)}
 INPUT_OPTIONS = {
     "protocol_whitelist": "file,pipe",
@@ -138,7 +138,7 @@ def _words(options: Mapping[str, Any]) -> list[str]:
 def _graph(
     address: str, reading: Mapping[str, Any], tracks: Sequence[Track], name: str, options: Mapping[str, Any]
 ) -> list[str]:
-    # This import is slow, and copies need no filter graph.
+    # Import late: the import is slow, and copies need no filter graph.
     import ffmpeg  # type: ignore[import-untyped]
 
     media = ffmpeg.input(address, **reading)

@@ -31,8 +31,8 @@ from media_app.av.probe import display_rotation, display_size, sample_aspect_rat
 
 Image = NDArray[np.uint8]
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
-BEFORE_START = 10.0  # seconds before time 0 at which to seek a file's start, because decoding times may be negative
-JUST_BEFORE = 0.02  # seconds before a keyframe at which a seek aims without an index
+BEFORE_START = 10.0  # to reach a file's start, seek to this many seconds before 0: decoding times may be negative
+JUST_BEFORE = 0.02  # in a file without an index, a seek to a keyframe goes to this many seconds before it
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -150,7 +150,7 @@ class VideoFile:
             raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")
         self._base = float(base)
         self._origin = float(presentation_origin(self._container))
-        # The index of streaming formats covers only the part that was read.
+        # Do not use the index of streaming formats: it covers only the part that was read.
         self._indexed = REBASED_FORMATS.isdisjoint(self._container.format.name.split(","))
         self._ratio = sample_aspect_ratio(self._stream)
         self._rotation = 0
@@ -181,7 +181,7 @@ class VideoFile:
     def keyframes(self) -> NDArray[np.float64]:
         """Return keyframe times in seconds, ascending, shape (n,).
 
-        They are decoding times plus the first keyframe's delay, so some may be a few frames off.
+        They are decoding times plus the first keyframe's delay until presentation, so some may be a few frames off.
         """
         if self._keyframes is None:
             stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
@@ -196,7 +196,7 @@ class VideoFile:
     def keyframe(self, time: float) -> Picture | None:
         """Decode one keyframe; return None if it is damaged. time: a value of :attr:`keyframes`."""
         if self._indexed:
-            # Not all demuxers find a keyframe by its exact time, so aim between this one and the next.
+            # Not all demuxers find a keyframe by its exact time, so seek to a time between this keyframe and the next.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
             gap = float(later[0]) - time if len(later) else 1.0
             self._seek(time - self._delay + min(0.5 * gap, 0.5))
@@ -255,7 +255,7 @@ class VideoFile:
                 sparse = packet.dts is not None and packet.dts * self._base - self._origin < sparse_end
                 context.skip_frame = "NONREF" if sparse else "DEFAULT"
                 for frame in self._frames(packet):
-                    # Leading frames of an open GOP need frames before the seek position.
+                    # Skip leading frames of an open GOP: they need frames before the seek position.
                     if frame.pts is not None and (floor is None or frame.pts >= floor):
                         yield self._picture(frame)
         finally:
@@ -268,7 +268,7 @@ class VideoFile:
             return []
 
     def _picture(self, frame: VideoFrame) -> Picture:
-        time = (frame.pts or 0) * self._base - self._origin  # PyAV's ``frame.time`` is NaN for the last frames
+        time = (frame.pts or 0) * self._base - self._origin  # ``frame.time`` of PyAV is NaN for the last frames
         return Picture(frame, time, self._ratio, self._rotation)
 
     def _scan(self) -> NDArray[np.float64]:

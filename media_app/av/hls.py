@@ -30,7 +30,7 @@ LAST_LINE = "#EXT-X-ENDLIST"
 MIME_TYPE = "application/vnd.apple.mpegurl"
 SEGMENT_SECONDS = 6
 GOP_SECONDS = 2
-# Seconds at which output starts, because decoding times are earlier and must not be negative.
+# Seconds at which output timestamps start. Decoding times are earlier, but must not be negative.
 CLOCK_START = 1
 # Store a start time in each fragment (tfdt), since browsers' Media Source Extensions ignore empty edits.
 OWN_CLOCK = {
@@ -38,9 +38,9 @@ OWN_CLOCK = {
 }  # fmt: skip
 WITHOUT_PRIMING = "noise=drop=lt(pts\\,0)"
 REORDERED_PICTURES = 2
-# The first picture of each GOP_SECONDS is a keyframe, at the same times in all renditions.
+# ffmpeg expression: the first picture of every GOP_SECONDS is a keyframe, at the same times in all renditions.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gt(floor(t/{GOP_SECONDS}),floor(prev_forced_t/{GOP_SECONDS}))"
-# Maximum seconds between keyframes of copied videos. x264's default is 10.43 s at 23.976 fps.
+# Videos with more seconds between keyframes are not copied. x264's default maximum is 10.43 s at 23.976 fps.
 MAX_KEYFRAME_GAP = 10.5
 MAX_SEGMENT = SEGMENT_SECONDS + MAX_KEYFRAME_GAP
 PLAYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
@@ -128,7 +128,7 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
 def make_rung(
     folder: Path, source: Source, rung: Rung, program: Ffmpeg, on_progress: Progress | None = None
 ) -> HlsRendition:
-    """Encode ``rung`` as H.264 and AAC, with the same keyframes as other rungs.
+    """Encode ``rung`` as H.264 and AAC, with keyframes at the same times as in other rungs.
 
     Raises :class:`RenditionNotAvailable`, ConversionFailed, OSError.
     """
@@ -136,7 +136,7 @@ def make_rung(
     if rung.lines > min(facts.width, facts.height):
         raise RenditionNotAvailable(f"The video has fewer than {rung.lines} lines.")
     tracks = [picture_of(source, (rung.width, rung.height), max_fps=MAX_FPS)]
-    # In another time base, rounding would shift the pictures of a variable-rate video.
+    # Keep the demuxer's time base: rounding to another would shift the pictures of a variable-rate video.
     timed = {"fps_mode": "vfr", "enc_time_base:v": "demux", "g": 10 * MAX_FPS, "force_key_frames": KEYFRAMES}
     options = encoding(source, program, crf=23, maxrate=rung.bits, bufsize=2 * rung.bits, **timed)
     if source.sound is not None:
@@ -156,7 +156,7 @@ def _make(
     stream = {
         "f": "hls", "hls_time": SEGMENT_SECONDS, "hls_playlist_type": "vod", "hls_segment_type": "fmp4",
         "hls_flags": "single_file+independent_segments", "hls_segment_filename": MEDIA, **OWN_CLOCK,
-        # Store the sound before a segment's first picture in the previous segment, or players would show pictures late.
+        # Store sound heard before a segment's first picture in the previous segment, else players show pictures late.
         "audio_preload": round(decoded_early * 1e6),
     }  # fmt: skip
     program.make(folder / PLAYLIST, source, tracks, {**options, **stream}, on_progress=on_progress)

@@ -234,7 +234,7 @@ def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str
 def _fault(exc: Exception) -> dict[str, Any] | None:
     if isinstance(exc, MediaError):
         return {"type": exc.code, "message": exc.message}
-    # Treat PyAV's errors, even its OSErrors, as faults of the video.
+    # Treat all of PyAV's errors as faults of the video, even those that are OSErrors.
     if isinstance(exc, av.error.FFmpegError):
         return {"type": "vod_unreadable", "message": "Its data is damaged and cannot be decoded."}
     return None

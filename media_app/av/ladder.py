@@ -12,15 +12,15 @@ from media_app.av.source import Sound, Source
 
 HEIGHTS = (1080, 720, 480, 360)
 MAX_FPS = 60
-# Peak bits a second at 30 frames a second, by lines.
+# Peak bits a second at 30 frames a second, by lines (pixels of the shorter side).
 PEAK_BITS = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
 MIN_BITS = 400_000
 FAST_FPS = 32  # frames a second above which the bit rate is multiplied by FAST_SHARE
 FAST_SHARE = 1.5
 SOUND_BITS = 128_000
 SOUND_RATE = 48_000
-TAIL_SECONDS = 1.0  # maximum excess of encoded sound over the claimed duration
-# Transfer functions PQ and HLG (ITU-T H.273, table 3), grey in 8 bits unless tone-mapped.
+TAIL_SECONDS = 1.0  # maximum seconds by which encoded sound may outlast the source's stated duration
+# Transfer functions PQ and HLG (ITU-T H.273, table 3). In 8 bits, such videos look grey unless tone-mapped.
 HDR_TRANSFERS = frozenset({16, 18})
 TO_SDR = (
     Filter("zscale", (), (("t", "linear"), ("npl", 100))), Filter("format", ("gbrpf32le",)),
@@ -100,6 +100,6 @@ def encoded_sound(source: Source) -> dict[str, Any]:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # Some output formats keep the delay of a late first track.
+        # Include the delay of a late first track: some output formats keep it.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

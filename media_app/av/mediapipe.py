@@ -1,4 +1,4 @@
-"""Loader of MediaPipe from a separate folder, because its dependencies conflict with ours."""
+"""Loader of MediaPipe from a separate folder, because its dependencies conflict with this project's."""
 
 from __future__ import annotations
 

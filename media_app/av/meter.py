@@ -12,7 +12,7 @@ from av.filter import Graph
 
 from media_app.av.audio_splice import LAYOUTS, Samples
 
-SILENCE = -69.9  # LUFS below which sound is silent; FFmpeg's filter reports -70 for silence
+SILENCE = -69.9  # LUFS below which sound counts as silent; FFmpeg's filter reports -70 for silence
 INTEGRATED, PEAK = "lavfi.r128.I", "lavfi.r128.true_peak"
 
 

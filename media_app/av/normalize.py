@@ -27,7 +27,7 @@ from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
 REORDER_WINDOW = 40  # pictures buffered to compute decoding times; no codec reorders more
-MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # played by browsers
+MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # sound codecs that browsers play from MP4
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
 # With other sound, the intermediate file is Matroska, which rounds timestamps to milliseconds.
@@ -36,8 +36,8 @@ FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # maximum seconds of a sound packet; in MP4, longer durations include a clock jump
-JOINT_SECONDS = 0.003  # maximum seconds of a gap or overlap of sound packets that is a rounding error
+MAX_PACKET = 2  # seconds; a longer duration of a sound packet is ignored: in MP4, it includes a clock jump
+JOINT_SECONDS = 0.003  # gaps and overlaps of sound packets up to this many seconds are rounding errors
 COPY_SHARE = 0.25
 
 

@@ -15,7 +15,7 @@ SMALLER = (cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 
 
 def write_jpeg(path: Path, image: Image, max_file_bytes: int, first_quality: int = QUALITIES[0]) -> int:
-    """Write ``image`` (BGR) as JPEG in the best quality that fits the limit, else the lowest. Return the file's size.
+    """Write ``image`` (BGR) as JPEG in the best quality that fits ``max_file_bytes``, else the lowest. Return the size.
 
     Raises OSError, MediaError.
     """

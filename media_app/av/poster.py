@@ -20,17 +20,17 @@ NAME = "poster.jpg"
 MAX_SIDE = 1280
 MAX_BYTES = 300_000
 CANDIDATES = 24
-SCORED_WIDTH = 320  # pixels; enough to detect blur
+SCORED_WIDTH = 320  # width in pixels of scored frames; enough to detect blur
 MIN_SECONDS = 0.001
-FINALISTS = 8  # best candidates that are checked for flashes
-MIN_FIT = 0.1  # minimum score, as a share of the best
-STEADY_SECONDS = 0.3  # seconds to the frame whose brightness a candidate is compared with; no flash is as long
-STEADY_LEVELS = 40.0  # minimum change of mean luma in a flash
+FINALISTS = 8  # number of best candidates that are checked for flashes
+MIN_FIT = 0.1  # minimum score of a finalist, as a share of the best score
+STEADY_SECONDS = 0.3  # seconds from a candidate to the frame that must be similarly bright; flashes are shorter
+STEADY_LEVELS = 40.0  # change of mean luma (0 to 255) above which a candidate is a flash
 # Mean luma of a frame: 0 to 255. The outer values score 0; values between the middle two score 1.
 DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0
-CONTRAST = 45.0  # standard deviation of luma that gets the full score
-DETAIL = 400.0  # variance of the Laplacian that gets the full score; text has about 4000
-# Values of :attr:`FrameFeatures.plain`: less in scenes, more on title cards.
+CONTRAST = 45.0  # minimum standard deviation of luma for the full score
+DETAIL = 400.0  # minimum variance of the Laplacian for the full score; text has about 4000
+# In scenes, :attr:`FrameFeatures.plain` is below the first; on title cards, it is above the second.
 SCENE_SHARE, CARD_SHARE = 0.4, 0.9
 CARD_WORTH = 0.1
 USUAL_PLACE = (0.04, 0.8)  # usual end of titles and start of credits, as shares of the duration

@@ -35,16 +35,16 @@ from vodplatform.core.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
-VFR_JITTER = 0.1  # maximum relative deviation of a regular frame's duration
+VFR_JITTER = 0.1  # a frame is irregular if its duration differs from the usual one by more than this share
 # Relative difference up to which a frame rate is rounded to a usual rate. 30 and 29.97 differ by 0.001.
 RATE_ROUNDING = Fraction(1, 5000)
-RATE_ERROR = Fraction(1, 4)  # maximum change of the number of measured frames by rounding the frame rate
+RATE_ERROR = Fraction(1, 4)  # rounding the frame rate may change the number of measured frames by at most this
 # If the mean frame rate differs by more than this share from the rate outside gaps, pictures are missing.
 RATE_HOLES = 0.005
 RATE_DENOMINATOR = 1_000_000
 VFR_SHARE = 0.01  # share of irregular frames above which the frame rate is variable
 
-MIN_SIDE = 16  # pixels; scalers fail on smaller pictures
+MIN_SIDE = 16  # minimum pixels of a side; scalers fail on smaller pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class VideoFacts:
     - bit_rate: bits a second; 0 if unknown.
     - truncated: whether the index names bytes that the file lacks.
     - color_transfer: ITU-T H.273 code.
-    - recording: faults. If they require a normalised copy, duration and start are the copy's.
+    - recording: faults of the recording. If they require a normalised copy, duration and start are the copy's.
     """
 
     container: str
@@ -111,7 +111,7 @@ def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> Vi
         facts = probe_container(container, limits)
         is_fragmented = not first_video(container).frames
     try:
-        # A truncated fragmented file plays up to its last complete fragment.
+        # A truncated fragmented file plays up to its last complete fragment, so it is repaired, not rejected.
         recording = inspect(path, facts.duration, truncated=facts.truncated and is_fragmented)
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
@@ -216,7 +216,7 @@ def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
 def _first_frame(container: av.container.InputContainer, stream: VideoStream, limits: ProbeLimits) -> VideoFrame:
     context = stream.codec_context
     context.thread_count = 1
-    # The sequence header may claim a larger size than the container.
+    # Limit the decoder too: the sequence header may claim a larger size than the container.
     context.options = {"max_pixels": str(limits.max_pixels)}
     for packets, packet in enumerate(demux(container, stream)):
         try:
@@ -289,7 +289,7 @@ def _usual_rate(rate: Fraction) -> Fraction:
 
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
     if container.duration and container.duration > 0:
-        # MP4's duration counts from the first track's start, Matroska's from zero.
+        # Add the delay in MP4: the duration counts from the first track's start there, in Matroska from zero.
         late = start_delay(container) if container.format.name.startswith("mov") else 0.0
         return container.duration / MICROSECONDS + late
     base = stream.time_base

@@ -81,7 +81,7 @@ def _run(
     on_progress: Progress | None,
 ) -> None:  # fmt: skip
     options = {**options, "copyts": None, "f": "mp4", "movflags": "+faststart"}
-    # By default, ffmpeg would shift all times so that the first one is zero.
+    # Shift all times by the origin only: by default, ffmpeg would make the first one zero.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"}
     program.make(path, source, tracks, options, on_progress=on_progress, reading=reading)
 

@@ -31,13 +31,13 @@ from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
 LATE_START = 5.0  # seconds; if the first track starts later, a copy without the delay is made
-SCAN_SECONDS = 10.0  # maximum duration of a packet scan, because a user waits
-RANGED_SECONDS = 2.0  # the same for a file in the bucket
+SCAN_SECONDS = 10.0  # maximum seconds of a packet scan, because a user waits
+RANGED_SECONDS = 2.0  # maximum seconds of a packet scan of a file in the bucket
 MAX_KEYFRAMES = 2000
 HEAD_BYTES = 1024  # bytes of a keyframe that are searched for parameter sets
 MAX_SETS = 64  # maximum parameter sets that are decoded to find picture sizes
-# A file's end is missing if the claimed duration exceeds the last packet's end by more than this, or if the bytes after
-# the last packet exceed both other limits.
+# A file's end is missing if the claimed duration exceeds the last packet's end by more than MISSING_SECONDS, or if the
+# bytes after the last packet exceed MAX_UNREAD_BYTES and also MAX_UNREAD_SHARE of the file.
 MISSING_SECONDS = 0.5
 MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05
 SLICE, IDR_SLICE = 1, 5  # lowest and highest H.264 NAL unit type of pictures
@@ -49,8 +49,8 @@ class CopyReason:
     """Reasons to make a normalised copy of a file.
 
     CONTAINER: browsers do not open the container. INDEX: the index is missing. LATE: the clock starts late. BREAKS: the
-    clock breaks. SIZES: the picture size changes. CUT: the end is missing. TIMES: presentation times are missing.
-    ENTRIES: browsers cannot seek to some keyframes.
+    clock jumps or restarts. SIZES: the picture size changes. CUT: the end is missing. TIMES: presentation times are
+    missing. ENTRIES: browsers cannot seek to some keyframes.
     """
 
     CONTAINER = "container"
@@ -70,7 +70,7 @@ class Recording:
     - reasons: :class:`CopyReason` values.
     - duration: seconds.
     - sizes: stored picture sizes, in order of appearance.
-    - clock_start: seconds of a late start, else 0.
+    - clock_start: clock time of a late start in seconds, else 0.
     - claimed_duration: seconds claimed by a file whose end is missing.
     - is_complete: False if a scan did not reach the file's end.
     """
@@ -89,7 +89,7 @@ class Recording:
 def inspect(
     path: str | os.PathLike[str], duration: float, *, truncated: bool, seconds: float = SCAN_SECONDS
 ) -> Recording:
-    """Return how a file was recorded. If the header and index do not suffice, scan all packets for ``seconds``.
+    """Return how a file was recorded. If the header and index do not suffice, scan packets for at most ``seconds``.
 
     duration: claimed seconds. truncated: as in :class:`media_app.av.probe.VideoFacts`. Raises
     :class:`media_app.av.container.MediaError`, PyAV's errors.
@@ -255,9 +255,9 @@ class PacketScan:
     def _misses_end(self, claimed: float) -> bool:
         if not self._is_complete or self._unroller.breaks:
             return False
-        others = len(self._container.streams) > len(self._streams)  # subtitles may last longer
+        others = len(self._container.streams) > len(self._streams)  # other tracks, such as subtitles, may last longer
         is_indexed = "mov" in self._container.format.name
-        # In AVI, the index follows the packets.
+        # Ignore unread bytes in AVI: the index follows the packets.
         unread = 0 if "avi" in self._container.format.name else self._container.size - self._position
         return (not others and not is_indexed and claimed > self._end_on_file + MISSING_SECONDS) or (
             unread > MAX_UNREAD_BYTES and unread > MAX_UNREAD_SHARE * self._container.size

@@ -10,9 +10,9 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-# Minimum number of distinct nearest keyframes, as a share of the moments; otherwise all frames are decoded.
+# If the moments' nearest keyframes are fewer than this share of the moments, all frames are decoded.
 ENOUGH_KEYFRAMES = 0.6
-WALK_SECONDS = 60.0  # timeout of decoding all frames; the remaining moments get keyframes
+WALK_SECONDS = 60.0  # timeout in seconds for decoding all frames; the remaining moments get keyframes
 EARLY = 1e-3
 
 

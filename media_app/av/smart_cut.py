@@ -37,9 +37,9 @@ EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
 MIN_COPIED = 12  # minimum frames to copy from a part; otherwise it is encoded
 NEAR = 1e-3  # maximum seconds between times that count as equal
-# Seconds before the keyframe at which a seek aims in streaming formats, where seeks are inexact.
+# In streaming formats, seeks are inexact, so they go to this many seconds before the keyframe.
 STREAM_MARGIN = Fraction(7, 10)
-REORDER_SECONDS = 1.0  # seconds read after a part's end, since frames are stored in decoding order
+REORDER_SECONDS = 1.0  # seconds of packets read after a part's end, since frames are stored in decoding order
 ENCODED_SHARE = 0.85
 
 
@@ -315,7 +315,7 @@ class _Cutter:
         elif self.origin:
             reading = {"ss": f"{float(begin - self.origin):.6f}", "t": f"{float(end - begin):.6f}"}
         else:
-            # By default, ffmpeg counts seek times from the first track's start.
+            # Use the file's timestamps: by default, ffmpeg counts seek times from the first track's start.
             reading = {"seek_timestamp": 1, "ss": f"{float(begin):.6f}", "t": f"{float(end - begin):.6f}"}
         facts = self.source.facts
         options: dict[str, Any] = {
@@ -368,7 +368,7 @@ class _Cutter:
                 raise _CannotJoin
         shown = sorted(times)
         if len(shown) != len(piece.stamps):
-            # The encoded file has fewer frames, so use its times.
+            # The encoded file has fewer frames than the source, so use the file's times.
             begin = piece.stamps[0]
             piece.stamps = sorted({begin + round((time - shown[0]) / self.base) for time in shown})[: len(shown)]
             if len(piece.stamps) != len(shown):

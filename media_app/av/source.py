@@ -15,7 +15,7 @@ from media_app.av.container import demux, first_video, open_media, presentation_
 from media_app.av.probe import VideoFacts, probe_container
 
 Progress = Callable[[float], None]
-INDEXED_FRAMES = 0.9  # minimum share of frames in a usable index; a shorter one may lack keyframes
+INDEXED_FRAMES = 0.9  # minimum share of frames in a usable index; a shorter index may lack keyframes
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def make(source: Path, folder: Path) -> Made:
 
 
 def _decoded(content: bytes) -> Image:
-    # OpenCV may read a larger size from the header than our check did.
+    # Limit OpenCV too: it may read a larger size from the header than `dimensions` did.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
     import cv2
     import numpy as np

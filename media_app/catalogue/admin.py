@@ -138,7 +138,7 @@ class WordsForm(forms.ModelForm):
 class CatalogueVideoForm(WordsForm):
     """Form of an existing video that detects edits by others since it was opened.
 
-    The first save after another edit shows the current values as an error. Saving again overwrites them.
+    The first save after another user's edit shows the current values as an error. Saving again overwrites them.
     """
 
     reason = forms.CharField(
@@ -223,7 +223,7 @@ class ReportForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        # Browsers do not send disabled fields, so a sent outcome was editable.
+        # Browsers do not send disabled fields, so a sent outcome is from a form that was opened before the settlement.
         sent = " ".join(self.data.get(self.add_prefix("outcome"), "").split())
         if self.instance.settled_at is not None and sent not in ("", self.instance.outcome):
             who = self.instance.settled_by or "Somebody"

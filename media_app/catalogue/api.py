@@ -29,8 +29,8 @@ from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# Subtracted from ``server_time``: SQLite's clock counts milliseconds, so an operation just after the answer may get its
-# time, and a client that asks for later operations would miss it.
+# Subtracted from ``server_time``: SQLite's clock counts milliseconds, so an operation just after the answer may get the
+# answer's time. A client that asks for later operations would miss this operation.
 TICK = timedelta(milliseconds=1)
 
 
@@ -212,7 +212,7 @@ class VideoViewSet(CatalogueViewSet):
         base, until, more = None, None, False
         with transaction.atomic():
             if tells:
-                # Operations missing from this answer must get a later arrival time.
+                # Lock the video, so that operations missing from this answer get a later arrival time.
                 Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
             video = self.find(video_id)
             if tells:

@@ -32,7 +32,7 @@ class CatalogueConsumer(WatchConsumer):
 
     async def watch_message(self, event: dict[str, Any]) -> None:
         message = event["message"]
-        # A viewer who changes groups may get the same message from both.
+        # Send a message once: a viewer who changes groups may get it from both.
         if message != self._last:
             self._last = message
             await self.send_json(message)

@@ -195,7 +195,7 @@ class Register:
 
 
 class Addition(NamedTuple):
-    """An actor's newest addition of a tag. place: the tag's index in an added list, else 0."""
+    """An actor's newest addition of a tag. place: the tag's index in a ``set_tags`` or initial list, else 0."""
 
     counter: int
     timestamp: int
@@ -209,8 +209,8 @@ class TagSet:
     - added: additions by tag and actor.
     - removed: by tag, the joined clocks of the tag's removals. An addition of the tag is deleted if this clock covers
       it.
-    - cleared: the joined clocks of all ``set_tags`` operations, each without itself, so that its own tags stay. An
-      addition of any tag is deleted if this clock covers it.
+    - cleared: the joined clocks of all ``set_tags`` operations, each without the operation itself, so that the tags it
+      sets stay. An addition of any tag is deleted if this clock covers it.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)

@@ -24,9 +24,9 @@ from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
 DELETED = "deleted"
-COUNTED = 10_000  # videos above which a catalogue is large and caches the totals of lists
+COUNTED = 10_000  # number of videos above which a catalogue is large and the totals of lists are cached
 COUNT_SECONDS = 10  # seconds for which a total is cached
-LARGE_SECONDS = 60  # seconds for which it is cached whether the catalogue is large
+LARGE_SECONDS = 60  # seconds for which the result of :func:`_is_large` is cached
 
 
 def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:
@@ -59,7 +59,8 @@ def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
     """Return one page of videos, and the number of videos on all pages.
 
-    Videos are sorted newest first; at most ``search.MAX_RANKED`` search results are sorted by relevance.
+    Videos are sorted newest first. If a search finds at most ``search.MAX_RANKED`` videos, these are sorted by
+    relevance.
     """
     videos = filter_videos(user, query)
     page, limit = query["page"], query["limit"]

@@ -29,7 +29,7 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# Maximum numbers of one account's replicas per video; silent replicas only occur in vector clocks.
+# Maximum numbers of an account's replicas per video: those that wrote, and silent ones, only seen in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones
 MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip
@@ -100,7 +100,7 @@ def _check_seen(document: Document, by: User, clock: Clock | None, version: int 
     if version is not None and version < document.version:
         kind = "version_mismatch"
     if clock is not None:
-        # The caller's own counters may be ahead of the server's.
+        # The caller's own counters may be ahead of the server's, but not behind.
         others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
         own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
         behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)

@@ -30,8 +30,8 @@ PREFIX = "thumbnails/"
 def store_thumbnail(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, Any]:
     """Store a thumbnail of the picture at ``source``. Return its facts for :func:`show`.
 
-    name: file name without suffix. caller: user id; each user has at most one child process at a time. Raise as
-    :func:`render`, ``StoreUnavailable``, ``StoreFull``.
+    name: file name without suffix. caller: user id; each user has at most one child process at a time. Raise the errors
+    of :func:`render`, ``StoreUnavailable``, ``StoreFull``.
     """
     with tempfile.TemporaryDirectory(prefix="thumbnail-", dir=scratch_folder()) as folder:
         path, made = render(source, Path(folder), caller=caller)

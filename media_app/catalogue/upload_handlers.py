@@ -39,7 +39,7 @@ EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
 # Suffixes kept in a key while the file's type is unknown; ``ogg`` becomes ``ogv``.
 SUFFIXES = frozenset({*EXTENSIONS.values(), "ogg"})
 USUAL_EXTENSION = "mp4"
-# Columns that describe a video's file, restored if a replacement file fails.
+# Values that reset the columns about a video's file when another file replaces it.
 NOTHING_KNOWN: dict[str, Any] = {
     "sha256": "", "duration": 0.0, "fps_numerator": 0, "fps_denominator": 1, "is_variable_frame_rate": False,
     "width": 0, "height": 0, "codec": "", "audio_tracks": [], "recording": {},
@@ -192,7 +192,7 @@ def _place(upload: Upload, video_id: uuid.UUID) -> None:
     assemble.finish_multipart_uploads(upload)
     source = upload.key
     upload.resource_id, upload.metadata = video_id, {**upload.metadata, "video_id": str(video_id)}
-    # Save the new key first, so that a clean-up finds the file at both keys.
+    # Save the new key before the move, so that a cleanup finds the file at either key.
     upload.key, upload.multipart_id, upload.parts = _key(upload), "", []
     upload.save(update_fields=["resource_id", "metadata", "key", "multipart_id", "parts"])
     store.move(source, upload.key)

@@ -31,7 +31,7 @@ from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
 
 READ_BYTES = 256 * 1024
-# S3's limits for parts
+# S3's limits for the parts of an upload
 MIN_PART_BYTES = 5 * 1024**2
 MAX_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
@@ -55,7 +55,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """Metadata of a file. size: bytes. etag: strong, in quotes. modified: UTC."""
+    """Metadata of a file. size: bytes. etag: strong ETag in quotes. modified: UTC."""
 
     size: int
     etag: str
@@ -150,8 +150,8 @@ def start_range_server(keys: Sequence[str]) -> RangeServer:
 def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
     """Return the path of a local file, or of an S3 file's copy in ``folder``. Raise ``FileNotFoundError``.
 
-    on_progress: called regularly, in this thread, with the bytes moved since the last call, perhaps 0. Its errors
-    abort the transfer.
+    on_progress: called regularly, in the caller's thread, with the bytes moved since the last call, perhaps 0. If it
+    raises, the transfer is aborted.
     """
     if is_local():
         path = local_path(key)
@@ -363,7 +363,7 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
         except _client_error() as exc:
             if _code(exc) == _OTHER_PART:
                 raise FileNotFoundError(key) from exc
-            # S3 may have joined the parts although its answer was lost.
+            # If the file exists, ignore this: S3 may have joined the parts although its answer was lost.
             if _code(exc) != _NO_SUCH_UPLOAD or not exists(key):
                 raise
 
@@ -464,7 +464,7 @@ def _code(error: Any) -> str:
     return str(error.response["Error"]["Code"])
 
 
-_opening = threading.Lock()  # lock: only one thread may create Django's storage
+_opening = threading.Lock()  # only the thread with this lock may create Django's storage
 
 
 def _client() -> Any:

@@ -10,7 +10,7 @@ from media_app.storage import files as store
 from media_app.videos.models import Video, VideoStatus
 
 MALWARE = "malware_found"
-# Errors that occur only after the virus scan.
+# Errors that occur only after the virus scan, so the file is clean.
 AFTER_SCAN = frozenset({
     "vod_unreadable", "vod_codec_unsupported", "no_video", "video_too_long", "work_limit",
     "checksum_mismatch", "vod_file_not_found",
@@ -44,7 +44,7 @@ def use_of(video: Video) -> Use:
 
 def _of_failed(video: Video) -> Use:
     job_error = str((video.job.error or {}).get("type", "")) if video.job else ""
-    # Unless the status is FAILED, the row's error is about an earlier file.
+    # Unless the status is FAILED, the row's error is about an earlier file, so only the job's error counts.
     reason = (video.error_type or job_error) if video.status == VideoStatus.FAILED else job_error
     if MALWARE in (reason, job_error):
         return Use.NEVER

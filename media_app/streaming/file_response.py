@@ -89,7 +89,7 @@ class ObjectReader:
 
 
 async def _drained(send: Send) -> None:
-    """Wait until the previous piece is sent, so that a stalled client holds only one in memory."""
+    """Wait until the previous piece is sent, so that a stalled client holds only one piece in memory."""
     global _waiting
     _waiting += 1
     try:
@@ -121,7 +121,7 @@ async def _read(file: OpenFile, length: int, position: int) -> bytes:
     """
     chunk = _read_cached(file.descriptor, length, position) if file.can_read_nonblocking else b""
     if chunk:
-        # On a local file system (``can_read_nonblocking``), fstat does not block.
+        # Check without a thread: on a local file system (``can_read_nonblocking``), fstat does not block.
         _check(file, chunk)
         return chunk
     return await io_pools.run_in_pool(file.place, lambda: _read_slowly(file, length, position))

@@ -24,7 +24,7 @@ _making = threading.Lock()
 
 
 def place_of(path: str) -> str:
-    """Return the thread pool's name for a file used in place: one per library folder."""
+    """Return the name of the thread pool for a file used in place. Each library folder has a pool."""
     for number, (root, _) in enumerate(settings.LIBRARY_ROOTS):
         if Path(path).is_relative_to(root):
             return f"library-{number}"

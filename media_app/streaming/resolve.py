@@ -34,7 +34,7 @@ MEDIA_TYPE = "video/mp4"
 MAX_PLAYLIST_BYTES = 8 * 1024**2
 MIN_SECONDS = 60
 MAX_KEPT_SECONDS = 3600
-# Cache-Control for URLs without a signature or with a grant.
+# Cache-Control for URLs without a signature or with a grant: browsers ask before each use of their copy.
 KEPT_UNTIL_ASKED = "private, no-cache"
 FOR_EVER = ", immutable"
 # Cache-Control for master playlists, which change while smaller renditions are being made.
@@ -261,7 +261,7 @@ def find_hls(request: Request) -> Found:
         _check_folder(video)
         until = signed.until_of(video)
         rows = ladder(video, list(video.renditions.filter(kind=RenditionKind.HLS)))
-        # Players that use fetch send ``proxy=1``, because the bucket may lack CORS.
+        # Players that use fetch need ``proxy=1`` in all URLs, because the bucket may lack CORS.
         suffix = "?proxy=1" if request.wants("proxy") else ""
         if "rung" not in request.parts:
             frame_rate = 0.0 if video.is_variable_frame_rate else float(video.fps)
@@ -374,7 +374,7 @@ def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenF
         return HandedOver(x_accel.internal_address(path))
     with store.storage_errors(str(path)):
         try:
-            # O_NONBLOCK: a pipe may have replaced the file.
+            # O_NONBLOCK: a pipe, which would block, may have replaced the file.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (PermissionError, IsADirectoryError) as exc:
             raise FileNotFoundError(path) from exc

@@ -18,8 +18,8 @@ def is_on() -> bool:
 def internal_address(path: Path) -> str:
     """Return the value of ``X-Accel-Redirect`` for a file, percent-encoded.
 
-    Links are not resolved: a link created after the permission check must not be followed. Raise ``FileNotFoundError``
-    for a file outside the known folders.
+    Symbolic links are not resolved: a link created after the permission check must not be followed. Raise
+    ``FileNotFoundError`` for a file outside the known folders.
     """
     name = Path(os.path.normpath(path))
     folders = [Path(os.path.normpath(settings.MEDIA_ROOT)), *(root for root, _ in settings.LIBRARY_ROOTS)]

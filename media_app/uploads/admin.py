@@ -54,5 +54,5 @@ class UploadAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The hourly cleanup deletes rows together with their bytes."""
+        """Return False: the hourly cleanup deletes rows together with their bytes."""
         return False

@@ -97,7 +97,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         """Cancel an upload and delete the bytes that have arrived."""
         return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
-    # The CSRF check parses the body first, even JSON, which this view rejects.
+    # JSON needs a parser although this view rejects it: the CSRF check parses the body first.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """Send one chunk. Sending the same chunk again changes nothing."""

@@ -31,7 +31,7 @@ T = TypeVar("T")
 Fields = Iterable[tuple[bytes, bytes]]
 
 IDLE_SECONDS = 60.0
-# Seconds to read a rejected request's body, so that the client gets the answer.
+# Seconds spent reading a rejected request's body, so that the client gets the answer.
 LINGER_SECONDS = 5.0
 SHORT_BYTES = 256 * 1024
 SHORT_SECONDS = 1.0
@@ -208,7 +208,7 @@ async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts
 
 
 class SinkWriter:
-    """Context manager that renews an upload writer's lock and makes its bytes durable, in threads."""
+    """Context manager that renews an upload writer's lock and makes received bytes durable, in threads."""
 
     def __init__(self, sink: UploadWriter) -> None:
         self._sink = sink

@@ -122,7 +122,7 @@ def _join_on_s3(
             moved(length)
         store.finish_multipart(key, upload, parts)
     except BaseException:
-        # No later cleanup would find this multipart upload.
+        # Abort now: no later cleanup would find this multipart upload.
         with contextlib.suppress(store.StoreUnavailable):
             store.abort_multipart(key, upload)
         raise

@@ -23,7 +23,7 @@ FORM_IS_LEFT = timedelta(hours=1)
 FINAL_S3_CHECK = timedelta(hours=2)
 BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
-SCRATCH_SECONDS = 3600  # age at which temporary files of killed processes are deleted
+SCRATCH_SECONDS = 3600  # age in seconds at which temporary files of killed processes are deleted
 
 
 def expire_uploads() -> int:
@@ -67,7 +67,7 @@ def _complete_whole() -> None:
     free = Q(lock_until=None) | Q(lock_until__lte=Now())
     live = Upload.objects.filter(free, status__in=LIVE, expires_at__gt=Now())
     whole = live.filter(front=UploadProtocol.TUS, offset=F("size"))
-    # Only S3 knows which chunks of a direct upload arrived.
+    # Only S3 knows which chunks of a direct upload arrived, so ask it before the upload expires.
     ending = live.filter(front=UploadProtocol.DIRECT, expires_at__lte=Now() + FINAL_S3_CHECK).exclude(multipart_id="")
     for upload in [*whole, *ending]:
         try:

@@ -39,8 +39,8 @@ class UploadHandler(ABC):
     counts_towards_quota = True
     claims_bytes = True
 
-    def admit(self, user: User, given: Mapping[str, str]) -> None:  # noqa: B027 - most ask nothing
-        """Raise ``DomainError`` if the user may not send a form, before it is read. given: its URL's parameters."""
+    def admit(self, user: User, given: Mapping[str, str]) -> None:  # noqa: B027 - most check nothing
+        """Raise ``DomainError`` if the user may not send a form, before it is read. given: variables in its URL."""
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Return the metadata to store, or raise ``DomainError``. Not called for forms."""
@@ -58,7 +58,7 @@ class UploadHandler(ABC):
     def refusal(self) -> DomainError:
         return DomainError("not_a_video")
 
-    def inspect(self, upload: Upload) -> None:  # noqa: B027 - the same
+    def inspect(self, upload: Upload) -> None:  # noqa: B027 - most check nothing
         """Check the bytes before the upload is completed, outside of transactions. May raise ``DomainError``."""
 
     @abstractmethod
@@ -66,7 +66,7 @@ class UploadHandler(ABC):
         """Create the resource ``upload.resource_id`` in the transaction that completes the upload."""
 
     def cancel(self, upload: Upload) -> bool:
-        """Cancel the upload and the records that depend on it. If the result is False, the caller ends the upload."""
+        """Cancel the upload and the records that depend on it. Return False to let the caller end the upload."""
         return False
 
     def stored_bytes(self, user_id: UUID) -> int:

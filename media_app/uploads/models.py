@@ -47,7 +47,7 @@ IN_CHUNKS = (UploadProtocol.CHUNKS, UploadProtocol.DIRECT)
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: User | AnonymousUser) -> UploadQuerySet:
-        """Return the user's own uploads; even admins do not see others'."""
+        """Return the user's own uploads; even admins do not see others' uploads."""
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def with_state(self) -> UploadQuerySet:
@@ -57,7 +57,10 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Return uploads that count towards the quota if their purpose does."""
+        """Return uploads that count towards the quota if their purpose does.
+
+        These are live uploads that have not expired, and completed uploads whose bytes no other record owns yet.
+        """
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
 

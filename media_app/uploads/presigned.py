@@ -95,7 +95,7 @@ def _note(upload: Upload) -> bool:
     parts, offset = [[part.number, part.etag, part.size] for part in whole], sum(part.size for part in whole)
     if parts == upload.parts:
         return True
-    # An older list of parts must not replace a newer one.
+    # Update only unchanged rows: an older list of parts must not replace a newer one.
     rows = Upload.objects.filter(pk=upload.pk, parts=upload.parts)
     values: dict[str, Any] = {"parts": parts, "offset": offset, "updated_at": timezone.now()}
     if upload.status == UploadStatus.INITIATED:

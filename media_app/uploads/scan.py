@@ -23,7 +23,7 @@ PING_SECONDS = 2.0
 REPORT_SECONDS = 0.5
 CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
-# clamd reports files of 2 GiB or more as OK without reading them, whatever its settings.
+# Larger files are not scanned: clamd reports them as OK without reading them, whatever its settings.
 MAX_FILE_BYTES = 2**31 - 1
 TOO_LONG = "INSTREAM size limit exceeded"
 OVER_A_LIMIT = "Heuristics.Limits.Exceeded"
@@ -44,7 +44,7 @@ def is_configured() -> bool:
 def scan(path: Path, on_wait: Callable[[], None] | None = None) -> str | None:
     """Return the malware's name, such as ``Win.Test.EICAR_HDB-1``, or None for a clean file.
 
-    on_wait: called repeatedly; may raise. Raises :class:`ScannerDown`, :class:`NotScanned`, ``OSError`` for an
+    on_wait: called repeatedly; may raise to stop. Raises :class:`ScannerDown`, :class:`NotScanned`, ``OSError`` for an
     unreadable file.
     """
     with path.open("rb") as file:

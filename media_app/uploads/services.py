@@ -46,7 +46,7 @@ _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 1024**2
-# Each answer to a chunk lists all chunks (contract section 5).
+# Maximum chunks of an upload: each answer to a chunk lists all of them (contract section 5).
 MAX_CHUNKS = 25_000
 HEAD_BYTES = 4096
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")

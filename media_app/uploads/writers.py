@@ -1,7 +1,7 @@
 """Writers of an upload's bytes to a file, or to parts of an S3 multipart upload.
 
 Only the request with the upload's lock updates the upload's offset. A writer that has lost the lock overwrites nothing:
-the system locks files, and S3 part numbers are never reused.
+the operating system locks files, and S3 part numbers are never reused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SPARE_SECONDS = 0.5  # seconds before the lock's expiry at which writing pauses 
 # Bytes, or seconds, after which the upload's offset is updated.
 SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
-FLUSH_BYTES = 4 * 1024**2  # bytes after which data is flushed, so that little is left when the offset is updated
+FLUSH_BYTES = 4 * 1024**2  # bytes after which data is flushed to disk, so that updating the offset is fast
 # Maximum bytes not flushed to disk, and maximum S3 parts not sent; at the maximum, writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
@@ -129,7 +129,7 @@ class UploadWriter:
             raise LockLost
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes arrived than announced."
-            if self.upload.front == UploadProtocol.MULTIPART:  # a form's ``size`` is the limit
+            if self.upload.front == UploadProtocol.MULTIPART:  # a form announces no size, so ``size`` is the limit
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
@@ -190,7 +190,7 @@ class UploadWriter:
         return self.received >= min(HEAD_BYTES, self.upload.size)
 
     def _look(self) -> None:
-        """Reject a file of a wrong type. Partial uploads may be later parts of a file."""
+        """Reject a file of a wrong type, except partial uploads, which may be later parts of a file."""
         if self._looked or not self._can_look():
             return
         kind, purpose = sniff(self._head()), handler_named(self.upload.purpose)
@@ -262,7 +262,7 @@ class FileWriter(UploadWriter):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # After any other error, the row may refer to the copy.
+            # Keep the copy after other errors: the row may refer to it.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
@@ -391,13 +391,13 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # Even without a tail, this step adds to the offset the parts that :meth:`flush_due` sent under ``holds``.
+            # With ``holds``, :meth:`flush_due` sends parts without adding them to the offset, so this step adds them.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:
         key = f"uploads/{self.upload.pk}/tail-{uuid.uuid4().hex}"
         with store.storage_errors(key):
-            # A failed write may have left more bytes.
+            # Cut off bytes that a failed write may have left.
             os.ftruncate(self._gathering.fileno(), self._gathered)
             self._gathering.seek(0)
         close_old_connections()
@@ -471,7 +471,7 @@ def open_buffer_file() -> IO[bytes]:
 def _write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:
     count = os.pwrite(descriptor, data, position)
     while count < len(data):
-        # On a full disk, only the second call raises the error.
+        # On a full disk, the first call writes only some bytes; the next call raises the error.
         count += os.pwrite(descriptor, memoryview(data)[count:], position + count)
 
 
@@ -482,7 +482,7 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        # Without file locks, the lock in the database suffices.
+        # If the file system has no locks, rely on the lock in the database.
         return True
     return True
 

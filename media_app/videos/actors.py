@@ -111,7 +111,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                     _drop_former(context, video)
         with map_storage_errors():
             context.progress(25, "Playable; checking the complete file")
-            # A form's file was hashed as it arrived.
+            # A form's file was hashed as it arrived; hash other files now.
             digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
             with context.lock_lease():
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
@@ -200,7 +200,7 @@ def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
 
 
 def _drop_former(context: JobContext, video: Video) -> None:
-    # A later attempt must not try to restore the former file.
+    # Drop ``previous``: a later attempt must not restore the former file.
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)

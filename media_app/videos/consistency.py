@@ -1,6 +1,7 @@
 """Search and repair of videos without files, and of files without rows.
 
-A new file is stored before its row. Therefore, files of the last hour are skipped, and files are listed before rows.
+A new file is stored before its row. Therefore, files of the last hour are skipped, and files are listed before rows are
+read.
 Functions raise ``StoreUnavailable``, :class:`WrongInstallation`.
 """
 
@@ -50,12 +51,12 @@ OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COM
 MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
-# Kinds of lost renditions for which :func:`mark_lost_renditions` queues no job.
+# :func:`mark_lost_renditions` queues no job for these kinds: they are made on request or by other jobs.
 ON_DEMAND = (
     RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
     RenditionKind.DUB,
 )  # fmt: skip
-# Renditions that users uploaded.
+# Renditions that users uploaded, so they cannot be made again.
 UPLOADED_KINDS = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 

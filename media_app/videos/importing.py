@@ -93,7 +93,7 @@ def _copy(source: int, target: Path, on_progress: OnProgress) -> None:
     before, done = os.fstat(source), 0
     try:
         with target.open("xb") as file:
-            # A file that is still being recorded keeps growing.
+            # Copy only the initial size: a file that is still being recorded keeps growing.
             while count := os.sendfile(file.fileno(), source, done, min(COPY_BYTES, before.st_size - done)):
                 done += count
                 on_progress(done)

@@ -42,7 +42,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 from vodplatform.core.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
-MAX_LINES = 1080  # maximum lines of a rendition that replaces an unplayable source
+MAX_LINES = 1080  # maximum pixels of the shorter side of a rendition that replaces an unplayable source
 POSTER_SECONDS = 120.0
 COPIED_BYTES = 1_000_000  # assumed minimum bytes per second of a normalisation; sets its time limit
 HASH_BYTES = 4 * 1024**2
@@ -87,7 +87,7 @@ def locked_for_write(context: JobContext, video: Video, purpose: str) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class IngestedFile:
-    """Ingested file. path: the original or its normalised copy, playable.
+    """Ingested file. path: the playable file, which is the original or its normalised copy.
 
     sha256: hash of the original if the client sent one, else empty.
     """
@@ -121,7 +121,7 @@ def ingest(
         _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
-    # a file with recording faults may claim a wrong duration
+    # A file with recording faults may claim a wrong duration, so its copy is checked instead.
     if not facts["recording"]["reasons"]:
         _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""

@@ -20,7 +20,7 @@ from vodplatform.accounts.models import User
 
 
 class VideoSource(models.TextChoices):
-    """Storage of a video's file: a library folder, or our own storage."""
+    """Storage of a video's file: a library folder, or the server's own storage."""
 
     REFERENCE = "reference"
     STORED = "stored"
@@ -131,7 +131,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
             return self.none()
         found = self
         for term in wanted:
-            # SQLite's LIKE takes seconds in long captions.
+            # Do not use LIKE, which takes seconds in long captions on SQLite.
             is_there = GreaterThan(StrIndex("search_text", Value(term)), 0)
             said = TextTrack.objects.filter(is_there, video=OuterRef("pk"))
             found = found.filter(Q(is_there) | Exists(said))
@@ -161,12 +161,12 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
 _INGEST_IS_ALIVE = Q(job__status__in=[*JOBS_LIVE, JobStatus.COMPLETED])
 _HAS_FAILED = Q(status=VideoStatus.PROCESSING) & (Q(job=None) | ~_INGEST_IS_ALIVE)
-# Running jobs are excluded: they write the status themselves.
+# Failed videos whose job waits for a retry. Running jobs are excluded: they write the status themselves.
 _INGEST_WILL_BE_RETRIED = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE - {JobStatus.PROCESSING})
 
 
 class Video(models.Model):
-    """Video file with the probe's facts. width, height: displayed pixels.
+    """A video file, with the facts that the probe measured. width, height: displayed pixels.
 
     recording: :class:`media_app.av.recording.Recording`, if the file has faults. deleted_at: time of removal from the
     catalogue, or of the move to the bin. An UPDATE of text fields must also write search_text. In the catalogue, only

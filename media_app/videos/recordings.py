@@ -9,7 +9,7 @@ from vodplatform.core.formatting import clock, duration
 
 NAMES = {"video": "The picture", "audio": "The sound"}
 MANY_BREAKS = 10
-MIN_TRACK_GAP_SECONDS = 1.0  # minimum seconds between the ends of picture and sound that a note reports
+MIN_TRACK_GAP_SECONDS = 1.0  # seconds; if picture and sound end further apart, a note reports it
 
 
 def notes_of(video: Video) -> list[str]:

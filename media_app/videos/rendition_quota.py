@@ -1,7 +1,7 @@
 """Storage of the renditions of an account's videos.
 
-Reels and previews count towards the account's storage, because an account can make any number of them. The others may
-together have a multiple of the plan's storage.
+Reels and previews count towards the account's storage, because an account can make any number of them. The kinds in
+:data:`UNCOUNTED` may together use a multiple of the plan's storage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vodplatform.core.formatting import limit_size
 
 COUNTED = (RenditionKind.REEL, RenditionKind.PREVIEW)
 UNCOUNTED = (RenditionKind.HLS, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.NORMALIZED)
-MAX_UNCOUNTED = 4  # maximum bytes, as a multiple of the plan's storage
+MAX_UNCOUNTED = 4  # maximum bytes of UNCOUNTED renditions, as a multiple of the plan's storage
 
 
 def stored_bytes(user_id: uuid.UUID) -> int:

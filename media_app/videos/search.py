@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 MAX_WORDS = 10
 MAX_RANKED = 1000  # maximum results sorted by relevance; more are sorted newest first
-# Letters that Unicode does not decompose.
+# Replacements of letters that Unicode does not decompose.
 LETTERS = str.maketrans(
     {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u00f0": "d", "\u0127": "h", "\u0167": "t",
      "\u00e6": "ae", "\u0153": "oe", "\u00fe": "th"}
 )  # fmt: skip
-# Scripts without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
+# Characters of scripts that write no spaces: Thai, Lao, Burmese, Khmer, kana, Han.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
@@ -85,7 +85,7 @@ def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 class _Found(Func):
-    """Full-text match on PostgreSQL; the expression must equal the index's expression."""
+    """Full-text match on PostgreSQL; the index is used only if its expression is the same."""
 
     template = "to_tsvector('simple', %(expressions)s)"
     arg_joiner = ") @@ to_tsquery('simple', "

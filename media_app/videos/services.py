@@ -59,14 +59,15 @@ video_deleting = Signal()
 video_shelving = Signal()
 # Sent with ``videos`` and ``viewer``. Receivers return each :class:`Use` that the viewer may see.
 video_showing = Signal()
-# Sent with ``video_id`` before the video's jobs are locked. Receivers lock their rows now, to avoid deadlocks.
+# Sent with ``video_id`` before the video's jobs are locked. Receivers lock their own rows now, because a fixed order of
+# locks avoids deadlocks.
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = ChildPool(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
 PURGE_BATCH = 500
-COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait, seconds
+COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait for a normalised copy, seconds
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
 OF_THE_FILE = frozenset({
@@ -95,7 +96,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             files.append(_look(library_roots.resolve(path, roots)))
         except DomainError as exc:
             raise DomainError(exc.type.name, exc.message, index=index) from exc
-    # A changed file is not known, so that older sessions keep the old file's facts.
+    # A changed file matches no known video, so older sessions keep the old file's facts.
     known = {
         _File(Path(video.location), video.file_size, video.modified_ns): video
         for video in Video.objects.filter(owner=user, location__in=[str(file.path) for file in files])
@@ -132,7 +133,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
 def probe(
     paths: Sequence[Path | str], caller: object = "", *, ranged: RangeServer | None = None
 ) -> list[dict[str, Any]]:
-    """Probe files in a child process: for each, ``{"facts": …}`` or ``{"error": {"code", "message"}}``."""
+    """Probe files in a child process. Return ``{"facts": …}`` or ``{"error": {"code", "message"}}`` for each file."""
     assert ranged is None or len(paths) == 1
     if not paths:
         return []
@@ -408,7 +409,7 @@ def restore_from_bin(video: Video, by: User) -> None:
         audit.record("video.unbin", actor=by, target=video, title=video.title)
         video_shelving.send(Video, video=video, by=by, is_final=False)
     if video.job and video.job.status == JobStatus.CANCELLED:
-        with contextlib.suppress(DomainError):  # the owner can retry it later
+        with contextlib.suppress(DomainError):  # if this fails, the owner can retry the job later
             jobs.retry(video.job)
 
 
@@ -476,12 +477,12 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def sweep_renditions() -> int:
-    """Delete files of ended attempts that no row has used for ``VOD_UNREFERENCED_HOURS``; return their number."""
+    """Delete files of ended job attempts that no row has used for ``VOD_UNREFERENCED_HOURS``; return their number."""
     found: dict[str, list[str]] = {}
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:
             found.setdefault(folder_of(file.key), []).append(file.key)
-    # In any other order of files, attempts and rows, files made meanwhile could count as unreferenced.
+    # Read files, then attempts, then rows: in another order, files made meanwhile could count as unreferenced.
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]

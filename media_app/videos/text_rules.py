@@ -14,7 +14,7 @@ MAX_DESCRIPTION = 20_000
 MAX_CATEGORY = 100
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 64
-MAX_SHRUNK = 4  # maximum length before extra spaces are removed, as a multiple of the final maximum
+MAX_SHRUNK = 4  # before extra spaces are removed, a text may be this many times as long as its maximum
 
 
 class InvalidText(ValueError):

@@ -21,12 +21,12 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 
 MAX_CHARACTERS = 500_000
-MAX_SEARCHED = 2 * MAX_CHARACTERS  # normalising can turn one character into eighteen letters
+MAX_SEARCHED = 2 * MAX_CHARACTERS  # maximum characters of a track's search text; normalising can turn one into eighteen
 MAX_CUES = 20_000
 MAX_TRACKS = 10
-MAX_TOTAL = 2_000_000  # characters of all text tracks of a video
+MAX_TOTAL = 2_000_000  # maximum characters of all text tracks of a video
 FOLDED_AT_ONCE = 10_000
-# Files that begin otherwise are read as SubRip.
+# Start of WebVTT files. Files without it are read as SubRip.
 HEADER = "WEBVTT"
 BYTE_ORDER_MARK = "\ufeff"
 # The separator of a cue's times, and its replacement in a cue's text.

@@ -10,7 +10,7 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-SHORT_GIGAPIXELS = 5.0  # maximum of a job in the queue's slot for short jobs
+SHORT_GIGAPIXELS = 5.0  # maximum gigapixels of a job that may use the slot for short jobs
 MIN_FPS = 1.0  # assumed minimum frame rate
 
 

@@ -126,7 +126,7 @@ def _packets(survey: Survey) -> Callable[[int], Packet[Any] | None]:
         for packet in packets:
             reached += 1
             if reached == number + 1:
-                # Drop ``skip_samples``: the merged file has its own.
+                # Drop the file's ``skip_samples``: the merged file has its own.
                 return Packet(bytes(packet)) if packet.is_discard or packet.has_sidedata("skip_samples") else packet
         return None
 

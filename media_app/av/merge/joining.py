@@ -29,9 +29,9 @@ ReportProgress = Callable[[float, str], None]
 
 # Progress of the merge in percent: after reading the clips, before copying, and after encoding.
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0
-# Maximum seconds by which a complete file's claimed duration exceeds its last packet's end.
+# If a file's claimed duration exceeds its last packet's end by more seconds than this, its end is missing.
 BREAK_SECONDS = 1.0
-ROUNDED_SECONDS = 0.03  # seconds by which copied sound may change a clip's length in the merged video
+ROUNDED_SECONDS = 0.03  # maximum seconds by which copied sound may change a clip's length in the merged video
 NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES, CopyReason.ENTRIES})
 
 
@@ -65,7 +65,8 @@ class Merge:
             raise ClipFailed("merge_failed", str(exc), None) from exc
         except MediaError as exc:
             raise ClipFailed("merge_failed", exc.message, None) from exc
-        except av.error.FFmpegError as exc:  # PyAV's errors are sometimes also OSErrors
+        except av.error.FFmpegError as exc:
+            # Convert PyAV's errors here: some are also OSErrors, which the caller would report as faults of the server.
             raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
 
     def _write(self, clips: list[Clip], planned: Plan) -> Merged:

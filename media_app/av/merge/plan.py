@@ -1,4 +1,4 @@
-"""Decisions which tracks are copied, and how others are encoded."""
+"""Decisions about a merge: which tracks are copied, and how others are encoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from media_app.av.merge.layout import BLOCK
 from media_app.av.merge.survey import Survey, rate_of
 from media_app.av.source import Source
 
-MAX_LINES = 1080  # maximum pixels of the shorter side
+MAX_LINES = 1080  # maximum pixels of the merged video's shorter side
 MAX_FPS = 60
 NTSC = 1001
 # Usual frame rates; others are rounded up to an integer.
@@ -24,8 +24,8 @@ CONFIG_BYTES = 2  # length of plain AAC-LC's AudioSpecificConfig (ISO/IEC 14496-
 # AudioSpecificConfig of AAC-LC with 1024 samples per frame, no core coder and no extension.
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
-EVENNESS = 0.001  # maximum seconds between a copied sound packet and its expected time
-MIN_COPIED_SECONDS = 0.25  # minimum clip length to copy sound, because copying loses 40 ms at each joint
+EVENNESS = 0.001  # maximum seconds between a sound packet and its expected time; otherwise, sound is encoded
+MIN_COPIED_SECONDS = 0.25  # minimum seconds of a clip whose sound is copied: copying loses 40 ms at each joint
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def common_shape(clips: Sequence[Clip]) -> Shape:
 
 
 def common_rate(rates: Sequence[Fraction]) -> Fraction:
-    """Return the highest frame rate, at most 60. If NTSC and other rates are mixed, round an NTSC rate."""
+    """Return the highest frame rate, at most 60. An NTSC rate among other rates is rounded to an integer."""
     top = max(rates)
     if top.denominator == NTSC and any(rate.denominator != NTSC for rate in rates):
         top = Fraction(round(top))

@@ -58,7 +58,7 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
                 starts.append(packet.pts)
                 lengths.append(packet.duration or 0)
     except IndexError:
-        pass  # as in :func:`media_app.av.container.demux`
+        pass  # raised at the end of some files, as in :func:`media_app.av.container.demux`
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "Its data is incomplete or damaged.") from exc
     base = Fraction(video.time_base or 0)

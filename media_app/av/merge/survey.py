@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from media_app.av.avcc import IDR, LENGTH_BYTES, PPS, SPS, Avcc
 
-OTHER = -1  # marks a packet's SPS or PPS that is missing in the file's header
+OTHER = -1  # marks an SPS or PPS in a packet that the file's header lacks
 UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
-MIN_HELD = Fraction(1, 10)  # seconds of sound without picture above which a picture is shown longer
+MIN_HELD = Fraction(1, 10)  # if sound plays alone for more seconds, the first or last picture is shown longer
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # separator before a file's number, if a form sends several files under one part name
-# Headers that the Django view does not get. Its body is the form's fields as JSON; the request id is ours.
+# Headers that the Django view does not get. Instead, it gets the form's fields as JSON and this app's request id.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
@@ -116,7 +116,7 @@ def form_of(scope: Scope) -> Form | None:
 
 
 def received_uploads(request: Request) -> dict[str, Upload]:
-    """Return a request's uploads by part name. Raises the parser's errors."""
+    """Return a request's uploads by part name. Raises the errors of the request's parser."""
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
@@ -144,8 +144,8 @@ def form_endpoint(app: App) -> App:
 class _FormState:
     """State of a form that is being received.
 
-    reserved: bytes reserved per file. is_again: whether this request repeats an answered one. Of its files, only the
-    SHA-256 ``hashes`` are kept.
+    reserved: bytes reserved per file. is_again: whether this request repeats an answered one. If so, only the SHA-256
+    ``hashes`` of its files are kept.
     """
 
     user: User
@@ -309,5 +309,5 @@ def _cancel_unfinished(uploads: list[Any]) -> None:
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)
-            # An unfinished form cannot be resumed.
+            # Delete the row too: an unfinished form cannot be resumed.
             Upload.objects.filter(pk=upload.pk, status=UploadStatus.CANCELLED).delete()

@@ -51,13 +51,13 @@ METHODS = {
 LOCK_WAIT_SECONDS = 6.0
 LOCK_POLL_SECONDS = 0.1
 ENDING = frozenset({"not_a_video", "upload_lost"})
-# On S3, an interrupted request costs up to 64 MiB of reads and writes. An account may therefore end SMALL_AT_ONCE
-# requests early in quick succession, and then one each second.
+# On S3, an interrupted request costs up to 64 MiB of reads and writes. An account may therefore send SMALL_AT_ONCE
+# requests of less than SMALL_BYTES in quick succession, and then one each second.
 SMALL_BYTES = 1024 * 1024
 SMALL_AT_ONCE = 60
 SMALL_WAIT_SECONDS = 30.0
 Headers = list[tuple[bytes, bytes]]
-_paces: dict[str, float] = {}  # time (monotonic) until which an account's requests count, by account
+_paces: dict[str, float] = {}  # by account: monotonic time until which requests count; each adds one second
 
 
 def route_of(scope: Scope) -> str | None:
@@ -176,7 +176,7 @@ async def _head(exchange: Exchange, upload_id: str) -> None:
     upload = await _find(exchange, upload_id)
     if upload.status in LIVE:
         lock = await _lock(upload)
-        # Completing takes long, so keep the database pool free to renew locks.
+        # Use the storage pool: completing takes long, and the database pool must stay free to renew locks.
         upload = await in_thread(_settle, upload, lock, pool=storage_threads)
     if upload.status not in (*LIVE, UploadStatus.COMPLETED):
         raise DomainError("upload_finished", status=upload.status)
@@ -233,7 +233,7 @@ async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum:
 
 
 async def _wait_for_pace(user: str) -> None:
-    """Count a request, and delay it if the account has recently ended too many early. Raises ``throttled``."""
+    """Count a request, and delay it if the account has recently sent too many small ones. Raises ``throttled``."""
     now = time.monotonic()
     for other in [name for name, until in _paces.items() if until <= now]:
         del _paces[other]
