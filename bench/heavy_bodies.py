@@ -84,6 +84,7 @@ def hard_headers() -> dict[str, dict[str, str]]:
         "If-None-Match": {"If-None-Match": ",".join(['"a"'] * 12_000)},
         "Accept-Language": {"Accept-Language": ",".join(["de-DE-1996;q=0.5"] * 3_500)},
         "Content-Type": {"Content-Type": "application/json" + ";a=b" * 12_000},
+        "Range": {"Range": f"bytes=-{' ' * 50_000}x"},
         "many": {f"X-A{number}": "1" for number in range(900)},
     }
 
