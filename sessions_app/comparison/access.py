@@ -1,5 +1,3 @@
-"""Access to a comparison by account or link."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -42,8 +42,8 @@ from vodplatform.core.logs import event
 from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
-# Time limit of an export in seconds: fixed, per gigapixel of shown or written frames, and per gigapixel of the sources,
-# because videos without a keyframe index are read from the start.
+# Time limit of an export: base seconds, and seconds per gigapixel of shown or written frames and of the complete
+# sources, because videos without a keyframe index are read from the start.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
 ANALYSED_PERCENT = 99.0
@@ -81,7 +81,7 @@ class AlignmentJobs(JobHooks):
         return found
 
     def shown_result(self, job: Job) -> Any:
-        """Leave out the storage keys of the evidence."""
+        """Return the result without the evidence, which contains storage keys."""
         if not job.result:
             return job.result
         left = {
@@ -103,7 +103,6 @@ class AlignmentJobs(JobHooks):
     result=AlignmentResultSerializer,
 )
 def align_vods(context: JobContext) -> dict[str, Any]:
-    """Run the aligner, which also chooses the reference video."""
     params = context.params
     videos = [_video(item) for item in params["videos"]]
     with context.scratch() as folder:
@@ -202,7 +201,7 @@ def detect_events(context: JobContext) -> dict[str, Any]:
         context.checkpoint(found)
     try:
         with transaction.atomic():
-            lock_session(session)  # lock the session before the job, as deletions do
+            lock_session(session)  # lock the session before the job, in the same order as deletions
             with context.lock_lease():
                 return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
     except DomainError as exc:
@@ -290,7 +289,7 @@ def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]
 
 
 def export_seconds(params: Mapping[str, Any]) -> float:
-    if "gigapixels" not in params:  # a job of an older release
+    if "gigapixels" not in params:  # the job was queued by an older release
         return 900 + SECONDS_PER_GIGAPIXEL * float(params["end"] - params["start"])
     return (
         MIN_EXPORT_SECONDS

@@ -1,5 +1,3 @@
-"""Comparison sessions and events in the admin."""
-
 from __future__ import annotations
 
 from typing import Any, cast
@@ -82,7 +80,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Count the rows to be deleted. Django would load each row."""
+        """Count the rows to be deleted. By default, Django loads each row."""
         rows = list(objs)
         events = SessionEvent.objects.filter(session__in=rows).count()
         return [str(row) for row in rows], {"comparison sessions": len(rows), "events": events}, set(), []

@@ -37,11 +37,11 @@ T = TypeVar("T")
 CLOCK_SECONDS = 0.5
 MAX_FOLLOWING_CHARACTERS = 200  # longer messages of a client are ignored
 REST_SECONDS = 60.0  # seconds for which clock messages are sent after the last VOD has ended
-SHARED_SECONDS = 0.02  # seconds for which a session's viewers share a clock message
+SHARED_SECONDS = 0.02  # maximum age in seconds of a clock message that several viewers share
 # latest clock message and the time of its creation, by session id
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
-# Each process renews a lease (`watched_at`) for the playing sessions of its viewers. Without a lease, a session is
-# paused: `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
+# Each process renews a lease (`watched_at`) for the playing sessions of its viewers. If no process renews it, the
+# session is paused: `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
 _renewed: dict[str, float] = {}  # time of the latest renewal of the lease, by session id
@@ -49,8 +49,6 @@ _leaving: set[asyncio.Task[None]] = set()
 
 
 class SessionConsumer(WatchConsumer):
-    """The WebSocket of one viewer."""
-
     message: dict[str, Any] | None = None
     received_at = 0.0
     access: Access | None = None
@@ -140,7 +138,7 @@ class SessionConsumer(WatchConsumer):
         presence.add_socket(self.route["session_id"], self.channel_name, person, self._tell)
 
     async def _tell(self, message: dict[str, Any]) -> None:
-        """Broadcast the viewers of this process. Do nothing if Redis is unavailable."""
+        """Broadcast the viewers connected to this process. Do nothing if Redis is unavailable."""
         with contextlib.suppress(RedisError, OSError):
             event = {"type": "watch.presence", "message": message}
             await self.channel_layer.group_send(group_name(self.route["session_id"]), event)

@@ -16,7 +16,7 @@ from vodplatform.core.records.columns import column_values
 from vodplatform.core.web.throttles import count_request
 from vodplatform.core.web.turns import Locks, Turn
 
-# All other columns are copied.
+# Columns that are not copied. All others are copied.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
     "archived_at", "watched_at", "events_bytes", "created_at", "updated_at",
@@ -58,7 +58,9 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """Return a copied VOD's video, or a placeholder if it was deleted. Raises ``video_not_found`` if it is hidden."""
+    """Return a copied VOD's video, or a placeholder if it was deleted.
+    Raises ``video_not_found`` if ``by`` may not see the video.
+    """
     video = vod.video
     if video.place == VideoScope.SESSION and video.deleted_at is not None:
         return create_placeholder(video, by)

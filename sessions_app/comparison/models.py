@@ -1,5 +1,3 @@
-"""Models of comparison sessions."""
-
 from __future__ import annotations
 
 import secrets
@@ -22,7 +20,7 @@ from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3
-MAX_SEARCH_WORDS = 10  # further words are ignored
+MAX_SEARCH_WORDS = 10  # maximum words in a search; further words are ignored
 WATCH_LEASE = timedelta(seconds=10)  # age of `watched_at` above which the last viewer counts as gone
 # Kinds of grants. A grant is written in a video's address as its kind, a dot, and the id of the share or link.
 SHARE_GRANT, LINK_GRANT = "share", "link"
@@ -70,7 +68,8 @@ class SessionRole(models.TextChoices):
 class Access:
     """The permissions of an account or visitor in a session.
 
-    Editors may not delete, archive or share it. grant: suffix of video addresses (:mod:`media_app.streaming.grants`).
+    Editors may not delete, archive or share the session. grant: suffix of video addresses
+    (:mod:`media_app.streaming.grants`).
     """
 
     role: SessionRole
@@ -96,11 +95,11 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # request limits count visitors by network address
+    is_authenticated = False  # so that request limits count visitors by network address
 
     @property
     def username(self) -> str:
-        """Return the displayed name. Its blank distinguishes it from user names."""
+        """Return the displayed name. It contains a blank, so it differs from all user names."""
         return f"{self.name} (guest)" if self.name else f"Guest {self.visitor_id.hex[:4]}"
 
 
@@ -158,7 +157,7 @@ class ComparisonSession(models.Model):
     Every change sets ``anchored_at`` and increments ``revision``.
 
     watched_at: latest time at which a viewer watched the playing clock. None if the clock is paused, or if no viewer
-    who may edit has watched it since its start.
+    who may edit has watched the clock since it was started.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -318,7 +317,7 @@ class OffsetChange(models.Model):
 
 
 class Alignment(models.Model):
-    """A run of the aligner. Its job row holds its state and its proposals."""
+    """A run of the aligner. Its job holds the state and the proposals."""
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="alignments")
     job = models.OneToOneField(Job, on_delete=models.RESTRICT, related_name="alignment")
@@ -381,7 +380,7 @@ class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
 
 
 class ShareLink(models.Model):
-    """A share link, by which visitors watch a session without an account. digest: SHA-256 of its secret."""
+    """A share link, by which visitors watch a session without an account. digest: SHA-256 of the link's secret."""
 
     link_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="links")

@@ -1,5 +1,3 @@
-"""Request and answer serializers of the comparison API."""
-
 from __future__ import annotations
 
 import json

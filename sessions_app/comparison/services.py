@@ -1,5 +1,3 @@
-"""Changes of a comparison session."""
-
 from __future__ import annotations
 
 import contextlib
@@ -40,7 +38,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_commit
 
 USES_SHOWN = 100
-# fields of the placeholder that replaces a deleted video in its sessions
+# fields of the placeholder that replaces a deleted video
 DELETED_VIDEO = {"place": VideoScope.SESSION, "error_type": DELETED}
 
 
@@ -140,7 +138,7 @@ class SessionChange:
 
 
 def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
-    """Lock the session's row, which every change of a session must do first.
+    """Lock the session's row. Every change of a session must call this first.
 
     Raises ``session_not_found``, and ``archived`` unless ``even_archived``.
     """
@@ -195,7 +193,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            # An old time would pause the clock at once. Viewers who may edit set it again.
+            # An old time would pause the clock at once. While the clock runs, viewers who may edit set the time again.
             locked.watched_at = None
         locked.revision += 1
         locked.save()
@@ -241,7 +239,7 @@ def seek_all(session: ComparisonSession, by: User, timestamp: float) -> dict[str
 
 
 def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
-    """Seek one VOD to its own time ``timestamp``. In global mode, the shared clock follows."""
+    """Seek one VOD to its own time ``timestamp``. In global mode, the shared clock moves to the same moment."""
     with edit_session(session, by) as change:
         index = change.index_of(vod_id, "vod_not_found")
         moves_clock = change.session.sync_mode == SyncMode.GLOBAL
@@ -350,7 +348,7 @@ def preview_prefix(session_id: str) -> str:
 
 
 def delete_session(session: ComparisonSession) -> None:
-    session_id = session.session_id  # Django clears it on deletion
+    session_id = session.session_id  # keep the id, because Django clears it on deletion
     with transaction.atomic():
         lock_session(session, even_archived=True)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
@@ -367,7 +365,7 @@ def delete_session(session: ComparisonSession) -> None:
 
 
 def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
-    """Lock the sessions that show a video, before its jobs: alignments lock in the same order."""
+    """Lock the sessions that show a video. Jobs are locked later, in the same order as alignments lock them."""
     list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
 
 
@@ -382,7 +380,7 @@ def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> 
 def broadcast_video_change(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
     """Broadcast the sessions of a video that was moved to the bin, restored or deleted.
 
-    is_final: whether the video is about to be deleted and needs a placeholder.
+    is_final: whether the video is about to be deleted and must be replaced by a placeholder.
     """
     for session in ComparisonSession.objects.filter(vods__video=video).distinct().select_related("owner"):
         with (
@@ -422,7 +420,8 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session at the time when its last viewer left it, unless a viewer has returned.
 
-    left_at: last result of :func:`record_viewer`. If None, ``WATCH_LEASE`` decides.
+    left_at: last result of :func:`record_viewer`. If None, the session is paused if its ``watched_at`` is older than
+    ``WATCH_LEASE``.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return
@@ -433,7 +432,7 @@ def pause_abandoned_session(session_id: str, left_at: datetime | None = None) ->
 
 
 def save_playing_position(session_id: str) -> None:
-    """Store a playing session's position for backups. ``revision`` does not change."""
+    """Store the position of a playing session, so that backups contain it. ``revision`` does not change."""
     with transaction.atomic():
         session = ComparisonSession.objects.select_for_update().filter(pk=session_id).first()
         if session is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 MAX_TIMESTAMP = 604_800.0
-TIME_TOLERANCE = 1e-6  # tolerance of rounding before the timeline's start, seconds
+TIME_TOLERANCE = 1e-6  # seconds by which a time may be before the timeline's start, because of rounding
 MAX_DRIFT_PPM = 1000.0
 MIN_RATE = 0.1
 MAX_RATE = 4.0
@@ -36,7 +36,7 @@ class Placement:
         return global_time - self.offset + self.drift_ppm * 1e-6 * (global_time - self.anchor)
 
     def global_time(self, time: float) -> float:
-        # Without drift, the sum is exact in floating point.
+        # Without drift, the formula below would only add rounding errors.
         if not self.drift_ppm:
             return time + self.offset
         return self.anchor + (time + self.offset - self.anchor) / self.rate

@@ -26,7 +26,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
     missing = "session_not_found"
     lookup_url_kwarg = "session_id"
     lookup_value_converter = "str"
-    access = Access(SessionRole.OWNER)  # OWNER while a session is created
+    access = Access(SessionRole.OWNER)  # access of the caller; OWNER while a session is created
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -42,7 +42,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         if isinstance(viewer, LinkVisitor):
             if request.method not in SAFE_METHODS:
                 BrowserAuthentication().enforce_csrf(request)
-            request.user = viewer  # type: ignore[assignment]  # REST framework takes whoever has signed in
+            request.user = viewer  # type: ignore[assignment]  # REST framework accepts any object here
 
     def check_permissions(self, request: Request) -> None:
         """Skip account checks for a link's visitor."""
@@ -81,7 +81,6 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         return found
 
     def get_object_to_own(self) -> ComparisonSession:
-        """Return the session if the caller owns it. Raises ``forbidden``."""
         found = self.get_object()
         if not self.access.is_owner:
             raise DomainError("forbidden")

@@ -1,5 +1,3 @@
-"""A cache of sessions' VODs in each process."""
-
 from __future__ import annotations
 
 import threading
@@ -15,9 +13,9 @@ HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum offset changes and events per VOD i
 
 
 class VodCache:
-    """A cache of VODs by session, ``revision`` and ``anchored_at``.
+    """A process's cache of VODs by session. An entry is valid for one ``revision`` and one ``anchored_at``.
 
-    Storing a playing session's position changes only ``anchored_at``.
+    Storing a playing session's position changes ``anchored_at``, but not ``revision``.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,3 @@
-"""Alignments of a session: start, apply and preview."""
-
 from __future__ import annotations
 
 import json
@@ -68,7 +66,7 @@ def _enqueue_alignment(session: ComparisonSession, method: str, roi: dict[str, A
         "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
     }
     _drop_old_alignments(session)
-    # The session's owner can see and cancel the job.
+    # The job belongs to the session's owner, who can therefore see and cancel it.
     job = jobs.enqueue(ALIGN_KIND, session.owner, params)
     Alignment.objects.create(session=session, job=job, method=method)
     return job
@@ -94,7 +92,7 @@ def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
 
 
 def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
-    """Return the session's alignment that the job ``job_id`` computes. Raises ``alignment_not_found``."""
+    """Return the session's alignment with this job. Raises ``alignment_not_found``."""
     alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
     if alignment is None:
         raise DomainError("alignment_not_found")
@@ -189,7 +187,7 @@ def preview_timer(
         raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists. Choose another video.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
-            # A positive exit code means a bug in our code; damaged videos end in a message or a killed process.
+            # A positive exit code means a bug in our code; damaged videos end in an error message or a killed process.
             raise
         raise DomainError("vod_unreadable", f"The videos could not be read. {exc}") from exc
     finally:

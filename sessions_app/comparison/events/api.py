@@ -31,10 +31,10 @@ from vodplatform.core.files.spooled import pieces_of
 from vodplatform.core.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, paging.Vods], Iterable[str]]
-SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory
-READ_SECONDS = 10.0  # maximum seconds that a request waits for others of the same account or link
+SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory; larger ones are streamed
+READ_SECONDS = 10.0  # maximum seconds that a request waits for other requests of the same account or link
 PEEK_BYTES = 1024  # bytes of a file that are read to distinguish JSON from CSV
-# locks by account or link
+# Locks by account or link: each one reads one list or file of events at a time, and imports one.
 reading, importing = Locks(), Locks()
 
 
@@ -201,7 +201,7 @@ class EventViewSet(EventReadsViewSet):
         A JSON body may also be the list itself.
         """
         session = self.get_object_to_change()
-        # Many imports of one account would delay those of others.
+        # Import one list per account at a time, so that other accounts' imports are not delayed.
         with Turn(importing.of(self.user.pk), READ_SECONDS):
             rows, first_line = self.read_rows(request, session)
             made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)

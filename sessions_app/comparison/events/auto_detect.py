@@ -1,5 +1,3 @@
-"""Automatic detection of highlights, shots and loud moments."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

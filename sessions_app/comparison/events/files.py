@@ -1,5 +1,3 @@
-"""Export and import of events as CSV and JSON files."""
-
 from __future__ import annotations
 
 import csv
@@ -25,7 +23,7 @@ COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
 MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of cached files on disk
 MAX_COLUMNS = 50
-# maximum lines, including empty lines, and characters per line of an imported CSV file
+# maximum number of lines in an imported CSV file, including empty lines; maximum characters per line
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000
 
 Data = dict[str, Any]
@@ -40,7 +38,7 @@ class FileCache:
         self._lock = threading.Lock()
 
     def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
-        """Return the cached file with this key, or write it. Raises ``unavailable``."""
+        """Return the cached file with this key. If there is none, write it. Raises ``unavailable``."""
         with Turn(self._lock):
             if key in self._files:
                 self._files.move_to_end(key)
@@ -141,7 +139,7 @@ def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
     found: list[Data] = []
     errors: Data = {}
-    form = NewEventSerializer()  # creating a serializer is slow
+    form = NewEventSerializer()  # one serializer for all events, because creating it is slow
     for number, row in enumerate(rows, start=first_line):
         try:
             found.append(form.run_validation(row))

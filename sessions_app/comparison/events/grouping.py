@@ -18,7 +18,7 @@ JOIN_SECONDS = 0.25
 class Mark:
     """An event on the shared clock, in seconds.
 
-    frame: duration of one frame of its VOD. is_alone: whether the event is never grouped.
+    frame: duration of one frame of its VOD in seconds. is_alone: whether the event is never grouped.
     """
 
     key: UUID | str
@@ -78,7 +78,7 @@ def _kind_of(mark: Mark) -> str:
 def _belongs(mark: Mark, together: list[Mark]) -> bool:
     if any(mark.vod_id == other.vod_id for other in together):
         return False
-    # Events arrive in order of time, so the group's first event decides.
+    # Events arrive in order of time, so a comparison with the group's first event is enough.
     apart = max(JOIN_SECONDS, *(one.frame for one in (mark, *together)))
     return mark.global_time - together[0].global_time <= apart
 

@@ -38,7 +38,10 @@ def _names_in(text: str) -> set[str]:
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store the mentions that ``text`` adds to ``before``, except of ``by``. Return the mentioned users."""
+    """Store the mentions that ``text`` adds to ``before``. Return the mentioned users.
+
+    Authors (``by``) cannot mention themselves.
+    """
     if "@" not in text:
         return []
     people = list(mentionable_users(row.session))

@@ -26,8 +26,8 @@ from vodplatform.core.api.parsers import check_json, has_too_many_parts
 METADATA_KEY = "vod_sync"
 MAX_PARTS = 600_000  # maximum number of JSON values in an imported timeline
 DIGITS = 9
-CLOCK_RATE = 1000.0  # units per second of the times of markers outside clips
-KIND = "mark"  # kind of events from markers without a kind
+CLOCK_RATE = 1000.0  # time units per second for markers that belong to no clip
+KIND = "mark"  # kind of an event imported from a marker without a kind
 COLORS = {
     "RED": 0xE5484D, "ORANGE": 0xF2A541, "YELLOW": 0xFFD166, "GREEN": 0x39C98D, "CYAN": 0x3FCFC4, "BLUE": 0x4EA1FF,
     "PURPLE": 0x8B6CF0, "MAGENTA": 0xD94FD5, "PINK": 0xFF8FB3, "BLACK": 0x000000, "WHITE": 0xFFFFFF,
@@ -37,9 +37,12 @@ Data = dict[str, Any]
 
 
 def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
-    """Yield a session's timeline as JSON, with markers as text: ten thousand OTIO objects would take seconds."""
+    """Yield a session's timeline as JSON.
+
+    Markers are written as text, because creating ten thousand OTIO objects would take seconds.
+    """
     timeline = otio.schema.Timeline(name=session.name)
-    # Video editors start a timeline at 0.
+    # Video editors start a timeline at 0. If the shared clock starts before 0, shift all times.
     start = start_of(vod.placement for vod in vods.values())
     timeline.metadata[METADATA_KEY] = {"session_id": session.pk, "start": start}
     for vod in vods.values():
@@ -76,7 +79,7 @@ def _clip(vod: ComparisonVod) -> otio.schema.Clip:
     rate, duration = _rate(vod), vod.video.duration
     clip = otio.schema.Clip(
         name=vod.name,
-        # Video editors search for the file's name. The server's path stays private.
+        # Write only the file's name, for which video editors search. The server's path stays private.
         media_reference=otio.schema.ExternalReference(target_url=vod.name, available_range=_range(0.0, duration, rate)),
         source_range=_range(0.0, duration, rate),
     )
@@ -123,8 +126,8 @@ def _nearest_color(color: str) -> str:
 def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
     """Return a timeline's markers as events. Raises ``invalid`` with errors by marker number, starting at 1.
 
-    Our metadata or the clip's name identifies a clip's VOD. The file is parsed as plain JSON, because OTIO's reader
-    crashes the process on self-references and on timelines without tracks.
+    A clip's VOD is found by the metadata under :data:`METADATA_KEY`, or else by the clip's name. The file is parsed as
+    plain JSON, because OTIO's reader crashes the process on self-references and on timelines without tracks.
     """
     if has_too_many_parts(raw, MAX_PARTS):
         raise refusal({"file": ["The timeline has too many elements. Split it."]})
@@ -157,7 +160,7 @@ class _Reader:
         """Collect the markers of a part of the timeline; return its duration in seconds."""
         schema, span = _schema(part), _span(part.get("source_range"))
         if schema == "Transition":
-            return 0.0  # a transition overlaps its neighbours
+            return 0.0  # a transition takes no time, since it overlaps its neighbours
         if schema == "Clip" and span is None:
             span = _span((_media(part) or {}).get("available_range"))
         own_start, length = span or (0.0, 0.0)

@@ -1,6 +1,6 @@
 """Reading of a comparison's events by time on the shared clock.
 
-Their order is cached until events or offsets change.
+The events' order is cached until events or offsets change.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of eve
 ORDERS_KEPT = 8
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
 ALL_VODS = "any"  # filter value for events with or without a VOD
-# Creating a query set of replies per event would double the time.
+# Load replies into lists: creating a query set per event would double the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
 Vods = Mapping[int, ComparisonVod]
@@ -120,7 +120,7 @@ def iterate_rows(
     """Yield a session's events in order of time, without grouping, replies and the field ``drawing``.
 
     has_content: whether to load ``body`` and ``drawing_text``. of: VOD whose events are yielded, or None for events
-    without a VOD.
+    without a VOD; by default all events.
     """
     order = cache.order(session, vods, None, is_joined=False)
     if of != ALL_VODS:

@@ -1,5 +1,3 @@
-"""Request and answer serializers of a comparison's events."""
-
 from __future__ import annotations
 
 import json
@@ -352,7 +350,7 @@ def global_time_of(row: SessionEvent) -> float:
 def joined_events(
     rows: QuerySet[SessionEvent], vods: Mapping[int, ComparisonVod], *, is_joined: bool = True
 ) -> list[EventGroup]:
-    """Return the ids of a session's events in order of time, grouped across VODs."""
+    """Return a session's events in order of time, grouped across VODs."""
     is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
     columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
     frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}

@@ -1,5 +1,3 @@
-"""Changes of a comparison's events."""
-
 from __future__ import annotations
 
 import json
@@ -37,11 +35,11 @@ from vodplatform.core.formatting import limit_size
 from vodplatform.core.records.database import compile_inserts
 from vodplatform.core.web.publish import publish_on_commit
 
-COMMENT = "comment"  # the only kind that viewers without edit permission may create
+COMMENT = "comment"  # the only kind of event that viewers without edit permission may create
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000
 MAX_THREAD = 200_000  # maximum characters of all replies to one event
-COMMENTERS_SHARE = 0.5  # share of the byte and reply limits for viewers without edit permission
-MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events of one author without edit permission
+COMMENTERS_SHARE = 0.5  # share of the byte and reply limits that applies to viewers without edit permission
+MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
 MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; for more, pages reload the list
 MAX_TOLD_BYTES = 128 * 1024  # maximum bytes of the events in a broadcast message
 QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events between two checks of the owner's quota
@@ -56,8 +54,8 @@ class EventsChange:
     access: Access
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
-    named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users
-    is_measured: bool = False  # whether the changed events have their right size
+    named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users by event id
+    is_measured: bool = False  # whether the ``size`` of the changed events is already right
 
     @classmethod
     def of(cls, session: ComparisonSession, by: Viewer) -> EventsChange:
@@ -122,7 +120,7 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
     complete = len(change.changed) + len(change.deleted) <= MAX_EVENTS_IN_MESSAGE
     complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
-    if len(json.dumps(shown)) > MAX_TOLD_BYTES:  # JSON of a message escapes letters beyond ASCII
+    if len(json.dumps(shown)) > MAX_TOLD_BYTES:  # escaped letters can make the JSON longer than the sizes above
         shown, complete = [], False
     return {
         "type": "events",
@@ -153,7 +151,7 @@ def create_events(
 ) -> list[SessionEvent]:
     """Create several events, or none if one is refused.
 
-    first_line: number of the first event in an imported file or list, for errors.
+    first_line: number of the first event in an imported file or list, for errors; 0 for events that are not imported.
     """
     asked = _Asked(by, rows, origin, first_line)
     if len(rows) <= MAX_EVENTS_IN_MESSAGE:

@@ -1,5 +1,3 @@
-"""Export jobs of a comparison: validation, captions, and deletion of expired files."""
-
 from __future__ import annotations
 
 import logging
@@ -237,7 +235,7 @@ def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
         for video in videos
     ]
     most = min(max(rates), Fraction(MAX_FPS))
-    # A recorder's clock may be slightly off.
+    # A recorder's clock may be slightly off, so use a standard rate that is near.
     return next((usual for usual in (*NTSC, Fraction(round(most))) if abs(most / usual - 1) < FPS_ROUNDING), most)
 
 
@@ -329,7 +327,7 @@ def needed_videos(params: Mapping[str, Any]) -> list[int]:
 
 
 def shown_result(job: Job) -> Any:
-    """Return the result of an export job. The file's address is None after it has expired."""
+    """Return the result of an export job. Its ``url`` is None after the file has expired."""
     if job.status != JobStatus.COMPLETED or not job.result or job.finished_at is None:
         return job.result
     result = {name: value for name, value in job.result.items() if name != "key"}
@@ -342,7 +340,7 @@ def delete_expired() -> int:
     old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
     count = 0
     for job in old.filter(result__key__isnull=False).only("pk", "result"):
-        # After a crash between both deletions, the next run finds the key.
+        # Delete the file before its key: after a crash in between, the next run finds the key.
         outputs.delete_folder(outputs.prefix_of(job.pk))
         job.result = {name: value for name, value in (job.result or {}).items() if name != "key"}
         Job.objects.filter(pk=job.pk).update(result=job.result)

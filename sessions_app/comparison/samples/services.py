@@ -36,8 +36,8 @@ DESCRIPTION = "A generated example. You can delete it and its videos in your lib
 TAG = "sample"
 RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
 RENDER_SECONDS = 900.0
-RENDERED, STORED = 80.0, 90.0  # job progress after rendering, and after storing the recordings
-START_AFTER_SECONDS = 4.0  # initial position, in seconds after the last recording's start
+RENDERED, STORED = 80.0, 90.0  # job progress in percent after rendering, and after storing the recordings
+START_AFTER_SECONDS = 4.0  # initial position of the comparison, in seconds after the last recording's start
 
 
 class SampleJobs(JobHooks):
@@ -59,7 +59,7 @@ def sample_of(user: User) -> ComparisonSession | None:
 
 def request_sample(user: User) -> None:
     with transaction.atomic():
-        # A double click must queue only one job.
+        # Lock the user, so that a double click queues only one job.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if not Job.objects.filter(kind=SAMPLE_KIND, owner=user, status__in=LIVE).exists():
             jobs.enqueue(SAMPLE_KIND, user, {}, is_short=True)
@@ -67,7 +67,7 @@ def request_sample(user: User) -> None:
 
 def make_sample(context: JobContext) -> dict[str, Any]:
     with _refusals(), transaction.atomic():
-        # Check the limits before the slow rendering. The recordings' size is not known yet.
+        # Check the limits before the slow rendering. The recordings' size is not known yet, so ask for 1 byte.
         services.check_limit(context.owner)
         quota.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():

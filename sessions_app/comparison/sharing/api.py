@@ -82,7 +82,7 @@ class LinkViewSet(ComparisonViewSet):
         rows = self.get_object_to_own().links.open()
         return Response({"ok": True, "links": [s.LinkSerializer.show(row) for row in rows]})
 
-    # Idempotency-Key would store this answer, which contains the link's secret.
+    # Do not support Idempotency-Key, because it would store this answer, which contains the link's secret.
     @extend_schema(
         operation_id="links_create",
         summary="Create a link to a comparison",

@@ -1,5 +1,3 @@
-"""Pages of a share link."""
-
 from __future__ import annotations
 
 from dataclasses import replace

@@ -37,11 +37,11 @@ SECRET_BYTES = 32
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
     """Create a share link. Only the returned object has the link's address, ``url``.
 
-    site: scheme and host. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises ``too_many_links``,
-    ``throttled``.
+    site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises
+    ``too_many_links``, ``throttled``.
     """
-    _check_count(session)  # refuse before hashing, which is slow
-    # Hash before the transaction, which locks the session.
+    _check_count(session)  # refuse before hashing the password, which is slow
+    # Hash the password before the transaction, which locks the session.
     if values.get("password") and (wait := count_request("link_made", str(by.pk))):
         raise DomainError("throttled", "Too many links with a password were made.", retry_after=wait)
     password = make_password(values["password"]) if values.get("password") else ""
@@ -102,8 +102,8 @@ def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
 def unlock_link(opened: OpenedLink, password: str, address: str) -> OpenedLink | None:
     """Return the link unlocked by a password; None if the password is wrong.
 
-    Raises ``throttled`` with ``retry_after`` (seconds). Network addresses are counted first, so that a blocked address
-    cannot use up the link's attempts.
+    Raises ``throttled`` with ``retry_after`` (seconds). Attempts are counted by network address first, so that a
+    blocked address cannot use up the link's attempts.
     """
     link_id = str(opened.link.pk)
     wait = count_request("link_password_address", network_of(address)) or count_request("link_password", link_id)

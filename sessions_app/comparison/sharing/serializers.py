@@ -1,5 +1,3 @@
-"""Request and answer serializers of shares and links."""
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,3 @@
-"""Shares of a comparison with other accounts."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,5 +1,3 @@
-"""Results of an alignment: proposals with evidence, and refusals with reasons."""
-
 from __future__ import annotations
 
 import dataclasses
@@ -18,7 +16,10 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class ShownReading:
-    """A timer reading or sound measurement. value: timer time or offset, seconds."""
+    """A timer reading or sound measurement.
+
+    value: the timer's time or the measured offset in seconds; None if unreadable.
+    """
 
     time: float
     text: str
@@ -105,13 +106,15 @@ class AlignmentResult:
         return dataclasses.asdict(self)
 
 
-INDIRECT_NOTE_PREFIX = "Aligned through"  # starts the note of an alignment with another video than the reference
-THIRD_SIDE_SECONDS = 60.0  # minimum overlap in seconds for comparing the second and third video
-UNCONFIRMED_FACTOR = 0.8  # factor on the confidence if that comparison finds no offset
+# A proposal's note begins with this prefix if its video was aligned with another video instead of the reference.
+INDIRECT_NOTE_PREFIX = "Aligned through"
+# minimum overlap of the second and third video in seconds; below it, they are not compared directly
+THIRD_SIDE_SECONDS = 60.0
+UNCONFIRMED_FACTOR = 0.8  # factor on two videos' confidences if comparing them directly finds no offset
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
-    """Return the second and third video's proposals if both were aligned with the first video."""
+    """Return the second and third video's proposals if both were aligned with the first video, else None."""
     if len(proposals) < 2 or any(item.note.startswith(INDIRECT_NOTE_PREFIX) for item in proposals.values()):
         return None
     b, c = proposals.values()
@@ -123,8 +126,8 @@ def check_third_side(
 ) -> None:
     """Check two proposals by a direct comparison of their videos.
 
-    If it finds no offset (gap is None), lower their confidence. If the three offsets contradict each other, refuse
-    both.
+    gap: directly measured offset minus the difference of the proposed offsets, seconds; None if the comparison found no
+    offset, which lowers both confidences. If ``gap`` exceeds ``tolerance``, both videos are refused.
     """
     b, c = proposals.values()
     if gap is None:
@@ -147,7 +150,7 @@ def check_third_side(
 
 
 class Progress:
-    """Thread-safe progress of all videos in percent, which never falls."""
+    """Thread-safe progress of an alignment in percent. It never falls."""
 
     def __init__(self, report: OnProgress | None) -> None:
         self._report = report
@@ -156,9 +159,9 @@ class Progress:
         self._shown = 0.0
 
     def update(self, part: str, share: float, message: str, stage: tuple[float, float, int]) -> None:
-        """Report progress. share: completed share of ``part``.
+        """Report progress. share: completed share of ``part``, 0 to 1.
 
-        stage: (total percent at its start, total percent at its end, number of parts).
+        stage: (percent at its start, percent at its end, number of its parts).
         """
         start, end, parts = stage
         if self._report is None:
@@ -172,13 +175,12 @@ class Progress:
 
 
 def safe_name(vod_id: str) -> str:
-    """Return a unique file name for ``vod_id``."""
+    """Return a file name for ``vod_id``. Different ids get different names."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", vod_id)[:64]
     return plain if plain == vod_id else f"{plain}-{hashlib.sha256(vod_id.encode()).hexdigest()[:8]}"
 
 
 def spread_out(items: Sequence[T], count: int) -> list[T]:
-    """Return at most ``count`` evenly spaced items, including the first and the last."""
     if len(items) <= count:
         return list(items)
     return [items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)]

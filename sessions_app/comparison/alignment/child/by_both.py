@@ -23,16 +23,18 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.formatting import hundredths
 
-AGREE_SECONDS = 0.25  # maximum seconds between agreeing offsets; recorders may delay sound and picture differently
-ALONE_CAP = 0.95  # maximum confidence of an offset by timer or sound alone
-DOUBTED_CAP = 0.85  # maximum confidence of an offset if the other method found none or a different one
-MIN_WINNER_PROBABILITY = 0.8  # minimum probability of the likelier of two offsets that disagree
+# maximum seconds between agreeing offsets by timer and by sound; recorders may delay sound and picture differently
+AGREE_SECONDS = 0.25
+ALONE_CAP = 0.95  # maximum confidence of an offset by timer or by sound if the other method gives none
+DOUBTED_CAP = 0.85  # maximum confidence of an offset if the other method makes it doubtful or gives a different one
+# minimum probability of the likelier of two different offsets; below it, offsets far apart are both refused
+MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
-# reasons of refusals by sound that also refuse the offset by timer
+# If the alignment by sound is refused for one of these reasons, the timer's offset is refused, too.
 BROKEN = {"not_one_recording", "speed_differs"}
-# reasons of refusals by sound that make the offset by timer doubtful
+# If the alignment by sound is refused for one of these reasons, the timer's offset is doubtful.
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
-# reasons of refusals by readable timers that make the offset by sound doubtful
+# If the alignment by timer is refused for one of these reasons, the sound's offset is doubtful.
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 
 
@@ -46,14 +48,14 @@ def align_by_both(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> AlignmentResult:
-    """Align videos by timer and sound, in parallel if ``threads`` allow it."""
+    """Align videos by timer and sound, both at once if ``threads`` is at least 2."""
     progress = _SharedProgress(on_progress)
     with ThreadPoolExecutor(1) as pool:
         hearing = pool.submit(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # only wait; `hearing.result` below raises the exception
+            hearing.exception()  # wait for the thread; `hearing.result` below raises its exception
         timer = align_by_timer(
             paths,
             roi,
@@ -160,7 +162,7 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # Drift changes the offset between time 0 and the anchor.
+    # seconds by which drift changes the offset between time 0 and the anchor, where the sound's offset is exact
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
     # Users compare pictures, which contain the timer. So use the timer's offset if it is more exact.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
@@ -201,7 +203,8 @@ def probability_against(confidence: float, other: float) -> float:
 
 
 def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    # ONE_CLOCK_CAP allows for different matches whose timers agree by chance. The sound excludes this.
+    # ONE_CLOCK_CAP lowers the confidence, because timers of different matches can agree by chance. The sound excludes
+    # different matches, so undo this.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"

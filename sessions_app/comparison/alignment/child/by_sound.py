@@ -44,7 +44,7 @@ from sessions_app.comparison.timeline import Placement
 METHOD = "audio"
 READINGS_SHOWN = 12
 REFUSE_BELOW = 0.5
-SURE_DRIFT = 3.0  # minimum ratio of a reported drift to its standard error
+SURE_DRIFT = 3.0  # minimum ratio of a drift to its standard error; a smaller drift is taken as 0
 LEAST_DRIFT_PPM = 1.0
 ADVICE = "Align by the timer instead, or set the offset by hand."
 
@@ -160,7 +160,7 @@ def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | Non
     notes = [
         f"Sound track {r.track.number} of {r.track.count} of {r.vod_id} was used." for r in (a, b) if r.track.count > 1
     ]
-    drift = -found.drift_ppm  # a fast recording has a positive drift, while its offset decreases
+    drift = -found.drift_ppm  # a placement's drift is positive for a fast recording, whose offset decreases
     if abs(drift) < max(SURE_DRIFT * found.drift_error_ppm, LEAST_DRIFT_PPM):
         drift = 0.0
     if drift:

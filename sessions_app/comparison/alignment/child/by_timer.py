@@ -1,5 +1,3 @@
-"""Alignment of videos by their in-game timers."""
-
 from __future__ import annotations
 
 import os
@@ -42,8 +40,8 @@ FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
-MIN_EXPLAINED_SHARE = 0.5  # minimum share of readings that fit the clock; below it, more readings are taken
-MIN_READABLE_SHARE = 0.4  # minimum share of readings that look like a time, if a timer is found
+MIN_EXPLAINED_SHARE = 0.5  # minimum share of readings on the fitted segments; below it, more readings are taken
+MIN_READABLE_SHARE = 0.4  # minimum share of readings that look like a time; below it, no timer was found
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
 EVIDENCE_SHARE = 0.25  # minimum width and height of an evidence picture, as a share of the frame
@@ -73,7 +71,7 @@ def align_by_timer(
 ) -> AlignmentResult:
     """Align videos by their timers. The first video with a readable timer is the reference, with offset 0.
 
-    on_progress: receives percent and a sentence, from several threads.
+    on_progress: called with the percentage and a sentence, by several threads.
     """
     aligner = _Aligner(paths, roi, game, reader, Progress(on_progress))
     aligner.threads = max(1, min(threads, len(paths)))
@@ -210,7 +208,7 @@ class _Aligner:
                 bare.append(candidate)
             elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-        # A number without a colon is usually health, money or a score, so try such numbers last.
+        # A number without a colon or point is usually health, money or a score, so try such numbers last.
         for candidate in ranked(bare)[:CANDIDATES]:
             if clock.runs or runs(candidate):
                 break
@@ -226,7 +224,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, looks)
                 looks = source.looks(SECOND_LOOK)
             yield from locator.near(self._roi.box, looks)
-        # Each picture takes long, and the first one usually shows the timer.
+        # Search one picture first: each takes long, and the first usually shows the timer.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.find_at_edges(first)

@@ -1,4 +1,4 @@
-"""Comparison of two videos' timer readings. The result is an offset or a refusal."""
+"""Comparison of two videos' timer readings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sessions_app.comparison.alignment.child.fit import MIN_AGREEING_FLIPS, Refi
 from sessions_app.comparison.alignment.child.timer_text import format_timer
 from sessions_app.comparison.alignment.child.vote import Hypothesis, count_support, find_offsets
 
-MAX_RESAMPLINGS = 2  # maximum rounds of additional timer readings
+MAX_RESAMPLINGS = 2  # maximum rounds of additional timer readings while no offset is clearly best
 ENOUGH_SCORE = 18.0
 CLEAR_RUNNER_UP = 0.3
 MIN_AGREEING = 5
 MIN_VALUES = 3
-MAX_PAIRS = 4  # maximum pairs of timer runs, one run from each video, that refine an offset
+MAX_PAIRS = 4  # maximum number of pairs of timer runs (one run per video) from which an offset is refined
 SURE = 0.95
-# mean confidence of a run's readings below which a digit change may be located one frame too late
+# minimum mean confidence of a run's readings; below it, a digit change may be located one frame too late
 WELL_READ = 0.8
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # a pair of timer runs with a different refined offset counts as this many contradicting readings
@@ -36,7 +36,8 @@ RULE_STEP = 5.0  # pauses set by game rules often last about a multiple of this 
 class TimerTrack:
     """The timer of one video.
 
-    refine: finds a segment's clock constant (value − slope × time) to the frame by the given number of digit changes.
+    refine: takes a segment and the number of digit changes to find. Returns the segment's clock constant (value − slope
+    × time), exact to the frame, or None.
     """
 
     vod_id: str
@@ -65,7 +66,10 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the clock constants of segments. The first needs several agreeing digit changes, the others one."""
+        """Find the clock constants of segments, to the frame.
+
+        In the first segment, search until several digit changes agree. In the others, search until one is found.
+        """
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
                 self.refined[number] = self.refine(
@@ -73,7 +77,7 @@ class TimerTrack:
                 )
 
     def refine_again(self, numbers: Sequence[int]) -> None:
-        """Search for more digit changes in segments with one. Discard the result if no second one agrees."""
+        """Search again in segments with only one agreeing digit change. If no second one agrees, discard the result."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -81,7 +85,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return the maximum seconds by which digit changes may have been located too late."""
+        """Return the maximum seconds by which a segment's digit changes may have been located too late."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -124,7 +128,7 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
     runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
-    # Each further pair needs a search in both videos.
+    # Stop as soon as the answer is sure, because each further pair needs a search in both videos.
     for count in range(2, MAX_PAIRS + 1):
         examined = _examine(a, b, best, count, pool)
         answer = _decide(a, b, examined, runner_up, len(hypotheses))
@@ -139,7 +143,8 @@ def _choose(
 ) -> Verdict | Disagreement:
     """Choose between offsets that fit about equally well, by refining each to the frame.
 
-    A wrong offset matches different rounds, which rarely last the same number of frames.
+    A wrong offset aligns two different rounds. These rarely last the same number of frames, so a pair of timer runs
+    usually contradicts it.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -163,7 +168,7 @@ def _sample_more(clock: TimerTrack) -> None:
 class Examined:
     """An offset refined to the frame.
 
-    late: possible error in seconds, because a digit change may be shown or located late.
+    late: maximum seconds by which digit changes may be shown or located late.
     """
 
     hypothesis: Hypothesis
@@ -178,7 +183,7 @@ class Examined:
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
     """Refine an offset by the digit changes in ``count`` pairs of timer runs.
 
-    The pairs are far apart, because neighbouring pairs often agree on a wrong offset, too.
+    Choose pairs far apart, because neighbouring pairs often agree on a wrong offset, too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -188,14 +193,14 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # A single digit change may be shown late, so search for more.
+    # A single digit change may be shown late, so search for more before a pair counts as a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Two pairs with a common timer run depend on the same digit change.
+    # Two pairs with a common timer run depend on the same digit change, so count them as one.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -244,7 +249,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The exact frame at which the timer changes was not found in both videos."
     samples = len(a.usable) + len(b.usable)
-    # If digit changes do not agree, all of them may be shown late.
+    # If too few digit changes agree, all of them may be shown late, so widen the error bound.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -263,7 +268,7 @@ def _common(
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
     if high - low < frame:
-        # Frame times are not more exact than ± half a frame of each video.
+        # Widen the bounds to ± half a frame of each video, because frame times are not more exact.
         low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 
@@ -273,7 +278,7 @@ def _links(
 ) -> tuple[int, int]:
     """Return how many jumps and pauses of the timer the videos share. Unrelated matches rarely share them.
 
-    - Jump: the clock constant changes between two runs. Whole seconds do not count, because game rules cause them.
+    - Jump: the clock constant changes between two runs. Changes by whole seconds do not count: game rules cause them.
     - Pause: the timer stands still between two runs. It counts twice if it lasts whole seconds to within a frame, but
       not about a multiple of ``RULE_STEP``.
     """

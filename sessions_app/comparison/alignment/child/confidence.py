@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HALF_AT = 3.0  # number of agreeing readings that halves the doubt due to few readings
-ONE_CLOCK_CAP = 0.85  # maximum confidence without a shared jump or pause
-COARSE = 1.0  # tolerance in seconds for the values and lengths of pauses
-IRREGULAR_SPREAD = 20.0  # range in seconds of the jumps and pauses of unrelated matches
+HALF_AT = 3.0  # number of further agreeing readings that halves the doubt due to few readings
+# maximum confidence if the videos share no jump or pause of the timer: any two timers that only run can be aligned
+ONE_CLOCK_CAP = 0.85
+COARSE = 1.0  # maximum seconds by which the timer's values and the lengths of shared pauses differ
+IRREGULAR_SPREAD = 20.0  # seconds over which the jumps and pauses of unrelated matches are assumed to be spread
 REFUSE_BELOW = 0.5
 RUNNER_UP_LIMIT = 0.5
 
@@ -17,7 +18,8 @@ class Support:
     """Evidence for an alignment by timer.
 
     - runner_up: second-best offset's score divided by the best score.
-    - jumps, pauses: number of shared ones. Jumps agree to ``tolerance`` seconds, pauses to a second.
+    - jumps, pauses: numbers of jumps and pauses that both timers share. Jumps agree to ``tolerance`` seconds, pauses to
+      a second.
     - flips_agree: whether at least two digit changes of each video agree.
     """
 
@@ -34,7 +36,7 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    It falls with the expected number of wrong offsets that fit by chance: a contrario (Desolneux, Moisan, Morel).
+    The more wrong offsets are expected to fit by chance, the lower it is: a contrario (Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

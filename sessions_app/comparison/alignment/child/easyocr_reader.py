@@ -25,7 +25,8 @@ HOW_TO_GET_WEIGHTS = (
     f"download english_g2 from the model hub on EasyOCR's website, unpack {WEIGHTS} into a folder and set its path in "
     "VOD_EASYOCR_MODELS, or set VOD_TIMER_READER=rapidocr."
 )
-# Modules that EasyOCR imports only for features unused here. PyPI's torchvision does not load with a PyTorch for CPUs.
+# Modules that EasyOCR imports only for features unused here. They are not installed, because PyPI's torchvision does
+# not load with a PyTorch for CPUs.
 UNUSED = (
     "torchvision", "torchvision.models", "torchvision.transforms", "skimage", "skimage.io", "scipy", "scipy.ndimage",
     "bidi",
@@ -58,7 +59,7 @@ class EasyOcrReader:
                 ["en"], gpu=False, detector=False, download_enabled=False, verbose=False, quantize=False,
                 model_storage_directory=str(models), user_network_directory=str(models),
             )  # fmt: skip
-        except FileNotFoundError as exc:  # also raised for damaged weights
+        except FileNotFoundError as exc:  # EasyOCR also raises it for damaged weights
             raise ReaderUnavailable(
                 f"{models / WEIGHTS} is damaged, or not the file that EasyOCR knows by this name: {HOW_TO_GET_WEIGHTS}"
             ) from exc
@@ -119,7 +120,7 @@ def load_package() -> Any:
     try:
         importlib.import_module("torch")
         with stand_ins():
-            # Without `stand_ins`, EasyOCR's Reader would import this module later and fail.
+            # EasyOCR's Reader would import this module later, outside `stand_ins`, and fail.
             importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:

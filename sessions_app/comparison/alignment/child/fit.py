@@ -1,5 +1,3 @@
-"""Fit of segments to a video's timer readings."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# Tolerance in seconds, but at most a quarter of a step of the timer. A reading whose bounds overlap or miss a segment's
-# bounds by less counts neither for nor against the segment.
+# Tolerance in seconds, but at most a quarter of the timer's smallest step. If the bounds of a reading and of a segment
+# overlap or miss each other by less, the reading counts neither for nor against the segment.
 TOUCH = 0.03
-# Cost of a segment by its slope. A segment's score is the sum of its readings' confidences minus this cost.
+# Cost of a segment by its slope (0: pause). A segment's score is the sum of its readings' confidences minus this cost.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # maximum age in seconds of the timer's value in a frame
-MISSED_IN_A_ROW = 2.5  # a segment ends when consecutive contradicting readings' confidences reach this sum
+DRAWN_BEFORE = 1 / 30  # maximum seconds by which the timer's value in a frame may be older than the frame
+MISSED_IN_A_ROW = 2.5  # a segment ends when the confidences of consecutive contradicting readings reach this sum
 MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
-MIN_AGREEING_FLIPS = 3  # minimum number of agreeing digit changes; fewer could all be shown equally late
+MIN_AGREEING_FLIPS = 3  # the search for digit changes ends when this many agree; fewer could all be shown equally late
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,8 @@ class Segment:
 class Refined:
     """The constant c of a segment (value = c + slope × time), exact to the frame.
 
-    late: maximum delay of the agreeing digit changes, seconds.
+    flips, disagreeing: numbers of digit changes that agree, and that are too early. late: maximum seconds by which the
+    video may show the agreeing ones late.
     """
 
     low: float
@@ -100,12 +99,12 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether the segment may contain two rounds: as many digit changes are too early as agree."""
+        """Return whether the segment may contain two rounds: at least as many digit changes are too early as agree."""
         return self.disagreeing >= self.flips
 
 
 def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> list[Segment]:
-    """Return the fewest segments that explain most readings, in order of time, by dynamic programming."""
+    """Return the segments with the highest total score, in order of time. Method: dynamic programming."""
     usable = sorted((s for s in samples if s.possible_readings), key=lambda s: s.time)
     count = len(usable)
     best = [0.0] * (count + 1)
@@ -147,7 +146,7 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # A timer of whole seconds that is misread by 1 s can have such a small overlap.
+                # The overlap is too small to decide: a timer of whole seconds, misread by 1 s, can have it, too.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)
@@ -178,7 +177,7 @@ def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
 def _build_segment(samples: Sequence[Sample], slope: int) -> Segment | None:
     low, high = shared_bounds([(*s.constant(slope), s.reading.confidence) for s in samples])
     if high - low < TOUCH:
-        # Frame times are not exact, so very narrow bounds would exclude right readings.
+        # Widen very narrow bounds: they would exclude right readings, because frame times are not exact.
         low, high = (low + high - TOUCH) / 2, (low + high + TOUCH) / 2
     inside = [s for s in samples if _overlap(s.constant(slope), (low, high)) >= 0.49 * TOUCH]
     if len(inside) < 2 or (slope and len({s.value for s in inside}) < DISTINCT_VALUES):

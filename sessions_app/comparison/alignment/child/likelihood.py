@@ -14,23 +14,23 @@ from sessions_app.comparison.alignment.child.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # column with the sum of all separators
+SEPARATOR = 11  # column of the result of `collapse` with the sum of all separators
 CLOSED = (9, 7, 10)  # columns of the digits 8, 6 and 9; a dotted or slashed zero is often read as one of them
-AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to that of 0
+AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to the probability of 0
 UNSEPARATED = 0.3  # factor on the probability of times without a colon
-LONGEST = 130  # upper limit of times, minutes
+LONGEST = 130  # upper limit of the searched times, minutes
 LEAST = 0.03
 MOST_TIMES = 6
-SURE_BLANK = 0.999  # minimum probability of the CTC blank in a blank step
+SURE_BLANK = 0.999  # probability of the CTC blank from which on a step counts as blank
 
 
 def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, float]]:
     """Return the most probable times as (seconds, probability), most probable first.
 
-    scores: one column per character. characters: "" for the CTC blank.
+    scores: probabilities, shape (steps, characters). characters: "" stands for the CTC blank.
     """
     steps = collapse(scores, characters)
-    # One blank step is enough to separate equal digits.
+    # Keep only the first of consecutive blank steps: one is enough to separate equal digits.
     blank = steps[:, 0] >= SURE_BLANK
     steps = steps[~(blank & np.concatenate([[False], blank[:-1]]))]
     if not len(steps) or steps[:, 1:SEPARATOR].max() < LEAST:
@@ -44,7 +44,7 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
 
 
 def collapse(scores: Array, characters: Sequence[str]) -> Array:
-    """Return 12 columns: the blank and all unused characters, the ten digits, and the sum of all separators."""
+    """Return 12 columns: the sum of the blank and unused characters, the ten digits, and the sum of all separators."""
     steps = scores @ _columns(tuple(characters))
     steps[:, 1] += AS_ZERO * steps[:, CLOSED].sum(axis=1)
     return np.asarray(steps)

@@ -1,4 +1,4 @@
-"""Search for the timer in a video's pictures, near the user's box (the hint), or anywhere."""
+"""Search for the timer in a video's pictures, near the box that the user drew (the hint), or anywhere."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from media_app.av.frames import WHOLE, Box, Image, Picture
 from sessions_app.comparison.alignment.child.reader import DETECTOR_STRIDE, Reading, TextFinder, TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
-HINT_GROWTH = (0.6, 1.2)  # growth of the user's box as shares of its width and height: users draw loosely
-HINT_HEIGHT = 160  # height in pixels to which the user's box is scaled
+HINT_GROWTH = (0.6, 1.2)  # the user's box grows by these shares of its width and height: users draw loosely
+HINT_HEIGHT = 160  # height in pixels to which the user's box is scaled for text detection
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # share of the frame's height from which on a box is also searched at the larger scale
+LARGE_HINT = 0.12  # share of the frame's height; a higher box is also searched at the larger scale if needed
 COARSE_WIDTH = 736  # width in pixels to which a frame is scaled; enough for text 12 pixels high
-EDGE = 0.25  # share of the frame's height searched at the top and at the bottom
+EDGE = 0.25  # share of the frame's height that is searched at the top, and at the bottom
 TILE = (640, 384)
 TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
 SAME_PLACE = 0.6  # maximum vertical distance of boxes of the same text, as a share of their height
 LEAST = 0.3  # minimum confidence of a candidate's reading
-LEAST_IN_HINT = 0.1  # the same near the user's box
+LEAST_IN_HINT = 0.1  # minimum confidence of a candidate's reading near the user's box
 MARGIN = 0.12  # margin around a detected text, as a share of its height
 
 
@@ -79,7 +79,7 @@ class Locator:
     def find_at_edges(self, picture: Picture) -> list[Candidate]:
         found: list[Candidate] = []
         frame = picture.scaled(COARSE_WIDTH)
-        # If the height is no multiple of the detector's stride, scaling blurs the text.
+        # Make the height a multiple of the detector's stride; otherwise, the detector's scaling blurs the text.
         height = DETECTOR_STRIDE * max(1, round(EDGE * len(frame) / DETECTOR_STRIDE))
         for top in (0, len(frame) - height):
             place = Box(0.0, top / len(frame), 1.0, height / len(frame))
@@ -87,7 +87,7 @@ class Locator:
         return ranked(found)
 
     def find_anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:
-        """Return candidates in the complete frame, best first. fine: whether to search enlarged tiles."""
+        """Return candidates in the complete frame, best first. fine: whether to search tiles at a higher resolution."""
         found: list[Candidate] = []
         frame = picture.scaled(FINE_WIDTH if fine else COARSE_WIDTH)
         height, width = frame.shape[:2]

@@ -1,5 +1,3 @@
-"""Preview of timer readings, shown before an alignment job starts."""
-
 from __future__ import annotations
 
 import os

@@ -1,5 +1,3 @@
-"""Text detector and recogniser for timers, with the models of the package rapidocr."""
-
 from __future__ import annotations
 
 import importlib
@@ -46,7 +44,7 @@ class ReaderUnavailable(Exception):
 class Reading:
     """The text in a picture, and the time that it shows.
 
-    confidence: that of the least certain character, 0 to 1. others: alternative readings, likeliest first.
+    confidence: 0 to 1, from the least certain character. others: alternative readings, likeliest first.
     """
 
     text: str
@@ -72,8 +70,6 @@ class TimerReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextBox:
-    """A box around detected text, in pixels of the picture."""
-
     x0: float
     y0: float
     x1: float
@@ -140,7 +136,7 @@ class TextFinder:
         self._alone = threading.Lock()
 
     def find(self, image: Image, height: int, max_width: int = 1280) -> list[TextBox]:
-        """Return text boxes in pixels of ``image``. height: pixels to which the image is scaled."""
+        """Return text boxes in pixels of ``image``. height: pixels to which the image is scaled for detection."""
         shown_height, shown_width = image.shape[:2]
         scale = min(height / shown_height, max_width / shown_width)
         size = tuple(
@@ -182,7 +178,7 @@ def network_input(images: NDArray[Any]) -> NDArray[np.float32]:
 
 def open_model(name: str, threads: int) -> Any:
     """Return an onnxruntime session for a rapidocr model. Raises :class:`ReaderUnavailable`."""
-    # Importing rapidocr would take 0.5 s and add unwanted pre-processing.
+    # Load the model file directly. Importing rapidocr would take 0.5 s and add unwanted pre-processing.
     package = find_spec("rapidocr")
     path = Path(package.origin).parent / "models" / name if package and package.origin else None
     if path is None or not path.is_file():

@@ -1,5 +1,3 @@
-"""Timer readers by name."""
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -15,10 +15,11 @@ from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
 MAX_FLIPS = 8  # maximum number of digit changes searched in each run of the timer
-MAX_PIXEL_GAP_FRAMES = 4  # maximum frames between the readings before and after a digit change
-NEAR_VALUES = 2  # maximum difference from the expected value, in steps of the last digit
-CLEARER = 2.0  # minimum ratio of the confidences of a readable crop's best and second-best value
-UNREADABLE = 0.05  # minimum confidence of a readable crop's only possible value
+# maximum frames between the readings before and after a digit change; with more, the change is not located
+MAX_PIXEL_GAP_FRAMES = 4
+NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
+CLEARER = 2.0  # a crop is readable if its best value has more than this many times the second-best value's confidence
+UNREADABLE = 0.05  # minimum confidence of a crop's only possible value; below it, the crop is unreadable
 LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
 MAX_FRAMES_KEPT = 400
@@ -44,7 +45,8 @@ class Flip:
 class Plan:
     """A planned search for a digit change.
 
-    values: five consecutive timer values, ascending. The timer changes to the middle one, or from it if it counts down.
+    values: five consecutive timer values, ascending. The timer changes to the middle value if it counts up, or from
+    that value if it counts down.
     """
 
     keyframe: float
@@ -56,8 +58,8 @@ class Plan:
 def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
     """Return the clock constant of a running ``segment`` from its digit changes (flips); None without a flip.
 
-    A video may show a new digit late, but never early, so the flips with the least delay count. The search ends when
-    ``wanted`` flips agree. Timers with steps of at most a frame need no flips.
+    A video may show a new digit late, but never early, so the flips with the least delay are used. The search ends
+    when ``wanted`` flips agree. Timers with steps of at most a frame need no flips.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -134,7 +136,7 @@ def _plan(
 def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float, float]:
     low, high = bounds
     middle = (low + high) / 2
-    # The last digit changes when c + slope × t is a multiple of the timer's resolution.
+    # The last digit changes when the exact value (clock constant + slope × time) is a multiple of the resolution.
     steps = (middle + slope * time) / resolution
     mark = (np.floor(steps) + 1 if slope > 0 else np.ceil(steps) - 1) * resolution
     flip = float((mark - middle) * slope)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# letters that text recognisers confuse with digits
+# characters that text recognisers confuse with digits
 DIGITS = str.maketrans("OoDQlIiL|!B", "00001111118")
 SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
 CLEAN, REPAIRED = 1.0, 0.6
@@ -43,8 +43,8 @@ PROFILES = {
 }
 
 _FORMS = (
-    # Patterns of times and the trust in a match, most exact first. A point may be a misread colon. Minutes over 59 may
-    # contain a misread zero.
+    # Patterns of times with the trust in a match, most exact first. The trust is lower if a point may be a misread
+    # colon, and for minutes over 59, which may contain a misread zero.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),

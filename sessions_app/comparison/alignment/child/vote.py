@@ -1,5 +1,3 @@
-"""Possible offsets between two videos, ranked by how many timer readings agree."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,8 +5,8 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-AGREE = 0.2  # tolerance in seconds between a reading and the other timer, for precise offsets only
-KNOWN_WELL = 0.2  # maximum uncertainty of a precise offset, ± seconds
+AGREE = 0.2  # maximum seconds by which an agreeing reading differs from the other timer, for precise offsets only
+KNOWN_WELL = 0.2  # an offset is precise if it is known to better than ± this many seconds
 CONTRADICT = 1.1  # seconds of difference above which a reading contradicts the other timer
 CONTRADICTION_COST = 2.0
 APART = 1.5  # seconds of difference above which two offsets are separate
@@ -16,7 +14,7 @@ APART = 1.5  # seconds of difference above which two offsets are separate
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A possible offset. pairs: number of agreeing readings by (segment of A, segment of B)."""
+    """A possible offset. pairs: number of agreeing readings by (index of A's segment, index of B's segment)."""
 
     low: float
     high: float
@@ -48,7 +46,8 @@ def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]
     for first in a:
         for second in b:
             if first.runs and first.slope == second.slope:
-                # Both timers show the same value: c_a + s·t = c_b + s·(t − offset). So offset = s·(c_b − c_a).
+                # Both timers show the same value: c_a + s·t = c_b + s·(t − offset), where c is the clock constant and
+                # s = ±1 the slope. So offset = s·(c_b − c_a).
                 ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
                 judged.append(_narrowed(count_support(min(ends), max(ends), a, b), a, b))
     judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))

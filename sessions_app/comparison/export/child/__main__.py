@@ -42,8 +42,8 @@ from sessions_app.comparison.export.child.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
-INDEXED, WRITTEN = 5.0, 15.0  # job progress after indexing the videos, and after writing the captions
-ROUNDED_SECONDS = 0.05  # maximum error of the export's duration in seconds, besides one frame
+INDEXED, WRITTEN = 5.0, 15.0  # job progress in percent after indexing the videos, and after writing the captions
+ROUNDED_SECONDS = 0.05  # maximum error of the export's duration in seconds, in addition to one frame
 FONT_PIXELS = 20
 
 

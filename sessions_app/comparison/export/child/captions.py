@@ -1,5 +1,3 @@
-"""The captions of an export: texts and drawings as a transparent video."""
-
 from __future__ import annotations
 
 import time
@@ -16,7 +14,7 @@ from sessions_app.comparison.export.child.layouts import Arrangement, Box
 from sessions_app.comparison.export.child.plan import Caption, Clock
 
 Picture = NDArray[np.uint8]
-TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the picture's height
+TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the video's height in the export
 SMALLEST = 14
 BACKGROUND = 150  # opacity of the background behind text, 0 to 255
 BELOW = 3 / 1000  # width that a dark border adds to a stroke, as a share of the frame's width
@@ -27,7 +25,7 @@ MAX_LINES = 4
 NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size
 # time limit for drawing: base seconds, and seconds per gigapixel of the export's frames
 SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0
-UNITS = 1000  # stroke width that equals the frame's width
+UNITS = 1000  # a stroke of this width is as wide as the frame
 DEPTH = 4  # fractional bits of the coordinates given to OpenCV
 
 
@@ -39,7 +37,7 @@ def write_captions(
     path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
-    """Write the captions as a transparent video with premultiplied colours, one frame per change.
+    """Write the captions as a transparent video with premultiplied colours, one frame per change of the captions.
 
     frames: position of each video's picture in the export. Raises :class:`TooManyStrokes`.
     """
@@ -146,7 +144,7 @@ def _fitting(text: str, font: Any, size: int, width: int) -> str:
 
 
 def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]) -> None:
-    """Draw the strokes of users' drawings. A stroke's width is in thousandths of the frame's width."""
+    """Draw the strokes of users' drawings."""
     for stroke in strokes:
         color = tuple(int(stroke["color"][at : at + 2], 16) for at in (5, 3, 1))
         points = [(frame.x + x * frame.width, frame.y + y * frame.height) for x, y in stroke["points"]]
@@ -154,7 +152,7 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
         if stroke["tool"] == "text":
             size = max(4, round(width))
             at = (round(points[0][0]), round(points[0][1]))
-            # OpenCV takes as long for the invisible part of a text, so cut it off.
+            # Cut off the invisible part of a text: OpenCV draws it as slowly as the visible part.
             text = stroke["text"][: 1 + int(max(0, picture.shape[1] - at[0]) / (NARROWEST * size))]
             for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
                 shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))

@@ -1,5 +1,3 @@
-"""The ffmpeg filter graph that renders an export."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -33,13 +31,13 @@ GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time to reach an earlier keyframe
 SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
-# sample rates in Hz for changing a sound's speed
+# sample rates in Hz from which `rates_of` chooses
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
-# maximum duration of an export, and of its sound's timing error at the end, seconds
+# maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
-# packets whose timestamps are checked for rounding; maximum ignored error in seconds
+# number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-NEAR_FRAME = 5e-4  # maximum seconds between the start of a copied part and a frame
+NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame to copy the source without encoding
 CLOCK_LETTERS = 1 / 22  # height of the clock's text, as a share of the picture's height
 
 
@@ -113,7 +111,7 @@ def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progres
 
 
 def copied_part(export: Export) -> tuple[float, float] | None:
-    """Return (start, end), in seconds, of the part of the source that can be copied, or None."""
+    """Return (start, end) in seconds of the part of the source to copy; None if the export must be encoded."""
     pane, clock = export.panes[0], export.clock
     facts, span = pane.source.facts, pane.span
     if export.layout != SINGLE or span is None or export.captions is not None or export.clock_font is not None:
@@ -202,7 +200,7 @@ def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
 
 
 def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
-    """Select the source frame that is visible at each frame of the export."""
+    """Select, for each frame of the export, the source frame that is visible at that time."""
     near = 1.0 + MICROSECONDS * _uncertainty(source)
     zero = (float(source.origin) + span.time) * MICROSECONDS
     return (
@@ -217,7 +215,7 @@ def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
 def _uncertainty(source: Source) -> float:
     """Return the maximum rounding error of a source's timestamps in seconds.
 
-    It is half a tick, or more if the timestamps were once rounded to milliseconds.
+    It is 0 or half a tick of the time base, or more if the timestamps were once rounded to milliseconds.
     """
     fps = source.facts.fps
     with open_media(source.path) as container:
@@ -286,7 +284,8 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 def rates_of(rate: float) -> list[tuple[int, int]]:
     """Return pairs of sample rates (slow, fast) that make a sound play ``rate`` times as fast.
 
-    The sound is resampled to ``slow`` and played at ``fast``. Near 1, one pair is not exact enough.
+    The sound is resampled to ``slow`` and played at ``fast``. If ``rate`` is near 1, one pair is not exact enough,
+    so there are two.
     """
     if rate == 1.0:
         return []

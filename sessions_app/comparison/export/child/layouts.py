@@ -9,7 +9,7 @@ SIDE_BY_SIDE, STACK, MAIN_AND_SIDE = "side_by_side", "stack", "main_and_side"
 SINGLE, WIPE, OVERLAY, DIFFERENCE = "single", "wipe", "overlay", "difference"
 LAYOUTS = (SIDE_BY_SIDE, STACK, MAIN_AND_SIDE, SINGLE, WIPE, OVERLAY, DIFFERENCE)
 SHARED_BOX_LAYOUTS = frozenset({WIPE, OVERLAY, DIFFERENCE})  # layouts in which two videos share one box
-MAX_SIDE = 8192  # maximum width and height that most H.264 players support
+MAX_SIDE = 8192  # maximum width and height in pixels that most H.264 players support
 
 
 def even(side: float) -> int:

@@ -1,5 +1,3 @@
-"""The plan of an export: which frames show which videos and captions."""
-
 from __future__ import annotations
 
 import math
@@ -35,7 +33,7 @@ class Caption:
     text: str = ""
     strokes: tuple[dict[str, Any], ...] = ()
     is_name: bool = False
-    is_notice: bool = False  # whether the text replaces the picture before or after the video
+    is_notice: bool = False  # whether the text replaces the picture before the video's start or after its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class Clock:
         return min(max(number, 0), self.frames)
 
     def span_of(self, placement: Placement, duration: float) -> Span | None:
-        """Return the frames that show a video of ``duration`` seconds, or None."""
+        """Return the frames that show a video of ``duration`` seconds; None if no frame shows it."""
         first = self.frame_at(placement.global_time(0.0))
         stop = self.frame_at(placement.global_time(duration))
         if stop <= first:

@@ -1,5 +1,3 @@
-"""Command that aligns recordings without the server and prints the offsets."""
-
 from __future__ import annotations
 
 import json

@@ -38,7 +38,7 @@ def draw_barcode(frame: NDArray[np.uint8], number: int) -> None:
 
 
 def decode_barcode(image: NDArray[np.uint8]) -> int:
-    """Return the frame number in a picture of any size, (h, w) or (h, w, 3 or 4). Raises ValueError without one."""
+    """Return the frame number in a picture of any size, (h, w) or (h, w, 3 or 4). Raises ValueError."""
     grey = image.astype(np.float64) if image.ndim == 2 else image[:, :, :3].mean(axis=2)
     height, width = grey.shape
     strip = strip_height(height)

@@ -146,7 +146,7 @@ def timer_pairs(seed: int) -> list[Pair]:
 
 
 def refusal_pairs(seed: int) -> list[Pair]:
-    """Return pairs of recordings that timer alignment must refuse, because several offsets fit."""
+    """Return pairs of recordings that timer alignment must refuse."""
     rounds = round_match(seed, 120)
     same = round_match(seed + 1, 120, buy=4.0, length=11.0, identical=True)
     pairs = [
@@ -176,7 +176,7 @@ def render_pair(pair: Pair, folder: Path) -> tuple[Path, Path]:
 
 
 def render_clips(clips: Sequence[Clip], folder: Path) -> list[Path]:
-    """Render `clips` into `folder` in parallel. Raises RuntimeError."""
+    """Render `clips` into `folder` in parallel."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{clip.spec.name}.mp4" for clip in clips]
     context = multiprocessing.get_context("spawn")

@@ -1,5 +1,3 @@
-"""Encoder of synthetic recordings."""
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

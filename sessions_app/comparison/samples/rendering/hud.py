@@ -1,5 +1,3 @@
-"""Timer styles of synthetic recordings."""
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,7 +82,7 @@ class Timer:
         self._text_top = label_height
         text_x = self.x + (self._size[0] - text_width) // 2
         edge = max(2, self._digits // 10)
-        # box around the digits, pixels
+        # box around the digits: (x, y, width, height) in pixels
         self.box = (
             text_x - edge,
             self.y + label_height,

@@ -73,7 +73,6 @@ class Match:
         return times, ticks
 
     def clock_text(self, match_time: float) -> str:
-        """Return the text that the clock shows at `match_time`."""
         return self._texts[max(0, bisect_right(self._times, match_time) - 1)]
 
     def flips(self, begin: float, end: float) -> list[tuple[float, str]]:

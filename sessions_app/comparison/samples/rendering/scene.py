@@ -1,5 +1,3 @@
-"""A game-like scene of a match from one point of view."""
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +36,7 @@ class _Actor:
 
 
 class Scene:
-    """The scene of `match` in `width` x `height` pixels.
+    """A game-like scene of `match` in `width` x `height` pixels.
 
     seed: selects the camera's view and the palette. timer_anchor: corner or edge to keep free for the timer.
     """
@@ -72,7 +70,7 @@ class Scene:
         self._minimap = self._minimap_sprite(rng)
 
     def draw(self, frame: Image, match_time: float) -> None:
-        """Draw the scene at `match_time` (seconds) into `frame`, uint8 BGR of shape (height, width, 3)."""
+        """Draw the scene at `match_time` (seconds) into `frame`, a BGR picture."""
         t = match_time
         recent = self.match.events_between(t - 1.2, t + 1e-9)
         yaw, dy = self._camera(t, recent)

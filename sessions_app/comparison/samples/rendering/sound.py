@@ -1,5 +1,3 @@
-"""The sound of a synthetic recording."""
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,12 +1,10 @@
-"""Specification of a synthetic recording."""
-
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 
-# Increase if the same specification renders a different file.
+# Increase the version if the same specification renders a different file.
 VERSION = 3
 VFR_TIME_BASE = Fraction(1, 90_000)
 

@@ -1,5 +1,3 @@
-"""Sprites: small transparent pictures and texts that are blended into BGR frames."""
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +13,7 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sprite:
-    """A picture prepared for blending, uint8. color: BGR times alpha. keep: 255 - alpha, repeated for each channel."""
+    """A transparent picture, prepared for blending. color: BGR times alpha. keep: 255 - alpha, for each channel."""
 
     color: Image
     keep: Image
@@ -26,7 +24,6 @@ class Sprite:
 
     @classmethod
     def from_bgra(cls, bgr: Image, alpha: Image) -> "Sprite":
-        """Create a sprite from BGR (h, w, 3) and alpha (h, w), uint8; 255 is opaque."""
         wide = np.repeat(alpha[:, :, None], 3, axis=2)
         return cls(np.asarray(cv2.multiply(bgr, wide, scale=1 / 255), np.uint8), 255 - wide)
 

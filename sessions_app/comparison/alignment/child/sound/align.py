@@ -1,5 +1,3 @@
-"""Offset and drift between the sounds of two recordings of one event, or a refusal."""
-
 from __future__ import annotations
 
 import math
@@ -15,30 +13,33 @@ from sessions_app.comparison.alignment.child.sound.recording import Recording
 from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak, find_peaks, find_stretch
 
 CANDIDATES = 12
-SCAN_WINDOWS = 4  # number of windows by which candidate lags are first compared
+SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
 MAX_MEASURED_PLACES = 3  # maximum number of lags that are measured with more windows
-RIVAL_SHARE = 0.6  # share of the best lag's sharpness from which on another lag makes the sound repetitive
-# Ratios of the best lag's score to the second-best lag's score
-REPEATED_RATIO = 1.25  # below this ratio, the sound counts as repetitive
-CLEAR_RATIO = 1.5  # below this ratio, the complete second recording is read instead of parts
+# If another lag reaches this share of the best lag's sharpness, the sound counts as repetitive.
+RIVAL_SHARE = 0.6
+REPEATED_RATIO = 1.25  # best / second-best lag's score; below this ratio, the sound counts as repetitive
+CLEAR_RATIO = 1.5  # best / second-best lag's score; below this ratio, all of the second recording is read, not parts
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # below this ratio, the other lags are measured, too
+PLAIN_RATIO = 3.0  # best / second-best lag's score; below this ratio, the other lags are measured, too
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-STRETCHED_RATIO = 1.3  # minimum ratio of the scores at a changed and at equal speed if the speeds differ
+# minimum ratio of the score at a changed speed to the score at equal speed, for reporting different speeds
+STRETCHED_RATIO = 1.3
 STRETCH_SECONDS = 20.0
 
 # usual and minimum length of a window, seconds
 WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0
 FEWEST_WINDOWS, WINDOWS = 8, 16
-LONG_SECONDS = 1800.0  # overlap in seconds above which the number of windows grows
+LONG_SECONDS = 1800.0  # overlap of the recordings in seconds above which the number of windows grows with the overlap
 MOST_WINDOWS = 48
 SEARCH_SECONDS = 0.5  # seconds searched before and after the expected offset of a window
-SHARP = 7.0  # minimum sharpness of a used window, in standard deviations
+SHARP = 7.0  # minimum sharpness of a window, in standard deviations; below it, the window's offset is not used
 MIN_AGREEING = 3
 MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01
-LEAST_APART, PART_APART = 4, 0.25  # minimum number and share of consecutive windows that refute an offset
+# An offset is refused if at least LEAST_APART consecutive windows, and at least the share PART_APART of all windows,
+# disagree with it.
+LEAST_APART, PART_APART = 4, 0.25
 LEAST_BOUND = 2e-4
 
 
@@ -63,8 +64,8 @@ class Window:
 class SoundMatch:
     """An offset found by sound: ``first_time = second_time + offset``, seconds.
 
-    anchor: time of the first recording at which the offset is exact. drift_ppm: growth of the offset with time. ratio:
-    best lag's score divided by the second-best lag's.
+    anchor: time in the first recording at which the offset is exact. drift_ppm: growth of the offset with time.
+    ratio: best lag's score divided by the second-best lag's score.
     """
 
     offset: float
@@ -82,7 +83,7 @@ class SoundMatch:
 
 @dataclass(frozen=True, slots=True)
 class SoundRefusal:
-    """A refusal to state an offset. doubted: unreliable offset that was measured."""
+    """A refusal to state an offset. doubted: unreliable offset that was measured, or None."""
 
     reason: str
     message: str
@@ -159,7 +160,7 @@ def _measure_place(pair: _Pair, peak: Peak, windows: int, within: tuple[float, f
     count = windows if length <= LONG_SECONDS else min(MOST_WINDOWS, round(windows * length / LONG_SECONDS))
     count = min(count, int(length / seconds))
     starts = [_busiest(pair.whole, begin + length * n / count, length / count, seconds) for n in range(count)]
-    # Measuring from the middle outwards gives the drift for the outer windows.
+    # Measure from the middle outwards, so that the drift is known for the outer windows.
     middle = begin + length / 2
     for start in sorted(starts, key=lambda start: abs(start - middle)):
         expected = place.line.at(start) if place.line is not None and len(place.line.on) > 2 else peak.lag

@@ -6,7 +6,7 @@ import math
 
 from sessions_app.comparison.alignment.child.sound.align import SoundMatch
 
-# constant, factor of the share of agreeing windows, factor of log(best lag's score / second-best lag's score)
+# coefficients: constant, share of agreeing windows, log(best lag's score / second-best lag's score)
 CONSTANT, SHARE, RATIO = -2.70, 0.51, 6.94
 HIGHEST = 0.99
 MOST_RATIO = 10.0

@@ -21,8 +21,8 @@ WHITENING = 0.85  # exponent of the whitening: 1 gives all frequencies equal wei
 class Delay:
     """The delay of the second piece of sound in seconds.
 
-    sharpness: correlation peak in standard deviations of the noise. rival: second-highest peak as a share of the
-    highest.
+    sharpness: height of the correlation peak in standard deviations of the noise. rival: height of the second-highest
+    peak, as a share of the highest.
     """
 
     seconds: float
@@ -62,7 +62,7 @@ def _parabola(values: NDArray[np.float64]) -> float:
     return 0.0 if bend >= 0 else min(0.5, max(-0.5, 0.5 * (left - right) / bend))
 
 
-# The peak of a band-limited signal is a sinc. This table converts the vertex of a parabola through three values to the
-# peak's true position.
+# The correlation peak of a band-limited signal is a sinc. This table converts the vertex of a parabola through three
+# values to the peak's true position.
 PLACES = np.linspace(-0.5, 0.5, 101)
 PARABOLAS = np.array([_parabola(np.sinc(2 * BAND_HZ[1] / RATE * (np.arange(-1, 2) - place))) for place in PLACES])

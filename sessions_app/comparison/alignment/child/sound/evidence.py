@@ -1,5 +1,3 @@
-"""Files with which users can check an offset."""
-
 from __future__ import annotations
 
 import wave

@@ -13,13 +13,13 @@ from sessions_app.comparison.alignment.child.sound.track import RATE, Run, Sampl
 Flux = NDArray[np.float32]
 HOP = 128  # distance between two flux values, in samples of sound: 16 ms
 HOP_SECONDS = HOP / RATE
-WINDOW = 512  # samples from which a moment's band levels are computed
+WINDOW = 512  # number of samples from which the band levels at one moment are computed
 EDGES_HZ = (120, 240, 400, 620, 920, 1330, 1900, 2650, 3650)
 BANDS = len(EDGES_HZ) - 1
 FLOOR = 1e-7  # maximum energy of silence, relative to full scale
-LAG = 2  # steps between the two levels of a flux value
-AROUND_SECONDS = 2.0  # seconds around a flux value by which it is normalised
-QUIET = 0.15  # added to the standard deviation, so that normalising does not amplify tiny changes
+LAG = 2  # steps of 16 ms between the two levels whose difference is a flux value
+AROUND_SECONDS = 2.0  # a flux value is normalised by the values this many seconds before and after it
+QUIET = 0.15  # constant added to the standard deviation, so that normalising does not amplify tiny changes
 HIGHEST = 4.0
 BLOCK = 1 << 12
 

@@ -18,7 +18,8 @@ LEAST_ERROR = 2e-5  # minimum error of a measured offset, seconds
 class Line:
     """An offset that changes linearly with the time of the first recording.
 
-    offset, error: offset at the time ``center`` and its standard error, seconds. on: indices of the measurements on it.
+    offset, error: offset at the time ``center`` and its standard error, seconds. on: indices of the measurements on the
+    line.
     """
 
     center: float

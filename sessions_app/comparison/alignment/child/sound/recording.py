@@ -1,4 +1,4 @@
-"""The sound of a recording. Short probes are read before the complete sound."""
+"""The sound of a recording: a few short probes are read first, and the complete sound only if needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound, Samples
 
 PROBES = 3
 PROBE_SECONDS = 30.0
-SHORT_SECONDS = 2 * PROBES * PROBE_SECONDS  # maximum length of a recording that is read completely at once
+# maximum length of a recording that is read completely instead of in probes, seconds
+SHORT_SECONDS = 2 * PROBES * PROBE_SECONDS
 MIN_SECONDS = 1.0
 QUIET = 10 ** (-66 / 20)  # maximum sample value of a silent recording; full scale is 1
 
@@ -44,7 +45,7 @@ class Recording:
 
     @property
     def duration(self) -> float:
-        """Return the sound's duration in seconds, or the file's until all sound is read."""
+        """Return the sound's duration in seconds, or the file's duration until all sound is read."""
         return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
 
     def read_all(self, on_share: OnShare | None = None) -> KnownFlux:
@@ -64,7 +65,7 @@ class Recording:
         return self._whole
 
     def read_probes(self) -> KnownFlux:
-        """Return the flux of three parts of 30 s, or of the complete sound of a short or silent recording."""
+        """Return the flux of three parts of 30 s. If these are silent or the recording is short, read all sound."""
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
             return self.read_all()
         if self._probes is None:

@@ -1,6 +1,6 @@
 """Search for the lag between two recordings, by normalised cross-correlation of their spectral flux.
 
-With a lag of n steps, step k of the second recording matches step k + n of the first.
+With a lag of n steps of 16 ms, step k of the second recording matches step k + n of the first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECOND
 
 APART_SECONDS = 0.5  # minimum distance in seconds of separate correlation peaks
 MIN_OVERLAP_SECONDS = 5.0
-BLOCK_SECONDS = 600.0  # length of separately correlated parts; drift blurs the peak of longer parts
+# length in seconds of parts that are correlated separately; in longer parts, drift would blur the peak
+BLOCK_SECONDS = 600.0
 MAX_DRIFT = 1e-3  # maximum relative speed difference between two recordings
 SPREAD_HOPS = 1  # steps by which each part's correlation peak is widened before the parts are added
 STRETCHES = tuple(round(1 + sign * permille / 1000, 4) for permille in range(4, 62, 2) for sign in (1, -1))
@@ -24,7 +25,7 @@ STRETCHES = tuple(round(1 + sign * permille / 1000, 4) for permille in range(4, 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A possible lag in seconds. score: agreement at this lag; standard deviation 1 for unrelated sounds."""
+    """A possible lag in seconds. score: agreement at this lag; its standard deviation is 1 for unrelated sounds."""
 
     lag: float
     score: float
@@ -32,7 +33,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class KnownFlux:
-    """The flux, shape (BANDS, steps), and a mask of the steps read so far, shape (steps,)."""
+    """The flux of a recording, shape (BANDS, steps), and a mask of the steps read so far, shape (steps,)."""
 
     flux: Flux
     mask: NDArray[np.bool_]
@@ -60,7 +61,7 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
         if not part.mask.any():
             continue
         found, base = correlate(first, part)
-        # Drift moves the peaks of outer parts, so widen them more.
+        # Drift moves the peaks of a recording's outer parts, so widen these peaks more.
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
@@ -70,7 +71,7 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
 
 
 def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32], int]:
-    """Return the agreement at each lag, and the index of lag 0."""
+    """Return the agreement at each lag, with standard deviation 1 for unrelated sounds, and the index of lag 0."""
     n, m = len(first.mask), len(second.mask)
     size = _fast(n + m)
     heard_first, heard_second = (fft.rfft(h.mask.astype(np.float32), size) for h in (first, second))
@@ -92,7 +93,7 @@ def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32],
 
 
 def find_stretch(first: KnownFlux, second: KnownFlux, start: float, seconds: float) -> tuple[float, Peak]:
-    """Return the relative speed at which a part of the second recording best fits the first, and the peak."""
+    """Return the relative speed at which a part of the second recording best fits the first, and that fit's peak."""
     begin, count = round(start / HOP_SECONDS), round(seconds / HOP_SECONDS)
     piece = second.flux[:, begin : begin + count]
     best = (1.0, Peak(0.0, 0.0))

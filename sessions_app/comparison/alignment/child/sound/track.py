@@ -27,7 +27,7 @@ MAX_SECONDS = 13 * 3600.0
 MAX_TRACKS = 16
 LOUDNESS_PLACES = 4
 LISTEN_SECONDS = 0.5
-# minimum power of the mono mix, as a share of the channels' mean power, unless the channels cancel each other out
+# minimum power of the mono mix, as a share of the channels' mean power; below it, the channels cancel each other out
 CANCELLED = 0.1
 
 
@@ -72,7 +72,7 @@ class SoundTrack:
         self._container.close()
 
     def runs(self, start: float = 0.0, end: float = MAX_SECONDS) -> Iterator[Run]:
-        """Yield the sound between ``start`` and ``end`` seconds, in pieces without gaps. A read error ends it."""
+        """Yield the sound from ``start`` to ``end`` seconds, in pieces without gaps, until a read error."""
         self._seek(start - RUN_IN_SECONDS)
         for run in self._decoded(self._stream, end):
             first = max(0, round((start - run.start) * RATE))
@@ -177,10 +177,10 @@ class _Mixer:
         self._resampler: AudioResampler | None = None
         self._rate = 1
         self._start = 0.0  # start of the current run, seconds
-        # samples received and samples resampled, at the file's sampling rate
+        # numbers of samples received and already resampled, at the file's sampling rate
         self._taken = self._mixed = 0
-        self._given = 0  # samples yielded since ``_start``
-        # sum of the differences between timestamps and expected times, seconds
+        self._given = 0  # number of samples yielded since ``_start``
+        # sum in seconds of the differences between timestamps and the times expected from the samples
         self._late = 0.0
         self._counted = 0
 
@@ -197,7 +197,7 @@ class _Mixer:
             yield from self._begin(at, rate)
             behind = 0.0
             self._fifo.write(frame)  # type: ignore[union-attr]
-        # Containers round timestamps, so average many of them.
+        # Containers round timestamps, so average the differences of many timestamps.
         self._late += behind
         self._counted += 1
         self._taken += frame.samples
