@@ -25,9 +25,11 @@ KEPT_BYTES = 20_000  # maximum bytes of an answer that are kept, to show an erro
 # Goals: maximum factor by which the request may raise the other account's p95 response time, and maximum growth of the
 # web process in bytes.
 MAX_RATIO, MAX_GROWTH = 3.0, 100e6
-# CPU seconds of a request below which its effect on the other account is not measured, because noise hides it.
+# The effect on the other account is measured only if a request takes at least this many CPU seconds. Noise would hide
+# smaller effects.
 NOTABLE_CPU = 0.1
-# Share of a goal from which a result is printed immediately. For example, a growth of 30 MB is 0.3 of MAX_GROWTH.
+# A result is printed immediately if a value reaches this share of its goal, for example a growth of 30 MB (0.3 of
+# MAX_GROWTH).
 WORTH_TELLING = 0.3
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).

@@ -51,8 +51,8 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
     """Return the positions (from 1) of the first :data:`QUEUE_NUMBERS` claimable jobs of each lane, by job id.
 
-    As when workers claim jobs, jobs that fit a full lane's additional places come first, and jobs of owners who already
-    hold their share of the lane come last.
+    Workers claim jobs in this order. In a full lane, jobs that may use an additional place come first. Jobs of owners
+    who already hold their share of the lane come last.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
@@ -79,7 +79,7 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
     _lock_places(owner_id)
     waiting = Job.objects.filter(owner_id=owner_id, lane=lane, status=JobStatus.QUEUED, admitted=False)
     if connection.vendor == "postgresql" and connection.in_atomic_block:
-        # Skip jobs that are being cancelled: the cancel request waits for the lock held here.
+        # Skip jobs that are being cancelled, to avoid a deadlock: the cancel request waits for the lock held here.
         waiting = waiting.select_for_update(skip_locked=True)
     best = waiting.order_by("-priority", "created_at", "id").first()
     if best is None:
@@ -105,7 +105,7 @@ def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:
     """Admit queued jobs of owners who are below their limits, for example after a change of tier.
 
-    Checks one batch of owners with ids above ``after``. Returns its last id, or None at the end.
+    Checks one batch of owners with ids above ``after``. Returns the last id, or None if no owners are left.
     """
     waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=False).order_by("owner_id")
     if after is not None:

@@ -1,4 +1,4 @@
-"""The Dramatiq broker of the wake-up messages.
+"""The Dramatiq broker. Its messages only wake workers, which then claim jobs from the database.
 
 Dramatiq's default middleware is omitted: it would kill jobs after ten minutes.
 """
@@ -90,7 +90,7 @@ def make_broker() -> dramatiq.Broker:
         broker.emit_after("process_boot")
     else:
         broker = NotifyingRedisBroker(  # type: ignore[no-untyped-call]
-            # Short, because web requests wait while they send wake-up messages.
+            # The timeouts are short, because web requests wait while they send a message.
             connection_pool=connection_pool(
                 settings.REDIS_URL,
                 socket_connect_timeout=REDIS_SECONDS,

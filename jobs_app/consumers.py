@@ -31,7 +31,7 @@ class JobConsumer(WatchConsumer):
 class JobListConsumer(WatchConsumer):
     """WebSocket of the newest jobs that a user may see.
 
-    The ``revision`` is the current time, so that the check of each minute sends the list again.
+    The ``revision`` is the current time, so that the check each minute always finds a newer list to send.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:

@@ -52,7 +52,7 @@ class ShuttingDown(Exception):
 
 
 class YieldTurn(Exception):
-    """End of an attempt because other owners wait; the job is requeued at its last checkpoint."""
+    """End of an attempt because other owners wait; the job is requeued and later continues from its last checkpoint."""
 
 
 class WaitRequested(Exception):
@@ -187,9 +187,9 @@ class JobContext:
         self.check()
 
     def wait(self, state: dict[str, Any], *, seconds: float, deadline_seconds: float, message: str) -> NoReturn:
-        """End this attempt. The job continues from ``state`` after ``seconds``, or earlier when woken.
+        """End this attempt. The job continues from ``state`` after ``seconds``, or when it is woken earlier.
 
-        deadline_seconds: time from the job's first wait until it fails.
+        deadline_seconds: seconds from the job's first wait, after which another wait fails the job.
         """
         raise WaitRequested(state, seconds, deadline_seconds, message)
 
@@ -249,7 +249,7 @@ class JobContext:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Create a scratch folder for the block, and remove those of dead attempts."""
+        """Create a scratch folder for the block, and remove those of the job's dead attempts."""
         base = scratch.scratch_root()
         scratch.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"

@@ -49,7 +49,7 @@ class LeaseRenewer:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Ask running jobs to requeue themselves. Their leases are renewed until then."""
+        """Ask running jobs to requeue themselves. Their leases are renewed until they have."""
         self._stop.set()
         with self._lock:
             for context in self._contexts.values():
@@ -141,7 +141,7 @@ class LeaseRenewer:
     def _mark_preempted(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         giving = leases.tokens_to_preempt(contexts)
         for token, context in contexts.items():
-            # Clear the flag if the waiting job has meanwhile started elsewhere.
+            # Clear the flag if no other owner's job waits any longer for this job to yield.
             (context.gives_way.set if token in giving else context.gives_way.clear)()
 
     def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:
@@ -164,10 +164,10 @@ class LeaseRenewer:
                     connection.close()
 
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        """End this process if a handler ignores the loss of its job for too long.
+        """End this process if a handler ignores the loss of its job for ``JOB_STUCK_SECONDS``.
 
-        While the database is unstable, a minute counts as a second, because the handler may be waiting for the
-        database.
+        While the database is unstable, each minute counts as one second, because the handler may be waiting for
+        the database.
         """
         now = time.monotonic()
         passed, self._looked_at = now - self._looked_at, now

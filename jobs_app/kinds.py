@@ -55,11 +55,11 @@ class JobHooks:
 class JobKind:
     """A kind of job, declared by :func:`jobs_app.actors.job_actor`.
 
-    - handler: does the work and returns the result (JSON types).
+    - handler: function that does the work and returns the result (JSON types).
     - max_attempts: number of crashes after which a job fails.
     - pausable: whether the handler saves checkpoints.
-    - max_retries, retry_seconds: retries after temporary errors, and the delay before the first.
-    - result: describes the result in the OpenAPI document.
+    - max_retries, retry_seconds: maximum retries after temporary errors, and the delay before the first.
+    - result: serializer that describes the result in the OpenAPI document.
     """
 
     name: str
@@ -120,7 +120,7 @@ def shown_result(job: Job) -> Any:
 
 
 def result_serializers() -> list[type[Serializer[Any]]]:
-    """Return each serializer of a result once, those with the most fields first."""
+    """Return each serializer of a job's result once."""
     found = {kind.result: None for kind in registry().values() if kind.result}
     return sorted(found, key=lambda shape: -len(shape().fields))
 

@@ -1,4 +1,4 @@
-"""Changes that a worker makes to a job's row by its :class:`Lease`.
+"""Changes to a job's row by the worker that holds the job's :class:`Lease`.
 
 A function called with a lost lease changes nothing and returns False.
 """
@@ -64,13 +64,13 @@ def claim(
     """Claim the lane's next job; return None if no job waits or a limit is reached.
 
     is_alone: whether no other job runs in this process. look_first: whether to check for a job before taking the lock.
-    passes_over_crashed: whether to pass over jobs that must run alone.
+    passes_over_crashed: whether to pass over jobs that have crashed so often that they must run alone.
     """
     if look_first and not _startable(lane, queues.processing_jobs(lane), process).exists():
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
-        # Read all running jobs, which a partial index finds; counting one owner's would scan all rows of the owner.
+        # Read all running jobs: a partial index finds them. Counting one owner's would scan all rows of that owner.
         processing = queues.processing_jobs()
         queued = _startable(lane, [job for job in processing if job.lane == lane], process)
         if passes_over_crashed:
@@ -183,7 +183,7 @@ def record_pace(kind: str, curve: list[float]) -> None:
 
 
 def report_progress(lease: Lease, progress: float, message: str, seconds_left: float | None = None) -> bool:
-    """Write and broadcast a job's progress (percent, never decreasing)."""
+    """Write and broadcast a job's progress in percent. It never decreases."""
     percent = min(max(progress, 0.0), 100.0)
     with transaction.atomic():
         won = lease.rows().update(
@@ -217,12 +217,12 @@ def fail(lease: Lease, type: str, message: str) -> bool:
 
 
 def requeue(lease: Lease) -> bool:
-    """Requeue a job at its old position. Costs no attempt."""
+    """Requeue a job at its old position."""
     return _end_attempt(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
 
 
 def requeue_behind_others(lease: Lease) -> bool:
-    """Requeue a job behind those of other owners. Costs no attempt."""
+    """Requeue a job behind those of other owners."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:
@@ -285,15 +285,15 @@ def record_crash(lease: Lease, why: str) -> bool:
 
 
 def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_seconds: float, message: str) -> bool:
-    """Let the job wait for ``seconds`` or until :func:`jobs_app.services.wake_waiting`, without a worker.
+    """Release the worker. The job continues after ``seconds``, or when `services.wake_waiting` is called.
 
-    Costs no attempt. deadline_seconds: see :meth:`jobs_app.context.JobContext.wait`.
+    deadline_seconds: see :meth:`jobs_app.context.JobContext.wait`.
     """
     with transaction.atomic():
         if lease.rows().filter(deadline__lte=Now()).exists():
             return fail(lease, "wait_timeout", "The external service did not finish in time.")
         deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
-        # A wake-up while the job ran has set run_at, so that the job continues at once.
+        # If `wake_waiting` was called while the job ran, it has set run_at, and the job continues at once.
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
         return _end_attempt(
             lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
@@ -322,9 +322,9 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
 
 
 def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
-    """Retry the job until the storage is available, for at most a day. Costs no attempt and no retry.
+    """Retry the job soon, or fail it if the storage has been unavailable for a day.
 
-    After an attempt longer than ``BETWEEN_OUTAGES``, the day starts again.
+    If this attempt ran longer than ``BETWEEN_OUTAGES``, the storage had worked meanwhile, and a new day starts.
     """
     with transaction.atomic():
         job = lease.rows().annotate(now=Now()).first()

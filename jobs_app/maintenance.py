@@ -43,7 +43,7 @@ def recover_expired_jobs() -> int:
         assert job.lease_token
         lease = leases.Lease(job.pk, job.lease_token)
         with transaction.atomic():
-            # The lease may have been renewed meanwhile; the row lock prevents later renewals.
+            # The lease may have been renewed since the query. The row lock prevents later renewals.
             is_over = lease.rows().filter(lease_until__lt=Now()).select_for_update().first() is not None
             if time.monotonic() - began > settings.JOB_RENEW_SECONDS / 2:
                 break
@@ -84,7 +84,7 @@ def check_workers() -> None:
 
 
 def jobs_to_run(queues: Collection[str] | None = None) -> list[Job]:
-    """Return the next job of each lane with a free place, to wake workers for it again."""
+    """Return the next job of each lane with a free place. The caller wakes workers for it again."""
     lanes = [lane for lane in settings.JOB_LANES if queues is None or lane in queues]
     return [job for lane in lanes if (job := leases.next_claimable(lane))]
 
@@ -118,7 +118,7 @@ class Sweep:
         self._last_owner: uuid.UUID | None = None
 
     def __call__(self) -> None:
-        # After a database outage all leases have expired; living workers renew theirs first.
+        # After a database outage, all leases have expired. Wait until living workers have renewed theirs.
         if lease_renewer.is_database_stable():
             recover_expired_jobs()
         wake_due()
@@ -146,7 +146,7 @@ class Sweep:
 
 
 class Sweeper:
-    """The maintenance thread. It is separate from the lease thread, because a broker call may block it."""
+    """The maintenance thread. It is separate, because a blocked broker call must not delay the lease thread."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()

@@ -1,4 +1,4 @@
-"""Wake-up messages to workers. The loss of a message changes no job."""
+"""Messages that wake workers. If one is lost, the maintenance thread wakes the workers later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wake_workers(job: Job) -> None:
         # Use the job's own lane: another release may use another lane for this kind.
         actor.broker.enqueue(actor.message(job.lane, str(job.pk)).copy(queue_name=job.lane))
     except (DramatiqError, redis.RedisError, OSError) as exc:
-        # A hanging broker costs each request seconds, so skip messages for a while.
+        # A broker that hangs delays each request by seconds, so send no messages for a while.
         _silent_until = time.monotonic() + SILENT_SECONDS
         metrics.WAKE_UPS_LOST.inc()
         not_sent.warning(lane=job.lane, exception=repr(exc))

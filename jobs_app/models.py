@@ -58,7 +58,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(status__in=LIVE)
 
     def admitted_in(self, lane: str) -> JobQuerySet:
-        """Return the jobs that count towards their owners' limits."""
+        """Return the jobs that count towards their owners' limits in ``lane``."""
         return self.filter(lane=lane, admitted=True)
 
     def claimable(self, lane: str) -> JobQuerySet:
@@ -75,7 +75,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 class Job(models.Model):
     """A background job and its progress. All times come from the database's clock.
 
-    - attempt: number of starts, except those ended by a deploy, a pause or a wait.
+    - attempt: number of starts, except those ended by a shutdown, pause, wait, outage or yield.
     - lease_token: id of the current attempt, the only one that can write.
     - admitted: whether the job counts towards its owner's limit and may be claimed.
     - turn: position by start-time fair queueing (Goyal, Vin and Cheng 1996).

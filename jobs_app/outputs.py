@@ -79,7 +79,7 @@ def sweep() -> int:
 
 
 def _unreferenced(job_id: uuid.UUID) -> list[str]:
-    # List the files before reading the row: outputs of an attempt that starts later are not in the list.
+    # List the files before reading the row. Outputs of an attempt that starts later are then not deleted.
     found = list(_files(prefix_of(job_id)))
     job = Job.objects.filter(pk=job_id).only("status", "result", "checkpoint").first()
     if job is not None and job.status in LIVE:

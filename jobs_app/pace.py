@@ -1,7 +1,7 @@
 """Estimates of a job's progress in time.
 
-Handlers report progress in percent of the work. Users see it in percent of the time, converted by curves of recent jobs
-of the same kind.
+Handlers report progress in percent of the work, and users see it in percent of the time. The progress curves of recent
+jobs of the same kind give the conversion.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from itertools import pairwise
 
 STEPS = 20  # steps into which a progress curve divides the work
 CURVES_KEPT = 8  # recent progress curves kept for each kind of job
-SHORTEST_SECONDS = 3.0  # minimum seconds of a job whose progress curve is kept
-# minimum elapsed seconds and share of the job's time for an estimate
+SHORTEST_SECONDS = 3.0  # progress curves of jobs that take fewer seconds are not kept
+# An estimate of the remaining time needs at least LEAST_SECONDS elapsed seconds, and progress reports that span at
+# least LEAST_SHARE of the job's time.
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05
 LEAST_CURVES = 2
-# Estimates agree if each differs from their median by at most this factor, or by less than AGREEMENT_SECONDS.
+# The remaining time is unknown if an estimate differs from the estimates' median both by more than the factor AGREEMENT
+# and by at least AGREEMENT_SECONDS.
 AGREEMENT = 4 / 3
 AGREEMENT_SECONDS = 1.0
-RECENT = 1 / 3  # last part of the elapsed time, over which the present speed is measured
+RECENT = 1 / 3  # the present speed is measured over this last share of the elapsed time
 
 Curve = Sequence[float]
 
@@ -39,7 +41,7 @@ EVEN = [step / STEPS for step in range(STEPS + 1)]
 class Pace:
     """The speed of one attempt at a job.
 
-    curves: progress curves of recent jobs; each curve has ``STEPS`` + 1 numbers from 0 to 1.
+    curves: progress curves of recent jobs; each has ``STEPS`` + 1 numbers from 0 to 1.
     """
 
     def __init__(self, curves: Sequence[Curve], began: float | None = None) -> None:

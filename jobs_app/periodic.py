@@ -22,7 +22,7 @@ logger = logging.getLogger("vodplatform.jobs")
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask(Generic[R]):
-    """A task that is due again ``seconds`` after its last start."""
+    """A task that is due ``seconds`` after its last start."""
 
     name: str
     seconds: float
@@ -49,7 +49,6 @@ def run_in_thread(name: str, function: Callable[[], Any]) -> None:
 
 
 def claim_due(name: str, seconds: float) -> bool:
-    """Claim a periodic task. Return whether it was due."""
     Chore.objects.bulk_create([Chore(name=name)], ignore_conflicts=True)
     due = Chore.objects.filter(name=name, due_at__lte=Now())
     return bool(due.update(due_at=Now() + timedelta(seconds=seconds)))

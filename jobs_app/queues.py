@@ -1,4 +1,7 @@
-"""Limits on the concurrent jobs of a lane (a queue), over all hosts; see docs/design/0002-jobs.md."""
+"""Limits on the concurrent jobs of a lane (a queue), over all hosts; see docs/design/0002-jobs.md.
+
+Each running job occupies a place of its lane.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,12 @@ from vodplatform.core.records import process_registry as running
 CACHE_SECONDS = 5.0
 NO_LIMIT = 10**9
 SHORT_PLACES = 1  # additional places of each lane for short jobs
-RELIEF_PLACES = 2  # additional places of each lane for jobs that pass another owner's long jobs
+RELIEF_PLACES = 2  # additional places of each lane for jobs that would otherwise wait for another owner's long jobs
 MAX_EXTRA = SHORT_PLACES + RELIEF_PLACES
-# How many times JOB_SLICE_SECONDS a long job may run if its owner holds at most half of the lane.
+# How many slices (JOB_SLICE_SECONDS) a long job may run if its owner holds at most half of the lane, and other owners'
+# long jobs run, too.
 LONG_SLICE_FACTOR = 10
-# Slices after which another owner's job starts beside a pausable job that has reached no checkpoint.
+# After this many times `slice_seconds` without a checkpoint, another owner's job may start beside a pausable job.
 CHECKPOINT_FACTOR = 2
 
 
@@ -61,12 +65,12 @@ def runnable_limit(lane: str) -> int:
 
 
 def max_share(lane: str) -> int:
-    """Return how many places of a lane one owner may hold while others wait."""
+    """Return how many places of a lane one owner may hold while other owners wait."""
     return max(1, runnable_limit(lane) // 2)
 
 
 class ProcessingJob(NamedTuple):
-    """A running job. is_short: it counts as short until it runs longer than a slice. seconds: duration so far."""
+    """A running job. is_short: a short job counts as long once it has run for a slice. seconds: duration so far."""
 
     lane: str
     owner_id: uuid.UUID
@@ -88,7 +92,7 @@ def processing_jobs(lane: str | None = None) -> list[ProcessingJob]:
 
 
 def slice_seconds(lane: str, owner_id: uuid.UUID, counts: Counter[uuid.UUID]) -> float:
-    """Return how long an owner's long job may run before other owners' jobs take precedence.
+    """Return how many seconds an owner's long job may run before other owners' jobs take precedence.
 
     counts: the lane's running long jobs, by owner.
     """
@@ -98,10 +102,10 @@ def slice_seconds(lane: str, owner_id: uuid.UUID, counts: Counter[uuid.UUID]) ->
 
 @dataclass(frozen=True, slots=True)
 class FreePlaces:
-    """Free places of a lane or of a worker process.
+    """Free places of a lane or worker process.
 
-    long, short: whether such a job can start. relief: whether an owner without a running job in the lane can start one
-    although there is no other place for it.
+    long, short: whether a long or a short job can start. relief: whether a relief place is free for a job whose owner
+    runs no other job in the lane.
     """
 
     long: bool
@@ -125,7 +129,7 @@ def free_places(lane: str, running: Sequence[ProcessingJob]) -> FreePlaces:
 
 
 def _is_held_long(lane: str, long: Sequence[ProcessingJob]) -> bool:
-    """Return whether one of the running long jobs should have yielded, but had no checkpoint."""
+    """Return whether a long job has used up its slice, or twice its slice if it can yield at checkpoints."""
     counts = Counter(job.owner_id for job in long)
     return any(
         job.seconds >= slice_seconds(lane, job.owner_id, counts) * (CHECKPOINT_FACTOR if is_pausable(job.kind) else 1)

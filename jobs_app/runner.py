@@ -33,13 +33,14 @@ logger = logging.getLogger("vodplatform.jobs")
 
 
 class RunningJobs:
-    """The jobs that run in this process. A job that has crashed twice runs alone, for at most ``ALONE_SECONDS``.
+    """The jobs that run in this process.
 
-    To become free for such a job, the process starts no other job for ``DRAIN_SECONDS``. If this is not enough, it
-    passes over such jobs for ``REST_SECONDS``, unless it becomes idle.
+    A job that has crashed twice runs alone for its first ``ALONE_SECONDS``. If other jobs run, the process first starts
+    no job for up to ``DRAIN_SECONDS``, so that these can end. If some still run then, the process passes over crashed
+    jobs for ``REST_SECONDS``, or until no job runs.
 
-    max_jobs: usual maximum of running jobs; None if only the number of threads limits them. Beyond it, the process may
-    start the jobs of :func:`spare_threads`.
+    max_jobs: usual maximum of running jobs; None if only the number of threads limits them. At this maximum, only the
+    jobs that :func:`spare_threads` names can start.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class RunningJobs:
         self._drain_until = float("-inf")
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the next job of ``lane``, or first the one for which this process was emptied."""
+        """Claim the next job of ``lane``. A crashed job for which this process was emptied comes first."""
         with self._lock:
             now = time.monotonic()
             if now < self._alone_until:
@@ -62,7 +63,7 @@ class RunningJobs:
             if self._drained_for and self._running:
                 if now < self._drain_until and leases.next_needs_own_process(self._drained_for):
                     return None
-                self._drained_for = None  # claimed by another process, or it has to wait for an idle one
+                self._drained_for = None  # another process claimed the job, or it must wait for an idle process
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
@@ -114,8 +115,8 @@ running_jobs = RunningJobs()
 def spare_threads(lanes: Collection[str]) -> int:
     """Return how many threads a worker process needs in addition to ``max_jobs``.
 
-    They serve the first job of each lane, one short job, one job that passes another owner's long jobs, and the wake-up
-    messages.
+    They serve the first job of each lane, one short job, one job in a relief place, and the messages that wake the
+    worker.
     """
     return max(2, len(lanes)) + 1
 
@@ -172,7 +173,7 @@ def _run(job: Job, context: JobContext) -> bool:
     except (OperationalError, InterfaceError):
         raise
     except Exception as exc:
-        # The outcome cannot be stored, for example because the result is not JSON.
+        # Fail the job if its outcome cannot be stored, for example because the result is not JSON.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         _write_with_retry(leases.fail, context.lease, "server_error", _internal_error_message(exc))
         return False

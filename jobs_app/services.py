@@ -33,8 +33,8 @@ def enqueue(
 ) -> Job:  # fmt: skip
     """Create a queued job in the caller's transaction; wake a worker on commit.
 
-    job_id: id if the caller has already stored something under it. is_short: whether the job takes about a minute and
-    may use the place for short jobs.
+    job_id: id of the job, if the caller has already stored something under this id. is_short: whether the job should
+    take at most a minute, and may use the lane's place for short jobs.
     """
     definition = kind_of(kind)
     with transaction.atomic():
@@ -54,7 +54,6 @@ def enqueue(
 
 
 def cancel(job: Job) -> Job:
-    """Cancel an unfinished job. Its child process ends within a second."""
     with transaction.atomic():
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
@@ -72,7 +71,7 @@ def cancel(job: Job) -> Job:
 
 
 def pause(job: Job) -> Job:
-    """Pause an unfinished job; it resumes from its last checkpoint. Costs no attempt."""
+    """Pause an unfinished job; it resumes from its last checkpoint."""
     with transaction.atomic():
         _check_pausable(job)
         won = transition(
@@ -130,7 +129,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
 
 
 def put_first(job: Job) -> Job:
-    """Put a job first in its lane, even above its owner's limit."""
+    """Put a job first in its lane, even if its owner is at their limit."""
     with transaction.atomic():
         rows = Job.objects.filter(pk=job.pk).exclude(status__in=FINISHED)
         won = rows.update(

@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
 import django
 
 django.setup(set_prefix=False)
-# A request waits this long for Python's global lock, about ten times, while another one computes.
+# Seconds that a request waits for Python's global lock, about ten times in all, while another request computes.
 sys.setswitchinterval(0.0005)
 
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402

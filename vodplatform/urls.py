@@ -18,7 +18,7 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("metrics", metrics.MetricsView.as_view()),
     path("api/schema", SchemaView.as_view(), name="schema"),
-    # REST framework would answer OPTIONS with this template, but without its data.
+    # Allow no OPTIONS: REST framework would answer with this template, but without its data.
     path(
         "api/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
@@ -48,7 +48,7 @@ urlpatterns = [
     path("", include("sessions_app.analysis.urls")),
     path("", include("sessions_app.challenges.urls")),
     path("", include("sessions_app.prosync.urls")),
-    # The admin's own pages neither throttle nor audit attempts.
+    # These replace the admin's own pages, which neither throttle nor audit attempts.
     path("admin/login/", account_pages.admin_sign_in),
     path("admin/logout/", account_pages.SignOutView.as_view()),
     path("admin/password_change/", RedirectView.as_view(url="/account/password")),

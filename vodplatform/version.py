@@ -1,4 +1,4 @@
-"""Version and commit of the program, without Django. ``scripts/release`` writes ``VERSION``."""
+"""Version and commit of the program. ``scripts/release`` writes ``VERSION``. This module does not import Django."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         URLField: {"assume_scheme": "https", "widget": UnfoldAdminURLInputWidget}
     }
     inlines = [SubscriptionInline]
-    # avatar_url may be the path of a stored picture, which a URL field would refuse.
+    # avatar_url is read-only, because it may be the path of a stored picture, which a URL field would refuse.
     readonly_fields = ["avatar_url", "is_staff", "is_superuser", "last_login", "date_joined"]
     actions = ["grant_pro", "grant_enterprise"]
     fieldsets = (

@@ -30,7 +30,7 @@ from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
 CSRF_FAILED = "The page's CSRF token is missing or expired. Reload the page and try again."
-# Headers hidden from Django's CSRF check, which then does not read the body. Clients send the CSRF token in
+# Django's CSRF check does not see these headers, and therefore does not read the body. Clients send the CSRF token in
 # X-CSRFToken.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
@@ -46,7 +46,8 @@ class ScopeRequired(PermissionDenied):
 class HeaderAuthentication(BaseAuthentication):
     """Authentication by ``Authorization: <keyword> <key>``.
 
-    A request whose token lacks the required scope gets 403. A view's ``token_scope`` may require a lesser scope.
+    A token needs the scope ``read`` for safe methods and ``write`` for others, or the scope in the view's
+    ``token_scope``. Otherwise, the request gets 403.
     """
 
     keyword = ""

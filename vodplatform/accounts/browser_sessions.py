@@ -21,7 +21,7 @@ from vodplatform.accounts.services import database_now
 
 ABOUT = "signed_in"  # session entry with the time, address and browser of the sign-in
 MAX_AGENT = 300
-# User agents of Edge and Opera also contain "Chrome", and Chrome's contains "Safari".
+# (part of the user agent, name). Order matters: Edge and Opera also contain "Chrome", and Chrome contains "Safari".
 BROWSERS = (
     ("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),
@@ -35,7 +35,7 @@ SYSTEMS = (
 class SessionStore(DatabaseStore):
     """Session store in the table of :class:`BrowserSession`.
 
-    Sessions that exist only in Django's table are copied. A deleted session is deleted in both tables.
+    Sessions that exist only in Django's table are copied into this one. A deleted session is deleted in both tables.
     """
 
     @classmethod

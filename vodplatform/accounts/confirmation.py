@@ -48,7 +48,7 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
         password=user.password, expires_at=Now() + LIFETIME,
     )  # fmt: skip
     try:
-        # Include no text from the form: strangers could send any text to anyone.
+        # Include no text from the form; otherwise, strangers could send any text to anyone.
         send_template(email, "accounts/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
@@ -74,7 +74,7 @@ def confirm_sign_up(token: str) -> User | None:
         return None
     try:
         with transaction.atomic():
-            # Two links to the same address, opened at once, must create only one account.
+            # Lock all sign-ups with this address: two links, opened at once, must create only one account.
             rows = PendingSignUp.objects.select_for_update().filter(email__iexact=row.email).order_by("digest")
             if row.digest not in {other.digest for other in rows}:
                 return None

@@ -22,7 +22,7 @@ def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
     """E-mail a password reset link to the active account with this address, up to a daily limit.
 
     ``link_of`` turns an encoded user id and a token into the URL. A thread sends the e-mail, because a slower answer
-    would reveal the account.
+    would reveal that the account exists.
     """
     email = User.objects.normalize_email(email)
     user = User.objects.filter(email__iexact=email, is_active=True).first()

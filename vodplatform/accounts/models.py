@@ -81,19 +81,19 @@ def username_key(username: str) -> str:
 
 
 NAMES_LOCK = 0x766F67  # key of the advisory lock for the creation of accounts
-# Fields that :meth:`User.save` computes from another field and adds to ``update_fields``.
+# {field: fields that :meth:`User.save` computes from it and adds to ``update_fields``}
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
 class User(AbstractUser):
     """A user account. :meth:`save` derives Django's staff and superuser flags from the role."""
 
-    # replaced by full_name
+    # `full_name` replaces these fields of AbstractUser.
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Older versions had two names of 150 characters, joined here by a space.
+    # Older versions had two names of 150 characters, which are joined here by a space.
     full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
     # URL of an external picture, or URL path of the user's :class:`ProfilePicture`.
     avatar_url = models.URLField(
@@ -105,7 +105,7 @@ class User(AbstractUser):
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
     without_admin_scope = False  # whether the user signed in by a token without the scope ``admin``
-    may_have_reserved_name = False  # whether an operator chooses the user name
+    may_have_reserved_name = False  # True if an operator chooses the user name, which may then be reserved
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -141,7 +141,7 @@ class User(AbstractUser):
 
     @property
     def shown_name(self) -> str:
-        """Return the full name with the user name, because full names are not unique."""
+        """Return the full name, followed by the user name, because full names are not unique."""
         has_other = self.full_name and self.full_name != self.username
         return f"{self.full_name} ({self.username})" if has_other else self.username
 
@@ -187,7 +187,7 @@ class User(AbstractUser):
         if not self._state.adding:
             return super().save(*args, **kwargs)
         with transaction.atomic():
-            # Another account may have taken a similar name since `clean`.
+            # Check again: another account may have taken a similar name since `clean`.
             lock_until_commit(NAMES_LOCK)
             if User.objects.filter(username_skeleton__in=names.skeletons(self.username)).exists():
                 raise IntegrityError(f"{self.username!r} looks like the name of another account.")
@@ -334,7 +334,7 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # Without a constraint, hosts whose older release does not know this table can delete users during an update.
+    # A constraint would keep hosts whose older release does not know this table from deleting users during an update.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

@@ -33,20 +33,21 @@ NOT_FOUND = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
-# If a check after a change of permissions takes longer, the socket closes.
+# If a check after a change of permissions takes more seconds than this, the socket closes.
 URGENT_SECONDS = 2.0
 RETRY_SECONDS = 5.0  # seconds until the next check after the database or Redis failed
-RECHECK_JITTER = 0.2  # largest random change of the time between checks, as a share
+RECHECK_JITTER = 0.2  # the time between checks varies randomly by up to this share
 OVERLAP_SECONDS = 0.5
-# open sockets of this process, by user id, or by network if anonymous
+# number of open sockets in this process, by user id, or by network if anonymous
 open_sockets: Counter[str] = Counter()
-# Caches of (message, JSON) and (message, key, changed copy): all sockets of a group send the same message object.
+# Caches of (message, JSON) and (message, key, changed copy). All sockets of a group receive the same message object,
+# so it is encoded or changed only once.
 _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 _variants: deque[tuple[Any, Hashable, Any]] = deque(maxlen=32)
 
 
 def variant_of(message: Any, key: Hashable, make: Callable[[], T]) -> T:
-    """Return the first copy that ``make`` returned for this message object and ``key``."""
+    """Return a copy of ``message`` made by ``make``, which is called only once per message object and ``key``."""
     for known, name, made in _variants:
         if known is message and name == key:
             return cast(T, made)
@@ -61,8 +62,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     The socket subscribes to the object's group, sends the snapshot, and then newer messages. Each minute it sends the
     snapshot again if it is newer, because messages may get lost, and closes if the viewer may no longer watch.
 
-    With ``is_silent``, the connection opens only after the subscription. A client that then fetches the object misses
-    no change.
+    With ``is_silent``, the connection opens only after the subscription. A client that fetches the object after that
+    misses no change.
     """
 
     is_silent = False
@@ -96,7 +97,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the socket. Retry, because a broken broker connection fails at its first use."""
+        """Run the socket. Try up to three times to subscribe with the broker.
+
+        If a connection to the broker breaks while it is unused, its next use fails.
+        """
         for _ in range(CONNECT_TRIES):
             try:
                 try:
@@ -190,13 +194,13 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         await self.close(NOT_FOUND)
 
     async def watch_recheck(self, event: dict[str, Any]) -> None:
-        """Check permissions now, because those of an account or grant have changed."""
+        """Check permissions now if those of this socket's account or grant have changed."""
         if event["of"] not in (self.watcher, self.grant):
             return
         if self._held is None:
             self._held = []
         if self._checker is not None:
-            self._is_due_again = True  # the running check may have read old permissions
+            self._is_due_again = True  # check again, because the running check may have read old permissions
         elif self._timer is not None:
             self._timer.cancel()
             self._begin_check()

@@ -36,7 +36,7 @@ def check_credentials(request: HttpRequest, username: str, password: str) -> Use
 def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
     """Return the scopes of a new credential: those requested, or by default all that the user may have.
 
-    Raise ``forbidden`` if another user than an admin requests ``admin``.
+    Raise ``forbidden`` if a user who is not an admin requests ``admin``.
     """
     if wanted is not None and Scope.ADMIN in wanted and not user.is_admin:
         raise DomainError("forbidden", "Only an admin's token can have the scope 'admin'.")

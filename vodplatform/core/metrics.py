@@ -21,7 +21,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # Bytes of disk space that each metrics file reserves. A histogram with one set of labels takes 3 KB.
 FILE_BYTES = {"histogram": 2 << 20, "counter": 128 << 10, "gauge_livesum": 64 << 10}
 FILE = re.compile(r"(?P<kind>histogram|counter|gauge_livesum)_(?P<pid>[0-9]+)\.db")
-CLOCK_SECONDS = 2.0  # a process may seem to start up to this many seconds after it wrote its file
+CLOCK_SECONDS = 2.0  # clocks are inexact: a process may seem to start up to this long after it wrote its file
 logger = logging.getLogger("vodplatform.site.metrics")
 
 

@@ -111,7 +111,7 @@ class Installation(models.Model):
 
     - database: id of the database; empty if database and files are both in the data folder.
     - key: digest of SECRET_KEY.
-    - is_marked: whether the file store has ever had the mark file.
+    - is_marked: whether the file store has ever had the file with this installation's id.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -14,7 +14,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from vodplatform.settings.environment import parse_sentinel_url
 
-SENTINEL_SECONDS = 0.5  # timeout of a sentinel, which is not retried
+SENTINEL_SECONDS = 0.5  # timeout for a sentinel's answer; there is no retry
 
 
 def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:

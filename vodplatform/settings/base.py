@@ -17,7 +17,7 @@ from vodplatform import version
 from .environment import Environment, channel_prefix
 from .variables import RESOURCES
 
-# Garbage collection would take an eighth of the start. core/apps.py enables it again.
+# Garbage collection would take an eighth of the start-up time. core/apps.py enables it again.
 gc.disable()
 
 env = Environment()
@@ -26,7 +26,7 @@ DATA_DIR = env.data_dir()
 SECRET_KEY = env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.former_keys()
 VERSION = version.VERSION
-# Read once at start, because the checkout may be updated while the old code runs.
+# Read the commit once at start, because the checkout may be updated while the old code runs.
 COMMIT = version.commit()
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
@@ -137,7 +137,7 @@ STORAGES: dict[str, Any] = {
 }
 if _s3 is not None:
     STORAGES["default"] = {"BACKEND": "media_app.storage.bucket.SharedS3Storage", "OPTIONS": _s3}
-# Whether pages may upload to the bucket and download from it directly.
+# Whether the bucket's CORS rules let pages upload to the bucket and download from it directly.
 S3_CORS = _s3 is not None and env.flag("AWS_S3_CORS")
 CDN = env.cdn()
 
@@ -174,7 +174,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # Deep links would be inside buttons, which confuses screen readers.
+    # Off, because deep links would be inside buttons, which confuses screen readers.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -226,14 +226,14 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-# Larger bodies are stored in a file, so that slow clients use little memory.
+# Larger request bodies are stored in a file, so that slow clients use little memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 # Limits per minute: sign-ins by account and by IP address; requests by user, or by IP address if anonymous.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
-# For share links: openings by network; password attempts by network; password attempts by link; new links with a
-# password by account.
+# For share links, per minute: openings by network; password attempts by network; password attempts by link; new links
+# with a password by account.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60, "link_made": 10}
 THROTTLES["large_copy"] = 6  # by account, for copies of comparisons with many events
 THROTTLES["visitor_events"] = 120  # by network, for event lists and files of a share link
@@ -257,7 +257,7 @@ PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
 # Whether links can be e-mailed; they need the public URL.
 MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
-# The key signs only these tokens.
+# SIGNING_KEY signs only these tokens.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
@@ -298,7 +298,7 @@ TOKENS_PER_USER = 100
 UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS")
 AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS")
 
-# Job functions, declared with `job_actor`. JOB_LANES limits the concurrent jobs of each queue over all workers.
+# Paths of job functions, declared with `job_actor`. JOB_LANES limits the concurrent jobs per host of each queue (lane).
 JOB_KINDS = [
     "media_app.videos.actors.ingest_video",
     "media_app.videos.actors.normalize_video",

@@ -1,4 +1,4 @@
-"""Typed and checked access to the environment variables of variables.py, without Django."""
+"""Typed and checked access to the environment variables of variables.py. This module does not import Django."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import dj_database_url
 
 from .variables import BY_NAME
 
-# Without an answer from S3, a call fails within half a minute.
+# With these limits, a call to S3 that gets no answer fails within half a minute.
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
@@ -148,7 +148,7 @@ class Environment:
             raise SettingsError("DATABASE_URL must begin with postgres:// or sqlite:///.")
         parsed["OPTIONS"] = {
             "pool": {"min_size": 0, "max_size": 16, "timeout": 20},
-            # A lost connection is detected within 20 s instead of hours.
+            # These options detect a lost connection within 20 s instead of hours.
             "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000,
             **parsed.get("OPTIONS", {}),
         }  # fmt: skip
@@ -173,7 +173,7 @@ class Environment:
             return None
         if bool(key) != bool(secret):
             raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together or not at all.")
-        # The import takes 0.1 s and is needed only for S3.
+        # Import here: the import takes 0.1 s and is needed only for S3.
         from botocore.config import Config
 
         return {
@@ -185,7 +185,7 @@ class Environment:
             "secret_key": secret or None,
             "querystring_auth": True,
             "default_acl": None,
-            # Every key is used only once, so overwriting is safe. It saves a call that checks the key.
+            # Every key is used only once, so overwriting is safe. It saves the call that checks whether a key is free.
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",
@@ -228,7 +228,7 @@ class Environment:
         if bucket and endpoint:
             origins.append(_origin(endpoint))
         elif bucket:
-            # The host of a bucket with a dot would have no valid certificate.
+            # A bucket with a dot belongs in the path: as a host name, it would have no valid certificate.
             hosts = ["s3.amazonaws.com", f"s3.{region}.amazonaws.com"]
             origins += [f"https://{host}" if "." in bucket else f"https://{bucket}.{host}" for host in hosts]
         if cdn := self.text("CDN_BASE_URL"):
@@ -289,7 +289,7 @@ def is_accessible_to_others(path: Path) -> bool:
 
 
 def make_private(path: Path) -> None:
-    # `doctor` reports files that belong to another user.
+    # Ignore files that belong to another user; `doctor` reports them.
     with contextlib.suppress(FileNotFoundError, PermissionError):
         if is_accessible_to_others(path) and not path.stat().st_mode & stat.S_ISVTX:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))

@@ -12,7 +12,7 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
-# Probes on the same host call these paths without TLS.
+# Not redirected to HTTPS: probes on the same host call these paths without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000
 SESSION_COOKIE_SECURE = True

@@ -12,12 +12,12 @@ from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
-HEALTH_PARTS = {}  # tests that need additional checks set them
-HOST_CHORE = ""  # its thread would disturb most tests
+HEALTH_PARTS = {}  # no additional checks; tests that need some set them
+HOST_CHORE = ""  # none, because its thread would disturb most tests
 THROTTLE_STORAGE = "memory"
 UNREFERENCED_HOURS = 0
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Concurrent writers to a shared in-memory database get "table is locked".
+    # Use a file: concurrent writers to a shared in-memory database get "table is locked".
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 else:

@@ -1,4 +1,4 @@
-"""All environment variables, with default, accepted values and purpose, without Django.
+"""All environment variables, with default, accepted values and purpose. This module does not import Django.
 
 docs/reference/settings.md is generated from :data:`VARIABLES`.
 """

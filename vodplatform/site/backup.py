@@ -45,7 +45,7 @@ INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 EXCLUDED_MODELS = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
     "accounts.wsticket", "accounts.pendingsignup",
-    # these describe this database and its file store
+    # rows that describe this database and its file store, which a restored copy must not contain
     "base.installation", "base.unreferenced", "base.heartbeat",
     "base.runningprocess",
 }  # fmt: skip
@@ -78,7 +78,7 @@ def write_archive(target: Path) -> dict[str, int]:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The query above began the snapshot of the database.
+                    # The query above began the snapshot. Keep its files, even if users delete them meanwhile.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
@@ -167,7 +167,7 @@ def snapshot() -> Iterator[None]:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield
         return
-    # On SQLite, atomic() would block all writers.
+    # On SQLite, atomic() would block all writers; a deferred transaction does not.
     with connection.cursor() as cursor:
         cursor.execute("BEGIN DEFERRED")
         try:
@@ -195,7 +195,7 @@ def read_archive(source: Path) -> dict[str, int]:
             _refuse_unless_empty()
             with transaction.atomic():
                 if connection.vendor == "postgresql":
-                    # Copying files may take an hour without a query.
+                    # Turn off the idle timeout: copying files may take an hour without a query.
                     with connection.cursor() as cursor:
                         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
@@ -220,7 +220,7 @@ def read_archive(source: Path) -> dict[str, int]:
 class RowSerializer(jsonl.Serializer):
     """Serializer that refers to rows by id, but to content types and permissions by name.
 
-    Their ids differ between installations.
+    The ids of content types and permissions differ between installations.
     """
 
     def handle_fk_field(self, obj: Model, field: Any) -> None:

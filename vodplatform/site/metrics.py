@@ -43,7 +43,7 @@ from vodplatform.core.web.health import database_is_up
 
 logger = logging.getLogger("vodplatform.site.metrics")
 HOUR = timedelta(hours=1)
-DATABASE_SECONDS = 4.0  # for all database queries of one scrape
+DATABASE_SECONDS = 4.0  # maximum seconds for all database queries of one scrape
 # value of `request.auth` after authentication by the metrics token; other schemes set an object
 SCRAPER = "vod-metrics-token"
 Values = Iterable[tuple[Definition, tuple[str, ...], float]]

@@ -1,4 +1,4 @@
-"""A supervisor that starts, restarts and stops child processes, without Django.
+"""A supervisor that starts, restarts and stops child processes. This module does not import Django.
 
 Each child runs in its own session, so Ctrl-C does not reach the child. If the supervisor dies, the kernel kills its
 children.
@@ -109,7 +109,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # A killed worker may leave processes behind, and no worker runs now that would kill them.
+        # A killed worker may leave processes behind. Usually, other workers kill them, but none runs now.
         kill_orphans()
 
     @staticmethod

@@ -16,8 +16,8 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# How long Dramatiq's master waits for a worker's boot message. If the worker dies while it sends the message, a waiting
-# master blocks forever.
+# How long Dramatiq's master waits for a worker's boot message. The time is short, because a waiting master blocks
+# forever if the worker dies while it sends the message.
 BOOT_MILLISECONDS = 10
 
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         argv = dramatiq_argv(options["processes"], options["queues"], options["threads"], options["memory"])
-        # Workers import the program from any working directory.
+        # Let workers import the program from any working directory.
         path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
         os.execve(argv[0], argv, {**os.environ, "PYTHONPATH": path})
 
@@ -56,7 +56,7 @@ def dramatiq_argv(
     jobs = threads or min(MOST_THREADS, sum(settings.JOB_LANES[name] for name in taken))
     if memory:
         fitting = memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes
-        jobs = max(1, min(jobs, fitting - len(taken)))  # further jobs: one for each other lane, one in a relief place
+        jobs = max(1, min(jobs, fitting - len(taken)))  # one more runs in each other lane, and one in a relief place
     threads = jobs + spare_threads(taken)
     return [
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),

@@ -36,7 +36,7 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @functools.cached_property
     def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
-        """Return each field's name, reader and formatter, which are faster than REST framework's own way."""
+        """Return each field's (name, reader, formatter). Direct calls of these are faster than REST framework's way."""
         return [
             (name, self._method_of(name) or _reader(field), field.to_representation)
             for name, field in self.fields.items()
@@ -72,9 +72,10 @@ def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any
 
 
 class StoredJsonField(serializers.JSONField):
-    """A JSON value that answers contain without conversion or checks.
+    """A stored JSON value that is copied into answers without conversion or checks.
 
-    shape: describes the value in the OpenAPI document. many: whether the value is a list of such objects.
+    shape: serializer that describes the value in the OpenAPI document. many: whether the value is a list of such
+    objects.
     """
 
     def __init__(self, shape: type[serializers.Serializer[Any]], *, many: bool = False, **options: Any) -> None:

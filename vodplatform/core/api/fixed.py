@@ -11,7 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web import signing
 
-# Fields that the server increases. A client may send back an earlier, smaller value.
+# The server increases these fields. A client may therefore send back an earlier, smaller value.
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip

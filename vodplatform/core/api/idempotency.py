@@ -48,10 +48,10 @@ MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
 MAX_ANSWER_BYTES = 64 * 1024
-# Maximum bytes of a stored answer if the view can build it again by ``answer_again``.
+# Answers with more bytes are not stored if the view can build them again by ``answer_again``.
 MAX_REFERRED_BYTES = 4 * 1024
 MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum bytes of all stored answers of an account
-# Each repeated answer gets its own of these headers.
+# Headers that are not stored, because each repeated answer gets new ones.
 NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
 # Key of the ASGI scope for files that were received before Django ran: ``{name: {"sha256": …, …}}``.
 RECEIVED = "vod.files"
@@ -274,7 +274,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
 def _finish(current: InProgress, response: Response) -> None:
     try:
         if response.status_code == 429 or response.status_code >= 500:
-            # A sealed record's effect is committed and must not be repeated.
+            # Keep a sealed record: its effect is committed and must not be repeated.
             if current.sealed:
                 _owned_record(current).filter(sealed=True).update(locked_until=Now())
             _owned_record(current).filter(sealed=False).delete()

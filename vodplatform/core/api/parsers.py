@@ -47,7 +47,7 @@ class StrictJSONParser(BaseParser):
 
 
 def has_too_many_parts(raw: bytes, most: int = MAX_PARTS) -> bool:
-    """Return whether parsing the JSON would take too much memory. An empty list takes fifty times its text's length."""
+    """Return whether the parsed JSON would take too much memory. An empty list takes fifty times its text's memory."""
     return sum(raw.count(sign) for sign in (b"[", b"{", b",")) > most
 
 

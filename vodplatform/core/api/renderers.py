@@ -8,13 +8,13 @@ from typing import Any
 
 from rest_framework.renderers import JSONRenderer
 
-LONG = 10  # items from which a list is encoded item by item
+LONG = 10  # lists with at least this many items are encoded item by item
 
 
 class ItemJSONRenderer(JSONRenderer):
     """A renderer that encodes the items of long lists one by one.
 
-    The encoder is written in C and blocks all other threads.
+    The encoder is written in C, and each call blocks all other threads.
     """
 
     def render(
@@ -36,7 +36,7 @@ class ItemJSONRenderer(JSONRenderer):
             text = f"{{{text}}}"
         else:
             text = encode(data)
-        # These two characters end a line in JavaScript.
+        # Escape these two characters, which end a line in JavaScript.
         return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
 
 

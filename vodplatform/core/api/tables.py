@@ -14,9 +14,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# Start of a cell. Spreadsheets may also start one after a semicolon, tab or line end.
+# Matches at the start of a cell, and after a semicolon, tab or line end, where spreadsheets may start another cell.
 CELL_START = r"(?<![^;\t\r\n])"
-# Start of a formula, or a ' that an import would remove. An export puts another ' before either.
+# Matches before a formula or a '. There, an export inserts a ' as a mark, which an import removes.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

@@ -91,7 +91,7 @@ def check() -> None:
 def register_or_exit() -> None:
     """Check the installation when a process starts, and exit if the installation is wrong."""
     try:
-        # The web server imports this module in its event loop, where Django refuses queries.
+        # Query in a thread: the web server imports this module in its event loop, where Django refuses queries.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(_register_and_disconnect).result()
     except WrongInstallation as exc:
@@ -204,7 +204,10 @@ def _store() -> str:
 
 
 def _database() -> str:
-    """Return an id of the database, empty if database and store are both in the data folder."""
+    """Return an id of the database.
+
+    It is empty if database and store are both in the data folder: a copy of the folder contains both.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")

@@ -14,7 +14,7 @@ from vodplatform.core.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# After a timeout, further calls fail at once for this long, so that the clean-up waits for no second timeout.
+# After a timeout, all calls fail at once for this many seconds, so that the clean-up waits for no second timeout.
 SILENT_SECONDS = 1.0
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 SHIM = Path(__file__).with_name("sandbox.py")
-MARK = "VOD_CHILD"  # environment variable by which the descendants of a child process are found
+MARK = "VOD_CHILD"  # environment variable that descendants of a child process inherit, so that they can be found
 REPORTS_A_SECOND = 4.0
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

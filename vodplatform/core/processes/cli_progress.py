@@ -20,7 +20,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits, run_c
 USAGE_EXIT = 2
 REFUSED_EXIT = 3  # exit code if an input file cannot be used
 STOPPED_EXIT = 130
-DAY_SECONDS = 24 * 3600.0  # long, because the user can stop the command
+DAY_SECONDS = 24 * 3600.0  # time limit of a child process; long, because the user can stop the command
 
 
 def usage_error(message: str) -> NoReturn:

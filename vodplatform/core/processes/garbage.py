@@ -1,7 +1,7 @@
 """Garbage collection of web processes.
 
-A full collection blocks all requests for about 0.1 s. It runs once in :data:`FULL_SECONDS`, or when the process has
-grown.
+A full collection blocks all requests for about 0.1 s. It runs every :data:`FULL_SECONDS`, and earlier if the
+process has grown by :data:`GROWTH_BYTES`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 THRESHOLDS = (5_000, 10, 1_000)
 FULL_SECONDS = 600.0
-GROWTH_BYTES = 64 * 1024**2  # growth after which a full collection runs
+GROWTH_BYTES = 64 * 1024**2
 LOOK_SECONDS = 0.5
 
 

@@ -30,10 +30,10 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-# Bytes that a child must read and write to count as active; progress reports are far smaller.
+# A child counts as active each time it has read and written this many bytes. Progress reports are far smaller.
 MOVED_BYTES = 1024**2
-FEW_FILES = ",nofile=512"  # few open files: the memory limit does not cover data in sockets and pipes
-# maximum JSON values in a message; they take twenty times their text's memory
+FEW_FILES = ",nofile=512"  # limit of open files, because the memory limit does not cover data in sockets and pipes
+# maximum JSON values in a message; parsed values take twenty times as much memory as their text
 MAX_SAID_PARTS = 2_000_000
 # maximum bytes of one message, and of all messages in a result
 MAX_SAID_BYTES = 64 * 1024 * 1024
@@ -297,7 +297,6 @@ def _pump(
             process.stdin.close()
         selector.register(process.stdout, selectors.EVENT_READ)
         selector.register(process.stderr, selectors.EVENT_READ)
-        # A grandchild may keep the pipes open after the child has ended.
         while selector.get_map():
             check()
             # If the child has ended by now, its last lines are already in the pipes.
@@ -327,6 +326,7 @@ def _pump(
                     elif len(buffer) > MAX_SAID_BYTES:
                         raise ChildError(ChildError.CRASHED, SAID_TOO_MUCH)
             if not ready and has_ended:
+                # Do not wait for the end of the pipes: a grandchild may keep them open.
                 break
     if buffer:
         deliver(buffer)

@@ -21,7 +21,7 @@ ASK = struct.Struct("<IQI")  # request of the child process: file index, first b
 ANSWER = struct.Struct("<q")  # answer of the parent: number of bytes that follow, or FAILED
 FAILED = -1
 BLOCK_BYTES = 128 * 1024
-# Maximum blocks in one request. During sequential reading, the number doubles with each request.
+# Maximum blocks in one request. During sequential reading, each request doubles the number, up to this maximum.
 MOST_BLOCKS = 16
 KEPT_BLOCKS = 256
 MOST_TIMES = 4  # maximum bytes that a child process may read, as a multiple of the files' total size
@@ -53,7 +53,7 @@ class RangeServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._theirs.close()
-        # Do not interrupt a read in progress; it has its own time limit.
+        # Let a read in progress end; it has its own time limit.
         self._ours.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._ours.close()

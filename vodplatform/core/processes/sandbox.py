@@ -65,7 +65,8 @@ CHECKED_CALLS = {
     "aarch64": (220, 198, 199, 261, 206, 211, 269, 167, 56, -1),
 }
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# Filters cannot read the flags of clone3 and openat2. With ENOSYS, programs use clone and openat instead.
+# Filters cannot read the flags of clone3 and openat2. The filter therefore answers ENOSYS, after which programs use
+# clone and openat.
 CLONE3, OPENAT2 = 435, 437
 NAMESPACES = 0x7E020000  # flags of clone that create a namespace
 INTERNET = (2, 10)  # socket families AF_INET and AF_INET6
@@ -75,7 +76,7 @@ ACCESS_MODE, TRUNCATES = 0x3, 0x200  # flags of open: O_ACCMODE, O_TRUNC
 OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN, which opens a connection without a call of connect
 LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
-ARGUMENTS = [16 + 8 * index for index in range(4)]  # offsets of the arguments' lower halves
+ARGUMENTS = [16 + 8 * index for index in range(4)]  # offsets of the arguments' lower 32 bits
 ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # filter results: allow, fail with EPERM, fail with ENOSYS
 OTHER_TABLE = 0x40000000  # first system call of the x32 ABI on x86_64
 

@@ -24,7 +24,7 @@ def release_connection() -> None:
 
 
 def lock_until_commit(space: int, name: bytes = b"") -> None:
-    """Take PostgreSQL's advisory lock of ``name`` in ``space``. SQLite's transaction excludes others anyway."""
+    """Take PostgreSQL's advisory lock of ``name`` in ``space``. SQLite's transactions exclude each other anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space, zlib.crc32(name) & 0x7FFFFFFF])
@@ -55,7 +55,7 @@ def statement_timeout(seconds: float) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
         yield
-        # In an outer transaction, the timeout would stay in force.
+        # Reset the timeout: in an outer transaction, it would stay in force after the block.
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
 
 
@@ -69,7 +69,8 @@ def connect_outside_pool(django: BaseDatabaseWrapper, **parameters: Any) -> psyc
 def compile_inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:
     """Return the statements that insert these new rows of one model.
 
-    ``bulk_create`` would compile them inside the transaction, for which all other writers wait on SQLite.
+    ``bulk_create`` would compile them inside the transaction. With SQLite, all other writers wait until the transaction
+    ends.
     """
     model = type(rows[0])
     fields = [field for field in model._meta.local_concrete_fields if not field.generated]
@@ -83,7 +84,7 @@ def compile_inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:
 
 
 def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
-    """Yield rows, queried in batches: PgBouncer would lose a database cursor."""
+    """Yield rows, queried in batches. Server-side cursors do not work through PgBouncer."""
     left = rows.order_by("pk")
     while batch := list(left[:size]):
         yield from batch
@@ -93,7 +94,7 @@ def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
 
 
 def delete_in_batches(rows: QuerySet[M], size: int = 5000) -> int:
-    """Delete ``rows`` in small transactions, because SQLite blocks other writers. Return how many."""
+    """Delete ``rows``; return how many. Transactions are small, because with SQLite each blocks all other writers."""
     count = 0
     while deleted := rows.filter(pk__in=rows.order_by()[:size].values("pk")).delete()[0]:
         count += deleted

@@ -39,7 +39,7 @@ from vodplatform.core.web.views import read_only
 
 logger = logging.getLogger("vodplatform.health")
 ANSWER_SECONDS = 1.5
-DRIVER_SECONDS = 2  # timeout of a driver, so that a check without an answer frees its thread
+DRIVER_SECONDS = 2  # timeout of a check's driver, so that a check without an answer frees its thread
 PROBE = os.urandom(4096)
 WRITE_SECONDS = 0.5  # timeout of a heartbeat write
 LOCKED_SECONDS = 10.0  # seconds until failing heartbeat writes count as an error; other writers may lock SQLite
@@ -125,7 +125,7 @@ def check_database() -> None:
         return
     name = str(connection.settings_dict["NAME"])
     with closing(sqlite3.connect(_address(name, "ro"), uri=True, timeout=DRIVER_SECONDS)) as found:
-        # `SELECT 1` would not access SQLite's file.
+        # Read a table, because `SELECT 1` would not access SQLite's file.
         found.execute("SELECT count(*) FROM sqlite_master").fetchone()
     writing = sqlite3.connect(_address(name, "rw"), uri=True, timeout=WRITE_SECONDS, isolation_level=None)
     with closing(writing):
@@ -146,7 +146,7 @@ def _address(name: str, mode: str) -> str:
 
 def ask_storage() -> None:
     if not isinstance(default_storage, FileSystemStorage):
-        # Reading a file would not distinguish a missing file from a missing bucket.
+        # List the bucket: reading a file would not distinguish a missing file from a missing bucket.
         default_storage.listdir("health")
         return
     Path(default_storage.location).mkdir(parents=True, exist_ok=True)

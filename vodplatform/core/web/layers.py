@@ -12,7 +12,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 from vodplatform.core.redis_pool import channel_host
 
 MAX_WAITING = 100  # maximum messages that wait for a slow client
-KEPT_MESSAGES = 32  # cached decoded messages, which several sockets of a process receive
+KEPT_MESSAGES = 32  # decoded messages in the cache; several sockets of a process receive the same message
 
 
 class ShortQueue(asyncio.Queue[Any]):

@@ -26,7 +26,7 @@ import certifi
 import httpcore
 
 if TYPE_CHECKING:
-    # Importing httpx takes a tenth of a process's start, so it is deferred.
+    # Importing httpx takes a tenth of a process's start-up time, so functions import it when they need it.
     import httpx
 
 MAX_URL_LETTERS = 4096
@@ -227,7 +227,7 @@ def _origin(url: httpx.URL) -> httpcore.Origin:
 def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Request:
     import httpx
 
-    # Compressed answers could unpack to an enormous size.
+    # Ask for no compression: compressed answers could unpack to an enormous size.
     always = {"accept-encoding": "identity", "connection": "close"}
     try:
         merged = {"user-agent": AGENT, "accept": "*/*", **headers, **always}

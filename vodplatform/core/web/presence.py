@@ -35,7 +35,7 @@ class _Room:
     elsewhere: dict[str, tuple[float, list[Person]]] = field(default_factory=dict)
     due: asyncio.TimerHandle | None = None
     asks: bool = True
-    shown: tuple[dict[str, Any], list[Person]] | None = None  # the latest announcement, and all people after it
+    shown: tuple[dict[str, Any], list[Person]] | None = None  # the latest announcement, and everyone present after it
 
 
 _rooms: dict[str, _Room] = {}

@@ -15,7 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
-# In a body of more than MAX_SMALL_PIECES pieces, the average piece must have SMALL_PIECE_BYTES.
+# In a body of more than MAX_SMALL_PIECES pieces, the average piece must have at least SMALL_PIECE_BYTES.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
 # maximum messages and control frames of a WebSocket client: in one burst, and per second afterwards
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 100, 2
@@ -61,9 +61,9 @@ class _Misuse(Exception):
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol. It ends connections of abusive clients.
 
-    - A request's headers may have 64 KiB and take 20 s.
-    - A body may pause for 60 s. Tiny pieces, trailers and pipelined requests are limited.
-    - A client must read 8 KiB of an answer in 30 s. Media answers are exempt.
+    - A request's headers may have at most 64 KiB and take at most 20 s.
+    - A body may pause for at most 60 s. Tiny pieces, trailers and pipelined requests are limited.
+    - A client must read at least 8 KiB of an answer every 30 s. Media answers are exempt.
     """
 
     _head = 0  # bytes of the current request's headers, not counting the first piece received
@@ -77,7 +77,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # Pause once the kernel's buffer is full: a stalled client then holds only one piece in memory.
+        # Pause sending once the kernel's buffer is full: a stalled client then holds only one piece in memory.
         transport.set_write_buffer_limits(high=0)
         if len(self.connections) > self.most_connections - SPARE_DESCRIPTORS:
             _crowded().warning(connections=len(self.connections))
@@ -152,7 +152,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and not self.transport.is_closing():
             self._wait(self.body_seconds)
-        # Do not count the piece in which headers begin: it may start with the previous request.
+        # Do not count the piece in which headers begin: its first bytes may belong to the previous request.
         if self._in_head and heads == self._heads:
             self._head += len(data)
             if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -195,7 +195,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._turn_away("bad_request", "The request is not valid HTTP.")
 
     def _turn_away(self, type: str, message: str = "", **extra: Any) -> None:
-        # The server loads this module before Django's settings.
+        # Import late, because the server loads this module before Django's settings.
         from vodplatform.core.web.bodies import closing_error
         from vodplatform.core.web.request_log import log_request
 
@@ -212,11 +212,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     unread_seconds = 20.0
     _unread: asyncio.TimerHandle | None = None
-    # remaining frames of the client, and when they were computed (event loop time)
+    # how many frames the client may still send, and when this number was computed (event loop time)
     _frames, _counted = float(FRAMES_AT_ONCE), 0.0
 
     def data_received(self, data: bytes) -> None:
-        # One read may contain thousands of empty frames; in slices, the limit acts in time.
+        # One read may contain thousands of empty frames. Parse small slices, so that the frame limit acts in time.
         for start in range(0, len(data), FRAME_SLICE_BYTES):
             if self.transport.is_closing():
                 return

@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
             return
         notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
-        # uvicorn would raise these signals again, before cancelled uploads have saved their data.
+        # Otherwise, uvicorn would raise these signals again, and end the process before cancelled uploads are saved.
         self._captured_signals.clear()
 
 
@@ -53,7 +53,7 @@ def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: 
         uvicorn.Config(
             APPLICATION, host=host, port=port, loop="uvloop", http=HttpProtocol, ws=SocketProtocol,
             ws_max_size=LARGEST_FRAME_BYTES,
-            # each socket would compress the same message again
+            # off, because each socket would compress the same message again
             ws_per_message_deflate=False,
             lifespan="off", timeout_graceful_shutdown=LAST_REQUESTS_SECONDS, log_config=None, access_log=False,
             server_header=False, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies or None,

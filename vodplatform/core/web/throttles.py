@@ -86,9 +86,9 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    That is when ``before · rest / window + now < limit``. ``counted`` is (before, rest, now, end): the requests of the
-    previous window and the seconds for which they still count, then the same of the current window. The current
-    window's requests count until the next window ends.
+    A request is allowed if ``before · rest / window + now < limit``. ``counted`` is (before, rest, now, end): the
+    requests in the previous window and the seconds for which they still count, then the same for the current window.
+    The current window's requests count until the next window ends.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         recordings = settings.DATA_DIR / "demo" / "recordings"
-        # Outside the data and library folders, no worker can read the true offsets.
+        # Keep the true offsets outside the data and library folders, where no worker can read them.
         truth_file = CACHE_DIR / "demo" / f"truth-{options['seed']}.json"
         render(recordings, truth_file, options["seed"])
         truth = json.loads(truth_file.read_text())["recordings"]

@@ -34,9 +34,9 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_accessible_to_oth
 from vodplatform.site.management.commands.up import check_database, check_disk_space, library_folders
 from vodplatform.version import version_text
 
-# For CORS preflights: key of an object, which need not exist; timeout and URL lifetime.
+# For CORS preflights: key of an object, which need not exist; seconds of timeout and of the URL's lifetime.
 NAMELESS, CORS_SECONDS = "doctor", 10
-CLOCK_SECONDS = 5.0  # maximum difference between the clocks of host and database
+CLOCK_SECONDS = 5.0  # maximum seconds between the clocks of host and database
 
 
 class Command(BaseCommand):
@@ -310,7 +310,7 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Pages upload to the bucket, and download from the CDN if there is one.
+            # Ask the servers that pages use: the bucket for uploads; for downloads, the CDN if there is one.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
                 # CloudFront refuses unsigned requests, whatever the method.

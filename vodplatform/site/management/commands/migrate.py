@@ -20,7 +20,8 @@ from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.records.former import REFUSAL, is_former
 
 LOCK = zlib.crc32(b"vodplatform.migrate")
-IDLE_TRANSACTION_TIMEOUT = "15s"  # idle time after which PostgreSQL ends a transaction
+# Idle time after which PostgreSQL ends a transaction, so that a stopped process keeps no locks.
+IDLE_TRANSACTION_TIMEOUT = "15s"
 POLL_SECONDS = 0.2
 
 
@@ -28,7 +29,7 @@ class Command(Migrate):
     def execute(self, *args: Any, **options: Any) -> Any:
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
-            # Django's check for JSON support also fails if the database is locked.
+            # Skip Django's check for JSON support, which also fails if the database is locked.
             connection.features.supports_json_field = True
         return super().execute(*args, **options)
 

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         from vodplatform.core.web.server import make_server
 
         server = make_server(options["host"], options["port"], options["trusted_proxies"], settings.DRAIN_SECONDS)
-        # Load it before `run` installs its signal handlers, so that SIGTERM still ends the process at once.
+        # Load the application before `run` installs signal handlers: until then, SIGTERM ends the process at once.
         server.config.load_app()
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
