@@ -145,7 +145,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
         made = {"data": found["data"], "thumbnails": thumbnails, "warnings": warnings}
         if not AnalysisSession.objects.filter(pk=session.pk).update(**made):
             raise JobFailed("session_not_found", DELETED)
-    # The cleanup of job files keeps files that the job's result names.
+    # Name the thumbnails, because the cleanup of job files deletes files that the job's result does not name.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 
@@ -205,7 +205,7 @@ def _keep_rendition(
 ) -> None:  # fmt: skip
     """Store files as the session's rendition, and delete the previous rendition.
 
-    columns: function that returns new column values, given the folder.
+    columns: function that receives the rendition's folder and returns new values for the session's columns.
     """
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
     for role, path in files.items():

@@ -95,7 +95,7 @@ LIVE = frozenset(JobStatus) - FINISHED
 class AnalysisSession(models.Model):
     """An analysis of one video. A video uploaded only for the analysis is deleted with it.
 
-    warnings: sentences for the user. data: results in the contract's format, without URLs of files. thumbnails: storage
+    warnings: sentences for the user. data: results in the API's format, without URLs of files. thumbnails: storage
     keys. reel_job: latest job that cut a reel from the user's moments. expires_at: time to delete the files, None to
     keep them. expired_at: time at which the files were deleted.
     """
@@ -157,7 +157,7 @@ class AnalysisSession(models.Model):
 
     @property
     def failure(self) -> dict[str, str] | None:
-        """``type`` and ``message`` of the error, or None."""
+        """``type`` and ``message`` of the error."""
         if self.status != SessionStatus.FAILED:
             return None
         error = (self.job.error if self.job else None) or {}
@@ -182,7 +182,7 @@ class AnalysisSession(models.Model):
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds until the running job ends, or None."""
+        """Estimated seconds until the running job ends."""
         job = self.job
         if job is None or job.status != JobStatus.PROCESSING or self.is_over or job.seconds_left is None:
             return None

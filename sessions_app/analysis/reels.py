@@ -37,8 +37,8 @@ def _refuse(sentence: str) -> None:
 def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> Data:
     """Return the results with a new reel.
 
-    placed: for each moment, ``part`` (its number), and (start, end) in ``source`` and in ``reel``. The result keeps the
-    automatic highlights under ``found``.
+    placed: for each moment, its number (``part``), and its (start, end) in the video (``source``) and in the ``reel``.
+    The result keeps the automatic highlights under ``found``.
     """
     found = data.get("found") or [
         {name: value for name, value in one.items() if name not in REEL_FIELDS} for one in data["highlights"]

@@ -234,7 +234,7 @@ def _drop_jobs(*job_ids: uuid.UUID | None) -> None:
 
 
 def _delete_folders(folders: list[str]) -> None:
-    """Delete folders. If the store does not answer, the periodic cleanup deletes the rest."""
+    """Delete folders. If the store does not answer, the periodic cleanup continues."""
     try:
         for folder in folders:
             store.delete_folder(folder)

@@ -28,7 +28,7 @@ FIRST_POLL_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
-# In the uploads' thread pool, waiting requests would delay the renewal of locks.
+# These polls have their own threads. In the uploads' thread pool, they would delay the renewal of locks.
 poll_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 

@@ -88,7 +88,7 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
     if session is None:
         raise JobFailed("merge_not_found", GONE)
     with context.scratch() as folder, map_storage_errors():
-        # An earlier attempt may have stored the video before it was killed.
+        # If an earlier attempt was killed after it had stored the video, only poster and renditions are missing.
         if session.video is None:
             begun = time.monotonic()
             _check_budget(context, session)
@@ -186,7 +186,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
 
 
 def _seconds_of(clips: Sequence[MergeClip]) -> float:
-    """Return the clips' total seconds, estimated from bytes if unmeasured."""
+    """Return the clips' total seconds. Durations that were not measured are estimated from the clips' bytes."""
     durations = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
     seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, durations, strict=True)]
     return float(min(sum(seconds), settings.MAX_VIDEO_SECONDS * len(clips)))
@@ -202,7 +202,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # After other errors, a row may refer to the stored file.
+        # After other errors, keep the file, because a row may refer to it.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)

@@ -279,7 +279,7 @@ def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 def delete(challenge: Challenge, by: User) -> None:
     """Delete a challenge with its guesses, its reports and its merge.
 
-    The merge is kept for a while if the owner deletes a challenge that was not taken down.
+    If the owner deletes a challenge that was not taken down, the merge is kept for a while, for a new challenge.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)

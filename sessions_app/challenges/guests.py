@@ -28,7 +28,10 @@ def playable(challenge_id: uuid.UUID, guest: Guest) -> Challenge | None:
 
 
 def count_guess(address: str) -> None:
-    """Count a guess of the guest's network: a browser without cookies is always a new guest. Raises ``throttled``."""
+    """Count a guess for the guest's network. Raises ``throttled``.
+
+    Guesses are counted per network, because a browser without cookies is a new guest each time.
+    """
     if wait := count_request("guest_guess", network_of(address)):
         raise DomainError("throttled", "Too many guesses from your network.", retry_after=wait)
 

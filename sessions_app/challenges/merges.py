@@ -1,6 +1,6 @@
 """Operations on merges.
 
-Lock order: job, uploads, session. The completion of an upload locks no job, because the merge has none yet.
+Lock order: job, uploads, session. The completion of an upload locks no job, because the merge has no job yet.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def clip_completed(upload: Upload) -> None:
 def _queue(session: MergeSession) -> None:
     job = jobs.enqueue(MERGE_KIND, session.owner, {"merge_session_id": str(session.pk)}, priority=session.priority)
     MergeSession.objects.filter(pk=session.pk).update(job=job)
-    # Lock the uploads only after the commit: another transaction may hold them while it waits for this session.
+    # Lock the uploads only after the commit, to avoid a deadlock: another transaction may hold them and wait for this
+    # session.
     transaction.on_commit(lambda: keep_clips(session))
 
 

@@ -62,7 +62,7 @@ class MergeSession(models.Model):
 
     - video: the merged video, which has the same id as the merge.
     - segments: ``{"start", "end"}`` of each clip in the merged video, in seconds.
-    - compression_applied: whether anything was encoded.
+    - compression_applied: whether picture or sound was encoded again.
     - source_seconds: total length of the clips.
     - expires_at: deadline for uploads, for a retry, or, if the challenge was deleted, for a new challenge.
     """
@@ -171,7 +171,10 @@ class MergeSession(models.Model):
 
     @property
     def is_retryable(self) -> bool:
-        """True if the merge failed temporarily and all its clips exist."""
+        """True if the merge's job failed and all its clips are still stored.
+
+        After an error that a retry would repeat, the clips are deleted.
+        """
         if self.job is None or self.job.status != JobStatus.FAILED:
             return False
         return all(clip.is_there for clip in self.clips.all())

@@ -38,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Show the form for a new challenge. Its script loads an existing merge from ``?merge=``."""
+    """Show the form for a new challenge. With ``?merge=<id>``, the page's script continues with that merge."""
     facts = {
         "max_upload_bytes": limits_of(cast(User, request.user))["max_upload_bytes"],
         "least_clips": MIN_CLIPS,

@@ -18,7 +18,8 @@ from sessions_app.challenges.models import MergeClip
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-# maximum bytes of a clip checked while the client waits: in local storage, in remote storage
+# Maximum bytes of a clip that is checked while the client waits, in local and in remote storage. Larger clips are
+# checked by the merge.
 MAX_BYTES, MAX_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
 
 

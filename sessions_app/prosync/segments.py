@@ -1,6 +1,6 @@
 """Validation of pro job requests, without Django.
 
-All faults are collected, so that a client can fix them at once.
+All faults are collected, so that a client can fix them together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ USUAL_MODE = "cut_off"
 MODES = (USUAL_MODE, "loop", "bounce", "silence", "remap")
 MAX_LABEL, MAX_REF, MAX_MODEL = 200, 64, 64
 MAX_REGIONS = 20
-MIN_SIDE = 0.005  # minimum side of a box, as a share of the picture's
+MIN_SIDE = 0.005  # minimum width and height of a box, as shares of the picture's width and height
 MIN_CROP = 0.0005  # minimum seconds of the used part of a sound
 # Seconds by which an end time may exceed the duration, because players round times to milliseconds.
 ROUNDING = 0.0005
@@ -77,7 +77,10 @@ class Options:
 
 
 def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
-    """Parse a list or its JSON text. NaN and infinities are rejected only when the entries are checked."""
+    """Return a list that is given as a list or as JSON text.
+
+    NaN and infinities pass here; they are rejected when the entries are checked.
+    """
     try:
         value = text if isinstance(text, list) else _json(text, float)
     except ValueError:

@@ -182,7 +182,7 @@ def _only_in_its_form() -> DomainError:
 class ProVideoUpload(UploadHandler):
     name = VIDEO_NAME
     label = "Video of a pro job"
-    # Errors about the plan and the number of segments come before errors about the file's type.
+    # Check the file's type late, so that errors about the plan and the number of segments come first.
     checks_type_early = False
 
     def key_of(self, upload: Upload) -> str:

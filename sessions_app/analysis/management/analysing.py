@@ -33,7 +33,7 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported"})
 class AnalysisCommand(BaseCommand):
     """A command that analyses one file in a child process.
 
-    role: name of the generated file that ``--output`` saves, such as ``reel``.
+    role: ``reel`` or ``preview``, the generated file that ``--output`` saves.
     """
 
     requires_system_checks: list[str] = []

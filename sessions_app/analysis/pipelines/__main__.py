@@ -1,4 +1,4 @@
-"""The analysis child process: one JSON request on stdin, JSON lines on stdout."""
+"""The child process that runs an analysis."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def serve(request: Any, reports: Reports) -> Result:
 
 
 def main() -> None:
-    """Answer one request: ``{"op", "path", "folder", "params", …}``.
+    """Read one JSON request from stdin, and write JSON lines to stdout.
 
-    Writes ``progress`` and ``checkpoint`` lines, then ``result`` or ``error``. The process exits with 0 even after a
-    reported error.
+    Request: ``{"op", "path", "folder", "params", …}``. Lines: ``progress`` and ``checkpoint``, then ``result`` or
+    ``error``. The process exits with 0 even after a reported error.
     """
     reports = Reports()
     try:

@@ -102,7 +102,7 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
 
 
 def parse_score(value: Any) -> float | None:
-    """Return a score from 0 to 1, or None if the value is invalid or its scale is unclear (7 of 10 or of 100)."""
+    """Return a score from 0 to 1, or None for an invalid value or an unknown scale: is 7 of 10, or of 100?"""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

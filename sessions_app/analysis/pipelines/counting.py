@@ -22,7 +22,7 @@ WORTH_ASKING = 0.4
 RIVAL = 0.8
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # minimum share of samples with a visible person for counting by joints only
+WELL_SEEN = 0.9  # minimum share of samples with a person; below it, changes of the picture are counted, too
 PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
@@ -100,7 +100,10 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Return whether another count at about the same time has at least :data:`RIVAL` times the set's value."""
+    """Return whether another candidate at about the same time differs in its count but is nearly as good.
+
+    "Nearly" means at least :data:`RIVAL` times the set's value.
+    """
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)

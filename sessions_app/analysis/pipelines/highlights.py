@@ -1,6 +1,6 @@
 """Highlights of a video, and the reel cut from them.
 
-Every frame is decoded only near possible shot edges.
+Near possible shot edges, every frame is decoded; elsewhere, only the frames of the signal pass.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ BEST = 3  # maximum number of moments listed if none reaches the minimum score
 ANOTHER_SHOT = 0.25
 EDGE_MARGIN = 0.9  # seconds decoded around a possible shot edge to distinguish cuts from flashes
 EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges
-EARLY = 0.95  # share of the longest GOP's length below which a GOP is short
+EARLY = 0.95  # a GOP counts as short if it is shorter than this share of the longest GOP
 END_TOLERANCE_SECONDS = 0.1  # seconds by which a highlight may end early, so that its end need not be encoded
-# maximum missing duration at the file's end without a warning: seconds plus a share of the announced duration
+# If more than this is missing at the file's end, the user is warned: seconds plus a share of the announced duration
 CUT_SHORT = 1.0, 0.02
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
@@ -137,7 +137,7 @@ def read_all(task: Task, source: Source) -> SignalPass:
 
 
 def summarise_pass(found: SignalPass, announced: float) -> PassState:
-    """Summarise the signal pass over a video. announced: seconds in the file's header."""
+    """Summarise a signal pass. announced: the file's duration in seconds, from its header."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
         warnings.append("The video has no sound, so highlights were chosen by motion only.")

@@ -29,7 +29,7 @@ PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
-    """Loudness of the speech band at each step of time.
+    """Loudness of the speech band, one value per :data:`STEP`.
 
     - level: dB above the usual level.
     - hits: short sounds above the usual range, in deviations (see :func:`deviations`).

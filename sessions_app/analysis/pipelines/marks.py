@@ -1,4 +1,4 @@
-"""Timeline marks of a video: highlights, shots and sound peaks. Writes no files."""
+"""Timeline marks of a video: highlights, shots and sound peaks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def find_marks(task: Task) -> Result:
     found: dict[str, list[dict[str, Any]]] = {}
     if kinds & {"highlights", "sound_peaks"}:
         share = READ_PERCENT / 100 if "shots" in kinds else 1.0
-        # A search for marks starts over after a crash.
+        # Save no checkpoints: after a crash, a search for marks starts over.
         reading = replace(
             task,
             progress=lambda percent, message: task.progress(share * percent, message),

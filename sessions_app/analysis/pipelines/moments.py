@@ -29,14 +29,14 @@ SLOPE = 1.5
 MIN_SECONDS, MAX_SECONDS = 2.0, 20.0
 LEAD_IN, LEAD_OUT = 0.6, 0.4
 SNAP = 1.0  # maximum seconds by which a highlight's start or end is moved outwards to a shot edge
-SNAP_INWARD = 1.6  # the same inwards; smoothing makes highlights too long
+SNAP_INWARD = 1.6  # maximum seconds inwards; larger than ``SNAP``, because smoothing makes highlights too long
 REST = 0.3  # maximum seconds by which a highlight's start or end is moved to a quiet moment
 ALIKE = 0.5  # maximum relative reduction of the score of a candidate that looks like a chosen highlight
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Signals of a video at each quarter of a second.
+    """Signals of a video, one value per quarter of a second.
 
     - sound, motion: how far loudness and motion exceed the usual range, in deviations (see :func:`deviations`).
     - level: dB above the usual level of the speech band.
@@ -56,7 +56,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A part of the video. start, end, peak (of the score): seconds."""
+    """A part of the video. start, end, peak: seconds. peak: time of the highest score."""
 
     start: float
     end: float
@@ -177,7 +177,7 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    # A look has three histograms. Two histograms differ by at most 2.
+    # A look has three histograms. Two histograms differ by at most 2, so two looks differ by at most 6.
     nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 
@@ -203,7 +203,7 @@ def picture_differences(pictures: NDArray[np.uint8]) -> Floats:
         return np.zeros(0)
     shares = np.cumsum(histograms(pictures).reshape(len(pictures), 3, 16), axis=2).reshape(len(pictures), -1)
     colours = np.abs(np.diff(shares, axis=0)).sum(1) / 6
-    # Small moving objects disappear in coarse pictures.
+    # Compare coarse pictures, in which small moving objects disappear.
     coarse = np.array([cv2.resize(one, (16, 9), interpolation=cv2.INTER_AREA) for one in pictures], np.float32)
     coarse = coarse.mean(3).reshape(len(pictures), -1)
     return np.asarray(np.minimum(np.abs(np.diff(coarse, axis=0)).mean(1) / 40, 2) + colours, np.float64)
@@ -220,7 +220,7 @@ def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration:
         levels = moments.level[window]
         if len(levels) < 2 or np.ptp(levels) < STILL_DB:
             return time
-        # The outermost of equally quiet moments keeps more of the highlight.
+        # Of several equally quiet moments, take the outermost, which keeps more of the highlight.
         order = np.lexsort((-outward * np.arange(len(levels)), levels))
         return float((window.start + int(order[0]) + 0.5) * STEP)
 

@@ -1,7 +1,7 @@
 """Rules that name an exercise from the body's movement.
 
-Limits are wide, because angles are measured in the flat picture. A rule multiplies its conditions (0 to 1), so one
-value of 0 excludes the name.
+Limits are wide, because angles are measured in the two-dimensional picture, not in space. A rule multiplies its
+conditions (0 to 1), so one value of 0 excludes the name.
 """
 
 from __future__ import annotations

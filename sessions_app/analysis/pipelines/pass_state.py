@@ -35,7 +35,7 @@ class PassState:
 
 
 def to_save(known: PassState) -> dict[str, Any]:
-    """Return a checkpoint as JSON types."""
+    """Return a checkpoint for JSON."""
     signals = (known.moments.sound, known.moments.motion, known.moments.score)
     return {
         "version": VERSION,

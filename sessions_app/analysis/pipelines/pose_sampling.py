@@ -33,7 +33,7 @@ ABSENT_STEP = 0.5
 MIN_BODY = 0.06  # minimum length of torso or thighs, as a share of the picture's height
 SAVE_SECONDS = 10.0
 MAX_SAVED = 900_000
-# Pixel steps for rounding joints in checkpoints. The first one that suffices is used.
+# Steps in pixels to which a checkpoint's joints are rounded. The first that yields at most MAX_SAVED letters is used.
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 VERSION = 1
 

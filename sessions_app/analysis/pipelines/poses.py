@@ -1,6 +1,6 @@
 """Joints of a person, found by MediaPipe's BlazePose (Bazarevsky et al., 2020).
 
-A separate folder (``requirements/pose.txt``) holds MediaPipe's dependencies, which conflict with ours.
+MediaPipe's dependencies (``requirements/pose.txt``) conflict with this project's, so they have a folder of their own.
 """
 
 from __future__ import annotations
@@ -66,14 +66,15 @@ class Poses:
 def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
     """Return signals of the body's movement. joints: shape (n, 33, 4).
 
-    Angles are divided by 180°, lengths by two or three torso lengths.
+    Angles are divided by 180°. Height of hips and of shoulders, and distance between the feet, are divided by two torso
+    lengths; height and distance of the wrists by three.
     """
     places, seen = joints[:, :, :2], joints[:, :, 3]
     shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))
     body = body_length(joints)
     found: dict[str, Signal] = {}
     for name, (one, corner, other) in ANGLES.items():
-        # Limbs are straight at rest.
+        # At rest, limbs are straight, so all angles except those of the shoulders are large.
         straight = "shoulder" not in name
         found[name] = Signal(angle(places, one, corner, other) / 180, _trust(seen[:, [one, corner, other]]), straight)
     for name in SIDES:

@@ -1,6 +1,6 @@
 """Search for repetitions in a signal of movement.
 
-The search counts extremes, because people slow down and pause.
+The search counts extremes, not periods of a fixed length, because people slow down and pause.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# limits of high and low values in a signal that is scaled to 0 to 1 by its local range
+# Values above HIGH count as high, values below LOW as low, in a signal that is scaled to 0 to 1 by its local range.
 HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period, seconds
@@ -53,7 +53,7 @@ class Repetition:
 class Series:
     """Repetitions found in one signal.
 
-    values: without noise and gaps. curve: values, scaled to 0 to 1 by their local range. period: seconds.
+    values: the signal without noise and gaps. curve: values, scaled to 0 to 1 by their local range. period: seconds.
     """
 
     signal: str
@@ -67,7 +67,7 @@ class Series:
 
 
 def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float = MIN_PERIODICITY) -> Series | None:
-    """Return the repetitions in a signal; None below ``least_periodicity``."""
+    """Return the repetitions in a signal; None if its periodicity is below ``least_periodicity``."""
     if len(times) < 8 or np.isnan(signal.values).mean() > 0.6:
         return None
     rate = (len(times) - 1) / max(1e-6, float(times[-1] - times[0]))
@@ -148,7 +148,7 @@ def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
 def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
     highs = sum(is_high for is_high, _ in visits)
     lows = len(visits) - highs
-    # On a tie, the first extreme is the resting position.
+    # The body rests at the extreme that occurs more often; on a tie, at the first extreme.
     return highs < lows or (highs == lows and bool(visits) and not visits[0][0])
 
 

@@ -1,6 +1,6 @@
 """Sets of an exercise: repetitions in which the complete body moves alike.
 
-Sets are chosen by weighted interval scheduling.
+Weighted interval scheduling chooses the sets.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ LIKENESS_OF_TWO = 0.8  # minimum similarity (0 to 1) in a set of only two repeti
 AMPLITUDES = 2.5
 LENGTHS = 3.0
 LONGEST_PAUSE = 4.0  # maximum pause within a set, seconds, or 1.5 repetitions if that is longer
-MIN_WAY = 0.5  # minimum ratio of the smaller to the larger of the movements there and back
+MIN_WAY = 0.5  # minimum ratio of the movements to the turning point and back: the smaller divided by the larger
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
-# range (0 to 1) of the signal beside a set above which the movement continues
+# If the range (0 to 1) of the signal beside a set exceeds this, the movement continues outside the set.
 GOES_ON = 0.45
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12

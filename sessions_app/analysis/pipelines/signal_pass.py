@@ -28,7 +28,7 @@ SMALL = (96, 54)  # size of the stored keyframes, pixels
 SOUND_RATE = 8000  # Hz
 BINS_A_SECOND = 10
 BIN = SOUND_RATE // BINS_A_SECOND
-BAND = (300.0, 3000.0)  # frequency band in Hz of speech and hits, without wind and hum
+BAND = (300.0, 3000.0)  # frequency band in Hz that contains speech and hits, but not wind and hum
 SILENCE = -100.0
 MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values: one day
 MAX_KEYFRAMES = 12_000
@@ -44,9 +44,12 @@ MAX_WAITING = 32
 class SignalPass:
     """Signals from one pass over a video file; times are in seconds.
 
-    times, sizes, keys: time, bytes and keyframe flag of each video packet, in presentation order. band, loudness: dB
-    from 300 to 3 000 Hz, and of all sound, per tenth of a second; empty without sound. key_pictures: BGR, shape
-    (k, 54, 96, 3). changes: change of luma between decoded frames per tenth of a second.
+    - times, sizes, keys: time, bytes and keyframe flag of each video packet, in presentation order.
+    - band, loudness: levels in dB of the sound from 300 to 3 000 Hz, and of all sound; one value per tenth of a second.
+      Empty without sound.
+    - key_times, key_pictures: times of k stored keyframes, and their BGR pictures, shape (k, 54, 96, 3).
+    - change_times, changes: middle between two decoded frames, and the mean difference of their luma, scaled to frames
+      a tenth of a second apart.
     """
 
     times: NDArray[np.float64]

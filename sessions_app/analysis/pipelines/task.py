@@ -43,7 +43,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A pipeline's result, in the contract's format without URLs.
+    """A pipeline's result, in the API's format without URLs.
 
     files: names of the generated files by role: ``reel``, ``preview``, ``thumb-0`` …
     """

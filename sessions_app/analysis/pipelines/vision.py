@@ -171,7 +171,7 @@ class Judge:
             wait = min(wait * 2, MAX_PAUSE)
 
     def _call(self, window: Window, manner: _RequestFormat) -> outbound.Answer | None:
-        # Most child processes use no vision model.
+        # Import this only here, because most child processes use no vision model.
         from vodplatform.core.web import outbound
 
         if self.is_spent:

@@ -28,7 +28,7 @@ CURVE_POINTS = 1200
 # minimum length of a pause in seconds, and as a share of the median repetition
 PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5
 MIN_UNCOUNTED = 4.0
-ANYBODY = 0.05  # minimum share of samples with a person in a video with a person
+ANYBODY = 0.05  # share of samples with a person above which the video counts as showing a person
 RESTING = 0.4  # a body rests if its joints move less than this, in torso lengths
 MOVES = 4.0  # a picture is still if it changes less than this, in grey levels
 MISSING_SECONDS = 1.0  # seconds that may be missing at a file's end without a warning
@@ -126,7 +126,7 @@ def _exercise(even: EvenSamples, one: Counted, asked: str) -> dict[str, Any]:
     is_seen = even.found[first : last + 1].mean() >= 0.6
     name, sure = name_of(facts_of(even.times, even.joints, one.set)) if is_seen else (UNNAMED, 0.0)
     if asked != "auto" and name in (UNNAMED, asked):
-        # Unless the rules found another name, use the user's.
+        # Use the name that the user selected, unless the rules found another exercise.
         name, sure = asked, max(sure, 0.5)
     said = feedback_of(even.times, even.joints, one)
     step = max(CURVE_STEP, (one.set.end - one.set.start) / (CURVE_POINTS - 1))

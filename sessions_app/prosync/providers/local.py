@@ -24,7 +24,7 @@ CHILD_FAILED_MESSAGE = "Replacing the speech failed or took too long."
 
 
 def replace_speech(work: Work) -> Made:
-    """Replace the speech. Raise :class:`JobFailed` and :class:`TransientFault`."""
+    """Replace the speech by a child process. Raise :class:`JobFailed` and :class:`TransientFault`."""
     options, paths = work.row.options, work.bring_sounds()
     lines = []
     for segment in work.segments:

@@ -282,7 +282,10 @@ def _probe_result(work: Work, path: Path) -> dict[str, Any]:
 
 
 def ended(job: Job) -> None:
-    """Stop the generation of a cancelled job, or abandon a failed generation, in the transaction that ends the job."""
+    """Stop the generation of a cancelled job. After a failed generation, let a retry of the job request a new one.
+
+    Call in the transaction that ends the job.
+    """
     row = ProJob.objects.filter(pk=job.pk, engine=Engine.SYNCSO).first()
     if row is None or (row.asked is None and not row.generation_id):
         return
@@ -303,7 +306,10 @@ def deleted(row: ProJob) -> None:
 
 
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
-    """Stop the generation if its job was cancelled or deleted. Perhaps only this process knows the generation's id."""
+    """Stop the generation if its job was cancelled or deleted.
+
+    Perhaps only this process knows the generation's id, so that no other process could stop it.
+    """
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)
 

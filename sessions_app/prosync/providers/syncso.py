@@ -41,13 +41,13 @@ MAX_DOUBLINGS = 16
 
 TOLERANCE_SECONDS = 300.0  # maximum seconds between a webhook's signed time and now
 MAX_SIGNATURE_LETTERS = 1000
-MILLISECONDS_FROM = 10**11  # smallest timestamp in milliseconds; in seconds, it is the year 5138
+MILLISECONDS_FROM = 10**11  # timestamps from here on are milliseconds; as seconds, they would mean the year 5138
 
 MAX_ERROR_LETTERS = 500
 MAX_PAGE_BYTES = 64 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
-GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # valid ids fit into the database column
+GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # at most 100 letters, the length of ``ProJob.generation_id``
 ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 TIMESTAMP = re.compile(r"[0-9]{1,15}")
 IN_PROGRESS_CODE = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
@@ -105,7 +105,7 @@ class InvalidResponse(ProviderError):
 
 
 class UnknownGeneration(InvalidResponse):
-    """Error: the provider does not know this generation (404). It may have started a moment ago."""
+    """Error: the provider does not know this generation (404), perhaps not yet, because it has just started."""
 
 
 class WebhookRefused(Exception):
@@ -129,7 +129,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generation. output_url: signed URL of the result, which expires. error, error_code: untrusted text, cleaned."""
+    """A generation. output_url: signed URL of the result; expires. error, error_code: the provider's text, cleaned."""
 
     id: str
     status: Status
@@ -147,7 +147,7 @@ class Generation:
 class Notice:
     """A webhook call with a valid signature.
 
-    sent_at: signed Unix time of the call, in seconds. replay_key: equal in repeated calls.
+    sent_at: signed Unix time of the call, in seconds. replay_key: text that identifies a repetition of the same call.
     """
 
     generation: Generation
@@ -157,7 +157,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A downloaded result. kind: detected from the content."""
+    """A downloaded result. size: bytes. kind: file type, detected from the content."""
 
     size: int
     kind: Kind
@@ -168,7 +168,7 @@ class SyncSo:
         self, key: str, *, base_url: str = BASE_URL, rules: outbound.Rules = API_RULES,
         check: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
-        """Create the client. Raise ValueError if ``base_url`` would expose the key.
+        """Create the client. Raise ValueError if ``base_url`` is not HTTPS, which would expose the key.
 
         rules: limits per request; ``allow_private`` permits private addresses and HTTP, for tests. check: called for
         each request and downloaded block; its exceptions end the call.

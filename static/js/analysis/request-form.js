@@ -33,7 +33,7 @@ import { KINDS } from "./labels.js";
 const SEARCH_PAUSE = 250;
 const SHOWN = 24;
 const SHAPES_AFTER = 300;
-const SEGMENTS = 30; // number of segments to aim for when suggesting a segment length of 2 to 10 s
+const SEGMENTS = 30; // wanted number of segments, from which the suggested length of a segment is computed
 
 /** @param {number} seconds */
 export function describeEstimate(seconds) {

@@ -105,7 +105,7 @@ export class Drafts extends EventTarget {
     }
   }
 
-  /** Move the drafts of one event to another, which replaces it. @param {string} from @param {string} to */
+  /** Move the drafts of an event to the event that replaces it. @param {string} from @param {string} to */
   move(from, to) {
     for (const [key, { value }] of this.all) {
       if (!key.startsWith(`${from}/`)) continue;

@@ -5,7 +5,7 @@ import { askAboutDrafts } from "./sign-out.js";
 import { signInAgain } from "./sign-in.js";
 
 const YEAR = 365 * 24 * 3600;
-const SIGNED_IN = "vod-signed-in"; // name under which the browser stores whose pages it shows
+const SIGNED_IN = "vod-signed-in"; // key in localStorage of the id of the user whose page was loaded last
 
 // If another tab signs in to a different account, reload: this page would send its texts in that account's name.
 const { userId } = document.body.dataset;

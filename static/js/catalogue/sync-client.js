@@ -27,18 +27,20 @@
 // The method `edit` changes one field. Its promise resolves once the edit is stored. If the store is full, the promise
 // rejects, but the edit is still sent.
 // - field: title, description, category, is_featured, or tags (the complete list)
-// - seen: values that the user has seen; default: the shown value. A value of another person that is not in this list
-//   stays in conflict with the edit.
-// - state: see shared-text.js
+// - seen: values that the user has seen; default: the shown value. If another person's value is not in this list, the
+//   edit does not replace it: both values stay, in conflict.
+// - state: edit history of a description; see shared-text.js
 
 // Events and their `detail`:
 // - "change" reports changed values: {values, fields: ["title", …], origin: "local"|"remote"}.
-// - "conflict" reports concurrent edits of a field: {field, mine, theirs, shown}. For tags, `mine` and `theirs` are
-//   opposite changes of one tag: {tag, did: "added"|"removed"}.
-// - "state" reports the progress: {state, pending, kept, error}. `kept` tells whether the pending operations are
-//   stored: "yes", "soon", or "no" after a failure. `error` is null or a SyncError, with the status and type of the
-//   API's error, or with the type "offline" if the server cannot be reached. If another person has signed in, the type
-//   is "other_account", and unsent edits wait for their writer.
+// - "conflict" reports concurrent edits of a field: {field, mine, theirs, shown}. `mine` is this user's value, `theirs`
+//   is the other person's value, and `shown` is the one that `values` has now. For tags, `mine` and `theirs` are
+//   opposite changes of one tag, {tag, did: "added"|"removed"}, and `shown` is the list of tags.
+// - "state" reports the progress: {state, pending, kept, error}. `state` and `pending` are the client's properties of
+//   these names. `kept` tells whether the pending operations are stored: "yes", "soon", or "no" after a failure.
+//   `error` is null or a SyncError, with the HTTP status and the error type of the API. Its type is "offline" if the
+//   server cannot be reached, and "other_account" if another person has signed in. The unsent edits are then kept until
+//   the person who wrote them signs in again.
 // - "refused" reports an operation that the server rejected permanently, and that was undone: {operation, error}.
 
 // A page that uses the WebSocket ws/videos/{id}/ calls client.retry() when a message reports a change of the video by
@@ -538,7 +540,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Move an actor's operations to another replica, where they get new counters. See `Outbox.rename`.
+   * Move an actor's operations to this page's replica, where they get new counters. See `Outbox.rename`.
    * @param {string} actor
    */
   async #rename(actor) {

@@ -215,7 +215,8 @@ export class View {
   }
 
   /**
-   * Return whether a press drags the wipe's edge. In a zoomed picture, the press must be near the edge.
+   * Return whether a press on the picture drags the wipe's edge. In a zoomed picture, only a press near the edge does;
+   * other presses move the picture.
    * @param {HTMLElement} pic
    * @param {PointerEvent} event
    */

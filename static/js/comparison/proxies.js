@@ -1,5 +1,5 @@
 // Copies of videos, made on request. Quick copies have many keyframes for scrubbing. Muted panes play silent copies,
-// because a video with sound follows the sound card's clock.
+// because even a muted video follows the clock of its sound.
 
 import { ApiError, callApi } from "../base/api.js";
 import { h, requireElement, setText } from "../base/dom.js";

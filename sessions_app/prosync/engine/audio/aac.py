@@ -24,7 +24,7 @@ LONG_BEGIN, LONG_END = (ONLY_LONG, LONG_START), (ONLY_LONG, LONG_STOP)
 SINGLE, PAIR, FILL = 0, 1, 6  # values of id_syn_ele (ISO/IEC 14496-3, table 4.71)
 SIGHT = 64  # number of bytes at a packet's start that are searched for its channel element
 ADTS_HEADER, ADTS_CHECKED = 7, 9  # length of an ADTS header in bytes, without and with checksum (ISO/IEC 13818-7, 6.2)
-# Encoder options of the smallest error: no noise substitution, no intensity stereo.
+# Encoder options for the smallest error: no noise substitution, no intensity stereo.
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
 MAX_WIDTH = 20_000
 KAISER_ALPHA = 4.0
@@ -32,7 +32,7 @@ KAISER_ALPHA = 4.0
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 LOW_COMPLEXITY = 2
 WITHOUT_SBR = bytes.fromhex("56e500")  # bytes that some encoders append to the config of plain AAC-LC
-MIN_PLAIN_RATE = 32_000  # minimum sampling rate in Hz; lower rates may imply undeclared SBR
+MIN_PLAIN_RATE = 32_000  # minimum sampling rate in Hz; sound at a lower rate may use SBR without declaring it
 
 
 class Damaged(Exception):
@@ -50,7 +50,7 @@ class Windows(NamedTuple):
 
 
 def windows_of(packet: bytes) -> Windows | None:
-    """Return the windows of the packet's first channel, or None."""
+    """Return the windows of the packet's first channel, or None if its channel element is not found."""
     content = packet[:SIGHT]
     value, left = int.from_bytes(content), 8 * len(content)
     total = left
@@ -95,10 +95,10 @@ RISING = _rising()
 
 
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """Adapt the block of samples that our first packet shares with the original packet before it.
+    """Adapt the block of samples that the first new packet shares with the original packet before it.
 
     Change ``samples`` as little as possible, so that the aliasing of the two packets cancels out (Princen and Bradley
-    1986). theirs, ours: window shapes.
+    1986). theirs, ours: window shapes of the original and of the new packet.
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples
@@ -106,7 +106,7 @@ def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
 
 
 def behind_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """Adapt the block shared by our last packet and the original packet after it, as in :func:`before_joint`."""
+    """Adapt the block shared by the last new packet and the original packet after it, as in :func:`before_joint`."""
     there, here = RISING[theirs][::-1], RISING[ours][::-1]
     wanted = there * samples - here * samples
     return np.asarray(samples + here * (wanted + wanted[:, ::-1]), np.float32)
@@ -135,9 +135,9 @@ def without_adts(packet: bytes) -> tuple[bytes, bytes]:
 
 
 def decoded(packets: Sequence[bytes], config: bytes, channels: int) -> Samples:
-    """Decode packets; return the first block of each, shape (channels, n).
+    """Decode packets; return the first of each packet's two blocks, shape (channels, n).
 
-    Damaged packets become silence. Raise :class:`Damaged` for other formats than AAC-LC.
+    Damaged packets become silence. Raise :class:`Damaged` if the packets are not AAC-LC.
     """
     decoder: Any = CodecContext.create("aac", "r")
     decoder.extradata = config

@@ -23,7 +23,7 @@ class Outcome:
 
     - used: seconds of the new sound that are heard.
     - original, given: loudness of the replaced and of the new sound in LUFS; None for silence.
-    - joints: errors in dBFS where the new packets begin and where they end.
+    - joints: levels in dBFS of the errors that are heard where the new packets begin, and where they end.
     """
 
     mode: str

@@ -39,7 +39,7 @@ def probe_many(paths: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def bars_of(pairs: Sequence[int]) -> list[float]:
-    """Reduce a waveform to at most :data:`BARS` peaks, 0 to 1. pairs: its 8-bit minima and maxima."""
+    """Reduce a waveform to at most :data:`BARS` peaks, 0 to 1. pairs: the waveform's minima and maxima, 8 bit."""
     levels = [max(-low, high) / FULL_SCALE for low, high in zip(pairs[::2], pairs[1::2], strict=True)]
     each = max(1, math.ceil(len(levels) / BARS))
     return [round(min(1.0, max(levels[begin : begin + each])), 3) for begin in range(0, len(levels), each)]

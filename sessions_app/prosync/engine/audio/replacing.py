@@ -1,4 +1,4 @@
-"""Replacement of a video's sound in segments; AAC-LC is copied outside them."""
+"""Replacement of a video's sound in segments. Outside the segments, AAC-LC packets are copied."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_t
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
-# Progress (0 to 1) after encoding the pictures; shares of the remaining progress after fitting and encoding the sounds.
+# PICTURED: progress (0 to 1) once the pictures are encoded. FITTED, ENCODED: share of the remaining progress that is
+# reached once the sounds are fitted, and once they are encoded.
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 
@@ -47,7 +48,8 @@ def replace_sound(
 ) -> Dubbed:  # fmt: skip
     """Write ``source`` with the sounds of ``lines`` to ``target``, an MP4, atomically.
 
-    pictures: file with changed pictures on the same clock, or None. program: encoder for pictures that MP4 cannot hold.
+    pictures: file with changed pictures and the same timestamps, or None. program: encoder for pictures that MP4 cannot
+    hold.
     Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed` (``line``: index into ``lines``),
     :class:`ConversionFailed`, :class:`media_app.av.container.MediaError` and OSError.
     """

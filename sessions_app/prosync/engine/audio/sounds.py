@@ -98,7 +98,7 @@ def _opened(path: Path) -> tuple[Kind, InputContainer]:
             kind = sniff(file.read(HEAD))
     except OSError as exc:
         raise SoundFailed(SoundFailed.UNREADABLE, "The sound file is missing or cannot be read.") from exc
-    # Many programs label sound-only MP4 as video.
+    # Accept files of the kinds MP4 and MOV here: many programs label a sound-only MP4 as a video.
     if kind is None or (kind not in AUDIO_KINDS and kind.container not in ("mp4", "mov")):
         raise SoundFailed(SoundFailed.UNSUPPORTED, "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound.")
     options = {**OPTIONS, "format_whitelist": FORMATS[kind.container]}

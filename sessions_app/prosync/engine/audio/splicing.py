@@ -20,12 +20,12 @@ from sessions_app.prosync.engine.audio.mixing import Voice, mixed
 from sessions_app.prosync.engine.audio.track import OwnSound
 
 LEADS = 8  # maximum number of extra blocks encoded before and after a segment to find a joint
-DB_PER_EXTRA_BLOCK = 3.0  # reduction of a joint's error, in dB, that justifies one more encoded block
+DB_PER_EXTRA_BLOCK = 3.0  # dB by which a joint's error must be smaller to justify one more encoded block
 # A joint is acceptable if its error is below FAINT (dB relative to the block's level) or below INAUDIBLE (dBFS).
 FAINT, INAUDIBLE = -35.0, -75.0
 WARM_UP = 4  # number of extra blocks encoded before the first used packet
 BEHIND = 3  # number of extra blocks encoded after the last used packet
-NEAR = 4  # minimum number of original blocks between two new sounds; fewer blocks are encoded, too
+NEAR = 4  # if fewer original blocks than this lie between two new sounds, these blocks are encoded, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class _Joint:
 class Run:
     """A run of consecutive new packets.
 
-    first: number of the first replaced packet. end: number of the next copied packet.
+    first: number of the first replaced packet. end: number of the next copied packet. before, behind: errors in dBFS at
+    the run's two joints.
     """
 
     voices: list[int]

@@ -57,7 +57,10 @@ def _shift(likely: Samples, around: Samples, lengths: _Lengths) -> int:
 
 @lru_cache
 def _farness(lengths: _Lengths) -> NDArray[np.float64]:
-    """Return a penalty for each shift. It selects the smallest of the equally good shifts of a pure tone."""
+    """Return a penalty for each shift, so that the smallest shift is chosen where several fit equally well.
+
+    In a pure tone, shifts by complete periods fit equally well.
+    """
     places = np.arange(-lengths.search, lengths.search + 1, COARSE) / lengths.search
     return np.asarray(FAR * np.square(places), np.float64)
 

@@ -124,7 +124,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
             raise NotSpliced("The sound's format changes.")
         if number in wanted:
             found.kept[number] = row.content
-        # Matroska rounds the length of the last packet, but stores the exact number of its inaudible samples.
+        # Use the number of inaudible samples if known: Matroska stores it exactly, but rounds the packet's length.
         found.count, found.last = number + 1, BLOCK - row.hidden if row.hidden else round(row.length * step)
     found.last = min(BLOCK, found.last) if found.last > 0 else BLOCK
     return found
@@ -133,7 +133,7 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
 class _Row(NamedTuple):
     """A packet of sound. stamp, length: start and duration in ticks. hidden: number of inaudible samples at its end.
 
-    config: decoder configuration from its ADTS header. is_other: whether the format changes at this packet.
+    config: decoder configuration from the packet's ADTS header. is_other: whether the format changes at this packet.
     """
 
     stamp: int

@@ -91,7 +91,7 @@ class Blender:
         known = matrix if matrix in SHARES else BT709 if view.height >= HD_LINES else BT601
         self._to_planes = _coefficients(*SHARES[known], full=full)
         inverse = np.linalg.inv(self._to_planes[:, :3])
-        # FFmpeg's swscale would be faster, but darkens luma visibly, by one level.
+        # FFmpeg's swscale would be faster, but darkens the picture visibly, by one level of luma.
         self._to_bgr = np.hstack([inverse, -inverse @ self._to_planes[:, 3:]])
 
     def stored(self, frame: VideoFrame) -> Image:

@@ -35,7 +35,8 @@ class Painter(Protocol):
 class Run:
     """Frames from ``start`` (inclusive) to ``end`` (exclusive), in seconds of ``currentTime``.
 
-    whole: whether to paint all these frames, even if more frames must then be encoded again.
+    whole: True to paint all these frames. False allows unpainted frames at both ends, so that fewer frames are encoded
+    again.
     """
 
     start: float

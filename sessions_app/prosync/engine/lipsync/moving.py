@@ -19,8 +19,8 @@ FADE_FRAMES = 4
 SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
-# Openings of the lips at which the mouth's inside is visible, at which all of it is visible, and above which the mouth
-# is open wider than in speech. The unit is the distance between the eyes.
+# Distances between the lips, in distances between the eyes. From SHOWS_INSIDE on, the mouth's inside is visible, and
+# from ENOUGH_INSIDE on, all of it. Above TOO_WIDE, the mouth is open wider than in speech.
 SHOWS_INSIDE = 0.06
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
@@ -39,7 +39,7 @@ class Moved:
 
 
 class MouthPainter:
-    """A :class:`sessions_app.prosync.engine.frame_patching.painting.Painter` of mouths, which can be used only once."""
+    """A :class:`sessions_app.prosync.engine.frame_patching.painting.Painter` of mouths, for a single pass."""
 
     def __init__(self, start: float, track: Track, found: Sequence[Mouth | None], inside: Inside, sound: Drive) -> None:
         self.start, self.times = start, track.times

@@ -155,10 +155,17 @@ def _curve(values: NDArray[np.float64], along: Field) -> Field:
 
 
 class _Skin:
-    """The warp of skin and lips, which maps each new position, relative to the mouth, to its source."""
+    """The warp of skin and lips.
+
+    For each position in the new picture, it gives the source: the position in the original picture from which the
+    colour is taken. Positions are in the mouth's coordinates.
+    """
 
     def __init__(self, mouth: Mouth, wanted: Mouth, above: Floats, below: Floats) -> None:
-        """Set up the warp. above, below: how far teeth extend beyond the upper and the lower lip, at :data:`NODES`."""
+        """Set up the warp.
+
+        above, below: how far teeth extend above the upper and below the lower lip's edge, at :data:`NODES`.
+        """
         self.mouth, self.wanted = mouth, wanted
         closing = (mouth.lower - mouth.upper) - (wanted.lower - wanted.upper)
         far = np.clip(closing / 0.02, 0, 1)
@@ -171,7 +178,7 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """Return, for each position (x, y), the source's x coordinate, which gives the mouth the wanted width."""
+        """Return the x coordinate of each position's source. It gives the mouth the wanted width."""
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 

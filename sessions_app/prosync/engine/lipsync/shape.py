@@ -1,7 +1,8 @@
 """Measured and target shapes of a mouth.
 
-The unit is the distance between the outer corners of the eyes. The x axis points right and the y axis to the chin,
-whatever the head's pose. A mouth's origin lies between its corners, and its x axis runs through them.
+A mouth has its own coordinates, which turn with the head. The unit is the distance between the outer corners of the
+eyes. The origin lies midway between the corners of the mouth. The x axis runs through these corners to the picture's
+right, and the y axis points to the chin.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ UPPER_SHARE = 0.2  # the upper lip's share of a mouth's opening
 REST_SHARE = 0.25  # height at which lips close, between the open upper lip (0) and the open lower lip (1)
 MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of the widest opening of a person's mouth
 OWN_PERCENTILE = 96
-# Relative change of the mouth's width when it is fully spread, and when it is fully open.
+# Shares of its width by which a mouth is wider if it is fully spread, and narrower if it is fully open.
 WIDER, OPEN_NARROWER = 0.09, 0.05
 MAX_STRETCHED = 0.16
 KEPT_WIDTH = 0.35  # kept share of the difference from the usual mouth width, so that smiles remain
@@ -45,12 +46,12 @@ KEPT_WIDTH = 0.35  # kept share of the difference from the usual mouth width, so
 class Mouth:
     """The shape of a mouth in a frame.
 
-    - origin: position of (0, 0) in the frame, in pixels; shape (2,).
-    - axes: matrix from coordinates to pixels, shape (2, 2).
+    - origin: pixel position of the mouth's origin in the frame; shape (2,).
+    - axes: matrix that converts distances in the mouth's coordinates to pixels, shape (2, 2).
     - half: half width of the mouth.
     - upper, lower: y of the inner lip edges at :data:`NODES`.
     - nose, chin: y of the nose's bottom and of the chin's tip.
-    - trust: weight of changes to this mouth, 0 to 1.
+    - trust: share of a wanted change to apply to this mouth, 0 to 1.
     """
 
     origin: Floats
@@ -96,7 +97,7 @@ def habit(found: Sequence[Mouth | None]) -> Habit:
 def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: float) -> Mouth:
     """Return ``mouth`` with the shape for a sound.
 
-    opening: 0 to 1. spread: -1 (rounded) to 1 (wide). weight: applied share of the change.
+    opening: share of the person's widest opening. spread: -1 (rounded) to 1 (wide). weight: share of the change made.
     """
     gap = mouth.lower - mouth.upper
     rest = mouth.upper + REST_SHARE * gap

@@ -29,7 +29,7 @@ AGAIN = 1.0  # seconds between two detections of faces
 MARGIN = 1.2
 ENOUGH_PIXELS = 400
 MIN_MOUTH = 24.0
-MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's
+MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's; below it, the frame counts as crowded
 # minimum distance from nose to temple in a usable face, as a share of the distance between the temples
 MIN_NOSE_TO_TEMPLE = 0.23
 # maximum movement of a face between two frames of a shot, as a share of the distance between the eyes
@@ -156,7 +156,7 @@ def _holds(box: Box, face: Box) -> bool:
 def drop_unusable_frames(track: Track, crowded: int) -> Track:
     """Return the track without unusable frames. Raise :class:`FaceNotUsable`.
 
-    crowded: number of frames with several faces of similar size.
+    crowded: number of frames with several faces of similar size; the track is refused if they are the majority.
     """
     count = len(track.times)
     seen = ~np.isnan(track.points[:, 0, 0])

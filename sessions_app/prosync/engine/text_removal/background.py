@@ -88,7 +88,7 @@ class Background:
         return bool(np.count_nonzero(self._weight < ENOUGH) <= (1 - KNOWN_SHARE) * len(self._weight))
 
     def add(self, other: View, guess: Flow | None = None) -> None:
-        """Add the hidden pixels that another frame shows. guess: estimated motion."""
+        """Add the hidden pixels that another frame shows. guess: first estimate of the motion, see :func:`motion`."""
         flow = motion(self.now, other, guess)
         trust, offset = self._compared(other, flow)
         height, width = self.now.hidden.shape
@@ -154,7 +154,7 @@ def motion(now: View, other: View, guess: Flow | None = None) -> Flow:
 
 def _sampled(image: NDArray[Any], x: Plane, y: Plane, border: int) -> NDArray[Any]:
     count, across = len(x), 1024
-    # OpenCV can remap at most 32 767 pixels per row.
+    # Arrange the pixels in rows of 1024, because OpenCV can remap at most 32 767 pixels per row.
     x, y = (np.pad(places, (0, -count % across)).reshape(-1, across) for places in (x, y))
     values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border, borderValue=0)
     return values.reshape(-1, *image.shape[2:])[:count]

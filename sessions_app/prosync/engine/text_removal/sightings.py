@@ -19,8 +19,8 @@ from sessions_app.prosync.engine.text_removal.region import Region
 
 Grey = NDArray[np.uint8]
 PRESENT = 0.35  # minimum correlation at which a line counts as visible
-# Shares of a line's usual correlation. Below STRAY, the search extends further from the expected place. Below OTHER,
-# another line has replaced the line.
+# Shares of a line's usual correlation. If the correlation is below STRAY, the search extends further from the expected
+# place. If it is below OTHER, the line counts as replaced by another line.
 OTHER = 0.55
 STRAY = 0.85
 NEAR, FAR = 1, 10
@@ -33,7 +33,10 @@ KEPT = 6
 
 @dataclass(slots=True)
 class Sighting:
-    """A picture of a line and its surroundings. ground: pixels without text, bool, shape (h, w)."""
+    """A picture of a line and its surroundings.
+
+    line, ground: masks of the pixels in the line's box, and of pixels without text; bool, shape (h, w).
+    """
 
     image: Image
     line: NDArray[np.bool_]

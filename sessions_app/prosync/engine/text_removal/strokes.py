@@ -19,7 +19,9 @@ BINS = 16
 # Minimum i / (i + a) of a text colour. i, a: frequency of the colour inside and around the line's box.
 LIKELY = 0.62
 FREQUENT = 0.007  # minimum share of the box's pixels that have the colour of strokes
-MIN_RING = 0.1  # minimum ratio of background pixels to pixels in the line's box
+# Minimum ratio of background pixels to pixels in the line's box. Below it, all pixels outside the box count as
+# background.
+MIN_RING = 0.1
 SPECK = 0.015  # area below which a speck is removed, in squared line heights
 SURE = 0.9  # minimum certainty (0 to 1) of a speck that is kept, such as a full stop
 FRINGE = 0.03

@@ -151,7 +151,11 @@ export class Outbox {
     return found;
   }
 
-  /** Return a counter that neither this replica nor a known copy of it has used. @param {Known} known */
+  /**
+   * Return the next counter. It exceeds the counters that this page has used, and those that the server has confirmed
+   * for this replica: a copy of the browser profile may have used them.
+   * @param {Known} known
+   */
   count(known) {
     this.counter = Math.max(this.counter, known(this.actor)) + 1;
     return this.counter;
@@ -179,7 +183,7 @@ export class Outbox {
 
   /**
    * Remove confirmed operations from the logs; return their number.
-   * @param {(one: Operation) => boolean} isNews
+   * @param {(one: Operation) => boolean} isNews Function that returns true for operations to keep.
    * @returns {Promise<number>}
    */
   async strike(isNews) {
@@ -210,12 +214,14 @@ export class Outbox {
   }
 
   /**
-   * Move an actor's operations to another replica, where they get new counters. This is needed if a copy of the browser
-   * profile has used the same counters for other operations.
+   * Move an actor's operations to this page's replica, where they get new counters. This is needed if a copy of the
+   * browser profile has used the same counters for other operations. If the actor is this page's own, the page first
+   * takes another replica.
    * @param {string} actor
-   * @param {Operation[]} ghosts `ghosts` are operations whose counters belong to other operations on the server. The
-   * log may lack them. The ghosts of `actor` are moved, too.
-   * @param {(one: Operation) => boolean} isTold
+   * @param {Operation[]} ghosts Operations whose actor and counter belong to different operations on the server. They
+   * may be missing in the log, so those of `actor` are moved from here.
+   * @param {(one: Operation) => boolean} isTold Function that returns whether the server already has an operation. Such
+   * an operation is dropped instead.
    * @param {Known} known
    */
   async rename(actor, ghosts, isTold, known) {

@@ -128,7 +128,7 @@ export class Work {
     return this.#stand.patience?.lack ?? null;
   }
 
-  // Parts redrawn when the state changes
+  // Elements that are redrawn only when the status changes
 
   #drawAll() {
     const { phase, sender, trouble } = this.#stand;
@@ -354,7 +354,7 @@ export class Work {
     return this.#stand.sender?.parts.find((part) => part.index === at);
   }
 
-  // Parts redrawn at each change of progress
+  // Elements that are redrawn whenever the progress changes
 
   #move() {
     const { phase, sender, merge } = this.#stand;

@@ -27,8 +27,8 @@ import { markMentions } from "./mentions.js";
  */
 
 const LONGEST = { label: 200, body: 10_000 };
-const RESTORED_MS = 5000; // time for which a field that disappeared gets the focus again when it comes back
-const READING_MS = 2000; // time in which a user notices that someone else has changed the text
+const RESTORED_MS = 5000; // a field that disappeared gets the focus again if it comes back within this time
+const READING_MS = 2000; // time after which the user counts as having seen another person's change on the page
 const TYPED = /** @type {const} */ (["label", "kind", "at", "until", "body"]);
 
 export class EventDetails {

@@ -23,8 +23,8 @@ const LONGEST_COMMENT = 10_000; // maximum characters
 const LONGEST_NAME = 200;
 const LOST_TYPING_MS = 1000;
 const SHORTEST = 0.05; // minimum duration of a span, in seconds
-// If the user adds an event less than this many seconds from an unsent draft, the draft is reopened instead. A comment
-// reopens only drafts of comments, and another event only drafts of other events.
+// If the user adds an event less than this many seconds from an unsent draft, the draft is reopened instead. Drafts of
+// comments are reopened only for new comments, and other drafts only for other events.
 const SAME_MOMENT = 2;
 const NEW = "new/";
 const REACHED = 0.02; // seconds; a clock this close to an event's start counts as being at the event
