@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+from django.conf import settings
+from django.test import override_settings
 
 from sessions_app.comparison import services
 from sessions_app.comparison.events import services as events
@@ -39,6 +41,13 @@ class TestInviting:
         assert (made["username"], made["role"], made["can_comment"]) == ("other", "viewer", True)
         assert made["created_at"] > 1e9
         assert api.get(f"{url}/shares").json() == {"ok": True, "shares": [made]}
+
+    def test_changes_are_limited(self, api: Api, url: str, other: User, throttled: None) -> None:
+        """All WebSockets of the account check their rights after each."""
+        with override_settings(THROTTLES={**settings.THROTTLES, "share_changed": 1}):
+            one = f"{url}/shares/{share(api, url)['share_id']}"
+            assert api.patch(one, {"role": "editor"}).status_code == 200
+            assert refused(api.patch(one, {"role": "viewer"}), 429, "throttled")["retry_after"] > 0
 
     def test_invited_again_and_too_many(self, api: Api, url: str, other: User, monkeypatch: pytest.MonkeyPatch) -> None:
         assert share(api, url, role="editor")["can_comment"] is True

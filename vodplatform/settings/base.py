@@ -236,6 +236,7 @@ THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 12
 # with a password by account.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60, "link_made": 10}
 THROTTLES["large_copy"] = 6  # by account, for copies of comparisons with many events
+THROTTLES["share_changed"] = 30  # by owner
 THROTTLES["visitor_events"] = 120  # by network, for event lists and files of a share link
 THROTTLES["socket"] = 300  # new WebSockets, by account, or by network if anonymous
 THROTTLES["guest_guess"] = 20  # by network, for anonymous guesses at challenges

@@ -12,6 +12,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web.publish import publish_recheck_on_commit
+from vodplatform.core.web.throttles import count_request
 
 MAX_SHARES = 200
 
@@ -19,7 +20,8 @@ MAX_SHARES = 200
 def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> SessionShare:
     """Share a session with an account, or change an existing share.
 
-    values: ``username``, ``role``, ``can_comment``. Raises ``unknown_user`` (also for the owner), ``too_many_shares``.
+    values: ``username``, ``role``, ``can_comment``. Raises ``unknown_user`` (also for the owner), ``too_many_shares``,
+    ``throttled``.
     """
     with transaction.atomic():
         locked = lock_session(session)
@@ -65,6 +67,9 @@ def _find(session: ComparisonSession, share_id: UUID) -> SessionShare:
 
 
 def _write(share: SessionShare, values: Mapping[str, Any]) -> SessionShare:
+    # A change makes all WebSockets of the account check their rights.
+    if not share._state.adding and (wait := count_request("share_changed", str(share.session.owner_id))):
+        raise DomainError("throttled", retry_after=wait)
     share.role = values.get("role", share.role)
     share.can_comment = values.get("can_comment", share.can_comment)
     share.save()
