@@ -221,8 +221,8 @@ class Rule(Comparison):
 class Played:
     """Results of playing the videos.
 
-    At one moment, each video shows a time on the shared clock. A spread is the largest difference between these times,
-    in ms. ``steady`` and ``seeks`` exclude the start of play, provoked faults and the first seconds after each fault.
+    A spread is the largest difference, in ms, between the times of the shared clock that the videos show at one
+    moment. ``steady`` and ``seeks`` exclude the start of play, provoked faults and the first seconds after each fault.
 
     - steady: spreads computed from the positions of the video elements.
     - seeks: number of seeks.

@@ -22,7 +22,7 @@ from sessions_app.comparison.samples.rendering.specification import VERSION, Rec
 RUNS = 5
 SECONDS = 580.0
 THREADS = 2
-GOPS = (60, 120, 250)  # measured keyframe distances in frames, typical of streams, recorders, and x264's default
+GOPS = (60, 120, 250)  # keyframe distances to measure, in frames: those of streams and recorders, and x264's default
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",

@@ -17,7 +17,8 @@ RELATED = (
     "level_control", "echo", "muffled", "drift", "late", "short_overlap", "inside", "same_file", "lossy", "long",
 )  # fmt: skip
 MISLEADING = ("unrelated", "unrelated_music", "lobby", "faster", "jump", "restart", "only_loop", "silent_one")
-# Kinds of pairs that are harder than we support. Without hard pairs, the confidence curve would see only clear cases.
+# Kinds of pairs that are harder than we support. Without hard pairs, the confidence curve would be fitted to clear
+# cases only.
 HARD = ("hard", "hard_unrelated")
 # Kinds of pairs that are also generated from real clips.
 REAL = ("plain", "talk", "noise", "surround", "telephone", "echo", "muffled", "lossy", "drift", "unrelated", "lobby")

@@ -521,7 +521,7 @@ export interface paths {
          * Import events
          * @description Add the events of a list or a file. If one is invalid, none is added. Errors name the line.
          *
-         *     A JSON body may also be the list itself.
+         *     A JSON body is an object with the list in ``events``, or the list itself.
          */
         post: operations["events_import"];
         delete?: never;

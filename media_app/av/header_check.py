@@ -1,4 +1,4 @@
-"""Check of an upload's header for a missing picture or index, while the client waits.
+"""Check, while the client waits, whether an uploaded file lacks a video track or its index.
 
 It reads a few kilobytes of MP4 (ISO/IEC 14496-12, 8.1–8.4) or Matroska (RFC 9559).
 """

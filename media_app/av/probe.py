@@ -289,7 +289,8 @@ def _usual_rate(rate: Fraction) -> Fraction:
 
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
     if container.duration and container.duration > 0:
-        # Add the delay in MP4: the duration counts from the first track's start there, in Matroska from zero.
+        # In MP4, the duration counts from the start of the first track, so add the delay before it. In Matroska, the
+        # duration counts from zero.
         late = start_delay(container) if container.format.name.startswith("mov") else 0.0
         return container.duration / MICROSECONDS + late
     base = stream.time_base

@@ -480,7 +480,7 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 
 @contextmanager
 def open_output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
-    """Open a media file for writing; an MP4 gets its index first.
+    """Open a media file for writing. The index of an MP4 is put at the start of the file.
 
     verb: past participle for the error message, such as "cut". Raises OSError, :class:`ConversionFailed`.
     """

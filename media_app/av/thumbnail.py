@@ -126,7 +126,7 @@ def _decoded(content: bytes) -> Image:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
-            # This mode applies the EXIF orientation, because the thumbnail has no EXIF.
+            # Use the mode that applies the EXIF orientation: the thumbnail is stored without EXIF.
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as exc:
         raise UNREADABLE from exc

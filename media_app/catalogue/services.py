@@ -60,10 +60,10 @@ def edit(
     video_id: UUID, values: Mapping[str, Any], by: User, *, clock: Clock | None = None, version: int | None = None,
     reason: str = "",
 ) -> None:  # fmt: skip
-    """Write fields; each changed field in :data:`MERGED_FIELDS` becomes an operation of the server.
+    """Write fields. Each changed field in :data:`MERGED_FIELDS` is written as a CRDT operation by the actor ``SERVER``.
 
-    clock, version: clock or version that the caller had seen. Raise ``invalid``, ``edit_conflict`` (409),
-    ``video_deleted`` (409), ``not_found``.
+    clock, version: the document's clock or version that the caller had seen. Raise ``invalid``, ``edit_conflict``
+    (409), ``video_deleted`` (409), ``not_found``.
     """
     with change_and_broadcast(video_id) as video:
         _check_present(video)

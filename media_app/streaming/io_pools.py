@@ -45,9 +45,8 @@ async def run_in_pool(place: str, question: Callable[[], T]) -> T:
 
 
 async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
-    """Run ``question`` as :func:`run_in_pool`, but raise ``unavailable`` after :data:`DISK_SECONDS`.
-
-    Reads from the bucket have no such limit. drop: called with a result that arrives after this call has ended.
+    """Run ``question`` as :func:`run_in_pool` does. Raise ``unavailable`` after :data:`DISK_SECONDS`, unless
+    ``place`` is the bucket. drop: called with a result that arrives after this call has ended.
     """
     future = threads_of(place).submit(question)
     is_taken = False

@@ -51,7 +51,7 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def with_state(self) -> UploadQuerySet:
-        """Annotate ``state``: "expired" from an unfinished upload's expiry time on, else the status."""
+        """Annotate ``state``: the status, but "expired" once an unfinished upload has reached its expiry time."""
         is_over = Q(status__in=LIVE, expires_at__lte=Now())
         expired = When(is_over, then=Value(S.EXPIRED.value))
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))

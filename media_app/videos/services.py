@@ -398,7 +398,8 @@ def move_to_bin(video: Video, by: User, *, leave_gaps: bool = False) -> None:
 
 
 def restore_from_bin(video: Video, by: User) -> None:
-    """Move a video from the bin back to the library, if it is in the bin. Raise ``not_found``."""
+    """Move a video from the bin back to the library; do nothing if it is there already. Raise ``not_found`` if it is
+    in neither."""
     with transaction.atomic():
         video_locking.send(Video, video_id=video.pk)
         if not Video.objects.in_bin().filter(pk=video.pk).update(deleted_at=None, updated_at=Now()):

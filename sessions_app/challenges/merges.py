@@ -325,7 +325,8 @@ def remove_with_challenge(session_id: uuid.UUID) -> None:
 
 
 def keep_without_challenge(session_id: uuid.UUID) -> None:
-    """Keep a merge for a new challenge, in the transaction that deletes the merge's challenge."""
+    """Keep a merge for a while after its challenge is deleted, so that a new challenge can use it. The caller's
+    transaction deletes the challenge."""
     rows = MergeSession.objects.filter(pk=session_id)
     rows.update(challenge_deleted_at=Now(), expires_at=Now() + _lifetime())
     Video.objects.filter(merges=session_id, place__in=UNLISTED).update(place=VideoScope.SESSION, updated_at=Now())

@@ -44,7 +44,7 @@ DELETED_VIDEO = {"place": VideoScope.SESSION, "error_type": DELETED}
 
 @dataclass(frozen=True, slots=True)
 class NewVod:
-    """A VOD of a new session, by a path in the library or a video's id."""
+    """A VOD of a new session, identified by a path in the library or by a video's id."""
 
     vod_id: str
     name: str
@@ -193,7 +193,8 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            # An old time would pause the clock at once. While the clock runs, viewers who may edit set the time again.
+            # Clear `watched_at`: an old value would count as a session that nobody watches, and pause the clock at
+            # once. While the clock runs, viewers who may edit renew it.
             locked.watched_at = None
         locked.revision += 1
         locked.save()

@@ -27,7 +27,8 @@ def session_message(
 
 
 def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
-    """Return the ``clock`` message for ``elapsed`` seconds after a session message, without a database query.
+    """Return the ``clock`` message that is right ``elapsed`` seconds after ``message``, a session message. It needs
+    no database query.
 
     The message omits ``ui_state`` and events, which may be large.
     """

@@ -18,7 +18,8 @@ def clamp(value: float, low: float, high: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The placement of a recording on a clock: ``time = T − offset + drift_ppm·10⁻⁶·(T − anchor)``, in seconds.
+    """The placement of a recording on a shared clock. At clock time T, the recording's own time is ``T − offset +
+    drift_ppm·10⁻⁶·(T − anchor)``, in seconds.
 
     drift_ppm: how much faster the recording runs, in millionths. anchor: time T at which the offset is exact.
     """

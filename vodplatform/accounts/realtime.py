@@ -142,7 +142,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self._check_later(RECHECK_SECONDS)
 
     async def _look_in_turn(self) -> tuple[str, dict[str, Any] | None] | None:
-        """Look when the client has a place: many connections opened at once would delay the sockets of others."""
+        """Call :meth:`_look` once the caller has a free place: many connections opened at once would delay the
+        sockets of others."""
         async with callers.place(self.scope):
             return await self._look()
 

@@ -77,7 +77,8 @@ class ApiViewSet(GenericViewSet[M]):
     ) -> dict[str, Any]:  # fmt: skip
         """Validate the body of a PATCH or PUT by the serializer ``form``, and return the validated fields.
 
-        - answers: returns the object as the API shows it, in one or more forms. Called only if needed.
+        - answers: returns the object as the API shows it, in one or more variants. Called only if the body has
+        read-only fields or all alternatives.
         - alternatives: mutually exclusive fields. If the body has all of them, unchanged ones are ignored.
 
         Raise ``ValidationError``, or ``invalid`` if a read-only field in the body differs from its current value.

@@ -43,7 +43,8 @@ def _key_of(viewer: Viewer) -> UUID:
 
 
 class EventReadsViewSet(ComparisonViewSet):
-    """Endpoints that can return all events of a comparison. Visitors may send fewer requests to these endpoints."""
+    """Endpoints that can return all events of a comparison. For visitors of a link, they have a lower request limit
+    than other endpoints."""
 
     def get_throttles(self) -> list[BaseThrottle]:
         if isinstance(self.viewer, LinkVisitor) and self.request.method in SAFE_METHODS:
@@ -198,7 +199,7 @@ class EventViewSet(EventReadsViewSet):
     def import_events(self, request: Request, session_id: str) -> Response:
         """Add the events of a list or a file. If one is invalid, none is added. Errors name the line.
 
-        A JSON body may also be the list itself.
+        A JSON body is an object with the list in ``events``, or the list itself.
         """
         session = self.get_object_to_change()
         # Import one list per account at a time, so that other accounts' imports are not delayed.

@@ -41,7 +41,7 @@ def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any],
     ``too_many_links``, ``throttled``.
     """
     _check_count(session)  # refuse before hashing the password, which is slow
-    # Hash the password before the transaction, which locks the session.
+    # Hash the password before the transaction: hashing is slow, and the transaction locks the session.
     if values.get("password") and (wait := count_request("link_made", str(by.pk))):
         raise DomainError("throttled", "Too many links with a password were made.", retry_after=wait)
     password = make_password(values["password"]) if values.get("password") else ""

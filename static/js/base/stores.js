@@ -1,4 +1,4 @@
-// Key-value stores for unsent operations.
+// Key-value stores for unsent operations and drafts.
 
 /**
  * @typedef {object} Store

@@ -605,7 +605,7 @@ export class SyncClient extends EventTarget {
     return answer;
   }
 
-  /** Return the URL of the video with its operations since a time, or all if `since` is empty. @param {string} since */
+  /** Return the URL that answers the video and its operations since `since`, or all operations if `since` is empty. @param {string} since */
   #address(since) {
     return `${this.url}?limit=${MAX_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
   }

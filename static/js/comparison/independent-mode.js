@@ -20,7 +20,8 @@ const NEAR = 1e-3; // maximum seconds between a paused video and its clock; larg
 export class OneByOne extends EventTarget {
   isOn = false;
   /** @type {Map<string, Clock>} */ #clocks = new Map();
-  /** Time of each video's last seek during play, in ms. @type {Map<string, number>} */ #soughtAt = new Map();
+  /** Time of each video's last corrective seek, in ms of `performance.now()`. @type {Map<string, number>} */ #soughtAt =
+    new Map();
   /** @type {Map<string, () => void>} */ #senders = new Map();
 
   /**

@@ -135,7 +135,8 @@ export class Copies {
   }
 
   /**
-   * Play a copy of a video that this browser cannot play; request the copy if needed.
+   * Replace a video that this browser cannot play by a playable copy. If there is none, the owner's page requests
+   * one.
    * @param {string} vod
    */
   async recover(vod) {

@@ -213,7 +213,7 @@ function markAll() {
   markPrimary();
 }
 
-/** Make Upload the primary button, unless videos are selected. */
+/** Make Upload the primary button if the list has videos and none is selected. */
 function markPrimary() {
   requireElement("[data-upload-link]").classList.toggle(
     "primary",

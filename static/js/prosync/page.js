@@ -99,7 +99,7 @@ class Page {
       faults: this.faults,
       selected: this.selected,
       at: this.stage.at,
-      // Draw a run's segments even if its video is unavailable.
+      // Without a video, the timeline ends at the last segment, so that all segments are drawn.
       duration: this.stage.duration || (job ? Math.max(0, ...this.segments.map((one) => one.end)) : 0),
       number: (/** @type {number|null} */ id) => this.sounds.number(id),
       isLocked: this.isLocked,

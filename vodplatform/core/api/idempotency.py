@@ -274,7 +274,8 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
 def _finish(current: InProgress, response: Response) -> None:
     try:
         if response.status_code == 429 or response.status_code >= 500:
-            # Keep a sealed record: its effect is committed and must not be repeated.
+            # Keep a sealed record and only unlock it: the request's changes are committed, and a retry must not
+            # repeat them.
             if current.sealed:
                 _owned_record(current).filter(sealed=True).update(locked_until=Now())
             _owned_record(current).filter(sealed=False).delete()

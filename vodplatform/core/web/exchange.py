@@ -1,4 +1,4 @@
-"""Log context and error answers of the ASGI apps that run before Django."""
+"""The request context for logs, and error answers, of the ASGI apps that run before Django."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class Examined:
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
     """Refine an offset by the digit changes in ``count`` pairs of timer runs.
 
-    Choose pairs far apart, because neighbouring pairs often agree on a wrong offset, too.
+    Choose pairs with very different clock constants: pairs with similar ones often agree even on a wrong offset.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]

@@ -21,7 +21,7 @@ UNSEPARATED = 0.3  # factor on the probability of times without a colon
 LONGEST = 130  # upper limit of the searched times, minutes
 LEAST = 0.03
 MOST_TIMES = 6
-SURE_BLANK = 0.999  # probability of the CTC blank from which on a step counts as blank
+SURE_BLANK = 0.999  # minimum probability of the CTC blank at which a step counts as blank
 
 
 def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, float]]:

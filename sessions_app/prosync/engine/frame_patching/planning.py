@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-# maximum seconds by which painting may end before its run ends, so that fewer frames are encoded again
+# maximum seconds at the end of a run that may stay unpainted, so that fewer frames are re-encoded
 MAX_EARLY_END = 0.15
 NEAR = 1e-3
 

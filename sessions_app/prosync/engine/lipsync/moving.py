@@ -39,7 +39,8 @@ class Moved:
 
 
 class MouthPainter:
-    """A :class:`sessions_app.prosync.engine.frame_patching.painting.Painter` of mouths, for a single pass."""
+    """A :class:`sessions_app.prosync.engine.frame_patching.painting.Painter` of mouths. An object serves one pass
+    over the frames, because it counts them to fade in."""
 
     def __init__(self, start: float, track: Track, found: Sequence[Mouth | None], inside: Inside, sound: Drive) -> None:
         self.start, self.times = start, track.times

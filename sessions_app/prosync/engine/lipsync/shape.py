@@ -33,7 +33,8 @@ HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # seconds over which the movements of h
 TREMBLING = 0.008
 MIN_UNIT = 10.0
 UPPER_SHARE = 0.2  # the upper lip's share of a mouth's opening
-REST_SHARE = 0.25  # height at which lips close, between the open upper lip (0) and the open lower lip (1)
+# where closing lips meet: share of the way from the upper lip (0) to the lower lip (1) of the open mouth
+REST_SHARE = 0.25
 MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of the widest opening of a person's mouth
 OWN_PERCENTILE = 96
 # Shares of its width by which a mouth is wider if it is fully spread, and narrower if it is fully open.

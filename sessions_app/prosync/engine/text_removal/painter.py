@@ -52,7 +52,7 @@ class _Frame:
 class TextPainter:
     """Removal of found text, a context manager.
 
-    Painting is fastest in ascending order: each step back starts reading the video again.
+    Painting is fastest if the frames are in ascending order of time: each step back seeks and decodes the video anew.
     """
 
     def __init__(self, source: Source, found: Found, threads: int = 1) -> None:

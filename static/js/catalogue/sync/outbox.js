@@ -27,7 +27,7 @@ export class Outbox {
   /** @type {Promise<unknown>} */ #writing = Promise.resolve();
   #isClosed = false;
   /** @type {Set<Operation>} */ #kept = new Set();
-  /** True if the store rejected the operations `own`, so that closing the page loses them. */ isRefused = false;
+  /** True if the last write of `own` to the store failed. Closing the page then loses operations. */ isRefused = false;
 
   /**
    * @param {Store} store
