@@ -100,7 +100,7 @@ def _said(response: HttpResponse, video: Video) -> tuple[int, bytes]:
     return response.status_code, content
 
 
-@pytest.mark.parametrize("names", [{"look", "edit", "delete"}, pytest.param(set(), marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("names", [{"read", "edit", "delete"}, pytest.param(set(), marks=pytest.mark.exhaustive)])
 def test_a_ways_scopes_hold(names: set[str], owner: User, people: dict[str, User | None]) -> None:
     """Missing scopes are refused first. An admin's token without the scope `admin` has a moderator's rights."""
     video = video_in("shown", owner)
