@@ -2798,6 +2798,7 @@ export interface components {
             kind?: string;
             label?: string;
             body?: string;
+            drawing?: components["schemas"]["DrawingRequest"] | null;
         };
         EventFileRequest: {
             /**

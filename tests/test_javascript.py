@@ -55,6 +55,7 @@ def joining_cases(folder: Path) -> Path:
                 global_time=round(rng.uniform(0, 3), 3),
                 frame=rng.choice((0.0, 1 / 60, 0.5)),
                 is_alone=rng.random() < 0.1,
+                label=rng.choice(("", "", "Ace", "Clutch")),
             )
             for number in range(rng.randrange(14))
         ]

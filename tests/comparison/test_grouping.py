@@ -42,6 +42,8 @@ def test_what_belongs_to_no_vod_or_was_written_by_people_stays_by_itself() -> No
     assert keys(alone) == ["x", "y"]
     between = [*marks(("a", 10.0), ("b", 10.1)), Mark("x", 2, "kill", "c", 10.05, is_alone=True)]
     assert keys(between) == ["01", "x"]
+    named = [Mark(str(at), at, "kill", "abc"[at], 10.0, label=label) for at, label in enumerate(("Ace", "", "Clutch"))]
+    assert keys(named) == ["01", "2"]  # a name would be hidden
 
 
 placed = st.lists(st.tuples(st.sampled_from(["a", "b", "c", None]), st.floats(0, 20, allow_nan=False)), max_size=30)

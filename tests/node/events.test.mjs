@@ -44,7 +44,7 @@ test("every kind has a name, a letter and a colour, and an unknown one always th
 
 for (const [typed, kind] of [
   ["Smoke grenade", "smoke_grenade"],
-  ["  Été! ", "e_te"],
+  ["  Été! ", "ete"],
   ["kill", "kill"],
   ["…", ""],
   ["x".repeat(60), "x".repeat(40)],

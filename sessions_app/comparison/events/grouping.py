@@ -29,6 +29,7 @@ class Mark:
     frame: float = 0.0
     is_alone: bool = False
     size: int = 0
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,17 @@ def group_marks(marks: Iterable[Mark]) -> list[EventGroup]:
     return sorted(found, key=lambda one: (one.global_time, one.marks[0].number))
 
 
+def _clash(mark: Mark, other: Mark) -> bool:
+    """Return whether the events have different labels, of which a group would hide one."""
+    return bool(mark.label and other.label) and mark.label != other.label
+
+
 def _kind_of(mark: Mark) -> str:
     return mark.kind
 
 
 def _belongs(mark: Mark, together: list[Mark]) -> bool:
-    if any(mark.vod_id == other.vod_id for other in together):
+    if any(mark.vod_id == other.vod_id or _clash(mark, other) for other in together):
         return False
     # Events arrive in order of time, so a comparison with the group's first event is enough.
     apart = max(JOIN_SECONDS, *(one.frame for one in (mark, *together)))

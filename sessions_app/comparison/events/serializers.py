@@ -156,6 +156,7 @@ class EventBaseSerializer(serializers.Serializer[Data]):
     kind = serializers.CharField(required=False, allow_blank=True, max_length=40)
     label = StrictCharField(required=False, allow_blank=True, max_length=200)  # type: ignore[assignment]
     body = StrictCharField(required=False, allow_blank=True, max_length=MAX_BODY)
+    drawing = DrawingField(required=False, allow_null=True)
 
 
 class EventChangeSerializer(EventFieldsSerializer):
@@ -352,13 +353,16 @@ def joined_events(
 ) -> list[EventGroup]:
     """Return a session's events in order of time, grouped across VODs."""
     is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
-    columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
+    columns = rows.annotate(is_written=is_written).values_list(
+        "pk", "vod_id", "time", "kind", "label", "size", "is_written"
+    )
     frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}
     marks = []
     placements = {key: vod.placement for key, vod in vods.items()}
-    for number, (key, vod_key, time, kind, size, is_written) in enumerate(columns):
+    for number, (key, vod_key, time, kind, label, size, is_written) in enumerate(columns):
         vod = vods.get(vod_key)
         at = placements[vod_key].global_time(time) if vod else time
         is_alone = is_written or not is_joined
-        marks.append(Mark(key, number, kind, vod.vod_id if vod else None, at, frames.get(vod_key, 0.0), is_alone, size))
+        vod_id, frame = vod.vod_id if vod else None, frames.get(vod_key, 0.0)
+        marks.append(Mark(key, number, kind, vod_id, at, frame, is_alone, size, label))
     return group_marks(marks)

@@ -45,13 +45,20 @@ const SILENT = {
  * @param {string} method
  * @param {string} url
  * @param {any} [body]
- * @param {{signal?: AbortSignal, headers?: Record<string, string>}} [options]
+ * @param {{signal?: AbortSignal, headers?: Record<string, string>, keepalive?: boolean}} [options] `keepalive` lets a
+ *   request end after the page has been left.
  * @returns {Promise<any>}
  * @throws {ApiError}
  */
-export async function callApi(method, url, body, { signal, headers = {} } = {}) {
+export async function callApi(method, url, body, { signal, headers = {}, keepalive = false } = {}) {
   /** @type {RequestInit} */
-  const request = { method, signal, credentials: "same-origin", headers: { Accept: "application/json", ...headers } };
+  const request = {
+    method,
+    signal,
+    keepalive,
+    credentials: "same-origin",
+    headers: { Accept: "application/json", ...headers },
+  };
   if (method !== "GET") /** @type {any} */ (request.headers)["X-CSRFToken"] = readCookie("csrftoken");
   if (body instanceof FormData) request.body = body;
   else if (body !== undefined) {
@@ -145,7 +152,7 @@ export function sessionUrl(id) {
     read: () => get(base),
     /** @returns {Promise<{people: {username: string}[]}>} */
     people: () => get(`${base}/people`),
-    change: (/** @type {any} */ fields) => patch(base, fields),
+    change: (/** @type {any} */ fields, keepalive = false) => callApi("PATCH", base, fields, { keepalive }),
     remove: () => remove(base),
     duplicate: () => post(`${base}/duplicate`, {}, { headers: { "Idempotency-Key": makeIdempotencyKey() } }),
     archive: (/** @type {boolean} */ archived) => post(`${base}/${archived ? "archive" : "unarchive"}`),

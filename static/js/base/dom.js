@@ -86,16 +86,30 @@ export function setText(element, text) {
  * @template {(...args: any[]) => void} F
  * @param {F} call
  * @param {number} wait
- * @returns {F & {cancel: () => void}}
+ * @returns {F & {cancel: () => void, flush: () => void}} `flush` makes a waiting call at once.
  */
 export function debounce(call, wait) {
   let timer = 0;
+  let waiting = () => {};
+  const run = () => {
+    const due = waiting;
+    waiting = () => {};
+    due();
+  };
   const later = /** @type {any} */ (
     (/** @type {any[]} */ ...args) => {
       clearTimeout(timer);
-      timer = window.setTimeout(() => call(...args), wait);
+      waiting = () => call(...args);
+      timer = window.setTimeout(run, wait);
     }
   );
-  later.cancel = () => clearTimeout(timer);
+  later.cancel = () => {
+    clearTimeout(timer);
+    waiting = () => {};
+  };
+  later.flush = () => {
+    clearTimeout(timer);
+    run();
+  };
   return later;
 }

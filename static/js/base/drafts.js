@@ -177,9 +177,22 @@ export const listDrafts = (person) => listDraftKeys().filter((name) => name.star
 export function listTexts(person) {
   const found = listDrafts(person).map((name) => {
     const { value, at } = parseDraft(name) ?? { value: "", at: 0 };
-    return { name, text: typeof value === "string" ? value : (value?.text ?? ""), at };
+    return { name, text: getText(value), at };
   });
   return found.filter(({ text }) => text.trim()).sort((one, other) => other.at - one.at);
+}
+
+/** Return the text of a draft's value. The text of a drawing is that of its strokes. @param {any} value @returns {string} */
+export function getText(value) {
+  if (typeof value === "string") return value;
+  const strokes = /** @type {{text?: string}[]} */ (value?.strokes ?? []);
+  return (
+    value?.text ||
+    strokes
+      .map(({ text }) => text ?? "")
+      .filter(Boolean)
+      .join("\n")
+  );
 }
 
 /** @param {string} name Key in localStorage. */
@@ -245,9 +258,16 @@ function deleteOldDrafts() {
 }
 
 /**
+ * Return whether a key belongs to an input method, for example to choose Japanese characters. Safari ends the
+ * composition before the key event, which then has the key code 229.
+ * @param {KeyboardEvent} event
+ */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+/**
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */
 export function isSendKey(event) {
-  return event.key === "Enter" && !event.shiftKey && !event.altKey && !event.isComposing;
+  return event.key === "Enter" && !event.shiftKey && !event.altKey && !isComposing(event);
 }

@@ -1,6 +1,7 @@
 // The tag field. Enter or a comma adds a tag; Backspace removes one.
 
 import { h, icon, requireElement, setText } from "../base/dom.js";
+import { isComposing } from "../base/drafts.js";
 import { showFieldError } from "./reason-dialogs.js";
 import { cleanTag, checkTag } from "./labels.js";
 
@@ -31,7 +32,7 @@ export class TagField {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    if (event.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key === "Enter") {
       event.preventDefault();
       this.#take();

@@ -3,6 +3,7 @@
 import { AlignPanel } from "./alignment.js";
 import { sessionUrl } from "../base/api.js";
 import { debounce, requireElement, readPageData, setText } from "../base/dom.js";
+import { keepTypedText } from "../base/drafts.js";
 import { formatDuration, formatFrameRate, formatHundredths, formatPosition } from "../base/format.js";
 import { explainError, showToast } from "../base/notice.js";
 import { Readings } from "./timer-readings.js";
@@ -36,12 +37,15 @@ let currentId = videos.has(saved?.vod_id) ? saved.vod_id : session.vods[0].vod_i
 let drawn = saved !== null;
 const getCurrent = () => /** @type {any} */ (videos.get(currentId));
 
+let isLeaving = false;
+const forgetName = keepTypedText(`name/${session.session_id}`, { name: nameField });
 const save = debounce(async () => {
   const ui_state = { ...session.ui_state, game: game.value, ...(drawn ? { roi: getTimerBox() } : {}) };
   const name = nameField.value.trim();
   try {
-    await api.change(name && name !== session.name ? { name, ui_state } : { ui_state });
+    await api.change(name && name !== session.name ? { name, ui_state } : { ui_state }, isLeaving);
     session.name = name || session.name;
+    if (nameField.value.trim() === session.name) forgetName();
     setText(requireElement("[data-saved]"), "Saved");
   } catch (error) {
     setText(requireElement("[data-saved]"), "");
@@ -185,6 +189,11 @@ requireElement("[data-act=on]").addEventListener("click", () => stepBy(1));
 slider.addEventListener("input", () => seekTo(Number(slider.value)));
 slider.addEventListener("change", () => drawn && onChanged());
 nameField.addEventListener("input", save);
+if (nameField.value.trim() !== session.name) save(); // a draft that was not saved
+window.addEventListener("pagehide", () => {
+  isLeaving = true;
+  save.flush();
+});
 game.value = session.ui_state?.game ?? "auto";
 game.addEventListener("change", save);
 showVideo(currentId);

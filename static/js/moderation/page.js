@@ -1,6 +1,6 @@
 // The moderation page.
 
-import { keepTypedText } from "../base/drafts.js";
+import { isComposing, keepTypedText } from "../base/drafts.js";
 import { matchKeys, enableShortcuts } from "../base/keys.js";
 import { formatDay } from "../videos/api.js";
 
@@ -30,7 +30,9 @@ function moveBy(by) {
 /** Decision that waits until the moderator enters a reason. */ let waiting = "";
 
 const current = entries.find((entry) => entry.getAttribute("aria-current") === "true");
-const forget = reason && current && keepTypedText(`moderation${current.getAttribute("href")}`, { reason });
+const DECIDED = "moderation-decided"; // in sessionStorage: place of the draft of the last submitted decision
+const place = `moderation${current?.getAttribute("href")}`;
+if (reason && current) keepTypedText(place, { reason });
 
 /** Submit a decision; all except "dismiss" need a reason. @param {string} act */
 function decide(act) {
@@ -43,7 +45,7 @@ function decide(act) {
 
 document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
   const act = /** @type {SubmitEvent} */ (event).submitter?.getAttribute("value");
-  if (!reason || act === "dismiss" || reason.value.trim()) return forget?.();
+  if (!reason || act === "dismiss" || reason.value.trim()) return sessionStorage.setItem(DECIDED, place);
   event.preventDefault();
   waiting = act ?? "";
   reason.setCustomValidity("Enter a reason.");
@@ -57,13 +59,15 @@ reason?.addEventListener("blur", () => {
 });
 // Enter submits the decision that waits for a reason. If none waits, Enter focuses the first decision button.
 reason?.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.isComposing) return;
+  if (event.key !== "Enter" || isComposing(event)) return;
   event.preventDefault();
   if (event.repeat) return;
   if (waiting) decide(waiting);
   else firstDecision?.focus();
 });
 const outcome = /** @type {HTMLElement|null} */ (document.querySelector("[data-outcome]"));
+// The reason is kept until the server has answered, because the session may have ended.
+if (outcome) keepTypedText(sessionStorage.getItem(DECIDED) ?? "", { reason: document.createElement("input") })();
 // Focus the result of the last decision, so that screen readers read it and Tab continues there.
 outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });

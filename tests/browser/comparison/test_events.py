@@ -665,3 +665,51 @@ def test_a_phone_shows_the_form_that_is_written_in_also_when_it_is_turned(open_p
         wait_until(lambda: page.evaluate(IS_ON_TOP))
         page.keyboard.type("word ")
     expect(comment(page)).to_have_value("word word word ")
+
+
+def test_two_draw_on_one_event_and_a_late_answer_takes_no_focus(
+    open_page: OpenPage, address: str, events: Events
+) -> None:
+    page = open_page(address, quiet=False)  # the test lets a request be refused
+    wait_until_standing(page)
+    made = events.make(vod_id="A", time=3.0, label="First", drawing={"strokes": [STROKE]})
+    rows(page).click()
+    click(details(page), "Edit drawing")
+    area: Any = page.locator(".sketch").bounding_box()
+    page.get_by_role("button", name="Line", exact=True).click()
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    drag(page, (x, y), (x + 40, y + 40), steps=3)
+    events.change(made["event_id"], drawing={"strokes": [STROKE, {**STROKE, "color": "#00ff00"}]})
+    tools = page.get_by_role("toolbar", name="Drawing on A")
+    tools.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Another user has changed the drawing.")).to_be_visible()
+    held = hold(page, "**/events/*", times=1)
+    tools.get_by_role("button", name="Save").click()
+    wait_until(lambda: page.evaluate("true") and held)
+    held[0].continue_()
+    expect(tools).to_have_count(0)
+    assert [stroke["tool"] for stroke in events.one()["drawing"]["strokes"]] == ["box", "box", "line"]
+    # A new drawing is saved while a comment is begun.
+    click(details(page), "Close the event")
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Box", exact=True).click()
+    drag(page, (x, y), (x + 40, y + 40), steps=3)
+    held = hold(page, "**/events", times=1)
+    tools.get_by_role("button", name="Save").click()
+    wait_until(lambda: page.evaluate("true") and held)
+    page.locator("[data-lanes]").press("c")
+    page.keyboard.type("They never saw ")
+    held[0].continue_()
+    expect(rows(page)).to_have_count(2)
+    page.keyboard.type("the second group")
+    expect(comment(page)).to_have_value("They never saw the second group")
+
+
+def test_the_name_on_the_set_up_page_is_kept_by_leaving_at_once(
+    open_page: OpenPage, program: Program, comparison: dict[str, Any]
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}?setup")
+    name = page.get_by_label("Name of the comparison")
+    name.fill("Grand final")
+    page.get_by_role("link", name="Skip alignment").click()
+    wait_until(lambda: session_of(program, comparison["session_id"])["name"] == "Grand final")

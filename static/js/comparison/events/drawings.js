@@ -145,8 +145,10 @@ export class Sketch {
   async #finish(strokes) {
     if (this.#isFinishing) return;
     this.#isFinishing = true;
+    // What is drawn while the drawing is saved would be lost.
+    this.place.area.inert = this.bar.inert = true;
     const isDone = await this.done(strokes);
-    this.#isFinishing = false;
+    this.#isFinishing = this.place.area.inert = this.bar.inert = false;
     if (!isDone) return;
     this.end.abort();
     this.bar.remove();
@@ -154,7 +156,20 @@ export class Sketch {
   }
 
   keep() {
+    this.place.area.querySelector("input")?.blur(); // adds the text that is being typed
     return this.#finish(this.#strokes);
+  }
+
+  /**
+   * Replace the saved strokes by those that another user has saved since, and keep the new ones.
+   * @param {import("./strokes.js").Stroke[]} now
+   * @param {import("./strokes.js").Stroke[]} saved
+   */
+  merge(now, saved) {
+    const known = new Set(saved.map((stroke) => JSON.stringify(stroke)));
+    this.#strokes = [...now, ...this.#strokes.filter((stroke) => !known.has(JSON.stringify(stroke)))];
+    this.changed(this.#strokes);
+    this.#draw(null);
   }
 
   /** Remove the last stroke. */

@@ -8,6 +8,7 @@ const JOIN_SECONDS = 0.25;
  * @property {string} key
  * @property {number} number Index of the event in order of creation.
  * @property {string} kind
+ * @property {string} label
  * @property {string|null} vodId
  * @property {number} at Time of the event in seconds.
  * @property {number} frame Duration of a frame of the event's video, in seconds.
@@ -52,8 +53,13 @@ export function groupEvents(marks) {
  * @param {Mark[]} together Events of the group, ordered by time.
  */
 function mayJoin(mark, together) {
-  if (together.some((other) => other.vodId === mark.vodId)) return false;
+  if (together.some((other) => other.vodId === mark.vodId || isClash(mark, other))) return false;
   return mark.at - together[0].at <= Math.max(JOIN_SECONDS, mark.frame, ...together.map((one) => one.frame));
+}
+
+/** Return whether two events have different labels, of which a group would hide one. @param {Mark} one @param {Mark} other */
+function isClash(one, other) {
+  return one.label !== "" && other.label !== "" && one.label !== other.label;
 }
 
 /** @param {Mark[]} marks @returns {Joined} */

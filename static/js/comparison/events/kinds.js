@@ -45,7 +45,7 @@ export function getLook(kind) {
  * @returns {string}
  */
 export function toKind(text) {
-  const plain = text.normalize("NFKD").toLowerCase();
+  const plain = text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();
   return plain
     .replaceAll(/[^a-z0-9_-]+/g, "_")
     .replaceAll(/^_+|_+$/g, "")

@@ -2,6 +2,7 @@
 // sessions_app/comparison/events/mentions.py.
 
 import { h } from "../../base/dom.js";
+import { isComposing } from "../../base/drafts.js";
 
 const OFFERED = 6;
 // Characters of a user name. TYPED matches an unfinished name after an at sign.
@@ -119,7 +120,7 @@ export class NameOffers {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (this.list.hidden || event.isComposing || event.shiftKey || event.ctrlKey) return;
+    if (this.list.hidden || isComposing(event) || event.shiftKey || event.ctrlKey) return;
     const take = () => this.#take(/** @type {HTMLElement} */ (this.list.children[this.#chosen]).dataset.name ?? "");
     const act = {
       ArrowDown: () => this.#choose(this.#chosen + 1),

@@ -1,9 +1,9 @@
 // The events of the comparison page. List, timeline and details share one store and one set of filters.
 
-import { makeIdempotencyKey } from "../../base/api.js";
+import { ApiError, makeIdempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
 import { h, icon, requireElement, setText } from "../../base/dom.js";
-import { Drafts, isSendKey } from "../../base/drafts.js";
+import { Drafts, getText, isSendKey } from "../../base/drafts.js";
 import { formatCount, formatPosition } from "../../base/format.js";
 import { labelButton } from "../../base/keys.js";
 import { toggleMenu } from "../../base/menu.js";
@@ -42,6 +42,7 @@ const REACHED = 0.02; // seconds; a clock this close to an event's start counts 
  * @property {boolean} isOpen
  * @property {import("./strokes.js").Stroke[]} [strokes] Strokes of an unsaved drawing.
  * @property {string} [eventId] Id of the event that has the drawing; empty for a new event.
+ * @property {import("./strokes.js").Stroke[]} [saved] Strokes of the event when the drawing was begun.
  */
 
 export class EventsPanel {
@@ -106,7 +107,7 @@ export class EventsPanel {
               async (replyId) => replyId && this.store.removeReply(one.id, replyId),
             ),
           ),
-        removeReply: (one, replyId) => this.#attempt(() => this.store.removeReply(one.id, replyId)),
+        removeReply: (one, replyId) => this.#removeReply(one, replyId),
         draw: (one) => this.draw(one),
         close: () => {
           const id = this.#selected;
@@ -167,7 +168,7 @@ export class EventsPanel {
   /** Texts of all drafts, separated by blank lines; empty if there are none. */
   get draftTexts() {
     return this.drafts.all
-      .map(([, { value }]) => value.text)
+      .map(([, { value }]) => getText(value))
       .filter(Boolean)
       .join("\n\n");
   }
@@ -577,7 +578,12 @@ export class EventsPanel {
   async #saveMark() {
     const marked = this.#marked;
     if (!marked || this.#sentDrafts.has(marked.draft)) return;
-    const kind = toKind(requireElement("[data-naming-kind]").value) || this.#kind;
+    const typed = requireElement("[data-naming-kind]").value.trim();
+    const kind = toKind(typed) || this.#kind;
+    if (typed && !toKind(typed)) {
+      showToast("A kind needs at least one of the letters a to z or a digit.", "bad");
+      return requireElement("[data-naming-kind]").focus();
+    }
     const text = requireElement("[data-naming-name]").value.trim();
     if (kind === NOTE && !text) return requireElement("[data-naming-name]").focus();
     if (kind !== NOTE) this.#kind = kind;
@@ -647,6 +653,19 @@ export class EventsPanel {
     });
   }
 
+  /** Delete a reply; ask first if it is another user's. @param {Shown} one @param {string} replyId */
+  #removeReply(one, replyId) {
+    const reply = one.event.replies.find((other) => other.reply_id === replyId);
+    const remove = () => this.store.removeReply(one.id, replyId);
+    if (!reply || reply.created_by === this.rights().userId) return void this.#attempt(remove);
+    askToDelete({
+      heading: `Delete the reply by ${reply.created_by_name}?`,
+      words: "Deleted replies cannot be restored.",
+      remove,
+      onDeleted: () => {},
+    });
+  }
+
   async undo() {
     if (this.#sketch) return this.#sketch.sketch.takeBack();
     await this.#attempt(async () => {
@@ -670,7 +689,9 @@ export class EventsPanel {
    */
   async draw(one, begun) {
     if (this.#sketch) return this.#sketch.sketch.keep();
-    if (this.#isSketching || !this.rights().canComment) return;
+    if (!this.rights().canComment)
+      return showToast("You can no longer draw here. Your drawing is kept as a draft.", "warn");
+    if (this.#isSketching) return;
     this.#isSketching = true;
     await this.#beginSketch(one, begun);
     this.#isSketching = false;
@@ -693,7 +714,7 @@ export class EventsPanel {
     const { track } = pane;
     const time = kept?.time ?? Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
     const eventId = source?.event_id ?? "";
-    const saved = source?.drawing?.strokes ?? [];
+    let saved = kept?.saved ?? getStrokes(source);
     const sketch = new Sketch(pane, kept?.strokes ?? saved, {
       changed: (strokes) => {
         const isSame = JSON.stringify(strokes) === JSON.stringify(saved);
@@ -708,12 +729,19 @@ export class EventsPanel {
           isOpen: false,
           strokes,
           eventId,
+          saved,
         };
         this.drafts.set(key, isSame ? undefined : draft);
       },
       done: async (strokes) => {
         const place = { vod_id: pane.id, time };
-        if (strokes && !(await this.#keepDrawing(source, place, strokes, track.duration, key))) return false;
+        const now =
+          strokes && (await this.#keepDrawing(source, saved, { place, strokes, duration: track.duration, key }));
+        if (now) {
+          sketch.merge(now, saved);
+          saved = now;
+        }
+        if (now || now === undefined) return false;
         this.#sketch = null;
         requireElement("[data-act=sketch]").setAttribute("aria-pressed", "false");
         this.#drawDraftRows();
@@ -726,35 +754,65 @@ export class EventsPanel {
   }
 
   /**
+   * Save a drawing.
    * @param {import("./store.js").SessionEvent|undefined} source Event that has the drawing; undefined to create an
    *   event.
-   * @param {{vod_id: string, time: number}} place Video and position of the event to create.
-   * @param {import("./strokes.js").Stroke[]} strokes
-   * @param {number} duration
-   * @param {string} draft Key of the draft.
+   * @param {import("./strokes.js").Stroke[]} saved Strokes of the event that the drawing replaces.
+   * @param {object} drawn
+   * @param {{vod_id: string, time: number}} drawn.place Video and position of the event to create.
+   * @param {import("./strokes.js").Stroke[]} drawn.strokes
+   * @param {number} drawn.duration
+   * @param {string} drawn.key Key of the draft.
+   * @returns {Promise<null|undefined|import("./strokes.js").Stroke[]>} Null if the drawing is saved. If another user
+   *   has changed it, the strokes that the event has now. Undefined after any other error.
    */
-  #keepDrawing(source, place, strokes, duration, draft) {
+  async #keepDrawing(source, saved, { place, strokes, duration, key }) {
     const drawing = strokes.length ? { strokes } : null;
-    if (source)
-      return this.#attempt(async () => {
-        await this.store.change([{ id: source.event_id, values: { drawing } }], `drew on ${getEventName(source)}`);
-        this.drafts.set(draft, undefined);
-      });
-    if (!drawing) return true;
+    try {
+      if (source) {
+        const change = {
+          id: source.event_id,
+          values: { drawing },
+          base: { drawing: saved.length ? { strokes: saved } : null },
+        };
+        await this.store.change([change], `drew on ${getEventName(source)}`);
+      } else if (drawing) await this.#createDrawing(place, drawing, duration, key);
+      this.drafts.set(key, undefined);
+      return null;
+    } catch (error) {
+      if (!(error instanceof ApiError && error.type === "event_changed" && source)) {
+        showToast(explainError(error), "bad");
+        return undefined;
+      }
+      await this.store.load();
+      showToast(
+        "Another user has changed the drawing. Both drawings are shown together. Check them, and save again.",
+        "warn",
+      );
+      return getStrokes(this.store.get(source.event_id));
+    }
+  }
+
+  /**
+   * @param {{vod_id: string, time: number}} place
+   * @param {{strokes: import("./strokes.js").Stroke[]}} drawing
+   * @param {number} duration
+   * @param {string} key
+   */
+  async #createDrawing(place, drawing, duration, key) {
     const end = Math.min(place.time + SHOWN_SECONDS, duration);
     const span = end - place.time > SHORTEST ? { end: roundToMicroseconds(end) } : {};
-    return this.#attempt(async () => {
-      const values = { ...place, time: roundToMicroseconds(place.time), ...span, kind: NOTE, drawing };
-      const event = await this.drafts.send(
-        draft,
-        values,
-        (given, key, isRepeated) => this.store.create(given, key, isRepeated),
-        (made) => this.store.takeBack(made),
-      );
-      this.reveal();
-      this.select(event.event_id);
-      this.details.focus("body");
-    });
+    const values = { ...place, time: roundToMicroseconds(place.time), ...span, kind: NOTE, drawing };
+    const event = await this.drafts.send(
+      key,
+      values,
+      (given, id, isRepeated) => this.store.create(given, id, isRepeated),
+      (made) => this.store.takeBack(made),
+    );
+    this.reveal();
+    if (isTyping()) return;
+    this.select(event.event_id);
+    this.details.focus("body");
   }
 
   /**
@@ -766,10 +824,12 @@ export class EventsPanel {
     // Name, kind and colour apply to all events of a group; other values, such as a note, only to the first event.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
-    const changes = sources.map(({ event }, number) => ({
+    // Other events of the group may have no label, so only those with the seen values are checked.
+    const isSeen = (/** @type {any} */ event) => Object.keys(base ?? {}).every((name) => event[name] === base[name]);
+    const changes = sources.map(({ event }) => ({
       id: event.event_id,
       values,
-      base: number ? undefined : base,
+      base: event === one.event || isSeen(event) ? base : undefined,
     }));
     return this.#attempt(() => this.store.change(changes, `changed ${getEventName(one.event)}`));
   }
@@ -956,4 +1016,9 @@ function isTyping() {
 /** @param {HTMLElement} form */
 function blurWithin(form) {
   if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+}
+
+/** @param {import("./store.js").SessionEvent|undefined} event @returns {import("./strokes.js").Stroke[]} */
+function getStrokes(event) {
+  return event?.drawing?.strokes ?? [];
 }

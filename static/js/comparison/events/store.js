@@ -32,7 +32,7 @@ import { groupEvents } from "./grouping.js";
  *
  * @typedef {object} Shown A group of events shown as one.
  * @property {string} id Id of the group's first event.
- * @property {SessionEvent} event First event of the group.
+ * @property {SessionEvent} event First event of the group that has a label, else the first event.
  * @property {Source[]} sources
  * @property {number} at Median start of the group's events on the shared clock, in seconds.
  * @property {number|null} until
@@ -45,7 +45,7 @@ import { groupEvents } from "./grouping.js";
  * @property {any} [base] Texts that the change replaces. If another user has changed one, the server refuses the change.
  */
 
-const TEXTS = ["kind", "label", "body"];
+const TEXTS = ["kind", "label", "body", "drawing"];
 const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawing", "vod_id", "time", "end"]);
 
 export class EventStore extends EventTarget {
@@ -422,6 +422,7 @@ export class EventStore extends EventTarget {
         key: event.event_id,
         number: number++,
         kind: event.kind,
+        label: event.label,
         vodId: event.vod_id,
         at: this.globalTime(event),
         frame: vod?.fps ? 1 / vod.fps : 0,
@@ -430,8 +431,9 @@ export class EventStore extends EventTarget {
     }
     return groupEvents(marks).map(({ marks: together, at }) => {
       const sources = together.map((mark) => this.#source(mark));
-      const [{ event, at: ownAt, until }] = sources;
-      return { id: event.event_id, event, sources, at, until: until === null ? null : until + at - ownAt };
+      const [{ event: first, at: ownAt, until }] = sources;
+      const event = sources.find((source) => source.event.label)?.event ?? first;
+      return { id: first.event_id, event, sources, at, until: until === null ? null : until + at - ownAt };
     });
   }
 
