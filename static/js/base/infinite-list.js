@@ -43,6 +43,10 @@ export class EndlessList {
   hasFailed = false;
   #request = new AbortController();
   #isOutdated = false;
+  #near = new IntersectionObserver(
+    (entries) => entries.some((entry) => entry.isIntersecting) && !this.hasFailed && this.loadMore(),
+    { rootMargin: `${AHEAD}px` },
+  );
   /** @type {Promise<void>|null} */ #coming = null;
 
   /** @param {ListOptions} options */
@@ -222,9 +226,9 @@ export class EndlessList {
   drawMore() {
     this.more.hidden = this.isWhole || this.hasFailed;
     if (!this.isWhole) setText(requireElement("[data-rest]", this.more), `${this.cards.size} of ${this.total}`);
-    // An IntersectionObserver reports only changes, so load pages until the window is full.
-    if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + AHEAD)
-      requestAnimationFrame(() => this.loadMore());
+    // An IntersectionObserver reports only changes. Observe again, so that pages are loaded until the window is full.
+    this.#near.unobserve(this.more);
+    this.#near.observe(this.more);
   }
 
   /**
@@ -307,11 +311,6 @@ export class EndlessList {
       this.reload();
     });
     requireElement("button", this.more).addEventListener("click", () => this.loadMore());
-    const isNear = (/** @type {IntersectionObserverEntry[]} */ entries) =>
-      entries.some((entry) => entry.isIntersecting);
-    new IntersectionObserver((entries) => isNear(entries) && !this.hasFailed && this.loadMore(), {
-      rootMargin: `${AHEAD}px`,
-    }).observe(this.more);
     this.news.addEventListener("click", async () => {
       await this.reload();
       [...this.cards.values()][0]?.title.focus();

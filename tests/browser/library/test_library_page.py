@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("empty_library")
 READY = {"status": "ready", "duration": 130, "width": 1280, "height": 720}
-SCROLLING_UNNOTICED = "window.IntersectionObserver = class { observe() {} }; window.innerHeight = -5000;"
+SCROLLING_UNNOTICED = "window.IntersectionObserver = class { observe() {} unobserve() {} };"
 
 
 def card(page: Page, title: str) -> Locator:

@@ -35,6 +35,7 @@ function createFrameArea(pane, name) {
     for (const [key, value] of Object.entries({ "--l": left, "--t0": top, "--w0": width, "--h0": height }))
       area.style.setProperty(key, String(value));
   };
+  place(); // the observer runs only after the next frame
   const observer = new ResizeObserver(place);
   observer.observe(pane.pic);
   video.addEventListener("resize", place);
