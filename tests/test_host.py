@@ -34,7 +34,7 @@ def left(data: Path, name: str) -> Path:
 
 
 def metrics_at(port: int) -> str:
-    """What the host's metrics address answers, empty while nothing listens there."""
+    """Return the answer of the host's metrics address; empty while nothing listens there."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
             return str(answer.read().decode())

@@ -235,11 +235,11 @@ THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 12
 # For share links, per minute: openings by network; password attempts by network; password attempts by link; new links
 # with a password by account.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60, "link_made": 10}
-THROTTLES["large_copy"] = 6  # by account, for copies of comparisons with many events
-THROTTLES["share_changed"] = 30  # by owner
-THROTTLES["visitor_events"] = 120  # by network, for event lists and files of a share link
+THROTTLES["large_copy"] = 6  # copies of comparisons with many events, per minute and account
+THROTTLES["share_changed"] = 30  # changes of shares, per minute and owner
+THROTTLES["visitor_events"] = 120  # reads of event lists and files by a share link, per minute and network
 THROTTLES["socket"] = 300  # new WebSockets, by account, or by network if anonymous
-THROTTLES["guest_guess"] = 20  # by network, for anonymous guesses at challenges
+THROTTLES["guest_guess"] = 20  # anonymous guesses at challenges, per minute and network
 # Limits per hour.
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["lost_password"] = 10

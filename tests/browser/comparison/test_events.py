@@ -601,7 +601,7 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
     made = events.make(vod_id="A", time=3.0, label="First")
     rows(page).click()
     note = details(page).get_by_label("Note")
-    # Two save a note at the same time: the later one is told, and sees both texts before one is replaced.
+    # Two users save a note at the same time. The later user is told, and sees both texts before one is replaced.
     note.fill("mine")
     held = hold(page, "**/events/*", times=1)
     note.press("Enter")

@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[..., Awaitable[None]]  # an ASGI application; libraries type its parameters differently
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-BODY_SECONDS = 120.0  # in which a body must arrive
+BODY_SECONDS = 120.0  # maximum seconds for a body to arrive
 CALLER_BODIES_BYTES = 32 * 1024 * 1024  # bodies of the unanswered requests of one caller
 SMALL_BODY_BYTES = 64 * 1024
 SMALL_BODIES_BYTES = 8 * 1024 * 1024  # additional bytes for small bodies, such as those of sign-ins

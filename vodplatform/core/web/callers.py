@@ -27,7 +27,7 @@ AT_ONCE = 6  # browsers open as many connections to a host
 MAX_WAITING = 100  # requests of one caller that may wait for a place
 CREDENTIALS_KEPT = 10_000
 UNLIMITED = frozenset({"/health/live", "/health/ready"})  # paths of load balancers
-SCHEMES = ("token ", "bearer ")  # of Authorization headers; others do not sign in
+SCHEMES = ("token ", "bearer ")  # beginnings of the Authorization headers that can sign in
 Scope = MutableMapping[str, Any]
 current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
 
@@ -87,7 +87,7 @@ class Callers:
                 self._accounts.popitem(last=False)
 
 
-callers = Callers()  # of this process
+callers = Callers()  # the callers of this web process
 
 
 def account_of(request: HttpRequest) -> str:
