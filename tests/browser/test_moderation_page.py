@@ -58,9 +58,17 @@ def test_the_queue_is_worked_through_by_keys(open_page: OpenPage, backstage: Bac
     page.get_by_role("link", name="Closed").click()
     page.get_by_role("link", name="LAN final").click()
     expect(page.get_by_text("Taken down: Not theirs to publish, by ruth")).to_be_visible()
-    page.get_by_label("Reason").fill("It was theirs after all")
+    case, reason = page.url, page.get_by_label("Reason")
+    reason.fill("It was theirs after all")
+    page.route("**/moderation**", lambda route: route.fulfill(status=503, body="later"), times=1)
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_text("later")).to_be_visible()
+    page.goto(case)
+    expect(reason).to_have_value("It was theirs after all")  # the server has not answered
     page.get_by_role("button", name="Restore").click()
     wait_until(lambda: not is_hidden(backstage, videos["LAN final"]))
+    expect(page.locator("[data-outcome]")).to_be_visible()
+    assert page.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('vod-draft/'))") == []
 
 
 @pytest.mark.services

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Drafts } from "./js/base/drafts.js";
+import { Drafts, getText, isSendKey } from "./js/base/drafts.js";
 
 let failure = "";
 
@@ -44,6 +44,15 @@ function attempts(drafts, key) {
     });
   return { keys, attempt };
 }
+
+test("an Enter that ends a composition sends nothing, also in Safari, which ends it before", () => {
+  const key = (more) => isSendKey({ key: "Enter", shiftKey: false, altKey: false, keyCode: 13, ...more });
+  assert.deepEqual([key(), key({ isComposing: true }), key({ keyCode: 229 })], [true, false, false]);
+});
+
+test("a drawing's text is that of its strokes", () => {
+  assert.equal(getText({ text: "", strokes: [{ tool: "box" }, { text: "Push" }, { text: "here" }] }), "Push\nhere");
+});
 
 const DAY = 24 * 3600 * 1000;
 
