@@ -26,8 +26,8 @@ NO_LIMIT = 10**9
 SHORT_PLACES = 1  # additional places of each lane for short jobs
 RELIEF_PLACES = 2  # additional places of each lane for jobs that would otherwise wait for another owner's long jobs
 MAX_EXTRA = SHORT_PLACES + RELIEF_PLACES
-# How many slices (JOB_SLICE_SECONDS) a long job may run if its owner holds at most half of the lane, and other owners'
-# long jobs run, too.
+# number of slices (JOB_SLICE_SECONDS) that a long job may run if its owner holds at most half of the lane, and long
+# jobs of other owners run, too
 LONG_SLICE_FACTOR = 10
 # After this many times `slice_seconds` without a checkpoint, another owner's job may start beside a pausable job.
 CHECKPOINT_FACTOR = 2

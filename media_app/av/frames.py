@@ -31,8 +31,9 @@ from media_app.av.probe import display_rotation, display_size, sample_aspect_rat
 
 Image = NDArray[np.uint8]
 REORDER_SECONDS = 0.25  # maximum seconds from a frame's decoding to its presentation
-BEFORE_START = 10.0  # to reach a file's start, seek to this many seconds before 0: decoding times may be negative
-JUST_BEFORE = 0.02  # in a file without an index, a seek to a keyframe goes to this many seconds before it
+# A seek to a file's start goes to this many seconds before 0, because decoding times may be negative.
+BEFORE_START = 10.0
+JUST_BEFORE = 0.02  # a seek to a keyframe in a file without an index goes to this many seconds before the keyframe
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)

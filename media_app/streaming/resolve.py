@@ -141,7 +141,7 @@ class Request:
 
     @property
     def must_proxy(self) -> bool:
-        """Whether this server must send the bytes instead of redirecting to S3.
+        """Return whether this server must send the bytes instead of redirecting to S3.
 
         S3 URLs are signed for GET only, the bucket may not allow ``fetch`` (CORS), and S3 ignores the end of a grant.
         """

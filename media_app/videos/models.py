@@ -273,7 +273,7 @@ class Video(models.Model):
 
     @property
     def needs_copy(self) -> bool:
-        """Whether faults of the file require a normalised copy."""
+        """Return whether faults of the file require a normalised copy."""
         return bool(self.recording.get("reasons"))
 
     def can_change(self, user: User) -> bool:

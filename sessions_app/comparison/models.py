@@ -95,7 +95,7 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # so that request limits count visitors by network address
+    is_authenticated = False  # makes request limits count visitors by network address
 
     @property
     def username(self) -> str:

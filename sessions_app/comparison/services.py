@@ -193,7 +193,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            # Clear `watched_at`: an old value would count as a session that nobody watches, and pause the clock at
+            # Clear `watched_at`: an old value would make the session count as unwatched, and pause the clock at
             # once. While the clock runs, viewers who may edit renew it.
             locked.watched_at = None
         locked.revision += 1

@@ -16,7 +16,7 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# How long Dramatiq's master waits for a worker's boot message. The time is short, because a waiting master blocks
+# Time for which Dramatiq's master waits for a worker's boot message. The time is short, because a waiting master blocks
 # forever if the worker dies while it sends the message.
 BOOT_MILLISECONDS = 10
 

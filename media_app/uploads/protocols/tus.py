@@ -57,7 +57,8 @@ SMALL_BYTES = 1024 * 1024
 SMALL_AT_ONCE = 60
 SMALL_WAIT_SECONDS = 30.0
 Headers = list[tuple[bytes, bytes]]
-_paces: dict[str, float] = {}  # by account: monotonic time until which requests count; each adds one second
+# For each account, the monotonic time until which its requests count. Each request adds one second.
+_paces: dict[str, float] = {}
 
 
 def route_of(scope: Scope) -> str | None:

@@ -166,6 +166,14 @@ export function keepTypedText(place, fields) {
   };
 }
 
+/**
+ * Return the place of a draft of a comparison's name. It contains the saved name, so that an old draft does not replace
+ * a name that another user has given since.
+ * @param {string} id
+ * @param {string} saved
+ */
+export const makeNamePlace = (id, saved) => `name/${id}/${encodeURIComponent(saved)}`;
+
 /** @param {string} person @returns {string[]} */
 export const listDrafts = (person) => listDraftKeys().filter((name) => name.startsWith(`${PREFIX}${person}/`));
 

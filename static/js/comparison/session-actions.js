@@ -2,6 +2,7 @@
 
 import { sessionUrl } from "../base/api.js";
 import { askForName, askToDelete } from "../base/dialog.js";
+import { makeNamePlace } from "../base/drafts.js";
 import { toggleMenu } from "../base/menu.js";
 import { explainError, showToast } from "../base/notice.js";
 
@@ -18,7 +19,7 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
     run: () =>
       askForName({
         heading: "Rename comparison",
-        place: `name/${id}`,
+        place: makeNamePlace(id, name),
         name,
         longest: 200,
         save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),

@@ -3,7 +3,7 @@
 import { AlignPanel } from "./alignment.js";
 import { sessionUrl } from "../base/api.js";
 import { debounce, requireElement, readPageData, setText } from "../base/dom.js";
-import { keepTypedText } from "../base/drafts.js";
+import { keepTypedText, makeNamePlace } from "../base/drafts.js";
 import { formatDuration, formatFrameRate, formatHundredths, formatPosition } from "../base/format.js";
 import { explainError, showToast } from "../base/notice.js";
 import { Readings } from "./timer-readings.js";
@@ -38,7 +38,7 @@ let drawn = saved !== null;
 const getCurrent = () => /** @type {any} */ (videos.get(currentId));
 
 let isLeaving = false;
-const forgetName = keepTypedText(`name/${session.session_id}`, { name: nameField });
+const forgetName = keepTypedText(makeNamePlace(session.session_id, session.name), { name: nameField });
 const save = debounce(async () => {
   const ui_state = { ...session.ui_state, game: game.value, ...(drawn ? { roi: getTimerBox() } : {}) };
   const name = nameField.value.trim();

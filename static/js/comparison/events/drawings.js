@@ -132,7 +132,8 @@ export class Sketch {
     window.addEventListener(
       "keydown",
       (event) => {
-        // Escape closes only if no stroke was added: a user who has drawn something may expect it to be saved.
+        // Escape closes the editor only if no stroke was added, because users may expect Escape to save their
+        // strokes.
         if (event.key === "Escape" && !event.defaultPrevented && this.#strokes.length === this.#begun)
           this.#finish(null);
       },
@@ -146,7 +147,7 @@ export class Sketch {
   async #finish(strokes) {
     if (this.#isFinishing) return;
     this.#isFinishing = true;
-    // What is drawn while the drawing is saved would be lost.
+    // Lock the editor: strokes that are added while the drawing is saved would be lost.
     this.place.area.inert = this.bar.inert = true;
     const isDone = await this.done(strokes);
     this.#isFinishing = this.place.area.inert = this.bar.inert = false;
