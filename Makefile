@@ -52,7 +52,9 @@ $(VENV)/.easyocr: requirements/easyocr.txt requirements/torch.txt | $(VENV)/.bas
 		|| $(PY) -m pip install --disable-pip-version-check --quiet --progress-bar on $(EASYOCR); } && touch $@ \
 		|| { rm -rf $(VENV)/easyocr; echo "PyTorch for CPUs cannot be had here: neither uv nor pip finds it."; exit 1; }
 
-install: $(VENV)/.base ## Install what the program needs into .venv
+install: $(VENV)/.base ## Install what the program needs into .venv, and bundle the pages' scripts
+	@$(PY) scripts/bundle || true
+
 develop: $(VENV)/.dev ## Install what tests and checks need too
 easyocr: $(VENV)/.easyocr ## Install the second timer reader, EasyOCR, for CPUs alone (0.8 GB)
 
@@ -138,7 +140,7 @@ lock: ## Pin requirements/*.in anew
 	@for name in dev base production; do \
 		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-strip-extras --python-version 3.11 \
 			$$([ $$name = dev ] || echo -c requirements/dev.txt) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
-	@for name in pose easyocr torch; do \
+	@for name in pose node easyocr torch; do \
 		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-strip-extras --python-version 3.11 --no-deps \
 			--torch-backend cpu requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 

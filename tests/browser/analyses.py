@@ -71,7 +71,7 @@ def _segment(index: int) -> dict[str, Any]:
 def workout(unit: float = 1.0) -> dict[str, Any]:
     """12 squats, the last two slow; 9 push-ups; and a part that cannot be counted."""
     return _stretched({
-        "summary": "21 repetitions in two exercises. The last 18 s could not be counted.",
+        "summary": "21 repetitions in two exercises. Repetitions could not be counted in 18 s of the video.",
         "duration": 130.0, "total_repetitions": 21, "warnings": [], "method": "poses",
         "preview_url": "/film/source.mp4",
         "exercises": [
@@ -80,7 +80,7 @@ def workout(unit: float = 1.0) -> dict[str, Any]:
         ],
         "not_counted": [{
             "start_time": 112.0, "end_time": 130.0,
-            "reason": "The person leaves the picture. Film from further away to have this part counted.",
+            "reason": "The person leaves the frame. Film from further away to have this part counted.",
         }],
     }, unit)  # fmt: skip
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # No worker looks into this lane, and main() puts off what would end its jobs, so that a queued job stays queued.
 NOWHERE = "nowhere"
-# Who makes the challenges, and their statements, where a test says nothing else.
 OWNER = "mira"
 TEXTS = (
     "We drove eleven hours in a bread van.",

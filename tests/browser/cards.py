@@ -22,7 +22,7 @@ def scroll_through(page: Page, count: int) -> None:
 
 
 def open_menu(page: Page, title: str) -> None:
-    page.get_by_role("button", name=f"More for {title}").click()
+    page.get_by_role("button", name=f"More actions for {title}").click()
 
 
 def type_while_narrowed(page: Page, word: str, narrowing: str) -> None:

@@ -14,7 +14,6 @@ from tests.support.waiting import PATIENCE, wait_until
 LIBRARY = "/api/v1/library"
 INGEST_SECONDS = 90.0
 TAKEN_IN = 1000 * INGEST_SECONDS * PATIENCE  # ms that a page may wait for what a worker does
-# What is evaluated in pages: the name of what has the focus; what can be pressed among ``x`` and is too small for it.
 FOCUSED = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText"
 TOO_SMALL = """(x) => [...document.querySelectorAll(x)].filter((e) => e.offsetParent)
     .map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])

@@ -108,7 +108,6 @@ def test_no_page_has_a_finding_or_is_wider_than_the_window(
     if name == "account":
         for ends_in in (-3, 3, 300, None):
             backstage.token(owner=ACCOUNT, name="a_very_long_name_" * 5, ends_in=ends_in)
-    # A page that is not there is an error in the console too.
     address = address.format(id=comparison["session_id"], video=video, failed=failed)
     page = open_page(address, anonymous=anonymous, quiet=name != "not found")
     if name == "jobs":

@@ -44,7 +44,6 @@ def test_the_queue_is_worked_through_by_keys(open_page: OpenPage, backstage: Bac
     page.keyboard.press("k")
     expect(heading).to_have_text("LAN final")
     page.wait_for_load_state()
-    # To take something down a reason is needed: the key leads to its field first.
     page.keyboard.press("x")
     expect(page.get_by_label("Reason")).to_be_focused()
     page.keyboard.type("Not theirs to publish")
@@ -57,7 +56,7 @@ def test_the_queue_is_worked_through_by_keys(open_page: OpenPage, backstage: Bac
     assert [is_hidden(backstage, video) for video in videos.values()] == [True, False]
     page.get_by_role("link", name="Closed").click()
     page.get_by_role("link", name="LAN final").click()
-    expect(page.get_by_text("Taken down: Not theirs to publish, by ruth")).to_be_visible()
+    expect(page.get_by_text("Taken down: Not theirs to publish (closed by ruth)")).to_be_visible()
     case, reason = page.url, page.get_by_label("Reason")
     reason.fill("It was theirs after all")
     page.route("**/moderation**", lambda route: route.fulfill(status=503, body="later"), times=1)

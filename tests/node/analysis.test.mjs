@@ -60,7 +60,7 @@ test("a short reel says why, and what would make it longer", () => {
   const short = explainShortReel({ highlights: reel, segments, duration: 60 }, params);
   assert.equal(
     short.text,
-    "The reel lasts 6 s of the requested 30 s: 1 of 6 segments reaches the minimum score of 0.50.",
+    "The reel lasts 6 s instead of the requested 30 s. Only 1 of 6 segments reaches the minimum score of 0.50.",
   );
   assert.deepEqual(short.params, { ...params, min_score: 0.2 });
   // What is above 60 % of what was asked for, or could be had, is long enough.
@@ -70,11 +70,11 @@ test("a short reel says why, and what would make it longer", () => {
   );
   assert.equal(explainShortReel({ highlights: reel, segments, duration: 9 }, params), null);
   const few = explainShortReel({ highlights: reel, segments, duration: 60 }, { ...params, max_highlights: 1 });
-  assert.equal(few.text, "The reel lasts 6 s of the requested 30 s: the limit is 1 highlight.");
+  assert.equal(few.text, "The reel lasts 6 s instead of the requested 30 s. The settings allow at most 1 highlight.");
   assert.equal(few.params.max_highlights, 2);
   const none = segments.map((one) => ({ ...one, score: one.score > 0.5 ? one.score : 0 }));
   assert.deepEqual(explainShortReel({ highlights: reel, segments: none, duration: 60 }, params), {
-    text: "The reel lasts 6 s of the requested 30 s: nothing else in the video stands out.",
+    text: "The reel lasts 6 s instead of the requested 30 s. Nothing else in the video stands out.",
     params: null,
   });
 });
@@ -90,8 +90,8 @@ test("where no moment reaches the minimum, the best there is gives a lower one",
 
 test("one segment reaches, several reach", () => {
   const segments = [0.2, 0.5, 0.7].map((score) => ({ score }));
-  assert.equal(describeReach(segments, 0.7), "1 of 3 segments reaches the minimum score of");
-  assert.equal(describeReach(segments, 0.5), "2 of 3 segments reach the minimum score of");
+  assert.equal(describeReach(segments, 0.7), "1 of 3 segments reaches the minimum score of 0.70.");
+  assert.equal(describeReach(segments, 0.5), "2 of 3 segments reach the minimum score of 0.50.");
 });
 
 test("a moment is added where there is room for one", () => {

@@ -64,15 +64,15 @@ test("views are told as people say them", () => {
 });
 
 for (const [state, pending, words, kept = "yes"] of [
-  ["offline", 3, "Storing in this browser", "soon"],
-  ["offline", 3, "3 changes not stored: do not close this page", "no"],
+  ["offline", 3, "Saving changes in this browser", "soon"],
+  ["offline", 3, "3 changes not saved; keep this page open", "no"],
   ["sending", 1, "Syncing", "soon"],
   ["synced", 0, "Saved"],
   ["pending", 2, "Syncing"],
   ["sending", 1, "Syncing"],
   ["offline", 0, "No connection; changes are stored in this browser"],
-  ["offline", 1, "1 change waits for the network"],
-  ["offline", 3, "3 changes wait for the network"],
+  ["offline", 1, "No connection; 1 change not sent yet"],
+  ["offline", 3, "No connection; 3 changes not sent yet"],
   ["refused", 2, "2 changes could not be sent"],
 ]) {
   test(`how far it has come is told in words: ${state}, ${pending}, stored: ${kept}`, () =>

@@ -53,11 +53,11 @@ test("what became of the mouths is said once for all segments", () => {
   const moved = { label: "drawn", moved: 40, frames: 50 };
   const noFace = { label: null, why: "No face was found." };
   const none = { segments: [segment(noFace), segment(noFace)] };
-  assert.equal(describeRun(none), "Mouths not changed. No face was found.");
-  assert.match(describeSegment(none, 0), /played once\. Mouth not changed\.$/);
+  assert.equal(describeRun(none), "Lips not matched. No face was found.");
+  assert.match(describeSegment(none, 0), /of the sound once\. Lips not matched\.$/);
   const some = { segments: [segment(moved), segment(noFace), segment({ label: null, why: "It is turned away." })] };
   assert.equal(describeRun(some), "Lips matched in 1 of 3 segments.");
-  assert.match(describeSegment(some, 1), /Mouth not changed: No face was found\.$/);
+  assert.match(describeSegment(some, 1), /Lips not matched: No face was found\.$/);
   assert.match(describeSegment(some, 0), /Lips matched \(drawn\) in 40 of 50 frames\.$/);
   assert.equal(describeRun({ segments: [segment(moved)] }), "Lips matched in every segment.");
   assert.equal(describeRun({ segments: [segment(null)] }), "");

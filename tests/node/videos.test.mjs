@@ -77,7 +77,7 @@ test("a line that is no chapter is named", () => {
   const wrong = {
     "Warm-up": "must begin with a time",
     "1. Warm-up": "must begin with a time",
-    "0:05": "needs a name after its time",
+    "0:05": "needs a name after the time",
     "5:00 Late": "after the end of the video",
   };
   for (const [line, sentence] of Object.entries(wrong))

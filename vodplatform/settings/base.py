@@ -92,7 +92,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "vodplatform.core.web.context_processors.shell",
-            ]
+            ],
+            "builtins": ["vodplatform.core.templatetags.pausing", "vodplatform.core.templatetags.page_scripts"],
         },
     }
 ]
@@ -129,6 +130,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [RESOURCES / "static"]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/bundles/.+-[0-9A-Z]{8}\.js$"  # cached for ten years
 MEDIA_ROOT = DATA_DIR / "media"
 _s3 = env.s3()
 STORAGES: dict[str, Any] = {
@@ -174,7 +176,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # Off, because deep links would be inside buttons, which confuses screen readers.
+    # Swagger UI's deep links are off: they would be links inside buttons, which confuse screen readers.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -215,7 +217,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [SELF],
         "form-action": [SELF],
     },
-    # The admin has its own policy (core/web/middleware.py).
+    # The admin has its own Content-Security-Policy (core/web/middleware.py).
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -229,15 +231,18 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # Larger request bodies are stored in a file, so that slow clients use little memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
-# Limits per minute: sign-ins by account and by IP address; requests by user, or by IP address if anonymous.
+# Limits per minute: sign-ins per account and per IP address; requests per user or anonymous IP address.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
-# For share links, per minute: openings by network; password attempts by network; password attempts by link; new links
-# with a password by account.
+# Limits per minute for share links: openings per network; password attempts per network and per link; new
+# password-protected links per account.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60, "link_made": 10}
 THROTTLES["large_copy"] = 6  # copies of comparisons with many events, per minute and account
-THROTTLES["share_changed"] = 30  # changes of shares, per minute and owner
+THROTTLES["share_changed"] = 30  # changes of access rights to shared comparisons, per minute and owner
 THROTTLES["visitor_events"] = 120  # reads of event lists and files by a share link, per minute and network
+# Comments, replies and changes through a share link, per minute and network. All visitors of a comparison together can
+# make 1 000 comments, so one visitor must not use them up quickly.
+THROTTLES["visitor_write"] = 30
 THROTTLES["socket"] = 300  # new WebSockets, by account, or by network if anonymous
 THROTTLES["guest_guess"] = 20  # anonymous guesses at challenges, per minute and network
 # Limits per hour.
@@ -256,9 +261,9 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL["scheme"] == "smtps", EMAIL["scheme"] == "s
 EMAIL_TIMEOUT = 10
 PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
-# Whether links can be e-mailed; they need the public URL.
+# True if the program can send e-mails with links. The links need the public URL.
 MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
-# SIGNING_KEY signs only these tokens.
+# SIGNING_KEY is used only for JSON Web Tokens.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
@@ -299,7 +304,7 @@ TOKENS_PER_USER = 100
 UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS")
 AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS")
 
-# Paths of job functions, declared with `job_actor`. JOB_LANES limits the concurrent jobs per host of each queue (lane).
+# Paths of the functions that run jobs, declared with `job_actor`.
 JOB_KINDS = [
     "media_app.videos.actors.ingest_video",
     "media_app.videos.actors.normalize_video",
@@ -315,6 +320,7 @@ JOB_KINDS = [
     "sessions_app.prosync.actors.dub_segments",
 ]
 JOB_BROKER = "redis"
+# Maximum number of concurrent jobs on each host, by queue (lane).
 JOB_LANES = {
     "align": env.integer("VOD_ALIGN_CONCURRENCY"),
     "analysis": env.integer("VOD_ANALYSIS_CONCURRENCY"),
@@ -324,7 +330,7 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
-JOB_SLICE_SECONDS = 60.0  # minimum seconds that a job in a full lane runs before it yields to other owners' jobs
+JOB_SLICE_SECONDS = 60.0  # minimum seconds a job in a full queue (lane) runs before it yields to other owners' jobs
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0
@@ -339,7 +345,7 @@ JOB_CHORES = [
     "sessions_app.challenges.merges.expire",
     "sessions_app.prosync.services.delete_expired",
 ]
-# Called regularly by each web and worker process, to maintain the host's data folder.
+# Path of the function that each web and worker process calls regularly, for the tasks of its host.
 HOST_CHORE = "vodplatform.site.host_metrics.run_due_tasks"
 # Seconds after which a worker is restarted if its job ignores a request to stop.
 JOB_STUCK_SECONDS = 60.0
@@ -354,7 +360,6 @@ CHILD_SECONDS = env.number("VOD_CHILD_SECONDS")
 
 LIBRARY_ROOTS = env.library_roots()
 CLAMD: str | tuple[str, int] | None = env.value("VOD_CLAMD")
-# Additional checks of `/health`: name, and dotted path of a function.
 HEALTH_PARTS = {
     "workers": "jobs_app.maintenance.check_workers",
     **({"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}),
@@ -362,7 +367,6 @@ HEALTH_PARTS = {
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")
 X_ACCEL_PREFIX = env.text("VOD_X_ACCEL_PREFIX")
 
-# Handlers of uploaded files.
 UPLOAD_PURPOSES = [
     "media_app.videos.upload_handlers.LIBRARY",
     "media_app.catalogue.upload_handlers.CATALOGUE",
@@ -539,7 +543,7 @@ UNFOLD = {
                     _link("Comparisons", "play_circle", "/compare"),
                     _link("API", "api", "/api/docs"),
                     _list("Processes", "dns", "base.runningprocess"),
-                    _list("Limits of lanes", "speed", "jobs.lanelimit"),
+                    _list("Queue limits", "speed", "jobs.lanelimit"),
                     _link("Health", "monitor_heart", "/health"),
                 ],
             },

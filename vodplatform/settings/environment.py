@@ -34,7 +34,8 @@ class SettingsError(Exception):
     """Error: a setting is wrong. The message names the setting and the accepted values."""
 
 
-# Each start makes these files private. The folder is private, too, but a copy of it may not be.
+# Files in the data folder. Each start of the program removes other users' rights to these files. The private folder
+# alone would not protect the files, because other users may be able to read a copy of the folder.
 PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 
@@ -72,7 +73,6 @@ class Environment:
         return list(self.value(name))
 
     def data_dir(self) -> Path:
-        """Return the data folder, which is created if missing and made private."""
         path = cast("Path", self.value("VOD_DATA_DIR")).expanduser().resolve()
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -106,7 +106,7 @@ class Environment:
         keys = self.names("SECRET_KEY_FALLBACKS")
         if any(len(key) < 32 for key in keys):
             raise SettingsError(
-                "SECRET_KEY_FALLBACKS has a key shorter than 32 characters; list former values of SECRET_KEY."
+                "SECRET_KEY_FALLBACKS has a key shorter than 32 characters. List only former values of SECRET_KEY."
             )
         return keys
 
@@ -129,7 +129,7 @@ class Environment:
         try:
             Dsn(given)
         except (BadDsn, ValueError) as exc:
-            raise SettingsError("SENTRY_DSN must be an address such as https://key@host/number.") from exc
+            raise SettingsError("SENTRY_DSN must be an address such as https://key@host/project-id.") from exc
         return given
 
     def database(self, data_dir: Path) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class Environment:
         if given and not given.startswith(("redis://", "rediss://", "unix://")) and not parse_sentinel_url(given):
             raise SettingsError(
                 "REDIS_URL must begin with redis://, rediss:// or unix://, "
-                "or be redis+sentinel://host:port,host:port/service/number."
+                "or be redis+sentinel://host:port,host:port/service/db."
             )
         return given or f"unix://{private_redis_socket(data_dir)}"
 
@@ -185,7 +185,7 @@ class Environment:
             "secret_key": secret or None,
             "querystring_auth": True,
             "default_acl": None,
-            # Every key is used only once, so overwriting is safe. It saves the call that checks whether a key is free.
+            # Allow overwriting: each key is used only once, and a check for a free key would cost a call.
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",
@@ -228,7 +228,7 @@ class Environment:
         if bucket and endpoint:
             origins.append(_origin(endpoint))
         elif bucket:
-            # A bucket with a dot belongs in the path: as a host name, it would have no valid certificate.
+            # A bucket name with a dot must be in the path: in the host name, it does not match the TLS certificate.
             hosts = ["s3.amazonaws.com", f"s3.{region}.amazonaws.com"]
             origins += [f"https://{host}" if "." in bucket else f"https://{bucket}.{host}" for host in hosts]
         if cdn := self.text("CDN_BASE_URL"):
@@ -239,11 +239,11 @@ class Environment:
         key = self.text("SYNCSO_API_KEY")
         if engine == "syncso" and not key:
             raise SettingsError(
-                "VOD_PROSYNC_ENGINE is 'syncso'; set SYNCSO_API_KEY to the key of your sync.so account."
+                "VOD_PROSYNC_ENGINE is 'syncso', which requires SYNCSO_API_KEY, the key of your sync.so account."
             )
         if engine == "syncso" and not self.text("VOD_PUBLIC_URL"):
             raise SettingsError(
-                "VOD_PROSYNC_ENGINE is 'syncso', which downloads files from this program; set VOD_PUBLIC_URL."
+                "VOD_PUBLIC_URL must be set if VOD_PROSYNC_ENGINE is 'syncso': sync.so downloads files from this URL."
             )
         return {
             "key": key,
@@ -258,7 +258,7 @@ class Environment:
         if len(missing) == len(names):
             return None
         if missing:
-            raise SettingsError(f"{' and '.join(missing)} must be set too: {', '.join(names)} are only valid together.")
+            raise SettingsError(f"{', '.join(names)} must be set together. Set {' and '.join(missing)} too.")
         return {
             "base_url": self.text("CDN_BASE_URL"),
             "key_pair_id": self.text("CDN_KEY_PAIR_ID"),
@@ -275,13 +275,14 @@ class Environment:
                 raise SettingsError(f"VOD_LIBRARY_ROOTS names {folder!r}; each folder must be an absolute path.")
             resolved = path.resolve()
             if resolved == Path("/"):
-                raise SettingsError("VOD_LIBRARY_ROOTS names the whole file system; name the folders with videos.")
+                raise SettingsError(
+                    "VOD_LIBRARY_ROOTS contains / (the whole file system). List only folders with videos."
+                )
             roots.append((resolved, frozenset(filter(None, groups.split("+")))))
         return roots
 
 
 def is_accessible_to_others(path: Path) -> bool:
-    """Return whether other users have rights to the file."""
     try:
         return bool(stat.S_IMODE(path.stat().st_mode) & _refused(path))
     except FileNotFoundError:
@@ -296,9 +297,9 @@ def make_private(path: Path) -> None:
 
 
 def _refused(path: Path) -> int:
-    """Return the mode bits that give other users rights.
+    """Return the mode bits that give rights to other users.
 
-    With an access control list, the group bits are the mask of that list and do not count.
+    If the file has an access control list, its group bits are the list's mask and give no rights, so leave them out.
     """
     has_list = "system.posix_acl_access" in os.listxattr(path)
     return stat.S_IRWXO if has_list else stat.S_IRWXG | stat.S_IRWXO
@@ -343,7 +344,7 @@ def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
 def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
     """Return a prefix for Redis channels that differs between installations on the same Redis server.
 
-    - redis_url: contains the number of the Redis database. Databases of a server share their channels.
+    - redis_url: its database number becomes part of the prefix, because a server's databases share their channels.
     - database: name of the SQL database, which distinguishes a restored backup with the same secret key.
     """
     found = parse_sentinel_url(redis_url)

@@ -8,7 +8,7 @@ for _name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS"):
     if not env.text(_name):
         raise SettingsError(f"{_name} must be set in production.")
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise SettingsError("DATABASE_URL must name PostgreSQL in production.")
+    raise SettingsError("DATABASE_URL must be the address of a PostgreSQL database in production.")
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True

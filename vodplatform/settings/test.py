@@ -12,8 +12,8 @@ from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
-HEALTH_PARTS = {}  # no additional checks; tests that need some set them
-HOST_CHORE = ""  # none, because its thread would disturb most tests
+HEALTH_PARTS = {}
+HOST_CHORE = ""  # run no tasks that maintain the host: their thread would disturb most tests
 THROTTLE_STORAGE = "memory"
 UNREFERENCED_HOURS = 0
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

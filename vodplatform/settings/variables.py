@@ -160,15 +160,15 @@ VARIABLES: list[Variable] = [
     _text("SECRET_KEY", "Signs cookies and URLs; required in production.", shown="generated once in the data folder"),
     _names(
         "SECRET_KEY_FALLBACKS", (),
-        "Former values of SECRET_KEY. Signatures that were made with these values stay valid until they expire.",
+        "Former values of SECRET_KEY. Cookies and URLs signed with these keys stay valid until they expire.",
     ),
-    _names("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"), "Host names that the program serves."),
+    _names("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"), "Host names at which the program answers requests."),
     _text("DATABASE_URL", "Address of the database: `postgres://user:password@host:port/name`.", shown="SQLite in "
         "the data folder"),
     _text(
         "REDIS_URL",
-        "Address of Redis: `redis://host:port/number`. With Redis Sentinel: "
-        "`redis+sentinel://:password@host:port,host:port/service/number`.",
+        "Address of Redis: `redis://host:port/db`. With Redis Sentinel: "
+        "`redis+sentinel://:password@host:port,host:port/service/db`.",
         shown="a private Redis started by `up`",
     ),
     Variable(
@@ -185,15 +185,15 @@ VARIABLES: list[Variable] = [
     _flag("VOD_MULTI_VOD_ENABLED", True, "0 disables comparison sessions (404 `feature_disabled`)."),
     _integer(
         "VOD_MULTI_VOD_MAX_SESSIONS_CACHED", 20, 0, 100_000,
-        "Maximum number of comparisons whose VODs each process caches in memory.",
+        "Maximum number of comparisons for which each process caches the list of VODs in memory.",
     ),
     _integer(
         "VOD_MULTI_VOD_MAX_EVENTS_MB", 32, 1, 1024,
-        "Maximum size of the events of one comparison in MB, with drawings and replies. Events count towards the "
-        "owner's storage.",
+        "Maximum total size of one comparison's events in MB, including drawings and replies. Events count towards "
+        "the owner's storage.",
     ),
-    _number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600, "Seconds between two saves of a "
-        "comparison's position during playback."),
+    _number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600, "Seconds between two "
+        "saves of a comparison's position while it plays."),
     _choice(
         "VOD_TIMER_READER", ("rapidocr", "easyocr"), "rapidocr",
         "Library that reads timers: `rapidocr`, or `easyocr`, which `make easyocr` installs.",
@@ -204,11 +204,13 @@ VARIABLES: list[Variable] = [
     ),
     _integer(
         "VOD_ALIGN_CONCURRENCY", 2, 1, 1000,
-        "Maximum concurrent alignments on all hosts: this value times the number of hosts.",
+        "Maximum number of concurrent alignments per host. The limits of all hosts add up, and a single host "
+        "may use the total.",
     ),
     _integer(
         "VOD_ANALYSIS_CONCURRENCY", 2, 1, 1000,
-        "Maximum concurrent analyses on all hosts: this value times the number of hosts.",
+        "Maximum number of concurrent analyses per host. The limits of all hosts add up, and a single host "
+        "may use the total.",
     ),
     _number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365, "Hours after which an analysis and its files are deleted."),
     _text(
@@ -218,16 +220,18 @@ VARIABLES: list[Variable] = [
     ),
     _text("VOD_VISION_MODEL", "Name of the vision model, such as `SmolVLM2-2.2B-Instruct`."),
     _text("VOD_VISION_KEY", "API key of the vision endpoint."),
-    _number("VOD_VISION_SECONDS", 60, 1, 3600, "Timeout of one call of the vision model, seconds."),
-    _integer("VOD_VISION_CALLS", 40, 1, 10_000, "Maximum calls of the vision model per analysis."),
-    _flag("VOD_VISION_ALLOW_PRIVATE", False, "1: the vision endpoint may be on this machine or a private network."),
+    _number("VOD_VISION_SECONDS", 60, 1, 3600, "Timeout of one call to the vision model, in seconds."),
+    _integer("VOD_VISION_CALLS", 40, 1, 10_000, "Maximum number of calls to the vision model per analysis."),
+    _flag("VOD_VISION_ALLOW_PRIVATE", False, "1 allows a vision endpoint on this machine or in a private network."),
     _integer(
         "VOD_INGEST_CONCURRENCY", 2, 1, 1000,
-        "Maximum concurrent ingests of videos on all hosts: this value times the number of hosts.",
+        "Maximum number of concurrent ingests of videos per host. The limits of all hosts add up, and a single host "
+        "may use the total.",
     ),
     _integer(
         "VOD_MERGE_CONCURRENCY", 4, 1, 1000,
-        "Maximum concurrent merges of clips on all hosts: this value times the number of hosts.",
+        "Maximum number of concurrent merges of clips per host. The limits of all hosts add up, and a single host "
+        "may use the total.",
     ),
     _choice(
         "VOD_PROSYNC_ENGINE", ("local", "syncso"), "local",
@@ -237,37 +241,43 @@ VARIABLES: list[Variable] = [
     _text("SYNCSO_WEBHOOK_SECRET", "Secret that signs sync.so's webhooks. Without this secret, the program polls "
         "sync.so."),
     _address("VOD_SYNCSO_URL", "URL of sync.so's API.", "https://api.sync.so"),
-    _flag("VOD_SYNCSO_ALLOW_PRIVATE", False, "1: sync.so's API and results may be on this machine or a private "
-        "network."),
+    _flag("VOD_SYNCSO_ALLOW_PRIVATE", False, "1 allows the API and the result files of sync.so to be on "
+        "this machine or in a private network."),
     _address("VOD_PUBLIC_URL", "Public URL of this program, for example for links in e-mails and for downloads by "
         "sync.so."),
     _integer(
         "VOD_PROSYNC_CONCURRENCY", 2, 1, 1000,
-        "Maximum concurrent pro jobs on all hosts: this value times the number of hosts.",
+        "Maximum number of concurrent Pro segments jobs per host. The limits of all hosts add up, and a single host "
+        "may use the total.",
     ),
-    _integer("VOD_PROSYNC_MAX_AUDIO_SIZE", 104_857_600, 1, 1 << 32, "Maximum bytes of an audio file of a pro job."),
+    _integer(
+        "VOD_PROSYNC_MAX_AUDIO_SIZE", 104_857_600, 1, 1 << 32,
+        "Maximum size of an uploaded audio file for Pro segments, in bytes.",
+    ),
     _integer(
         "VOD_RENDER_CONCURRENCY", 1, 1, 1000,
-        "Maximum concurrent encodes of renditions on all hosts: this value times the number of hosts.",
+        "Maximum number of concurrent encodes of renditions per host. The limits of all hosts add up, and a single "
+        "host may use the total.",
     ),
     Variable(
         "VOD_HLS_RUNGS", (720, 480), _line_counts, "whole numbers separated by commas, or none",
-        "Heights in lines of the smaller HLS renditions. Heights that are not below the source's are skipped.",
+        "Heights of the smaller HLS renditions, in pixels. Only heights below the height of the source are used.",
         "720,480",
     ),
-    _number("VOD_MAX_VIDEO_HOURS", 12, 0.01, 1000, "Maximum hours of an uploaded video."),
-    _flag("VOD_PUBLIC_CATALOG", True, "1: people without an account can read the catalogue."),
+    _number("VOD_MAX_VIDEO_HOURS", 12, 0.01, 1000, "Maximum length of an uploaded video, in hours."),
+    _flag("VOD_PUBLIC_CATALOG", True, "1 lets people without an account view the catalogue."),
     _integer(
         "VOD_MAX_VIDEO_SIZE", 52_428_800, 1, 1 << 40,
-        "Maximum bytes of a video sent to the catalogue's upload endpoint.",
+        "Maximum size of a video sent to the catalogue's upload endpoint, in bytes.",
     ),
-    _integer("VOD_MAX_THUMBNAIL_SIZE", 5_242_880, 1, 1 << 30, "Maximum bytes of a thumbnail."),
+    _integer("VOD_MAX_THUMBNAIL_SIZE", 5_242_880, 1, 1 << 30, "Maximum size of a thumbnail, in bytes."),
     _number(
         "VOD_BIN_DAYS", 14, 0, 3650, "Days after which a video in the bin is deleted for good; 0 disables the bin."
     ),
     _number("VOD_EXPORT_TTL_HOURS", 168, 0.001, 24 * 365, "Hours after which an exported video is deleted."),
     _number("VOD_UPLOAD_TTL_HOURS", 24, 0.01, 24 * 365, "Hours after which an unfinished upload expires."),
-    _integer("VOD_DISK_RESERVE_MB", 512, 0, 1 << 20, "Disk space in MB that uploads and jobs leave free."),
+    _integer("VOD_DISK_RESERVE_MB", 512, 0, 1 << 20, "Minimum free disk space in MB. With less, uploads are refused "
+        "and jobs wait."),
     _number(
         "VOD_UNREFERENCED_HOURS", 24, 0, 24 * 365,
         "Hours after which a stored file that no database row refers to is deleted.",
@@ -276,10 +286,10 @@ VARIABLES: list[Variable] = [
     _number("VOD_JOB_RETENTION_DAYS", 30, 1, 36_500, "Days after which a finished job is deleted, unless another "
         "object, such as a comparison, still needs it."),
     _number("VOD_JOB_STALL_SECONDS", 120, 1, 86_400, "Seconds without any progress after which a running job fails."),
-    _integer("VOD_CHILD_MEMORY_MB", 2048, 128, 1 << 20, "Maximum memory of one child process, MB."),
-    _integer("VOD_CHILD_THREADS", 2, 1, 256, "Maximum threads of one child process."),
-    _number("VOD_CHILD_SECONDS", 300, 1, 86_400, "Maximum seconds of one child process. Long jobs set their own "
-        "limit."),
+    _integer("VOD_CHILD_MEMORY_MB", 2048, 128, 1 << 20, "Maximum memory of one helper process, in MB."),
+    _integer("VOD_CHILD_THREADS", 2, 1, 256, "Maximum number of threads of one helper process, such as ffmpeg."),
+    _number("VOD_CHILD_SECONDS", 300, 1, 86_400, "Maximum run time of one helper process, in seconds. Long jobs "
+        "set their own limit."),
     _integer("VOD_SIGNED_URL_SECONDS", 7200, 60, 86_400, "Seconds for which a signed media URL is valid."),
     Variable(
         "VOD_X_ACCEL_PREFIX", "", _location_prefix, "a path such as /_media/",
@@ -292,20 +302,21 @@ VARIABLES: list[Variable] = [
     ),
     Variable(
         "AWS_STORAGE_BUCKET_NAME", "", _bucket_name, "a bucket's name",
-        "S3 bucket for files, instead of the data folder.", "none",
+        "S3 bucket that stores the files instead of the data folder.", "none",
     ),
     _address(
         "AWS_S3_ENDPOINT_URL",
-        "Address of another S3 server, without the bucket. The program adds the bucket's name to the path.",
+        "Address of an S3 server other than Amazon's, without the bucket. The program adds the bucket's name to the "
+        "path.",
         shown="Amazon's", accepts="https://host:port",
     ),
     _address(
         "AWS_S3_PUBLIC_ENDPOINT_URL",
-        "Address of the S3 server for players, if it differs from AWS_S3_ENDPOINT_URL.", shown="AWS_S3_ENDPOINT_URL",
+        "Address of the S3 server for browsers, if it differs from AWS_S3_ENDPOINT_URL.", shown="AWS_S3_ENDPOINT_URL",
         accepts="https://host:port",
     ),
     _flag("AWS_S3_CORS", False,
-        "Set 1 if the bucket's CORS rules allow this site's pages. Browsers then upload to the bucket and play HLS "
+        "Set to 1 if the bucket's CORS rules allow this site's pages. Browsers then upload to the bucket and play HLS "
         "from the bucket directly."),
     _text("AWS_S3_REGION_NAME", "The bucket's region.", "us-east-1"),
     _text("AWS_ACCESS_KEY_ID", "S3 access key. If empty, boto3 looks for credentials, such as the role of the host.",
@@ -321,7 +332,8 @@ VARIABLES: list[Variable] = [
     _flag("VOD_SIGNUP", True, "0 disables sign-up. Only `create_account` and admins then create accounts."),
     _integer("VOD_SOCKETS_AT_ONCE", 100, 1, 100_000, "Maximum open WebSockets of one account in each web process. "
         "Clients without an account are counted by network address."),
-    _flag("VOD_SIGNUP_CONFIRM", False, "1: an account is created once its e-mail address is confirmed by a link."),
+    _flag("VOD_SIGNUP_CONFIRM", False, "1 creates an account only after its user has confirmed the e-mail address "
+        "through a link."),
     _text(
         "VOD_EMAIL_URL",
         "The mail server: `smtp://host`, `smtps://…` (TLS) or `submission://user:password@host:port` (STARTTLS).",
@@ -333,7 +345,7 @@ VARIABLES: list[Variable] = [
     _integer("VOD_SIGNUPS_PER_HOUR", 5, 1, 100_000, "Maximum sign-ups per hour from one IP address."),
     _flag(
         "VOD_THROTTLES", True,
-        "`off` disables the rate limits of sign-ins and requests; for tests.", on="on", off="off",
+        "`off` disables the rate limits of sign-ins and requests. Use it only for tests.", on="on", off="off",
     ),
     _choice(
         "VOD_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO",
@@ -345,15 +357,15 @@ VARIABLES: list[Variable] = [
     ),
     _number(
         "VOD_DRAIN_SECONDS", 0, 0, 600,
-        "Seconds for which a web process serves requests after SIGTERM. During this time `/health/ready` answers 503.",
+        "Seconds for which a web process still serves requests after SIGTERM. Meanwhile, `/health/ready` answers 503.",
     ),
     _text("VOD_METRICS_TOKEN", "Bearer token for reading `/metrics`; at least 16 characters, without spaces."),
     _text("SENTRY_DSN", "Address (DSN) to which the program reports errors in Sentry. Requires the packages of "
         "`requirements/production.txt`."),
     _text(
         "VOD_DEMO_ACCOUNT",
-        "Account of the demo, set by `make demo`. The page `/` signs in as this account and opens its newest "
-        "comparison. The demo works only on this machine (loopback).",
+        "Account of the demo, set by `make demo`. The page `/` signs visitors in as this account and opens its "
+        "newest comparison. The demo works only on this machine (loopback).",
     ),
 ]  # fmt: skip
 

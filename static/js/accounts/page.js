@@ -2,10 +2,11 @@
 
 import { ApiError, changeAccount } from "../base/api.js";
 import { h, requireElement, setText } from "../base/dom.js";
+import { showDrafts } from "../base/draft-list.js";
+import { keepTypedText } from "../base/drafts.js";
 import { areKeysOn, setKeysOn } from "../base/keys.js";
 import { createErrorNote } from "../base/notice.js";
 import { showLocalTimes } from "../base/local-times.js";
-import { startDrafts } from "./drafts.js";
 import { startTokens } from "./tokens.js";
 
 const form = /** @type {HTMLFormElement} */ (requireElement("[data-profile]"));
@@ -24,15 +25,26 @@ function showSectionMessage(name, text) {
   return text ? field : null;
 }
 
-form.addEventListener("submit", async (event) => {
+const nameField = /** @type {HTMLInputElement} */ (requireElement("#full_name"));
+const forgetName = keepTypedText("profile", { name: nameField });
+
+/** The last save. Saves run in turn, so that an older name does not replace a newer one. */
+let turn = Promise.resolve();
+form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = /** @type {HTMLInputElement} */ (requireElement("#full_name")).value.trim();
+  turn = turn.then(saveProfile);
+});
+
+async function saveProfile() {
+  const typed = nameField.value;
   const problem = requireElement("[data-profile-error]");
   problem.replaceChildren();
   setText(said, "");
   try {
-    await changeAccount({ full_name: name });
+    await changeAccount({ full_name: typed.trim() });
     showSectionMessage("full_name", "");
+    if (nameField.value !== typed) return;
+    forgetName();
     setText(said, "Saved.");
   } catch (error) {
     const errors = error instanceof ApiError ? (error.body?.errors ?? {}) : {};
@@ -40,7 +52,7 @@ form.addEventListener("submit", async (event) => {
     if (field) field.focus();
     else problem.replaceChildren(createErrorNote("The profile was not saved.", error));
   }
-});
+}
 form.addEventListener("input", () => setText(said, ""));
 
 const chooser = /** @type {HTMLInputElement} */ (requireElement("[data-choose-picture]"));
@@ -82,7 +94,7 @@ async function changePicture(act, failed) {
  */
 async function shrinkImage(file) {
   const picture = await createImageBitmap(file).catch(() => {
-    throw new ApiError("Your browser cannot read this file as a picture. Choose a JPEG, PNG or WebP file.");
+    throw new ApiError("Your browser cannot open this picture. Choose a JPEG, PNG or WebP file.");
   });
   const side = Math.min(picture.width, picture.height);
   const canvas = document.createElement("canvas");
@@ -112,5 +124,5 @@ window.addEventListener("hashchange", updateButtons);
 updateButtons();
 
 showLocalTimes(requireElement("#browsers"));
-startDrafts();
+showDrafts(document.body.dataset.userId ?? "");
 startTokens();

@@ -55,14 +55,18 @@ async function createToken(event) {
     (box) => /** @type {HTMLInputElement} */ (box).value,
   );
   const name = nameField.value.trim();
-  if (!name) return showError("Enter a name, so that you can recognize the token later.");
+  if (nameField.readOnly) return; // the server is creating the token
+  if (!name) return showError("Enter a name, so that you can recognise the token later.");
   if (!scopes.length) return showError("Choose at least one permission.");
   showError("");
   const days = Number(/** @type {HTMLSelectElement} */ (requireElement("#token-expiry")).value);
+  nameField.readOnly = true;
   try {
     showToken(await issueToken({ name, scopes, expires_in: days ? days * DAY_SECONDS : null }));
   } catch (error) {
     return showError(explainError(error));
+  } finally {
+    nameField.readOnly = false;
   }
   form.reset();
   toggleForm(false);
@@ -71,7 +75,7 @@ async function createToken(event) {
 
 /** @param {{id: string, name: string, token: string}} token */
 function showToken(token) {
-  const key = h("code", { tabindex: "0", "aria-label": "The new token" }, token.token);
+  const key = h("code", { tabindex: "0", "aria-label": "New token" }, token.token);
   const copyButton = h(
     "button",
     { class: "btn", type: "button", onclick: () => copyWithFeedback(copyButton, token.token, key) },
@@ -93,12 +97,8 @@ function showToken(token) {
         h(
           "div",
           { class: "spacer" },
-          h("b", { class: "anywhere" }, `“${token.name}” was created. Copy the token now: it is shown only once.`),
-          h(
-            "p",
-            { class: "text-small" },
-            "We store only a fingerprint. If you lose the token, revoke it and create another.",
-          ),
+          h("b", { class: "anywhere" }, `The token “${token.name}” was created. Copy it now: it is shown only once.`),
+          h("p", { class: "text-small" }, "If you lose the token, revoke it and create another."),
           h(
             "div",
             { class: "token-key" },
@@ -119,7 +119,7 @@ async function reloadTokens() {
     list.replaceChildren(...requireElement("[data-token-list]", page).childNodes);
     showTimes();
   } catch (error) {
-    list.prepend(createErrorNote("The list could not be reloaded.", error, reloadTokens));
+    list.prepend(createErrorNote("The list of tokens could not be reloaded.", error, reloadTokens));
   }
 }
 

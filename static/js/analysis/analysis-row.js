@@ -95,7 +95,7 @@ export class Row {
     const state = getState(session);
     const address = `/analysis/${encodeURIComponent(sessionId)}`;
     // The label includes the time, because several analyses of one video have the same name.
-    const which = `${name}: ${kind.label.toLowerCase()} of ${formatWhen(new Date(created_at))}`;
+    const which = `the ${kind.label.toLowerCase()} analysis of ${name}, started ${formatWhen(new Date(created_at))}`;
     const moving = ["queued", ...WITH_BAR].includes(state);
     return [
       session.source
@@ -137,7 +137,7 @@ export class Row {
           ),
         state === "expired" && h("span", {}, "The result has been deleted"),
         state === "cancelled" &&
-          h("span", {}, session.progress > 0 ? `At ${formatPercent(session.progress)}` : "Before it started"),
+          h("span", {}, session.progress > 0 ? `At ${formatPercent(session.progress)}` : "Not started"),
       ),
       h(
         "span",

@@ -11,8 +11,8 @@ import { isLive } from "./labels.js";
  */
 export function openDeleteDialog(session, follower, onDeleted) {
   const words = isLive(session)
-    ? "The analysis is stopped, and its partial results are deleted."
-    : "Its result and all files it created are deleted.";
+    ? "This stops the analysis and deletes its partial results."
+    : "This deletes the result and all files that the analysis created.";
   askToDelete({
     heading: `Delete the analysis “${session.name}”?`,
     words: `${words}${session.source?.video_id ? " The video stays in your library." : ""} This cannot be undone.`,

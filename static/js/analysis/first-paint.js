@@ -1,4 +1,4 @@
-// A screen-reader message that is read after a reload of the analysis page.
+// A message that screen readers read out after a reload of the analysis page.
 
 import { requireElement, setText } from "../base/dom.js";
 

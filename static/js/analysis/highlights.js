@@ -99,7 +99,7 @@ export class HighlightsView extends EventTarget {
         ? [
             {
               keys: "S",
-              label: "Switch between reel and source",
+              label: "Switch between the reel and the source video",
               match: matchKeys("s"),
               run: () => this.show(this.screen?.shown === REEL ? SOURCE : REEL),
             },
@@ -201,7 +201,7 @@ export class HighlightsView extends EventTarget {
     );
     const chart = new TimeChart(holder, {
       duration,
-      label: "Position in the video, on the chart of scores",
+      label: "Position in the video (score chart)",
       stops: segments.map((one) => one.start_time),
       say: (time) => this.#say(time),
       seek: (time) => this.seek(time),
@@ -245,12 +245,12 @@ export class HighlightsView extends EventTarget {
     const best = [...segments].sort((one, other) => other.score - one.score)[0];
     for (const part of [this.least, this.leastLabel]) part.style.setProperty("--y", String(least));
     setText(this.leastLabel, words);
-    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // avoid overlaps with the scale's labels 0 and 1
+    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // the label would overlap the scale's label 0 or 1
     setText(requireElement("[data-least]", this.root), `minimum score ${words}`);
     setText(
       requireElement("[data-chart-sentence]", this.root),
       best
-        ? `${describeReach(segments, least)} ${words}. The highest is ${formatHundredths(best.score)}, ${formatRange(best.start_time, best.end_time)}. The table above has the numbers.`
+        ? `${describeReach(segments, least)} The highest score is ${formatHundredths(best.score)}, at ${formatRange(best.start_time, best.end_time)}. The table of segments lists all scores.`
         : "",
     );
   }
@@ -267,8 +267,9 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Behind them, a bar per
-   * segment shows how frequent cuts, dissolves and fades are. Far from highlights, the analysis may miss some of them.
+   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Behind them, each
+   * segment of the video has a bar that shows how frequent cuts, dissolves and fades are. Far from highlights, the
+   * analysis may miss cuts, dissolves and fades.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);

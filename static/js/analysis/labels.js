@@ -1,6 +1,6 @@
 // Texts about analyses.
 
-import { formatClock, formatCount, pluralize, formatTenths } from "../base/format.js";
+import { formatClock, formatCount, formatHundredths, pluralize, formatTenths } from "../base/format.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -125,14 +125,14 @@ export function describeRequest(kind, params) {
 }
 
 /**
- * Return the start of a sentence, such as `2 of 8 segments reach the minimum score of`.
+ * Return a sentence such as `2 of 8 segments reach the minimum score of 0.50.`.
  * @param {{score: number}[]} segments
  * @param {number} least
  * @returns {string}
  */
 export function describeReach(segments, least) {
   const reach = segments.filter((one) => one.score >= least).length;
-  return `${reach} of ${formatCount(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of`;
+  return `${reach} of ${formatCount(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of ${formatHundredths(least)}.`;
 }
 
 /**
@@ -165,7 +165,7 @@ export function adviseOnError(type) {
     no_video: "The file has no video track. Choose a file with video.",
     vod_unreadable: "Check that the file plays and was copied completely, then analyse it again.",
     timeout: "Cut the video into shorter parts and analyse them one by one.",
-    out_of_memory: "Export it in a smaller size, then analyse it again.",
+    out_of_memory: "Export the video in a lower resolution, then analyse it again.",
   };
   return (
     known[/** @type {keyof typeof known} */ (type)] ??

@@ -230,7 +230,9 @@ async function onArrived(id) {
     const session = await readSession(id);
     if (rows.has(id)) return;
     if (readKind() && readKind() !== session.analysis_type)
-      return showToast(`“${session.name}” is uploaded. Find it under ${KINDS[session.analysis_type].label}.`);
+      return showToast(
+        `“${session.name}” has been uploaded. To see its analysis, select the filter “${KINDS[session.analysis_type].label}”.`,
+      );
     follower.had([session]);
     const row = makeRow(session);
     // A Map keeps insertion order, so insert the new row first.
@@ -241,7 +243,7 @@ async function onArrived(id) {
     list.prepend(row.element);
     total += 1;
     drawList();
-    setText(said, `${session.name} is uploaded and queued.`);
+    setText(said, `${session.name} has been uploaded and queued for analysis.`);
   } catch {
     loadList();
   }

@@ -17,13 +17,13 @@ const AUTO = "auto";
 /** Fields for settings that are numbers. @type {Record<Kind, Field[]>} */
 const FIELDS = {
   highlights: [
-    { name: "target_duration", label: "Length of the reel", unit: "seconds, at most", hint: "" },
-    { name: "max_highlights", label: "Highlights", unit: "at most", hint: "" },
+    { name: "target_duration", label: "Reel length", unit: "Maximum, in seconds", hint: "" },
+    { name: "max_highlights", label: "Highlights", unit: "Maximum number", hint: "" },
     {
       name: "segment_length",
-      label: "Length of a segment",
+      label: "Segment length",
       unit: "seconds",
-      hint: "The analysis scores each segment.",
+      hint: "The analysis gives each segment a score.",
     },
     {
       name: "min_score",
@@ -33,7 +33,12 @@ const FIELDS = {
     },
   ],
   workout: [
-    { name: "min_repetitions", label: "Minimum repetitions", unit: "in a set", hint: "Shorter sets are not counted." },
+    {
+      name: "min_repetitions",
+      label: "Minimum repetitions",
+      unit: "in a set",
+      hint: "Sets with fewer repetitions are not counted.",
+    },
   ],
 };
 
@@ -55,7 +60,11 @@ function readField(text, label, { least, most, whole }) {
 
 export class ParamsForm {
   /** @type {Kind} */ #kind = "highlights";
-  /** Values that were typed, chosen or given, by name of the setting. @type {Record<string, string>} */ #typed = {};
+  /**
+   * Values by name of the setting: those that the user has typed or chosen, and the constructor's `given`.
+   * @type {Record<string, string>}
+   */
+  #typed = {};
 
   /**
    * @param {Ranges} ranges
@@ -170,7 +179,7 @@ export class ParamsForm {
           ),
         ),
       ),
-      h("p", { class: "hint", id: "param-exercise-hint" }, "Unrecognised exercises are counted too."),
+      h("p", { class: "hint", id: "param-exercise-hint" }, "Repetitions of unrecognised exercises are counted too."),
     );
   }
 

@@ -12,8 +12,8 @@ import { getState, getStatus } from "./labels.js";
 const QUIET = {
   queued: "Queued; starts automatically. You can leave this page.",
   processing: "Starting",
-  waiting: "Waiting for another service",
-  paused: "Paused. Progress is saved; Resume continues from here.",
+  waiting: "Waiting to continue",
+  paused: "Paused. Your progress is saved. Select Resume to continue.",
 };
 
 export class Progress {

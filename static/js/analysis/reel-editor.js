@@ -105,7 +105,7 @@ export class ReelEditor {
     const { segments, duration } = this.view.data;
     const found = findNextBest(this.#moments, segments, duration);
     if (found) this.view.seek(found.start);
-    else showToast("All segments that fit are already in the reel.", "warn");
+    else showToast("No other segment can be added to the reel.", "warn");
     this.#add(found);
   }
 
@@ -165,7 +165,7 @@ export class ReelEditor {
   }
 
   #drawPlace() {
-    setText(requireElement("span", this.addButton), `Add at ${formatClock(this.view.place)}`);
+    setText(requireElement("span", this.addButton), `Add moment at ${formatClock(this.view.place)}`);
     this.addButton.setAttribute("aria-disabled", String(!this.#room || this.#moments.length >= MOST));
   }
 

@@ -5,7 +5,7 @@
 const EDGE = 0.02; // tolerance for comparing inexact times, in seconds
 
 /**
- * Return the index of the highlight at a time of the source video; -1 if there is none.
+ * Return the index of the highlight at a time of the source video; -1 if no highlight contains this time.
  * @param {Highlight[]} highlights
  * @param {number} time
  * @returns {number}

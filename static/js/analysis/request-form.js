@@ -18,16 +18,16 @@ import { KINDS } from "./labels.js";
  * @typedef {import("../videos/api.js").Video} Video
  * @typedef {object} NewOptions
  * @property {import("./parameter-fields.js").Ranges} ranges
- * @property {Record<string, number>} factors `factors` has the estimated seconds of work per second of video, by kind
+ * @property {Record<string, number>} factors The estimated seconds of work per second of video, by kind
  * of analysis.
- * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade `onMade` is called once an analysis of a
+ * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade Called once an analysis of a
  * library video has been created.
- * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] `onFiles` uploads the chosen
+ * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] Uploads the chosen
  * files; without `onFiles`, the form offers only the library video `video`.
- * @property {Kind} [kind] `kind` is the initial kind of analysis.
+ * @property {Kind} [kind] The initial kind of analysis.
  * @property {Record<string, any>} [params]
- * @property {string} [video] `video` is the id of the initially chosen library video.
- * @property {Chosen[]} [files] `files` are the initially chosen files.
+ * @property {string} [video] The id of the initially chosen library video.
+ * @property {Chosen[]} [files] The initially chosen files.
  */
 
 const SEARCH_PAUSE = 250;
@@ -38,9 +38,9 @@ const SEGMENTS = 30; // wanted number of segments, from which the suggested leng
 /** @param {number} seconds */
 export function describeEstimate(seconds) {
   const minutes = Math.round(seconds / 60);
-  if (minutes < 1) return "Processing takes less than a minute after it starts.";
-  if (minutes < 60) return `Processing takes about ${formatCount(minutes, "minute")} after it starts.`;
-  return `Processing takes about ${formatCount(Math.round(minutes / 60), "hour")} after it starts.`;
+  if (minutes < 1) return "Once started, processing takes less than a minute.";
+  if (minutes < 60) return `Once started, processing takes about ${formatCount(minutes, "minute")}.`;
+  return `Once started, processing takes about ${formatCount(Math.round(minutes / 60), "hour")}.`;
 }
 
 /**
@@ -228,7 +228,9 @@ export class NewAnalysis {
             count > 1 ? ` and ${formatCount(count - 1, "other")}` : "",
             h("span", { class: "mono faint" }, ` ${formatBytes(size)}`),
           ]
-        : ["Any size that your plan allows. The file is kept as long as the result and is not added to your library."]),
+        : [
+            "The maximum size depends on your plan. The file is not added to your library and is deleted together with the result.",
+          ]),
     );
   }
 
@@ -250,7 +252,7 @@ export class NewAnalysis {
         maxlength: "200",
       })
     );
-    this.found = h("div", { class: "videos", role: "radiogroup", "aria-label": "Videos of your library" });
+    this.found = h("div", { class: "videos", role: "radiogroup", "aria-label": "Videos in your library" });
     find.addEventListener(
       "input",
       debounce(() => this.#list(find.value), SEARCH_PAUSE),

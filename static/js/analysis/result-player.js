@@ -8,11 +8,11 @@ import { Player } from "../videos/player.js";
 
 /**
  * @typedef {object} Film
- * @property {string} id `id` is the value of the film element's `data-film` attribute.
+ * @property {string} id The value of the film element's `data-film` attribute.
  * @property {string} url
- * @property {number} duration `duration` is in seconds, and is used until the browser has loaded the metadata.
+ * @property {number} duration Duration in seconds, used until the browser has loaded the metadata.
  * @property {string} [poster]
- * @property {() => Promise<string>} renew `renew` fetches a new URL once the signed URL has expired.
+ * @property {() => Promise<string>} renew Fetches a new URL once the signed URL has expired.
  */
 
 /**

@@ -1,4 +1,4 @@
-// The table of segments. It shows the reel's segments or all, sorted by time or score.
+// The table of segments: those in the reel, or all of the video, sorted by time or score.
 
 import { h, icon, requireElement, setText } from "../base/dom.js";
 import { formatClock, formatHundredths } from "../base/format.js";
@@ -38,7 +38,7 @@ export class Segments {
           picture: one.thumbnail_url ?? null,
           highlight: n,
         }));
-    if (best.length) setText(requireElement("[data-reel-words]", root), "Below the minimum");
+    if (best.length) setText(requireElement("[data-reel-words]", root), "Below minimum score");
     /** @type {Line[]} */ this.segments = data.segments.map((one) => ({
       ...one,
       numbers: findHighlightsOf(data.highlights, one),
@@ -147,7 +147,7 @@ export class Segments {
               this.#rows[at]?.element.querySelector("button")?.focus();
             },
           },
-          `Show more of ${count}`,
+          `Show more (${count} in total)`,
         ),
       ),
     );
@@ -161,7 +161,7 @@ export class Segments {
       highlight !== null
         ? `Highlight ${highlight + 1}, at`
         : inReel
-          ? `In highlight ${numbers.join(" and ")}, at`
+          ? `In ${numbers.length === 1 ? "highlight" : "highlights"} ${numbers.join(" and ")}, at`
           : "At";
     return h(
       "tr",

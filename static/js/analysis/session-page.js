@@ -206,7 +206,7 @@ async function setKept(isKept) {
     showToast(
       isKept
         ? "The result is kept until the video is deleted."
-        : "The result will be deleted when its retention time ends.",
+        : "The result will be deleted automatically. This page shows how long it is kept.",
     );
   } catch (error) {
     showToast(explainError(error), "bad");
@@ -300,8 +300,13 @@ function drawShort(view) {
 function createLowerButton(view, least) {
   const button = h(
     "button",
-    { class: "btn", type: "button", "aria-pressed": "false", title: "Show it in the chart" },
-    `Lower the minimum to ${formatHundredths(least)}`,
+    {
+      class: "btn",
+      type: "button",
+      "aria-pressed": "false",
+      title: "Show in the chart which moments reach this score",
+    },
+    `Preview moments with a score of at least ${formatHundredths(least)}`,
   );
   button.addEventListener("click", () => {
     const isLowered = button.getAttribute("aria-pressed") !== "true";
@@ -354,10 +359,10 @@ function openDataFile(event) {
   const tables = /** @type {["segments"|"highlights"|"repetitions", string][]} */ (
     isReel
       ? [
-          ["highlights", "Highlights as CSV"],
-          ["segments", "Segments as CSV"],
+          ["highlights", "Download highlights as CSV"],
+          ["segments", "Download segments as CSV"],
         ]
-      : [["repetitions", "Repetitions as CSV"]]
+      : [["repetitions", "Download repetitions as CSV"]]
   );
   toggleMenu(/** @type {HTMLElement} */ (event.currentTarget), "Data", [
     ...tables.map(([part, label]) => ({
@@ -367,7 +372,7 @@ function openDataFile(event) {
       download: makeFileName(name, `${part}.csv`),
     })),
     {
-      label: "Everything as JSON",
+      label: "Download all data as JSON",
       icon: "copy",
       href: getJsonUrl(sessionId),
       download: makeFileName(name, `${session.analysis_type}.json`),
@@ -444,7 +449,7 @@ function onEnded() {
       createEmptyState(
         "hour",
         "This analysis has expired",
-        `The results of “${name}” have been deleted after their retention time. Videos in your library are not affected.`,
+        `Results are kept for a limited time. The results of “${name}” have been deleted. Videos in your library are not affected.`,
         fresh,
         back,
       ),
@@ -481,7 +486,7 @@ function showGone() {
     createEmptyState(
       "search",
       "This analysis no longer exists",
-      "It was deleted, in another window or by an administrator.",
+      "The analysis was deleted in another window or by an administrator.",
       h("a", { class: "btn", href: "/analysis" }, "All analyses"),
     ),
   );

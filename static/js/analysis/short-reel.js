@@ -24,16 +24,16 @@ export function explainShortReel({ highlights, segments, duration, below_minimum
   const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);
   const wanted = Math.min(params.target_duration, duration);
   if (!segments.length || length >= SHORT * wanted) return null;
-  const said = `The reel lasts ${formatTenths(length)} of the requested ${formatTenths(params.target_duration)}`;
+  const said = `The reel lasts ${formatTenths(length)} instead of the requested ${formatTenths(params.target_duration)}.`;
   if (highlights.length >= params.max_highlights && params.max_highlights < MOST_HIGHLIGHTS)
     return {
-      text: `${said}: the limit is ${formatCount(params.max_highlights, "highlight")}.`,
+      text: `${said} The settings allow at most ${formatCount(params.max_highlights, "highlight")}.`,
       params: { ...params, max_highlights: Math.min(MOST_HIGHLIGHTS, 2 * params.max_highlights) },
     };
   const below = segments.filter((one) => one.score > 0 && one.score < params.min_score);
-  if (!below.length) return { text: `${said}: nothing else in the video stands out.`, params: null };
+  if (!below.length) return { text: `${said} Nothing else in the video stands out.`, params: null };
   return {
-    text: `${said}: ${describeReach(segments, params.min_score)} ${formatHundredths(params.min_score)}.`,
+    text: `${said} Only ${describeReach(segments, params.min_score)}`,
     params: { ...params, min_score: findLowerMinimum(below, wanted - length) },
   };
 }

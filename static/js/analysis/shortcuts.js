@@ -15,7 +15,7 @@ export function bindKeys(screen, chart, seek, stop, more = []) {
       ? [
           {
             keys: "Space K",
-            label: "Play and pause",
+            label: "Play or pause",
             match: matchKeys(" ", "k"),
             run: () => screen.toggle(),
             buttons: { "[data-act=toggle]": "Space" },

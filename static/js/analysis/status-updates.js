@@ -9,10 +9,10 @@ import { readSession } from "./api.js";
 /**
  * @typedef {import("./api.js").Session} Session
  * @typedef {object} FollowOptions
- * @property {() => Session[]} sessions `sessions` returns the analyses that the page shows.
- * @property {(session: Session) => void} onChange `onChange` receives each changed analysis.
- * @property {(id: string) => void} onGone `onGone` receives the id of each deleted analysis.
- * @property {(job: any) => void} [onUnknown] `onUnknown` receives each job whose analysis the page does not show.
+ * @property {() => Session[]} sessions Returns the analyses that the page shows.
+ * @property {(session: Session) => void} onChange Receives each changed analysis.
+ * @property {(id: string) => void} onGone Receives the id of each deleted analysis.
+ * @property {(job: any) => void} [onUnknown] Receives each job whose analysis the page does not show.
  * @property {(state: import("../base/live-channel.js").LiveState) => void} [onState]
  */
 
@@ -115,7 +115,8 @@ export class Follower {
     else if (message.type === "job") this.#change(message.job);
     else if (message.type === "gone") {
       const session = this.#find((one) => one.job_id === message.id);
-      // An expired analysis remains when its job is deleted, so request its state. Any other analysis is deleted, too.
+      // When a job is deleted, its analysis is deleted with it, unless the analysis has expired. An expired analysis
+      // remains, so request its state.
       if (session && isExpired(session)) this.ask(session.sessionId);
       else if (session) {
         clearTimeout(this.#due.get(session.sessionId));

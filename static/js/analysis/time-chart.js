@@ -68,10 +68,10 @@ export const roundToHundredths = (value) => Math.round(value * 100) / 100;
 
 /**
  * @typedef {object} ChartOptions
- * @property {number} duration `duration` is the video's duration in seconds.
- * @property {string} label `label` is the accessible name of the chart.
- * @property {number[]} stops `stops` are the positions between which the arrow keys move, in ascending seconds.
- * @property {(time: number) => string} say `say` describes a time for screen readers.
+ * @property {number} duration The video's duration in seconds.
+ * @property {string} label The accessible name of the chart.
+ * @property {number[]} stops The positions between which the arrow keys move, in ascending seconds.
+ * @property {(time: number) => string} say Describes a time for screen readers.
  * @property {(time: number) => void} seek
  */
 

@@ -70,7 +70,10 @@ export class Uploads {
     for (const { file, handle } of files) {
       const waiting = this.#all.find((one) => one.state === "unfinished" && one.fits(file));
       if (waiting) {
-        showToast(`“${file.name}” was already uploading. It continues with its earlier settings.`, "warn");
+        showToast(
+          `The upload of “${file.name}” was started earlier. It continues with the settings that you chose then.`,
+          "warn",
+        );
         waiting.giveFile(file, handle);
         continue;
       }
@@ -171,12 +174,13 @@ export class Uploads {
     const [chosen] = await pickFiles(false, describeUnreadable);
     if (!chosen) return;
     if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
-    if (transfer.state === "refused") showToast("Use “New analysis” to add a different file.", "warn");
+    if (transfer.state === "refused")
+      showToast(`“${chosen.file.name}” is a different file. To analyse it, use “New analysis”.`, "warn");
     else
       this.#rows
         .get(transfer)
         ?.remark(
-          `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is a different file. Choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
+          `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is a different file. To continue this upload, choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
         );
   }
 
@@ -185,7 +189,7 @@ export class Uploads {
     try {
       if (await transfer.cancel()) this.#stopped(transfer);
     } catch (error) {
-      showToast(`“${transfer.name}” could not be deleted. ${explainError(error)}`, "bad");
+      showToast(`The upload of “${transfer.name}” could not be cancelled. ${explainError(error)}`, "bad");
     }
   }
 
@@ -198,9 +202,10 @@ export class Uploads {
     const all = this.#all;
     this.panel.hidden = all.length === 0;
     const going = all.filter((one) => one.isGoing);
+    const needing = all.length - going.length;
     const words = [
       going.length && `${going.length} uploading`,
-      all.length - going.length && `${all.length - going.length} need attention`,
+      needing && `${needing} ${needing === 1 ? "needs" : "need"} attention`,
     ];
     setText(requireElement("[data-uploads-words]", this.panel), words.filter(Boolean).join(", "));
     const [sent, size] = going.reduce(([s, z], one) => [s + one.sent, z + one.size], [0, 0]);

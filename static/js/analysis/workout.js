@@ -16,8 +16,9 @@ import { formatExerciseTitle, formatRange, describeRepetition } from "./labels.j
  */
 
 const FILM = "preview";
-const HEIGHT = 100; // height of a lane of the chart, in SVG units
-// margin of the movement curve, in SVG units: 1.5 * MARGIN above, for the repetition numbers, and MARGIN / 2 below
+const HEIGHT = 100; // Each lane of the chart has this height, in SVG units.
+// The space above and below the movement curve is 2 * MARGIN SVG units in total. Three quarters of this space are above
+// the curve, for the numbers of the repetitions.
 const MARGIN = 12;
 const SLOW = 1.25; // multiple of the median duration above which a repetition is marked as slow
 
@@ -112,7 +113,7 @@ export class WorkoutView {
         h(
           "span",
           { class: "mono text-small" },
-          h("span", { class: "visually-hidden" }, "Confidence of the count "),
+          h("span", { class: "visually-hidden" }, "Confidence in the count "),
           `${sure.number} ${sure.word}`,
         ),
         h("progress", {
@@ -134,7 +135,7 @@ export class WorkoutView {
           "p",
           { class: "faint" },
           [
-            signal && `Counted by ${signal}`,
+            signal && `Counted by tracking ${signal}`,
             named && `name ${named.number} ${named.word}`,
             tempo && tempo.pauses.length > 0 && formatCount(tempo.pauses.length, "pause"),
           ]
@@ -177,10 +178,9 @@ export class WorkoutView {
       const slowOnes = exercise.rep_times.flatMap((one, index) =>
         one.end - one.start > SLOW * usual ? [index + 1] : [],
       );
-      if (slowOnes.length)
-        slow.push(`${slowOnes.join(", ")} of the ${formatExerciseTitle(exercise.name, 2).toLowerCase()}`);
+      if (slowOnes.length) slow.push(`${formatExerciseTitle(exercise.name, 2).toLowerCase()} ${slowOnes.join(", ")}`);
       exercise.rep_times.forEach((one, index) => {
-        const words = `${describeRepetition(exercise.name, index + 1, exercise.rep_times.length)}: ${formatTenths(one.turn - one.start)} to the turn, ${formatTenths(one.end - one.turn)} back`;
+        const words = `${describeRepetition(exercise.name, index + 1, exercise.rep_times.length)}: ${formatTenths(one.turn - one.start)} to the turning point, ${formatTenths(one.end - one.turn)} back`;
         const bar = h(
           "li",
           { class: [slowOnes.includes(index + 1) && "slow", n > 0 && index === 0 && "next"].filter(Boolean).join(" ") },
@@ -205,7 +205,7 @@ export class WorkoutView {
     list.classList.toggle("many", counts.length > 40);
     setText(
       requireElement("[data-slow]", holder),
-      slow.length ? `At least a quarter slower than usual: ${slow.join("; ")}.` : "",
+      slow.length ? `Repetitions that took at least a quarter longer than usual: ${slow.join("; ")}.` : "",
     );
     return bars;
   }
@@ -215,7 +215,7 @@ export class WorkoutView {
     const { exercises, not_counted, duration } = this.data;
     const chart = new TimeChart(holder, {
       duration,
-      label: "Position in the video, on the chart of movement",
+      label: "Position in the video (movement chart)",
       stops: exercises.flatMap((one) => one.rep_times.map((repetition) => repetition.start)).sort((a, b) => a - b),
       say: (time) => this.#say(time),
       seek: (time) => this.seek(time),
@@ -247,7 +247,7 @@ export class WorkoutView {
           (one) =>
             `${formatCount(one.repetitions, formatExerciseTitle(one.name, 1).toLowerCase())} from ${formatClock(one.start_time)} to ${formatClock(one.end_time)}`,
         ),
-        ...not_counted.map((one) => `${formatClock(one.start_time)} to ${formatClock(one.end_time)} not counted`),
+        ...not_counted.map((one) => `not counted from ${formatClock(one.start_time)} to ${formatClock(one.end_time)}`),
       ].join("; ") || "No repeated movement was found.",
     );
     return chart;

@@ -1,5 +1,7 @@
 // Calls to the JSON API.
 
+import { formatCount } from "./format.js";
+
 /** An error response of the server, or a failed connection. */
 export class ApiError extends Error {
   /**
@@ -20,7 +22,9 @@ export class ApiError extends Error {
   get nextStep() {
     if (this.status === 0) return "Check the network, then try again.";
     if (this.status === 401) return "Sign in, then try again.";
-    if (this.status === 429) return `Wait ${this.retryAfter ?? "a few"} seconds, then try again.`;
+    if (this.status === 429)
+      return `Wait ${this.retryAfter ? formatCount(this.retryAfter, "second") : "a few seconds"}, then try again.`;
+    if (this.status === 503) return /try again/i.test(this.message) ? "" : "Try again later.";
     if (this.status >= 500)
       return `The server reported an internal error, which has been logged${this.requestId ? ` (request ${this.requestId})` : ""}. Try again.`;
     return "";
@@ -34,8 +38,8 @@ export class ApiError extends Error {
 const SILENT = {
   401: "Your session has ended.",
   403: "You do not have permission for this.",
-  404: "It no longer exists, or you do not have access to it.",
-  413: "The data is too large. Send less at once.",
+  404: "This item no longer exists, or you do not have access to it.",
+  413: "The server does not accept this much data. Shorten the text or choose a smaller file.",
   429: "You sent too many requests in a short time.",
 };
 
@@ -209,7 +213,7 @@ export function linksUrl(id) {
 /** @param {string} url */
 async function listAll(url) {
   const first = await get(url);
-  /** Events by id, because an event that moves while pages load can be on two pages. @type {Map<string, any>} */
+  /** Events by id. An event that moves while the list's pages load can be on two pages. @type {Map<string, any>} */
   const events = new Map(first.events.map((/** @type {any} */ event) => [event.event_id, event]));
   for (let cursor = first.next_cursor; cursor; ) {
     const page = await get(`${url}&cursor=${encodeURIComponent(cursor)}`);
@@ -222,16 +226,20 @@ async function listAll(url) {
 /** @param {string} id */
 export function eventsUrl(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/events`;
-  const once = (key = makeIdempotencyKey()) => ({ headers: { "Idempotency-Key": key } });
+  const once = (key = makeIdempotencyKey(), isCancelled = false) => ({
+    headers: { "Idempotency-Key": key, ...(isCancelled && { "Idempotency-Cancel": "true" }) },
+  });
   return {
     list: () => listAll(`${base}?joined=false`),
     /** List the events; simultaneous events of several videos are merged into one. */
     joined: () => listAll(`${base}?joined=true`),
-    create: (/** @type {any} */ values, /** @type {string|undefined} */ key) => post(base, values, once(key)),
+    create: (/** @type {any} */ values, /** @type {string|undefined} */ key, isCancelled = false) =>
+      post(base, values, once(key, isCancelled)),
     change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),
-    remove: (/** @type {string} */ event) => remove(`${base}/${event}`),
-    reply: (/** @type {string} */ event, /** @type {string} */ body, /** @type {string} */ key) =>
-      post(`${base}/${event}/replies`, { body }, once(key)),
+    remove: (/** @type {string} */ event, /** @type {number|undefined} */ updatedAt) =>
+      remove(`${base}/${event}${updatedAt === undefined ? "" : `?updated_at=${updatedAt}`}`),
+    reply: (/** @type {string} */ event, /** @type {string} */ body, /** @type {string} */ key, isCancelled = false) =>
+      post(`${base}/${event}/replies`, { body }, once(key, isCancelled)),
     seen: (/** @type {string} */ event) => post(`${base}/${event}/seen`),
     removeReply: (/** @type {string} */ event, /** @type {string} */ reply) =>
       remove(`${base}/${event}/replies/${reply}`),
@@ -247,8 +255,8 @@ export function eventsUrl(id) {
   };
 }
 
-export const createSession = (/** @type {any} */ fields) =>
-  post(SESSIONS, fields, { headers: { "Idempotency-Key": makeIdempotencyKey() } });
+export const createSession = (/** @type {any} */ fields, /** @type {string} */ key) =>
+  post(SESSIONS, fields, { headers: { "Idempotency-Key": key } });
 export const listLibraryFiles = (
   /** @type {{search: string, limit: number, offset: number}} */ { search, limit, offset },
   /** @type {AbortSignal} */ signal,

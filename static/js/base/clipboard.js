@@ -23,6 +23,6 @@ export async function copyWithFeedback(button, text, shown) {
   label.dataset.words ??= label.textContent ?? "";
   const done = await copyText(text);
   if (!done) getSelection()?.selectAllChildren(shown);
-  label.textContent = done ? "Copied" : "Selected: press Ctrl+C";
+  label.textContent = done ? "Copied" : "Press Ctrl+C to copy";
   setTimeout(() => (label.textContent = label.dataset.words ?? ""), 3000);
 }

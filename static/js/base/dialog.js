@@ -2,7 +2,6 @@
 
 import { ApiError } from "./api.js";
 import { h, icon } from "./dom.js";
-import { keepTypedText } from "./drafts.js";
 import { makeFinder } from "./focus.js";
 import { createErrorNote } from "./notice.js";
 
@@ -110,81 +109,18 @@ export function askToDelete({
 }
 
 /**
- * @param {object} about
- * @param {string} about.heading
- * @param {string} about.place Key of the draft that keeps the typed name until it is saved or the dialog is cancelled.
- * @param {string} about.name
- * @param {number} about.longest
- * @param {(name: string) => Promise<any>} about.save
+ * Lock or unlock the submit button and the text fields of a dialog while its form is sent, so that no typed text is
+ * left out of the request.
+ * @param {HTMLElement} dialog
+ * @param {boolean} isSending
  */
-export function askForName({ heading, place, name, longest, save }) {
-  const input = /** @type {HTMLInputElement} */ (
-    h("input", {
-      class: "input",
-      id: "name-input",
-      type: "text",
-      maxlength: String(longest),
-      required: true,
-      autocomplete: "off",
-      dir: "auto",
-      value: name,
-      "aria-describedby": "name-error",
-    })
-  );
-  const missing = h(
-    "p",
-    { class: "field-error", id: "name-error", hidden: true },
-    icon("alert"),
-    h("span", {}, "Enter a name."),
-  );
-  const problem = h("div", {});
-  const button = h("button", { class: "btn primary" }, "Save");
-  const dialog = openDialog(
-    h(
-      "dialog",
-      { class: "dialog small", "aria-labelledby": "name-heading" },
-      h(
-        "form",
-        { class: "pad col", novalidate: true, onsubmit: submitName },
-        h("h2", { id: "name-heading" }, heading),
-        h("div", { class: "field" }, h("label", { for: "name-input" }, "Name"), input, missing),
-        problem,
-        h(
-          "div",
-          { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: close }, "Cancel"),
-          button,
-        ),
-      ),
-    ),
-  );
-  const forget = keepTypedText(place, { name: input });
-  input.focus();
-  input.select();
-
-  function close() {
-    forget();
-    dialog.close();
-  }
-
-  /** @param {Event} event */
-  async function submitName(event) {
-    event.preventDefault();
-    if (button.getAttribute("aria-disabled") === "true") return;
-    const wanted = input.value.trim();
-    missing.hidden = wanted !== "";
-    if (wanted) input.removeAttribute("aria-invalid");
-    else input.setAttribute("aria-invalid", "true");
-    if (!wanted) return input.focus();
-    button.setAttribute("aria-disabled", "true");
-    problem.replaceChildren();
-    try {
-      await save(wanted);
-      close();
-    } catch (error) {
-      problem.replaceChildren(createErrorNote("Saving failed.", error));
-    } finally {
-      button.removeAttribute("aria-disabled");
-    }
-  }
+export function lockForm(dialog, isSending) {
+  const button = dialog.querySelector("button:not([type=button])");
+  if (isSending) button?.setAttribute("aria-disabled", "true");
+  else button?.removeAttribute("aria-disabled");
+  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("input, textarea"));
+  for (const field of fields) field.readOnly = isSending;
 }
+
+/** @param {HTMLElement} dialog */
+export const isFormLocked = (dialog) => dialog.querySelector("button[aria-disabled=true]:not([type=button])") !== null;

@@ -59,7 +59,7 @@ export function setIcon(holder, name) {
  */
 export function requireElement(selector, root = document) {
   const element = root.querySelector(selector);
-  if (!element) throw new Error(`The page lacks ${selector}`);
+  if (!element) throw new Error(`The page has no element “${selector}”`);
   return element;
 }
 

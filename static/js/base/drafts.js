@@ -3,15 +3,17 @@
 import { makeIdempotencyKey } from "./api.js";
 
 const PREFIX = "vod-draft/";
+// Error types after which the server may have carried out the request, or may still do so.
+const UNDECIDED = ["idempotency_mismatch", "idempotency_running", "idempotency_answer_lost"];
 const KEPT = 30 * 24 * 3600 * 1000; // age at which drafts are deleted, in ms
 
 /**
  * @typedef {object} Draft
  * @property {any} value The typed text, or an object that contains it as `text`.
- * @property {number} at Time of the last change, in ms since 1970.
- * @property {Attempt & {lost?: Attempt[]}} [sent] The last request with this draft, while it is unanswered. `lost`
- * holds earlier unanswered requests, which had another text.
- * @typedef {{key: string, body: string}} Attempt Idempotency-Key and body of a request.
+ * @property {number} at The time of the last change, in ms since 1970.
+ * @property {Attempt & {lost?: Attempt[]}} [sent] The last request with this draft, until the server answers
+ *   it. `lost` holds earlier unanswered requests, which had other texts.
+ * @typedef {{key: string, body: string}} Attempt An attempt is a request's Idempotency-Key and body.
  */
 
 /**
@@ -20,7 +22,7 @@ const KEPT = 30 * 24 * 3600 * 1000; // age at which drafts are deleted, in ms
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
-  /** Unanswered requests that have no draft. @type {Map<string, Draft["sent"]>} */ #bare = new Map();
+  /** Unanswered requests whose drafts were deleted. @type {Map<string, Draft["sent"]>} */ #bare = new Map();
   /** @type {Set<string>} */ #unstored = new Set();
 
   /**
@@ -55,7 +57,8 @@ export class Drafts extends EventTarget {
   /** Store a draft, or delete it if the value is undefined. @param {string} key @param {any} value */
   set(key, value) {
     const before = this.#all.get(key);
-    // An unanswered request is remembered while the draft is empty, so that the same text is not sent twice.
+    // Remember an unanswered request even if its draft is deleted. If the user types the same text again, `send`
+    // repeats the request with the same Idempotency-Key, so that the server does not save the text twice.
     const sent = before?.sent ?? this.#bare.get(key);
     if (value === undefined) {
       this.#all.delete(key);
@@ -70,12 +73,13 @@ export class Drafts extends EventTarget {
 
   /**
    * Send a draft, then remove it. Retries never save the text twice, because an unanswered request is repeated with its
-   * Idempotency-Key. If the text has changed since that request, `takeBack` undoes the request.
+   * Idempotency-Key. If the text has changed since that request, the request is cancelled instead. If the server has
+   * already carried it out, `takeBack` undoes it.
    * @template T
    * @param {string} key
    * @param {any} body
-   * @param {(body: any, idempotencyKey: string, isRepeated: boolean) => Promise<T>} send
-   * @param {(answer: T) => Promise<unknown>} [takeBack]
+   * @param {(body: any, idempotencyKey: string, isCancelled: boolean) => Promise<T>} send
+   * @param {(answer: T, body: any) => Promise<unknown>} [takeBack]
    * @returns {Promise<T>}
    */
   async send(key, body, send, takeBack) {
@@ -87,12 +91,13 @@ export class Drafts extends EventTarget {
     this.#keep(key, sent);
     try {
       for (const former of [...(sent.lost ?? [])]) {
-        const made = await send(JSON.parse(former.body), former.key, true).catch(ignoreRefusal);
-        if (made !== undefined) await takeBack?.(made).catch(ignoreRefusal);
+        const before = JSON.parse(former.body);
+        const made = await send(before, former.key, true).catch(ignoreRefusal);
+        if (made !== undefined) await takeBack?.(made, before).catch(ignoreRefusal);
         sent.lost = sent.lost?.filter((one) => one !== former);
         this.#keep(key, sent);
       }
-      const answer = await send(body, sent.key, sent === last);
+      const answer = await send(body, sent.key, false);
       this.#keep(key, undefined);
       this.#bare.delete(key);
       // Keep a draft whose text changed during the request.
@@ -148,27 +153,38 @@ export class Drafts extends EventTarget {
 }
 
 /**
- * Store text typed into form fields, and restore it when the form opens again. The caller runs the returned function
- * once the form is sent or cancelled.
+ * Store text typed into form fields, and restore it when the form opens again. Return a function that deletes the
+ * stored text. The caller runs this function once the form is sent or cancelled.
  * @param {string} place
  * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields
  * @returns {() => void}
  */
 export function keepTypedText(place, fields) {
   const drafts = new Drafts(document.body.dataset.userId ?? "", place);
+  /** @type {Record<string, string>} Saved values. */ const saved = {};
   for (const [name, field] of Object.entries(fields)) {
-    const saved = field.value;
-    field.value = drafts.get(name) ?? saved;
-    field.addEventListener("input", () => drafts.set(name, field.value === saved ? undefined : field.value));
+    saved[name] = field.value;
+    const draft = drafts.get(name);
+    // If a new value was saved after the draft was typed, show the saved value, and keep the draft in the list.
+    if (draft && draft.base !== undefined && draft.base !== field.value) {
+      drafts.set(`${name}/${makeIdempotencyKey()}`, draft);
+      drafts.set(name, undefined);
+    } else if (draft) field.value = draft.text ?? draft;
+    field.addEventListener("input", () =>
+      drafts.set(name, field.value === saved[name] ? undefined : { text: field.value, base: saved[name] }),
+    );
   }
   return () => {
-    for (const name of Object.keys(fields)) drafts.set(name, undefined);
+    for (const [name, field] of Object.entries(fields)) {
+      saved[name] = field.value;
+      drafts.set(name, undefined);
+    }
   };
 }
 
 /**
- * Return the place of a draft of a comparison's name. It contains the saved name, so that an old draft does not replace
- * a name that another user has given since.
+ * Return the part of a storage key that identifies the draft of a comparison's new name. This part contains the saved
+ * name, so that the draft is not restored after another user has renamed the comparison.
  * @param {string} id
  * @param {string} saved
  */
@@ -180,7 +196,8 @@ export const listDrafts = (person) => listDraftKeys().filter((name) => name.star
 /**
  * Return the texts of a person's drafts, newest first.
  * @param {string} person
- * @returns {{name: string, text: string, at: number}[]} Key in localStorage, text and time (ms since 1970) of each draft.
+ * @returns {{name: string, text: string, at: number}[]} `name` is the draft's key in localStorage. `at` is the time of
+ * its last change, in ms since 1970.
  */
 export function listTexts(person) {
   const found = listDrafts(person).map((name) => {
@@ -190,7 +207,11 @@ export function listTexts(person) {
   return found.filter(({ text }) => text.trim()).sort((one, other) => other.at - one.at);
 }
 
-/** Return the text of a draft's value. The text of a drawing is that of its strokes. @param {any} value @returns {string} */
+/**
+ * Return the text of a draft's value. The text of a drawing consists of its text labels, one per line.
+ * @param {any} value
+ * @returns {string}
+ */
 export function getText(value) {
   if (typeof value === "string") return value;
   const strokes = /** @type {{text?: string}[]} */ (value?.strokes ?? []);
@@ -203,8 +224,15 @@ export function getText(value) {
   );
 }
 
-/** @param {string} name Key in localStorage. */
-export const deleteDraft = (name) => localStorage.removeItem(name);
+/**
+ * Delete a draft; the returned function restores it.
+ * @param {string} name The draft's key in localStorage.
+ */
+export function deleteDraft(name) {
+  const stored = localStorage.getItem(name) ?? "";
+  localStorage.removeItem(name);
+  return () => localStorage.setItem(name, stored);
+}
 
 /** @param {string} person */
 export function deleteDrafts(person) {
@@ -226,7 +254,8 @@ function toAttempts(sent) {
  */
 function isRefused(error) {
   const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
-  return status >= 400 && status < 500 && ![401, 408, 429].includes(status) && !type.startsWith("idempotency_");
+  const isUndecided = [401, 408, 429].includes(status) || UNDECIDED.includes(type);
+  return status >= 400 && status < 500 && !isUndecided;
 }
 
 /**
@@ -266,7 +295,7 @@ function deleteOldDrafts() {
 }
 
 /**
- * Return whether a key belongs to an input method, for example to choose Japanese characters. Safari ends the
+ * Return whether a key event belongs to an input method, such as one for Japanese characters. Safari ends the
  * composition before the key event, which then has the key code 229.
  * @param {KeyboardEvent} event
  */

@@ -1,7 +1,7 @@
 // Frame arithmetic. Seeks target the middle of a frame, because a seek to its border may show the neighbouring frame.
 
 const EPSILON = 1e-6;
-/** Seek positions per second if the frame rate is variable. They are closer together than frames. */
+/** Number of seek positions per second of a video with variable frame rate, whose frames are further apart. */
 export const VARIABLE_GRID = 120;
 
 /**

@@ -10,7 +10,8 @@ const SHAPES_AFTER = 300;
 const SEARCH_PAUSE = 250;
 // The next page loads if the list's end is less than this many pixels below the window.
 const AHEAD = 600;
-// Maximum requests for the first page. If an item is added or removed during a request, another request follows.
+// Maximum number of requests for the first page. If an item is added or removed during a request, another request
+// follows.
 const TRIES = 3;
 
 /**
@@ -19,19 +20,19 @@ const TRIES = 3;
  * @typedef {{items: any[], pagination: Pagination}} Answer
  * @typedef {object} ListOptions
  * @property {string} path
- * @property {string} noun `noun` is the singular name of an item, such as `video`.
- * @property {(part: (name: string) => string) => Record<string, any>} queryOf `queryOf` reads the filters from the
+ * @property {string} noun The singular name of an item, such as `video`.
+ * @property {(part: (name: string) => string) => Record<string, any>} queryOf Reads the filters from the
  * URL's parameters.
  * @property {(query: any, page: {page: number, limit: number}, signal: AbortSignal) => Promise<Answer>} ask
  * @property {(item: any) => ListCard} card
  * @property {(card: any) => void} [added]
- * @property {(items: any[]) => any[]} [ofThisList] `ofThisList` removes items created after the first page was loaded.
- * @property {(answer: Answer) => void} [begun] `begun` receives the first page.
- * @property {() => void} [drawn] `drawn` is called after each update of the counts.
+ * @property {(items: any[]) => any[]} [ofThisList] Removes items created after the first page was loaded.
+ * @property {(answer: Answer) => void} [begun] Receives the first page.
+ * @property {() => void} [drawn] Called after each update of the counts.
  * @property {(query: any) => boolean} isNarrowed
  * @property {() => HTMLElement} empty
- * @property {(query: any) => HTMLElement} nothing `nothing` returns the element to show if no item matches the filters.
- * @property {(query: any) => void} drawFilters `drawFilters` updates all filter controls except selects and the search
+ * @property {(query: any) => HTMLElement} nothing Returns the element to show if no item matches the filters.
+ * @property {(query: any) => void} drawFilters Updates all filter controls except selects and the search
  * text.
  */
 

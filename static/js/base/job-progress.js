@@ -97,7 +97,7 @@ export class JobProgress {
   #show(job) {
     const progress = this.#furthest.of(job);
     this.bar.value = progress;
-    this.message.textContent = job.message || (job.status === "queued" ? "Waiting for a worker" : this.label);
+    this.message.textContent = job.message || (job.status === "queued" ? "Waiting to start" : this.label);
     this.percent.textContent = describeProgress(progress, job.seconds_left);
   }
 

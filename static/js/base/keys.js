@@ -4,11 +4,11 @@ import { h, requireElement } from "./dom.js";
 
 /**
  * @typedef {object} Binding
- * @property {string} keys `keys` are key names for display, separated by spaces.
+ * @property {string} keys Key names for display, separated by spaces.
  * @property {string} label
  * @property {(event: KeyboardEvent) => boolean} match
  * @property {(event: KeyboardEvent) => void} run
- * @property {Record<string, string>} [buttons] `buttons` maps the CSS selector of each equivalent button to the key
+ * @property {Record<string, string>} [buttons] Maps the CSS selector of each equivalent button to the key
  * names in its tooltip.
  */
 

@@ -5,13 +5,13 @@
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 const POLL = 5_000;
-const POLL_AFTER = 3; // failed connections in a row before polling starts
+const POLL_AFTER = 3; // number of failed connections in a row before polling starts
 const CLOCK_WINDOW = 8;
 const SETTLED = 500;
 const SIGNED_OUT = 4401;
 const FINAL = new Set([SIGNED_OUT, 4404]);
 
-/** An estimate of the server's clock. Among the latest messages, the one with the shortest delay counts. */
+/** An estimate of the server's clock, taken from the latest messages: the one with the shortest delay counts. */
 export class ServerClock {
   /** @type {number[]} */
   #differences = [];
@@ -40,14 +40,15 @@ export class ServerClock {
 /**
  * @typedef {"connecting"|"live"|"polling"|"closed"} LiveState
  * @typedef {object} LiveOptions
- * @property {(message: any) => void} onMessage `onMessage` receives each message, except outdated revisions.
- * @property {() => Promise<any>} snapshot `snapshot` reads the state from the API, regularly while disconnected.
+ * @property {(message: any) => void} onMessage Receives each message, except outdated revisions.
+ * @property {() => Promise<any>} snapshot Reads the state from the API, regularly while disconnected.
  * @property {(snapshot: any) => void} onSnapshot
  * @property {(state: LiveState, code?: number) => void} [onState]
- * @property {(message: any) => string} [subject] `subject` returns the id of the object whose revision a message has.
- * @property {boolean} [isSilent] `isSilent` is true if the server sends no first message; a connection then counts as
+ * @property {(message: any) => string} [subject] Returns the id of the object that a message describes. Each
+ * object has its own revision numbers.
+ * @property {boolean} [isSilent] True if the server sends no first message; a connection then counts as
  * open after 0.5 s.
- * @property {Set<number>} [final] `final` are the close codes after which the channel does not reconnect.
+ * @property {Set<number>} [final] The close codes after which the channel does not reconnect.
  */
 
 export class LiveChannel {
@@ -72,7 +73,7 @@ export class LiveChannel {
     window.addEventListener("online", () => this.retry());
     window.addEventListener("signedin", () => {
       if (this.#signedOut) this.#signedOut = this.#closed = false;
-      // Close the old session's socket, which the server would soon close anyway.
+      // After signing in, reconnect at once: the server soon closes sockets of the old login session.
       if (this.#socket) {
         this.#socket.onclose = this.#socket.onmessage = null;
         this.#socket.close();

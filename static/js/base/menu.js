@@ -7,12 +7,12 @@ import { makeFinder } from "./focus.js";
  * @typedef {object} MenuItem
  * @property {string} label
  * @property {string} [icon]
- * @property {string} [note] `note` is an additional text in a faint colour.
+ * @property {string} [note] An additional text in a faint colour.
  * @property {string} [href]
- * @property {string} [download] `download` is the name of the downloaded file.
- * @property {boolean} [checked] `checked` makes the item a radio item and sets its state.
+ * @property {string} [download] The name of the downloaded file.
+ * @property {boolean} [checked] Makes the item a radio item and sets its state.
  * @property {boolean} [danger]
- * @property {boolean} [apart] `apart` draws a line above the item.
+ * @property {boolean} [apart] Draws a line above the item.
  * @property {() => void} [run]
  */
 

@@ -40,7 +40,7 @@ export function showToast(text, tone = "ok", action = null) {
 export function explainError(error) {
   if (error instanceof ApiError) return error.sentence;
   console.error(error);
-  return "This page has an error. Reload it.";
+  return "Something went wrong on this page. Reload it, then try again.";
 }
 
 /**
@@ -97,12 +97,12 @@ export function createThrottledNote(error, send) {
       h(
         "p",
         { class: "text-small" },
-        "You sent too many requests in one minute. This one will be sent automatically in ",
+        "You sent too many requests in a short time. Your request will be sent again automatically in ",
         seconds,
         ".",
       ),
     ),
-    h("button", { class: "btn", type: "button", onclick: stop }, "Do not send"),
+    h("button", { class: "btn", type: "button", onclick: stop }, "Do not resend the request"),
   );
   const timer = setInterval(() => {
     if (!note.isConnected) return stop();

@@ -1,6 +1,6 @@
 import { formatTimeLeft, formatPercent } from "./format.js";
 
-/** The progress of one job. It falls only if a new attempt starts, not if messages arrive out of order. */
+/** The progress of one job, which falls only if the job starts a new attempt, not if messages arrive out of order. */
 export class Furthest {
   #attempt = -1;
   #progress = 0;

@@ -1,13 +1,14 @@
 // Controls of all pages: theme switch, account menu, and banners for a lost connection or an ended session.
 
 import { listDrafts } from "./drafts.js";
+import { showToast } from "./notice.js";
 import { askAboutDrafts } from "./sign-out.js";
 import { signInAgain } from "./sign-in.js";
 
 const YEAR = 365 * 24 * 3600;
-const SIGNED_IN = "vod-signed-in"; // key in localStorage of the id of the user whose page was loaded last
+const SIGNED_IN = "vod-signed-in"; // localStorage key for the id of the user whose page was loaded last
 
-// If another tab signs in to a different account, reload: this page would send its texts in that account's name.
+// If another tab signs in to a different account, reload, so that no text is sent in that account's name.
 const { userId } = document.body.dataset;
 if (userId) {
   window.addEventListener("storage", ({ key, newValue }) => {
@@ -17,6 +18,16 @@ if (userId) {
     localStorage.setItem(SIGNED_IN, userId);
   } catch {}
 }
+
+// Warn about a shortened paste: browsers cut pasted text at the field's maxlength without a message.
+document.addEventListener("paste", (event) => {
+  const field = /** @type {HTMLInputElement} */ (event.target);
+  if (!(field.maxLength > 0)) return;
+  const chosen = (field.selectionEnd ?? 0) - (field.selectionStart ?? 0);
+  const pasted = event.clipboardData?.getData("text/plain") ?? "";
+  if (field.value.length - chosen + pasted.length > field.maxLength)
+    showToast(`The end of the pasted text was cut off. The maximum is ${field.maxLength} characters.`, "warn");
+});
 
 for (const group of document.querySelectorAll("[data-theme-switch]")) {
   group.addEventListener("click", (event) => {
@@ -50,18 +61,20 @@ for (const menu of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.query
 
 for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form[action="/logout"]'))) {
   let hasAsked = false;
+  let areClipsKept = false;
   form.addEventListener("submit", (event) => {
     const person = document.body.dataset.userId ?? "";
     if (!hasAsked && listDrafts(person).length) {
       event.preventDefault();
       event.stopImmediatePropagation();
-      return askAboutDrafts(person, () => {
+      return askAboutDrafts(person, (isKept) => {
         hasAsked = true;
+        areClipsKept = isKept;
         form.requestSubmit();
       });
     }
-    // delete recorded clips that the new-challenge page has stored
-    globalThis.indexedDB?.deleteDatabase("vod-challenges");
+    // At sign-out, delete the clips of a new challenge, unless the user keeps drafts.
+    if (!areClipsKept) globalThis.indexedDB?.deleteDatabase("vod-challenges");
   });
 }
 

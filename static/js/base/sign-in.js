@@ -2,6 +2,7 @@
 
 import { readCookie, readAccount } from "./api.js";
 import { h, icon, requireElement } from "./dom.js";
+import { formatCount } from "./format.js";
 import { explainError } from "./notice.js";
 
 const OFFLINE = "The server cannot be reached. Check the network, then try again.";
@@ -115,7 +116,8 @@ async function signIn(username, password) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const said = page.querySelector("#signin-error")?.textContent?.trim();
   if (said) return said;
+  const wait = Number(answer.headers.get("Retry-After"));
   if (answer.status === 429)
-    return `Too many attempts. Wait ${answer.headers.get("Retry-After") ?? "a few"} seconds, then try again.`;
+    return `Too many attempts. Wait ${wait ? formatCount(wait, "second") : "a few seconds"}, then try again.`;
   return "Sign-in failed. Reload the page, then try again.";
 }

@@ -7,7 +7,7 @@ import { formatCount } from "./format.js";
 
 /**
  * @param {string} person
- * @param {() => void} signOut
+ * @param {(isKept: boolean) => void} signOut Function that receives whether the drafts are kept.
  */
 export function askAboutDrafts(person, signOut) {
   const answer = (/** @type {string} */ words, /** @type {string} */ look, /** @type {() => void} */ act) => {
@@ -28,8 +28,8 @@ export function askAboutDrafts(person, signOut) {
         h(
           "p",
           { class: "muted", id: "drafts-words" },
-          `${formatCount(listDrafts(person).length, "draft")} not sent. ` +
-            "Kept drafts stay in this browser for 30 days, where others who use it could read them.",
+          `You have ${formatCount(listDrafts(person).length, "unsent draft")}. ` +
+            "Drafts that you keep stay in this browser for 30 days. Other people who use this browser could read them.",
         ),
         h(
           "div",
@@ -37,9 +37,9 @@ export function askAboutDrafts(person, signOut) {
           answer("Stay signed in", "quiet", () => {}),
           answer("Delete drafts", "danger", () => {
             deleteDrafts(person);
-            signOut();
+            signOut(false);
           }),
-          answer("Keep drafts", "primary", signOut),
+          answer("Keep drafts", "primary", () => signOut(true)),
         ),
       ),
     ),

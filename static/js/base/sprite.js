@@ -65,9 +65,9 @@ export class Sprite {
   /** @param {string} address */
   static async #fetch(address) {
     const response = await fetch(address, { credentials: "same-origin" });
-    if (!response.ok) throw new Error(`The preview pictures could not be loaded (${response.status}).`);
+    if (!response.ok) throw new Error(`The preview thumbnails could not be loaded (${response.status}).`);
     const { image: name, cues } = parseSprite(await response.text());
-    if (!cues.length) throw new Error("The video has no preview pictures.");
+    if (!cues.length) throw new Error("The video has no preview thumbnails.");
     const image = new Image();
     image.src = new URL(name, new URL(address, location.href)).href;
     await image.decode();
@@ -84,7 +84,7 @@ export class Sprite {
   }
 
   /**
-   * Draw the preview picture for a time into a canvas, and give the canvas the picture's size.
+   * Draw the preview thumbnail for a time into a canvas, and give the canvas the thumbnail's size.
    * @param {HTMLCanvasElement} canvas
    * @param {number} time
    */

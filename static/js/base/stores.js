@@ -2,10 +2,10 @@
 
 /**
  * @typedef {object} Store
- * @property {(key: string) => Promise<any>} read `read` returns the value of a key, or undefined.
- * @property {(key: string, change: (kept: any) => any) => Promise<any>} update `update` changes a value atomically,
+ * @property {(key: string) => Promise<any>} read Returns the value of a key, or undefined.
+ * @property {(key: string, change: (kept: any) => any) => Promise<any>} update Changes a value atomically,
  * also across tabs, and resolves with the new value. If the new value is undefined, the key is deleted.
- * @property {(prefix: string) => Promise<string[]>} keys `keys` lists the keys with a prefix.
+ * @property {(prefix: string) => Promise<string[]>} keys Lists the keys with a prefix.
  */
 
 /** A store in memory, for Node, tests, and browsers without IndexedDB. @implements {Store} */

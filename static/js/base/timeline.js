@@ -4,9 +4,9 @@
 /**
  * Position of a video on the global timeline.
  * @typedef {object} Placement
- * @property {number} offset `offset` is the global time of the video's start, in seconds.
- * @property {number} driftPpm `driftPpm` is how much faster the video's clock runs, in parts per million.
- * @property {number} anchor `anchor` is the global time at which the offset is exact, in seconds.
+ * @property {number} offset The global time of the video's start, in seconds.
+ * @property {number} driftPpm How much faster the video's clock runs, in parts per million.
+ * @property {number} anchor The global time at which the offset is exact, in seconds.
  */
 
 /**
@@ -43,7 +43,7 @@ export function toVideoTime(T, { offset, driftPpm, anchor }) {
 }
 
 /**
- * Convert a global time to a video time within the video.
+ * Convert a global time to a position in the video, limited to its beginning and end.
  * @param {number} T
  * @param {Placed} vod
  * @returns {number}

@@ -71,7 +71,7 @@ export class RoiBox {
         class: "roi-box",
         tabindex: "0",
         role: "group",
-        "aria-label": "Timer box. Arrow keys move it; Shift and arrow keys resize it",
+        "aria-label": "Timer box. Use the arrow keys to move it, and Shift with the arrow keys to resize it",
         onkeydown: (/** @type {KeyboardEvent} */ e) => this.#key(e),
       },
       ...["nw", "ne", "sw", "se"].map((edge) => h("i", { data: { edge } })),

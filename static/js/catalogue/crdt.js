@@ -194,8 +194,10 @@ class Register {
 }
 
 /**
- * The tags of a video. `added` has the additions by tag and actor. `removed` has one clock per tag, which covers the
- * removed additions. `cleared` is a clock of all operations that `set_tags` has replaced.
+ * The tags of a video. A vector clock has one counter for each actor, and covers the actor's operations up to this
+ * counter. `added` has the additions by tag and actor. `removed` has a vector clock for each tag; the additions that
+ * this clock covers count as removed. `cleared` is one vector clock; `set_tags` has replaced all operations that it
+ * covers.
  */
 class TagSet {
   /** @type {Map<string, Map<string, Addition>>} */ added = new Map();

@@ -64,6 +64,7 @@ function onNotKept(error) {
 /** @param {string} name */
 const bindField = (name) => ({
   keep: (/** @type {string} */ value, /** @type {any} */ about) => keepEdit(name, value, about),
+  typed: () => drawSaved(client),
   writes: () => client.writes(name),
   actor: () => client.actor,
 });
@@ -73,7 +74,7 @@ const fields = {
     label: "the title",
     clean: toOneLine,
     ...bindField("title"),
-    trouble: (value) => (value ? "" : "Enter a title. Until then the previous title stays."),
+    trouble: (value) => (value ? "" : "Enter a title. Until then, the previous title is kept."),
   }),
   description: new TypedField(requireElement("#description"), requireElement("#description").value, {
     label: "the description",
@@ -90,6 +91,7 @@ const fields = {
   }),
 };
 const tags = new TagField(requireElement("[data-tag-field]"), {
+  place: facts.id,
   limits: facts,
   add: (tag) => client.addTag(tag).catch(onNotKept),
   remove: (tag) => client.removeTag(tag).catch(onNotKept),
@@ -125,7 +127,7 @@ const LABELS = {
   is_featured: "featured mark",
 };
 
-// The form is inert until the video is loaded, because an earlier edit would conflict with the loaded values.
+// The form is inert until the video is loaded, because edits before that would conflict with the loaded values.
 let isLoaded = false;
 
 function loadVideo() {
@@ -166,7 +168,7 @@ function createConflictNote(field, { mine, theirs }) {
   if (featuredNote.firstChild) return;
   featuredNote.replaceChildren(
     createChoice(
-      "Another person changed this at the same time. Choose which value to keep.",
+      "Another person changed this setting at the same time. Choose which value to keep.",
       describeFeatured(mine),
       describeFeatured(theirs),
       (chosen) => {
@@ -216,14 +218,21 @@ client.addEventListener("state", (/** @type {any} */ event) => drawLine(event.de
 
 let announced = "";
 
-/** @param {{state: string, pending: number, kept: "yes"|"soon"|"no", error: any}} now */
-function drawLine({ state, pending, kept, error }) {
-  const told = describeSaved(state, pending, kept);
+/** @param {{state: string, pending: number, kept: "yes"|"soon"|"no"}} now */
+function drawSaved({ state, pending, kept }) {
+  const unsaved = Object.values(fields).filter((field) => field.isUnsaved).length;
+  const told = describeSaved(state, pending + unsaved, kept);
   line.className = `status line ${told.tone}`;
   line.dataset.state = state;
   setIcon(line, told.icon);
   requireElement(".icon", line).classList.toggle("spin", told.tone === "run");
   setText(requireElement("span", line), told.words);
+  return told;
+}
+
+/** @param {{state: string, pending: number, kept: "yes"|"soon"|"no", error: any}} now */
+function drawLine({ state, pending, kept, error }) {
+  const told = drawSaved({ state, pending, kept });
   if (gone || (state === "refused" && (error?.type === "video_deleted" || error?.status === 404))) drawDeleted();
   else if (state === "refused" && error)
     trouble.replaceChildren(
@@ -342,8 +351,12 @@ function drawDeleted() {
   const drawn = JSON.stringify(unsent);
   if (drawn === drawnDeleted) return;
   drawnDeleted = drawn;
-  const words = facts.is_admin ? "Restore it to continue." : "An administrator can restore it.";
-  const kept = unsent.length ? "Your unsent edits are kept in this browser and are sent when it is restored. " : "";
+  const words = facts.is_admin
+    ? "To continue editing, restore the video in the catalogue."
+    : "An administrator can restore the video.";
+  const kept = unsent.length
+    ? "Your unsent edits are kept in this browser and will be sent when the video is restored. "
+    : "";
   trouble.replaceChildren(
     h(
       "div",
@@ -425,7 +438,7 @@ function createUnsentPanel(unsent) {
 /** @param {string} text */
 async function copyUnsent(text) {
   if (await copyText(text)) showToast("Copied.");
-  else showToast("This browser does not let the page copy text. Select the text and copy it.", "warn");
+  else showToast("This browser does not allow pages to copy text. Select the text and copy it yourself.", "warn");
 }
 
 hide.addEventListener("click", () => {
@@ -435,7 +448,7 @@ hide.addEventListener("click", () => {
     showToast(
       now.is_hidden
         ? "The video is hidden. Only moderators can see it."
-        : "The video is shown. Everyone can see it once its file is ready.",
+        : "The video is no longer hidden. Everyone can see it once its file is ready.",
     );
   });
 });
@@ -521,7 +534,7 @@ function drawEditors(people) {
   const names = new Intl.ListFormat("en").format(others);
   setText(
     requireElement("span", place),
-    others.length ? `${names} ${others.length === 1 ? "is" : "are"} editing too` : "",
+    others.length ? `${names} ${others.length === 1 ? "is" : "are"} also editing this video` : "",
   );
 }
 

@@ -41,7 +41,7 @@ const KINDS = {
 function checkFile(kind, { name, type, size }, limits) {
   const most = kind === "video" ? limits.max_upload_size : limits.max_thumbnail_size;
   if (!KINDS[kind].suffixes.test(name) && !KINDS[kind].type.test(type))
-    return `“${name}” is not a supported ${kind === "video" ? "video" : "image"}. Choose ${KINDS[kind].what}.`;
+    return `“${name}” is not a supported ${kind === "video" ? "video" : "image"} file. Choose ${KINDS[kind].what}.`;
   if (size === 0) return `“${name}” is empty. Choose another file.`;
   if (size > most) return `“${name}” is too large (${formatBytes(size)}). The limit is ${formatRoundBytes(most)}.`;
   return "";
@@ -64,8 +64,8 @@ export class FilesForm {
   /**
    * @param {Limits} limits
    * @param {object} [options]
-   * @param {boolean} [options.replaces] `replaces` is true if the video already has a file.
-   * @param {() => void} [options.onChange] `onChange` is called when a file is chosen, and when an upload starts or
+   * @param {boolean} [options.replaces] True if the video already has a file.
+   * @param {() => void} [options.onChange] Called when a file is chosen, and when an upload starts or
    * ends.
    */
   constructor(limits, { replaces = false, onChange = () => {} } = {}) {
@@ -122,8 +122,8 @@ export class FilesForm {
     );
     const rest =
       kind === "video"
-        ? `${KINDS.video.what}, ${most} at most`
-        : `${KINDS.thumbnail.what}, ${most} at most. Optional: by default a frame of the video is used.`;
+        ? `${KINDS.video.what}, up to ${most}`
+        : `${KINDS.thumbnail.what}, up to ${most}. Optional: by default, a frame of the video is used.`;
     const words = h("span", { class: "muted text-small anywhere", id: `${id}-words`, data: { empty: rest } }, rest);
     const error = h(
       "p",
@@ -277,7 +277,7 @@ export class FilesForm {
             reject(new ApiError(transfer.error?.text ?? "", { status: 400, type: transfer.error?.type }));
           this.#showShare(transfer.sent / file.size, WAITS[transfer.state === "offline" ? transfer.lack : ""]);
         });
-        // If the server cannot delete the upload, end it here anyway: the user can resume it later.
+        // If the server cannot delete the upload, stop sending anyway: the user can resume the upload later.
         signal.addEventListener("abort", () => transfer.cancel().catch(stopped), { once: true });
         transfer.start();
       });
@@ -294,7 +294,7 @@ export class FilesForm {
       this.#transfer?.name ?? "",
       this.#transfer?.sent ?? 0,
       () => sending?.abort(),
-      "You can leave this page. To continue the upload later, open it again and choose the same file.",
+      "To continue later, do not cancel. Leave this page, open it again later, and choose the same file.",
     );
   }
 
@@ -310,7 +310,7 @@ export class FilesForm {
     const percent = Math.floor(share * 100);
     const all = (this.chosen.video?.size ?? 0) + (this.chosen.thumbnail?.size ?? 0);
     this.bar.value = percent;
-    this.bar.setAttribute("aria-label", `Sent: ${percent} percent`);
+    this.bar.setAttribute("aria-label", `${percent} percent uploaded`);
     this.bar.classList.toggle("warn", wait !== "");
     const still = share >= 1 ? "Uploaded. Processing…" : wait;
     setText(this.words, still || `${percent} % of ${formatBytes(all)}`);

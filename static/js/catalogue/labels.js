@@ -18,13 +18,13 @@ const countChanges = (count) => formatCount(count, "change");
  */
 export function describeSaved(state, pending, kept) {
   if (pending && kept === "no")
-    return { words: `${countChanges(pending)} not stored: do not close this page`, icon: "alert", tone: "bad" };
+    return { words: `${countChanges(pending)} not saved; keep this page open`, icon: "alert", tone: "bad" };
   if (pending && kept === "soon" && (state === "offline" || state === "refused"))
-    return { words: "Storing in this browser", icon: "run", tone: "run" };
+    return { words: "Saving changes in this browser", icon: "run", tone: "run" };
   if (state === "offline")
     return {
       words: pending
-        ? `${countChanges(pending)} ${pending === 1 ? "waits" : "wait"} for the network`
+        ? `No connection; ${countChanges(pending)} not sent yet`
         : "No connection; changes are stored in this browser",
       icon: "offline",
       tone: "warn",
@@ -52,22 +52,22 @@ export function describeAudience({ status, is_hidden, deleted_at, error }) {
       words: "Deleted",
       icon: "trash",
       tone: "bad",
-      why: "Only administrators can see and restore it.",
+      why: "Only administrators can see and restore this video.",
     };
-  const hidden = is_hidden ? " It is also hidden." : "";
+  const hidden = is_hidden ? " After that, it stays hidden until a moderator shows it to everyone." : "";
   if (status === "uploading")
     return {
       words: "No file yet",
       icon: "upload",
       tone: "warn",
-      why: `Only moderators can see it until it has a file.${hidden}`,
+      why: `Only moderators can see this video until it has a file.${hidden}`,
     };
   if (status === "processing")
     return {
       words: "Processing",
       icon: "run",
       tone: "run",
-      why: `Only moderators can see it until its file is processed.${hidden}`,
+      why: `Only moderators can see this video until its file is processed.${hidden}`,
     };
   if (status === "failed")
     return {
@@ -76,8 +76,13 @@ export function describeAudience({ status, is_hidden, deleted_at, error }) {
       tone: "bad",
       why: `${error?.message ?? "The file could not be processed."} Upload another file.`,
     };
-  if (is_hidden) return { words: "Hidden", icon: "ban", tone: "warn", why: "Only moderators can see it." };
-  return { words: "Shown", icon: "check", tone: "ok", why: "Everyone with access to the catalogue can see it." };
+  if (is_hidden) return { words: "Hidden", icon: "ban", tone: "warn", why: "Only moderators can see this video." };
+  return {
+    words: "Shown",
+    icon: "check",
+    tone: "ok",
+    why: "Everyone with access to the catalogue can see this video.",
+  };
 }
 
 /** Normalize a tag as the server does. @param {string} text */
@@ -95,6 +100,7 @@ export const cleanTag = (text) =>
  */
 export function checkTag(tag, tags, { max_tags, max_tag_length }) {
   if ([...tag].length > max_tag_length) return `The tag is too long. Use at most ${max_tag_length} characters.`;
-  if (!tags.includes(tag) && tags.length >= max_tags) return `A video can have ${max_tags} tags. Remove one first.`;
+  if (!tags.includes(tag) && tags.length >= max_tags)
+    return `A video can have at most ${max_tags} tags. Remove one first.`;
   return "";
 }

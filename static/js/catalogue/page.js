@@ -14,7 +14,7 @@ import { toQueryParameters, matchesQuery, classifyChange } from "./list-matching
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
-const MOST = 100; // maximum videos per API call
+const MOST = 100; // maximum number of videos per API request
 const NOWHERE = new Set([4401, 4404]);
 
 const viewer = readPageData("facts");
@@ -62,7 +62,7 @@ function drawNews() {
 
 function createEmptyState() {
   const words = viewer.is_moderator
-    ? "Everyone with access to the catalogue can see your videos here once they are processed."
+    ? "Add the first video. Once it is processed, everyone with access to the catalogue can see it here."
     : "Videos that moderators add appear here automatically.";
   return h(
     "div",
@@ -100,7 +100,7 @@ function offerCategory(category) {
 function openMenu(video, button) {
   const { is_moderator: moderates, is_admin: administers } = viewer;
   const gone = video.deleted_at !== null;
-  toggleMenu(button, `More for ${video.title}`, [
+  toggleMenu(button, `More actions for ${video.title}`, [
     ...(video.video_url && video.status === "ready"
       ? [{ label: "Watch", icon: "play", href: `/watch/${video.id}` }]
       : []),
@@ -140,7 +140,7 @@ function hideVideo(video) {
     showToast(
       now.is_hidden
         ? "The video is hidden. Only moderators can see it."
-        : "The video is shown. Everyone can see it once its file is ready.",
+        : "The video is no longer hidden. Everyone can see it once its file is ready.",
     );
   });
 }
@@ -211,7 +211,7 @@ function onMessage(change) {
   }
   if (then === "offer" && !list.isLoading) {
     fresh.add(id);
-    // If the list is empty, no card can move, so show the new video at once.
+    // If the list is empty, show the new video at once: there are no cards that it would push aside.
     if (!list.cards.size && !list.hasFailed) return void list.reload();
   }
   drawNews();

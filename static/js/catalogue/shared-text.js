@@ -10,7 +10,7 @@ import {
 } from "../../vendor/yjs/yjs.min.js";
 
 const NAME = "text";
-const MOST = 100_000; // maximum characters of a serialized state; longer states lose their edit history
+const MOST = 100_000; // maximum number of characters in a serialized state; longer states lose their edit history
 
 /** @typedef {{value: string, state?: string}} Written */
 
@@ -28,7 +28,7 @@ export class SharedText {
   }
 
   /**
-   * Restore a text from its state. If the state is missing or does not match the value, the value is the initial text.
+   * Restore a text from its state. If the state is missing or does not match the value, start a new text with the value.
    * @param {Written} written
    */
   static of(written) {
@@ -101,7 +101,8 @@ export class SharedText {
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // Only texts with the same initial text can be merged. Without a state, the value itself is the initial text.
+    // Only texts with the same initial text can be merged. If the other person's text has no valid edit history
+    // (`state`), its current value counts as its initial text.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();

@@ -71,14 +71,15 @@ export { IndexedDbStore, MemoryStore } from "../base/stores.js";
 export { SyncError, formatMicroseconds, parseMicroseconds } from "./sync/protocol.js";
 
 const MAX_OPERATIONS = 1000;
-const MAX_TOLD = 5000; // maximum operations in one response
+const MAX_TOLD = 5000; // maximum number of operations in one response
 const POLL = 30_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
-const MAX_IDLE = 5; // maximum exchanges in a row without a confirmed operation; with one more, syncing fails
+// Syncing fails if operations are sent more than this many times in a row and the server confirms none of them.
+const MAX_IDLE = 5;
 const RECENT = 200; // maximum number of own operations that are kept to detect conflicts
-const NO_SKEW = 2_000; // maximum ignored difference to the server's clock, in ms: the Date header has whole seconds
+const NO_SKEW = 2_000; // differences to the server's clock up to this many ms are ignored, as the header Date has whole seconds
 
 /** @typedef {import("./crdt.js").Operation} Operation */
 /** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */
@@ -91,11 +92,11 @@ const NO_SKEW = 2_000; // maximum ignored difference to the server's clock, in m
  * @property {import("../base/stores.js").Store} [store]
  * @property {typeof globalThis.fetch} [fetch]
  * @property {Record<string, string>|(() => Record<string, string>|Promise<Record<string, string>>)} [headers]
- * @property {any} [locks] `locks` is the Web Locks API, or `null` if unavailable.
- * @property {{first: number, longest: number}} [wait] `wait` has the shortest and the longest delay between attempts
+ * @property {any} [locks] The Web Locks API, or `null` if unavailable.
+ * @property {{first: number, longest: number}} [wait] The shortest and the longest delay between attempts
  * while offline, in ms.
- * @property {number} [poll] `poll` is the delay between two polls, in ms.
- * @property {() => number} [now] `now` returns the current time, in ms since 1970.
+ * @property {number} [poll] The delay between two polls, in ms.
+ * @property {() => number} [now] Returns the current time, in ms since 1970.
  */
 
 export class SyncClient extends EventTarget {
@@ -274,7 +275,8 @@ export class SyncClient extends EventTarget {
    * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about]
    */
   async #write(writes, { unseen = [], state } = {}) {
-    if (!this.#outbox.hasReplica) throw new SyncError("Call start() before editing.", { type: "not_started" });
+    if (!this.#outbox.hasReplica)
+      throw new SyncError("The video is not loaded yet. Wait a moment, then try again.", { type: "not_started" });
     this.#outbox.mustBeOpen();
     for (const [type, value] of writes) {
       const shown = this.#shown.tags;
@@ -301,7 +303,7 @@ export class SyncClient extends EventTarget {
     try {
       await this.#outbox.keep();
     } finally {
-      this.#tell(this.state, this.error); // report whether the edit is stored; send it in any case
+      this.#tell(this.state, this.error); // show whether this browser has stored the edit; send it in any case
       this.#soon(0);
     }
   }
@@ -319,7 +321,7 @@ export class SyncClient extends EventTarget {
 
   /**
    * Return the estimated server time in microseconds since 1970, never the same twice. The last three digits are
-   * random, so that copies of a replica do not use the same time.
+   * random, so that copies of a browser profile do not give the same time to different operations.
    */
   #now() {
     const now = Math.round((this.#milliseconds() + this.#skew) * 1000) + Math.floor(Math.random() * 1000);
@@ -449,7 +451,7 @@ export class SyncClient extends EventTarget {
         if (!this.pending) break;
         idle = this.#confirmed > confirmed ? 0 : idle + 1;
         if (idle > MAX_IDLE)
-          throw new SyncError("The server accepted changes but did not save them. Reload the page and try again.", {
+          throw new SyncError("The server did not save your changes. Reload the page and try again.", {
             type: "fault",
             status: 500,
           });
@@ -514,12 +516,14 @@ export class SyncClient extends EventTarget {
   async #mend(sent, error) {
     const refusals = Object.entries(error.body.errors.operations);
     if (refusals.some(([, fields]) => "actor_id" in /** @type {any} */ (fields))) {
-      const sentence = "Another account is signed in. Sign in with your account to send your changes.";
+      const sentence =
+        "You are signed in with another account. To send these changes, sign in with the account that made them.";
       throw new SyncError(sentence, { status: error.status, type: "other_account", body: error.body });
     }
     let mended = 0;
     const until = Math.floor((this.#milliseconds() + this.#skew) * 1000);
-    // Subtract up to one second at random, so that copies of a replica get different times.
+    // Subtract up to one second at random from the server's time, so that copies of a browser profile do not give the
+    // same time to different operations.
     let again = until - Math.floor(Math.random() * 1e6);
     for (const [index, fields] of refusals) {
       const operation = sent[Number(index)];
@@ -551,14 +555,16 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => isSame(getContent(told.get(makeDot(one))), getContent(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // A waiting operation can have the same actor and counter as another operation on the server. If so, fetch all
-    // operations with the next request, to compare the two.
+    // A different operation on the server may have the same actor and counter as an unconfirmed operation. If the
+    // document has an operation with that actor and counter, fetch all operations with the next request, so that
+    // `#pull` compares the two.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, getCounter(one)))) this.#since = "";
     this.#show("local");
   }
 
   /**
-   * Fetch new operations. If the merged state then differs from the server's, fetch all. Return the last response.
+   * Fetch new operations. If the merged state then differs from the server's state, fetch all operations. Return the
+   * last response.
    * @param {{all?: boolean}} [options]
    * @returns {Promise<any>}
    */
@@ -605,13 +611,16 @@ export class SyncClient extends EventTarget {
     return answer;
   }
 
-  /** Return the URL that answers the video and its operations since `since`, or all operations if `since` is empty. @param {string} since */
+  /**
+   * Return the URL for requesting the video and its operations since `since`; all operations if `since` is empty.
+   * @param {string} since
+   */
   #address(since) {
     return `${this.url}?limit=${MAX_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
   }
 
   /**
-   * Return whether the document matches the server's state. They differ if the server was restored from a backup.
+   * Return whether the document matches the server's state. If the server was restored from a backup, they differ.
    * @param {any} answer
    */
   #addsUp(answer) {

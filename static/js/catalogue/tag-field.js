@@ -1,12 +1,13 @@
 // The tag field. Enter or a comma adds a tag; Backspace removes one.
 
 import { h, icon, requireElement, setText } from "../base/dom.js";
-import { isComposing } from "../base/drafts.js";
+import { isComposing, keepTypedText } from "../base/drafts.js";
 import { showFieldError } from "./reason-dialogs.js";
 import { cleanTag, checkTag } from "./labels.js";
 
 /**
  * @typedef {object} TagOptions
+ * @property {string} place Id of the video, under which an unfinished tag is kept.
  * @property {{max_tags: number, max_tag_length: number}} limits
  * @property {(tag: string) => Promise<void>} add
  * @property {(tag: string) => Promise<void>} remove
@@ -25,6 +26,7 @@ export class TagField {
     this.input = /** @type {HTMLInputElement} */ (requireElement("input", holder));
     this.error = /** @type {HTMLElement} */ (requireElement("#tag-error"));
     this.said = /** @type {HTMLElement} */ (requireElement("[data-tags-said]", holder));
+    this.forget = keepTypedText(`tag/${options.place}`, { tag: this.input });
     this.input.addEventListener("keydown", (event) => this.#pressed(event));
     this.input.addEventListener("input", () => this.input.value.includes(",") && this.#take());
     this.input.addEventListener("change", () => this.#take());
@@ -58,6 +60,7 @@ export class TagField {
       this.options.add(tag);
     }
     this.input.value = "";
+    this.forget();
   }
 
   /** @param {string} tag */

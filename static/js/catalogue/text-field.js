@@ -10,13 +10,14 @@ const PAUSE = 400; // ms without a key press after which typed text is saved
 /** @typedef {import("./crdt.js").Write} Write */
 /**
  * @typedef {object} FieldOptions Options of a text field.
- * @property {string} label Name of the field in messages, such as "the title".
+ * @property {string} label The field's name in messages, such as "the title".
  * @property {(text: string) => string} clean
- * @property {(value: string) => string} trouble Function that returns the error message for a text; empty if valid.
- * @property {(value: string, about: {seen: string[], state?: string}) => Promise<void>} keep Function that saves a text
- * as an operation of the sync client.
- * @property {() => Write[]} writes Function that returns the field's concurrent writes, the displayed write first.
- * @property {() => string} actor Function that returns the actor id of this page's writes.
+ * @property {(value: string) => string} trouble Returns the error message for a text; empty if valid.
+ * @property {(value: string, about: {seen: string[], state?: string}) => Promise<void>} keep Saves a text as an
+ *   operation of the sync client.
+ * @property {() => void} typed Runs each time the user has changed the text.
+ * @property {() => Write[]} writes Returns the field's concurrent writes, the displayed write first.
+ * @property {() => string} actor Returns the actor id of this page's writes.
  * @property {boolean} [isShared] True if concurrent texts are merged character by character.
  */
 
@@ -27,7 +28,7 @@ export class TypedField {
   #base; // the field's last loaded or saved value
   #shown; // the field's value in the sync client, merged from all writers
   /** Another person's value that arrived during typing. @type {string|null} */ #theirs = null;
-  // True if this user's text was saved before the user chose between it and `#theirs`. The choice stays open.
+  // True if this user's text is already saved, but the user must still choose between it and `#theirs`.
   #isBeside = false;
   /** @type {{mine: string, theirs: string}|null} */ #conflict = null;
   /** @type {SharedText|null} */ #shared = null;
@@ -67,6 +68,11 @@ export class TypedField {
     return this.#typedText === this.#base;
   }
 
+  /** Return whether the page waits for a pause in typing before it saves the field. */
+  get isUnsaved() {
+    return this.#touched && !this.#isKept && !this.options.trouble(this.#typedText);
+  }
+
   #typed() {
     this.#touched = true;
     // Record each key press as its own edit. A single edit for two distant changes would replace all text between them.
@@ -74,6 +80,7 @@ export class TypedField {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.flush(), PAUSE);
     if (this.#theirs !== null && !this.#conflict) this.#draw();
+    this.options.typed();
     // Errors appear only after a pause in typing, but disappear as soon as the text is valid.
     if (!this.options.trouble(this.#typedText)) showFieldError(this.input, this.error, "");
   }
@@ -149,7 +156,7 @@ export class TypedField {
     }
     this.#theirs = null;
     this.#isBeside = false;
-    // Show the user's own value until a choice is made.
+    // Until the user chooses one of the two conflicting texts, show the user's own text.
     if (this.#isKept) {
       this.#base = conflict.mine;
       this.#write(conflict.mine);
@@ -228,7 +235,8 @@ export class TypedField {
     const title = this.#conflict
       ? `Another person changed ${this.options.label} at the same time. Choose which text to keep.`
       : `Another person changed ${this.options.label} while you were typing. Choose which text to keep.`;
-    // Keep the note's buttons while the values are the same: the user may be pressing one.
+    // If the title and the other person's text are unchanged, update only the user's text in the note. A new note would
+    // replace the buttons, and the user may be pressing one.
     const shown = JSON.stringify([title, theirs]);
     if (this.place.dataset.shown === shown && this.place.firstChild)
       return setText(requireElement("[data-mine]", this.place), mine || "(empty)");

@@ -108,7 +108,7 @@ export class Card {
               type: "button",
               "aria-haspopup": "menu",
               "aria-expanded": "false",
-              "aria-label": `More for ${video.title}`,
+              "aria-label": `More actions for ${video.title}`,
               data: { part: "more" },
               onclick: (/** @type {Event} */ event) =>
                 this.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)),

@@ -40,8 +40,8 @@ export const changeVisibility = (id, change) => callApi("POST", makePath(id, `/$
 
 /**
  * @param {string} id
- * @param {number} index Index of the statement chosen as the lie.
- * @param {string} key Idempotency key, reused by retries.
+ * @param {number} index The index of the statement chosen as the lie.
+ * @param {string} key The idempotency key, which retries reuse.
  * @returns {Promise<{correct: boolean, lie_statement_index: number}>}
  */
 export function sendGuess(id, index, key) {

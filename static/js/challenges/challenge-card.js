@@ -83,7 +83,7 @@ export class Card {
         "span",
         { class: "status" },
         icon("user"),
-        guess_count ? describeFound(challenge).replace(/\.$/, "") : "No guess yet",
+        guess_count ? describeFound(challenge).replace(/\.$/, "") : "No guesses yet",
       );
     if (my_guess)
       return my_guess.correct

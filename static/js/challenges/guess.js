@@ -9,7 +9,8 @@ import { Options } from "./options.js";
 /** @typedef {import("./api.js").Challenge} Challenge */
 
 export class Ask {
-  /** Idempotency keys by statement index, reused after a lost answer. @type {Map<number, string>} */ #keys = new Map();
+  /** Idempotency key of each guess, by statement index; a retry reuses the key. @type {Map<number, string>} */
+  #keys = new Map();
   #isSending = false;
 
   /**
@@ -83,7 +84,7 @@ export class Ask {
   /** @param {unknown} error */
   #refused(error) {
     const again = () => /** @type {HTMLFormElement} */ (this.element).requestSubmit();
-    // The challenge has changed, for example by a guess in another window, so reload it.
+    // Reload the challenge if it has changed, for example by a guess in another window.
     if (error instanceof ApiError && [403, 404, 409].includes(error.status) && error.type !== "idempotency_mismatch")
       return this.on.other();
     const note =
@@ -104,8 +105,8 @@ export function createReadOnlyStatements(challenge, on) {
   const options = new Options(challenge, { onPlay: on.play, about: () => ({ tone: "", notes: [] }) });
   const words =
     challenge.status === "withheld"
-      ? "A moderator has taken it down. Only its owner and moderators can see it."
-      : "It is not published. Only its owner and moderators can see it.";
+      ? "A moderator has taken this challenge down. Only its owner and moderators can see it."
+      : "This challenge is not published. Only its owner and moderators can see it.";
   const element = h(
     "div",
     { class: "ask" },

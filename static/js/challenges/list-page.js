@@ -94,7 +94,7 @@ async function showDrafts({ search, show }, signal) {
 function showScore({ guesses, correct }) {
   const place = requireElement("[data-score]");
   place.hidden = guesses === 0;
-  setText(requireElement("span", place), `${correct} of ${guesses} lies found`);
+  setText(requireElement("span", place), `You found ${correct} of ${guesses} lies`);
 }
 
 // Empty lists
@@ -110,7 +110,7 @@ function isOwnList() {
     { class: "panel empty" },
     icon("challenge"),
     h("h2", {}, "You have no challenges yet"),
-    h("p", {}, "A challenge has 2 to 10 clips. All are true except one."),
+    h("p", {}, "A challenge has 2 to 10 clips, each with a statement. All statements are true except one."),
     h("div", { class: "row wrap" }, makeLink(true)),
   );
 }
@@ -121,7 +121,7 @@ function createAllPlayedState() {
     { class: "panel empty" },
     icon("trophy"),
     h("h2", {}, "Nothing left to play"),
-    h("p", {}, "You have played all challenges. Create one for the others."),
+    h("p", {}, "You have played all challenges. Create one for other people to play."),
     h("div", { class: "row wrap" }, makeLink(false), h("a", { class: "btn", href: "/challenges" }, "Show all")),
   );
 }

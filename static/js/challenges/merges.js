@@ -14,7 +14,7 @@ const SETTLES = 300; // ms after the last message about a job until the list is 
 const SIGNED_OUT = 4401;
 const COMING = new Set(["initiated", "uploading"]);
 /**
- * Icon, colour, label and link text of each listed status.
+ * Icon, colour, label and link text for each status of a listed merge.
  * @type {Record<string, {icon: string, tone: string, word: string, act: string}>}
  */
 const STATES = {
@@ -22,7 +22,7 @@ const STATES = {
   uploading: { icon: "upload", tone: "run", word: "Uploading clips", act: "Continue" },
   queued: { icon: "clock", tone: "", word: "Queued", act: "Open" },
   processing: { icon: "run", tone: "run", word: "Merging", act: "Open" },
-  completed: { icon: "check", tone: "ok", word: "Merged: choose the lie", act: "Finish" },
+  completed: { icon: "check", tone: "ok", word: "Ready to publish", act: "Finish" },
   failed: { icon: "alert", tone: "bad", word: "Failed", act: "Show options" },
 };
 
@@ -62,7 +62,7 @@ export class Merges {
       const { merge_sessions } = await listMerges(MOST);
       this.#draw(merge_sessions.filter((merge) => merge.overall_status in STATES && !merge.challenge_id));
     } catch {
-      // Keep the old list. The list of challenges on the same page reports the error.
+      // Ignore the error and keep the old merges: the page's list of challenges reports the error.
     }
     const coming = [...this.#rows.values()].some(({ merge }) => COMING.has(merge.overall_status));
     if (coming && document.visibilityState === "visible") this.#soon(ASK);
@@ -116,7 +116,7 @@ export class Merges {
     const waiting = merges.filter((merge) => merge.overall_status === "completed").length;
     setText(
       requireElement("[data-merges-words]", this.panel),
-      waiting ? `${formatCount(waiting, "merge")} ready to finish` : "",
+      waiting ? `${formatCount(waiting, "challenge")} ready to publish` : "",
     );
     if (had.some((id) => !this.#rows.has(id))) this.on.onMade();
   }

@@ -6,15 +6,15 @@ import { getStatementText } from "./status-text.js";
 /**
  * @typedef {import("./api.js").Challenge} Challenge
  *
- * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing Index of the current statement, and
- *   indexes of the statements watched to the end.
+ * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing `index` is the index of the current
+ *   statement. `seen` has the indexes of the statements watched to the end.
  *
  * @typedef {object} OptionsHow
  * @property {(index: number) => void} onPlay
- * @property {(index: number) => void} [onChoose] Callback that runs when the user chooses a statement. Without a
- *   callback, the user cannot choose.
- * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] Function that returns the colour and
- *   notes of a statement.
+ * @property {(index: number) => void} [onChoose] Runs when the user chooses a statement. Without `onChoose`,
+ *   the user cannot choose.
+ * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] Returns the colour and notes of
+ *   a statement.
  */
 
 export class Options {
@@ -104,7 +104,7 @@ export class Options {
     this.#rows[this.chosen ?? 0].input?.focus();
   }
 
-  /** @param {boolean} off True to disable choosing. */
+  /** @param {boolean} off True if the user may no longer choose a statement. */
   lock(off) {
     for (const { input } of this.#rows) if (input) input.disabled = off;
   }

@@ -1,13 +1,14 @@
 // The owner's panel of a challenge: status, link, results, and actions.
 
+import { html } from "../../vendor/lit/lit.min.js";
 import { ApiError } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
-import { askToDelete, openDialog } from "../base/dialog.js";
+import { askToDelete } from "../base/dialog.js";
 import { h, icon, requireElement } from "../base/dom.js";
-import { keepTypedText } from "../base/drafts.js";
+import { openFormDialog } from "../base/form-dialog.js";
 import { formatCount } from "../base/format.js";
 import { createErrorNote, showToast } from "../base/notice.js";
-import { changeChallenge, deleteChallenge, changeVisibility } from "./api.js";
+import { changeChallenge, deleteChallenge, changeVisibility, readChallenge } from "./api.js";
 import { createNote, Options } from "./options.js";
 import { getUrl, describeFound, getStatus, describeTaken } from "./status-text.js";
 
@@ -50,7 +51,7 @@ export class Own {
       ),
       h("p", { class: "text-small muted" }, text),
       challenge.withheld_because &&
-        h("p", { class: "text-small anywhere", dir: "auto" }, `The reason: “${challenge.withheld_because}”`),
+        h("p", { class: "text-small anywhere", dir: "auto" }, `Reason: “${challenge.withheld_because}”`),
       challenge.status === "published" && this.#link(),
       challenge.status !== "withheld" && this.#guests(),
       h("ul", { class: "opts" }, ...this.options.elements),
@@ -114,7 +115,7 @@ export class Own {
         },
       })
     );
-    return h("label", { class: "check text-small" }, box, "People without an account can play it with the link");
+    return h("label", { class: "check text-small" }, box, "Anyone with the link can play, even without an account");
   }
 
   #results() {
@@ -183,14 +184,14 @@ export class Own {
     try {
       this.on.changed(await changeVisibility(this.challenge.id, change));
       showToast(
-        change === "publish" ? "The challenge is published." : "The challenge is a draft again. Its guesses are kept.",
+        change === "publish" ? "The challenge is published." : "The challenge is a draft again. All guesses are kept.",
       );
     } catch (error) {
       button.removeAttribute("aria-disabled");
       if (error instanceof ApiError && error.status === 404) return this.on.gone();
       this.problem.replaceChildren(
         createErrorNote(
-          change === "publish" ? "The challenge was not published." : "The challenge was not unpublished.",
+          change === "publish" ? "The challenge could not be published." : "The challenge could not be unpublished.",
           error,
           () => this.#show(change),
         ),
@@ -207,145 +208,50 @@ export class Own {
 export function openEditDialog(challenge, limits, onChanged) {
   // Players who guessed know which statement is the lie, so only the title can still change.
   const isPlayed = challenge.guess_count > 0;
-  const problem = h("div", {});
-  const save = h("button", { class: "btn primary" }, "Save");
-  const title = /** @type {HTMLInputElement} */ (
-    h("input", {
-      class: "input",
-      id: "edit-title",
-      type: "text",
-      maxlength: limits.max_title,
-      required: true,
-      autocomplete: "off",
-      dir: "auto",
-      value: challenge.title,
-      "aria-describedby": "edit-title-error",
-    })
-  );
-  const wrong = h(
-    "p",
-    { class: "field-error", id: "edit-title-error", hidden: true },
-    icon("alert"),
-    h("span", {}, "A challenge needs a title."),
-  );
-  const texts = challenge.statements.map(
-    (_, index) =>
-      /** @type {HTMLTextAreaElement} */ (
-        h(
-          "textarea",
-          {
-            class: "input",
-            id: `edit-text-${index}`,
-            rows: "2",
-            maxlength: limits.max_text,
-            dir: "auto",
-            disabled: isPlayed,
-          },
-          challenge.statements[index].text,
-        )
-      ),
-  );
-  const lies = challenge.statements.map(
-    (_, index) =>
-      /** @type {HTMLInputElement} */ (
-        h("input", {
-          type: "radio",
-          name: "lie",
-          value: index,
-          checked: index === challenge.lie_statement_index,
-          disabled: isPlayed,
-        })
-      ),
-  );
-  const dialog = openDialog(
-    h(
-      "dialog",
-      { class: "dialog", "aria-labelledby": "edit-heading" },
-      h(
-        "form",
-        { class: "pad col editing", novalidate: true, onsubmit: submit },
-        h("h2", { id: "edit-heading" }, "Edit the draft"),
-        h("div", { class: "field" }, h("label", { for: "edit-title" }, "Title"), title, wrong),
-        isPlayed &&
-          h(
-            "div",
-            { class: "note" },
-            icon("lock"),
-            h(
-              "p",
-              { class: "text-small" },
-              "The challenge has been played, so its statements and its lie cannot be changed.",
-            ),
-          ),
-        ...texts.map((text, index) =>
-          h(
-            "div",
-            { class: "field" },
-            h(
-              "div",
-              { class: "row" },
-              h("label", { class: "text-small muted", for: text.id }, `Text of statement ${index + 1}`),
-              h("span", { class: "spacer" }),
-              h(
-                "label",
-                { class: "check text-small" },
-                lies[index],
-                h("span", {}, "the lie", h("span", { class: "visually-hidden" }, ` is statement ${index + 1}`)),
-              ),
-            ),
-            text,
-          ),
-        ),
-        problem,
-        h(
-          "div",
-          { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
-          save,
-        ),
-      ),
-    ),
-  );
-  const forget = keepTypedText(`challenge/${challenge.id}`, {
-    title,
-    ...(isPlayed ? {} : Object.fromEntries(texts.entries())),
-  });
-  title.focus();
-
-  function cancel() {
-    forget();
-    dialog.close();
-  }
-
-  /** @param {Event} event */
-  async function submit(event) {
-    event.preventDefault();
-    if (save.getAttribute("aria-disabled") === "true") return;
-    problem.replaceChildren();
-    const called = title.value.trim();
-    wrong.hidden = called !== "";
-    title.toggleAttribute("aria-invalid", false);
-    if (!called) {
-      title.setAttribute("aria-invalid", "true");
-      return title.focus();
-    }
-    save.setAttribute("aria-disabled", "true");
-    const all = {
-      texts: texts.map((text) => text.value.trim()),
-      lie_statement_index: lies.findIndex((lie) => lie.checked),
-    };
-    try {
-      const changed = await changeChallenge(challenge.id, { title: called, ...(isPlayed ? {} : all) });
-      forget();
-      dialog.close();
+  let lie = challenge.lie_statement_index;
+  const lieView = (/** @type {number} */ index) => html`
+    <label class="check text-small">
+      <input type="radio" name="lie" ?checked=${index === challenge.lie_statement_index} ?disabled=${isPlayed}
+        @change=${() => (lie = index)} />
+      <span>the lie<span class="visually-hidden"> is statement ${index + 1}</span></span>
+    </label>`;
+  const title = { name: "title", label: "Title", value: challenge.title, maxlength: limits.max_title };
+  const texts = challenge.statements.map(({ text }, index) => ({
+    name: String(index),
+    label: `Text of statement ${index + 1}`,
+    value: text,
+    rows: 2,
+    maxlength: limits.max_text,
+    isDisabled: isPlayed,
+    aside: lieView(index),
+  }));
+  openFormDialog({
+    id: "edit",
+    heading: "Edit the draft",
+    size: "editing",
+    draft: `challenge/${challenge.id}`,
+    note: isPlayed
+      ? "Someone has already played this challenge, so the statements and the lie can no longer be changed."
+      : "",
+    fields: [{ ...title, missing: "A challenge needs a title." }, ...texts],
+    send: async ({ title, ...texts }) => {
+      // Another tab may have changed other texts since this dialog opened; keep those.
+      const saved = await readChallenge(challenge.id);
+      const kept = challenge.statements.map((known, index) =>
+        texts[index] === known.text ? saved.statements[index].text : texts[index],
+      );
+      return changeChallenge(challenge.id, {
+        ...(title !== challenge.title && { title }),
+        ...(!isPlayed && { texts: kept }),
+        ...(lie !== null && lie !== challenge.lie_statement_index && { lie_statement_index: lie }),
+      });
+    },
+    onDone: (changed) => {
       onChanged(changed);
       showToast("Challenge saved.");
-    } catch (error) {
-      problem.replaceChildren(createErrorNote("The challenge was not saved.", error));
-    } finally {
-      save.removeAttribute("aria-disabled");
-    }
-  }
+    },
+    failed: "The challenge was not saved.",
+  });
 }
 
 /**
@@ -359,8 +265,8 @@ export function openDeleteDialog(challenge, onDeleted) {
     heading: `Delete “${challenge.title}”?`,
     words:
       challenge.status === "withheld"
-        ? "Its video is deleted too. This cannot be undone."
-        : `${guess_count ? `${formatCount(guess_count, "guess", "guesses")} will be deleted with it. ` : ""}For a day you can create another challenge from its video; then the video is deleted too.`,
+        ? "This also deletes the challenge's video. This cannot be undone."
+        : `${guess_count ? `This also deletes ${formatCount(guess_count, "guess", "guesses")}. ` : ""}For one day, you can create another challenge from the video. After that, the video is deleted too.`,
     remove: () => deleteChallenge(challenge.id),
     onDeleted,
   });

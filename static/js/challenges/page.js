@@ -107,7 +107,7 @@ async function showAnswer({ statement_index, correct, lie_statement_index }) {
   setText(
     said,
     correct
-      ? `You found it. Number ${lie_statement_index + 1} was the lie.`
+      ? `You found the lie. It was number ${lie_statement_index + 1}.`
       : `Not this time. Number ${lie_statement_index + 1} was the lie.`,
   );
   try {
@@ -158,7 +158,7 @@ function showGone() {
       { class: "panel empty" },
       icon("search"),
       h("h2", { tabindex: "-1" }, "This challenge is no longer available"),
-      h("p", {}, "It was deleted, or its owner has unpublished it."),
+      h("p", {}, "The challenge was deleted, or its owner has unpublished it."),
       h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges")),
     ),
   );
@@ -184,7 +184,7 @@ report?.addEventListener("click", () =>
   }),
 );
 
-// Results may have changed while the page was hidden.
+// When the page is shown again, reload the challenge for newer results.
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState !== "visible" || isGone || !challenge.results) return;
   try {
@@ -210,7 +210,7 @@ else {
   place.hidden = false;
   place.replaceChildren(
     icon("alert"),
-    h("b", { role: "alert" }, "There is no video"),
+    h("b", { role: "alert" }, "The video is not available"),
     h("p", { class: "text-small" }, "The video of this challenge no longer exists."),
   );
 }

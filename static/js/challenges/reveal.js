@@ -24,7 +24,7 @@ export class Reveal {
     this.next = h(
       "a",
       { class: "btn primary big", href: isGuest ? "/" : "/challenges?show=unplayed" },
-      h("span", {}, isGuest ? "Create your own" : "Next challenge"),
+      h("span", {}, isGuest ? "Create your own challenge" : "Next challenge"),
       icon("right"),
     );
     const others = challenge.results ? describeFound(challenge) : "";
@@ -39,13 +39,13 @@ export class Reveal {
         h(
           "div",
           {},
-          h("h2", { tabindex: "-1" }, found ? "You found it." : "Not this time."),
+          h("h2", { tabindex: "-1" }, found ? "You found the lie." : "Not this time."),
           h(
             "p",
             {},
             found
-              ? `Number ${lie + 1} was the lie.`
-              : `You said ${Number(mine) + 1}, but number ${lie + 1} was the lie.`,
+              ? `It was number ${lie + 1}.`
+              : `You chose number ${Number(mine) + 1}, but number ${lie + 1} was the lie.`,
           ),
           this.found,
         ),
@@ -61,7 +61,7 @@ export class Reveal {
     if (!isGuest) this.#lookForNext(challenge);
   }
 
-  /** @param {Challenge} challenge The same challenge with newer results. */
+  /** Show newer results of the same challenge. @param {Challenge} challenge */
   adopt(challenge) {
     this.challenge = challenge;
     this.options.tell();
@@ -72,7 +72,8 @@ export class Reveal {
   #about(index) {
     const isLie = index === this.challenge.lie_statement_index;
     const isMine = index === this.challenge.my_guess?.statement_index;
-    const words = isLie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True; your guess" : "True";
+    const kind = isLie ? "The lie" : isMine ? "True statement" : "True";
+    const words = isMine ? `${kind} (your guess)` : kind;
     return {
       tone: isLie ? "lie" : "true",
       notes: createNote(isLie ? "x" : "check", words, describeTaken(this.challenge, index)),
@@ -99,7 +100,7 @@ export class Reveal {
         requireElement("span", this.next).textContent = "All challenges";
       }
     } catch {
-      // Ignore the error: the link still opens the list of unplayed challenges, which reports it.
+      // Ignore the error: the Next link still opens the list of unplayed challenges, which shows its own errors.
     }
   }
 }

@@ -11,14 +11,16 @@ import { Player } from "../videos/player.js";
  *   and duration in seconds.
  */
 
-const EDGE = 0.002; // safety margin at the borders of frames, in seconds
+const EDGE = 0.002; // tolerance around a segment's start and end, in seconds
 const LEAD = 8; // ms before a segment's end at which the player pauses, because pausing takes time
-const COVERS = 2; // seconds before a segment's end at which the canvas begins to cover the video
-// If picture times are unknown, a picture near the segment's end may belong to the next segment. The canvas is then not
-// updated in the last UNSURE seconds of playing time, or in the last UNSURE_FRAMES frames, whichever is longer.
+const COVERS = 2; // The canvas covers the video from this many seconds (at the current speed) before a segment's end.
+// Some browsers do not reveal the time of the shown picture. Near a segment's end, this picture may then belong to the
+// next segment, so the player stops updating the canvas UNSURE seconds (at the current speed) or UNSURE_FRAMES frames
+// before the end, whichever is earlier.
 const UNSURE = 0.12;
 const UNSURE_FRAMES = 2.5;
-const SETTLES = 250; // maximum ms to wait for a frame callback after a seek; none comes if the picture is already shown
+// maximum ms to wait for a frame callback after a seek; a picture that is already shown causes no callback
+const SETTLES = 250;
 const PATIENCE = 2000; // maximum ms to wait after a seek for a picture of the segment
 
 /** @param {string} url @param {number} duration */
@@ -36,8 +38,10 @@ const toVideo = (url, duration) =>
   });
 
 /**
- * A player for segments of a video. It fires "change" if the segment, playing, loading or the error changes, "time" if
- * the position changes, and "end" if a segment was played to its end.
+ * A player for segments of a video. Its events:
+ * - "change": another segment was chosen, or playing, loading or an error has begun or ended.
+ * - "time": the position has changed.
+ * - "end": a segment was played to its end.
  */
 export class SegmentPlayer extends EventTarget {
   /** Index of the current segment. */ index = 0;
@@ -51,12 +55,12 @@ export class SegmentPlayer extends EventTarget {
 
   /**
    * @param {HTMLVideoElement} element
-   * @param {HTMLCanvasElement} still Canvas over the video, hidden except near a segment's end.
+   * @param {HTMLCanvasElement} still A canvas over the video, hidden except near a segment's end.
    * @param {object} source
    * @param {string} source.url
-   * @param {Segment[]} source.segments Segments in the order of the video.
-   * @param {number} source.duration Duration of the video in seconds.
-   * @param {() => Promise<string>} source.renew Function that returns a new video URL after the signed URL has expired.
+   * @param {Segment[]} source.segments The segments in the order of the video.
+   * @param {number} source.duration The video's duration in seconds.
+   * @param {() => Promise<string>} source.renew Returns a new video URL after the signed URL has expired.
    */
   constructor(element, still, { url, segments, duration, renew }) {
     super();
@@ -135,8 +139,8 @@ export class SegmentPlayer extends EventTarget {
 
   /**
    * Seek the video. Resolve once the new picture is shown or a newer seek has started.
-   * @param {number} time Position in the video, in seconds.
-   * @param {number} turn Number of this seek.
+   * @param {number} time A position in the video, in seconds.
+   * @param {number} turn The number of this seek.
    */
   async #seek(time, turn) {
     const { element } = this;
@@ -187,9 +191,9 @@ export class SegmentPlayer extends EventTarget {
     this.#tell();
   }
 
-  // The end of a segment
+  // Stopping at the end of a segment
 
-  /** Schedule the pause at the segment's end by the video's position, which follows the sound. */
+  /** Set a timer that pauses the video at the segment's end, as measured by `currentTime`, which follows the sound. */
   #arm() {
     clearTimeout(this.#timer);
     const { element, segment } = this;
@@ -220,8 +224,9 @@ export class SegmentPlayer extends EventTarget {
   }
 
   /**
-   * @param {number} time Position of the picture in the video, in seconds.
-   * @param {number} count Number of pictures presented so far; 0 if unknown.
+   * Handle a picture that is now on screen.
+   * @param {number} time The picture's position in the video, in seconds.
+   * @param {number} count The number of pictures shown so far; 0 if unknown.
    */
   #seen(time, count) {
     const { element, segment } = this;
@@ -230,7 +235,7 @@ export class SegmentPlayer extends EventTarget {
     if (count && this.#last?.count === count - 1 && time > this.#last.time)
       this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
     this.#last = { time, count };
-    // The position can be outside the segment: a media key may seek, or a blocked page may miss the segment's end.
+    // The picture can be outside the segment: a media key may seek, or the page may hang when the segment ends.
     if (time < segment.start_time - EDGE) return this.play();
     if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
     if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame))
@@ -242,13 +247,13 @@ export class SegmentPlayer extends EventTarget {
 
   /**
    * Copy the current picture to the canvas, unless the picture may belong to the next segment.
-   * @param {number} time Position of the latest reported picture, in seconds.
+   * @param {number} time The position of the latest picture that the browser reported, in seconds.
    */
   #cover(time) {
     const { element, still, draft, segment } = this;
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
-    // The next picture may have appeared after `time` was reported. Therefore read the copied picture's time, too. Some
-    // browsers return the sound's time here, which lags behind the picture. Therefore use the later of the two times.
+    // Use the later of two positions: `time`, and the current position that the browser returns. The copied picture may
+    // be later than `time`. In some browsers, the current position is that of the sound, which lags behind the picture.
     const drawn = Math.max(time, getPictureTime(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;

@@ -17,7 +17,10 @@ export function bindKeys(stage, count, toGuess) {
   enableShortcuts([
     {
       keys: count > 9 ? "1 – 9 0" : `1 – ${count}`,
-      label: count > 9 ? "Play the statement with this number (0 for 10)" : "Play the statement with this number",
+      label:
+        count > 9
+          ? "Play the statement with this number (0 plays statement 10)"
+          : "Play the statement with this number",
       match: (/** @type {KeyboardEvent} */ event) => digit(event) > 0 && digit(event) <= count,
       run: (/** @type {KeyboardEvent} */ event) => player.play(digit(event) - 1),
     },
@@ -35,7 +38,7 @@ export function bindKeys(stage, count, toGuess) {
       run: (/** @type {KeyboardEvent} */ event) => stage.step(event.key === "ArrowRight" ? 1 : -1),
     },
     { keys: "R", label: "Replay the statement", match: matchKeys("r"), run: () => player.play() },
-    { keys: "G", label: "Go to the guess", match: matchKeys("g"), run: toGuess },
+    { keys: "G", label: "Go to the statements", match: matchKeys("g"), run: toGuess },
     {
       keys: "M",
       label: "Mute or unmute",

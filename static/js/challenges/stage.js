@@ -60,7 +60,7 @@ export class Stage {
     this.mark();
   }
 
-  /** @param {Challenge} challenge The same challenge with changed texts. */
+  /** Use the changed texts of the same challenge. @param {Challenge} challenge */
   adopt(challenge) {
     this.challenge = challenge;
     this.mark();
@@ -74,7 +74,7 @@ export class Stage {
   async fullscreen() {
     if (document.fullscreenElement) return document.exitFullscreen();
     if (this.root.requestFullscreen) return this.root.requestFullscreen();
-    // Some phones can show only the video element in full screen. This page then cannot stop at a statement's end.
+    // Some phones can show only the video element in full screen, without the canvas that hides the next statement.
     /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
   }
 

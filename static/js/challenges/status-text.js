@@ -1,12 +1,14 @@
 // Texts about the status and results of challenges.
 
+import { formatCount } from "../base/format.js";
+
 /** @typedef {import("./api.js").Challenge} Challenge */
 
 const NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
 /**
  * Describe the statements, as in `two are true, one is a lie`.
- * @param {number} count Number of all statements.
+ * @param {number} count The number of statements, including the lie.
  * @returns {string}
  */
 export function describeKinds(count) {
@@ -30,14 +32,14 @@ const STATUSES = {
     icon: "pencil",
     word: "Draft",
     tone: "",
-    text: "Only you can see it. Others can play it once it is published.",
+    text: "Only you can see this challenge. Others can play it once it is published.",
   },
-  published: { icon: "check", word: "Published", tone: "ok", text: "All signed-in users can play it." },
+  published: { icon: "check", word: "Published", tone: "ok", text: "All signed-in users can play this challenge." },
   withheld: {
     icon: "ban",
     word: "Withheld",
     tone: "warn",
-    text: "A moderator has taken it down. Only you and the moderators see it, and it cannot be published again. If you think this is a mistake, ask an administrator.",
+    text: "A moderator has taken this challenge down. Only you and moderators can see it, and you cannot publish it again. If you think this is a mistake, ask an administrator.",
   },
 };
 
@@ -49,14 +51,14 @@ export function describeFound({ results, guess_count, my_guess }) {
   if (!guess_count || !results) return "Nobody has guessed yet.";
   if (guess_count === 1 && my_guess) return "You are the first player.";
   if (guess_count === 1)
-    return results.correct ? "The one player who guessed found it." : "The one player who guessed did not find it.";
+    return results.correct ? "The only player so far found the lie." : "The only player so far did not find the lie.";
   const found =
     results.correct === guess_count
       ? `All ${guess_count}`
       : results.correct
         ? `${results.correct} of ${guess_count}`
         : `None of ${guess_count}`;
-  return `${found} players found it.`;
+  return `${found} players found the lie.`;
 }
 
 /**
@@ -66,7 +68,7 @@ export function describeFound({ results, guess_count, my_guess }) {
  */
 export function describeTaken({ results, guess_count }, index) {
   if (!results || !guess_count) return "";
-  return `${results.by_statement[index]} of ${guess_count} chose it`;
+  return `${results.by_statement[index]} of ${formatCount(guess_count, "player")} chose this statement`;
 }
 
 /** Return a challenge's public address. @param {Challenge} challenge @returns {string} */

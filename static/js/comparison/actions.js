@@ -12,14 +12,14 @@ const PAUSE_TO_WRITE = "vod-pause-to-write";
 
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
-  // For undo: the placement of each video before its first unsent change.
+  // Each video's placement on the shared clock before its first unsent change, for undo.
   /** @type {Map<string, import("../base/timeline.js").Placement>} */ #before = new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
   /**
-   * How playback was paused while the user writes; "" if it was not.
+   * How this page paused playback while the user writes; "" if it did not.
    * - "alone": this page left the shared clock, because the user may not move the clock.
-   * - "shared": playback was paused as by the Pause button.
+   * - "shared": this page paused playback as the Pause button does.
    * @type {""|"shared"|"alone"}
    */
   #paused = "";
@@ -98,8 +98,8 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Pause playback for all viewers while the user writes, unless the setting is off. For a user who may not move the
-   * clock, pause only this page.
+   * Pause playback for all viewers while the user writes, unless `pausesToWrite` is false. For a user who may not move
+   * the clock, pause only this page.
    */
   pauseToWrite() {
     const { controller, remote } = this;
@@ -146,8 +146,9 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * @param {number} T Time on the shared clock, in seconds.
-   * @param {boolean} [final] Whether the position is final; false while the user drags.
+   * Seek to a time on the shared clock, in seconds. `final` is false while the user drags.
+   * @param {number} T
+   * @param {boolean} [final]
    */
   async seek(T, final = true) {
     if (this.oneByOne.isOn) return this.oneByOne.seek(this.touched.id, this.touched.track.timeAt(T));
@@ -180,7 +181,7 @@ export class Actions extends EventTarget {
     this.remote.played();
   }
 
-  /** @param {number} direction 1 to play faster, -1 to play slower. */
+  /** Play faster (`direction` is 1) or slower (`direction` is -1). @param {number} direction */
   shift(direction) {
     const next = direction > 0 ? SPEEDS.find((s) => s > this.rate) : SPEEDS.findLast((s) => s < this.rate);
     if (next) this.speed(next);
@@ -208,7 +209,7 @@ export class Actions extends EventTarget {
   /**
    * Set the drift of a video's clock; the displayed frame stays the same.
    * @param {string} id
-   * @param {number} ppm Drift in parts per million.
+   * @param {number} ppm The drift in parts per million.
    */
   async setDrift(id, ppm) {
     if (this.remote.isReadOnly) return;
@@ -329,7 +330,7 @@ export class Actions extends EventTarget {
   alignHere(id) {
     const { track, letter } = this.#pane(id);
     this.setOffset(id, track.offset + track.timeAt(this.controller.time) - track.time);
-    showToast(`${letter} is aligned to this moment.`);
+    showToast(`Video ${letter} is now aligned at this position.`);
   }
 
   /** @param {string} id */
@@ -422,7 +423,7 @@ export class Actions extends EventTarget {
   /** @param {string} id */
   #pane(id) {
     const found = this.panes.find((p) => p.id === id);
-    if (!found) throw new Error(`No such pane: ${id}`);
+    if (!found) throw new Error(`This comparison has no video ${id}.`);
     return found;
   }
 

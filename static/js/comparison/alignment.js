@@ -13,7 +13,7 @@ const POLL = 1000;
 const METHODS = {
   auto: {
     label: "Both",
-    text: "We read the timer and compare the sound in every video. If both agree, or one is certain and the other does not contradict it, we propose an offset and show the evidence. If not, we tell you why.",
+    text: "We read the timer and compare the sound in every video. If the results are reliable and do not contradict each other, we propose an offset and show the evidence. If not, we tell you why.",
   },
   timer_ocr: {
     label: "Timer",
@@ -21,7 +21,7 @@ const METHODS = {
   },
   audio: {
     label: "Sound",
-    text: "We compare the sound of the whole first video with parts of the others. If they match at only one offset, we propose it and show the evidence. If not, we tell you why.",
+    text: "We compare the sound of the whole first video with parts of the others. If the sound matches at only one offset, we propose this offset and show the evidence. If not, we tell you why.",
   },
 };
 const CHECK = 5000; // ms between two polls of the job while the WebSocket is connected, in case it loses messages
@@ -31,16 +31,16 @@ const CHECK = 5000; // ms between two polls of the job while the WebSocket is co
  * @property {ReturnType<typeof import("../base/api.js").sessionUrl>} api
  * @property {() => {vods: any[]}} session
  * @property {(vodId: string) => string} letterOf
- * @property {() => {roi: any|null, game: string}} request Function that returns the parameters of the alignment job.
+ * @property {() => {roi: any|null, game: string}} request Returns the parameters of the alignment job.
  * @property {(session: any, vodIds: string[]) => void} onApplied
  * @property {(vodId: string) => void} onDraw
- * @property {(vodId: string) => void} onHand Callback that lets the user align a video by eye.
+ * @property {(vodId: string) => void} onHand Lets the user align a video by eye.
  * @property {boolean} [isBoxShown]
- * @property {string} applyLabel Text appended to the label "Apply to B and C", such as " and open".
+ * @property {string} applyLabel Appended to the label "Apply to B and C"; it is " and open", for
+ *   example.
  * @property {boolean} [primary] True if Apply is the page's primary button.
  * @property {(state: "idle"|"running"|"done") => void} [onState]
- * @property {(isApplied: boolean) => void} [onResult] Callback that receives whether all offsets were found and
- *   applied.
+ * @property {(isApplied: boolean) => void} [onResult] Receives whether all offsets were found and applied.
  */
 
 export class AlignPanel {
@@ -105,7 +105,7 @@ export class AlignPanel {
         : h(
             "p",
             { class: "text-small faint" },
-            `${this.options.isBoxShown ? "The dashed box is only a suggestion until you move it" : "No box is drawn yet"}. The whole picture is searched for the timer. A box around it makes the result more reliable.`,
+            `${this.options.isBoxShown ? "The dashed box is not used until you move it." : "You have not drawn a box yet."} Until then, the whole picture is searched for the timer. A box around the timer makes the result more reliable.`,
           ),
     );
   }
@@ -350,12 +350,14 @@ export class AlignPanel {
     const letter = letterOf(vodId);
     const other = { timer_ocr: "audio", audio: "timer_ocr" }[method];
     return [
-      ...(method === "audio" ? [] : [{ icon: "roi", label: `Draw the box on ${letter}`, run: () => onDraw(vodId) }]),
+      ...(method === "audio"
+        ? []
+        : [{ icon: "roi", label: `Draw the timer box on ${letter}`, run: () => onDraw(vodId) }]),
       ...(other
         ? [
             {
               icon: other === "audio" ? "vol" : "clock",
-              label: other === "audio" ? "Try the sound" : "Try the timer",
+              label: other === "audio" ? "Align by sound" : "Align by timer",
               run: () => {
                 this.#method = /** @type {keyof typeof METHODS} */ (other);
                 this.#start();
@@ -384,12 +386,17 @@ export class AlignPanel {
     const again = this.#startButton("Align again", "btn quiet wide");
     if (!letters.length) {
       const isApplied = this.body.querySelector("[data-applied]") !== null;
-      const said = h("p", { class: "status ok" }, icon("check"), "Applied. The old offsets are in the history.");
+      const said = h(
+        "p",
+        { class: "status ok" },
+        icon("check"),
+        "Offsets applied. The previous offsets are in the history.",
+      );
       this.#actions(again, ...(isApplied ? [said] : []));
       return;
     }
     const stays = left.length
-      ? `${left.join(" and ")} ${left.length > 1 ? "keep their offsets" : "keeps its offset"}. You can move ${left.length > 1 ? "them" : "it"} by hand. `
+      ? `${left.join(" and ")} ${left.length > 1 ? "keep their offsets" : "keeps its offset"}. You can align ${left.length > 1 ? "them" : "it"} by hand. `
       : "";
     this.#actions(
       h(
@@ -441,7 +448,7 @@ export class AlignPanel {
 }
 
 /**
- * Return one entry for each video that the alignment refused.
+ * Return the id, message and evidence of each video that the alignment refused.
  * @param {any} refused
  * @returns {{vod_id: string, message: string, evidence: any[]}[]}
  */

@@ -9,7 +9,7 @@ import { createErrorNote, showToast } from "../base/notice.js";
 import { getLook } from "./events/kinds.js";
 import { formatBytes } from "../videos/api.js";
 
-/** Export layouts: API name, label, icon, number of videos (0 for all), and matching layout or blend of the page. */
+/** Export layouts: API name, label, icon, number of videos (0 for all), and the page's matching layout or blend. */
 const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
   ["side_by_side", "Side by side", "lrow", 0, "row"],
   ["stack", "Stacked", "layers", 0, ""],
@@ -21,14 +21,14 @@ const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
 ]);
 const HEIGHTS = [360, 480, 720, 1080];
 const KIND = "comparison.export";
-const ROUNDED = 0.001; // tolerance of entered start times in seconds, because displayed times are rounded
-const RECENT = 50; // number of latest jobs searched for the last export
+const ROUNDED = 0.001; // seconds by which an entered start may be too early: displayed times are rounded
+const RECENT = 50; // number of newest jobs searched for the last export
 
 /** @typedef {{url: string, size: number, duration: number}} Made */
 
 export class Exporting {
   /** @type {Made|null} */ #last = null;
-  /** Element of the export's progress, which stays when the dialog closes. */ #holder = h("div", { class: "spacer" });
+  /** Progress of the export; each opened dialog shows this element. */ #holder = h("div", { class: "spacer" });
 
   /**
    * @param {object} parts
@@ -194,8 +194,8 @@ export class Exporting {
     const around = h(
       "div",
       { class: "row wrap", hidden: true },
-      createSecondsField("before", "s before", "Seconds before each moment"),
-      createSecondsField("after", "s after", "Seconds after each moment"),
+      createSecondsField("before", "s before", "Seconds to show before each event"),
+      createSecondsField("after", "s after", "Seconds to show after each event"),
     );
     // Disable hidden fields, because an invalid field would block the form even while hidden.
     const offer = (/** @type {boolean} */ isReel) => {
@@ -220,9 +220,9 @@ export class Exporting {
   /** @param {string} job */
   async #follow(job) {
     const ended = await this.progress.follow(job);
-    if (ended.status !== "completed") return showToast(`No video was exported. ${explainEnd(ended)}`, "warn");
+    if (ended.status !== "completed") return showToast(`The video was not exported. ${explainEnd(ended)}`, "warn");
     this.#last = ended.result;
-    showToast("The video is ready. Open Export to download it.");
+    showToast("Your exported video is ready. Open “Export” to download it.");
   }
 
   /** Return the ids of a layout's videos. If the layout has a main video, its id is first. @param {string} layout */
@@ -247,7 +247,12 @@ export class Exporting {
   }
 
   #link() {
-    if (!this.#last) return h("span", { class: "text-small faint" }, "Exported videos are deleted after some days.");
+    if (!this.#last)
+      return h(
+        "span",
+        { class: "text-small faint" },
+        "Download the exported video soon, because the server deletes it after a while.",
+      );
     const { url, size, duration } = this.#last;
     return h(
       "a",

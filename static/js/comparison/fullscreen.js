@@ -6,7 +6,7 @@ import { showToast } from "../base/notice.js";
 
 const HIDE_AFTER = 3000; // ms without input after which the bars hide
 const SIDE = "vod-compare-side";
-// Only touch screens match. A desktop window this low results from browser zoom, and its user needs all controls.
+// Match only touch screens: on a desktop, only browser zoom makes the window so low, and its user needs all controls.
 const SIDEWAYS = "(orientation: landscape) and (max-height: 480px) and (pointer: coarse)";
 const TAP = 10;
 const BARS = ".top, .transport";
@@ -42,7 +42,8 @@ export class Screen {
     for (const [name, bar] of Object.entries({ bar: requireElement(".top"), under: requireElement(".transport") }))
       new ResizeObserver(() => {
         document.body.style.setProperty(`--${name}`, `${bar.offsetHeight}px`);
-        // After a phone was turned, the bars have another height and could cover the field.
+        // Turning a phone changes the height of the top bar and of the playback bar. Scroll the focused field into
+        // view, because one of the bars could cover the field.
         if (isWritingAside()) document.activeElement?.scrollIntoView({ block: "nearest" });
       }).observe(bar);
     for (const name of MOVES) document.addEventListener(name, () => this.#moved());
@@ -116,7 +117,10 @@ export class Screen {
   }
 }
 
-/** Return whether the user is typing in the side panel. It then stays open, for example when a phone is turned. */
+/**
+ * Return whether the user is typing in the side panel. If so, the panel stays open when full screen begins or a phone
+ * is turned to landscape.
+ */
 function isWritingAside() {
   return Boolean(document.activeElement?.matches(".side :is(input, textarea)"));
 }

@@ -8,13 +8,13 @@ const LOOK = 250; // ms between two checks of the videos' positions
 const OFF = 0.3; // maximum seconds between a playing video and its clock; larger differences cause a seek
 const COOL_DOWN = 1500; // minimum ms between two corrective seeks of a playing video
 const SEEK_PAUSE = 100; // ms to wait for another seek before a seek is sent to the server
-const END = 0.05; // seconds; a video this close to its end counts as ended
+const END = 0.05; // a video counts as ended from this many seconds before its end
 const NEAR = 1e-3; // maximum seconds between a paused video and its clock; larger differences cause a seek
 
 /** @typedef {import("./playback/track.js").Track} Track */
 /**
- * @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock Clock of one video. At the
- *   server's time `since` (seconds since 1970), the video was at position `from`.
+ * @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock The clock of one video. At the
+ *   server's time `since` (seconds since 1970), the video was at the position `from` (seconds).
  */
 
 export class OneByOne extends EventTarget {
@@ -95,7 +95,7 @@ export class OneByOne extends EventTarget {
   /**
    * Seek one video. Only the last of several quick seeks is sent to the server.
    * @param {string} id
-   * @param {number} time Position in the video, in seconds.
+   * @param {number} time A position in the video, in seconds.
    */
   seek(id, time) {
     const track = this.#track(id);

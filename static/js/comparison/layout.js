@@ -6,7 +6,7 @@ import { h, requireElement } from "../base/dom.js";
 const LAYOUTS = ["focus", "row", "single"];
 const MODES = ["grid", "wipe", "overlay", "difference"];
 const ZOOMS = ["fit", "100", "200"];
-const FREE = "free"; // name of the zoom level that wheel or fingers set
+const FREE = "free"; // name of a zoom level set by the mouse wheel or by two fingers
 const MOST = 16; // maximum zoom, as a multiple of "fit"
 const WHEEL = 0.002; // relative change of the zoom per pixel of wheel movement
 const NEAR_EDGE = 24; // distance in px from the wipe's edge within which a press in a zoomed picture drags the edge
@@ -16,9 +16,9 @@ const NARROW = 1000; // maximum window width in px at which the wheel scrolls th
  * @typedef {object} ViewState
  * @property {string} layout
  * @property {string} mode
- * @property {string} main Id of the main video.
- * @property {string} over Id of the video blended over the main video.
- * @property {number} blend Position of the wipe's edge or opacity of the upper video, from 0 to 1.
+ * @property {string} main The id of the main video.
+ * @property {string} over The id of the video blended over the main video.
+ * @property {number} blend The position of the wipe's edge, or the opacity of the upper video, from 0 to 1.
  */
 
 export class View {
@@ -80,7 +80,7 @@ export class View {
     this.set({ mode: this.state.mode === mode ? "grid" : mode });
   }
 
-  /** @param {number} direction 1 to zoom in, -1 to zoom out, 0 for "fit". */
+  /** Zoom in (1), zoom out (-1), or fit the picture into the pane (0). @param {number} direction */
   zoomBy(direction) {
     const now = Math.max(0, ZOOMS.indexOf(this.#zoom));
     const index = direction === 0 ? 0 : Math.min(Math.max(now + direction, 0), ZOOMS.length - 1);
@@ -90,7 +90,7 @@ export class View {
   /**
    * Zoom by a factor around a point.
    * @param {number} factor
-   * @param {{x: number, y: number}} at Position of the point, as fractions of the pane's width and height.
+   * @param {{x: number, y: number}} at The position of the point, in fractions of the pane's width and height.
    */
   #zoomAt(factor, at) {
     const before = this.#scale();
@@ -139,7 +139,7 @@ export class View {
           ),
       );
       const slider = /** @type {HTMLInputElement} */ (requireElement("[data-blend]", pane.element));
-      slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Opacity of the video on top");
+      slider.setAttribute("aria-label", mode === "wipe" ? "Wipe position" : "Opacity of the video on top");
       slider.value = String(blend * 100);
     }
     this.#drawZoom();
@@ -232,8 +232,8 @@ export class View {
   }
 
   /**
-   * Return the scale of the picture. At scale 1, the picture fits the pane. The buttons "100 %" and "200 %" mean
-   * something else: at 100 %, a pixel of the main video is as large as a CSS pixel.
+   * Return the scale of the picture; at scale 1, the picture fits the pane. The buttons "100 %" and "200 %" use another
+   * scale: at 100 %, a pixel of the main video is as large as a CSS pixel.
    */
   #scale() {
     if (this.#zoom === "fit") return 1;
@@ -262,7 +262,7 @@ export class View {
       for (const [name, value] of Object.entries({
         tabindex: "0",
         role: "group",
-        "aria-label": `Picture of ${pane.letter}; arrow keys move it`,
+        "aria-label": `Zoomed video ${pane.letter}; use the arrow keys to move it`,
       })) {
         if (zoomed) pane.pic.setAttribute(name, value);
         else pane.pic.removeAttribute(name);

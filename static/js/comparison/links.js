@@ -1,4 +1,4 @@
-// Links to a comparison, which admit any visitor until they expire or are withdrawn.
+// Links to a comparison, which admit any visitor until they expire or are revoked.
 
 import { linksUrl } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
@@ -61,7 +61,7 @@ export function createLinksPart(id) {
     h(
       "p",
       { class: "text-small faint" },
-      "Anyone with a link can see this comparison without an account, but nothing else of yours.",
+      "Anyone who has a link can open this comparison without an account. Links do not give access to anything else.",
     ),
     h("form", { class: "row wrap", onsubmit: createLink }, lasts, may, password, button),
     problem,
@@ -83,6 +83,7 @@ export function createLinksPart(id) {
     event.preventDefault();
     problem.replaceChildren();
     button.disabled = true;
+    password.readOnly = true;
     try {
       const { link } = await api.create({
         expires_in: Number(lasts.value),
@@ -95,7 +96,7 @@ export function createLinksPart(id) {
     } catch (error) {
       problem.replaceChildren(createErrorNote("The link could not be created.", error));
     } finally {
-      button.disabled = false;
+      button.disabled = password.readOnly = false;
     }
   }
 
@@ -122,14 +123,14 @@ export function createLinksPart(id) {
   /** @param {Link} link */
   function createRow(link) {
     const until = formatWhen(toDate(link.expires_at));
-    const rights = `${link.can_comment ? "watch and comment" : "watch"}${link.has_password ? ", with a password" : ""}`;
+    const rights = link.can_comment ? "watch and comment" : "watch";
     return h(
       "li",
       { class: "row" },
       h(
         "span",
         { class: "who spacer" },
-        h("span", {}, `Until ${until}: ${rights}`),
+        h("span", {}, `Expires ${until}. Visitors${link.has_password ? " who know the password" : ""} can ${rights}.`),
         h("span", { class: "faint text-small" }, `Created ${formatWhen(toDate(link.created_at))}`),
       ),
       h(

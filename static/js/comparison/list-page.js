@@ -76,11 +76,11 @@ function bindBulkActions(bar) {
   requireElement("[data-several-delete]").addEventListener("click", () =>
     askToDelete({
       heading: `Delete ${formatCount(chosen().length, "comparison")}?`,
-      words: "Their events and offsets are deleted too. The videos stay in the library.",
+      words: "This also deletes the comparisons' events and offsets. The videos stay in the library.",
       remove: () => each((id) => sessionUrl(id).remove()),
       onDeleted: () => location.reload(),
       refused: (error) => createErrorNote("Some comparisons could not be deleted.", error),
     }),
   );
-  show(); // a browser may restore checked boxes after a reload
+  show(); // count the selection, which browsers restore when a page is reloaded
 }

@@ -151,7 +151,7 @@ const align = new AlignPanel(
       closeTimerBox();
       adoptSession(changed);
       showToast(
-        `Applied to ${ids
+        `Offsets applied to ${ids
           .map(getLetter)
           .filter((l) => l !== "A")
           .join(" and ")}.`,
@@ -252,7 +252,7 @@ copyDrafts.addEventListener("click", () =>
   copyWithFeedback(copyDrafts, events.draftTexts, requireElement("[data-drafts]")),
 );
 
-/** Unload the videos, because the user may no longer see the comparison. */
+/** Unload the videos, because the comparison was deleted or the user has lost access to it. */
 function closePictures() {
   controller.pause();
   for (const { video } of tracks) {
@@ -260,8 +260,30 @@ function closePictures() {
     video.load();
   }
   events.card.close();
-  requireElement("#main").inert = true;
+  lockPage();
   requireElement(".transport").inert = true;
+}
+
+/**
+ * Disable the page. A field in which the user is typing stays usable until the user leaves it; its text is kept as a
+ * draft.
+ */
+function lockPage() {
+  const main = requireElement("#main");
+  const field = /** @type {HTMLElement|null} */ (document.activeElement);
+  if (!field?.matches("input, textarea") || !main.contains(field)) {
+    main.inert = true;
+    return;
+  }
+  for (let part = field; part !== main && part.parentElement; part = part.parentElement)
+    for (const other of part.parentElement.children)
+      if (other !== part) /** @type {HTMLElement} */ (other).inert = true;
+  field.addEventListener("input", () => {
+    copyDrafts.hidden = !events.draftTexts;
+  });
+  field.addEventListener("blur", () => {
+    main.inert = true;
+  });
 }
 
 /** @param {string} id */
@@ -343,7 +365,7 @@ manage.addEventListener("click", () =>
         session.name = name;
         showName(name);
       },
-      onArchived: () => {}, // the page updates once the server's message arrives
+      onArchived: () => {}, // do nothing: the server's message updates the page
       onDeleted: () => location.assign("/compare"),
     },
   ),

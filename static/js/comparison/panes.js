@@ -146,11 +146,11 @@ export class Pane {
     this.note.hidden = key === "";
     const { letter } = this;
     if (key === "failed" && "gone" in this.element.dataset) {
-      this.note.replaceChildren(icon("alert"), h("span", {}, `The video of ${letter} has been deleted.`));
+      this.note.replaceChildren(icon("alert"), h("span", {}, `Video ${letter} has been deleted.`));
     } else if (key === "failed") {
       this.note.replaceChildren(
         icon("alert"),
-        h("span", {}, `${letter} cannot be played: ${explainFailure(this.track.video)}`),
+        h("span", {}, `Video ${letter} cannot be played. ${explainFailure(this.track.video)}`),
         h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Retry"),
       );
     } else if (key === this.remedy) this.note.replaceChildren(icon("hour"), h("span", {}, key));
@@ -158,7 +158,7 @@ export class Pane {
     else if (key === "free")
       this.note.replaceChildren(
         icon("unlink"),
-        `${letter} is unlinked. Find the moment that the other videos show, then press Align here.`,
+        `${letter} now plays separately. In ${letter}, go to the moment that the other videos show, then press “Align here”.`,
       );
     else this.note.replaceChildren(icon("clock"), `${letter} ${key}`);
   }
@@ -191,10 +191,10 @@ export class Pane {
 function explainFailure(video) {
   switch (video.error?.code) {
     case MediaError.MEDIA_ERR_NETWORK:
-      return "the connection was lost.";
+      return "The connection was lost.";
     case MediaError.MEDIA_ERR_DECODE:
-      return "the file is damaged.";
+      return "The file is damaged.";
     default:
-      return "this browser cannot play its format, or the video was deleted.";
+      return "This browser cannot play its format, or the video was deleted.";
   }
 }

@@ -32,12 +32,12 @@ export class People {
 
   draw() {
     const { remote } = this;
-    // Hide this display if the user is alone and follows the shared clock. Always show it to users who may only watch.
-    // They can pause only after leaving the shared clock, and the button for that is in this display.
+    // Hide the list of viewers and the button if the user is alone and follows the shared clock. A user who may only
+    // watch always sees the button: such a user must leave the shared clock before pausing.
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const moved = (/** @type {Person} */ person) => person.name === remote.mover;
     const said = (/** @type {Person} */ person) =>
-      `${describePerson(person)}${moved(person) ? ", moved the clock last" : ""}`;
+      `${describePerson(person)}${moved(person) ? ", moved the shared clock last" : ""}`;
     // Begin with the viewer who moved the clock last: a long list hides the names at its end.
     const all = [...this.#people.filter(moved), ...this.#people.filter((person) => !moved(person))];
     const rest = all.slice(SHOWN);
@@ -49,8 +49,8 @@ export class People {
     );
     setText(this.button, remote.following ? "Following" : "Not following");
     this.button.title = remote.following
-      ? "Your playback follows the others. Press to stop following"
-      : "Your playback is independent. Press to follow the others";
+      ? "Your playback follows the other viewers. Press to stop following"
+      : "Your playback is independent. Press to follow the other viewers";
   }
 }
 

@@ -46,9 +46,9 @@ let turn = 0;
 const isPrinted = (event) => Boolean(event.body || event.drawing || event.replies.length);
 
 /**
- * Return a video's frame at a session time as an image; null if the frame cannot be read.
+ * Return a video's frame at a time on the shared clock (seconds) as an image; null if the frame cannot be read.
  * @param {Track} track
- * @param {number} at Session time in seconds.
+ * @param {number} at
  */
 async function frameAt(track, at) {
   track.mediaTime = null;
@@ -150,7 +150,7 @@ async function drawPages() {
   }
   const rest = all.length - shown.length;
   state.classList.toggle("controls", rest === 0);
-  setText(state, rest ? `The first ${MOST} of ${all.length} events` : formatCount(shown.length, "event"));
+  setText(state, rest ? `Showing the first ${MOST} of ${all.length} events` : formatCount(shown.length, "event"));
   button.disabled = shown.length === 0;
 }
 

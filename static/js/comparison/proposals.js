@@ -1,4 +1,4 @@
-// Views of an alignment's proposals and refusals, with offset, confidence and evidence.
+// Views of an alignment's result: proposed offsets with confidence and evidence, and refused videos.
 
 import { h, icon } from "../base/dom.js";
 import { formatClock, describeConfidence, formatOffset, formatPpm } from "../base/format.js";
@@ -11,18 +11,21 @@ import { createCrop } from "./timer-readings.js";
 /** @typedef {{vod_id: string, time: number, text: string|null, url: string, kind?: "frame"|"outline"|"sample"}} Evidence */
 
 /**
+ * Show a proposal. `onChoose` selects or deselects the proposal; it is null for the only proposal, which needs no
+ * selection.
  * @param {any} proposal
  * @param {(vodId: string) => string} letterOf
  * @param {object} state
  * @param {boolean} state.isApplied
- * @param {((on: boolean) => void)|null} state.onChoose Function that selects or deselects this proposal; null
- *   if there is no other proposal.
+ * @param {((on: boolean) => void)|null} state.onChoose
  */
 export function createProposalView(proposal, letterOf, { isApplied, onChoose }) {
   const letter = letterOf(proposal.vod_id);
   const sure = describeConfidence(proposal.confidence);
   const agree =
-    proposal.agreeing != null && proposal.samples != null ? `${proposal.agreeing} of ${proposal.samples} agree` : "";
+    proposal.agreeing != null && proposal.samples != null
+      ? `${proposal.agreeing} of ${proposal.samples} measurements agree`
+      : "";
   const bound = proposal.error_bound != null ? `±${Math.max(1, Math.round(proposal.error_bound * 1000))} ms` : "";
   return h(
     "section",
@@ -118,12 +121,12 @@ export function createRefusalView({ vod_id, message, evidence = [], findings = [
   const letter = letterOf(vod_id);
   return h(
     "section",
-    { class: "proposal", data: { letter }, "aria-label": `No proposal for ${letter}` },
+    { class: "proposal", data: { letter }, "aria-label": `No offset proposed for ${letter}` },
     h(
       "div",
       { class: "row" },
       h("span", { class: "letter-badge" }, letter),
-      h("span", { class: "strong" }, "No proposal"),
+      h("span", { class: "strong" }, "No offset proposed"),
       h("span", { class: "spacer" }),
       h("span", { class: "status warn" }, icon("alert"), "Refused"),
     ),
@@ -174,7 +177,10 @@ function createFramePairs(evidence, letterOf) {
         "figure",
         {},
         ...pair.map((e) =>
-          createCrop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${formatClock(e.time)}`),
+          createCrop(
+            e.url,
+            `${letterOf(e.vod_id)} at ${formatClock(e.time)}: ${e.text ? `the timer shows ${e.text}` : "no timer was read"}`,
+          ),
         ),
         h("figcaption", {}, `${formatClock(pair[0].time)} | ${formatClock(pair[1].time)}`),
       ),
@@ -198,8 +204,13 @@ function createSoundEvidence(evidence, letter) {
         ? h(
             "figure",
             {},
-            h("audio", { controls: true, preload: "none", src: url, "aria-label": `Reference left, ${letter} right` }),
-            h("figcaption", {}, `Reference left, ${letter} right, from ${text}`),
+            h("audio", {
+              controls: true,
+              preload: "none",
+              src: url,
+              "aria-label": `Left channel: reference; right channel: ${letter}`,
+            }),
+            h("figcaption", {}, `Left channel: reference; right channel: ${letter}; from ${text}`),
           )
         : h(
             "figure",
@@ -210,7 +221,7 @@ function createSoundEvidence(evidence, letter) {
               loading: "lazy",
               decoding: "async",
             }),
-            h("figcaption", {}, `Reference above, ${letter} below, from ${text}`),
+            h("figcaption", {}, `Top: reference; bottom: ${letter}; from ${text}`),
           ),
     ),
   );

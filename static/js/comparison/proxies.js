@@ -1,5 +1,5 @@
-// Copies of videos, made on request. Quick copies have many keyframes for scrubbing. Muted panes play silent copies,
-// because even a muted video follows the clock of its sound.
+// Copies of videos, made on request. Quick copies have many keyframes for scrubbing. Silent copies have no sound track.
+// Muted panes play silent copies, because browsers time the pictures of a video with sound by its audio clock.
 
 import { ApiError, callApi } from "../base/api.js";
 import { h, requireElement, setText } from "../base/dom.js";
@@ -11,7 +11,7 @@ const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 const COOKIE = "copies";
 const DECLINED = "vod-copies-declined"; // session storage key; set once the user declined quick copies
 const YEAR = 31_536_000;
-const MAKING = "A copy that this browser can show is being made.";
+const MAKING = "Making a copy that this browser can play.";
 
 /**
  * @typedef {object} Copy
@@ -75,7 +75,7 @@ export class Copies {
   }
 
   #hideOffer() {
-    // Move the focus first, because a hidden element with focus would receive all keys.
+    // Move the focus before hiding the offer: a hidden element with focus would receive all keys.
     if (this.offer.contains(document.activeElement)) requireElement("[data-lanes]").focus();
     this.offer.hidden = true;
     this.controller.seeks.forget();
@@ -135,8 +135,8 @@ export class Copies {
   }
 
   /**
-   * Replace a video that this browser cannot play by a playable copy. If there is none, the owner's page requests
-   * one.
+   * Replace a video that this browser cannot play with a copy. If no copy exists yet, request one; only the video's
+   * owner may do this.
    * @param {string} vod
    */
   async recover(vod) {
@@ -146,14 +146,16 @@ export class Copies {
       // Status 409 means that the server is still preparing the video.
       const found = await fetch(copy.stream_url, { method: "HEAD" }).catch(() => null);
       const isPending = found?.status === 409;
-      if (!found?.ok && !isPending) return; // a copy would not help: the video is deleted or the server is unreachable
+      if (!found?.ok && !isPending) return; // stop: the video is deleted or the server is unreachable
       if (!isPending) this.#unplayable.add(vod);
       if (!isPending && copy.proxy_url) return void this.apply();
       if (!copy.mine) {
         if (isPending) setTimeout(() => this.#reload(copy), LOOK);
         return void this.tell(
           vod,
-          isPending ? MAKING : "This browser cannot play the video. Its owner can create a copy that plays.",
+          isPending
+            ? MAKING
+            : "This browser cannot play the video. The video's owner can make a copy that this browser can play.",
         );
       }
       const kind = isPending ? "normalized" : "proxy";
@@ -223,7 +225,8 @@ export class Copies {
     if (this.#unplayable.has(vod)) return this.#take(copy, kind, answer.rendition?.url ?? null);
     const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
     copy.proxy_url = answer.rendition?.url ?? null;
-    // If no quick copy is playing yet, do not switch to the new copy: the switch would interrupt the user.
+    // Switch to the new quick copy only if a pane already plays a quick copy. Otherwise, the switch would interrupt
+    // playback although the user did not ask for it.
     if (!isPlayed) this.quick = false;
     else this.apply();
   }
@@ -234,14 +237,14 @@ export class Copies {
     const parts = [];
     if (this.#jobs.size) {
       const bar = /** @type {HTMLProgressElement} */ (
-        h("progress", { class: "bar", max: "100", "aria-label": "Making quick copies" })
+        h("progress", { class: "bar", max: "100", "aria-label": "Making quick copies for fast seeking" })
       );
       bar.value = this.#progress;
       parts.push(
         h(
           "p",
           { class: "text-small muted", role: "status" },
-          `Making quick copies, ${this.#progress} %. You can continue working.`,
+          `Making quick copies for fast seeking, ${this.#progress} %. You can continue working.`,
         ),
         bar,
       );
@@ -260,9 +263,9 @@ export class Copies {
         {
           class: "btn quiet",
           type: "button",
-          title: "Small copies in which seeking is fast. The original videos do not change",
+          title: "Small copies for fast seeking. The original videos do not change",
         },
-        "Make quick copies for seeking",
+        "Make quick copies for fast seeking",
       );
       make.addEventListener("click", () => this.make());
       parts.push(make);

@@ -1,8 +1,9 @@
 // The menu of one comparison: rename, duplicate, archive, delete.
 
-import { sessionUrl } from "../base/api.js";
-import { askForName, askToDelete } from "../base/dialog.js";
+import { ApiError, sessionUrl } from "../base/api.js";
+import { askToDelete } from "../base/dialog.js";
 import { makeNamePlace } from "../base/drafts.js";
+import { askForName } from "../base/form-dialog.js";
 import { toggleMenu } from "../base/menu.js";
 import { explainError, showToast } from "../base/notice.js";
 
@@ -13,16 +14,28 @@ import { explainError, showToast } from "../base/notice.js";
  */
 export function toggleComparisonMenu(button, { id, name, archived, role }, { onRenamed, onArchived, onDeleted }) {
   const api = sessionUrl(id);
+  let shown = name;
+  const save = async (/** @type {string} */ wanted) => {
+    const saved = (await api.read()).session.name;
+    if (saved !== shown && saved !== wanted) {
+      shown = saved;
+      throw new ApiError(`Another user has changed the name to “${saved}”. To replace it, save again.`, {
+        status: 409,
+      });
+    }
+    await api.change({ name: wanted });
+    onRenamed(wanted);
+  };
   const rename = {
     label: "Rename",
     icon: "pencil",
     run: () =>
       askForName({
         heading: "Rename comparison",
-        place: makeNamePlace(id, name),
+        draft: makeNamePlace(id, name),
         name,
         longest: 200,
-        save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
+        save,
       }),
   };
   const duplicate = {
@@ -46,7 +59,7 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
         askToDelete({
           heading: `Delete the comparison “${name}”?`,
           words:
-            "Its offsets, history, alignments and events are deleted too. The videos stay in the library. This cannot be undone.",
+            "This also deletes the comparison's offsets, history, alignments and events. The videos stay in the library. This cannot be undone.",
           remove: api.remove,
           onDeleted,
         }),

@@ -1,5 +1,5 @@
-// Synchronisation of the clock with other viewers. If several local changes wait, only the newest is sent. The revision
-// in the server's answer lets this tab recognise the broadcast of its own change.
+// Synchronisation of the shared clock with other viewers. If several local changes wait, only the newest is sent. The
+// server's answer to a change has a revision, by which this tab recognises the broadcast of its own change.
 
 import { LiveChannel, ServerClock } from "../base/live-channel.js";
 
@@ -9,7 +9,7 @@ import { LiveChannel, ServerClock } from "../base/live-channel.js";
 const SCRUB_PAUSE = 100; // minimum ms between two requests while the user scrubs
 const NEAR_END = 0.05;
 const OTHERS_SEEK = 0.25; // seconds; a larger jump of the clock is a seek by another viewer, not drift
-const RETELL_SECONDS = 0.5; // seconds; if local and server clock differ by more, the position is sent again
+const RETELL_SECONDS = 0.5; // seconds; at a larger difference to the server's clock, this tab sends its time again
 const TELL_PAUSE = 3000;
 
 export class Remote {
@@ -22,7 +22,8 @@ export class Remote {
   /** Name of the viewer who moved the clock last; empty if unknown. */ mover = "";
   /** True if another viewer moved the clock after this tab did. */ #isMovedByOther = false;
   /** Number of connected viewers. */ #viewers = 1;
-  /** True until the first message, which reports the current state instead of a move by a viewer. */ #isFirst = true;
+  /** True until a connection's first session message. This message reports the current state, not a change. */
+  #isFirst = true;
   /** Latest message about the session or its clock. @type {any} */ #latest = null;
   #clock = new ServerClock();
   /** @type {Intent|null} */ #intent = null;
@@ -34,17 +35,22 @@ export class Remote {
   /** @type {any} */ #deferred = null;
 
   /**
+   * Callbacks:
+   * - `onSession`: the session was changed in this or another tab.
+   * - `onOneByOne`: in independent mode, a message has the clock of each video.
+   * - `onMover`: another viewer than before moved the clock.
+   * - `onTrouble`: a change could not be sent.
    * @param {object} options
    * @param {string} options.sessionId
    * @param {ReturnType<typeof import("../base/api.js").sessionUrl>} options.api
    * @param {SyncController} options.controller
-   * @param {(session: any) => void} options.onSession Called after the session changed in this or another tab.
-   * @param {(message: any) => void} options.onOneByOne Called with each video's clock in independent mode.
+   * @param {(session: any) => void} options.onSession
+   * @param {(message: any) => void} options.onOneByOne
    * @param {(message: any) => void} options.onEvents
    * @param {(message: any) => void} options.onAccess
    * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople
-   * @param {() => void} options.onMover Called when a different viewer moved the clock.
-   * @param {(error: unknown) => void} options.onTrouble Called when a change could not be sent.
+   * @param {() => void} options.onMover
+   * @param {(error: unknown) => void} options.onTrouble
    * @param {(state: import("../base/live-channel.js").LiveState, code?: number) => void} options.onState
    */
   constructor({
@@ -79,7 +85,7 @@ export class Remote {
       onState: (state, code) => {
         if (state === "live") {
           this.#isFirst = true;
-          this.#viewers = 1; // if there is only one viewer, the server sends no list to a new connection
+          this.#viewers = 1; // assume one viewer: the server lists the viewers only if there are more
           if (!this.following) this.live.send({ type: "following", following: false });
           onPeople([]);
         }
@@ -94,11 +100,11 @@ export class Remote {
   }
 
   /**
-   * True if this tab may resume playback that it paused, in one of these cases:
+   * True if this tab may resume playback that it paused. One of these conditions must hold:
    * - This tab made the latest change of the clock.
-   * - Changes of the clock on this page are not sent.
-   * - The user is the only viewer, and no other viewer has moved the clock since. For example, the user disconnected,
-   *   and the server paused the clock.
+   * - This tab does not send its changes of the clock, so resuming affects no other viewer.
+   * - The user is the only viewer, and no other viewer moved the clock after this tab. For example, the server paused
+   *   the clock because the user was disconnected.
    */
   get mayResume() {
     return this.leading || this.isApart || (!this.#isMovedByOther && this.#viewers <= 1);
@@ -118,7 +124,7 @@ export class Remote {
 
   /**
    * Send a seek. Scrubbing is throttled; its last position is always sent.
-   * @param {number} at Global time in seconds.
+   * @param {number} at Time on the shared clock, in seconds.
    */
   sought(at) {
     if (this.isApart) return;
@@ -177,7 +183,11 @@ export class Remote {
     this.onMover();
   }
 
-  /** Return whether the clock jumped between two messages. @param {any} one @param {any} other */
+  /**
+   * Return whether the clock jumped, started, stopped or changed its speed between two messages.
+   * @param {any} one
+   * @param {any} other
+   */
   #differs(one, other) {
     const [before, after] = [this.#target(one), this.#target(other)];
     const apart = Math.abs(before.now() - after.now());
@@ -244,8 +254,9 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    // The server also sends this tab's own change back. Do not follow the message if the change moved the clock, or if
-    // this tab plays and moved the clock last. Otherwise, follow it, because it may contain another viewer's move.
+    // The server also sends this tab's own changes back. Do not apply the clock of such a message in two cases: the
+    // change moved the clock, or this tab plays and moved the clock last. Otherwise, another viewer may have moved the
+    // clock, so apply it.
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {

@@ -1,4 +1,4 @@
-// The set-up page of a comparison: timer box, readings of the box, and alignment.
+// The set-up page of a comparison: draw a box around the timer in the picture, check its readings, align the videos.
 
 import { AlignPanel } from "./alignment.js";
 import { sessionUrl } from "../base/api.js";
@@ -39,19 +39,26 @@ const getCurrent = () => /** @type {any} */ (videos.get(currentId));
 
 let isLeaving = false;
 const forgetName = keepTypedText(makeNamePlace(session.session_id, session.name), { name: nameField });
-const save = debounce(async () => {
+/** Promise of the latest save. Saves run in turn, so that an older name does not replace a newer one. */
+let turn = Promise.resolve();
+const save = debounce(() => {
+  turn = isLeaving ? saveChanges() : turn.then(saveChanges);
+}, SAVE_PAUSE);
+
+async function saveChanges() {
   const ui_state = { ...session.ui_state, game: game.value, ...(drawn ? { roi: getTimerBox() } : {}) };
   const name = nameField.value.trim();
   try {
     await api.change(name && name !== session.name ? { name, ui_state } : { ui_state }, isLeaving);
     session.name = name || session.name;
-    if (nameField.value.trim() === session.name) forgetName();
-    setText(requireElement("[data-saved]"), "Saved");
+    const isSaved = nameField.value.trim() === session.name;
+    if (isSaved) forgetName();
+    setText(requireElement("[data-saved]"), isSaved ? "Saved" : "");
   } catch (error) {
     setText(requireElement("[data-saved]"), "");
     showToast(`The changes could not be saved. ${explainError(error)}`, "bad");
   }
-}, SAVE_PAUSE);
+}
 
 const readings = new Readings(requireElement("[data-readings]"), {
   vods: session.vods,
@@ -172,7 +179,7 @@ for (const [id, { vod, video, fps, time }] of videos) {
     "error",
     () =>
       showToast(
-        `${getLetter(id)} cannot be shown in this browser. It can still be aligned, with the box drawn on another video.`,
+        `This browser cannot play video ${getLetter(id)}. Draw the box on another video. Video ${getLetter(id)} can still be aligned.`,
         "warn",
       ),
     { once: true },
@@ -189,7 +196,7 @@ requireElement("[data-act=on]").addEventListener("click", () => stepBy(1));
 slider.addEventListener("input", () => seekTo(Number(slider.value)));
 slider.addEventListener("change", () => drawn && onChanged());
 nameField.addEventListener("input", save);
-if (nameField.value.trim() !== session.name) save(); // a draft that was not saved
+if (nameField.value.trim() !== session.name) save(); // save a name restored from a draft
 window.addEventListener("pagehide", () => {
   isLeaving = true;
   save.flush();

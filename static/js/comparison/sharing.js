@@ -55,7 +55,7 @@ export function openSharing({ id, name }) {
       spellcheck: "false",
     })
   );
-  const rights = createSelect("Rights", "comment");
+  const rights = createSelect("Access", "comment");
   openNamedDialog(
     `Share “${name}”`,
     "sharing",
@@ -68,7 +68,7 @@ export function openSharing({ id, name }) {
       h(
         "p",
         { class: "text-small faint" },
-        "People you invite see it in their list of comparisons. If you remove them, they lose access at once.",
+        "People you invite see this comparison in their list of comparisons. If you remove them, they lose access at once.",
       ),
       createLinksPart(id),
     ),
@@ -97,7 +97,7 @@ export function openSharing({ id, name }) {
     if (!username) return user.focus();
     try {
       await api.create({ username, ...toRights(rights.value) });
-      user.value = "";
+      if (user.value.trim() === username) user.value = "";
       await drawShares();
     } catch (error) {
       problem.replaceChildren(createErrorNote(`${username} could not be invited.`, error));
@@ -117,7 +117,7 @@ export function openSharing({ id, name }) {
         h("span", { class: "truncate", dir: "auto" }, username),
         h("span", { class: "faint text-small" }, `Invited ${formatWhen(toDate(share.created_at))}`),
       ),
-      createSelect(`Rights of ${username}`, toChoice(share), (own) => {
+      createSelect(`Access for ${username}`, toChoice(share), (own) => {
         const rights = toRights(own.value);
         own.disabled = true;
         api
@@ -125,7 +125,7 @@ export function openSharing({ id, name }) {
           .then(
             () => {
               Object.assign(share, rights);
-              showToast("Rights changed.");
+              showToast("Access changed.");
             },
             (error) => {
               showToast(explainError(error), "bad");

@@ -14,7 +14,7 @@ export function makeBindings(actions, view, events) {
   return [
     {
       keys: "Space K",
-      label: "Play and pause",
+      label: "Play or pause",
       match: matchKeys(" ", "k"),
       run: () => actions.toggle(),
       buttons: { "[data-act=toggle]": "K or Space" },
@@ -28,7 +28,7 @@ export function makeBindings(actions, view, events) {
     },
     {
       keys: ", .",
-      label: "One frame back or forward in the last used video",
+      label: "Go one frame back or forward in the video that you used last",
       match: matchKeys(",", "."),
       run: (e) => actions.frame(e.key === "." ? 1 : -1),
       buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
@@ -42,7 +42,7 @@ export function makeBindings(actions, view, events) {
     },
     {
       keys: "Home End",
-      label: "Go to the start, to the end",
+      label: "Go to the start or the end",
       match: matchKeys("Home", "End"),
       run: (e) => actions.seek(e.key === "Home" ? actions.controller.start : actions.controller.end),
       buttons: { "[data-act=start]": "Home", "[data-act=end]": "End" },
@@ -84,14 +84,14 @@ export function makeBindings(actions, view, events) {
     },
     {
       keys: "Ctrl Shift Z",
-      label: "Redo; Ctrl Y works too",
+      label: "Redo (also Ctrl Y)",
       match: (e) => matchControlKey("y")(e) || (e.shiftKey && e.ctrlKey && e.key.toLowerCase() === "z"),
       run: () => events.redo(),
       buttons: { "[data-act=redo]": "Ctrl Shift Z" },
     },
     {
       keys: "[ ]",
-      label: "Move the last used video one frame earlier or later; Shift: 10 frames",
+      label: "Move the video that you used last one frame earlier or later; Shift: 10 frames",
       match: matchKeys("[", "]", "{", "}"),
       run: (e) =>
         actions.nudge(touchedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)),
@@ -99,7 +99,7 @@ export function makeBindings(actions, view, events) {
     },
     {
       keys: "I O",
-      label: "Set loop start, loop end",
+      label: "Set the start or end of the loop",
       match: matchKeys("i", "o"),
       run: (e) => actions.setLoop(e.key.toLowerCase() === "i" ? "from" : "to"),
       buttons: { "[data-act=loop-in]": "I", "[data-act=loop-out]": "O" },
@@ -113,7 +113,7 @@ export function makeBindings(actions, view, events) {
     },
     {
       keys: "1 2 3",
-      label: "Solo A, B, C",
+      label: "Hear only A, B or C",
       match: matchKeys("1", "2", "3"),
       run: (e) => actions.panes[Number(e.key) - 1] && actions.solo(actions.panes[Number(e.key) - 1].id),
       buttons: Object.fromEntries(
@@ -136,7 +136,7 @@ export function makeBindings(actions, view, events) {
     },
     {
       keys: "W B D",
-      label: "Wipe, overlay, difference; press again for the grid",
+      label: "Wipe, overlay, difference; press again to return to the grid",
       match: matchKeys("w", "b", "d"),
       run: (e) => view.toggleMode({ w: "wipe", b: "overlay", d: "difference" }[e.key.toLowerCase()] ?? "grid"),
       buttons: {
@@ -147,10 +147,10 @@ export function makeBindings(actions, view, events) {
     },
     {
       keys: "+ − =",
-      label: "Zoom in, out, fit; the wheel and two fingers zoom too",
+      label: "Zoom in, zoom out, fit; the mouse wheel and pinching also zoom",
       match: matchKeys("+", "-", "="),
       run: (e) => view.zoomBy(e.key === "+" ? 1 : e.key === "-" ? -1 : 0),
-      buttons: { ".zoom": "+ zoom in, − zoom out, = fit" },
+      buttons: { ".zoom": "+ to zoom in, − to zoom out, = to fit" },
     },
     {
       keys: "T",

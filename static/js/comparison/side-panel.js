@@ -1,11 +1,11 @@
 // The side panel: tabs, current offsets, and the history of changes.
 
 import { h, icon, requireElement } from "../base/dom.js";
-import { describeConfidence, toDate, formatOffset, formatPpm } from "../base/format.js";
+import { describeConfidence, toDate, formatCount, formatOffset, formatPpm } from "../base/format.js";
 import { createErrorNote } from "../base/notice.js";
 
 const SHOWN = 100;
-const SOURCES = { manual: "manual", timer_ocr: "from the timer", audio: "from the sound" };
+const SOURCES = { manual: "manual", timer_ocr: "aligned by timer", audio: "aligned by sound" };
 
 /**
  * @param {HTMLElement} list
@@ -155,7 +155,7 @@ export class History {
           { class: "empty" },
           icon("clock"),
           h("h2", {}, "No changes yet"),
-          h("p", { class: "text-small" }, "Every change of an offset is listed here, with the user who made it."),
+          h("p", { class: "text-small" }, "Changes to offsets appear here with the name of the person who made them."),
         ),
       );
       return;
@@ -165,7 +165,11 @@ export class History {
     this.holder.replaceChildren(
       h("ol", { class: "hist" }, ...history.map((row) => this.#row(row, last.get(row.vod_id) === row))),
       total > history.length
-        ? h("p", { class: "pad text-small faint" }, `The latest ${history.length} of ${total}.`)
+        ? h(
+            "p",
+            { class: "pad text-small faint" },
+            `Showing the latest ${history.length} of ${formatCount(total, "change")}.`,
+          )
         : "",
     );
   }
@@ -201,7 +205,7 @@ export class History {
           {
             class: "btn quiet",
             type: "button",
-            "aria-label": `Restore ${formatOffset(row.new_offset)} for ${letter}`,
+            "aria-label": `Restore ${formatOffset(row.new_offset)} as the offset of ${letter}`,
             onclick: () =>
               this.act.goBack(row.vod_id, {
                 offset: row.new_offset,
@@ -216,7 +220,11 @@ export class History {
   }
 }
 
-/** Describe a change of clock drift, such as `, clock 0 ppm to +12.5 ppm`. @param {any} row @returns {string} */
+/**
+ * Return the end of a sentence about a change of clock drift: `, clock 0 ppm to +12.5 ppm`.
+ * @param {any} row
+ * @returns {string}
+ */
 function describeDriftChange({ old_drift_ppm: before, new_drift_ppm: after }) {
   return after === null || before === after ? "" : `, clock ${formatPpm(before ?? 0)} to ${formatPpm(after)}`;
 }

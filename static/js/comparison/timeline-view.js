@@ -59,7 +59,7 @@ export class TimelineView extends EventTarget {
     }));
   }
 
-  /** @param {number} factor Factor of the zoom; 2 shows half as much time. */
+  /** @param {number} factor Factor by which to zoom in; 2 shows half as much time. */
   zoomBy(factor) {
     this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), Math.max(1, this.#length / SHORTEST));
     this.#start = this.time - this.#span / 2;

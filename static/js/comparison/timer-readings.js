@@ -12,9 +12,8 @@ const PAUSE = 500;
 const MOMENTS = 5;
 
 /**
- * Return the times, in seconds, at which to read each video's timer. The times are evenly spread. `roi` is the box
- * around the timer, with the video and time of the frame on which the user drew the box. This frame is always read: in
- * its video, its time replaces the nearest of the spread times.
+ * Return the times, in seconds, at which to read each video's timer. The times are spread evenly over the video. `roi`
+ * is the frame on which the user drew the timer box: in its video, the frame's time replaces the nearest other time.
  * @param {{vod_id: string, duration: number}[]} vods
  * @param {{vod_id: string, time: number}} roi
  * @returns {Record<string, number[]>}
@@ -54,7 +53,7 @@ export class Readings {
       h(
         "p",
         { class: "text-small faint" },
-        "Draw the box around the timer to see which time the program reads in each video.",
+        "Draw a box around the timer to check which times are read from each video.",
       ),
     );
   }
@@ -103,7 +102,7 @@ export class Readings {
   #show(...content) {
     this.busy = h("span", { class: "status run", hidden: true }, icon("run", "spin"), "reading");
     this.holder.replaceChildren(
-      h("div", { class: "row" }, h("p", { class: "cap" }, "Readings of the timer box"), this.busy),
+      h("div", { class: "row" }, h("p", { class: "cap" }, "Times read from the timer"), this.busy),
       ...content,
     );
   }
@@ -120,7 +119,7 @@ export class Readings {
       const own = readings.filter((r) => r.vod_id === vod.vod_id);
       return `${this.options.letterOf(vod.vod_id)} ${own.filter((r) => r.value !== null).length} of ${own.length}`;
     });
-    return h("p", { class: "visually-hidden", role: "status" }, `A time was read: ${per.join(", ")}.`);
+    return h("p", { class: "visually-hidden", role: "status" }, `Times read from the timer: ${per.join(", ")}.`);
   }
 
   /**
@@ -143,7 +142,7 @@ export class Readings {
             ),
           ),
         )
-      : [h("p", { class: "text-small faint" }, "Nothing was read.")];
+      : [h("p", { class: "text-small faint" }, "No times were read.")];
     return h(
       "div",
       { class: "reading-row", data: { letter } },
@@ -158,6 +157,6 @@ export class Readings {
  * @param {string} alt
  */
 export function createCrop(url, alt) {
-  if (!url) return h("span", { class: "crop none", role: "img", "aria-label": `${alt}: no picture` }, "–");
+  if (!url) return h("span", { class: "crop none", role: "img", "aria-label": `${alt}: no image` }, "–");
   return h("img", { class: "crop", src: url, alt, loading: "lazy", decoding: "async" });
 }

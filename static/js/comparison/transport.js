@@ -5,7 +5,7 @@ import { formatCount, formatPosition } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 
 const IN_STEP = 0.04; // seconds; largest sync error that counts as in sync
-const METER = 0.05; // sync error, in seconds, that moves the meter's dot to the end
+const METER = 0.05; // sync error, in seconds, at which a video's dot reaches the end of its meter
 
 /** @typedef {import("./actions.js").Actions} Actions */
 
@@ -99,7 +99,7 @@ export class Transport {
     setIcon(this.pill, icon);
     setText(this.word, word);
     setText(this.number, number);
-    this.pill.title = controller.spread.worst === null ? "Sync of the videos" : "Largest sync error in the last 10 s";
+    this.pill.title = controller.spread.worst === null ? "Sync status" : "Largest sync error in the last 10 s";
   }
 
   /** @returns {[string, string, string, string]} */
@@ -109,7 +109,7 @@ export class Transport {
     const failed = controller.tracks.filter((t) => t.failed).length;
     if (failed) return ["bad", "alert", `${formatCount(failed, "video")} failed`, ""];
     const free = controller.tracks.filter((t) => t.free).length;
-    if (free) return ["warn", "unlink", `${formatCount(free, "video")} unlinked`, ""];
+    if (free) return ["warn", "unlink", `${formatCount(free, "video")} separated`, ""];
     if (controller.status === "holding") return ["warn", "clock", "buffering", ""];
     if (controller.status === "gating") return ["", "clock", "synchronising", ""];
     if (controller.status === "paused") return ["ok", "check", "paused, in sync", ""];

@@ -23,7 +23,7 @@ async function reloadPage() {
     const fresh = await fetchFragment("/?part=running");
     if (!work.contains(document.activeElement)) work.replaceChildren(fresh);
   } catch {
-    // Ignore the error: the next change of a job reloads the rows.
+    // Ignore a failed reload: the next change of a job reloads the rows again.
   }
 }
 

@@ -31,8 +31,7 @@ const live = new LiveChannel("/ws/jobs/", {
   onSnapshot: compareJobs,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
-  // By default, close code 4404 (the server has no such socket) stops the channel, too. Here it does not, because the
-  // page can poll the API without a socket.
+  // Reconnect even after the close code 4404 (the server has no such socket): meanwhile, the page can poll the API.
   final: new Set([SIGNED_OUT]),
 });
 
@@ -44,7 +43,8 @@ function onMessage(message) {
 }
 
 /**
- * Compare the list with the newest jobs, and refresh listed jobs that are not among them.
+ * Update the page from a list of the newest jobs. The page may also show older jobs, which may have changed: request
+ * their rows.
  * @param {{jobs: any[], total: number}} snapshot
  */
 function compareJobs(snapshot) {
@@ -98,7 +98,7 @@ async function reloadList() {
   }
 }
 
-/** Update counts and queue positions from the response that also contained the rows. @param {DocumentFragment} fresh */
+/** Update the counts and queue positions on the page from the server's response. @param {DocumentFragment} fresh */
 function showParts(fresh) {
   for (const part of /** @type {NodeListOf<HTMLElement>} */ (fresh.querySelectorAll("[data-part]"))) {
     const shown = /** @type {HTMLElement|null} */ (
@@ -137,7 +137,7 @@ async function performAct(row, act) {
     if (act === "delete") {
       await deleteJob(id);
       removeRow(id);
-      showToast("The job is deleted.");
+      showToast("Job deleted.");
     } else {
       await changeJob(id, act);
     }
@@ -161,10 +161,12 @@ function showError(row, name, error) {
   if (error.status === 429)
     return void trouble.replaceChildren(createThrottledNote(error, () => performAct(row, name)));
   if (error.status === 404) {
-    showToast("That job was deleted elsewhere.", "warn");
+    showToast("This job no longer exists.", "warn");
     return removeRow(id);
   }
-  trouble.replaceChildren(createErrorNote(`It was not ${name === "delete" ? "deleted" : DONE[name]}.`, error));
+  trouble.replaceChildren(
+    createErrorNote(`The job could not be ${name === "delete" ? "deleted" : DONE[name]}.`, error),
+  );
   if (error.status === 409) rows.ask(id);
 }
 

@@ -20,13 +20,14 @@ export class Rows {
   #loading = false;
 
   /**
+   * `load` fetches rows from the server. `onParts` receives the complete response, which also has counts and queue
+   * positions. `onEnd` is called when a job has ended, and `onEmpty` when the last row was removed.
    * @param {HTMLElement} list
    * @param {object} options
-   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load Function that fetches rows from the server.
-   * @param {(fresh: DocumentFragment) => void} options.onParts Called with the complete response, which also has
-   * counts and queue positions.
-   * @param {(title: string, word: string) => void} options.onEnd Called when a job has ended.
-   * @param {() => void} options.onEmpty Called when the last row was removed.
+   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load
+   * @param {(fresh: DocumentFragment) => void} options.onParts
+   * @param {(title: string, word: string) => void} options.onEnd
+   * @param {() => void} options.onEmpty
    */
   constructor(list, options) {
     this.list = list;
@@ -61,9 +62,10 @@ export class Rows {
   }
 
   /**
-   * Show a changed job, and return whether the job is listed.
+   * Show a changed job, and return whether the job is listed. `revision` is omitted if the job comes from an API
+   * response instead of a socket message.
    * @param {any} job
-   * @param {number} [revision] Revision of a socket message; API responses have none.
+   * @param {number} [revision]
    * @returns {boolean}
    */
   change(job, revision) {

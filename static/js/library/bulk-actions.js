@@ -1,11 +1,12 @@
 // The dialog that changes the tags of several videos, one video after another, and lists refused changes.
 
 import { ApiError } from "../base/api.js";
-import { openDialog } from "../base/dialog.js";
+import { isFormLocked, lockForm, openDialog } from "../base/dialog.js";
 import { h, icon, setText } from "../base/dom.js";
+import { keepTypedText } from "../base/drafts.js";
 import { formatCount } from "../base/format.js";
 import { explainError } from "../base/notice.js";
-import { changeVideo, parseTags } from "../videos/api.js";
+import { changeVideo, parseTags, readVideo } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
@@ -13,10 +14,11 @@ const NAMES_SHOWN = 5;
 const TRIES = 3;
 
 /**
+ * Open the dialog. After each attempt to save, `onDone` receives the number of videos saved without an error, even if
+ * the user closed the dialog meanwhile.
  * @param {Video[]} videos
  * @param {(video: Video) => void} onChanged
- * @param {(count: number) => void} onDone Called after each attempt to save, also if the user closed the dialog
- *   meanwhile. `count` is the number of videos that were saved without an error.
+ * @param {(count: number) => void} onDone
  */
 export function openTagDialog(videos, onChanged, onDone) {
   /** @type {Map<string, number>} */ const counts = new Map();
@@ -41,8 +43,6 @@ export function openTagDialog(videos, onChanged, onDone) {
       "aria-describedby": "several-hint several-error",
     })
   );
-  const save = h("button", { class: "btn primary" }, "Save");
-  const cancel = h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel");
   const dialog = openDialog(
     h(
       "dialog",
@@ -50,7 +50,7 @@ export function openTagDialog(videos, onChanged, onDone) {
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
-        h("h2", { id: "several-heading" }, `Tags of ${formatCount(videos.length, "video")}`),
+        h("h2", { id: "several-heading" }, `Edit the tags of ${formatCount(videos.length, "video")}`),
         listNames(videos),
         h(
           "div",
@@ -78,16 +78,27 @@ export function openTagDialog(videos, onChanged, onDone) {
           ),
         progress,
         refused,
-        h("div", { class: "row wrap end" }, cancel, save),
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: close }, "Cancel"),
+          h("button", { class: "btn primary" }, "Save"),
+        ),
       ),
     ),
   );
+  const forget = keepTypedText("tags", { tags: field });
   field.focus();
+
+  function close() {
+    forget();
+    dialog.close();
+  }
 
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault();
-    if (save.getAttribute("aria-disabled") === "true") return;
+    if (isFormLocked(dialog)) return;
     const added = parseTags(field.value);
     const taken = new Set(
       [.../** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("[name=take]:checked"))].map(
@@ -96,15 +107,17 @@ export function openTagDialog(videos, onChanged, onDone) {
     );
     missing.hidden = added.length > 0 || taken.size > 0;
     if (!missing.hidden) return field.focus();
-    save.setAttribute("aria-disabled", "true");
+    lockForm(dialog, true);
     const change = async (/** @type {Video} */ video) => {
-      const tags = [...new Set([...video.tags.filter((tag) => !taken.has(tag)), ...added])];
-      if (tags.join("\n") !== video.tags.join("\n")) onChanged(await changeVideo(video.id, { tags }));
+      // Another tab may have changed the tags since the list was loaded.
+      const saved = (await readVideo(video.id)).tags;
+      const tags = [...new Set([...saved.filter((tag) => !taken.has(tag)), ...added])];
+      if (tags.join("\n") !== saved.join("\n")) onChanged(await changeVideo(video.id, { tags }));
     };
     const { done, failed } = await actOneByOne(videos, change, "changed", { progress, refused, dialog });
     onDone(done);
-    if (!failed) return dialog.close();
-    save.removeAttribute("aria-disabled");
+    if (!failed) return close();
+    lockForm(dialog, false);
     field.focus();
   }
 }
@@ -123,9 +136,10 @@ export function listNames(videos) {
 }
 
 /**
+ * Run `act` for one video after another. Messages use `word`, a participle such as `deleted`.
  * @param {Video[]} videos
  * @param {(video: Video) => Promise<unknown>} act
- * @param {string} word Participle for messages, such as `deleted`.
+ * @param {string} word
  * @param {{progress: HTMLElement, refused: HTMLElement, dialog: HTMLDialogElement}} shown
  * @returns {Promise<{done: number, failed: number}>}
  */
@@ -154,7 +168,7 @@ export async function actOneByOne(videos, act, word, { progress, refused, dialog
             h(
               "div",
               { class: "spacer" },
-              h("b", {}, `${reasons.length} not ${word}`),
+              h("b", {}, `${formatCount(reasons.length, "video")} could not be ${word}`),
               h("ul", { class: "text-small several" }, ...reasons),
             ),
           ),

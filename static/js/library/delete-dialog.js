@@ -26,7 +26,11 @@ export function openDeleteDialog(videos, onDeleted) {
   const isFinal = !getBinDays() || videos.every((video) => video.deleted_at);
   const progress = h("p", { class: "text-small muted", role: "status" });
   const problem = h("div", {});
-  const uses = h("div", { class: "col" }, h("p", { class: "text-small muted" }, "Checking what uses it…"));
+  const uses = h(
+    "div",
+    { class: "col" },
+    h("p", { class: "text-small muted" }, "Checking which comparisons and analyses would be affected…"),
+  );
   const confirm = h(
     "button",
     { class: "btn danger", type: "button", "aria-disabled": "true", onclick: runDeletion },
@@ -70,7 +74,12 @@ export function openDeleteDialog(videos, onDeleted) {
     try {
       uses.replaceChildren(...createUsesNote(await listUses(videos), isFinal));
     } catch (error) {
-      uses.replaceChildren(createErrorNote("The comparisons and analyses that use it could not be listed.", error));
+      uses.replaceChildren(
+        createErrorNote(
+          `The comparisons and analyses that use the ${videos.length === 1 ? "video" : "videos"} could not be listed.`,
+          error,
+        ),
+      );
     }
     confirm.removeAttribute("aria-disabled");
   }
@@ -84,7 +93,7 @@ export function openDeleteDialog(videos, onDeleted) {
       confirm.hidden = true;
       setText(cancel, "Close");
       cancel.focus();
-    } else dialog.close(); // close first, because an open dialog would keep the focus
+    } else dialog.close(); // close first: `onDeleted` cannot move the focus while the dialog is open
     if (gone.length) onDeleted(gone, isFinal);
   }
 
@@ -125,7 +134,7 @@ export async function restoreVideos(videos, onRestored) {
     }
     showToast(`${formatCount(count, "video")} restored.`);
   } catch (error) {
-    const sentence = error instanceof ApiError ? error.sentence : "Reload the page.";
+    const sentence = error instanceof ApiError ? error.sentence : "Reload the page, then try again.";
     showToast(`${count} of ${formatCount(videos.length, "video")} restored. ${sentence}`, "bad");
   }
   onRestored();
@@ -145,11 +154,11 @@ function makeHeading(videos, isFinal) {
 function describeDeletion(videos, isFinal) {
   const stored = videos.filter((video) => video.source !== "reference");
   const size = formatBytes(stored.reduce((sum, video) => sum + video.file_size, 0));
-  const [it, stays] = videos.length === 1 ? ["It", "stays"] : ["They", "stay"];
+  const [it, stays] = videos.length === 1 ? ["The video", "stays"] : ["The videos", "stay"];
   return [
     !isFinal &&
-      `${it} ${stays} in the bin for ${formatCount(getBinDays(), "day")}, and can be restored.${stored.length ? ` ${size} of your storage is freed after that.` : ""}`,
-    isFinal && stored.length > 0 && `${size} will be freed.`,
+      `${it} ${stays} in the bin for ${formatCount(getBinDays(), "day")} and can be restored.${stored.length ? ` After that, ${size} of your storage is freed.` : ""}`,
+    isFinal && stored.length > 0 && `${size} of your storage will be freed.`,
     stored.length < videos.length && "Files in the server's folders stay where they are.",
     isFinal && "This cannot be undone.",
   ]
@@ -189,8 +198,8 @@ function createUsesNote(uses, isFinal) {
             "p",
             { class: "text-small" },
             isFinal
-              ? "Comparisons keep their offsets and events, and show a gap instead."
-              : "Comparisons keep their offsets and events, and show a gap until it is restored.",
+              ? "Comparisons keep their offsets and events, but show an empty pane instead of a deleted video."
+              : "Comparisons keep their offsets and events, but show an empty pane until the video is restored.",
           ),
       ),
     ),

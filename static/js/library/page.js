@@ -2,6 +2,7 @@
 
 import { ApiError, fetchFragment, listJobs, readAccount } from "../base/api.js";
 import { debounce, h, icon, requireElement, setText } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
 import { EndlessList, LIMIT, toAnswer, createNothingFound } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
@@ -104,7 +105,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
       ? emptyBin()
       : createNothingFound(
           search,
-          "The names, tags and descriptions of your videos were searched. Check the spelling, or search the catalogue.",
+          "You can search by name, tag or description. Check the spelling, or search the catalogue.",
           "None of your videos has this status and tag.",
           () => list.clear({ search: "", status: "", tag: "" }),
           search &&
@@ -158,7 +159,7 @@ function drawRail(query) {
 /** HTML of counts and filter choices as last received from the server. @type {Record<string, string>} */
 const served = { rail: requireElement("[data-rail]").innerHTML, choices: requireElement("[data-choices]").innerHTML };
 
-/** Reload counts and filter choices. Unchanged parts keep the focus. */
+/** Reload counts and filter choices. Replace only changed parts, and focus the same link or field again. */
 const renewRail = debounce(async () => {
   try {
     const fresh = await fetchFragment(`/library?part=rail&${new URLSearchParams(list.query)}`);
@@ -224,7 +225,7 @@ function markPrimary() {
 /** @param {Video} video @param {HTMLElement} button */
 function openMenu(video, button) {
   const letter = selection.letterOf(video.id);
-  toggleMenu(button, `More for ${video.title}`, [
+  toggleMenu(button, `More actions for ${video.title}`, [
     { label: "Watch", icon: "play", href: `/watch/${video.id}` },
     ...(letter || !selection.full
       ? [{ label: letter ? "Deselect" : "Select", icon: "check", run: () => selection.set(video, !letter) }]
@@ -244,7 +245,7 @@ requireElement("[data-tag-selected]").addEventListener("click", () => {
   openTagDialog(
     selection.chosen,
     onChanged,
-    (count) => count && showToast(count === 1 ? "1 video changed." : `${count} videos changed.`),
+    (count) => count && showToast(`Tags of ${formatCount(count, "video")} changed.`),
   );
 });
 requireElement("[data-delete-selected]").addEventListener("click", () => removeVideos([...selection.chosen]));
@@ -267,9 +268,10 @@ function onChanged(video) {
 }
 
 /**
- * Remove a deleted or restored video from the list.
+ * Remove a deleted or restored video from the list. If the user removed only this video (`byHand`), focus the next
+ * card.
  * @param {Video} video
- * @param {boolean} [byHand] True if the user removed this single video; the next card then gets the focus.
+ * @param {boolean} [byHand]
  */
 function removeCard(video, byHand = false) {
   if (selection.letterOf(video.id)) selection.set(video, false);
@@ -322,7 +324,10 @@ function showWork(card) {
   card.mark(selection.letterOf(card.video.id), selection.full);
 }
 
-/** Ids of videos being reloaded. The value is true if another reload must follow. @type {Map<string, boolean>} */
+/**
+ * Ids of the videos that are being reloaded. The value is true if another reload must follow.
+ * @type {Map<string, boolean>}
+ */
 const renewing = new Map();
 /**
  * Ids of videos whose reload failed. Another reload follows when the network is back or the user signs in.
@@ -394,14 +399,14 @@ const lookForNew = debounce(async () => {
       list.show(toAnswer(answer));
       return list.drawMore();
     }
-    // If the list is not sorted by creation, new videos may be on any page. Then compare the total numbers.
+    // In a list that is not sorted by creation, new videos may be on any page, so compare the total numbers.
     list.offer(
       list.query.order
         ? Math.max(0, pagination.total - list.total)
         : videos.filter((video) => !list.cards.has(video.id)).length,
     );
   } catch {
-    // Ignore the error: the next message about a job starts another attempt.
+    // Ignore the error: the page looks for new videos again when the next upload arrives.
   }
 }, 500);
 

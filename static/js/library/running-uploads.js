@@ -105,7 +105,7 @@ export class UploadsPanel {
     if (ended) this.onEnded();
   }
 
-  /** @param {UploadState[]} files Upload states from another tab, or of uploads that this page runs. */
+  /** Process the states of uploads that this page or another tab runs. @param {UploadState[]} files */
   told(files) {
     let unknown = false;
     for (const file of files) {
@@ -247,10 +247,11 @@ export class UploadsPanel {
 }
 
 /**
+ * Describe the state of an upload. `speed` is in bytes per second, and `left` is the number of bytes still to send.
  * @param {string} state
  * @param {number} percent
- * @param {number} speed Speed in bytes per second.
- * @param {number} left Bytes still to send.
+ * @param {number} speed
+ * @param {number} left
  */
 function describeState(state, percent, speed, left) {
   if (state === "sending" || state === "arriving")

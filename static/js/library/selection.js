@@ -11,7 +11,8 @@ import { getLetter, isSelectable } from "./video-card.js";
 
 const FEWEST = 2;
 const MOST = 100;
-const CHOSEN = "✓"; // mark on selected videos if there are not enough letters (A, B, C) for all of them
+// Selected videos show the letters A, B and C. If more videos are selected, each shows this check mark instead.
+const CHOSEN = "✓";
 
 export class Selection {
   /** @type {Video[]} */ chosen = [];
@@ -30,7 +31,11 @@ export class Selection {
     return this.chosen.length >= MOST;
   }
 
-  /** Return the letter or mark of a selected video; empty if not selected. @param {string} id @returns {string} */
+  /**
+   * Return the letter or check mark of a selected video; an empty string if the video is not selected.
+   * @param {string} id
+   * @returns {string}
+   */
   letterOf(id) {
     const index = this.chosen.findIndex((video) => video.id === id);
     if (index < 0) return "";
@@ -101,7 +106,7 @@ export class Selection {
  */
 function describeSelection(count, playable) {
   if (!playable) return "some cannot be compared";
-  if (count < FEWEST) return "select one more of the same match";
-  if (count < LETTERS.length) return "you can add a third";
-  return count > LETTERS.length ? "up to 3 can be compared" : "";
+  if (count < FEWEST) return "select one more video of the same match";
+  if (count < LETTERS.length) return "you can add a third video";
+  return count > LETTERS.length ? "you can compare up to 3 videos" : "";
 }

@@ -1,13 +1,18 @@
-import { h, icon, requireElement, setText } from "../base/dom.js";
-import { makeFinder } from "../base/focus.js";
 import { formatCount, formatDuration } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
+import { createRoot, iconView } from "../base/view.js";
 import { formatBytes, formatDay, LETTERS, formatPicture } from "../videos/api.js";
-import { createPoster } from "../videos/thumbnail.js";
+import { posterView } from "../videos/thumbnail.js";
+import { createRef, html, live, nothing, ref } from "../../vendor/lit/lit.min.js";
 
 /**
  * @typedef {import("../videos/api.js").Video} Video
  * @typedef {{progress: number, message: string, status: string}} Job
+ */
+
+/**
+ * @template {Element} T
+ * @typedef {import("../../vendor/lit/lit.min.js").Ref<T>} Ref
  */
 
 const STEPS = 20; // number of arrow key presses that move the preview from start to end
@@ -23,9 +28,19 @@ const LINGER = 120; // ms of hovering before previews load, so that a passing po
 export class Card {
   /** @type {Sprite|null} */ #sprite = null;
   #wantsPreview = false;
+  #showsPreview = false;
   /** True if the preview failed to load; the next redraw retries. */ #hasNoSprite = false;
+  /** True if the poster failed to load; the next redraw retries. */ #hasNoPoster = false;
   #share = 0;
   /** Running ingest job. @type {Job|null} */ #job = null;
+  /** Progress of the job, which never decreases. */ #percent = 0;
+  #letter = "";
+  #isFull = false;
+
+  /** @type {Ref<HTMLElement>} */ #title = createRef();
+  /** @type {Ref<HTMLElement>} */ #picture = createRef();
+  /** @type {Ref<HTMLCanvasElement>} */ #canvas = createRef();
+  #root = createRoot(this);
 
   /**
    * @param {Video} video
@@ -34,9 +49,7 @@ export class Card {
   constructor(video, actions) {
     this.video = video;
     this.actions = actions;
-    this.element = h("li", { class: "card", data: { video: video.id } });
-    this.draw(video);
-    this.#listen();
+    this.element = this.#render();
   }
 
   /**
@@ -44,215 +57,161 @@ export class Card {
    */
   draw(video) {
     this.video = video;
-    const { element } = this;
-    const focused = element.contains(document.activeElement) ? makeFinder(document.activeElement) : null;
-    const letter = element.dataset.letter ?? "";
-    element.dataset.status = video.status;
-    element.replaceChildren(this.#pick(), this.#picture(), this.#foot());
     this.#sprite = null;
+    this.#showsPreview = false;
     this.#hasNoSprite = false;
-    this.#drawWork();
-    this.mark(letter, false);
-    // Return the focus to the redrawn card. An open menu keeps its focus, because it is outside the card.
-    focused?.()?.focus();
+    this.#hasNoPoster = false;
+    this.#percent = this.#job?.progress ?? 0;
+    this.#render();
   }
 
   /**
-   * @param {string} letter Letter or check mark of a selected video; empty if not selected.
-   * @param {boolean} full True if the maximum number of videos is selected.
+   * Show whether the video is selected. `letter` is its letter or check mark, or empty if the video is not selected.
+   * `full` is true once the maximum number of videos is selected.
+   * @param {string} letter
+   * @param {boolean} full
    */
   mark(letter, full) {
-    const { element, video } = this;
-    element.toggleAttribute("data-sel", letter !== "");
-    if (letter) element.dataset.letter = letter;
-    else delete element.dataset.letter;
-    const box = /** @type {HTMLInputElement|null} */ (element.querySelector("[data-part=pick]"));
-    if (!box) return;
-    box.checked = letter !== "";
-    box.disabled = full && !letter;
-    box.setAttribute(
-      "aria-label",
-      LETTERS.includes(letter)
-        ? `Selected as ${letter}: ${video.title}`
-        : letter
-          ? `Selected: ${video.title}`
-          : `Select ${video.title}`,
-    );
-    const mark = /** @type {HTMLElement} */ (requireElement(".letter-badge", element));
-    mark.hidden = !letter;
-    setText(mark, letter);
+    if (letter === this.#letter && full === this.#isFull) return;
+    this.#letter = letter;
+    this.#isFull = full;
+    this.#render();
   }
 
-  /**
-   * Show the progress of the video's job.
-   * @param {Job|null} job Job of the video; null once ended.
-   */
+  /** Show the progress of the video's job; null if the job has ended. @param {Job|null} job */
   work(job) {
     const began = Boolean(job) !== Boolean(this.#job);
     this.#job = job;
-    if (began) this.draw(this.video);
-    else this.#drawWork();
-  }
-
-  #drawWork() {
-    const bar = /** @type {HTMLProgressElement|null} */ (this.element.querySelector(".mask progress"));
-    if (!bar || !this.#job) return;
-    const { progress, message, status } = this.#job;
-    bar.value = Math.max(bar.value, progress);
-    bar.setAttribute("aria-label", `${this.video.title}, ${Math.round(bar.value)} percent`);
-    setText(
-      requireElement("[data-message]", this.element),
-      status === "queued" ? "Queued" : status === "paused" ? "Paused" : message || "Being processed",
-    );
+    if (began) return this.draw(this.video);
+    if (!job) return;
+    this.#percent = Math.max(this.#percent, job.progress);
+    this.#render();
   }
 
   get title() {
-    return /** @type {HTMLElement} */ (requireElement("h2 a", this.element));
+    return /** @type {HTMLElement} */ (this.#title.value);
   }
 
-  #pick() {
-    return h(
-      "label",
-      { class: "pick" },
-      h("span", { class: "letter-badge", hidden: true, "aria-hidden": "true" }),
-      h("input", {
-        type: "checkbox",
-        data: { part: "pick" },
-        onchange: (/** @type {Event} */ event) =>
-          this.actions.onPick(this.video, /** @type {HTMLInputElement} */ (event.target).checked),
-      }),
+  #render() {
+    const { video } = this;
+    const letter = this.#letter;
+    return this.#root(
+      html`<li
+        class="card"
+        data-video=${video.id}
+        data-status=${video.status}
+        data-letter=${letter || nothing}
+        ?data-sel=${letter !== ""}
+        @pointermove=${this.#onMove}
+        @pointerleave=${this.#hide}
+        @pointercancel=${this.#hide}
+        @focusout=${this.#hide}
+        @keydown=${this.#onKey}
+      >
+        <label class="pick">
+          <span class="letter-badge" aria-hidden="true" ?hidden=${!letter}>${letter}</span>
+          <input
+            type="checkbox"
+            data-part="pick"
+            aria-label=${namePick(video, letter)}
+            .checked=${live(letter !== "")}
+            ?disabled=${this.#isFull && !letter}
+            @change=${this.#onPick}
+          />
+        </label>
+        ${this.#pictureView()} ${this.#footView()}
+      </li>`,
     );
   }
 
-  #picture() {
+  #pictureView() {
     const { video } = this;
-    const known = formatPicture(video);
-    const mask = this.#mask();
-    return h(
-      "span",
-      { class: "picture dark" },
-      createPoster(video.poster_url, !mask),
-      h("canvas", { hidden: true }),
-      mask,
-      known && video.status !== "failed" && h("span", { class: "overlay bottom-start" }, known),
-      video.duration_exact > 0 &&
-        h(
-          "span",
-          { class: "overlay bottom-end" },
-          h("span", { class: "visually-hidden" }, "Length "),
-          formatDuration(video.duration_exact),
-        ),
-      h("span", { class: "scrub", hidden: true }, h("b", {})),
-    );
+    const known = video.status !== "failed" && formatPicture(video);
+    const mask = this.#maskView();
+    return html`<span class="picture dark" ${ref(this.#picture)}>
+      ${posterView(this.#hasNoPoster ? null : video.poster_url, this.#hasNoPoster || !mask, this.#onNoPoster)}
+      <canvas ?hidden=${!this.#showsPreview} ${ref(this.#canvas)}></canvas>
+      ${mask} ${known ? html`<span class="overlay bottom-start">${known}</span>` : null}
+      ${
+        video.duration_exact > 0
+          ? html`<span class="overlay bottom-end"
+              ><span class="visually-hidden">Length </span>${formatDuration(video.duration_exact)}</span
+            >`
+          : null
+      }
+      <span class="scrub" ?hidden=${!this.#showsPreview} .style=${`--share: ${this.#share}`}><b></b></span>
+    </span>`;
   }
 
-  #mask() {
+  #maskView() {
     const { video } = this;
+    const job = this.#job;
     if (video.status === "failed")
-      return h(
-        "span",
-        { class: "mask" },
-        icon("alert"),
-        h("span", { class: "lines" }, video.error?.message || "The video could not be read"),
-      );
-    // Do not cover the thumbnail of a playable video: a line below the picture says that its job is running.
-    if (video.status === "ready" && (video.poster_url || !this.#job)) return null;
-    return h(
-      "span",
-      { class: "mask" },
-      h("span", { class: "lines", data: { message: "" } }, video.status === "uploading" ? "Uploading" : "Queued"),
-      h("progress", { class: "bar", value: "0", max: "100", "aria-label": video.title }),
-    );
+      return html`<span class="mask">
+        ${iconView("alert")}<span class="lines">${video.error?.message || "The video could not be read"}</span>
+      </span>`;
+    // Do not cover the thumbnail of a playable video. Its running job is shown in a line below the picture instead.
+    if (video.status === "ready" && (video.poster_url || !job)) return null;
+    const name = job ? `${video.title}, ${Math.round(this.#percent)} percent` : video.title;
+    return html`<span class="mask">
+      <span class="lines" data-message>${describeWork(video, job)}</span>
+      <progress class="bar" max="100" .value=${this.#percent} aria-label=${name}></progress>
+    </span>`;
   }
 
-  #foot() {
+  #footView() {
     const { video } = this;
-    return h(
-      "div",
-      { class: "card-foot" },
-      h(
-        "div",
-        {},
-        h(
-          "h2",
-          { dir: "auto", title: video.title },
-          h("a", { href: `/watch/${video.id}`, data: { part: "title" } }, video.title),
-        ),
-        this.#meta(),
-      ),
-      h(
-        "button",
-        {
-          class: "btn icon-only quiet more",
-          type: "button",
-          "aria-haspopup": "menu",
-          "aria-expanded": "false",
-          "aria-label": `More for ${video.title}`,
-          data: { part: "more" },
-          onclick: (/** @type {Event} */ event) =>
-            this.actions.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)),
-        },
-        icon("more"),
-      ),
-    );
+    return html`<div class="card-foot">
+      <div>
+        <h2 dir="auto" title=${video.title}>
+          <a href="/watch/${video.id}" data-part="title" ${ref(this.#title)}>${video.title}</a>
+        </h2>
+        ${metaView(video, this.#job)}
+      </div>
+      <button
+        class="btn icon-only quiet more"
+        type="button"
+        aria-haspopup="menu"
+        aria-expanded="false"
+        aria-label="More actions for ${video.title}"
+        data-part="more"
+        @click=${this.#onMore}
+      >
+        ${iconView("more")}
+      </button>
+    </div>`;
   }
 
-  #meta() {
-    const { video } = this;
-    if (video.status === "failed")
-      return h(
-        "p",
-        { class: "meta" },
-        h("span", { class: "status bad" }, icon("alert"), "Failed"),
-        " ",
-        h("a", { href: `/watch/${video.id}`, data: { part: "todo" } }, "Show details"),
-      );
-    if (video.status !== "ready" || this.#job)
-      return h(
-        "p",
-        { class: "meta" },
-        h(
-          "span",
-          { class: "status run" },
-          icon("run", "spin"),
-          video.status === "ready" ? "Processing, already playable" : "Processing",
-        ),
-      );
-    const came = new Date(video.created_at);
-    return h(
-      "p",
-      { class: "meta" },
-      h("time", { datetime: video.created_at, title: came.toLocaleString() }, formatDay(came)),
-      h("span", { class: "card-extra" }, ` · ${formatBytes(video.file_size)}`),
-      video.tags.length
-        ? h(
-            "span",
-            { class: "card-extra" },
-            ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)]),
-          )
-        : null,
-    );
+  /** @param {Event & {currentTarget: HTMLInputElement}} event */
+  #onPick(event) {
+    this.actions.onPick(this.video, event.currentTarget.checked);
   }
 
-  // Preview picture at the position of the pointer, or at the position chosen by arrow keys
+  /** @param {Event & {currentTarget: HTMLElement}} event */
+  #onMore(event) {
+    this.actions.onMore(this.video, event.currentTarget);
+  }
 
-  #listen() {
-    const { element } = this;
-    element.addEventListener("pointermove", (event) => {
-      const pic = /** @type {HTMLElement} */ (requireElement(".picture", element));
-      const box = pic.getBoundingClientRect();
-      if (event.clientY > box.bottom) return this.#hide();
-      this.#show(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
-    });
-    element.addEventListener("pointerleave", () => this.#hide());
-    element.addEventListener("pointercancel", () => this.#hide());
-    element.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (by === undefined || event.target !== this.title || !this.video.sprite_vtt_url) return;
-      event.preventDefault();
-      this.#show(Math.min(1, Math.max(0, this.#share + by / STEPS)));
-    });
-    element.addEventListener("focusout", () => this.#hide());
+  #onNoPoster() {
+    this.#hasNoPoster = true;
+    this.#render();
+  }
+
+  // Preview: the pointer or the arrow keys choose the position in the video
+
+  /** @param {PointerEvent} event */
+  #onMove(event) {
+    const box = this.#picture.value?.getBoundingClientRect();
+    if (!box || event.clientY > box.bottom) return this.#hide();
+    this.#show(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by === undefined || event.target !== this.title || !this.video.sprite_vtt_url) return;
+    event.preventDefault();
+    this.#show(Math.min(1, Math.max(0, this.#share + by / STEPS)));
   }
 
   /** @param {number} share Position in the video, 0 to 1. */
@@ -263,7 +222,7 @@ export class Card {
     const isFirst = !this.#wantsPreview;
     this.#wantsPreview = true;
     if (!this.#sprite) {
-      if (!isFirst) return; // another call is loading the preview
+      if (!isFirst) return; // an earlier call is loading the preview and will show it
       await new Promise((done) => setTimeout(done, LINGER));
       if (!this.#wantsPreview || video !== this.video) return;
       try {
@@ -274,84 +233,113 @@ export class Card {
         return;
       }
     }
-    if (!this.#wantsPreview || video !== this.video) return;
-    const canvas = /** @type {HTMLCanvasElement} */ (requireElement("canvas", this.element));
-    this.#sprite.draw(canvas, this.#share * video.duration_exact);
-    canvas.hidden = false;
-    const scrub = /** @type {HTMLElement} */ (requireElement(".scrub", this.element));
-    scrub.hidden = false;
-    scrub.style.setProperty("--share", String(this.#share));
+    if (!this.#wantsPreview || video !== this.video || !this.#canvas.value) return;
+    this.#sprite.draw(this.#canvas.value, this.#share * video.duration_exact);
+    this.#showsPreview = true;
+    this.#render();
   }
 
   #hide() {
     this.#wantsPreview = false;
     this.#share = 0;
-    for (const part of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("canvas, .scrub")))
-      part.hidden = true;
+    if (!this.#showsPreview) return;
+    this.#showsPreview = false;
+    this.#render();
   }
+}
+
+/** @param {Video} video @param {string} letter */
+function namePick({ title }, letter) {
+  if (!letter) return `Select ${title}`;
+  return LETTERS.includes(letter) ? `Selected as ${letter}: ${title}` : `Selected: ${title}`;
+}
+
+/** @param {Video} video @param {Job|null} job */
+function describeWork(video, job) {
+  if (!job) return video.status === "uploading" ? "Uploading" : "Queued";
+  return job.status === "queued" ? "Queued" : job.status === "paused" ? "Paused" : job.message || "Being processed";
+}
+
+/** @param {Video} video @param {Job|null} job */
+function metaView(video, job) {
+  if (video.status === "failed")
+    return html`<p class="meta">
+      <span class="status bad">${iconView("alert")}Failed</span>
+      <a href="/watch/${video.id}" data-part="todo">Show details</a>
+    </p>`;
+  if (video.status !== "ready" || job)
+    return html`<p class="meta">
+      <span class="status run"
+        >${iconView("run", "spin")}${video.status === "ready" ? "Processing, already playable" : "Processing"}</span
+      >
+    </p>`;
+  const came = new Date(video.created_at);
+  const tags = video.tags.map((tag, at) => html`${at ? ", " : " · "}<span dir="auto">${tag}</span>`);
+  return html`<p class="meta">
+    <time datetime=${video.created_at} title=${came.toLocaleString()}>${formatDay(came)}</time
+    ><span class="card-extra"> · ${formatBytes(video.file_size)}</span
+    >${tags.length ? html`<span class="card-extra">${tags}</span>` : null}
+  </p>`;
 }
 
 /** The card of a video in the bin, with the remaining days and the buttons "Restore" and "Delete for good". */
 export class BinCard {
+  /** @type {Ref<HTMLElement>} */ #title = createRef();
+
   /**
    * @param {Video} video
    * @param {{onRestore: (video: Video) => void, onPurge: (video: Video) => void}} actions
    */
   constructor(video, { onRestore, onPurge }) {
     this.video = video;
-    const left = Math.max(0, Math.ceil((Date.parse(video.purge_at ?? "") - Date.now()) / DAY));
-    this.title = h("h2", { dir: "auto", title: video.title, tabindex: "-1" }, video.title);
-    this.element = h(
-      "li",
-      { class: "card", data: { video: video.id } },
-      h("span", { class: "picture dark" }, h("span", { class: "mask" }, icon("trash"))),
-      h(
-        "div",
-        { class: "card-foot col" },
-        h(
-          "div",
-          {},
-          this.title,
-          h(
-            "p",
-            { class: "meta" },
-            `Deleted ${wordForSentence(formatDay(new Date(video.deleted_at ?? "")))}, ${formatBytes(video.file_size)}. ${left ? `${formatCount(left, "day")} left` : "Will be deleted for good soon"}`,
-          ),
-        ),
-        h(
-          "div",
-          { class: "row wrap" },
-          h(
-            "button",
-            {
-              class: "btn",
-              type: "button",
-              "aria-label": `Restore ${video.title}`,
-              data: { part: "restore" },
-              onclick: () => onRestore(video),
-            },
-            icon("undo"),
-            "Restore",
-          ),
-          h(
-            "button",
-            {
-              class: "btn quiet danger",
-              type: "button",
-              "aria-label": `Delete for good: ${video.title}`,
-              onclick: () => onPurge(video),
-            },
-            "Delete for good",
-          ),
-        ),
-      ),
+    this.element = createRoot()(
+      html`<li class="card" data-video=${video.id}>
+        <span class="picture dark"><span class="mask">${iconView("trash")}</span></span>
+        <div class="card-foot col">
+          <div>
+            <h2 dir="auto" title=${video.title} tabindex="-1" ${ref(this.#title)}>${video.title}</h2>
+            <p class="meta">${describeBin(video)}</p>
+          </div>
+          <div class="row wrap">
+            <button
+              class="btn"
+              type="button"
+              aria-label="Restore ${video.title}"
+              data-part="restore"
+              @click=${() => onRestore(video)}
+            >
+              ${iconView("undo")}Restore
+            </button>
+            <button
+              class="btn quiet danger"
+              type="button"
+              aria-label="Delete for good: ${video.title}"
+              @click=${() => onPurge(video)}
+            >
+              Delete for good
+            </button>
+          </div>
+        </div>
+      </li>`,
     );
+  }
+
+  get title() {
+    return /** @type {HTMLElement} */ (this.#title.value);
   }
 
   // The library page calls these methods on every card. Cards in the bin show no selection and no job.
   draw() {}
   mark() {}
   work() {}
+}
+
+/** @param {Video} video */
+function describeBin(video) {
+  const left = Math.max(0, Math.ceil((Date.parse(video.purge_at ?? "") - Date.now()) / DAY));
+  const deleted = wordForSentence(formatDay(new Date(video.deleted_at ?? "")));
+  const rest = left ? `${formatCount(left, "day")} left` : "Will be deleted for good soon";
+  return `Deleted ${deleted}, ${formatBytes(video.file_size)}. ${rest}`;
 }
 
 /** Return a date as worded inside a sentence, such as `today at 14:02`. @param {string} when @returns {string} */

@@ -27,10 +27,13 @@ function moveBy(by) {
   if (next) location.assign(next.href);
 }
 
+/** Time (`performance.now()`) at which Enter last moved the focus from the reason field to a button. */
+let typedAt = -Infinity;
 /** Decision that waits until the moderator enters a reason. */ let waiting = "";
 
 const current = entries.find((entry) => entry.getAttribute("aria-current") === "true");
-const DECIDED = "moderation-decided"; // in sessionStorage: place of the draft of the last submitted decision
+const TYPING_MS = 1500;
+const DECIDED = "moderation-decided"; // sessionStorage key; the value names the draft of the reason submitted last
 const place = `moderation${current?.getAttribute("href")}`;
 if (reason && current) keepTypedText(place, { reason });
 
@@ -62,12 +65,25 @@ reason?.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || isComposing(event)) return;
   event.preventDefault();
   if (event.repeat) return;
-  if (waiting) decide(waiting);
-  else firstDecision?.focus();
+  if (waiting) return decide(waiting);
+  firstDecision?.focus();
+  typedAt = performance.now();
 });
+// If the moderator continues typing after Enter, focus the reason field again. Otherwise, letters would run shortcuts.
+window.addEventListener(
+  "keydown",
+  (event) => {
+    if (performance.now() - typedAt > TYPING_MS || event.key.length !== 1 || event.ctrlKey || event.metaKey) return;
+    event.stopImmediatePropagation();
+    reason?.focus();
+  },
+  { capture: true },
+);
 const outcome = /** @type {HTMLElement|null} */ (document.querySelector("[data-outcome]"));
-// The reason is kept until the server has answered, because the session may have ended.
-if (outcome) keepTypedText(sessionStorage.getItem(DECIDED) ?? "", { reason: document.createElement("input") })();
+// Delete the draft of the reason only after the server has processed the decision: if the moderator must first sign in
+// again, the draft is still needed.
+if (outcome?.classList.contains("ok"))
+  keepTypedText(sessionStorage.getItem(DECIDED) ?? "", { reason: document.createElement("input") })();
 // Focus the result of the last decision, so that screen readers read it and Tab continues there.
 outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
@@ -82,17 +98,17 @@ enableShortcuts([
     match: (event) => matchKeys(" ")(event) && event.target !== player,
     run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
   },
-  { keys: "R", label: "Write the reason", match: matchKeys("r"), run: () => reason?.focus() },
+  { keys: "R", label: "Enter a reason", match: matchKeys("r"), run: () => reason?.focus() },
   {
     keys: "D",
-    label: "Dismiss: nothing is wrong",
+    label: "Dismiss: no violation",
     match: matchKeys("d"),
     run: () => decide("dismiss"),
     buttons: { "[data-do=dismiss]": "D" },
   },
   {
     keys: "S",
-    label: "Settle: the problem was fixed",
+    label: "Resolve: the problem is fixed; the content stays public",
     match: matchKeys("s"),
     run: () => decide("settle"),
     buttons: { "[data-do=settle]": "S" },

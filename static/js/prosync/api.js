@@ -19,7 +19,7 @@ export const deleteJob = (id) => callApi("DELETE", makePath(id));
 /** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: Pagination}>} */
 export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
 /**
- * Return the other completed runs of the same video, newest first.
+ * Return the other completed jobs that have the same video as the job `id`, newest first.
  * @param {string} id
  * @returns {Promise<ProJob[]>}
  */

@@ -1,4 +1,4 @@
-// The list of sounds on the dubbing page, from files or from an opened run.
+// The list of sounds on the dubbing page, from files or a dubbing run.
 
 import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
 import { showToast } from "../base/notice.js";
@@ -8,14 +8,16 @@ import { drawWave, computeWave } from "./waveforms.js";
 const TYPES = /\.(mp3|wav|m4a|aac|ogg|oga|opus|flac)$/i;
 
 /**
- * @typedef {object} Heard A sound of the list.
+ * A sound of the list. `address` is the URL for playback. `duration` is in seconds, or null while unknown. `bars` are
+ * the heights of the waveform's bars, 0 to 1. `isRead` is true once decoding has ended, even if it failed.
+ * @typedef {object} Heard
  * @property {number} id
  * @property {string} name
  * @property {File|null} file
- * @property {string} address URL for playback.
- * @property {number|null} duration Duration in seconds; null while unknown.
- * @property {number[]} bars Heights of the waveform's bars, 0 to 1.
- * @property {boolean} isRead True once decoding has ended, even if it failed.
+ * @property {string} address
+ * @property {number|null} duration
+ * @property {number[]} bars
+ * @property {boolean} isRead
  */
 
 export class Sounds {
@@ -59,7 +61,7 @@ export class Sounds {
     if (this.options.isLocked()) return;
     for (const file of files) {
       const refused = this.#whyNot(file);
-      if (refused) showToast(`“${file.name}”: ${refused}`, "bad");
+      if (refused) showToast(refused, "bad");
       else this.#take(file);
     }
     this.draw();
@@ -69,11 +71,12 @@ export class Sounds {
   /** @param {File} file */
   #whyNot(file) {
     if (!TYPES.test(file.name) && !file.type.startsWith("audio/"))
-      return "this is not an audio file. Choose MP3, WAV, M4A, OGG or FLAC.";
-    if (file.size === 0) return "the file is empty.";
-    if (file.size > this.options.mostBytes) return `it is larger than ${formatBytes(this.options.mostBytes)}.`;
+      return `“${file.name}” is not an audio file. Choose MP3, WAV, M4A, OGG or FLAC.`;
+    if (file.size === 0) return `“${file.name}” is empty. Choose another file.`;
+    if (file.size > this.options.mostBytes)
+      return `“${file.name}” is larger than your limit of ${formatBytes(this.options.mostBytes)}.`;
     return this.all.length >= this.options.most
-      ? `you can add at most ${this.options.most} sounds. Remove one first.`
+      ? `“${file.name}” was not added. You can add at most ${this.options.most} sounds. Remove one first.`
       : "";
   }
 
@@ -112,7 +115,7 @@ export class Sounds {
     this.draw();
   }
 
-  /** Add downloaded files to a run's sounds, so that a new run can send them. @param {File[]} files */
+  /** Add downloaded files to a dubbing run's sounds, so that a new run can send them. @param {File[]} files */
   give(files) {
     this.all.forEach((sound, at) => {
       Object.assign(sound, { file: files[at], address: URL.createObjectURL(files[at]) });
@@ -201,7 +204,9 @@ export class Sounds {
     if (this.#playing === sound.id && !this.#audio.paused) return this.#audio.pause();
     this.#playing = sound.id;
     this.#audio.src = sound.address;
-    this.#audio.play().catch(() => showToast("This browser cannot play the sound, but you can still use it.", "warn"));
+    this.#audio
+      .play()
+      .catch(() => showToast("This browser cannot play the sound, but you can still use it in a segment.", "warn"));
   }
 
   #drawPlaying() {

@@ -9,8 +9,8 @@ import { deleteJob } from "./api.js";
  */
 export function openDeleteDialog(job, onDeleted) {
   askToDelete({
-    heading: `Delete the run of “${job.name}”?`,
-    words: "The video, its sounds and the result are deleted. This cannot be undone.",
+    heading: `Delete the Pro segments run for “${job.name}”?`,
+    words: "This deletes the video, its sounds and the result. This cannot be undone.",
     remove: () => deleteJob(job.job_id),
     onDeleted,
   });

@@ -1,4 +1,4 @@
-// Sources of videos and sounds other than the user's disk: library, earlier run and microphone.
+// Sources of videos and sounds other than the user's disk: the library and the microphone.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
@@ -68,7 +68,10 @@ export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
       if (search.value.trim() !== words) return;
       const found = videos.filter(fits);
       list.replaceChildren(...found.map(createChoice));
-      setText(said, found.length ? "" : words ? "No videos match." : "Your library has no suitable video.");
+      setText(
+        said,
+        found.length ? "" : words ? "No videos match." : "Your library has no video that you can use here.",
+      );
     } catch (error) {
       problem.replaceChildren(createErrorNote("Your videos could not be loaded.", error, findVideos));
     }
@@ -174,7 +177,7 @@ export class LineRecorder {
     this.button.setAttribute("aria-pressed", String(seconds !== null));
     this.button.replaceChildren(
       icon(seconds === null ? "record" : "stop"),
-      seconds === null ? "Record your voice" : `Stop, ${formatDuration(seconds)}`,
+      seconds === null ? "Record your voice" : `Stop recording, ${formatDuration(seconds)}`,
     );
   }
 
@@ -211,7 +214,8 @@ export async function extractSound(file, name) {
 }
 
 /**
- * Return a sound's first two channels as a 16-bit WAV file ("Multimedia Programming Interface", 1991).
+ * Return a sound's first two channels as a 16-bit WAV file. The format is specified in "Multimedia Programming
+ * Interface and Data Specifications 1.0" (IBM and Microsoft, 1991).
  * @param {AudioBuffer} sound
  * @returns {ArrayBuffer}
  */

@@ -127,7 +127,7 @@ export class Inspector {
       for (const name of names)
         this.#field(name).setAttribute("aria-invalid", String(own.some((fault) => fault.field === name)));
       const said = JSON.stringify(own);
-      if (said === (place.dataset.said ?? "[]")) continue; // a redraw would make screen readers repeat the error
+      if (said === (place.dataset.said ?? "[]")) continue; // skip the redraw: screen readers would repeat the error
       place.dataset.said = said;
       place.replaceChildren(
         ...own.flatMap((fault) =>

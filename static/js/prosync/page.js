@@ -69,7 +69,7 @@ class Page {
     this.removal = new Removal(requireElement("[data-inspector]"), requireElement("[data-picture]"), {
       onChange: () => this.draw(),
     });
-    // If an unsent draft would be lost, open the run by loading the page again: the browser then warns the user.
+    // If the page has an unsent draft, open the run by loading the page again: the browser then warns about the draft.
     this.runs = new Runs(requireElement("[data-runs]"), {
       onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
     });
@@ -142,11 +142,11 @@ class Page {
   add() {
     if (this.isLocked || !this.stage.duration) return;
     if (this.segments.length >= facts.max_segments)
-      return showToast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+      return showToast(`Your plan allows at most ${formatCount(facts.max_segments, "segment")}.`, "warn");
     const place = findRoom(this.segments, this.stage.at, this.stage.duration);
     if (!place)
       return showToast(
-        "No space for a segment here. Move the playhead away from the next segment and the end.",
+        "No space for a segment here. Move the playhead away from the next segment and from the end of the video.",
         "warn",
       );
     const sound = this.sounds.all.find((one) => !this.#usedIn(one.id).length) ?? this.sounds.all[0];
@@ -173,7 +173,7 @@ class Page {
           note.remove();
           if (this.isLocked) return;
           if (this.segments.length >= facts.max_segments)
-            return showToast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+            return showToast(`Your plan allows at most ${formatCount(facts.max_segments, "segment")}.`, "warn");
           this.segments.push(segment);
           this.select(segment.id);
           this.timeline.focus(segment.id);
@@ -242,7 +242,7 @@ class Page {
     this.timeline.clear();
   }
 
-  /** Turn the shown run into a draft, with its video, sounds, segments and options. */
+  /** Turn the shown dubbing run into a draft, with its video, sounds, segments and options. */
   async edit() {
     const id = this.job?.job_id;
     const button = requireElement("[data-edit]");
@@ -267,7 +267,10 @@ class Page {
       requireElement("h1").focus({ preventScroll: true });
     } catch (error) {
       if (this.job?.job_id === id)
-        this.#problem(error, { title: "The run could not be opened for editing.", retry: () => this.edit() });
+        this.#problem(error, {
+          title: "The video and its sounds could not be loaded for editing.",
+          retry: () => this.edit(),
+        });
     } finally {
       button.removeAttribute("aria-disabled");
     }
@@ -282,7 +285,7 @@ class Page {
     const address = URL.createObjectURL(file);
     const duration = await readDuration(address);
     URL.revokeObjectURL(address);
-    if (duration === null) throw new ApiError("This browser cannot play the run's video.", { status: 415 });
+    if (duration === null) throw new ApiError("This browser cannot play this video.", { status: 415 });
   }
 
   async process() {
@@ -304,7 +307,7 @@ class Page {
     for (const [name, text] of Object.entries(texts)) form.append(name, text);
     for (const id of wanted.files) form.append("audio_files", /** @type {File} */ (this.sounds.find(id)?.file));
     form.append("video", this.file);
-    // The server repeats its response to a known idempotency key, so only an equal request may reuse the key.
+    // To a known idempotency key, the server sends the old response again. So reuse the key only for an equal request.
     const same = JSON.stringify([texts, wanted.files, this.#address]);
     if (same !== this.#asked) this.#key = newKey();
     this.#asked = same;
@@ -325,8 +328,8 @@ class Page {
       this.runs.load();
     } catch (error) {
       this.#sending = null;
-      // After a rejection, use a new idempotency key, because the server repeats its response to the old key. After a
-      // lost response or a 429, keep the key.
+      // After a rejection, use a new idempotency key: to the old key, the server would send the rejection again. After
+      // a lost response or a 429, keep the key.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429)
         this.#asked = "";
       const hadFocus = document.activeElement === requireElement("[data-cancel]");
@@ -359,11 +362,11 @@ class Page {
       (/** @type {any} */ one) =>
         `${one.segment_index === null ? "" : `Segment ${one.segment_index + 1}: `}${one.message}`,
     );
-    this.#problem(error, { title: "The run could not be started.", more });
+    this.#problem(error, { title: "Processing could not be started.", more });
   }
 
   /** @param {unknown} error @param {{title?: string, more?: string[], retry?: (() => void)|null}} [about] */
-  #problem(error, { title = "That did not work.", more = [], retry = null } = {}) {
+  #problem(error, { title = "The action could not be completed.", more = [], retry = null } = {}) {
     const place = requireElement("[data-problem]");
     if (!error) return place.replaceChildren();
     const note = createErrorNote(title, error, retry);
@@ -373,7 +376,7 @@ class Page {
   }
 
   /**
-   * Open a run. `isNew` adds a history entry; `isOurs` means that this page has just sent it.
+   * Open a dubbing run. `isNew` adds a history entry; `isOurs` means that this page has just sent the run.
    * @param {string} id
    * @param {{isNew?: boolean, isOurs?: boolean}} [about]
    */
@@ -393,7 +396,7 @@ class Page {
     } catch (error) {
       const isGone = error instanceof ApiError && error.status === 404;
       this.#problem(
-        isGone ? new ApiError("It no longer exists, or you do not have access to it.", { status: 404 }) : error,
+        isGone ? new ApiError("This run no longer exists, or you do not have access to it.", { status: 404 }) : error,
         {
           title: "This run could not be opened.",
           retry: isGone ? null : () => this.open(id, { isNew, isOurs }),
@@ -441,7 +444,7 @@ class Page {
       else this.timeline.drawOriginal(null);
     }
     if (job.result_url && !this.stage.hasAfter) {
-      this.stage.compare(job.result_url, `After, run of ${formatWhen(new Date(job.created_at))}`);
+      this.stage.compare(job.result_url, `After (result from ${formatWhen(new Date(job.created_at))})`);
       this.#offerOthers(job);
     }
     const buttons = ["cancel", "again"].map((name) => requireElement(`[data-${name}]`));
@@ -451,7 +454,7 @@ class Page {
       (buttons.find((button) => !button.hidden) ?? requireElement("h1")).focus({ preventScroll: true });
   }
 
-  /** Offer other runs of the same video for comparison. @param {ProJob} job */
+  /** Let the user compare the result with those of other runs that have the same video. @param {ProJob} job */
   async #offerOthers(job) {
     const choice = /** @type {HTMLSelectElement} */ (requireElement("[data-against]"));
     choice.hidden = true;
@@ -460,7 +463,7 @@ class Page {
     choice.replaceChildren(
       h("option", { value: "" }, "Compare with the original"),
       ...others.map((other) =>
-        h("option", { value: other.job_id }, `Compare with the run of ${formatWhen(new Date(other.created_at))}`),
+        h("option", { value: other.job_id }, `Compare with the run from ${formatWhen(new Date(other.created_at))}`),
       ),
     );
     choice.hidden = false;
@@ -474,7 +477,7 @@ class Page {
         const address = chosen ? run.result_url : run.source?.stream_url;
         if (!isCurrent()) return;
         if (!address) throw new ApiError("The result has been deleted.", { status: 404 });
-        this.stage.against(address, chosen ? `Run of ${formatWhen(new Date(run.created_at))}` : "Before");
+        this.stage.against(address, chosen ? `Run from ${formatWhen(new Date(run.created_at))}` : "Before");
         shown = chosen;
       } catch (error) {
         if (!isCurrent()) return;
@@ -498,7 +501,7 @@ class Page {
     if (!this.job || !LIVE.includes(this.job.status)) return;
     let isAsking = false;
     let isWanted = false;
-    // A response may be older than a message received during the request, so read the status again.
+    // Repeat a request during which a message arrived: the response may be older than the message.
     const ask = async () => {
       isWanted = true;
       if (isAsking) return;
@@ -536,7 +539,7 @@ class Page {
             progress: Math.max(this.job.progress, job.progress),
             message: job.message || this.job.message,
           });
-        // Messages do not contain the segments, so fetch the run again when its status or text has changed.
+        // Messages do not contain the segments, so fetch the dubbing run again when its status or message has changed.
         if (isNews || typeof job.progress !== "number") ask();
       },
       snapshot: () => readJob(id),
@@ -551,7 +554,7 @@ class Page {
     if (!job) return;
     changeJob(job.job_id, "retry").then(
       () => this.#changed(job.job_id),
-      (error) => this.#problem(error, { title: "The run could not be restarted.", retry: () => this.again() }),
+      (error) => this.#problem(error, { title: "Processing could not be restarted.", retry: () => this.again() }),
     );
   }
 
@@ -561,7 +564,7 @@ class Page {
     if (job)
       cancelJob(job.job_id).then(
         () => this.#changed(job.job_id),
-        (error) => this.#problem(error, { title: "The run could not be cancelled.", retry: () => this.cancel() }),
+        (error) => this.#problem(error, { title: "Processing could not be cancelled.", retry: () => this.cancel() }),
       );
   }
 
@@ -620,8 +623,8 @@ class Page {
       !this.job
         ? ""
         : LIVE.includes(this.job.status)
-          ? "The picture appears once the video has been processed."
-          : "No picture: the video could not be read completely.",
+          ? "The preview appears when the video has been processed."
+          : "No preview: the video could not be read completely.",
     );
     requireElement("[data-other]").hidden = !hasVideo || this.isLocked;
     const left = facts.max_segments - this.segments.length;
@@ -646,14 +649,14 @@ class Page {
     const free = Math.max(0, facts.max_segments - cells.length);
     const meter = requireElement("[data-meter]");
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
-    // If a run was sent, hide the segment limit. It is the limit of the user's current plan, but the run may have been
-    // sent under an earlier plan.
+    // If a run was sent, hide the segment limit. The page knows the limit of the user's current plan, but the user may
+    // have had another plan when the run was sent.
     meter.hidden = this.job !== null;
     setText(
       requireElement("[data-meter-words]"),
       this.job
         ? formatCount(cells.length, "segment")
-        : `${cells.length} of ${facts.max_segments} segments on ${facts.plan}`,
+        : `${cells.length} of ${facts.max_segments} segments on the ${facts.plan} plan`,
     );
   }
 
@@ -662,7 +665,13 @@ class Page {
     const { job } = this;
     const bad = new Set(faults.map((fault) => fault.segment)).size + (this.isLocked || !this.removal.fault ? 0 : 1);
     const count = this.segments.length;
-    const why = !hasVideo ? "Choose a video first" : !count ? "Add a segment first" : bad ? `${bad} to fix` : "";
+    const why = !hasVideo
+      ? "Choose a video first"
+      : !count
+        ? "Add a segment first"
+        : bad
+          ? `${formatCount(bad, "problem")} to fix`
+          : "";
     const isWorking = this.#sending !== null || (job !== null && LIVE.includes(job.status));
     const state = requireElement("[data-job-state]");
     const [sign, tone, word] = job
@@ -755,7 +764,7 @@ class Page {
     enableShortcuts(this.#bindings());
   }
 
-  /** Seek to the next or previous segment edge. @param {number} way 1 for the next edge, -1 for the previous edge. */
+  /** Seek to the next (1) or previous (-1) edge of a segment. @param {number} way */
   #jump(way) {
     const edges = [0, ...this.segments.flatMap((one) => [one.start, one.end]), this.stage.duration].sort(
       (one, other) => one - other,
@@ -784,14 +793,14 @@ class Page {
       },
       {
         keys: "[ ]",
-        label: "Previous or next segment edge",
+        label: "Go to the previous or next segment edge",
         match: matchKeys("[", "]"),
         run: (event) => this.#jump(event.key === "[" ? -1 : 1),
       },
       { keys: "S", label: "Add a segment at the playhead", match: matchKeys("s"), run: () => this.add() },
       {
         keys: "← → Ctrl Shift",
-        label: "Move the focused segment (Ctrl: its end; Shift: by 1 s)",
+        label: "Move the focused segment (Ctrl: move only its end; Shift: by 1 s)",
         match: () => false,
         run: () => {},
       },
@@ -799,7 +808,7 @@ class Page {
       { keys: "L", label: "Loop the segment", match: matchKeys("l"), run: () => requireElement("[data-loop]").click() },
       {
         keys: "B D W A",
-        label: "Before, side by side, wipe, after",
+        label: "Switch view: before, side by side, wipe or after",
         match: matchKeys("b", "d", "w", "a"),
         run: (event) =>
           this.stage.setView(
@@ -825,7 +834,7 @@ class Page {
 }
 
 /**
- * Download a run's video, then its sounds.
+ * Download a dubbing run's files; return the video first, then its sounds.
  * @param {ProJob} job
  * @returns {Promise<File[]>}
  */

@@ -8,8 +8,8 @@ import { formatMoment } from "../base/format.js";
 const TICK = 250; // ms between two checks of how far the videos have drifted apart
 const DEAD = 0.02; // tolerated difference between the two videos' positions, in seconds
 const FAR = 0.3;
-const PULL = 0.8; // seconds in which a change of the playback rate removes the drift; MAX_PULL limits the change
-const MAX_PULL = 0.05; // maximum relative change of the playback rate that corrects drift
+const PULL = 0.8; // the playback rate is changed so that the drift disappears in this many seconds (limit: MAX_PULL)
+const MAX_PULL = 0.05; // maximum change of the playback rate to correct drift; 0.05 is 5 %
 const WIPE_STEP = 0.02;
 
 export class Stage {
@@ -70,7 +70,7 @@ export class Stage {
     this.#tell();
   }
 
-  /** Show why a run has no picture; with an empty text, let the user choose a video instead. @param {string} text */
+  /** Show why there is no picture; with an empty text, let the user choose a video instead. @param {string} text */
   tellNone(text) {
     requireElement("[data-empty]", this.root).hidden = this.#duration > 0 || text !== "";
     const place = requireElement("[data-no-picture]", this.root);

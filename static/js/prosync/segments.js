@@ -3,41 +3,49 @@
 import { formatMoment } from "../base/format.js";
 
 /**
+ * A sound. `name` is the name of its file. `duration` is in seconds, or null while unknown.
  * @typedef {object} Sound
  * @property {number} id
- * @property {string} name Name of the file.
- * @property {number|null} duration Duration in seconds; null while unknown.
+ * @property {string} name
+ * @property {number|null} duration
  */
 
 /**
- * @typedef {object} Segment Part of the video that gets a new sound.
+ * A part of the video that gets a new sound. `start` and `end` are positions in the video. `sound` is the id of the new
+ * sound, or null if none is chosen. Only the sound between `from` and `to` is used; null means from its beginning, or
+ * to its end. All positions are in seconds.
+ * @typedef {object} Segment
  * @property {number} id
- * @property {number} start Start in the video, in seconds.
- * @property {number} end End in the video, in seconds.
- * @property {number|null} sound Id of the sound; null if none is chosen.
- * @property {number|null} from Position in the sound where its used part starts, in seconds; null for the beginning.
- * @property {number|null} to Position in the sound where its used part ends, in seconds; null for the end.
+ * @property {number} start
+ * @property {number} end
+ * @property {number|null} sound
+ * @property {number|null} from
+ * @property {number|null} to
  * @property {string} label
  */
 
 /**
- * @typedef {object} Mend A change that corrects a fault.
- * @property {string} label Label of the button that makes the change.
+ * A change that corrects a fault. `label` is the text of the button that makes the change.
+ * @typedef {object} Mend
+ * @property {string} label
  * @property {Partial<Segment>} change
  */
 
 /**
- * @typedef {object} Fault An error that prevents sending the segments.
- * @property {number} segment Id of the faulty segment.
+ * An error that prevents sending the segments. `segment` is the id of the faulty segment, and `text` explains the error
+ * to the user.
+ * @typedef {object} Fault
+ * @property {number} segment
  * @property {"start"|"end"|"sound"|"from"|"to"} field
- * @property {string} text Explanation for the user.
+ * @property {string} text
  * @property {Mend|null} mend
  */
 
 export const LEAST = 0.1; // minimum length of a new or dragged segment, in seconds
 export const USUAL = 4; // default length of a new segment, in seconds
 const ROUND = 1000;
-const SLACK = 0.0005; // seconds by which an end may exceed the duration, because durations are rounded to milliseconds
+// seconds by which an end may exceed the duration of the video or sound, because durations are rounded to milliseconds
+const SLACK = 0.0005;
 
 /** @param {number} seconds */
 const roundTime = (seconds) => Math.round(seconds * ROUND) / ROUND;
@@ -73,9 +81,10 @@ export function findErrors(segments, sounds, duration) {
         label: `Set the length to ${USUAL} s`,
         change: { end: roundTime(Math.min(duration, segment.start + USUAL)) },
       });
-    else if (segment.start >= duration) say("start", `The video ends at ${formatMoment(duration)}.`);
+    else if (segment.start >= duration)
+      say("start", `The video ends at ${formatMoment(duration)}. Set an earlier start.`);
     else if (segment.end > duration + SLACK)
-      say("end", `The video ends at ${formatMoment(duration)}.`, {
+      say("end", `The video ends at ${formatMoment(duration)}. Set an earlier end.`, {
         label: `Move the end to ${formatMoment(duration)}`,
         change: { end: roundTime(duration) },
       });
@@ -85,7 +94,7 @@ export function findErrors(segments, sounds, duration) {
         last.end < segment.end
           ? { label: `Move the start to ${formatMoment(last.end)}`, change: { start: roundTime(last.end) } }
           : null;
-      say("start", `Starts ${formatShort(over)} before segment ${at} ends.`, mend);
+      say("start", `This segment starts ${formatShort(over)} before segment ${at} ends.`, mend);
     }
     if (!last || segment.end > last.end) last = segment;
     faults.push(...findSoundErrors(segment, sounds));
@@ -104,7 +113,7 @@ function findSoundErrors({ id, sound, from, to }, sounds) {
     return [
       { segment: id, field: "sound", text: sounds.length ? "Choose a sound." : "Add a sound first.", mend: null },
     ];
-  const whole = { label: "Use the complete sound", change: { from: null, to: null } };
+  const whole = { label: "Use the whole sound", change: { from: null, to: null } };
   const begin = from ?? 0;
   const end = to ?? own.duration;
   if (end !== null && end <= begin)
@@ -117,7 +126,14 @@ function findSoundErrors({ id, sound, from, to }, sounds) {
       },
     ];
   if (own.duration !== null && to !== null && to > own.duration + SLACK)
-    return [{ segment: id, field: "to", text: `The sound ends at ${formatMoment(own.duration)}.`, mend: whole }];
+    return [
+      {
+        segment: id,
+        field: "to",
+        text: `The sound ends at ${formatMoment(own.duration)}. Set an earlier end.`,
+        mend: whole,
+      },
+    ];
   return [];
 }
 
@@ -128,8 +144,8 @@ const formatShort = (seconds) =>
     : `${(Math.round(seconds * 10) / 10).toFixed(1)} s`;
 
 /**
- * Return the first free gap at or after a time, shortened to `wanted` seconds; null if the gap is too short for a
- * segment.
+ * Return the first free gap at or after a time. Cut a gap longer than `wanted` seconds to this length. Return null if
+ * the gap is too short for a segment.
  * @param {Segment[]} segments
  * @param {number} at
  * @param {number} duration

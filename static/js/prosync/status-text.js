@@ -5,7 +5,7 @@ import { formatCount, formatMoment } from "../base/format.js";
 export const STATES = {
   queued: ["clock", "", "Queued"],
   processing: ["run", "run", "Processing"],
-  waiting: ["clock", "run", "Queued for sync.so"],
+  waiting: ["clock", "run", "Waiting for the lip-sync provider"],
   paused: ["pause", "", "Paused"],
   completed: ["check", "ok", "Completed"],
   failed: ["alert", "bad", "Failed"],
@@ -30,15 +30,15 @@ const OF_SEGMENTS = {
 export const getState = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
 
 const MODES = {
-  cut_off: "played once",
-  silence: "played once",
-  loop: "repeated",
-  bounce: "forwards and backwards",
-  remap: "stretched",
+  cut_off: (/** @type {string} */ length) => `Plays ${length} of the sound once`,
+  silence: (/** @type {string} */ length) => `Plays ${length} of the sound once`,
+  loop: (/** @type {string} */ length) => `Repeats ${length} of the sound`,
+  bounce: (/** @type {string} */ length) => `Plays ${length} of the sound forwards and backwards`,
+  remap: (/** @type {string} */ length) => `Stretches ${length} of the sound`,
 };
 
 /**
- * Describe a run's result: removed text, changed mouth movements, and why picture or sound was encoded again.
+ * Describe a dubbing run's result: removed text, changed mouth movements, and why picture or sound was encoded again.
  * @param {any} outcome
  * @returns {string}
  */
@@ -72,7 +72,7 @@ function describeMouths(outcome) {
   const why = reasons.size === 1 ? ([...reasons][0] ?? "") : "";
   if (!mouths.length) return { words: "", why: "" };
   if (moved === mouths.length) return { words: `Lips matched in every segment.`, why: "" };
-  const words = moved ? `Lips matched in ${moved} of ${mouths.length} segments.` : "Mouths not changed.";
+  const words = moved ? `Lips matched in ${moved} of ${mouths.length} segments.` : "Lips not matched.";
   return { words: `${words} ${why}`.trim(), why };
 }
 
@@ -80,7 +80,7 @@ function describeMouths(outcome) {
 const formatSeconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
 
 /**
- * Describe the result of one segment; empty if there is none.
+ * Describe the result of one segment; return an empty string if the segment has no result yet.
  * @param {any} whole
  * @param {number} at
  * @returns {string}
@@ -88,18 +88,18 @@ const formatSeconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(
 export function describeSegment(whole, at) {
   const outcome = whole?.segments?.[at];
   if (!outcome?.mode) return "";
-  const parts = [
-    `${formatSeconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`,
-  ];
+  const length = formatSeconds(outcome.used);
+  const parts = [MODES[/** @type {keyof MODES} */ (outcome.mode)]?.(length) ?? `Uses ${length} of the sound`];
   if (outcome.repeats > 1.005) parts.push(`${(Math.round(outcome.repeats * 10) / 10).toFixed(1)} times`);
-  if (Math.abs(outcome.stretch - 1) > 0.005) parts.push(`to ${Math.round(outcome.stretch * 100)} % of its length`);
-  if (outcome.silence > 0.02) parts.push(`then ${formatSeconds(outcome.silence)} of silence`);
+  if (Math.abs(outcome.stretch - 1) > 0.005)
+    parts.push(`${Math.round(outcome.stretch * 100)} % of its original length`);
+  if (outcome.silence > 0.02) parts.push(`followed by ${formatSeconds(outcome.silence)} of silence`);
   const louder = Math.round(Math.abs(outcome.gain) * 10) / 10;
   if (louder >= 0.1) parts.push(`${louder.toFixed(1)} dB ${outcome.gain > 0 ? "louder" : "quieter"}`);
   const said = [`${parts.join(", ")}.`, outcome.note];
   const mouth = outcome.mouth;
   if (mouth?.label) said.push(`Lips matched (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
-  else if (mouth && mouth.why !== describeMouths(whole).why) said.push(`Mouth not changed: ${mouth.why}`);
-  else if (mouth) said.push("Mouth not changed.");
+  else if (mouth && mouth.why !== describeMouths(whole).why) said.push(`Lips not matched: ${mouth.why}`);
+  else if (mouth) said.push("Lips not matched.");
   return said.filter(Boolean).join(" ");
 }

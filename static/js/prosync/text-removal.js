@@ -102,7 +102,7 @@ export class Removal {
     });
     const add = requireElement("[data-add-place]", this.root);
     add.hidden = isLocked;
-    setText(requireElement("span", add), this.#boxes.length ? "Add an area" : "Limit to an area");
+    setText(requireElement("span", add), this.#boxes.length ? "Add an area" : "Remove text only in an area");
     add.toggleAttribute("disabled", this.#boxes.length >= MOST);
     const list = requireElement("[data-places]", this.root);
     const drawn = JSON.stringify([this.#boxes.length, isLocked]);
@@ -127,7 +127,10 @@ export class Removal {
         this.draw({ isLocked: this.#isLocked });
       },
     });
-    one.element.setAttribute("aria-label", `Area ${at + 1}. Arrow keys move it, Shift and arrow keys resize it`);
+    one.element.setAttribute(
+      "aria-label",
+      `Area ${at + 1}. Use the arrow keys to move it, and Shift with the arrow keys to resize it`,
+    );
     return one;
   }
 
@@ -163,4 +166,4 @@ export class Removal {
  * @returns {string}
  */
 const describeBox = ({ x, y, width, height }) =>
-  `${Math.round(x * 100)}, ${Math.round(y * 100)} %, ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;
+  `left ${Math.round(x * 100)} %, top ${Math.round(y * 100)} %, size ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;

@@ -114,7 +114,7 @@ export class Timeline {
         cells.forEach((cell, at) => this.#sprite?.draw(/** @type {HTMLCanvasElement} */ (cell), middle(at)));
       } else if (file) await drawFromFile(file, /** @type {HTMLCanvasElement[]} */ (cells), middle);
     } catch {
-      strip.replaceChildren(); // the timeline also works without pictures
+      strip.replaceChildren(); // ignore the error: the timeline also works without pictures
     }
   }
 
@@ -144,7 +144,7 @@ export class Timeline {
       const sign = fault ? "alert" : (getState(status(segment.id))?.sign ?? "dot");
       requireElement("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
-      // Move a block only if needed: a moved block loses the focus, and a drag of it ends.
+      // Move a segment's block only if needed: moving a block takes the focus from it and ends a drag.
       if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
     });
     this.#drawClashes(segments, duration);

@@ -6,8 +6,9 @@ import { makeFinder } from "../base/focus.js";
 import { formatBytes, TUS } from "../videos/api.js";
 
 /**
+ * Cancel an upload. `isDirect` is true if its bytes go straight to the bucket.
  * @param {string} id
- * @param {boolean} isDirect True if the upload goes straight to the bucket.
+ * @param {boolean} isDirect
  * @returns {Promise<void>}
  * @throws {import("../base/api.js").ApiError}
  */
@@ -17,12 +18,14 @@ export async function cancelUpload(id, isDirect) {
 }
 
 /**
+ * Ask the user to confirm the cancellation of an upload, then call `run`. Do not ask if `arrived`, the number of bytes
+ * on the server, is 0. `instead` tells the user about an alternative to cancelling.
  * @param {string} name
- * @param {number} arrived Number of bytes that the server has received.
+ * @param {number} arrived
  * @param {() => void} run
- * @param {string} [instead] Sentence for the user about an alternative to cancelling.
+ * @param {string} [instead]
  */
-export function askToCancel(name, arrived, run, instead = "To continue later, pause it instead.") {
+export function askToCancel(name, arrived, run, instead = "To continue later, pause the upload instead.") {
   if (arrived <= 0) return run();
   const before = makeFinder(document.activeElement);
   const dialog = /** @type {HTMLDialogElement} */ (

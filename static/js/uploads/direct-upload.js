@@ -7,9 +7,9 @@ import { TUS } from "../videos/api.js";
 const UPLOADS = "/api/v1/uploads";
 const MOST_PIECES = 10_000; // maximum number of pieces of a file in S3
 const ENOUGH_TRIES = 3;
-const AHEAD = 4; // number of signed addresses per request; each request also records the pieces received so far
+const AHEAD = 4; // signed addresses in one answer; each request for them also records the received pieces
 /**
- * HTTP status for each state of an ended upload. Except for `completed`, the tus endpoint answers with the same status.
+ * HTTP status for each state of an ended upload. The tus endpoint uses the same statuses, except for `completed`.
  * @type {Record<string, number>}
  */
 const ENDED = {
@@ -28,16 +28,18 @@ export const mayGoDirect = (into) =>
   "s3Cors" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
 
 /**
- * Return the size of each piece in bytes; only the last piece may be smaller.
- * @param {number} size File size in bytes.
- * @param {number} usual Usual size of a piece in bytes.
+ * Return the size of a file's pieces; only the last piece may be smaller. All sizes are in bytes: `size` of the file,
+ * `usual` of a piece if the file is not too large for it.
+ * @param {number} size
+ * @param {number} usual
  * @returns {number}
  */
 export const choosePartSize = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
 
 /**
- * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About Description of an upload;
- *   `begin` returns the fields of the creation request.
+ * An upload. `size` is the size of the file and `piece` the size of a piece, in bytes. `begin` returns the fields of
+ * the request that creates the upload.
+ * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About
  *
  * @typedef {{getStatus: () => number, getHeader: (name: string) => string|undefined, getBody: () => string,
  *   getUnderlyingObject: () => null}} Answer
@@ -154,7 +156,7 @@ class DirectRequest {
     const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
     if (offset < size) return toAnswer(found, headers);
     const answer = await this.#complete(headers);
-    // Status 423 makes the Transfer class retry soon. Status 409 would mean that the upload has ended.
+    // Return 423 instead of 409: after 423, the Transfer class retries soon, but 409 would end the upload.
     return answer.getStatus() === 409 ? toAnswer({ ...found, status: 423 }) : answer;
   }
 
@@ -253,7 +255,7 @@ class DirectRequest {
     try {
       json = JSON.parse(text);
     } catch {
-      // The body is a proxy's error page; the status is enough.
+      // If the body is not JSON, it is a proxy's error page; the status is enough.
     }
     return { status: response.status, text, json, headers: response.headers };
   }

@@ -6,7 +6,7 @@ import { showToast } from "../base/notice.js";
 /** @param {string} name */
 export function describeUnreadable(name) {
   showToast(
-    `“${name}” could not be read. It may have been moved, or this browser has no permission. Choose it again.`,
+    `“${name}” could not be read. It may have been moved, or this browser has no permission to open it. Choose it again.`,
     "bad",
   );
 }

@@ -50,9 +50,10 @@ export async function listHandles() {
 }
 
 /**
- * Open the file of a handle; return null if the file is inaccessible.
+ * Open the file of a handle; return null if the file is inaccessible. If `ask` is true, ask the user for permission,
+ * which browsers allow only during a click or key press.
  * @param {FileSystemFileHandle} handle
- * @param {boolean} ask True to ask for permission, which browsers allow only during a click or key press.
+ * @param {boolean} ask
  * @returns {Promise<File|null>}
  */
 export async function openFile(handle, ask) {

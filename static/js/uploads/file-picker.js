@@ -27,9 +27,9 @@ export const ACCEPT = ["video/*", ...SUFFIXES].join();
 
 /**
  * Let the user choose files; return an empty list if the user cancels. Browsers allow this only during a key press or
- * click.
+ * click. `onLost` is called with the name of each unreadable file.
  * @param {boolean} several
- * @param {(name: string) => void} onLost Receives the name of an unreadable file.
+ * @param {(name: string) => void} onLost
  * @returns {Promise<Chosen[]>}
  */
 export async function pickFiles(several, onLost) {
@@ -105,7 +105,7 @@ export async function readDropped(transfer, onLost) {
   for (const { file, entry, handle } of asked) {
     const known = await Promise.resolve(handle).catch(() => null);
     if (known?.kind === "directory") await readGuarded(known.name, () => walkFolder(known, found, onLost), onLost);
-    // Browsers without file handles represent a dropped folder by an entry.
+    // Browsers without file handles represent a dropped folder by a FileSystemDirectoryEntry.
     else if (!known && entry?.isDirectory)
       await readGuarded(
         entry.name,

@@ -111,11 +111,7 @@ function startTransfer(transfer) {
   const limit = account?.limits.max_upload_bytes;
   if (limit && transfer.size > limit) transfer.refuse("too_large", ...describeTooLarge(limit));
   else if (transfer.size === 0)
-    transfer.refuse(
-      "empty",
-      "Empty file",
-      "If the file is still being recorded or copied, add it again when that is finished.",
-    );
+    transfer.refuse("empty", "Empty file", "If the file is still being recorded or copied, add it again afterwards.");
   showTransfer(transfer);
 }
 
@@ -175,7 +171,7 @@ async function chooseFileFor(transfer) {
   rows
     .get(transfer)
     ?.remark(
-      `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is another file. Choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
+      `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is a different file. To continue this upload, choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
     );
 }
 
@@ -184,7 +180,7 @@ async function stopTransfer(transfer) {
   try {
     if (await transfer.cancel()) onStopped(transfer);
   } catch (error) {
-    showToast(`The upload of “${transfer.name}” was not cancelled. ${explainError(error)}`, "bad");
+    showToast(`The upload of “${transfer.name}” could not be cancelled. ${explainError(error)}`, "bad");
   }
 }
 
@@ -229,7 +225,7 @@ function onChanged(transfer) {
   }
   if (drawing) return;
   drawing = true;
-  // A timer limits redraws: progress events are frequent, and hidden pages get no animation frames.
+  // Limit redraws by a timer: progress events are frequent, and hidden pages get no animation frames.
   setTimeout(() => {
     drawing = false;
     for (const one of toDraw) rows.get(one)?.draw();
@@ -313,7 +309,7 @@ async function showStorage() {
   try {
     account = await readAccount();
   } catch {
-    return; // ignore the error: the server checks the limits too
+    return; // ignore the error, because the server itself checks the limits
   }
   if (!account) return;
   if (account.username !== document.body.dataset.user) return pauseForStranger(account.username);
@@ -324,13 +320,14 @@ async function showStorage() {
   );
   setText(
     requireElement("[data-limit]"),
-    `Up to ${formatRoundBytes(limits.max_upload_bytes)} each on ${tier[0].toUpperCase()}${tier.slice(1)}, several at once.`,
+    `Files up to ${formatRoundBytes(limits.max_upload_bytes)} on the ${tier[0].toUpperCase()}${tier.slice(1)} plan. You can choose several at once.`,
   );
 }
 
 /** @param {string} name */
 function pauseForStranger(name) {
-  if (!stranger) showToast(`${name} has signed in in this browser, so the uploads are paused. Reload the page.`, "bad");
+  if (!stranger)
+    showToast(`This browser is now signed in as ${name}, so the uploads are paused. Reload the page.`, "bad");
   stranger = name;
   for (const transfer of listTransfers()) if (transfer.isGoing) transfer.pause();
 }
@@ -341,8 +338,8 @@ const limitsKnown = showStorage();
 
 async function fetchUnfinished() {
   let uploads;
-  // Handles without an upload are deleted below. List the handles before the uploads, so that an upload that starts
-  // meanwhile keeps its handle.
+  // Read the handles before the list of uploads. Otherwise, the handle of an upload that starts meanwhile would seem
+  // unused and be deleted.
   const kept = await listHandles();
   try {
     const known = await listLiveUploads();
@@ -388,7 +385,7 @@ function onJobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of listTransfers()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // The upload's video has the id of the upload's job. While the video is not loaded, any job may be the upload's.
+    // Once the upload's video is loaded, its `job_id` is known. Until then, any ingest job may be the upload's job.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);
@@ -411,7 +408,7 @@ async function reloadTransfer(transfer, ended) {
     if (ended) transfer.working(null);
     transfer.adopt(video);
   } catch {
-    // Ignore the error: the next message of the job starts another attempt.
+    // Ignore the error: the next message about the job loads the video again.
   } finally {
     renewing.delete(transfer);
   }
@@ -453,7 +450,7 @@ window.addEventListener("signedin", () => {
 window.addEventListener("beforeunload", (event) => {
   if (listTransfers().some((transfer) => transfer.isGoing)) event.preventDefault();
 });
-// Update countdowns. Send the upload states to other tabs before the previously sent states expire there.
+// Update the countdowns. Send the upload states to other tabs every second, because these states soon expire.
 setInterval(() => {
   for (const [transfer, row] of rows) {
     if (transfer.state === "offline") row.draw();

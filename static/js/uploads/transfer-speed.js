@@ -6,12 +6,13 @@ export class Speed {
   /** @type {{at: number, bytes: number}[]} */ #samples = [];
 
   /**
-   * @param {number} bytes Number of bytes sent so far.
-   * @param {number} [at] Current time, as performance.now().
+   * Record the number of bytes sent until the time `at` (`performance.now()`).
+   * @param {number} bytes
+   * @param {number} [at]
    */
   note(bytes, at = performance.now()) {
     const last = this.#samples[this.#samples.length - 1];
-    // If the client must send lost bytes again, the number of sent bytes decreases. Then restart the measurement.
+    // The number of sent bytes decreases if lost bytes must be sent again. In this case, restart the measurement.
     if (last && bytes < last.bytes) this.#samples = [];
     this.#samples.push({ at, bytes });
     while (this.#samples.length > 2 && this.#samples[0].at < at - WINDOW) this.#samples.shift();

@@ -2,14 +2,12 @@
 // Fires "change".
 
 import { readCookie } from "../base/api.js";
-import "../../vendor/tus-js-client/tus.min.js";
+import { Upload } from "../../vendor/tus-js-client/tus.min.js";
 import { formatBytes, findEndedUpload, readVideo, formatRoundBytes, TUS } from "../videos/api.js";
 import { cancelUpload } from "./cancel-upload.js";
 import { DirectStack, mayGoDirect, choosePartSize } from "./direct-upload.js";
 import { deleteHandle, openFile, storeHandle } from "./file-handles.js";
 import { Speed } from "./transfer-speed.js";
-
-/** @type {any} */ const tus = /** @type {any} */ (window).tus;
 
 /**
  * @typedef
@@ -43,7 +41,7 @@ export class Transfer extends EventTarget {
   lack = "network";
   uploadId = "";
   /** State of this upload as reported by another tab. @type {import("./tab-channel.js").Going} */ going = "sending";
-  /** Time until which the upload can be resumed. @type {Date|null} */ expires = null;
+  /** Time when the unfinished upload expires. @type {Date|null} */ expires = null;
   /** Tags for the new video. @type {string[]} */ tags = [];
   /** Function that returns whether another tab sends an upload. @type {(id: string) => boolean} */
   isElsewhere = () => false;
@@ -62,14 +60,14 @@ export class Transfer extends EventTarget {
   #movedAt = 0;
 
   /**
+   * `size` is the size of the file in bytes. `read` fetches the finished video; null if the caller fetches it.
    * @param {object} about
    * @param {File|null} about.file
    * @param {string} about.name
-   * @param {number} about.size Size of the file in bytes.
+   * @param {number} about.size
    * @param {FileSystemFileHandle|null} [about.handle]
    * @param {Into} [about.into]
-   * @param {((id: string) => Promise<Video>)|null} [about.read] Function that fetches the finished video; null if
-   *   the caller fetches it.
+   * @param {((id: string) => Promise<Video>)|null} [about.read]
    */
   constructor({ file, name, size, handle = null, into = { purpose: "library" }, read = readVideo }) {
     super();
@@ -119,8 +117,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Return whether an upload in the server's list may be this upload, by size and name. False once the creation request
-   * is answered, because this upload's id is then known.
+   * Return whether an upload in the server's list may be this upload, by size and name. Return false once the creation
+   * request is answered, because this upload's id is then known.
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
@@ -143,8 +141,9 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Open the file by its handle. Return false if the file is inaccessible, or has a different size or name.
-   * @param {boolean} ask True to ask the user for permission.
+   * Open the file by its handle; `ask` allows to ask the user for permission. Return false if the file is inaccessible,
+   * or if its name or size is not that of the upload.
+   * @param {boolean} ask
    * @returns {Promise<boolean>}
    */
   async reopen(ask) {
@@ -176,7 +175,7 @@ export class Transfer extends EventTarget {
         this.#bind();
       }
     }
-    // The user may have paused during the search for an earlier upload.
+    // The user may have paused during the search for an interrupted upload of this file.
     if (/** @type {State} */ (this.state) !== "sending") return;
     if (!this.#upload.options.uploadUrl)
       this.#beginning = new Promise((resolve) => {
@@ -287,7 +286,7 @@ export class Transfer extends EventTarget {
     if (this.isDirect) {
       this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
     }
-    return new tus.Upload(file, {
+    return new Upload(file, {
       // If the server refuses HEAD for a known upload, tus-js-client starts a new upload at the endpoint. To prevent
       // this, set no endpoint.
       endpoint: this.uploadId ? null : TUS,
@@ -393,7 +392,7 @@ export class Transfer extends EventTarget {
     }
     // A 409 response to HEAD means that the upload has ended.
     if (status === 409 && wasHead) return void this.#ended();
-    // A previous attempt still holds the server's lock, or the offset has changed; retry soon.
+    // Retry soon if a previous attempt still holds the server's lock, or if the offset has changed.
     if (status === 423 || body?.type === "upload_conflict" || (status === 409 && !body))
       return this.#lacks("server", Math.max(1000, this.#pauseLength() / 4));
     if (status === 429 || status >= 500) return this.#lacks("server", retryAfter * 1000 || this.#pauseLength());
@@ -451,7 +450,7 @@ export class Transfer extends EventTarget {
       type: upload?.error?.type ?? "upload_finished",
       error:
         upload?.error?.message ??
-        "This upload has ended on the server. Upload the file again if it is not in your library.",
+        "The server has closed this upload. If the video is not in your library, upload the file again.",
     });
   }
 
@@ -558,8 +557,8 @@ function getId(address) {
 }
 
 /**
- * Return the status, body and retry delay (seconds) of a response. The body is null unless the response is JSON; a
- * proxy's error page is not.
+ * Return the status, body and retry delay (seconds) of a response. The body is null if it is not JSON, as in a proxy's
+ * error page.
  * @param {any} response
  * @returns {{status: number, body: any, retryAfter: number}}
  */
@@ -599,6 +598,6 @@ function describeRefusal(type, status, said, body) {
 export function describeTooLarge(limit) {
   return [
     "File too large",
-    `Your plan allows files up to ${limit ? formatRoundBytes(limit) : "a smaller size"}. Split the file or export it at a lower bitrate, then add it again.`,
+    `${limit ? `Your plan allows files up to ${formatRoundBytes(limit)}` : "Your plan does not allow files of this size"}. Split the file or export it at a lower bitrate, then add it again.`,
   ];
 }

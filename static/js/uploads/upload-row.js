@@ -30,7 +30,7 @@ export class Row {
     this.draw();
   }
 
-  /** @param {string} text Note shown until the state changes. */
+  /** @param {string} text Note about an unfinished upload, shown until the row changes. */
   remark(text) {
     this.#remark = text;
     this.#shown = "";
@@ -104,7 +104,7 @@ export class Row {
     const until = expires ? formatWhen(expires) : "";
     if (state === "sending")
       return [formatPercent(share), speed > 0 && formatTimeLeft((size - sent) / speed)].filter(Boolean).join(" · ");
-    if (state === "waiting") return sent > 0 ? "Continues in a moment" : "Up to 3 files upload at once";
+    if (state === "waiting") return sent > 0 ? "Continues in a moment" : "Up to 3 files are uploaded at once";
     if (state === "paused") return until ? `Resume before ${until}` : "";
     if (state === "unfinished") return until ? `Uploaded data is kept until ${until}` : "Uploaded data is kept";
     if (state === "elsewhere") return formatPercent(share);
@@ -165,8 +165,8 @@ export class Row {
       unfinished: ["warn", "hour", "Unfinished", "warn"],
       elsewhere: /** @type {Record<string, string[]>} */ ({
         paused: ["", "pause", "Paused in another tab", "off"],
-        waiting: ["", "clock", "Waiting in another tab", "off"],
-        offline: ["warn", "offline", "No connection in another tab", "warn"],
+        waiting: ["", "clock", "Queued in another tab", "off"],
+        offline: ["warn", "offline", "Interrupted in another tab", "warn"],
       })[going] ?? ["run", "upload", "Uploading in another tab", ""],
       processing: ["run", "run", "Uploaded", ""],
       ready: ["ok", "check", "Ready", ""],
@@ -256,7 +256,7 @@ export class Row {
       return;
     }
     const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", {}));
-    // The server's poster may have arrived while the local thumbnail was drawn.
+    // Show the local thumbnail unless the server's poster has arrived.
     if (
       transfer.file &&
       (await drawThumbnail(transfer.file, canvas, () => this.#pictured === "file" && this.element.isConnected)) &&

@@ -63,9 +63,9 @@ export async function listUses(videos) {
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
 export const makeRendition = (id, kind) => callApi("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
 /**
- * Start a job that makes one frame the video's poster.
+ * Start a job that makes the frame at `time` (seconds) the video's poster.
  * @param {string} id
- * @param {number} time Time of the frame, in seconds.
+ * @param {number} time
  * @returns {Promise<{job_id?: string}>}
  */
 export const setPoster = (id, time) =>
@@ -77,12 +77,12 @@ const UPLOADS_A_CALL = 100;
 /** Return a download URL that, unlike signed URLs, does not expire. @param {Video} video */
 export const getDownloadUrl = (video) => `/api/v1/media/stream/${video.id}?download=1`;
 
-/** Return whether web pages can resume an upload. @param {Upload} upload */
+/** Return whether web pages can resume an upload, which depends on its protocol. @param {Upload} upload */
 export const isFromPages = ({ front }) => front === "tus" || front === "direct";
 
 /** Return the user's unfinished uploads, newest first. @returns {Promise<Upload[]>} */
 export async function listLiveUploads() {
-  /** Uploads by id, because two pages may list the same upload. @type {Map<string, Upload>} */ const found = new Map();
+  /** Uploads by id: two responses may list the same upload. @type {Map<string, Upload>} */ const found = new Map();
   for (let offset = 0; ; offset += UPLOADS_A_CALL) {
     const { uploads, total } = await get(
       `${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`,
@@ -122,7 +122,7 @@ export function formatBytes(bytes) {
 export const formatRoundBytes = (size) => formatBytes(size).replace(".0 ", " ");
 
 /**
- * Format a part of a size, both in bytes, as `1.3 of 2 GiB`.
+ * Format a part and the whole, both in bytes, as `1.3 of 2 GiB`.
  * @param {number} part
  * @param {number} whole
  * @returns {string}

@@ -54,8 +54,9 @@ export class Place {
   }
 
   /**
-   * Return the stored position, in seconds; null if there is none, or if it is near the video's start or end.
-   * @param {number} duration Duration of the video, in seconds; 0 if unknown.
+   * Return the stored position in seconds; null if there is none, or if it is near the video's start or end. `duration`
+   * is the video's duration in seconds; 0 if unknown.
+   * @param {number} duration
    * @returns {number|null}
    */
   of(duration) {

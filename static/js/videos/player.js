@@ -28,12 +28,14 @@ export class Player extends EventTarget {
   #wantsToPlay = false;
 
   /**
+   * `fps` is the exact frame rate, or 0 if unknown. `variable` is true if the frame rate varies. `renew` fetches the
+   * video again, with fresh signed URLs.
    * @param {HTMLVideoElement} element
    * @param {Video} video
    * @param {object} facts
-   * @param {number} facts.fps Exact frame rate; 0 if unknown.
-   * @param {boolean} facts.variable True if the frame rate varies.
-   * @param {() => Promise<Video>} facts.renew Function that fetches the video again, with fresh signed URLs.
+   * @param {number} facts.fps
+   * @param {boolean} facts.variable
+   * @param {() => Promise<Video>} facts.renew
    */
   constructor(element, video, { fps, variable, renew }) {
     super();
@@ -105,7 +107,7 @@ export class Player extends EventTarget {
             },
           ]
         : []),
-      ...(video.hls_url ? [{ id: AUTO, label: "Auto", note: "adapts to the network" }] : []),
+      ...(video.hls_url ? [{ id: AUTO, label: "Auto", note: "adapts to your connection" }] : []),
       ...rungs
         .filter(() => video.hls_url && rungs.length > 1)
         .map((rung) => ({
@@ -113,7 +115,7 @@ export class Player extends EventTarget {
           label: `${rung.height}p`,
           note: rung.bit_rate ? formatBitrate(rung.bit_rate) : "",
         })),
-      ...(proxy ? [{ id: PROXY, label: "Frame stepping", note: `${proxy.height}p, seeks fastest` }] : []),
+      ...(proxy ? [{ id: PROXY, label: "Quick copy", note: `${proxy.height}p, fastest seeking` }] : []),
     ];
   }
 
@@ -143,7 +145,7 @@ export class Player extends EventTarget {
     this.trouble = tried
       ? {
           title: "This browser cannot play the video",
-          text: `It has no decoder for ${video.codec || "this format"}. You can make a copy that every browser can play; the original stays.`,
+          text: `This browser does not support ${video.codec || "this format"}. A copy can be made that every browser can play. The original is kept.`,
           mayMake: true,
         }
       : { title: "The video cannot be played yet", text: "The file is still being processed.", mayMake: false };
@@ -189,7 +191,7 @@ export class Player extends EventTarget {
 
   play() {
     if (this.element.ended || this.time >= this.duration - 0.001) this.element.currentTime = 0;
-    // The browser may block autoplay, or a pause may interrupt the start.
+    // If the browser blocks autoplay or a pause interrupts the start, let the page show that the video is paused.
     this.element.play().catch(() => this.#tell());
   }
 
@@ -240,7 +242,7 @@ export class Player extends EventTarget {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
     if (this.quality !== id) return false;
-    // Playback may have begun during the import. Setting a source stops it, so remember to resume it.
+    // Playback may have begun while hls.js was imported. Setting a source stops playback, so remember to resume it.
     this.#wantsToPlay ||= this.playing;
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {
@@ -250,7 +252,8 @@ export class Player extends EventTarget {
       element.src = video.hls_url ?? "";
       return true;
     }
-    // The page's security policy forbids blob workers. If hls.js handled text tracks, it would empty the page's tracks.
+    // Use no worker, because the page's security policy forbids blob workers. Switch off hls.js's text tracks:
+    // otherwise, it would remove all cues from the page's own tracks.
     const hls = new Hls({
       enableWorker: false,
       startPosition: at || -1,
@@ -295,7 +298,7 @@ export class Player extends EventTarget {
   async #lost(status) {
     const id = this.quality;
     this.#wantsToPlay ||= this.playing;
-    // Renew expired URLs, but only once a minute. For an expired URL, the server returns 410 or 404, and a bucket 403.
+    // Renew expired URLs, at most once a minute. For an expired URL, our server answers 410 or 404, the bucket 403.
     if ([403, 404, 410].includes(status) && !this.#renewed) {
       this.#renewed = true;
       setTimeout(() => (this.#renewed = false), 60_000);
@@ -320,7 +323,7 @@ export class Player extends EventTarget {
 
   /** Mark the quality as unplayable, and try the next. */
   #fallBack() {
-    // Ignore a second report of the same failure.
+    // Without a selected quality, no other quality is left to try.
     if (!this.quality) return;
     this.#wantsToPlay ||= this.playing;
     this.#unplayable.add(this.quality === ORIGINAL || this.quality === PROXY ? this.quality : AUTO);

@@ -1,4 +1,4 @@
-// The player's seek bar, with chapters and preview pictures.
+// The player's seek bar, with chapters and preview thumbnails.
 
 import { h, requireElement, setText } from "../base/dom.js";
 import { formatClock } from "../base/format.js";
@@ -56,7 +56,7 @@ export class SeekBar {
   }
 
   /**
-   * Show the preview picture at the pointer. If the bar is used by keyboard, show it at the playback position.
+   * Show the preview thumbnail at the pointer, or at the playback position if the user operates the bar with keys.
    * @param {number} share
    */
   #showPreview(share) {
@@ -104,7 +104,7 @@ export class SeekBar {
 
   #up() {
     this.#dragging = false;
-    // Hide the preview, because a finger that left the screen has no position.
+    // Hide the preview: after a finger has left the screen, there is no pointer position.
     this.#point(null);
   }
 

@@ -87,13 +87,13 @@ export function parseChapters(lines, whole) {
   /** @type {{start: number, text: string}[]} */ const found = [];
   for (const line of lines.split("\n").map((one) => one.trim())) {
     if (!line) continue;
-    if (/^[[(]?\d[\d:.,]*[\])]?$/.test(line)) return makeProblem(`“${line}” needs a name after its time.`);
+    if (/^[[(]?\d[\d:.,]*[\])]?$/.test(line)) return makeProblem(`The line “${line}” needs a name after the time.`);
     const parts = /^[[(]?(\d+(?::\d+)*(?:[.,]\d+)?)[\])]?\s*[-–—:]?\s+(.+)$/.exec(line);
     const start = parts ? parseMoment(parts[1]) : null;
-    if (!parts || start === null) return makeProblem(`“${line}” must begin with a time, such as 4:05.`);
-    if (whole && start >= whole) return makeProblem(`“${line}” is after the end of the video.`);
+    if (!parts || start === null) return makeProblem(`The line “${line}” must begin with a time, such as 4:05.`);
+    if (whole && start >= whole) return makeProblem(`The time in the line “${line}” is after the end of the video.`);
     if (found.length && start <= found[found.length - 1].start)
-      return makeProblem(`“${line}” must be later than the line before.`);
+      return makeProblem(`The time in the line “${line}” must be later than the time in the line before.`);
     found.push({ start, text: parts[2] });
   }
   const cues = found.map(({ start, text }, n) => {

@@ -1,6 +1,8 @@
 // The thumbnail of a video, or a placeholder.
 
 import { h, icon } from "../base/dom.js";
+import { iconView } from "../base/view.js";
+import { html } from "../../vendor/lit/lit.min.js";
 
 /**
  * @param {string|null|undefined} address
@@ -17,4 +19,15 @@ export function createPoster(address, hasSign = true) {
     draggable: "false",
     onerror: (/** @type {Event} */ event) => /** @type {Element} */ (event.target).replaceWith(createPoster(null)),
   });
+}
+
+/**
+ * Return the template of a thumbnail. Unlike `createPoster`, it leaves the reaction to an error to the caller.
+ * @param {string|null|undefined} address
+ * @param {boolean} hasSign
+ * @param {() => void} onError
+ */
+export function posterView(address, hasSign, onError) {
+  if (!address) return html`<span class="none">${hasSign ? iconView("film") : null}</span>`;
+  return html`<img src=${address} alt="" loading="lazy" decoding="async" draggable="false" @error=${onError} />`;
 }

@@ -132,7 +132,7 @@ export class Controls {
       },
       {
         keys: "← →",
-        label: "Back or forward 5 s; with Shift 1 s",
+        label: "Back or forward 5 s; Shift: 1 s",
         match: matchKeysWithModifiers("ArrowLeft", "ArrowRight"),
         run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
       },
@@ -157,13 +157,13 @@ export class Controls {
       },
       {
         keys: "< >",
-        label: "Slower or faster",
+        label: "Play slower or faster",
         match: matchKeys("<", ">"),
         run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1),
       },
       {
         keys: "↑ ↓",
-        label: "Louder or quieter",
+        label: "Volume up or down",
         match: matchKeys("ArrowUp", "ArrowDown"),
         run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
       },

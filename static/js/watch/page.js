@@ -31,7 +31,7 @@ const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const GONE = 4404;
 const STALE = 30_000; // age in ms above which opening the quality menu reloads the video's data
 const ASK = 5000; // ms between polls while no quality is playable
-const ASK_FOR = 600_000; // polling ends this many ms after page load or the last job message, but not during a job
+const ASK_FOR = 600_000; // polling ends this many ms after the page load or the last job message, unless a job runs
 
 // types of errors that would occur again on a retry
 const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "vod_unreadable"]);
@@ -124,7 +124,7 @@ function createPlayer() {
     renew: fetchVideo,
   });
   if (video.poster_url) element.poster = video.poster_url;
-  // Remove the poster once the first frame is loaded: the page shows the number of this frame.
+  // Remove the poster once the first frame is loaded, so that the picture matches the displayed frame number.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
   seekBar = new SeekBar(requireElement("[data-seek]", root), player);
   const words = new Transcript(root, player, seekBar, facts.id);
@@ -190,7 +190,7 @@ function redrawControls() {
   if (!player) return;
   controls?.mark();
   updateTime();
-  pollWhileWaiting(); // no job message reports a playback failure, so check here whether to poll
+  pollWhileWaiting(); // start or stop polling the video here, because no job message reports a playback failure
   const trouble = requireElement("[data-trouble]", root);
   trouble.hidden = player.trouble === null;
   const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";
@@ -223,7 +223,7 @@ async function showSprite() {
     followers.push(drawPictures(requireElement("[data-strip]"), sprite, player));
     updateTime();
   } catch {
-    drawn.sprite = ""; // ignore the error: the next change of the video starts another attempt
+    drawn.sprite = ""; // ignore the error: the next change of the video loads the pictures again
   }
 }
 
@@ -256,7 +256,7 @@ async function requestCopy() {
     showToast("Making a copy that every browser can play.");
     watchJob(job_id);
   } catch (error) {
-    const note = createErrorNote("The copy could not be started.", error, requestCopy);
+    const note = createErrorNote("The copy could not be made.", error, requestCopy);
     note.dataset.copyTrouble = "";
     state.append(note);
   }
@@ -270,7 +270,7 @@ async function retryJob() {
     drawState();
     watchJob(job);
   } catch (error) {
-    state.append(createErrorNote("The retry could not be started.", error, loadVideo));
+    state.append(createErrorNote("Processing could not be restarted.", error, loadVideo));
   }
 }
 
@@ -311,7 +311,7 @@ function createNotes(failed) {
         h(
           "div",
           { class: "spacer" },
-          h("b", {}, "This video is deleted."),
+          h("b", {}, "This video has been deleted."),
           h("p", { class: "text-small" }, "Nobody can watch it. An administrator can restore it."),
         ),
       ),
@@ -354,7 +354,7 @@ function createNotes(failed) {
       h(
         "div",
         { class: "spacer col" },
-        h("b", {}, video.video_url ? "Processing the video" : "The upload is being completed"),
+        h("b", {}, video.video_url ? "Processing the video" : "Finishing the upload"),
         h("p", { class: "text-small", data: { work: "" } }),
         bar,
       ),
@@ -375,7 +375,7 @@ function drawWork() {
       words,
       work
         ? work.status === "queued"
-          ? "Waiting for a worker."
+          ? "Waiting to start."
           : `${work.message || "Processing"}, ${formatPercent(work.progress)}`
         : "Waiting to be processed.",
     );
@@ -390,7 +390,7 @@ function drawWork() {
             "run",
             "run",
             video?.status === "ready"
-              ? `${work.kind === "ingest" ? "Pictures" : work.id === pictureJob ? "Its picture" : "A copy"} being made, ${formatPercent(work.progress)}`
+              ? `Creating ${work.kind === "ingest" ? "preview thumbnails" : work.id === pictureJob ? "the thumbnail" : "a copy"}, ${formatPercent(work.progress)}`
               : "Processing",
           ]
         : video?.status === "ready"
@@ -413,7 +413,7 @@ function drawDetails() {
   const { width, height, fps, codec, duration_exact, file_size, mime_type, renditions, source, tags } = video;
   const rungs = renditions.filter((one) => one.kind === "hls").map((one) => `${one.height}p`);
   const others = [
-    renditions.some((one) => one.kind === "proxy") && "frame stepping",
+    renditions.some((one) => one.kind === "proxy") && "quick copy",
     renditions.some((one) => one.kind === "silent") && "without sound",
   ].filter(Boolean);
   /** @type {[string, string][]} */ const rows = [
@@ -431,7 +431,7 @@ function drawDetails() {
     ["Sound", duration_exact > 0 ? describeSound() : ""],
     ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
     ["Qualities", video.video_url ? [...new Set(["original", ...rungs, ...others])].join(", ") : ""],
-    ["Stored", source === "reference" ? "in a folder on the server" : "in your storage"],
+    ["Location", source === "reference" ? "Folder on the server" : "Your storage"],
   ];
   if (!listed) rows.push(...ofFile);
   const shown = JSON.stringify(rows);
@@ -551,7 +551,7 @@ async function takePicture() {
     canvas.getContext("2d")?.drawImage(element, 0, 0, canvas.width, canvas.height);
     const frame = await new Promise((resolve, reject) =>
       canvas.toBlob(
-        (blob) => (blob ? resolve(blob) : reject(new Error("The video has no frame to use yet."))),
+        (blob) => (blob ? resolve(blob) : reject(new Error("The browser could not turn the frame into a JPEG file."))),
         "image/jpeg",
         0.9,
       ),
@@ -562,7 +562,7 @@ async function takePicture() {
   } catch (error) {
     const isElsewhere = /** @type {Error} */ (error).name === "SecurityError";
     const own = isElsewhere
-      ? "The page cannot read frames of this video because another server sends it. Upload a thumbnail on the edit page."
+      ? "This frame cannot be used, because the video is stored on another server. Upload a thumbnail on the edit page."
       : "This browser could not read the frame. Upload a thumbnail on the edit page.";
     showToast(error instanceof ApiError ? error.sentence : own, "bad");
   }
@@ -574,7 +574,7 @@ requireElement("[data-more]").addEventListener("click", () => {
   const { may_change, is_signed_in, may_edit, may_publish } = facts;
   const hasProxy = one.renditions.some((rendition) => rendition.kind === "proxy");
   const isReady = one.status === "ready" && player !== null;
-  toggleMenu(requireElement("[data-more]"), `More for ${one.title}`, [
+  toggleMenu(requireElement("[data-more]"), `More actions for ${one.title}`, [
     ...(may_change ? [{ label: "Edit details…", icon: "pencil", run: () => openEdit() }] : []),
     {
       label: isReady ? `Copy link at ${formatClock(player?.time ?? 0)}` : "Copy link",
@@ -589,7 +589,7 @@ requireElement("[data-more]").addEventListener("click", () => {
       : []),
     ...(one.video_url ? [{ label: "Download", icon: "download", href: getDownloadUrl(one) }] : []),
     ...(may_change && one.status === "ready" && !hasProxy
-      ? [{ label: "Make a quick copy for frame stepping", icon: "film", run: requestCopy }]
+      ? [{ label: "Make a quick copy for fast seeking", icon: "film", run: requestCopy }]
       : []),
     ...((may_change || may_edit) && isReady
       ? [{ label: "Captions and chapters…", icon: "captions", run: () => openTracksDialog(one) }]
@@ -627,16 +627,17 @@ async function copyLink() {
   const at = Number((player?.time ?? 0).toFixed(3));
   const address = `${location.origin}${location.pathname}${at > 0 ? `#t=${at}` : ""}`;
   if (await copyText(address)) showToast(at > 0 ? `Link at ${formatClock(at)} copied.` : "Link copied.");
-  else showToast(`This browser does not allow copying. The link is ${address}`, "warn");
+  else showToast(`This browser does not allow copying. Copy the link from here: ${address}`, "warn");
 }
 
 /** @param {string} type @param {boolean} again */
 function adviseOnError(type, again) {
-  if (type === "malware_found") return "Nobody can download it. Delete the video, and scan the computer it came from.";
+  if (type === "malware_found")
+    return "Nobody can download this video. Delete it, and scan the computer that it came from for malware.";
   if (type === "video_too_long") return "Trim the video, or upload it in parts.";
   if (type === "checksum_mismatch") return "The file was damaged during the upload. Upload it again.";
-  if (again) return "The file is uploaded. Try again; you need not upload it again.";
-  return "Check that the file plays on your computer. If not, export it again and upload the new file. You can delete this one.";
+  if (again) return "The file is already on the server. Try again; you do not need to upload it again.";
+  return "Check that the file plays on your computer. If not, export it again and upload the new file. You can delete this video.";
 }
 
 function onGone() {
@@ -718,7 +719,7 @@ function watchJob(job) {
     drawWork();
     if (!runs) channel.close();
     if (now.status === "failed" && now.id === pictureJob) showToast("The thumbnail was not changed. Try again.", "bad");
-    // A new step of the job may have changed the video.
+    // Reload the video after each step of the job, which may have changed the video.
     const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;
     if (parts === wasHeard) return;
     wasHeard = parts;

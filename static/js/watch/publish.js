@@ -29,7 +29,7 @@ export function openPublishDialog(video) {
         h(
           "p",
           { class: "muted", id: "publish-words" },
-          "Title, description, tags, captions, chapters and file are copied to the catalogue. The video in your library does not change.",
+          "The file, title, description, tags, captions and chapters are copied to the catalogue. The video in your library does not change.",
         ),
         problem,
         bar,
@@ -88,7 +88,7 @@ export function openPublishDialog(video) {
         h(
           "p",
           { role: "alert" },
-          `Published without ${left.join(" and ")}. Add them on the video's page: `,
+          `The video was published without ${left.join(" and ")}. Add them on the video's page: `,
           h("a", { href: `/watch/${made}` }, video.title),
           ".",
         ),

@@ -2,6 +2,7 @@
 
 import { askToDelete, openNamedDialog } from "../base/dialog.js";
 import { h, icon, requireElement, setText } from "../base/dom.js";
+import { keepTypedText } from "../base/drafts.js";
 import { formatCount } from "../base/format.js";
 import { createErrorNote } from "../base/notice.js";
 import {
@@ -75,7 +76,7 @@ export function openTracks(video, { tracks, chapters, onChanged }) {
       ...LANGUAGES.map((tag) => ({ tag, name: getLanguageName(tag) }))
         .sort((a, b) => a.name.localeCompare(b.name))
         .map(({ tag, name }) => h("option", { value: tag, selected: tag === own }, name)),
-      h("option", { value: UNKNOWN_LANGUAGE, selected: !LANGUAGES.includes(own) }, "Other or unknown"),
+      h("option", { value: UNKNOWN_LANGUAGE, selected: !LANGUAGES.includes(own) }, "Other or unknown language"),
     )
   );
   const file = /** @type {HTMLInputElement} */ (
@@ -130,8 +131,9 @@ export function openTracks(video, { tracks, chapters, onChanged }) {
   let isWarned = false;
   // Ask before Escape discards typed chapters.
   dialog.addEventListener("cancel", (event) => {
-    // Ignore the "cancel" event of a cancelled file picker.
-    if (event.target !== dialog || isWarned || lines.value === wasThere) return;
+    // Ignore a file picker's "cancel" event, which bubbles up to the dialog.
+    if (event.target !== dialog || lines.value === wasThere) return;
+    if (isWarned) return forget();
     event.preventDefault();
     isWarned = true;
     setText(said, "Your chapters are not saved. Press Esc again to discard them.");
@@ -141,6 +143,7 @@ export function openTracks(video, { tracks, chapters, onChanged }) {
     isWarned = false;
   });
   drawTracks();
+  const forget = keepTypedText(`chapters/${video.id}`, { chapters: lines });
 
   function drawTracks() {
     const now = formatChapters(chapters());
@@ -218,6 +221,14 @@ export function openTracks(video, { tracks, chapters, onChanged }) {
     if (what) lines.setAttribute("aria-invalid", "true");
     else lines.removeAttribute("aria-invalid");
     if (what) return lines.focus();
+    const typed = lines.value;
+    await onChanged().catch(() => {}); // ignore a failed reload: saving the chapters then also fails and says why
+    const now = formatChapters(chapters());
+    if (now !== wasThere && now !== typed) {
+      wasThere = now;
+      problem.replaceChildren(createChaptersNote(now));
+      return;
+    }
     const there = tracks().find((track) => track.kind === "chapters");
     if (lines.value.trim())
       await saveTrack("chapters", there?.language ?? UNKNOWN_LANGUAGE, content, "Chapters saved.", lines.value);
@@ -236,7 +247,10 @@ export function openTracks(video, { tracks, chapters, onChanged }) {
   async function saveTrack(kind, language, content, words, typed = null) {
     try {
       await storeTrack({ video_id: video.id, kind, language, content });
-      if (typed !== null) wasThere = typed;
+      if (typed !== null) {
+        wasThere = typed;
+        if (lines.value === typed) forget();
+      }
       await onTracksChanged(words);
       return true;
     } catch (error) {
@@ -252,6 +266,20 @@ export function openTracks(video, { tracks, chapters, onChanged }) {
     setText(said, words);
   }
 }
+
+/** @param {string} chapters Chapters that another person has saved. */
+const createChaptersNote = (chapters) =>
+  h(
+    "div",
+    { class: "note warn", role: "alert" },
+    icon("alert"),
+    h(
+      "div",
+      { class: "spacer" },
+      h("b", {}, "Another person has changed the chapters. If you save again, your chapters replace these:"),
+      h("pre", { class: "anywhere", dir: "auto" }, chapters || "(no chapters)"),
+    ),
+  );
 
 /** @param {string} id @param {string} label @param {HTMLElement} input */
 const createField = (id, label, input) => h("div", { class: "field" }, h("label", { for: id }, label), input);

@@ -108,7 +108,7 @@ export class Transcript {
   #place() {
     for (const element of this.#elements.values()) {
       element.remove();
-      element.dispatchEvent(new Event("removed")); // ends a loadLines() call that waits for this element
+      element.dispatchEvent(new Event("removed")); // if loadLines() waits for this element, it stops waiting
     }
     this.#elements.clear();
     for (const track of this.tracks) {

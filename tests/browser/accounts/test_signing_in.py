@@ -16,7 +16,7 @@ NEW_PASSWORD = "a quite long pass phrase"
 
 def test_a_person_signs_in_and_out(open_page: OpenPage, program: Program) -> None:
     page = open_page("/", anonymous=True)
-    expect(page.get_by_role("heading", level=1)).to_contain_text("synchronized")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("in sync")
     page.get_by_role("link", name="Sign in").click()
     expect(page.get_by_label("User name")).to_be_focused()
     page.goto("/compare?new")
@@ -51,7 +51,7 @@ def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Pro
     )
     sign_out()
     dialog = page.get_by_role("dialog", name="Sign out and keep your drafts?")
-    expect(dialog).to_contain_text("1 draft not sent.")
+    expect(dialog).to_contain_text("You have 1 unsent draft.")
     assert axe_findings(page) == []
     dialog.get_by_role("button", name="Stay signed in").click()
     assert len(page.evaluate(kept)) == 2

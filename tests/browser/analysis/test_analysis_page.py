@@ -20,7 +20,7 @@ from tests.support.program import Program
 
 API = "/api/v1/video"
 STATUSES = ("Queued", "Processing", "Waiting", "Paused", "Completed", "Failed", "Cancelled")
-ERROR = {"type": "no_video", "message": "This file has no picture."}
+ERROR = {"type": "no_video", "message": "This file contains no video."}
 # Seconds of the video for one second of the result, which describes a longer video.
 UNIT = {"highlights": SECONDS / 580, "workout": SECONDS / 130}
 NOW = "(video) => video.currentTime"
@@ -87,7 +87,7 @@ def state_of(page: Page, session: str) -> Locator:
 
 
 def parts(page: Page) -> Locator:
-    return page.get_by_role("navigation", name="Parts of the reel").get_by_role("button")
+    return page.get_by_role("navigation", name="Highlights in the reel").get_by_role("button")
 
 
 def lanes_of(page: Page) -> Locator:
@@ -121,10 +121,10 @@ def test_from_a_file(open_page: OpenPage, backstage: Backstage, program: Program
     expect(new).to_be_focused()
     new.click()
     with check("what is out of range or missing"):
-        length = dialog.get_by_label("Length of a segment")
+        length = dialog.get_by_label("Segment length")
         length.fill("1e9")
         dialog.get_by_role("button", name="Find highlights").click()
-        expect_shown(dialog, "Choose a video first.", "Length of a segment: enter a number from 2 to 60.")
+        expect_shown(dialog, "Choose a video first.", "Segment length: enter a number from 2 to 60.")
         expect(length).to_have_attribute("aria-invalid", "true")
         # The form of one kind keeps its values while the other kind is shown.
         click(dialog, "Workout", "Highlights")
@@ -132,7 +132,7 @@ def test_from_a_file(open_page: OpenPage, backstage: Backstage, program: Program
         length.fill("4")
     dialog.locator("#new-files").set_input_files(str(recordings[1].path))
     expect(dialog).to_contain_text("bravo.mp4")
-    dialog.get_by_label("Length of the reel").fill("12")
+    dialog.get_by_label("Reel length").fill("12")
     dialog.get_by_role("button", name="Find highlights").click()
     expect(dialog).to_have_count(0)
     line = page.locator("[data-session]")
@@ -191,7 +191,7 @@ def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backst
         expect(state_of(page, session).locator("svg")).to_be_visible()
     for word, words in (
         ("Processing", "30 %"), ("Completed", "24 h"), ("Expired", "has been deleted"),
-        ("Failed", "This file has no picture. The file has no video track."),
+        ("Failed", "This file contains no video. The file has no video track."),
     ):  # fmt: skip
         expect(row(page, made[word])).to_contain_text(words)
     expect(row(page, made["Paused"]).get_by_role("button", name="Resume")).to_be_visible()
@@ -215,17 +215,17 @@ def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Pr
     # The analysis is deleted while a request may be under way, which the browser logs as an error.
     page = open_page("/analysis?new", quiet=False)
     dialog = page.get_by_role("dialog", name="New analysis")
-    expect(dialog.get_by_label("Length of a segment")).to_have_value("10")
+    expect(dialog.get_by_label("Segment length")).to_have_value("10")
     dialog.get_by_role("button", name="My library").click()
     dialog.get_by_label("Search your videos").fill("round")
     dialog.get_by_role("radio", name="Round 7").check()
     # A short video has short segments.
-    expect(dialog.get_by_label("Length of a segment")).to_have_value("2")
+    expect(dialog.get_by_label("Segment length")).to_have_value("2")
     page.goto("/analysis?new=workout")
     dialog.get_by_role("button", name="My library").click()
     dialog.get_by_role("radio", name="Round 7").check()
     expect(dialog.get_by_role("status").filter(has_text="Processing takes")).to_have_text(
-        "Processing takes less than a minute after it starts."
+        "Once started, processing takes less than a minute."
     )
     dialog.get_by_label("Exercise").select_option("squat")
     dialog.get_by_role("button", name="Count repetitions").click()
@@ -345,7 +345,7 @@ def test_work_is_paused_and_cancelled_has_failed_or_expired(open_page: OpenPage,
     backstage.fail(job=job, **ERROR)
     note = page.get_by_role("alert")
     expect_texts(
-        note, "This file has no picture.", "The file has no video track. Choose a file with video.", f"job {job}"
+        note, "This file contains no video.", "The file has no video track. Choose a file with video.", f"job {job}"
     )
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)
     backstage.delete_analysis(session=session)
@@ -432,7 +432,7 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
     expect(lines).to_have_count(58)
     expect(lines.first).to_contain_text("0.94")
     page.get_by_label("Order").select_option("By time")
-    numbers = page.get_by_role("region", name="Values of the segments")
+    numbers = page.get_by_role("region", name="Scores of the segments")
     expect(numbers).to_be_hidden()
     page.get_by_text("Numbers", exact=True).click()
     expect(numbers.get_by_role("row")).to_have_count(59)
@@ -460,7 +460,7 @@ def test_segments_are_listed_and_reached(open_page: OpenPage, backstage: Backsta
 
 @pytest.mark.services
 def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, video: dict[str, Any]) -> None:
-    words = "The file ends at 4:10; 5:00 were announced. The existing part was analysed."
+    words = "The file is incomplete: it contains only 4:10 of 5:00. This part was analysed."
     nothing = {
         "highlights": [], "highlight_video_url": None, "summary": "Nothing stands out.", "warnings": [words],
     }  # fmt: skip
@@ -480,7 +480,7 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
     with check("nothing reaches the minimum: the best there is, a lower minimum, another run"):
         expect(page.locator("[data-segments] tbody tr")).to_have_count(1)
         expect_texts(page.locator("[data-segments] tbody"), "1:05", "0.13", "Louder than usual.")
-        page.get_by_role("button", name="Lower the minimum to 0.13").click()
+        page.get_by_role("button", name="Preview moments with a score of at least 0.13").click()
         expect(page.get_by_text("minimum score 0.13")).to_be_visible()
         again = run_by(page, page.locator("[data-short]").get_by_role("button", name="Run again"))
         assert again["params"] == analyses.PARAMS["highlights"] | {"min_score": 0.13}
@@ -495,7 +495,6 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
         expect(page.get_by_text("No repeated movement was found, so nothing was counted.")).to_be_visible()
         expect(page.locator("[data-bars]")).to_be_hidden()
         expect(page.get_by_text("0 repetitions", exact=True)).to_be_visible()
-    # A short reel can be made longer.
     data = found("highlights", video)
     data["highlights"] = data["highlights"][:1]
     high = {"params": {**analyses.PARAMS["highlights"], "min_score": 0.9}}
@@ -541,7 +540,7 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     editor.get_by_role("button", name="Remove moment 1").click()
     expect(rows).to_have_count(1)
     lanes_of(page).press("End")
-    at = editor.get_by_role("button", name="Add at")
+    at = editor.get_by_role("button", name="Add moment at")
     expect(at).to_be_enabled()
     at.click()
     expect(rows).to_have_count(2)
@@ -556,14 +555,13 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     assert [one["origin"] for one in made["highlights"]] == ["manual", "manual"]
     assert made["highlights"][0]["start_time"] == pytest.approx(7.0, abs=0.02)
     assert [one["start_time"] for one in made["found"]] == [2.0, 6.0]
-    # The page plays the new reel.
     reel = page.locator("[data-film=reel]").element_handle()
     page.wait_for_function(
         "([film, end]) => Math.abs(film.duration - end) < 0.1", arg=[reel, made["highlights"][-1]["reel_end"]]
     )
 
     page.get_by_role("button", name="Edit reel").click()
-    editor.get_by_role("button", name="Reset to original").click()
+    editor.get_by_role("button", name="Reset to detected moments").click()
     expect(editor.get_by_label("Start of moment 1")).to_have_value("0:02.000")
 
 
@@ -577,9 +575,9 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
     page = open_page(f"/analysis/{session}", size=PHONE)
     texts = []
     for item, name in (
-        ("Highlights as CSV", r"highlights.*\.csv"),
-        ("Segments as CSV", r"segments.*\.csv"),
-        ("Everything as JSON", r"Match 2041 overtime highlights\.json"),
+        ("Download highlights as CSV", r"highlights.*\.csv"),
+        ("Download segments as CSV", r"segments.*\.csv"),
+        ("Download all data as JSON", r"Match 2041 overtime highlights\.json"),
     ):
         if not page.get_by_role("menu").count():
             page.get_by_role("button", name="Data").click()
@@ -609,11 +607,13 @@ def test_repetitions_are_counted_and_reached(open_page: OpenPage, backstage: Bac
     lines = page.locator("[data-exercises] > li")
     expect(lines).to_have_count(3)
     for number, words in enumerate((
-        ("12", "Squats", "0.94 high"), ("Push-ups", "0.81 fair"), ("Unclear", "The person leaves the picture."),
+        ("12", "Squats", "0.94 high"), ("Push-ups", "0.81 fair"), ("Unclear", "The person leaves the frame."),
     )):  # fmt: skip
         for one in words:
             expect(lines.nth(number)).to_contain_text(one)
-    expect(page.locator("[data-slow]")).to_have_text("At least a quarter slower than usual: 11, 12 of the squats.")
+    expect(page.locator("[data-slow]")).to_have_text(
+        "Repetitions that took at least a quarter longer than usual: squats 11, 12."
+    )
     expect(page.locator(".bars button")).to_have_count(21)
     expect(page.locator(".chart .peak")).to_have_count(21)
     preview, lanes = page.locator("[data-film=preview]"), lanes_of(page)

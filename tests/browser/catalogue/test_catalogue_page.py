@@ -80,7 +80,7 @@ def test_a_moderator_makes_a_video_from_a_file_and_others_see_it_come(
     dialog.get_by_label("Category").fill("Matches")
     dialog.get_by_role("button", name="Next").click()
     expect(dialog.get_by_role("button", name="Upload")).to_have_attribute("aria-disabled", "true")
-    for file, words in ((notes, "is not a supported video."), (empty, "is empty.")):
+    for file, words in ((notes, "is not a supported video file."), (empty, "is empty.")):
         with check(file.name):
             dialog.locator("#file-video").set_input_files(str(file))
             expect(dialog.get_by_role("alert")).to_contain_text(f"“{file.name}” {words}")
@@ -272,7 +272,7 @@ def test_an_upload_is_stopped(open_page: OpenPage, moderator: str, recordings: l
     dialog.locator("#file-video").set_input_files(str(large))
     upload.click()
     bar = dialog.get_by_role("progressbar")
-    expect(bar).to_have_accessible_name(re.compile(r"^Sent: \d+ percent$"))
+    expect(bar).to_have_accessible_name(re.compile(r"^\d+ percent uploaded$"))
     page.wait_for_function("() => document.querySelector('dialog progress').value > 0")
     dialog.get_by_role("button", name="Cancel upload").click()
     expect(bar).to_be_hidden()
@@ -298,7 +298,7 @@ def test_a_report_is_judged(open_page: OpenPage, put: Callable[..., str], modera
     dialog.get_by_role("button", name="Send report").click()
     expect(page.locator("[data-toasts]")).to_contain_text("A moderator will check the video.")
     assert backstage.reports(video=video) == [[ACCOUNT, "spam", "It sells watches."]]
-    expect(page.get_by_role("button", name="More for One")).to_be_focused()
+    expect(page.get_by_role("button", name="More actions for One")).to_be_focused()
 
     page = open_page("/catalogue", session=moderator)
     for title, words in (("Away", "Hidden"), ("Empty", "No file yet"), ("Broken", "No picture could be read.")):
@@ -307,13 +307,13 @@ def test_a_report_is_judged(open_page: OpenPage, put: Callable[..., str], modera
     with check("keys alone"):
         page.keyboard.press("/")
         expect(page.get_by_label("Search the catalogue")).to_be_focused()
-        names = ("Any category", "Any status", "Featured", "New video", "One", "Edit One", "More for One")
+        names = ("Any category", "Any status", "Featured", "New video", "One", "Edit One", "More actions for One")
         expect_reached(page, 8, *names)
-        page.get_by_role("button", name="More for One").press("Enter")
+        page.get_by_role("button", name="More actions for One").press("Enter")
         page.get_by_role("menuitem", name="Report…").press("Enter")
         expect(page.get_by_label("Spam")).to_be_focused()
         page.keyboard.press("Escape")
-        expect(page.get_by_role("button", name="More for One")).to_be_focused()
+        expect(page.get_by_role("button", name="More actions for One")).to_be_focused()
     open_menu(page, "One")
     expect(page.get_by_role("menuitem", name="Delete…")).to_have_count(0)
     page.get_by_role("menuitem", name="Hide…").click()

@@ -107,6 +107,12 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
         fill(title_of(page), "   ", "Tab")
         expect(page.locator("#title-error")).to_contain_text("Enter a title.")
         expect(title_of(page)).to_have_attribute("aria-invalid", "true")
+    expect_saved(page)
+    unsaved = title_of(page).evaluate(
+        "(field) => { field.focus(); field.value = 'R'; field.dispatchEvent(new Event('input'));"
+        " return document.querySelector('[data-state]').innerText; }"
+    )
+    assert unsaved == "Syncing"
     title_of(page).fill("Round 7, the end")
     expect(page.locator("#title-error")).to_be_hidden()
     description_of(page).fill("Two lines,\nand the second.")
@@ -149,13 +155,13 @@ def test_people_on_one_video_see_each_others_edits(edit: Callable[..., Page], ba
     expect(said).to_be_hidden()
     page = edit("mia", quiet=False)
     page.evaluate("window.stayed = true")
-    expect(said).to_have_text("mia is editing too")
-    expect(page.locator("[data-editors]")).to_have_text("boss is editing too")
+    expect(said).to_have_text("mia is also editing this video")
+    expect(page.locator("[data-editors]")).to_have_text("boss is also editing this video")
     third = edit("max")
-    expect(said).to_have_text("max and mia are editing too")
+    expect(said).to_have_text("max and mia are also editing this video")
     assert axe_findings(admin) == []
     third.close()
-    expect(said).to_have_text("mia is editing too")
+    expect(said).to_have_text("mia is also editing this video")
 
     title_of(admin).fill("Seen at once")
     expect(title_of(page)).to_have_value("Seen at once", timeout=AT_ONCE)
@@ -255,7 +261,6 @@ def test_two_tabs_are_two_replicas_and_go_on_where_the_sites_data_are_cleared(
     other.close()
     cleared = {"origin": program.address, "storageTypes": "indexeddb"}
     one.context.new_cdp_session(one).send("Storage.clearDataForOrigin", cleared)
-    # Also where the database is closed before the page hears of it.
     one.evaluate("""() => {
         const db = IDBDatabase.prototype, begin = db.transaction;
         db.transaction = function (...given) { db.transaction = begin; this.close(); return begin.apply(this, given); };
@@ -286,17 +291,18 @@ def test_what_could_not_be_sent_is_sent_later(
 
     context, address = page.context, page.url
     context.set_offline(True)
-    expect(page.locator("[data-offline]")).to_contain_text("You can continue")
+    expect(page.locator("[data-offline]")).to_contain_text("You can keep editing")
     fill(page.locator("#category"), "Finals", "Tab")
     fill(page.locator("#tag-input"), "offline")
     page.get_by_role("checkbox", name="Featured").check()
-    expect_saved(page, "3 changes wait for the network")
+    expect_saved(page, "No connection; 3 changes not sent yet")
     expect(page.get_by_role("button", name="Hide…")).to_have_attribute("aria-disabled", "true")
-    expect(page.get_by_text("Hiding, deleting and uploading need a connection.")).to_be_visible()
+    expect(
+        page.get_by_text("While you are offline, you cannot upload files, and you cannot hide or delete the video.")
+    ).to_be_visible()
     page.close()
     backstage.edit_catalogue(by="mia", video=video, description="Written meanwhile.")
     context.set_offline(False)
-    # Somebody else who signs in here sees none of it, and sends none.
     cookie = {"name": "sessionid", "url": address.partition("/catalogue")[0]}
     context.add_cookies([{**cookie, "value": people["mia"]}])
     page = context.new_page()
@@ -323,7 +329,7 @@ def conflict(edit: Callable[..., Page], backstage: Backstage, video: str) -> Pag
     page.context.set_offline(True)
     title_of(page).fill("Mine")
     page.get_by_role("checkbox", name="Featured").check()
-    expect_saved(page, "2 changes wait for the network")
+    expect_saved(page, "No connection; 2 changes not sent yet")
     backstage.edit_catalogue(by="mia", video=video, title="Hers", is_featured=True)
     backstage.edit_catalogue(by="mia", video=video, is_featured=False)
     page.context.set_offline(False)
@@ -369,7 +375,7 @@ def test_what_cannot_be_merged_is_asked_about(edit: Callable[..., Page], backsta
     page, other = edit("mod", quiet=False), edit("mia")
     page.context.set_offline(True)
     page.get_by_role("button", name="Remove mma").click()
-    expect_saved(page, "1 change waits for the network")
+    expect_saved(page, "No connection; 1 change not sent yet")
     other.get_by_role("button", name="Remove mma").click()
     fill(other.locator("#tag-input"), "mma")
     wait_row(backstage, video, operations=2)
@@ -466,7 +472,7 @@ def test_a_file_too_large_for_a_form_goes_in_pieces_and_on_after_a_cut(
     page.goto(f"/catalogue/{empty}/edit")
     audience, shown = page.locator("[data-audience]"), page.locator("[data-picture] img")
     expect(audience).to_have_text("No file yet")
-    expect(page.locator("#file-video-words")).to_contain_text("512 MiB at most")
+    expect(page.locator("#file-video-words")).to_contain_text("up to 512 MiB")
     picture = tmp_path / "thumb.png"
     picture.write_bytes(page.locator("h1").screenshot())
     page.locator("#file-thumbnail").set_input_files(str(picture))
@@ -481,7 +487,6 @@ def test_a_file_too_large_for_a_form_goes_in_pieces_and_on_after_a_cut(
     page.context.set_offline(False)
     expect(page.locator("[data-toasts]")).to_contain_text("File uploaded.", timeout=shelf.TAKEN_IN)
     expect(audience).to_have_text("Shown", timeout=shelf.TAKEN_IN)
-    # The upload resumed at its offset.
     assert offsets.count(0) == 1
     expect(page.locator("[data-file-facts]")).to_contain_text("0:40", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("link", name="Watch")).to_be_visible()
@@ -502,7 +507,7 @@ def test_keys_reach_everything_and_scroll_history(edit: Callable[..., Page], bac
     page = edit("boss")
     page.locator("h1").evaluate("(e) => { e.tabIndex = -1; e.focus(); }")
     focused = f"document.activeElement.labels?.[0]?.innerText || document.activeElement.id || ({shelf.FOCUSED})"
-    featured = "Featured (people can filter the catalogue by this)"
+    featured = "Featured (shown when people filter the catalogue by “Featured”)"
     names = ("Title", "Description", "Category", "Remove mma", "Tags", featured, "Hide…", "Delete…", "Editing offline")
     expect_reached(page, 18, *names, focused=focused)
     history = page.get_by_role("list", name="Changes, newest first")
@@ -527,7 +532,7 @@ def test_axe_finds_nothing(edit: Callable[..., Page], backstage: Backstage, vide
     assert axe_findings(page) == []
     page.context.set_offline(True)
     fill(title_of(page), "a_very_long_name_" * 10, "Tab")
-    expect_saved(page, "1 change waits for the network")
+    expect_saved(page, "No connection; 1 change not sent yet")
     backstage.edit_catalogue(by="mia", video=video, title="another_very_long_" * 10)
     page.context.set_offline(False)
     expect(note_of(page, "title")).to_contain_text("Another person changed", timeout=MERGED)

@@ -249,7 +249,7 @@ def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, backstage
         "Play or pause",
         "Previous or next statement",
         "Replay the statement",
-        "Go to the guess",
+        "Go to the statements",
     )
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
@@ -312,18 +312,18 @@ def test_a_guess_is_made_once_and_answered_in_place(open_page: OpenPage, backsta
     expect(page.get_by_role("radio").first).to_be_focused()
     expect(page.get_by_text("You have only one guess")).to_be_visible()
     guess(page, 2)
-    heading = page.get_by_role("heading", name="You found it.")
+    heading = page.get_by_role("heading", name="You found the lie.")
     expect(heading).to_be_focused()
-    expect_visible(page.get_by_text("Number 2 was the lie.", exact=True), page.get_by_text("3 of 4 players found it."))
-    expect_texts(option(page, 1), "True", "1 of 4 chose it")
-    expect_texts(option(page, 2), "The lie, and your guess", "3 of 4 chose it")
+    expect_visible(page.get_by_text("It was number 2.", exact=True), page.get_by_text("3 of 4 players found the lie."))
+    expect_texts(option(page, 1), "True", "1 of 4 players chose this statement")
+    expect_texts(option(page, 2), "The lie (your guess)", "3 of 4 players chose this statement")
     expect(page.get_by_role("radio")).to_have_count(0)
     expect(heading).to_be_focused()
     assert backstage.challenge_row(challenge=challenge)["guesses"][-1] == [ACCOUNT, 1]
     page.get_by_role("button", name="Watch again").click()
     wait_over(page, 1)
     page.reload()
-    expect(page.get_by_role("heading", name="You found it.")).to_be_visible()
+    expect(page.get_by_role("heading", name="You found the lie.")).to_be_visible()
 
 
 @pytest.mark.services
@@ -337,8 +337,8 @@ def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, backst
     held = hold(page, f"**{API}/{first}")
     guess(page, 1)
     expect(page.get_by_role("heading", name="Not this time.")).to_be_focused()
-    expect(page.get_by_text("You said 1, but number 3 was the lie.")).to_be_visible()
-    expect(option(page, 1)).to_contain_text("True; your guess")
+    expect(page.get_by_text("You chose number 1, but number 3 was the lie.")).to_be_visible()
+    expect(option(page, 1)).to_contain_text("True statement (your guess)")
     expect(option(page, 3)).to_contain_text("The lie")
     # The link leads to the next challenge before the statistics are loaded.
     further = page.get_by_role("link", name="Next challenge")
@@ -349,7 +349,6 @@ def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, backst
     held[0].continue_()
     expect(page.get_by_text("You are the first player.")).to_be_visible()
     page.keyboard.press("Enter")  # the page grows below the answer, so a click might miss the link
-    # Its video may load later.
     page.wait_for_url(f"**/challenges/{second}", wait_until="commit")
     guess(page, 2)
     page.get_by_role("link", name="All challenges").last.click()
@@ -361,16 +360,16 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, backstage: 
     challenge = backstage.challenge_of(films["30"], lie=1)
     page = visit(open_page, challenge, quiet=False)
     for button, words, said in (
-        ("Report this challenge", "It names my neighbour.", "A moderator will review it."),
-        ("Reported", "Again.", "You have already reported this challenge."),
+        ("Report this challenge", "It names my neighbour.", "A moderator will review the challenge."),
+        ("Reported", "Again.", "You have already reported this."),
     ):
         page.get_by_role("button", name=button).click()
         dialog = page.get_by_role("dialog", name="Report this challenge")
         dialog.get_by_role("button", name="Send report").click()
         expect(dialog).to_contain_text("Describe in a few words what is wrong.")
-        dialog.get_by_label("What is wrong with it?").fill(words)
+        dialog.get_by_label("What is wrong with this challenge?").fill(words)
         dialog.get_by_role("button", name="Send report").click()
-        expect(page.locator("[data-toasts]")).to_contain_text(said)
+        expect(page.locator("[data-toasts], [role=dialog], dialog").get_by_text(said)).to_be_visible()
         assert backstage.challenge_row(challenge=challenge)["reports"] == [[ACCOUNT, "It names my neighbour."]]
     page.keyboard.press("Escape")
 
@@ -392,7 +391,7 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, backstage: 
     with page.expect_event("requestfailed"):
         note.get_by_role("button", name="Try again").click()
     note.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
+    expect(page.get_by_role("heading", name="You found the lie.")).to_be_focused()
     assert backstage.challenge_row(challenge=challenge)["guesses"] == [[ACCOUNT, 1]]
 
     challenge = backstage.challenge_of(films["30"], lie=1)
@@ -415,7 +414,9 @@ def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, backstage: 
 
 
 @pytest.mark.services
-def test_an_own_draft_is_edited_and_published(open_page: OpenPage, backstage: Backstage, films: Films) -> None:
+def test_an_own_draft_is_edited_and_published(
+    open_page: OpenPage, backstage: Backstage, films: Films, program: Program
+) -> None:
     challenge = backstage.challenge_of(films["30"], owner=ACCOUNT, is_published=False)
     page = visit(open_page, challenge)
     expect(page.locator("[data-side] [data-status]")).to_have_text("Draft")
@@ -428,6 +429,7 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, backstage: Ba
     expect(dialog).to_contain_text("A challenge needs a title.")
     dialog.get_by_label("Title").fill("Other things")
     dialog.get_by_label("Text of statement 1").fill("We walked.")
+    program.call("PATCH", f"/api/v1/challenges/{challenge}", {"texts": [*TEXTS[:2], "We flew."]})
     dialog.get_by_label("the lie is statement 1").check()
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_have_count(0)
@@ -436,18 +438,18 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, backstage: Ba
     expect_texts(option(page, 1), "We walked.", "The lie")
     expect(page.get_by_role("region", name="Video, statement 1 of 3")).to_contain_text("We walked.")
     found = backstage.challenge_row(challenge=challenge)
-    assert (found["title"], found["lie"], found["texts"]) == ("Other things", 0, ["We walked.", *TEXTS[1:]])
+    assert (found["title"], found["lie"], found["texts"]) == ("Other things", 0, ["We walked.", TEXTS[1], "We flew."])
     page.get_by_role("button", name="Publish").click()
     expect(page.locator("[data-side] [data-status]")).to_have_text("Published")
     backstage.guess(challenge=challenge, player="ann", index=0)
     page.reload()
-    expect(page.locator("[data-results]")).to_have_text("The one player who guessed found it.")
-    expect(option(page, 1)).to_contain_text("1 of 1 chose it")
+    expect(page.locator("[data-results]")).to_have_text("The only player so far found the lie.")
+    expect(option(page, 1)).to_contain_text("1 of 1 player chose this statement")
     page.get_by_role("button", name="Unpublish").click()
     expect(page.locator("[data-side] [data-status]")).to_have_text("Draft")
     # A challenge that was played keeps its lie, so that only its title can be changed.
     page.get_by_role("button", name="Edit").click()
-    expect(dialog).to_contain_text("The challenge has been played")
+    expect(dialog).to_contain_text("Someone has already played this challenge")
     expect(dialog.get_by_label("Text of statement 1")).to_be_disabled()
     dialog.get_by_label("Title").fill("Played things")
     dialog.get_by_role("button", name="Save").click()
@@ -458,20 +460,20 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, backstage: Ba
 def test_guests_play_one_by_its_link(open_page: OpenPage, backstage: Backstage, films: Films, program: Program) -> None:
     challenge = backstage.challenge_of(films["30"], owner=ACCOUNT, title=TITLE, lie=1)
     own = visit(open_page, challenge)
-    own.get_by_role("checkbox", name="People without an account can play it with the link").check()
+    own.get_by_role("checkbox", name="Anyone with the link can play, even without an account").check()
     wait_until(lambda: program.call("GET", f"{API}/{challenge}")["guests_may_play"])
     page = visit(open_page, challenge, anonymous=True)
     expect(page).to_have_title(f"{TITLE} · VOD Sync")
     expect(page.get_by_role("button", name="Report this challenge")).to_have_count(0)
     guess(page, 2)
-    expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
+    expect(page.get_by_role("heading", name="You found the lie.")).to_be_focused()
     expect(page.locator("[data-found]")).to_have_text("You are the first player.")
     # The browser stays the same guest.
     page.reload()
-    expect(page.get_by_role("heading", name="You found it.")).to_be_visible()
+    expect(page.get_by_role("heading", name="You found the lie.")).to_be_visible()
     own.reload()
-    expect(own.locator("[data-results]")).to_have_text("The one player who guessed found it.")
-    own.get_by_role("checkbox", name="People without an account can play it with the link").uncheck()
+    expect(own.locator("[data-results]")).to_have_text("The only player so far found the lie.")
+    own.get_by_role("checkbox", name="Anyone with the link can play, even without an account").uncheck()
     wait_until(lambda: not program.call("GET", f"{API}/{challenge}")["guests_may_play"])
     page.goto(f"/challenges/{challenge}")
     expect(page).to_have_url(re.compile(r"/login\?next="))
@@ -482,7 +484,7 @@ def test_guests_play_one_by_its_link(open_page: OpenPage, backstage: Backstage, 
     assert own.evaluate("navigator.clipboard.readText()").endswith(f"/challenges/{challenge}")
     own.get_by_role("button", name="Delete").click()
     dialog = own.get_by_role("alertdialog", name=f"Delete “{TITLE}”?")
-    expect(dialog).to_contain_text("1 guess will be deleted with it.")
+    expect(dialog).to_contain_text("This also deletes 1 guess.")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     own.keyboard.press("Escape")
     expect(own.get_by_role("button", name="Delete")).to_be_focused()
@@ -494,7 +496,7 @@ def test_guests_play_one_by_its_link(open_page: OpenPage, backstage: Backstage, 
     backstage.withhold(challenge=withheld, by="keeper")
     own.goto(f"/challenges/{withheld}")
     expect(own.locator("[data-side] [data-status]")).to_have_text("Withheld")
-    expect_shown(own, "A moderator has taken it down.", "The reason: “Not a challenge.”")
+    expect_shown(own, "A moderator has taken this challenge down.", "Reason: “Not a challenge.”")
     expect(own.locator("[data-side] .sticky-foot").get_by_role("button")).to_have_text(["Delete"])
     with check("an admin may look at a draft but not guess"):
         draft = backstage.challenge_of(films["30"], is_published=False)

@@ -41,10 +41,10 @@ def test_challenges_are_listed_and_searched(open_page: OpenPage, backstage: Back
     page = open_page("/challenges")
     names = cards(page).get_by_role("heading")
     expect(names).to_have_text(["New at the LAN", "Seen through", "Fallen for", "My own LAN"])
-    for index, state in enumerate(("Not played", "Found", "Not found", "1 of 2 players found it")):
+    for index, state in enumerate(("Not played", "Found", "Not found", "1 of 2 players found the lie")):
         expect(cards(page).nth(index).locator(".status")).to_have_text(state)
         expect_texts(cards(page).nth(index), "by you" if index == 3 else "by mira", "3 statements", "0:03")
-    expect(page.locator("[data-score]")).to_have_text("1 of 2 lies found")
+    expect(page.locator("[data-score]")).to_have_text("You found 1 of 2 lies")
     expect(page.locator("[data-said]")).to_have_text("4 of 4 challenges shown")
     expect(drafts(page).get_by_role("heading")).to_have_text(["My draft", "Taken down"])
     expect(drafts(page).locator(".status")).to_have_text(["Draft", "Withheld"])
@@ -88,7 +88,6 @@ def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, bac
     expect(cards(page)).to_have_count(1)
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(page.locator(".skeleton")).to_have_count(0)
-    # Its picture's file is not there.
     expect(cards(page).locator(".none svg")).to_be_visible()
     expect(cards(page).locator("img")).to_have_count(0)
     expect(cards(page).get_by_role("link")).to_have_attribute("href", re.compile("^/challenges/"))
@@ -111,7 +110,7 @@ def test_merges_lead_on_and_a_long_list_is_read_on(open_page: OpenPage, backstag
     made = {
         "Waiting for clips": backstage.merge(owner=ACCOUNT, title="Begun"),
         "Merging": backstage.merge(owner=ACCOUNT, title="At work", status="processing", percent=40),
-        "Merged: choose the lie": backstage.merge(owner=ACCOUNT, title="Merged", status="completed"),
+        "Ready to publish": backstage.merge(owner=ACCOUNT, title="Merged", status="completed"),
         "Failed": backstage.merge(
             owner=ACCOUNT, title="Broken", status="failed", type="clip_unreadable", message="Clip 2 cannot be read."
         ),
@@ -124,7 +123,7 @@ def test_merges_lead_on_and_a_long_list_is_read_on(open_page: OpenPage, backstag
         row = page.locator(f"[data-merge='{merge}']")
         expect(row.locator(".status")).to_have_text(word)
         expect(row.get_by_role("link")).to_have_attribute("href", f"/challenges/new?merge={merge}")
-    expect(page.locator("[data-merges-words]")).to_have_text("1 merge ready to finish")
+    expect(page.locator("[data-merges-words]")).to_have_text("1 challenge ready to publish")
     expect(page.locator(f"[data-merge='{made['Failed']}']")).to_contain_text("Clip 2 cannot be read.")
     working = page.locator(f"[data-merge='{made['Merging']}']")
     expect(working).to_contain_text("70 %")

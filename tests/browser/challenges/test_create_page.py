@@ -354,6 +354,7 @@ def test_a_stopped_upload_leaves_nothing_behind(open_page: OpenPage, program: Pr
     assert len(page.evaluate(KEPT)) == 2
     page.get_by_label(re.compile("account of")).click()
     page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Delete drafts").click()
     page.wait_for_url("**/logout")
     page.goto("/static/favicon.svg")
     assert page.evaluate(KEPT) == []
@@ -367,11 +368,11 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
         "video_mime_types": ["video/mp4"] * 2, "challenge_title": TITLE, "chunk_size": PIECE,
     })  # fmt: skip
     page = open_page(f"/challenges/new?merge={begun['merge_session_id']}")
-    expect(page.get_by_text("This browser does not have the clips")).to_be_visible()
+    expect(page.get_by_text("The missing clips are not stored in this browser")).to_be_visible()
     field = page.get_by_label("Choose the clips again")
     field.set_input_files([str(clips[2]), str(clips[1])])
     expect(page.locator(".file").nth(1)).to_have_attribute("data-state", "arrived")
-    expect(page.get_by_role("alert")).to_contain_text("“my clip 3.mp4” (1.3 MiB) does not have")
+    expect(page.get_by_role("alert")).to_contain_text("“my clip 3.mp4” (1.3 MiB) is not one of the missing clips")
     field.set_input_files(str(clips[0]))
     expect(page.get_by_role("heading", name="Watch the video, then publish it")).to_be_visible()
     expect(page.get_by_role("textbox", name="Title")).to_have_value(TITLE)
@@ -396,7 +397,7 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
     expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
     expect(slot(page, 3).get_by_role("radio")).to_be_checked()
     expect(page.get_by_role("button", name="Move statement 3 down")).to_be_focused()
-    expect(page.locator("[data-said]")).to_have_text("Moved. It is now statement 3.")
+    expect(page.locator("[data-said]")).to_have_text("Moved. This is now statement 3.")
     page.get_by_role("button", name="Add a statement").press("Enter")
     expect(page.get_by_label("Choose a clip for statement 4")).to_be_focused()
     for number in (4, 2):
@@ -415,7 +416,7 @@ def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, progra
     expect(other.get_by_role("heading", name="A challenge is being created in another tab")).to_be_visible()
     other.get_by_role("button", name="Continue here").click()
     expect_visible(
-        slot(other, 2).locator("video"), page.get_by_role("heading", name="This challenge continues in another tab")
+        slot(other, 2).locator("video"), page.get_by_role("heading", name="This challenge is now open in another tab")
     )
 
 
@@ -428,7 +429,7 @@ def test_a_refused_clip_is_replaced(open_page: OpenPage, program: Program, clips
     expect(slot(page, 2)).to_contain_text("This browser cannot play the clip")
     make(page)
     expect(page.get_by_role("heading", name="Clip 2 cannot be used")).to_be_visible()
-    advice = "Check that it plays and is complete, or record it again."
+    advice = "Check that the clip plays and is complete, or record it again."
     expect(page.get_by_role("alert")).to_contain_text(advice)
     expect(page.locator(".file.fail")).to_contain_text(TEXTS[1])
     # A reloaded page learns of the failure from the merge.
@@ -452,7 +453,7 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
     for name, words in (
         ("NotAllowedError", "Allow camera and microphone"),
         ("NotFoundError", "No camera was found"),
-        ("NotReadableError", "Another program may be using it"),
+        ("NotReadableError", "Another program may be using the camera"),
     ):
         with check(name):
             page.evaluate(
@@ -482,7 +483,7 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
     choose(page, 1, *[clips[0]] * 11)
     expect(page.locator("[data-slot]")).to_have_count(10)
     toasts = page.locator("[data-toasts]")
-    expect(toasts).to_contain_text("A challenge can have at most 10 statements: 1 file was not added.")
+    expect(toasts).to_contain_text("A challenge can have at most 10 statements, so 1 file was not added.")
     expect(page.get_by_role("button", name="Add a statement")).to_be_hidden()
     assert merges(program) == []
     with check("the length of a video that the browser cannot play is read from its file"):

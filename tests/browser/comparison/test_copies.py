@@ -11,11 +11,9 @@ from tests.browser.backstage import Backstage
 from tests.browser.conftest import OpenPage, Recording, make_comparison
 from tests.support.footage import convert
 from tests.support.program import Program
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.services
 ORIGINAL, COPY = re.compile("/stream/"), re.compile("/renditions/")
-LIVE = {"queued", "processing", "waiting"}
 
 
 def test_quick_copies_are_made_and_played(
@@ -31,10 +29,7 @@ def test_quick_copies_are_made_and_played(
             Object.defineProperty(HTMLMediaElement.prototype, "currentTime", { configurable: true, get: time.get,
                 set(value) { setTimeout(() => time.set.call(this, value), 600); } }); }"""
     )
-    for _ in range(3):
-        move_on(page)
-    expect(offer).to_be_hidden()
-    for _ in range(2):
+    for _ in range(5):
         move_on(page)
     expect(offer).to_contain_text("Seeking in these videos is slow.")
     offer.get_by_role("button", name="Not now").click()
@@ -52,13 +47,12 @@ def test_quick_copies_are_made_and_played(
 
     page.route("**/renditions", refuse_the_second)
     page.reload()
-    make = page.get_by_role("button", name="Make quick copies for seeking")
+    make = page.get_by_role("button", name="Make quick copies for fast seeking")
     toggle = page.get_by_role("button", name="Quick copies", exact=True)
     make.press("Enter")
     expect(page.get_by_role("alert").filter(has_text="Too much to do.")).to_be_visible()
     expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
     expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
-    # Nobody's picture changes before they ask for it.
     expect_sources(page, ORIGINAL)
     toggle.press("Enter")
     expect(page.locator("[data-pane] video").first).to_have_attribute("src", COPY)
@@ -87,19 +81,17 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
     stream = convert(alpha, own_folder / "stream.ts", "-c", "copy")
     session = make_comparison(program, [alpha, hevc, stream])
     # Creating the comparison starts a job that makes a playable copy of the transport stream.
-    wait_until(lambda: not [job for job in program.call("GET", "/api/v1/jobs")["jobs"] if job["status"] in LIVE], 120)
+    program.wait_for_jobs()
     page = open_page(f"/compare/{session['session_id']}", quiet=False)
     word, panes = page.locator("[data-sync-word]"), page.locator("[data-pane]")
-    # Nothing is in step that shows no picture.
     expect(word).to_have_text("1 video failed")
-    expect(panes.nth(1)).to_contain_text("A copy that this browser can show is being made.", timeout=30_000)
+    expect(panes.nth(1)).to_contain_text("Making a copy that this browser can play.", timeout=30_000)
     expect(panes.nth(1).locator("[data-out-of-step]")).to_have_text("–")
     expect(panes.nth(1).locator("video")).to_have_attribute("src", COPY, timeout=120_000)
     expect(word).to_have_text("paused, in sync", timeout=60_000)
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.videoWidth > 0)")
-    # The transport stream needs no quick copy.
     expect(panes.nth(2).locator("video")).to_have_attribute("src", ORIGINAL)
-    expect(page.get_by_role("button", name="Make quick copies for seeking")).to_be_visible()
+    expect(page.get_by_role("button", name="Make quick copies for fast seeking")).to_be_visible()
 
 
 def move_on(page: Page) -> None:

@@ -29,7 +29,7 @@ def test_each_tenth_frame_is_what_the_page_shows(
     dialog.get_by_label("From", exact=True).fill(f"0:{START}")
     dialog.get_by_label("To", exact=True).fill("1:00:00")
     dialog.get_by_role("button", name="Export", exact=True).click()
-    expect(dialog.get_by_text("The last VOD ends at")).to_be_visible()
+    expect(dialog.get_by_text("the end of the last VOD")).to_be_visible()
     dialog.get_by_label("To", exact=True).fill("soon")
     dialog.get_by_role("button", name="Export", exact=True).click()
     expect(dialog.get_by_text("Enter two times")).to_be_visible()
@@ -51,7 +51,7 @@ def test_each_tenth_frame_is_what_the_page_shows(
     assert len(pictures) == SECONDS * FPS
     boxes = arrange("side_by_side", [(640, 360)] * 3, 360).boxes
     dialog.get_by_role("button", name="Close").click()
-    page.get_by_role("button", name="In a row").click()
+    page.get_by_role("button", name="Side by side").click()
     for number in range(0, len(pictures), 10):
         program.call("PUT", f"{BASE}/{address.rsplit('/', 1)[1]}/global-seek", {"timestamp": START + number / FPS})
         page.wait_for_function(STANDS_AT, arg=START + number / FPS, timeout=10_000)

@@ -140,7 +140,6 @@ def test_a_faster_clock_moves_a_video(page: Page, comparison: dict[str, Any], pr
     fill(page.get_by_label("Clock drift of B, in ppm"), "1000")
     session_id = comparison["session_id"]
     wait_until(lambda: session_of(program, session_id)["vods"][1]["drift_ppm"] == 1000, 10, "the drift that was typed")
-    # A second beside its place by the drift alone, wherever it stands.
     drift = {"anchors": {"B": -1000}, "drifts": {"B": 1000}, "source": "manual"}
     program.call("PUT", f"{BASE}/{session_id}/offsets", drift)
     page.wait_for_function(

@@ -49,7 +49,7 @@ def test_one_is_renamed_copied_and_deleted(open_page: OpenPage, program: Program
     fill(search, "(copy)")
     expect(page.locator("tr[data-session]")).to_have_count(1)
     fill(search, "nowhere")
-    expect(page.get_by_role("heading", name="No comparison matches “nowhere”")).to_be_visible()
+    expect(page.get_by_role("heading", name="No comparisons match “nowhere”")).to_be_visible()
     page.get_by_role("link", name="Show all").click()
     expect(row).to_be_visible()
 
@@ -75,7 +75,6 @@ def test_it_is_archived_put_back_and_renamed(open_page: OpenPage, program: Progr
     row.get_by_role("button").click()
     expect(page.get_by_role("menuitem", name="Rename")).to_have_count(0)
     page.keyboard.press("Escape")
-    # Here alone it can still be played.
     watching.get_by_role("button", name="Play (K or Space)").click()
     expect(watching.locator("[data-sync-word]")).to_have_text("in sync")
     watching.get_by_role("button", name="Pause (K or Space)").click()
@@ -84,7 +83,7 @@ def test_it_is_archived_put_back_and_renamed(open_page: OpenPage, program: Progr
     watching.get_by_role("button", name="Restore").click()
     expect(note).to_be_hidden()
     page.reload()
-    expect(page.get_by_text("Nothing is archived")).to_be_visible()
+    expect(page.get_by_text("No archived comparisons")).to_be_visible()
     assert session_of(program, comparison["session_id"])["archived"] is False
 
     page.goto(f"/compare/{comparison['session_id']}")
@@ -92,6 +91,9 @@ def test_it_is_archived_put_back_and_renamed(open_page: OpenPage, program: Progr
     manage.click()
     page.get_by_role("menuitem", name="Rename").click()
     page.get_by_label("Name", exact=True).fill("Lower bracket")
+    program.call("PATCH", f"{BASE}/{comparison['session_id']}", {"name": "Grand final"})
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Another user has changed the name to “Grand final”.")
     page.keyboard.press("Enter")
     for each in (page, watching):
         expect(each.get_by_role("heading", level=1)).to_contain_text("Lower bracket")
@@ -118,6 +120,6 @@ def test_several_are_archived_and_deleted(open_page: OpenPage, program: Program,
     page.get_by_label("Select all of your comparisons").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", name="No archived comparison matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No archived comparisons match")).to_be_visible()
     left = program.call("GET", f"{BASE}/list?archived=all&search=Quarter")["sessions"]
     assert [row["session_id"] for row in left] == [session_id]

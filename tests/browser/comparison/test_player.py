@@ -64,7 +64,7 @@ def test_offsets_layout_stay(page: Page, offsets: Offsets, program: Program, com
     offsets.wait_for("C", -1.25)
 
     stage = page.locator("[data-stage]")
-    page.get_by_role("button", name="In a row").click()
+    page.get_by_role("button", name="Side by side").click()
     expect(stage).to_have_attribute("data-layout", "row")
     for key, mode in (("w", "wipe"), ("b", "overlay"), ("d", "difference"), ("d", "grid")):
         page.keyboard.press(key)
@@ -113,11 +113,10 @@ def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Progra
     offsets.wait_for("B", old - 3 * FRAME, 0.5 * FRAME)
     expect(pane(page, "B").locator("[data-free]")).to_be_hidden()
 
-    # Where all have begun.
     program.call("PUT", f"{BASE}/{comparison['session_id']}/global-seek", {"timestamp": 20})
     page.goto(f"/compare/{comparison['session_id']}?alone=B")
-    expect(page.locator("[data-sync-word]")).to_have_text("1 video unlinked")
-    expect(page.get_by_text("B is unlinked")).to_be_visible()
+    expect(page.locator("[data-sync-word]")).to_have_text("1 video separated")
+    expect(page.get_by_text("B now plays separately")).to_be_visible()
     old, frames = offsets.of("B"), frames_on_screen(page)
     page.get_by_role("button", name="B one frame forward").click()
     wait_until(lambda: frames_on_screen(page)["B"] == frames["B"] + 1)
@@ -127,7 +126,6 @@ def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Progra
     placed = offsets.of("B")
     later = page.get_by_role("button", name="B one frame later")
     later.evaluate("(button) => { for (let n = 0; n < 3; n += 1) button.click(); }")
-    # At once: what has not been sent yet is the last change all the same.
     page.keyboard.press("Control+z")
     expect(page.locator("[data-toasts]")).to_contain_text("Undone: moved B.")
     assert offsets.of("B") == pytest.approx(placed, abs=1e-6)
@@ -150,7 +148,6 @@ def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Progra
     page.get_by_role("tab", name="History").click()
     rows = page.locator("[data-history] li")
     expect(rows.first).to_contain_text("+14.000")
-    # The first row is the current place.
     expect(rows.first.get_by_role("button")).to_have_count(0)
     rows.nth(1).get_by_role("button", name="Restore +12.000").click()
     offsets.wait_for("C", 12)

@@ -54,7 +54,6 @@ def test_a_box_is_drawn_and_moved_by_keys(open_page: OpenPage, program: Program,
     page.reload()
     assert box_of(page) == after
 
-    # A new box around the old one, from its free side: the timer of A is at the top, in the middle.
     area: Any = page.locator(".roi-area").bounding_box()
     corners = ((0.65, 0.17), (0.5, 0.06), (0.4, 0.01))
     drag(page, *((area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in corners))
@@ -75,15 +74,15 @@ def test_a_missing_timer_is_refused(open_page: OpenPage, program: Program, recor
     page.locator(".roi-box").focus()
     page.keyboard.press("ArrowUp")
     page.get_by_role("button", name="Find offsets").click()
-    refusal = page.get_by_role("region", name="No proposal for B")
+    refusal = page.get_by_role("region", name="No offset proposed for B")
     expect(refusal).to_contain_text("Refused", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("button", name=re.compile("Apply"))).to_have_count(0)
-    refusal.get_by_role("button", name="Draw the box on B").click()
+    refusal.get_by_role("button", name="Draw the timer box on B").click()
     expect(page.locator("[data-draw-on] [value=B]")).to_have_attribute("aria-pressed", "true")
     # No step is done by that, and there is another way.
     expect(page.locator("[data-step=align]")).not_to_have_class(re.compile("done"))
     refusal.get_by_role("button", name="Align B by hand").click()
-    expect(page.get_by_text("B is unlinked")).to_be_visible()
+    expect(page.get_by_text("B now plays separately")).to_be_visible()
 
 
 def test_by_sound_both_can_be_seen_and_heard(open_page: OpenPage, program: Program, tmp_path: Path) -> None:

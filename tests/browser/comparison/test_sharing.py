@@ -38,12 +38,12 @@ def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: s
     click(host, "Share")
     dialog = host.get_by_role("dialog")
     dialog.get_by_label("User name").fill("guest")
-    dialog.get_by_label("Rights", exact=True).select_option(label="Watch and comment")
+    dialog.get_by_label("Access", exact=True).select_option(label="Watch and comment")
     click(dialog, "Invite")
     expect(dialog.get_by_role("button", name="Remove guest")).to_be_visible()
     click(dialog, "Close")
     there = open_page("/compare", session=guest)
-    expect(there.locator("tbody tr")).to_contain_text("watcher, you can watch")
+    expect(there.locator("tbody tr")).to_contain_text("watcher (you can view)")
     there.get_by_role("link", name="Match 2041").click()
     wait_until_standing(there)
     expect(there.get_by_text("You can comment")).to_be_visible()
@@ -55,7 +55,6 @@ def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: s
     there.keyboard.press("c")
     type_text(there, "Seen from here", "Enter")
     expect(host.locator("[data-event-list] .event-row")).to_contain_text("Seen from here")
-    # What a guest does to the clock moves nobody else.
     there.keyboard.press("Home")
     wait_until(lambda: frames_on_screen(there)["A"] == 0)
     assert frames_on_screen(host)["A"] == 600
@@ -67,7 +66,7 @@ def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: s
     host.keyboard.press("Enter")
     expect(offers).to_be_hidden()
     type_text(host, "?", "Enter")
-    expect(there.locator("[data-toasts]")).to_contain_text("watcher mentions you.")
+    expect(there.locator("[data-toasts]")).to_contain_text("watcher mentioned you.")
     button = there.get_by_role("button", name="@ 1 event mentions you")
     button.click()
     expect(there.get_by_role("region", name="Selected event").get_by_label("Note")).to_have_value(
@@ -93,7 +92,7 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     there = open_page(address, session=guest, quiet=False)
     expect(there.get_by_text("View only", exact=True)).to_be_visible()
     there.keyboard.press("c")
-    expect(there.get_by_text("You cannot change this comparison.")).to_be_visible()
+    expect(there.get_by_text("You cannot add events to this comparison.")).to_be_visible()
     program.call("PATCH", f"{shares}/{made['share_id']}", {"role": "editor"})
     expect(there.get_by_text("You can edit")).to_be_visible()
     there.get_by_role("button", name="B one frame later").click()
@@ -128,11 +127,11 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
     there.locator("[data-lanes]").press("Home")
     wait_until(lambda: frames_on_screen(host)["A"] == 0)
     people = host.get_by_role("list", name="Connected people")
-    expect(people).to_contain_text("guest, editor, moved the clock last")
+    expect(people).to_contain_text("guest, editor, moved the shared clock last")
     host.reload()
     # A page lists the people, and does not name an earlier move of the clock.
     expect(people).to_contain_text("guest, editor")
-    expect(people).not_to_contain_text("moved the clock")
+    expect(people).not_to_contain_text("moved the shared clock")
     there.close()
     expect(host.get_by_role("button", name="Following")).to_be_hidden()
 
@@ -167,9 +166,11 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     there.keyboard.press("c")
     type_text(there, "Seen from the train", "Enter")
     expect(host.locator("[data-event-list] .event-row")).to_contain_text("Seen from the train")
-    # The address with the secret is told to nobody, not even to this program.
     assert not [headers for headers in asked if "/r/" in headers.get("referer", "")]
+    there.keyboard.press("c")
+    type_text(there, "And one more")
     click(host, "Share", "Revoke the link")
     expect_ended(there)
     there.goto(link)
-    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
+    expect(there.get_by_role("heading", name="This link no longer works")).to_be_visible()
+    expect(there.get_by_role("region", name="Drafts")).to_contain_text("And one more")

@@ -32,7 +32,7 @@ def test_the_pictures_have_most_of_the_window_and_the_side_panel_stays_as_it_was
         ".map((e) => e.className)"
     )
     assert [name for name in covered if name not in ("drawing", "on-frame", "pane-note")] == []
-    page.get_by_role("button", name="In a row").click()
+    page.get_by_role("button", name="Side by side").click()
     stage: Any = page.locator("[data-stage]").bounding_box()
     for letter in "ABC":
         card: Any = page.locator(f"[data-pane={letter}]").bounding_box()
@@ -52,9 +52,8 @@ def test_the_pictures_have_most_of_the_window_and_the_side_panel_stays_as_it_was
     expect(page.locator(".side")).to_be_hidden()
     page.keyboard.press("t")
     expect(page.locator(".side")).to_be_visible()
-    # What is asked for in it brings it back.
     page.keyboard.press("t")
-    page.get_by_role("button", name="Draw timer box on A").click()
+    page.get_by_role("button", name="Draw box around timer of A").click()
     expect(page.locator(".side")).to_be_visible()
 
     page.get_by_role("button", name="Full screen").click()
@@ -78,12 +77,10 @@ def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, compari
     box = picture(page, "A")
     assert box["height"] >= 0.75 * SIDEWAYS[1]
     assert page.evaluate("document.documentElement.scrollHeight") <= SIDEWAYS[1]
-    # The events come over it, and go again.
     page.get_by_role("button", name="Side panel").click()
     expect(page.get_by_role("tab", name="History")).to_be_visible()
     page.keyboard.press("t")
     expect(page.locator(".side")).to_be_hidden()
-    # A finger shows and hides the bars.
     for shown in ("0", "1"):
         page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         expect(page.locator(".transport")).to_have_css("opacity", shown, timeout=10_000)

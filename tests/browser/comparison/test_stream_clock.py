@@ -70,7 +70,6 @@ def test_the_stream_shows_what_the_original_shows(open_page: OpenPage, video: di
     numbers = [0, 1, 179, 180, 181, 359, 360, 400, int(FPS * SECONDS) - 1]
     seen = [picture_at(page, (number + 0.5) / FPS) for number in numbers]
     assert seen == numbers
-    # Where picture and sound both are: what is missing of either would be missing here.
     ranges = page.evaluate(
         "(() => { const b = document.querySelector('video').buffered; "
         "return [...Array(b.length).keys()].map((n) => [b.start(n), b.end(n)]); })()"

@@ -67,13 +67,13 @@ def test_clock_and_offsets_are_shared_a_scrub_too_and_a_late_viewer_joins_where_
         here.mouse.move(lanes["x"] + 40 + step * 12, lanes["y"] + 12)
     here.mouse.up()
     expect(here.locator("[data-sync-word]")).to_have_text("paused, in sync")
-    seconds = time.monotonic() - began
-    last = time_of(here)
-    assert last > 5
-    wait_in(there, lambda: abs(time_of(there) - last) < 0.011)
-    assert session_of(program, comparison["session_id"])["global_time"] == pytest.approx(last, abs=0.011)
-    assert time_of(here) == last
-    assert len(sent) <= 10 * seconds + 2
+
+    def is_shared() -> bool:
+        others = (time_of(there), session_of(program, comparison["session_id"])["global_time"])
+        return time_of(here) > 5 and all(abs(other - time_of(here)) < 0.011 for other in others)
+
+    wait_in(there, is_shared)  # the page draws the last position a moment after the pointer was released
+    assert len(sent) <= 10 * (time.monotonic() - began) + 2
 
     program.call("PUT", f"{BASE}/{comparison['session_id']}/playback", {"state": "playing", "at": 8.0})
     late = open_page(f"/compare/{comparison['session_id']}")
@@ -93,8 +93,7 @@ def test_a_seek_before_a_change(viewers: tuple[Page, Page], program: Program, co
         route.continue_()
 
     here.route(f"**{url}", after_a_seek)
-    # Before and after something was moved here.
-    for layout, seconds in (("In a row", 7), ("One large, others small", 3)):
+    for layout, seconds in (("Side by side", 7), ("One large, others small", 3)):
         with here.expect_response(lambda answer: answer.request.method == "PATCH"):
             here.get_by_role("button", name=layout).click()
         for page in viewers:

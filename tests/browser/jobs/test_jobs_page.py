@@ -55,7 +55,7 @@ def test_jobs_come_move_end_and_are_deleted_while_one_watches(open_page: OpenPag
     expect(page.locator("[data-said]")).to_have_text("Align Match 2041: completed.")
     expect(page.get_by_role("link", name="Finished 1")).to_be_visible()
     expect(page.locator("[data-part=running]")).to_be_hidden()
-    expect(page.get_by_text("0 of at most 2 jobs running")).to_be_visible()
+    expect(page.get_by_text("Running jobs: 0 (limit: 2)")).to_be_visible()
 
     # New jobs are offered instead of pushing the others down.
     place = row(page, first).bounding_box()
@@ -150,21 +150,21 @@ def test_refusals_say_why_and_throttled_calls_are_sent_later(open_page: OpenPage
     wait_live(page)
     calls = refuse_once(page, f"**/jobs/{taken_back}/cancel", 4)
     row(page, taken_back).get_by_role("button", name="Cancel").click()
-    row(page, taken_back).get_by_role("button", name="Do not send").click()
+    row(page, taken_back).get_by_role("button", name="Do not resend the request").click()
     expect(row(page, taken_back)).not_to_contain_text("Too many requests")
     over = page.evaluate("performance.now()") + 5000
 
     sent = refuse_once(page, f"**/jobs/{later}/cancel", 2)
     row(page, later).get_by_role("button", name="Cancel").click()
-    expect(row(page, later)).to_contain_text("This one will be sent automatically in 2 s.")
+    expect(row(page, later)).to_contain_text("Your request will be sent again automatically in 2 s.")
     expect(status(page, later)).to_have_text("Cancelled")
     assert sent[1] - sent[0] >= 1.9
 
     retry = row(page, refused).get_by_role("button", name="Retry")
     retry.click()
     note = row(page, refused).get_by_role("alert")
-    expect(note).to_contain_text("It was not retried.")
-    expect(note).to_contain_text("Only failed and cancelled jobs whose inputs still exist can run again.")
+    expect(note).to_contain_text("The job could not be retried.")
+    expect(note).to_contain_text("Only failed and cancelled jobs whose inputs still exist can be retried.")
     expect(retry).not_to_have_attribute("aria-disabled", "true")
 
     def resume(route: Route) -> None:
@@ -177,9 +177,9 @@ def test_refusals_say_why_and_throttled_calls_are_sent_later(open_page: OpenPage
     expect(status(page, paused)).to_have_text("Queued")
 
     backstage.fail(job=failing, type="out_of_memory", message="The reader needed 3 GB.")
-    expect_texts(row(page, failing), "The reader needed 3 GB.", "Try a smaller video.")
+    expect_texts(row(page, failing), "The reader needed 3 GB.", "Try a shorter video or a lower resolution.")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    row(page, failing).get_by_role("button", name="Copy for support").click()
+    row(page, failing).get_by_role("button", name="Copy details for support").click()
     expect(row(page, failing).get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == f"job {failing}, out_of_memory"
     page.wait_for_function("(until) => performance.now() > until", arg=over)
@@ -194,7 +194,6 @@ def test_a_lost_connection_is_made_up_for_and_its_lack_said(open_page: OpenPage,
 
     def pass_on(socket: WebSocketRoute) -> None:
         if len(sockets) == 1:
-            # All of it happens before the second connection.
             backstage.complete(job=job)
             backstage.fail(job=gone, type="timeout", message="It took too long.")
             backstage.delete(job=deleted)

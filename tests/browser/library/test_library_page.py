@@ -83,7 +83,7 @@ def test_files_make_videos(open_page: OpenPage, program: Program, recordings: li
         page.keyboard.press(key)
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(card(page, "Round 7")).to_contain_text("ascent, scrim")
-    expect(page.get_by_role("button", name="More for Round 7")).to_be_focused()
+    expect(page.get_by_role("button", name="More actions for Round 7")).to_be_focused()
     expect(page.get_by_role("link", name="ascent 1")).to_be_visible()
     page.reload()
     expect(card(page, "Round 7")).to_contain_text("ascent, scrim")
@@ -251,11 +251,13 @@ def test_a_button_brings_more_and_nothing_is_hidden(open_page: OpenPage, backsta
 
 
 @pytest.mark.services
-def test_names_are_checked_and_a_deleted_video_is_restored(open_page: OpenPage, backstage: Backstage) -> None:
+def test_names_are_checked_and_a_deleted_video_is_restored(
+    open_page: OpenPage, backstage: Backstage, program: Program
+) -> None:
     long = f"In use {'x' * 200}"
     facts = {"duration": 4360, "width": 1920, "height": 1080}
     backstage.picture(video=backstage.video(owner=ACCOUNT, title="Keep me", file_size=2**30, **facts))
-    backstage.video(owner=ACCOUNT, title="Delete me", file_size=2**30 - 2**20, width=1080, height=1920)
+    other = backstage.video(owner=ACCOUNT, title="Delete me", file_size=2**30 - 2**20, width=1080, height=1920)
     used = backstage.video(owner=ACCOUNT, title=long, file_size=2**20)
     backstage.show(owner=ACCOUNT, name="Match 2041", video=used)
     page = open_page("/library", quiet=False)
@@ -272,19 +274,33 @@ def test_names_are_checked_and_a_deleted_video_is_restored(open_page: OpenPage, 
         page.get_by_role("menuitem", name="Rename").click()
         page.get_by_label("Name", exact=True).fill("  ")
         page.get_by_role("button", name="Save").click()
-        expect(page.locator("#edit-title-error")).to_have_text("A video needs a name.")
+        expect(page.locator("#edit-title-error")).to_have_text("Enter a name.")
         page.get_by_label("Name", exact=True).fill("Round 8")
         page.get_by_label("Tags", exact=True).fill("x" * 65)
         page.get_by_role("button", name="Save").click()
         expect(page.locator("#edit-tags-error")).to_contain_text("64 characters")
         expect(page.get_by_label("Tags", exact=True)).to_be_focused()
         expect(page.locator("#edit-title-error")).to_be_hidden()
-        page.keyboard.press("Escape")
+        page.get_by_label("Tags", exact=True).evaluate(
+            "(field) => { const data = new DataTransfer(); data.setData('text/plain', 'x'.repeat(300));"
+            " for (const one of [field, document.querySelector('#edit-title')])"
+            " one.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true })); }"
+        )
+        expect(page.locator("[data-toasts]")).to_have_text(re.compile("^The end of the pasted text was cut off"))
+        page.get_by_role("button", name="Cancel").click()
+    with check("what another tab has changed is kept"):
+        open_menu(page, "Delete me")
+        page.get_by_role("menuitem", name="Rename").click()
+        program.call("PATCH", f"/api/v1/library/{other}", {"tags": ["newer"]})
+        page.get_by_label("Description", exact=True).fill("Round 9")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert program.call("GET", f"/api/v1/library/{other}")["tags"] == ["newer"]
     dialog = ask_to_delete(page, "Keep me")
     expect(page.get_by_role("button", name="Cancel")).to_be_focused()
-    expect(dialog).to_contain_text("can be restored. 1.0 GiB of your storage is freed after that.")
+    expect(dialog).to_contain_text("can be restored. After that, 1.0 GiB of your storage is freed.")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="More for Keep me")).to_be_focused()
+    expect(page.get_by_role("button", name="More actions for Keep me")).to_be_focused()
     ask_to_delete(page, long)
     expect(dialog).to_contain_text("Used in 1 comparison:")
     expect(dialog.get_by_role("link", name="Match 2041")).to_have_attribute("href", re.compile("^/compare/comp-"))
@@ -306,7 +322,7 @@ def test_names_are_checked_and_a_deleted_video_is_restored(open_page: OpenPage, 
     assert axe_findings(page) == []
     page.get_by_role("button", name=f"Restore {long}").click()
     page.get_by_role("button", name="Delete for good: Delete me").click()
-    expect(dialog).to_contain_text("1023 MiB will be freed. This cannot be undone.")
+    expect(dialog).to_contain_text("1023 MiB of your storage will be freed. This cannot be undone.")
     dialog.get_by_role("button", name="Delete for good").click()
     expect(page.get_by_role("heading", name="The bin is empty")).to_be_visible()
     expect(page.get_by_role("progressbar", name="Storage used: 1.0 of 5 GiB")).to_be_visible()
@@ -334,7 +350,7 @@ def test_two_or_three_are_compared_and_four_are_not(open_page: OpenPage, backsta
     pick(page, "Four")
     expect(bar).to_contain_text("3 selected")
     pick(page, "Three")
-    expect(bar).to_contain_text("4 selected up to 3 can be compared")
+    expect(bar).to_contain_text("4 selected you can compare up to 3 videos")
     expect(bar.get_by_role("link")).to_have_count(0)
     page.get_by_role("checkbox", name="Selected: Three").uncheck()
     expect(bar.get_by_role("link", name="Compare 3 videos")).to_be_visible()
@@ -363,24 +379,25 @@ def test_several_are_tagged_and_deleted_at_once(open_page: OpenPage, backstage: 
         pick(page, name)
     bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Tag").click()
-    dialog = page.get_by_role("dialog", name="Tags of 3 videos")
+    dialog = page.get_by_role("dialog", name="Edit the tags of 3 videos")
     expect(dialog.get_by_label("Add tags")).to_be_focused()
     page.keyboard.press("Enter")
     expect(dialog).to_contain_text("Enter a tag to add, or choose one to remove.")
     page.keyboard.type("final, ascent")
+    program.call("PATCH", f"/api/v1/library/{ids['One']}", {"tags": ["ascent", "kept"]})
     dialog.get_by_label("scrim 2 of 3").check()
     page.keyboard.press("Enter")
-    expect(page.locator("[data-toasts]")).to_contain_text("3 videos changed.")
+    expect(page.locator("[data-toasts]")).to_contain_text("Tags of 3 videos changed.")
     expect(dialog).to_have_count(0)
     expect(card(page, "Three")).to_contain_text("final, ascent")
     found = {name: shelf.get(program, video)["tags"] for name, video in ids.items()}
     both = ["final", "ascent"]
-    assert found == {"One": ["ascent", "final"], "Two": both, "Three": both, "Keep me": ["scrim"]}
+    assert found == {"One": ["ascent", "kept", "final"], "Two": both, "Three": both, "Keep me": ["scrim"]}
     expect(bar).to_contain_text("3 selected")
 
     bar.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("alertdialog", name="Delete 3 videos?")
-    expect_texts(dialog, "They stay in the bin for 14 days", "Used in 1 comparison:")
+    expect_texts(dialog, "The videos stay in the bin for 14 days", "Used in 1 comparison:")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect_cards(page, 4)
@@ -429,7 +446,7 @@ def test_cards_come_change_and_go_live(open_page: OpenPage, backstage: Backstage
         backstage.complete(job=job)
         expect(card(page, title)).to_contain_text("2:10")
         page.keyboard.press("Escape")
-        expect(page.get_by_role("button", name=f"More for {title}")).to_be_focused()
+        expect(page.get_by_role("button", name=f"More actions for {title}")).to_be_focused()
 
     video, _ = backstage.ingest(owner=ACCOUNT, title="Deleted elsewhere")
     _, failing = backstage.ingest(owner=ACCOUNT, title="capture_0412")
@@ -508,7 +525,7 @@ def test_what_opens_is_accessible_and_keys_reach_everything(open_page: OpenPage,
     expect(page.get_by_label("Search your videos")).to_be_focused()
     page.keyboard.type("o")
     expect_cards(page, 2)
-    cards = [f"{act}{name}" for name in ("Two", "One") for act in ("Select ", "", "More for ")]
+    cards = [f"{act}{name}" for name in ("Two", "One") for act in ("Select ", "", "More actions for ")]
     expect_reached(page, 24, "Grid", "List", "Upload", "All", "scrim", *cards)
     page.get_by_role("button", name="List").press("Enter")
     page.reload()

@@ -1,4 +1,4 @@
-"""The page of Pro lip-sync: files are chosen, segments made and moved, and runs sent, followed and compared."""
+"""The page of Pro segments: files are chosen, segments made and moved, and runs sent, followed and compared."""
 
 import re
 from datetime import UTC, datetime
@@ -125,11 +125,10 @@ def test_a_video_is_dubbed_compared_and_kept(open_page: OpenPage, files: dict[st
     assert job["segments_data"][0]["label"] == "Welcome back"
     assert page.url.endswith(f"/pro?job={job['job_id']}")
     expect(page.locator("[data-view=wipe]")).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("[data-done]")).to_contain_text("2.50 s of the sound, played once")
+    expect(page.locator("[data-done]")).to_contain_text("Plays 2.50 s of the sound once")
     with page.expect_download() as got:
         page.get_by_role("link", name="Download").click()
     assert got.value.suggested_filename.endswith(".mp4")
-    # Both players go to the same moment.
     page.keyboard.press("]")
     at = "[...document.querySelectorAll('[data-picture] video')].map((video) => video.currentTime)"
     page.wait_for_function(f"() => {{ const [a, b] = {at}; return a === 1 && Math.abs(a - b) < 0.01; }}")
@@ -140,7 +139,7 @@ def test_a_video_is_dubbed_compared_and_kept(open_page: OpenPage, files: dict[st
     assert picture and before and after
     assert before["x"] + before["width"] == pytest.approx(after["x"], abs=1)
     assert after["width"] == pytest.approx(picture["width"] / 2, abs=1)
-    expect(page.get_by_text("After, run of")).to_be_visible()
+    expect(page.get_by_text("After (result from")).to_be_visible()
     page.keyboard.press("w")
     expect(page.locator("[data-view=wipe]")).to_have_attribute("aria-pressed", "true")
     page.reload()
@@ -158,11 +157,11 @@ def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPa
     type_into(page, "start", "3")
     expect_fine(page)
     type_into(page, "start", "3.6")
-    expect(page.locator("#says-start")).to_contain_text("Starts 0.4 s before segment 1 ends.")
+    expect(page.locator("#says-start")).to_contain_text("starts 0.4 s before segment 1 ends.")
     expect(field(page, "start")).to_have_attribute("aria-invalid", "true")
     process = page.locator("[data-process]")
     expect(process).to_have_attribute("aria-disabled", "true")
-    expect(process).to_have_attribute("title", "1 to fix")
+    expect(process).to_have_attribute("title", "1 problem to fix")
     page.get_by_role("button", name="Move the start to 0:04.000").click()
     expect(process).to_have_attribute("aria-disabled", "false")
     type_into(page, "end", "9")
@@ -170,12 +169,12 @@ def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPa
     page.get_by_role("button", name="Move the end to 0:08.000").click()
     type_into(page, "to", "3.5")
     expect(page.locator("#says-from")).to_contain_text("The sound ends at 0:01.000.")
-    page.get_by_role("button", name="Use the complete sound").click()
+    page.get_by_role("button", name="Use the whole sound").click()
     type_into(page, "start", "soon")
     expect(page.locator("#says-start")).to_contain_text("Enter a time such as 0:38.600")
 
     page = open_page("/account", size=PHONE)
-    page.locator("#plan").get_by_role("link", name="Pro lip-sync").click()
+    page.locator("#plan").get_by_role("link", name="Open Pro segments").click()
     page.wait_for_url("**/pro")
     expect(page.get_by_role("heading", name="New run")).to_be_visible()
     page.locator("[data-choose-video]").set_input_files(files["long"])
@@ -191,7 +190,7 @@ def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPa
     type_into(page, "end", "0.5")
     segments(page).nth(1).click()
     page.locator("[data-process]").click(force=True)
-    expect(page.locator("[data-toasts]")).to_contain_text("1 to fix.")
+    expect(page.locator("[data-toasts]")).to_contain_text("1 problem to fix.")
     expect(page.locator("#says-start")).to_contain_text("The end must be after the start.")
     expect_fine(page)
 
@@ -237,12 +236,12 @@ def test_segments_move_up_to_their_neighbours(open_page: OpenPage, files: dict[s
         page.get_by_role("button", name="Remove mira_line.wav").click()
         expect(page.get_by_role("button", name="Remove note.flac")).to_be_focused()
     make_segments(page, 0, 6.5, 7.2, length=0.5)
-    expect(page.locator("[data-meter-words]")).to_have_text("5 of 5 segments on Pro")
+    expect(page.locator("[data-meter-words]")).to_have_text("5 of 5 segments on the Pro plan")
     expect(page.locator("[data-add-segment]")).to_be_disabled()
     page.locator("[data-delete-segment]").click()
     make_segments(page, 4, length=0.5)
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("Your plan allows 5 segments.")
+    expect(page.locator("[data-toasts]")).to_contain_text("Your plan allows at most 5 segments.")
     expect(segments(page)).to_have_count(5)
 
 
@@ -322,7 +321,7 @@ def test_sounds_are_chosen_and_recorded(page_with_camera: Page, files: dict[str,
     expect(page.locator("[data-sound-list] li")).to_have_count(1)
     line = page.locator("[data-record-line]")
     line.click()
-    expect(line).to_have_text("Stop, 0:02", timeout=20_000)
+    expect(line).to_have_text("Stop recording, 0:02", timeout=20_000)
     line.click()
     expect(page.locator("[data-sound-list] li")).to_have_count(2)
     expect(page.locator("[data-sound-list] li").nth(1)).to_contain_text("line 1.wav")
@@ -385,12 +384,12 @@ def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: P
     expect(edit).to_be_visible()
     page.route("**/media/renditions/**", lambda route: route.abort())
     edit.click()
-    expect(note).to_contain_text("The run could not be opened for editing.")
+    expect(note).to_contain_text("The video and its sounds could not be loaded for editing.")
     expect(page.locator("[data-download]")).to_be_visible()
     page.unroute("**/media/renditions/**")
     page.route("**/media/stream/**", lambda route: route.fulfill(body="no video", content_type="video/mp4"))
     page.get_by_role("button", name="Try again").click()
-    expect(note).to_contain_text("This browser cannot play the run's video.")
+    expect(note).to_contain_text("This browser cannot play this video.")
     expect(page.locator("[data-download]")).to_be_visible()
     page.unroute("**/media/stream/**")
     edit.click()
@@ -417,7 +416,7 @@ def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: P
     go_to(page, 5)
     page.locator("[data-view=beside]").click()
     against.select_option(run)
-    expect(page.locator("[data-before-label]")).to_contain_text("Run of")
+    expect(page.locator("[data-before-label]")).to_contain_text("Run from")
     of_first = f"() => document.querySelector('[data-before]').src.includes({first['result_url'].split('?')[0]!r})"
     page.wait_for_function(of_first)
     page.wait_for_function("() => document.querySelector('[data-before]').currentTime === 5")
@@ -438,16 +437,16 @@ def test_text_is_removed_in_an_area(open_page: OpenPage, files: dict[str, Path],
     page.locator("[data-add-sounds]").set_input_files([files["line"]])
     make_segments(page, 0, 1.5)
     page.get_by_label("Remove on-screen text").check()
-    page.get_by_role("button", name="Limit to an area").click()
+    page.get_by_role("button", name="Remove text only in an area").click()
     expect(page.locator(".roi-box")).to_be_focused()
     press(page, "ArrowUp", "Shift+ArrowLeft")
-    fill(page.get_by_label("Remove text from", exact=True), "soon", "Tab")
+    fill(page.get_by_label("Start of text removal", exact=True), "soon", "Tab")
     fill(page.locator("#r-end"), "3", "Tab")
     expect(page.locator("#says-removal")).to_have_text("Enter a time such as 0:38.600 or 38.6.")
-    page.get_by_label("Remove text from", exact=True).fill("2")
+    page.get_by_label("Start of text removal", exact=True).fill("2")
     fill(page.locator("#r-end"), "1", "Tab")
     expect(page.locator("#says-removal")).to_have_text("The end must be after the start.")
-    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to fix")
+    expect(page.locator("[data-process]")).to_have_attribute("title", "1 problem to fix")
     fill(page.locator("#r-end"), "2.5", "Tab")
     assert axe_findings(page) == []
     asked = program.call("GET", f"{SYNC}/pro-job/{process(page)}/status")["options"]["remove_text"]
@@ -507,7 +506,7 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
     page.reload()
     with check("a run whose video was not read offers no place for another"):
         expect(words).to_have_text("It took longer than it may.")
-        expect(page.get_by_text("No picture: the video could not be read")).to_be_visible()
+        expect(page.get_by_text("No preview: the video could not be read")).to_be_visible()
         expect(page.get_by_text("Choose a video")).to_be_hidden()
         assert min(segments(page).evaluate_all("(all) => all.map((one) => one.offsetWidth)")) > 100
         expect(segment).to_have_text("not done")
@@ -527,6 +526,6 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
 def test_who_has_no_such_plan_is_told_so_and_gets_no_workspace(open_page: OpenPage, backstage: Backstage) -> None:
     page = open_page("/pro", session=backstage.person_session(name="freda"))
     for _ in range(2):
-        expect(page.get_by_role("heading", name="Not in your plan")).to_be_visible()
+        expect(page.get_by_role("heading", name="Your plan does not include Pro segments")).to_be_visible()
         expect(page.locator("[data-choose-video]")).to_have_count(0)
         page.goto(f"/pro?job={NOWHERE}")

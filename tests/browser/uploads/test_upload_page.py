@@ -95,7 +95,7 @@ def expect_whole(page: Page, program: Program, name: str, file: Path) -> None:
 
 def test_a_chosen_file_becomes_a_video(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     page = open_page("/upload")
-    expect_shown(page, "5.0 GiB free of 5 GiB", "Up to 512 MiB each on Free")
+    expect_shown(page, "5.0 GiB free of 5 GiB", "Files up to 512 MiB on the Free plan")
     page.get_by_label("Tags for all uploads").fill("ascent, scrim")
     choose(page, recordings[0].path)
     wait_ready(page, "alpha")
@@ -103,7 +103,6 @@ def test_a_chosen_file_becomes_a_video(open_page: OpenPage, program: Program, re
     assert (video["title"], video["tags"]) == ("alpha", ["ascent", "scrim"])
     assert shelf.original(program, video) == shelf.digest(recordings[0].path)
     expect(page.locator("[data-summary]")).to_have_text("1 ready")
-    # Its pictures come by themselves while one waits.
     expect(row(page, "alpha")).to_contain_text("360p60, 0:40", timeout=shelf.TAKEN_IN)
     expect(row(page, "alpha").locator(".picture img")).to_be_visible()
     row(page, "alpha").get_by_role("link", name="Watch alpha").click()
@@ -283,7 +282,6 @@ def test_lost_answers(open_page: OpenPage, backstage: Backstage, program: Progra
     assert len(lost) == 1
     assert len(sent) == len(set(sent))
 
-    # Stopped too late it shows what it has become.
     page.unroute(TUS)
     page.route(TUS, lambda route: route.abort() if route.request.method == "HEAD" else route.fallback())
     lost = lose_the_last(page, recordings[1].path.stat().st_size)
@@ -327,7 +325,7 @@ def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chose
         page.evaluate("delete window.showOpenFilePicker")
         page.get_by_role("button", name="Choose the file, match_2041").click()
     chooser.value.set_files(str(wrong))
-    expect(row(page, "match_2041")).to_contain_text("“another.mp4” (7 B) is another file.")
+    expect(row(page, "match_2041")).to_contain_text("“another.mp4” (7 B) is a different file.")
     choose(page, large)
     shelf.is_sending(page, "match_2041", 40)
     pause(page, "match_2041")
@@ -387,7 +385,7 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     page.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Cancel upload").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("was not cancelled.")
+    expect(page.locator("[data-toasts]")).to_contain_text("could not be cancelled.")
     expect(row(page, "match_2041")).to_contain_text("Paused")
     assert statuses(backstage) == ["uploading"]
     page.unroute(TUS)
@@ -422,7 +420,7 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     page.context.add_cookies([session])
     page.get_by_role("button", name="Resume, match_2041").click()
     expect(row(page, "match_2041")).to_contain_text("Cancelled elsewhere")
-    expect(page.locator("[data-toasts]")).to_contain_text("chief has signed in in this browser")
+    expect(page.locator("[data-toasts]")).to_contain_text("This browser is now signed in as chief")
     row(page, "match_2041").get_by_role("button", name="Upload again").click()
     choose(page, recordings[0].path)
     expect(row(page, "alpha")).to_have_attribute("data-state", "waiting")
@@ -452,7 +450,6 @@ def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: li
     choose(page, notes)
     expect_texts(row(page, "notes"), "Not a video", "Choose a video file.")
     expect(page.locator("[data-summary]")).to_have_text("1 needs attention")
-    # The rest of a large one is not sent.
     many.write_bytes(b"These are notes.\n" * 2_000_000)
     sent = listen(page)
     choose(page, many)
@@ -520,7 +517,6 @@ def test_other_tabs_pause_and_cancel_an_upload(open_page: OpenPage, backstage: B
 @pytest.mark.services
 def test_slow_tabs_are_not_gone_and_silent_ones_hear(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/compare")
-    # As of a tab that has long been hidden.
     page.add_init_script("window.setInterval = () => 0")
     page.goto("/upload")
     send_some(page, large, 5, MIB)
@@ -534,7 +530,6 @@ def test_slow_tabs_are_not_gone_and_silent_ones_hear(open_page: OpenPage, backst
     other.goto("/library")
     panel = other.get_by_role("region", name="Uploading")
     expect(panel).to_contain_text("Paused")
-    # Each state holds five seconds: after three of them it would have been given up without being asked for.
     other.wait_for_function("() => window.states >= 4", timeout=30_000)
     expect(panel).to_contain_text("Paused")
 

@@ -262,7 +262,7 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
 def test_details_form_picture_and_comparing(page: Page, video: dict[str, Any], recordings: list[Recording]) -> None:
     details = page.locator("[data-details]")
     expect_texts(
-        details, "0:40.000", "640 × 360, 60 fps, h264", "aac 48 kHz", "video/mp4", "original, 360p", "in your storage"
+        details, "0:40.000", "640 × 360, 60 fps, h264", "aac 48 kHz", "video/mp4", "original, 360p", "Your storage"
     )
     expect(page.locator("[data-status]")).to_have_text("Ready")
     expect(page.get_by_role("heading", name="Round 7 – Ascent")).to_have_attribute("dir", "auto")
@@ -337,7 +337,6 @@ def test_an_unplayable_original_is_played_as_a_stream(open_page: OpenPage, progr
     page.route(f"**{shelf.LIBRARY}/{old['id']}", read)
     originals = hold(page, f"**{old['video_url'].split('?')[0]}*")
     page.goto(f"/watch/{old['id']}")
-    # Read when the page opens and when its job says that it is over; after that nothing is told any more.
     wait_until(lambda: page.wait_for_timeout(100) or len(reads) >= 2, 20, "both reads")
     page.wait_for_timeout(500)
     for route in originals:
@@ -406,14 +405,14 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
 
     busy = {"error": "Busy.", "type": "unavailable"}
     page.route("**/renditions", lambda route: route.fulfill(status=503, json=busy), times=1)
-    choose_action(page, "Make a quick copy for frame stepping")
-    note = page.get_by_role("alert").filter(has_text="The copy could not be started.")
+    choose_action(page, "Make a quick copy for fast seeking")
+    note = page.get_by_role("alert").filter(has_text="The copy could not be made.")
     expect(note).to_be_visible()
     note.get_by_role("button", name="Try again").click()
     expect(note).to_have_count(0)
-    expect(page.locator("[data-details]")).to_contain_text("frame stepping", timeout=shelf.TAKEN_IN)
-    choose_quality(page, "Frame stepping")
-    expect(page.locator("[data-quality]")).to_contain_text("Frame stepping")
+    expect(page.locator("[data-details]")).to_contain_text("quick copy", timeout=shelf.TAKEN_IN)
+    choose_quality(page, "Quick copy")
+    expect(page.locator("[data-quality]")).to_contain_text("Quick copy")
 
     choose_action(page, "Delete")
     page.get_by_role("alertdialog").get_by_role("button", name="Move to the bin").click()
@@ -438,7 +437,7 @@ def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program
     page.get_by_role("link", name="scrim").focus()
     backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
     backstage.progress(job=job, percent=62, message="Making pictures of it")
-    expect(page.locator("[data-status]")).to_have_text("Pictures being made, 62 %")
+    expect(page.locator("[data-status]")).to_have_text("Creating preview thumbnails, 62 %")
     expect(page.locator("[data-details]")).to_contain_text("1280 × 720")
     expect(page.locator("[data-state]")).to_be_empty()
     expect(page.get_by_role("link", name="scrim")).to_be_focused()
@@ -485,9 +484,9 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
     error = {"type": "storage_unavailable", "message": "The storage did not answer."}
     mine, job = backstage.ingest(owner=ACCOUNT, title="capture_0412", job_status="failed", error=error)
     page.goto(f"/watch/{mine}")
-    expect_texts(page.get_by_role("alert"), "The storage did not answer.", "you need not upload it again")
+    expect_texts(page.get_by_role("alert"), "The storage did not answer.", "you do not need to upload it again")
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator("[data-state]")).to_contain_text("Waiting for a worker.")
+    expect(page.locator("[data-state]")).to_contain_text("Waiting to start.")
     assert backstage.status(job=job) == "queued"
     backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
     backstage.change(job=job, status="completed", admitted=False)
@@ -525,7 +524,7 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
     page.keyboard.press("Space")
     wait_until(lambda: is_playing(page), 10, "playing")
     backstage.delete_catalogue(by="boss", video=shown)
-    expect(page.locator("[data-state]")).to_contain_text("This video is deleted.")
+    expect(page.locator("[data-state]")).to_contain_text("This video has been deleted.")
     expect(page.locator("[data-player]")).to_be_hidden()
     assert not is_playing(page)
     backstage.change_catalogue(video=shown, deleted_at=None)
@@ -547,12 +546,12 @@ def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstag
     wait_until(lambda: page.evaluate("true") and held, 20, "the second question")
     before_it_was_deleted = held[0].fetch()
     backstage.delete_catalogue(by="boss", video=shown)
-    expect(page.locator("[data-state]")).to_contain_text("This video is deleted.")
+    expect(page.locator("[data-state]")).to_contain_text("This video has been deleted.")
     with page.expect_response(f"**/api/v1/videos/{shown}") as answered:
         held[0].fulfill(response=before_it_was_deleted)
     answered.value.finished()
     page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-    expect(page.locator("[data-state]")).to_contain_text("This video is deleted.")
+    expect(page.locator("[data-state]")).to_contain_text("This video has been deleted.")
     expect(page.locator("[data-player]")).to_be_hidden()
 
 
@@ -604,10 +603,9 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
     lines = dialog.get_by_label("Chapters, one per line")
     lines.fill("0:00 Warm-up\n0:50 Too late")
     dialog.get_by_role("button", name="Save chapters").click()
-    expect(dialog.get_by_text("“0:50 Too late” is after the end of the video.")).to_be_visible()
+    expect(dialog.get_by_text("The time in the line “0:50 Too late” is after the end of the video.")).to_be_visible()
     expect(lines).to_be_focused()
     expect(lines).to_have_attribute("aria-invalid", "true")
-    # What is typed stays when a file of the other kind, or of the same, is added.
     dialog.get_by_label("Type").select_option("chapters")
     vtt = b"WEBVTT\n\n00:01.000 --> 00:02.000\nFrom a file\n"
     chosen.set_input_files({"name": "a.vtt", "mimeType": "text/vtt", "buffer": vtt})
@@ -638,7 +636,7 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
         const texts = [...document.querySelector('video').textTracks].map((track) => track.activeCues?.[0]?.text);
         return texts.includes('Line 20: café') && texts.includes('First &amp; &lt;second&gt; half');
     }""")
-    page.get_by_label("Search in the transcript").fill("CAFE 3")
+    page.get_by_label("Search the transcript").fill("CAFE 3")
     expect(page.get_by_text("12 lines found.")).to_be_visible()
     expect(page.locator("[data-transcript] li:visible")).to_have_count(12)
     page.get_by_role("slider", name="Position").hover(position={"x": 2, "y": 5})

@@ -2,11 +2,12 @@
 // stored in a log before they are sent. A page may close between any two steps, so each step leaves every operation in
 // some log.
 
-// A replica is a name under which a page numbers its operations. A page takes the first free replica, and locks it, so
-// that no other page uses the same numbers. A page also sends the logs of closed pages.
+// A replica is a name under which a page numbers and logs its operations. A page takes the first free replica, and
+// locks it, so that no other page uses the same numbers. A page also sends the operations in the logs of closed pages.
 //
-// Over plain HTTP, browsers have no Web Locks. Each page then uses a new replica, and sends all other logs once, even
-// those of open pages. Sending an operation twice does no harm: the server ignores operations that it already has.
+// Over plain HTTP, browsers have no Web Locks. Each page then uses a new replica, and sends the operations in all other
+// logs once, even in those of open pages. Sending an operation twice does no harm: the server ignores operations that
+// it already has.
 
 import { getCounter } from "../crdt.js";
 import { SyncError, makeDot } from "./protocol.js";
@@ -81,10 +82,10 @@ export class Outbox {
       one.toString(16).padStart(2, "0"),
     ).join("");
     if (!(await this.#take(fresh, known))) {
-      this.locks = null; // the browser grants no locks at all
+      this.locks = null; // the browser grants no locks, even for new replicas
       await this.#take(fresh, known);
     }
-    // Only pages with Web Locks take replicas from the list. Without them, do not add the new replica.
+    // Add the replica to the list from which later pages take one. Only pages with Web Locks use this list.
     if (this.locks) await this.#keep(this.list, (kept) => [...(kept ?? []), fresh]);
   }
 
@@ -141,7 +142,7 @@ export class Outbox {
       // Skip a replica with an empty log, so that another page can take it.
       if (!(await this.store.read(key))?.log.length) continue;
       if (this.locks && !(await this.#lock(replica))) continue;
-      // Read the log again, because its page may have written to it before releasing the lock.
+      // Read the log again: the page that had the lock may have written to the log before releasing it.
       const log = (await this.store.read(key))?.log ?? [];
       this.mustBeOpen();
       this.adopted.push(...log);
@@ -152,8 +153,8 @@ export class Outbox {
   }
 
   /**
-   * Return the next counter. It exceeds the counters that this page has used, and those that the server has confirmed
-   * for this replica: a copy of the browser profile may have used them.
+   * Return the next counter. It is higher than all counters that this page has used. It is also higher than all counters
+   * that the server has confirmed for this replica, because a copy of the browser profile may have used the replica.
    * @param {Known} known
    */
   count(known) {
@@ -182,8 +183,8 @@ export class Outbox {
   }
 
   /**
-   * Remove confirmed operations from the logs; return their number.
-   * @param {(one: Operation) => boolean} isNews Function that returns true for operations to keep.
+   * Remove from the logs the operations that the server has confirmed. Return the number of removed operations.
+   * @param {(one: Operation) => boolean} isNews Returns true for an operation that must stay in its log.
    * @returns {Promise<number>}
    */
   async strike(isNews) {
@@ -218,15 +219,16 @@ export class Outbox {
    * browser profile has used the same counters for other operations. If the actor is this page's own, the page first
    * takes another replica.
    * @param {string} actor
-   * @param {Operation[]} ghosts Operations whose actor and counter belong to different operations on the server. They
-   * may be missing in the log, so those of `actor` are moved from here.
-   * @param {(one: Operation) => boolean} isTold Function that returns whether the server already has an operation. Such
-   * an operation is dropped instead.
+   * @param {Operation[]} ghosts This browser's operations whose actor and counter belong to a different
+   *   operation on the server. Ghosts of `actor` are moved even if they are no longer in the outbox (`adopted` and
+   *   `own`).
+   * @param {(one: Operation) => boolean} isTold Returns whether the server already has an operation. Such an
+   *   operation is dropped, not moved.
    * @param {Known} known
    */
   async rename(actor, ghosts, isTold, known) {
     const isOther = (/** @type {Operation} */ one) => one.actor !== actor;
-    // Keep the arrays, not copies, so that operations that are added during the `await` are moved too.
+    // Keep the arrays, not copies, so that operations that are added during the `await` are also moved.
     const parts = [this.adopted, this.own, ghosts];
     const old = this.#replicaOf(actor);
     const isOwn = actor === this.actor;
@@ -269,7 +271,7 @@ export class Outbox {
   }
 
   /**
-   * Store data that can be recovered. Ignore a full or broken store, so that syncing continues.
+   * Store a change whose loss does no harm. Ignore a full or broken store, so that syncing continues.
    * @param {string} key
    * @param {(kept: any) => any} change
    */

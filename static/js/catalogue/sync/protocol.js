@@ -36,8 +36,8 @@ export const makeDot = (one) => `${getCounter(one)} ${one.actor}`;
 export const getContent = (one) => one && [one.type, one.value];
 
 /**
- * Return whether an operation from the server is the one that was sent. The types must be equal, and also the times or
- * the values: the server normalizes some values, and pages correct some times.
+ * Return whether an operation from the server is the one that was sent. The types must be equal. The server may have
+ * normalised the value, and a page may have corrected the time, so only one of these two must be equal.
  * @param {Operation} told
  * @param {Operation} sent
  */

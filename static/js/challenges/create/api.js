@@ -4,19 +4,19 @@ import { callApi, get } from "../../base/api.js";
 
 /**
  * @typedef {object} UploadState The upload of one clip in a merge.
- * @property {number} video_index Index of the clip in the merge.
+ * @property {number} video_index The clip's index in the merge.
  * @property {string} session_id
  * @property {string} filename
  * @property {"initiated"|"uploading"|"completed"|"failed"|"cancelled"|"expired"} status
  * @property {number[]} remaining_chunks
  * @property {number} total_chunks
- * @property {number} chunk_size Chunk size in bytes.
- * @property {number} size Clip size in bytes.
+ * @property {number} chunk_size Size in bytes.
+ * @property {number} size The clip's size in bytes.
  * @property {string} upload_url
  * @property {{type: string, message: string}|null} error
  *
- * @typedef {{statement_index: number, start_time: number, end_time: number, duration: number}} Segment A statement's
- *   part of the merged video; times in seconds.
+ * @typedef {{statement_index: number, start_time: number, end_time: number, duration: number}} Segment A segment is a
+ *   statement's part of the merged video; its times are in seconds.
  *
  * @typedef {{video_file_id: string, merged_video_url: string, poster_url: string|null, segments: Segment[],
  *   total_duration: number, file_size: number, compression_applied: boolean}} Merged
@@ -25,7 +25,7 @@ import { callApi, get } from "../../base/api.js";
  * @property {string} merge_session_id
  * @property {string} title
  * @property {"initiated"|"uploading"|"queued"|"processing"|"completed"|"failed"|"cancelled"|"expired"} overall_status
- * @property {number} progress Progress of uploads and merge in percent; the merge starts at 50.
+ * @property {number} progress Covers uploads and merging, in percent; merging starts at 50.
  * @property {string} message
  * @property {UploadState[]} uploads
  * @property {string|null} job_id

@@ -9,10 +9,10 @@ const STALLED = 30_000;
 
 /**
  * Upload a chunk and return the upload's new state.
- * @param {string} upload Id of the upload.
+ * @param {string} upload The upload's id.
  * @param {number} number
  * @param {Blob} bytes
- * @param {(sent: number) => void} onSent Callback that receives the number of bytes sent so far.
+ * @param {(sent: number) => void} onSent Receives the number of bytes sent so far.
  * @param {AbortSignal} signal
  * @returns {Promise<any>}
  * @throws {ApiError} The error has status 0 if the request was aborted or received no answer.

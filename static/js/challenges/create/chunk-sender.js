@@ -34,18 +34,22 @@ class Stopwatch {
 
 export class Part {
   /** @type {Map<number, number>} */ flying = new Map();
-  /** State of the upload. The user must choose a "missing" clip again. @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} */ state;
+  /**
+   * State of the upload. If it is "missing", the user must choose the clip again.
+   * @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"}
+   */
+  state;
   /** @type {ApiError|null} */ error = null;
-  /** Bytes of the clip sent by this page. The stopwatch `watch` measures the time spent on sending. */ went = 0;
+  /** Number of the clip's bytes in chunks that this page has sent. `watch` measures the time for them. */ went = 0;
   watch = new Stopwatch();
 
   /**
    * @param {object} about
    * @param {number} about.index
-   * @param {string} about.upload Id of the upload.
+   * @param {string} about.upload The upload's id.
    * @param {number} about.size
-   * @param {number} about.chunkSize Chunk size in bytes.
-   * @param {number[]} about.missing Numbers of the chunks that the server lacks.
+   * @param {number} about.chunkSize Size in bytes.
+   * @param {number[]} about.missing The numbers of the chunks that the server lacks.
    * @param {boolean} about.isComplete
    * @param {Blob|null} about.blob
    */
@@ -89,11 +93,12 @@ export class Sender extends EventTarget {
   /**
    * @param {Part[]} parts
    * @param {object} hears
-   * @param {() => void} hears.onArrived Callback that runs when all clips are uploaded.
-   * @param {(part: Part) => void} hears.onRefused Callback that runs when a clip cannot be uploaded, for example
-   *   because the server refused it. This stops all uploads.
-   * @param {() => void} hears.onOver Callback that runs when an upload was ended elsewhere, which stops all uploads.
-   * @param {Set<string>} hears.told Ids of uploads whose speed was already reported to the server.
+   * @param {() => void} hears.onArrived Runs when all clips are uploaded.
+   * @param {(part: Part) => void} hears.onRefused Runs when a clip cannot be uploaded, for example because
+   *   the server refused it. The sender then stops all uploads.
+   * @param {() => void} hears.onOver Runs when an upload was ended elsewhere, or when the server does not say
+   *   which chunks are missing. The sender then stops all uploads.
+   * @param {Set<string>} hears.told The ids of uploads whose speed was already reported to the server.
    */
   constructor(parts, { onArrived, onRefused, onOver, told }) {
     super();
@@ -131,7 +136,7 @@ export class Sender extends EventTarget {
     return this.parts.some((part) => part.state === "missing");
   }
 
-  /** @param {boolean} again True to ask the server first which chunks are missing. */
+  /** Send the clips. If `again` is true, first ask the server which chunks are missing. @param {boolean} again */
   async start(again = false) {
     try {
       if (again)
@@ -204,7 +209,7 @@ export class Sender extends EventTarget {
     }
   }
 
-  /** Return the next clip that has chunks to send or can be completed. Clips without their first chunk come first. */
+  /** Return the next clip that has chunks to send or can be completed. Prefer clips that lack their first chunk. */
   #next() {
     const ready = this.parts.filter(
       ({ state, blob, missing, flying }) =>
@@ -304,7 +309,7 @@ export class Sender extends EventTarget {
     if (part) {
       part.error = isRefusal
         ? error
-        : new ApiError("This page has an error. Reload it.", { type: "page", status: 400 });
+        : new ApiError("Something went wrong on this page. Reload it, then try again.", { type: "page", status: 400 });
       part.state = "refused";
       this.#tell();
       this.hears.onRefused(part);

@@ -3,7 +3,8 @@
 const KIB = 1024;
 const LEAST = 256 * KIB;
 const MOST = 4096 * KIB;
-/** Target upload time of a chunk in seconds. Interruptions lose more of a longer chunk; shorter chunks add pauses. */
+// Target upload time of a chunk in seconds. With longer chunks, an interruption loses more data; with shorter chunks,
+// there are more pauses.
 const SECONDS = 2;
 /** Maximum number of chunks in a file, below the server's limit of 25 000. */
 const PIECES = 20_000;
@@ -12,7 +13,7 @@ const LONGEST_WAIT = 30_000;
 
 /**
  * @typedef {object} Network
- * @property {number} speed Speed of the latest upload in bytes per second; 0 if unknown.
+ * @property {number} speed The speed of the latest upload in bytes per second; 0 if unknown.
  * @property {string} kind The browser's `effectiveType` of the connection, such as `4g`; empty if unknown.
  * @property {number} downlink The browser's estimate of the bandwidth in Mbit/s; 0 if unknown.
  */
@@ -20,7 +21,7 @@ const LONGEST_WAIT = 30_000;
 /**
  * Return the chunk size in bytes: a power of two, unless a server limit applies.
  * @param {Network} network
- * @param {number} largest Size of the largest file in bytes.
+ * @param {number} largest The size of the largest file in bytes.
  * @param {{least: number, most: number}} allowed The server's minimum and maximum chunk size in bytes.
  * @returns {number}
  */
@@ -44,9 +45,9 @@ function guessSpeed(kind, downlink) {
 
 /**
  * Return the milliseconds to wait before a retry.
- * @param {number} tries Number of failed tries of the request so far.
- * @param {number|null} [retryAfter] Seconds to wait as requested by the server.
- * @param {number} [chance] Random number from 0 to 1, which spreads the retries of many pages.
+ * @param {number} tries The number of failed tries of the request so far.
+ * @param {number|null} [retryAfter] The wait that the server requested, in seconds.
+ * @param {number} [chance] A random number from 0 to 1, which spreads the retries of many pages.
  * @returns {number}
  */
 export function chooseWait(tries, retryAfter = null, chance = Math.random()) {

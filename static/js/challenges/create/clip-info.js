@@ -4,15 +4,15 @@
 import { describeTooLarge } from "../../uploads/transfer.js";
 
 /**
- * @typedef {object} Facts
- * @property {number} duration Clip duration in seconds; 0 if unknown.
+ * @typedef {object} Facts Facts about a clip.
+ * @property {number} duration Duration in seconds; 0 if unknown.
  * @property {number} width
  * @property {number} height
  * @property {boolean} plays True if this browser can play the clip.
  */
 
 const PATIENCE = 10_000; // maximum ms to wait for an event of the video element
-/** A position in seconds that is after the end of every clip. */
+/** A seek position, in seconds, after the end of every clip. */
 const BEYOND = 1e7;
 const HEAD = 4096;
 
@@ -25,9 +25,11 @@ export class Refused extends Error {
 }
 
 /**
+ * Check a clip, and return facts about it.
  * @param {Blob} blob
- * @param {number} limit Maximum size of the clip in bytes.
- * @param {number} [knownDuration] Duration in seconds of a clip recorded on this page; 0 for a file.
+ * @param {number} limit The maximum size of the clip in bytes.
+ * @param {number} [knownDuration] The duration of a clip recorded on this page, in seconds; 0 for a
+ *   file.
  * @returns {Promise<Facts>}
  * @throws {Refused} The clip is empty, too large, unreadable or not a video.
  */
@@ -40,7 +42,7 @@ export async function inspectClip(blob, limit, knownDuration = 0) {
   } catch {
     throw new Refused(
       "The file could not be read",
-      "It may have been moved, or this browser may not open it. Choose it again.",
+      "The file may have been moved, or this browser has no permission to open it. Choose the file again.",
     );
   }
   const facts = await readByPlayer(blob);
@@ -76,8 +78,8 @@ async function readByPlayer(blob) {
 }
 
 /**
- * Seek to the end if the player does not know the duration; afterwards, it usually does. Recordings made by a browser,
- * for example, do not state their duration.
+ * Seek to the end if the player does not know the duration; afterwards, the player usually knows it. For example,
+ * recordings made by a browser do not state their duration.
  * @param {HTMLVideoElement} video
  */
 async function findEnd(video) {
@@ -94,7 +96,7 @@ async function findEnd(video) {
 export function showDuration(video) {
   video.addEventListener("loadedmetadata", async () => {
     if (Number.isFinite(video.duration)) return;
-    // Set `preload` to "auto", because phones otherwise do not reload the first picture after the seek.
+    // Set `preload` to "auto": otherwise phones do not load the first picture again after `findEnd` has sought the end.
     video.preload = "auto";
     await findEnd(video).catch(() => {});
     video.currentTime = 0;
@@ -172,7 +174,7 @@ export async function readMp4Duration(blob) {
 /**
  * Return the duration stored in an `mvhd` box, in seconds.
  * @param {DataView} box
- * @param {number} at Byte offset of the content in the box.
+ * @param {number} at The byte offset of the box's content in `box`.
  * @returns {number}
  */
 function readMvhd(box, at) {

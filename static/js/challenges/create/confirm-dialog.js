@@ -8,8 +8,8 @@ import { h, icon } from "../../base/dom.js";
  * @param {object} about
  * @param {string} about.title
  * @param {string} about.text
- * @param {string} about.keep Label of the cancelling button.
- * @param {string} about.act Label of the confirming button.
+ * @param {string} about.keep The label of the button that cancels.
+ * @param {string} about.act The label of the button that confirms.
  * @param {string} [about.mark]
  * @returns {Promise<boolean>}
  */

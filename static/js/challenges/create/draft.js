@@ -2,7 +2,7 @@
 // which statement is the lie.
 
 import { makeIdempotencyKey } from "../../base/api.js";
-import { debounce } from "../../base/dom.js";
+import { Drafts } from "../../base/drafts.js";
 import { deleteClip, deleteDraft, deleteUnusedClips, writeClip, writeDraft, readClip, readDraft } from "./storage.js";
 
 /**
@@ -10,11 +10,12 @@ import { deleteClip, deleteDraft, deleteUnusedClips, writeClip, writeDraft, read
  * @property {string} id
  * @property {string} name
  * @property {string} type
- * @property {number} size Clip size in bytes.
- * @property {number} duration Clip duration in seconds; 0 if unknown.
+ * @property {number} size Size in bytes.
+ * @property {number} duration Duration in seconds; 0 if unknown.
  * @property {boolean} plays True if this browser can play the clip.
- * @property {boolean} isRecorded True if the clip was recorded on this page, so that no other copy exists.
- * @property {Blob|null} blob Content of the clip; null if this browser has not stored it.
+ * @property {boolean} isRecorded True if the clip was recorded on this page, so that no other copy
+ *   exists.
+ * @property {Blob|null} blob The clip's content; null if this browser has not stored it.
  *
  * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement A statement of a challenge;
  *   `problem` is the error message about its clip.
@@ -22,8 +23,8 @@ import { deleteClip, deleteDraft, deleteUnusedClips, writeClip, writeDraft, read
  * @typedef {{key: string, body: any}} Asked A request and its idempotency key.
  */
 
+const typed = new Drafts(document.body.dataset.userId ?? "", "challenge");
 const FIRST_STATEMENTS = 3;
-const SAVE_PAUSE = 250;
 const GUESSED_RATE = 625_000; // assumed bytes per second, from which a clip's unknown duration is estimated
 const newId = makeIdempotencyKey;
 
@@ -40,7 +41,6 @@ export class Draft {
   /** False if the browser could not store the draft, so that a reload would lose it. */ isKept = true;
   /** False if saving would overwrite another draft in this browser. */
   mayKeep = true;
-  #save = debounce(() => this.saveNow(), SAVE_PAUSE);
 
   /** @param {number} [count] Initial number of statements. */
   constructor(count = FIRST_STATEMENTS) {
@@ -56,7 +56,7 @@ export class Draft {
     Object.assign(draft, { title, level, lie, begun, mergeId, told, made, challengeId });
     for (const { id, text, problem, clip } of kept.statements) {
       const blob = clip && (await readClip(clip.id));
-      const lost = clip && !blob ? `“${clip.name}” is not stored in this browser. Choose it again.` : "";
+      const lost = clip && !blob ? `The clip “${clip.name}” is not stored in this browser. Choose it again.` : "";
       draft.statements.push({
         id,
         text,
@@ -134,12 +134,12 @@ export class Draft {
   }
 
   changed() {
-    this.#save();
+    this.saveNow();
   }
 
   async saveNow() {
-    this.#save.cancel();
     if (!this.mayKeep) return;
+    typed.set("texts", this.#describe() || undefined);
     const { title, level, lie, begun, mergeId, told, made, challengeId } = this;
     const statements = this.statements.map(({ id, text, problem, clip }) => ({
       id,
@@ -156,8 +156,14 @@ export class Draft {
     return this.saveNow();
   }
 
+  /** Return the draft's texts, which the list of drafts and the sign-out dialog show. */
+  #describe() {
+    const texts = [this.title, ...this.statements.map(({ text }) => text)].filter((text) => text.trim());
+    return texts.join("\n") || (this.clips.length ? "Clips of a new challenge" : "");
+  }
+
   async forget() {
-    this.#save.cancel();
+    if (this.mayKeep) typed.set("texts", undefined);
     const kept = this.mayKeep;
     this.mayKeep = false;
     if (kept) await deleteDraft();
@@ -166,7 +172,7 @@ export class Draft {
   /**
    * Return the body of the request that starts a merge. Files are named by number, because their own names may reveal
    * which statement is the lie.
-   * @param {number} chunkSize Chunk size in bytes.
+   * @param {number} chunkSize Size in bytes.
    */
   mergeBody(chunkSize) {
     const { clips } = this;

@@ -26,8 +26,8 @@ export class Form {
    * @param {Facts} facts
    * @param {object} hears
    * @param {() => void} hears.onMake
-   * @param {() => void} hears.onThrowAway Callback that runs once the user has confirmed to discard the draft.
-   * @param {(text: string) => void} hears.say Function that announces a text to screen readers.
+   * @param {() => void} hears.onThrowAway Runs once the user has confirmed to discard the draft.
+   * @param {(text: string) => void} hears.say Announces a text to screen readers.
    */
   constructor(root, draft, facts, { onMake, onThrowAway, say }) {
     this.root = root;
@@ -179,7 +179,7 @@ export class Form {
     this.draw();
     slot[act].focus();
     slot.element.scrollIntoView({ block: "nearest" });
-    this.hears.say(`Moved. It is now statement ${at + (act === "up" ? 0 : 2)}.`);
+    this.hears.say(`Moved. This is now statement ${at + (act === "up" ? 0 : 2)}.`);
   }
 
   /** @param {Statement} statement @param {number} at */
@@ -189,7 +189,7 @@ export class Form {
       statement.clip?.isRecorded &&
       !(await askToConfirm({
         title: `Remove statement ${at + 1}?`,
-        text: "Its recording exists only in this browser and is deleted too.",
+        text: "This also deletes the recording, which exists only in this browser.",
         keep: "Cancel",
         act: "Remove",
       }))
@@ -231,7 +231,7 @@ export class Form {
     }
     if (left)
       showToast(
-        `A challenge can have at most ${most_clips} statements: ${left === 1 ? "1 file was" : `${left} files were`} not added.`,
+        `A challenge can have at most ${most_clips} statements, so ${left === 1 ? "1 file was" : `${left} files were`} not added.`,
         "warn",
       );
     this.#changed();
@@ -266,7 +266,7 @@ export class Form {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
       // If the new file is refused, the statement keeps its previous clip.
-      if (statement.clip?.blob && !before) showToast(`${said} The previous clip stays.`, "bad");
+      if (statement.clip?.blob && !before) showToast(`${said} The previous clip is kept.`, "bad");
       else statement.problem = said;
       if (statement.problem) this.hears.say(said);
     } finally {
@@ -283,7 +283,7 @@ export class Form {
     if (this.#isWaiting) return;
     if (this.#busy.size) return this.hears.say("A file is still being checked. Try again in a moment.");
     const { title, statements } = this.draft;
-    showFieldError(this.title, title.trim() ? "" : "Enter a title. Players choose challenges by it.");
+    showFieldError(this.title, title.trim() ? "" : "Enter a title. Players see it in the list of challenges.");
     for (const statement of statements) {
       const lacks = !statement.clip?.blob && !statement.problem;
       if (lacks)
@@ -311,16 +311,17 @@ export class Form {
   async #throwAway() {
     const isRecorded = this.draft.clips.some((clip) => clip.isRecorded);
     const text = isRecorded
-      ? "Clips and texts are deleted from this browser. Clips recorded here have no other copy."
-      : "Clips and texts are deleted from this browser. The files that you chose stay on your device.";
+      ? "This deletes the clips and texts from this browser. Clips that you recorded here cannot be recovered."
+      : "This deletes the clips and texts from this browser. The files that you chose stay on your device.";
     if (await askToConfirm({ title: "Discard this challenge?", text, keep: "Cancel", act: "Discard" }))
       this.hears.onThrowAway();
   }
 }
 
 /**
+ * Show an error message at a field; an empty message removes the error.
  * @param {HTMLInputElement} input
- * @param {string} sentence Error message; empty removes the error.
+ * @param {string} sentence
  */
 function showFieldError(input, sentence) {
   const problem = requireElement(`#${input.id}-problem`);

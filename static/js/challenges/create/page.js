@@ -21,7 +21,7 @@ import {
 import { askToConfirm } from "./confirm-dialog.js";
 import { Draft } from "./draft.js";
 import { Form } from "./form.js";
-import { deleteDraft, deleteOtherDrafts } from "./storage.js";
+import { deleteDraft } from "./storage.js";
 import { Follower } from "./merge-status.js";
 import { readNetwork } from "./network-speed.js";
 import { chooseChunkSize } from "./chunk-size.js";
@@ -55,18 +55,29 @@ const steps = [...document.querySelectorAll("[data-steps] li")];
 let draft = new Draft();
 /** @type {Sender|null} */ let sender = null;
 /** @type {Follower|null} */ let follower = null;
-/** Retries of the request that starts a merge. @type {Patience|null} */ let patience = null;
+/** Object that retries the request that starts a merge. @type {Patience|null} */ let patience = null;
 /** Last known status of the merge. @type {Merge|null} */ let merge = null;
 /** Id of the statement that receives dropped files. @type {string} */ let aimedAt = "";
 /** JSON of the challenge's fields as last saved on the server. */ let savedAs = "";
+/** True once the browser goes to the page of the new challenge. */ let isOpening = false;
 
 const form = new Form(stages.form, draft, facts, { onMake: startUpload, onThrowAway: throwAway, say: announce });
 const work = new Work(stages.work, { onAct: performAct, onFiles: giveClips, say: announce });
 const review = new Review(stages.review, facts, {
   onDone: finishReview,
-  onChange: () => draft.changed(),
+  onChange: () => {
+    draft.changed();
+    if (draft.challengeId) review.drawSaved(!isUnsaved());
+  },
   onThrowAway: askToThrowAway,
   renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
+});
+
+/** Return whether the challenge on the server has other texts than this page shows. */
+const isUnsaved = () =>
+  draft.challengeId !== "" && savedAs !== "" && JSON.stringify(draft.challengeFields()) !== savedAs;
+window.addEventListener("beforeunload", (event) => {
+  if (isUnsaved() && !isOpening) event.preventDefault();
 });
 
 /** @param {string} text */
@@ -185,13 +196,13 @@ function onBeginRefused(error) {
     ],
     upload_limit: [
       "Too many uploads are running",
-      `${explainError(error)} Finish or cancel some, then try again.`,
+      `${explainError(error)} Finish or cancel some uploads, then try again.`,
       "/upload",
       "Go to the uploads",
     ],
     too_large: [
       "A clip is too large",
-      `Your plan allows clips up to ${formatBytes(body?.limit ?? facts.max_upload_bytes)}. Shorten it, or record it again.`,
+      `Your plan allows clips up to ${formatBytes(body?.limit ?? facts.max_upload_bytes)}. Shorten the clip, or record it again.`,
       "/account#plan",
       "See plans",
     ],
@@ -239,7 +250,11 @@ function showWork(step, stand) {
   if (moved || stand.phase === "failed") work.focus();
 }
 
-/** @param {Part[]} parts @param {boolean} [again] True to ask the server first which chunks are missing. */
+/**
+ * Send the clips. If `again` is true, first ask the server which chunks are missing.
+ * @param {Part[]} parts
+ * @param {boolean} [again]
+ */
 function sendParts(parts, again = false) {
   const told = new Set(draft.told);
   const its = new Sender(parts, {
@@ -303,12 +318,12 @@ function describeRefusal(type, message) {
   const steps = /** @type {Record<string, string>} */ ({
     not_a_video: "Choose a video file, or record the clip here.",
     no_video: "Choose a clip with video, not only sound.",
-    clip_unreadable: "Check that it plays and is complete, or record it again.",
-    video_too_long: "Shorten it.",
-    vod_codec_unsupported: "Export it as H.264, or record it here.",
-    chunk_conflict: "The upload started with another file. Choose that file.",
-    clip_lost: "Choose it again.",
-    malware_found: "Choose another one.",
+    clip_unreadable: "Check that the clip plays and is complete, or record it again.",
+    video_too_long: "Shorten the clip.",
+    vod_codec_unsupported: "Export the clip as MP4 (H.264), or record it here.",
+    chunk_conflict: "Choose the same file as when you started the upload.",
+    clip_lost: "Choose the clip again.",
+    malware_found: "Choose another clip.",
   });
   return `${removeClipName(message)} ${steps[type] ?? "Choose another clip, or record it again."}`.trim();
 }
@@ -321,7 +336,7 @@ function giveClips(files) {
   const others = sender?.give(files) ?? [];
   const words = others.map(
     (file) =>
-      `“${file.name}” (${formatBytes(file.size)}) does not have the size of any missing clip. Choose the same files as before.`,
+      `“${file.name}” (${formatBytes(file.size)}) is not one of the missing clips: its size is different. Choose the same files as before.`,
   );
   return words.join(" ");
 }
@@ -351,7 +366,7 @@ function showMergeState(now) {
   // The first half of the server's progress is uploading, so show only the second half, from 0 to 100 percent.
   if (status === "processing")
     return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
-  // All clips are uploaded, but the merge has not started: continue polling.
+  // All clips are uploaded, but the server has not started the merge, so continue polling.
   if (status === "queued" || (LIVE.has(status) && (sender || uploads.every((one) => one.status === "completed"))))
     return drawMerging({ percent: 0, message: "", isQueued: true });
   if (LIVE.has(status)) {
@@ -412,10 +427,10 @@ function onMergeGone(status) {
     const words =
       /** @type {Record<string, string>} */ ({
         cancelled: "The merge was stopped",
-        expired: "The upload took longer than a day",
+        expired: "The upload was deleted, because it took longer than a day",
         unknown: "The merge no longer exists on the server",
       })[status] ?? "The merge has ended";
-    return showRemark(words, "Your clips and texts are still here. You can create the challenge again.");
+    return showRemark(words, "Your clips and texts are still in this browser, so you can create the challenge again.");
   }
   if (draft.mayKeep) draft.forget();
   showOther(
@@ -466,8 +481,8 @@ async function askToCancelWork() {
   const sure = await askToConfirm({
     title: isMerging ? "Stop merging the clips?" : "Stop uploading the clips?",
     text: draft.mayKeep
-      ? "The uploaded data is deleted. Clips and texts stay in this browser, so you can start again."
-      : "The uploaded data is deleted.",
+      ? "This deletes the uploaded data. The clips and texts stay in this browser, so you can start again."
+      : "This deletes the uploaded data.",
     keep: "Continue",
     act: "Stop",
     mark: "x",
@@ -487,7 +502,7 @@ async function askToCancelWork() {
     if (!over) {
       // Cancelling failed, so the merge still runs.
       followMerge();
-      return notes.replaceChildren(createErrorNote("The merge was not stopped.", error, askToCancelWork));
+      return notes.replaceChildren(createErrorNote("The merge could not be stopped.", error, askToCancelWork));
     }
   }
   await backToForm();
@@ -596,6 +611,7 @@ async function finishReview(publish) {
 
 /** @param {string} challenge */
 async function openChallenge(challenge) {
+  isOpening = true;
   stopWork();
   await draft.forget();
   location.assign(getPagePath(challenge));
@@ -605,7 +621,7 @@ async function askToThrowAway() {
   if (
     await askToConfirm({
       title: "Discard this challenge?",
-      text: "The video and all texts are deleted, here and on the server. This cannot be undone.",
+      text: "This deletes the video and all texts, in this browser and on the server. This cannot be undone.",
       keep: "Cancel",
       act: "Discard",
     })
@@ -632,11 +648,10 @@ async function throwAway() {
 
 // Start
 
-/** @param {boolean} take True to take over the challenge from another tab. */
+/** Start the page. If `take` is true, take over the challenge from another tab. @param {boolean} take */
 async function startPage(take = false) {
   const alone = await requestTabLock(`vod-challenge-${document.body.dataset.user}`, onTakenElsewhere, take);
   if (!alone) return showElsewhere("A challenge is being created in another tab");
-  await deleteOtherDrafts();
   const asked = new URL(location.href).searchParams.get("merge") ?? "";
   const kept = await Draft.load();
   if (kept && (!asked || asked === kept.mergeId)) draft = kept;
@@ -676,17 +691,17 @@ async function resumeWork() {
 
 function onTakenElsewhere() {
   stopWork();
-  showElsewhere("This challenge continues in another tab");
+  showElsewhere("This challenge is now open in another tab");
 }
 
 /** @param {string} title */
 function showElsewhere(title) {
-  // From now on, only the other tab stores the draft.
+  // Another tab is creating the challenge, so only that tab may store the draft.
   draft.mayKeep = false;
   showOther(
     "copy",
     title,
-    "Only one tab at a time can create a challenge, so that nothing is uploaded twice.",
+    "You can create a challenge in only one tab at a time, so that nothing is uploaded twice.",
     h("button", { class: "btn primary", type: "button", onclick: () => startPage(true) }, "Continue here"),
   );
 }

@@ -17,22 +17,22 @@ import { formatBytes, formatPartOfBytes } from "../../videos/api.js";
  * @typedef {"pause"|"resume"|"now"|"cancel"|"retry"|"replace"|"back"} WorkAct
  *
  * @typedef {object} Line
- * @property {string} title Text of the statement, or its number, as in `Statement 2`.
- * @property {string} name File name of the clip; empty if unknown.
+ * @property {string} title The statement's text, or its number, as in `Statement 2`.
+ * @property {string} name The clip's file name; empty if unknown.
  * @property {Clip|null} clip
  *
  * @typedef {object} Trouble
  * @property {string} title
  * @property {string} text
- * @property {number} clip Index of the clip that caused the failure; -1 if unknown.
+ * @property {number} clip The index of the clip that caused a failure; -1 if unknown.
  * @property {boolean} mayRetry
  *
  * @typedef {object} Stand
  * @property {"beginning"|"sending"|"merging"|"failed"} phase
  * @property {Sender|null} sender
  * @property {import("./retry.js").Patience|null} patience
- * @property {{percent: number, message: string, isQueued: boolean, estimate: number}|null} merge Progress of the merge;
- *   `estimate` is its expected duration in seconds.
+ * @property {{percent: number, message: string, isQueued: boolean, estimate: number}|null} merge The
+ *   progress of the merge; `estimate` is the merge's expected duration in seconds.
  * @property {Trouble|null} trouble
  */
 
@@ -47,9 +47,9 @@ export class Work {
    * @param {HTMLElement} root
    * @param {object} hears
    * @param {(act: WorkAct) => void} hears.onAct
-   * @param {(files: File[]) => string} hears.onFiles Callback that receives files for missing clips and returns a
-   *   message about files that fit no clip.
-   * @param {(text: string) => void} hears.say Function that announces a text to screen readers.
+   * @param {(files: File[]) => string} hears.onFiles Receives files for missing clips, and returns a message
+   *   about files that fit no clip.
+   * @param {(text: string) => void} hears.say Announces a text to screen readers.
    */
   constructor(root, { onAct, onFiles, say }) {
     this.root = root;
@@ -264,11 +264,11 @@ export class Work {
       h(
         "div",
         { class: "spacer" },
-        h("b", {}, "This browser does not have the clips"),
+        h("b", {}, "The missing clips are not stored in this browser"),
         h(
           "p",
           { class: "text-small" },
-          "Choose the same files again, together or one by one. They are recognized by their size, and uploaded data is not sent again.",
+          "Choose the same files again, together or one by one. They are recognised by their size. Data that is already uploaded is not sent again.",
         ),
         said,
       ),
@@ -327,8 +327,8 @@ export class Work {
           sending: ["run", "upload", "Uploading"],
           checking: ["run", "run", "Checking"],
           arrived: ["ok", "check", "Uploaded"],
-          missing: ["warn", "hour", "Not in this browser"],
-          refused: ["bad", "alert", "Cannot be used"],
+          missing: ["warn", "hour", "File missing"],
+          refused: ["bad", "alert", "Clip cannot be used"],
           stopped: ["", "dot", "Stopped"],
         }[state];
     requireElement("[data-body]", row).replaceChildren(

@@ -33,11 +33,14 @@ const chooseRecordingType = () =>
 function explainCameraError(name) {
   if (name === "insecure")
     return [
-      "The camera needs https",
-      "This page was opened over http, where browsers do not allow the camera. Open it over https, or choose a file instead.",
+      "The camera needs a secure connection",
+      "Browsers allow the camera only on pages opened over HTTPS. Open this page over HTTPS, or choose a file instead.",
     ];
   if (name === "unsupported")
-    return ["This browser cannot record", "Record with your camera app and choose the file, or use another browser."];
+    return [
+      "This browser cannot record video",
+      "Record with your camera app and choose the file, or use another browser.",
+    ];
   if (name === "NotAllowedError" || name === "SecurityError")
     return [
       "Camera access is blocked",
@@ -46,7 +49,10 @@ function explainCameraError(name) {
   if (name === "NotFoundError" || name === "OverconstrainedError")
     return ["No camera was found", "Connect a camera and try again, or choose a file instead."];
   if (name === "NotReadableError" || name === "AbortError")
-    return ["The camera does not respond", "Another program may be using it. Close that program, then try again."];
+    return [
+      "The camera is not responding",
+      "Another program may be using the camera. Close that program, then try again.",
+    ];
   return ["The camera could not be opened", "Try again, or choose a file instead."];
 }
 
@@ -72,16 +78,14 @@ export class Recorder {
    */
   constructor(number, text, onTaken) {
     this.onTaken = onTaken;
-    this.video = /** @type {HTMLVideoElement} */ (
-      h("video", { playsinline: true, "aria-label": "The camera's picture" })
-    );
-    // On this event, `showDuration` seeks to the end. Live video has no end, so hide the event from `showDuration`.
+    this.video = /** @type {HTMLVideoElement} */ (h("video", { playsinline: true, "aria-label": "Camera preview" }));
+    // Stop this event for live video: `showDuration` would seek to the end, and live video has no end.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
     showDuration(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });
     this.trouble = h("div", { class: "mask", role: "alert", hidden: true });
     this.bar = /** @type {HTMLProgressElement} */ (
-      h("progress", { class: "bar bad", value: "0", max: String(LONGEST), "aria-label": "Recorded so far" })
+      h("progress", { class: "bar bad", value: "0", max: String(LONGEST), "aria-label": "Recording length" })
     );
     this.clock = h("span", { class: "mono text-small muted" });
     this.said = h("p", { class: "visually-hidden", role: "status" });
@@ -198,7 +202,7 @@ export class Recorder {
     const mute = this.#stream?.getAudioTracks().length === 0;
     if (mute)
       this.choices.append(
-        h("p", { class: "status warn" }, icon("mute"), "No microphone was found: there will be no sound."),
+        h("p", { class: "status warn" }, icon("mute"), "No microphone was found. The recording will have no sound."),
       );
     this.choices.hidden = this.choices.children.length === 0;
   }
@@ -293,7 +297,7 @@ export class Recorder {
     video.muted = false;
     video.controls = true;
     this.#to("taken");
-    setText(this.said, `Recorded, ${formatDuration(this.#length)}. Watch it, then use it or record it again.`);
+    setText(this.said, `Recorded ${formatDuration(this.#length)}. Watch the recording, then use it or record again.`);
   }
 
   #forgetTake() {
@@ -314,7 +318,7 @@ export class Recorder {
     this.dialog.dataset.state = state;
     this.over.hidden = state !== "counting";
     this.trouble.hidden = state !== "refused";
-    this.video.setAttribute("aria-label", state === "taken" ? "Your recording" : "The camera's picture");
+    this.video.setAttribute("aria-label", state === "taken" ? "Your recording" : "Camera preview");
     const button = (
       /** @type {string} */ act,
       /** @type {string} */ label,
@@ -335,7 +339,7 @@ export class Recorder {
           "span",
           { class: "status run spacer" },
           icon("run", "spin"),
-          "Waiting for the camera. Allow it if the browser asks.",
+          "Waiting for the camera. If the browser asks, allow access.",
         ),
         close,
       ],
@@ -385,7 +389,12 @@ export class Recorder {
       event.preventDefault();
       this.#warned = true;
       requireElement("[data-act=again]", this.acts).before(
-        h("span", { class: "status warn spacer", role: "status" }, icon("alert"), "Press Escape again to discard it."),
+        h(
+          "span",
+          { class: "status warn spacer", role: "status" },
+          icon("alert"),
+          "Press Escape again to discard the recording.",
+        ),
       );
     }
   }

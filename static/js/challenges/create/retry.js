@@ -8,7 +8,7 @@ import { chooseWait } from "./chunk-size.js";
 
 /** Types of errors that a retry can resolve. */
 const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_locked"]);
-/** Error of `ask` if `stop` was called before the request succeeded, or if the request is no longer wanted. */
+/** `ask` throws this error if `stop` was called before the request succeeded, or if the request is no longer wanted. */
 export class Stopped extends Error {}
 
 export class Patience extends EventTarget {
@@ -68,8 +68,7 @@ export class Patience extends EventTarget {
    * Run a request with retries.
    * @template T
    * @param {() => Promise<T>} ask
-   * @param {() => boolean} [isWanted] Callback that runs before each try. If it returns false, the request
-   *   throws `Stopped`.
+   * @param {() => boolean} [isWanted] Runs before each try. If it returns false, `ask` throws `Stopped`.
    * @returns {Promise<T>}
    * @throws {ApiError} The request failed, and a retry would not help.
    */

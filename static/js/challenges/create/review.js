@@ -20,10 +20,10 @@ export class Review {
    * @param {HTMLElement} root
    * @param {{max_text: number, max_title: number}} facts
    * @param {object} hears
-   * @param {(publish: boolean) => void} hears.onDone Callback that saves a complete challenge or publishes it.
+   * @param {(publish: boolean) => void} hears.onDone Saves a complete challenge or publishes it.
    * @param {() => void} hears.onChange
    * @param {() => void} hears.onThrowAway
-   * @param {() => Promise<string>} hears.renew Function that returns a new video URL after the signed URL has expired.
+   * @param {() => Promise<string>} hears.renew Returns a new video URL after the signed URL has expired.
    */
   constructor(root, facts, hears) {
     this.root = root;
@@ -99,7 +99,7 @@ export class Review {
             h(
               "legend",
               { class: "text-small muted" },
-              "The texts, and which statement is the lie. Players see the lie only after their guess.",
+              "Check the texts, and mark the lie. Players see which statement is the lie only after they guess.",
             ),
             this.statements,
             createFieldError("review-lie-problem"),
@@ -204,6 +204,8 @@ export class Review {
       if (isWaiting) button.setAttribute("aria-disabled", "true");
       else button.removeAttribute("aria-disabled");
     }
+    const fields = /** @type {NodeListOf<HTMLInputElement>} */ (this.root.querySelectorAll("input, textarea"));
+    for (const field of fields) field.readOnly = isWaiting;
     if (word) this.saved.replaceChildren(icon("run", "spin"), word);
   }
 
@@ -224,7 +226,10 @@ export class Review {
     if (this.#isWaiting) return;
     this.problem.replaceChildren();
     const { draft } = this;
-    showFieldError("review-name-problem", draft.title.trim() ? "" : "Enter a title. Players choose challenges by it.");
+    showFieldError(
+      "review-name-problem",
+      draft.title.trim() ? "" : "Enter a title. Players see it in the list of challenges.",
+    );
     if (draft.title.trim()) this.title.removeAttribute("aria-invalid");
     else this.title.setAttribute("aria-invalid", "true");
     showFieldError("review-lie-problem", draft.lie ? "" : "Choose which statement is the lie.");
@@ -286,8 +291,12 @@ export class Review {
     this.trouble.hidden = false;
     this.trouble.replaceChildren(
       icon("alert"),
-      h("b", { role: "alert" }, "The video cannot be shown here"),
-      h("p", { class: "text-small" }, "The video is stored, and you can still create the challenge."),
+      h("b", { role: "alert" }, "The video cannot be played here"),
+      h(
+        "p",
+        { class: "text-small" },
+        "The video is saved on the server. You can still publish the challenge or save it as a draft.",
+      ),
       h("button", { class: "btn", type: "button", onclick: () => this.#again() }, icon("retry"), "Try again"),
     );
   }

@@ -54,7 +54,7 @@ export class Slot {
         dir: "auto",
         autocomplete: "off",
         maxlength: String(longest),
-        placeholder: "Shown while the clip plays",
+        placeholder: "Text to show while the clip plays",
         value: statement.text,
       })
     );
@@ -117,9 +117,9 @@ export class Slot {
   /**
    * @param {number} at
    * @param {number} count
-   * @param {number} least Minimum number of statements in a challenge.
+   * @param {number} least The minimum number of statements in a challenge.
    * @param {boolean} isLie
-   * @param {boolean} isBusy True while a file for this statement is being checked.
+   * @param {boolean} isBusy True while the page checks a file for this statement.
    */
   draw(at, count, least, isLie, isBusy) {
     const { statement, element } = this;
@@ -269,7 +269,7 @@ export class Slot {
  * @param {HTMLElement} button
  * @param {string} label
  * @param {boolean} may
- * @param {string} why Reason shown while the button is disabled.
+ * @param {string} why The reason shown while the button is disabled.
  */
 function setButton(button, label, may, why) {
   button.setAttribute("aria-label", label);

@@ -45,15 +45,9 @@ export async function deleteDraft() {
   });
 }
 
-export async function deleteOtherDrafts() {
-  await tryStorage(async () => {
-    for (const key of await store.keys("")) if (!key.startsWith(getPrefix())) await writeEntry(key, undefined);
-  });
-}
-
 /**
  * Delete stored clips that no draft uses. A page that closed too early may have left them.
- * @param {Set<string>} ids Ids of the clips in use.
+ * @param {Set<string>} ids The ids of the clips in use.
  */
 export async function deleteUnusedClips(ids) {
   await tryStorage(async () => {

@@ -1,11 +1,11 @@
-// A lock that lets only one tab create a challenge, so that nothing is sent twice. Without https, browsers have no
-// locks and every tab proceeds.
+// A lock that lets only one tab create a challenge, so that no challenge is sent twice. Without https, browsers have
+// no locks, so every tab proceeds.
 
 /**
  * Request the lock; return whether this tab holds the lock.
  * @param {string} name
- * @param {() => void} onTaken Callback that runs when another tab takes the lock.
- * @param {boolean} [take] True to take the lock from another tab.
+ * @param {() => void} onTaken Runs when another tab takes the lock.
+ * @param {boolean} [take] If `take` is true, take the lock from another tab.
  * @returns {Promise<boolean>}
  */
 export function requestTabLock(name, onTaken, take = false) {

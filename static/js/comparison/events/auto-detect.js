@@ -9,8 +9,8 @@ import { createErrorNote, showToast } from "../../base/notice.js";
 /** Kinds of events that can be detected, each with API name, label and description. */
 const FINDABLE = [
   ["highlights", "Highlights", "Moments that stand out in sound and motion"],
-  ["sound_peaks", "Sound peaks", "Moments far louder than their surroundings"],
-  ["shots", "Shots", "Cuts, fades and dissolves. Every frame is checked, so this takes longest"],
+  ["sound_peaks", "Sound peaks", "Moments far louder than the sound before and after"],
+  ["shots", "Shots", "Cuts, fades and dissolves. Every frame is checked, so this search takes the longest"],
 ];
 
 export class Finding {
@@ -51,7 +51,7 @@ export class Finding {
       h(
         "p",
         { class: "text-small faint" },
-        "Earlier results are replaced. Events that people created, changed or replied to stay.",
+        "Results of earlier searches are replaced. Events that people created, changed or replied to are kept.",
       ),
       problem,
       h("div", { class: "row end" }, button),

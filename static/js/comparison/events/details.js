@@ -1,22 +1,23 @@
 // The details of the selected event. Changes by other users do not overwrite unsaved text.
 
 import { h, icon } from "../../base/dom.js";
-import { isSendKey } from "../../base/drafts.js";
+import { isComposing, isSendKey } from "../../base/drafts.js";
 import { formatHundredths, toDate, parseOffset, formatPosition, formatRelative } from "../../base/format.js";
-import { toKind, getLook } from "./kinds.js";
+import { showToast } from "../../base/notice.js";
+import { toKind } from "./kinds.js";
 import { getColors, createGlyph, getLookAttributes } from "./lanes.js";
 import { markMentions } from "./mentions.js";
 
 /** @typedef {import("./store.js").Shown} Shown */
 /**
  * @typedef {object} DetailActs Callbacks of the details.
- * @property {(one: Shown, values: any, base?: any) => Promise<boolean>} change Changes fields of an event; returns
- *   false if that fails. It fails if a value in `base` has changed.
- * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move Moves an event to times
- *   on the shared clock, in seconds; returns false if that fails.
+ * @property {(one: Shown, values: any, base?: any) => Promise<boolean>} change Changes fields of an event. It
+ *   returns false after a failure, for example if a value in `base` is outdated.
+ * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move Moves an event
+ *   to times on the shared clock, in seconds; it returns false after a failure.
  * @property {(one: Shown) => void} remove
- * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply Sends a reply; `draft` is the key of
- *   the reply's stored draft.
+ * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply Sends a reply; `draft` is the
+ *   key of the reply's stored draft.
  * @property {(one: Shown, replyId: string) => void} removeReply
  * @property {(one: Shown) => void} draw
  * @property {() => void} close
@@ -27,8 +28,8 @@ import { markMentions } from "./mentions.js";
  */
 
 const LONGEST = { label: 200, body: 10_000 };
-const RESTORED_MS = 5000; // a field that disappeared gets the focus again if it comes back within this time
-const READING_MS = 2000; // time after which the user counts as having seen another person's change on the page
+const RESTORED_MS = 5000; // ms within which a field that disappeared must come back to get the focus again
+const READING_MS = 2000; // ms for which a changed value must be shown before the user counts as having seen it
 const TYPED = /** @type {const} */ (["label", "kind", "at", "until", "body"]);
 
 export class EventDetails {
@@ -41,8 +42,8 @@ export class EventDetails {
   #left = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
   #isSaving = false;
-  /** Times of the last changes of the saved values, by field. @type {Record<string, number>} */ #changedAt = {};
-  /** Id of the event to save again after the current save; empty for none. */ #requestedId = "";
+  /** When each saved value last changed, as `performance.now()`. @type {Record<string, number>} */ #changedAt = {};
+  /** Event and fields to save after the running save. @type {{id: string, names: string[]}|null} */ #requested = null;
 
   /**
    * @param {HTMLElement} holder
@@ -57,8 +58,13 @@ export class EventDetails {
     this.holder = holder;
     this.act = act;
     this.letterOf = letterOf;
+    // While the page is hidden, the user does not see changed values. When the page is shown again, restart the time
+    // after which a changed value counts as seen.
+    document.addEventListener("visibilitychange", () => {
+      for (const name of Object.keys(this.#changedAt)) this.#changedAt[name] = performance.now();
+    });
     holder.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
+      if (event.key !== "Escape" || isComposing(event)) return;
       event.stopPropagation();
       const field = /** @type {HTMLElement} */ (event.target).closest("input, textarea");
       // Escape in a field moves the focus to the panel and keeps the text; a second Escape closes the details.
@@ -134,7 +140,7 @@ export class EventDetails {
         if (!isSendKey(event)) return;
         event.preventDefault();
         element.blur();
-        this.#save();
+        this.#save([name]);
       });
       return element;
     };
@@ -179,10 +185,13 @@ export class EventDetails {
         "div",
         { class: "event-times" },
         field("at", "Time on the shared clock", { class: "input mono" }),
-        here("Set the time to now", "at"),
+        here("Set the time to the current position", "at"),
         h("span", { class: "faint" }, "to"),
-        field("until", "End on the shared clock; empty for a moment", { class: "input mono", placeholder: "moment" }),
-        here("Set the end to now", "until"),
+        field("until", "End on the shared clock (leave empty for a single moment)", {
+          class: "input mono",
+          placeholder: "moment",
+        }),
+        here("Set the end to the current position", "until"),
       ),
       field(
         "body",
@@ -224,7 +233,8 @@ export class EventDetails {
   }
 
   /**
-   * Return the key of a field's draft. In a group of events, only one event has a draft.
+   * Return the key of a field's draft. If an event of the shown group has a draft of this field, return that
+   * draft's key. Otherwise, return a key for the group's first event.
    * @param {string} name
    */
   #draft(name) {
@@ -256,15 +266,24 @@ export class EventDetails {
       const { dataset, ariaLabel } = this.#fields[name];
       return this.drafts.get(this.#draft(name)).base === dataset.saved
         ? []
-        : [`${ariaLabel}: someone else has changed it to “${dataset.saved}”. Saving replaces this value.`];
+        : [
+            `${ariaLabel}: another user has changed this field to “${dataset.saved}”. If you save, you overwrite that change.`,
+          ];
     });
     this.meanwhile.hidden = !lines.length;
     this.meanwhile.textContent = lines.join(" ");
   }
 
   #discard() {
+    const discarded = this.#changed.map(
+      (name) => /** @type {const} */ ([this.#draft(name), this.drafts.get(this.#draft(name))]),
+    );
     for (const name of TYPED) this.drafts.set(this.#draft(name), undefined);
     if (this.#one) this.#fill(this.#one);
+    showToast("Changes discarded.", "ok", {
+      label: "Undo",
+      run: () => discarded.forEach(([key, draft]) => this.drafts.get(key) ?? this.drafts.set(key, draft)),
+    });
     this.holder.focus();
     this.act.written();
   }
@@ -282,9 +301,9 @@ export class EventDetails {
         data: { words: "" },
         oninput: () => this.drafts.set(this.#draft("reply"), input.value ? { text: input.value } : undefined),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (!isSendKey(event)) return;
-          event.preventDefault();
-          input.form?.requestSubmit();
+          if (event.key !== "Enter" || isComposing(event)) return;
+          event.preventDefault(); // the browser would send the form, also for Shift+Enter
+          if (isSendKey(event)) input.form?.requestSubmit();
         },
       })
     );
@@ -302,11 +321,13 @@ export class EventDetails {
           const isSent = await this.act.reply(this.#one, sent.trim(), draft);
           isSending = false;
           if (!isSent) return;
-          // Text typed meanwhile in the same field becomes the draft of the next reply.
+          // Text typed while the reply was sent becomes the draft of the next reply. Meanwhile, a redraw may have
+          // replaced the field.
           const typed = this.drafts.get(draft)?.text;
-          if (typed?.startsWith(sent) && this.#fields.reply === input) {
-            input.value = typed.slice(sent.length).trimStart();
-            this.drafts.set(draft, input.value ? { text: input.value } : undefined);
+          if (typed?.startsWith(sent)) {
+            const rest = typed.slice(sent.length).trimStart();
+            this.drafts.set(draft, rest ? { text: rest } : undefined);
+            if (this.#fields.reply?.value === typed) this.#fields.reply.value = rest;
           }
           if (!typed) this.act.written();
         },
@@ -381,18 +402,19 @@ export class EventDetails {
   }
 
   /**
-   * Save all drafts. A value that the server refuses stays a draft. A call during a save repeats the save afterwards.
+   * Save drafts. A value that the server refuses stays a draft. If a save is running, save again after it.
+   * @param {string[]} [wanted] The names of the fields to save; the other fields stay drafts.
    * @returns {Promise<void>}
    */
-  async #save() {
+  async #save(wanted = [...TYPED]) {
     const one = this.#one;
     if (!one) return;
     if (this.#isSaving) {
-      this.#requestedId = one.id;
+      this.#requested = { id: one.id, names: [...wanted, ...(this.#requested?.names ?? [])] };
       return;
     }
     const fields = this.#fields;
-    const names = this.#changed;
+    const names = this.#changed.filter((name) => wanted.includes(name));
     const wrong = names.find((name) => !isValid(name, fields[name].value));
     for (const name of names) fields[name].setAttribute("aria-invalid", String(name === wrong));
     if (wrong) return fields[wrong].focus();
@@ -408,9 +430,9 @@ export class EventDetails {
     }
     this.#isSaving = false;
     if (this.#one) this.#fill(this.#one);
-    const requestedId = this.#requestedId;
-    this.#requestedId = "";
-    if (requestedId && requestedId === this.#id) return this.#save();
+    const requested = this.#requested;
+    this.#requested = null;
+    if (requested?.id === this.#id) return this.#save(requested.names);
     if (!this.#changed.length) this.act.written();
   }
 
@@ -518,7 +540,7 @@ export class EventDetails {
         ? h(
             "button",
             { class: "btn quiet", type: "button", onclick: () => this.act.change(one, { color: "" }) },
-            `Reset to the colour of ${getLook(event.kind).name.toLowerCase()}`,
+            "Reset to the default colour",
           )
         : "",
       h("span", { class: "spacer" }),
@@ -526,7 +548,7 @@ export class EventDetails {
         "button",
         { class: "btn danger", type: "button", onclick: () => this.act.remove(one) },
         icon("trash"),
-        one.sources.length > 1 ? `Delete all ${one.sources.length}` : "Delete",
+        one.sources.length > 1 ? `Delete all ${one.sources.length} events` : "Delete",
       ),
     );
   }
@@ -546,7 +568,7 @@ function isValid(name, text) {
 
 /**
  * @param {import("./store.js").SessionEvent} event
- * @param {(at: Date) => string} [time] Function that formats the creation time.
+ * @param {(at: Date) => string} [time] Formats the event's creation time.
  * @returns {string}
  */
 export function describeAuthor(event, time = formatRelative) {

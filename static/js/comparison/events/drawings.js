@@ -1,6 +1,7 @@
 // Drawings on video frames, and their editor. Positions are fractions of the frame, so drawings follow zoom and size.
 
 import { h, icon } from "../../base/dom.js";
+import { isComposing } from "../../base/drafts.js";
 import { showToast } from "../../base/notice.js";
 import { findFittedArea } from "../../base/timer-box.js";
 import { beginStroke, extendStroke, isWithinLimits, isVisible, createPicture } from "./strokes.js";
@@ -35,7 +36,7 @@ function createFrameArea(pane, name) {
     for (const [key, value] of Object.entries({ "--l": left, "--t0": top, "--w0": width, "--h0": height }))
       area.style.setProperty(key, String(value));
   };
-  place(); // the observer runs only after the next frame
+  place(); // set the position at once; the observer calls `place` only in the next frame
   const observer = new ResizeObserver(place);
   observer.observe(pane.pic);
   video.addEventListener("resize", place);
@@ -64,15 +65,16 @@ export class DrawingLayer {
     this.place = createFrameArea(pane, "drawing");
   }
 
-  /** @param {import("./store.js").SessionEvent[]} drawn Events with drawings for this pane. */
+  /** @param {import("./store.js").SessionEvent[]} drawn Events whose drawings this pane can show. */
   show(drawn) {
     this.#drawn = drawn;
     this.#shown = "?";
   }
 
   /**
-   * @param {number} T Time on the shared clock, in seconds.
-   * @param {string} hidden Id of the event whose drawing is hidden because the user is editing it.
+   * Show the drawings that belong to a time on the shared clock, in seconds.
+   * @param {number} T
+   * @param {string} hidden The id of the event whose drawing is hidden because the user is editing it.
    */
   update(T, hidden) {
     const { track } = this.pane;
@@ -112,10 +114,10 @@ export class Sketch {
    * @param {import("../panes.js").Pane} pane
    * @param {import("./strokes.js").Stroke[]} strokes
    * @param {object} on
-   * @param {(strokes: import("./strokes.js").Stroke[]) => void} on.changed Receives all strokes after each change,
-   *   including a text that is still being typed.
-   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} on.done Receives the strokes to save,
-   *   or null to close without saving. If it returns false, the editor stays open.
+   * @param {(strokes: import("./strokes.js").Stroke[]) => void} on.changed Receives all strokes after each
+   *   change, including a text that is still being typed.
+   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} on.done Receives the strokes to
+   *   save, or null if the user closes the editor without saving. If `done` returns false, the editor stays open.
    */
   constructor(pane, strokes, { changed, done }) {
     this.pane = pane;
@@ -158,17 +160,18 @@ export class Sketch {
   }
 
   keep() {
-    this.place.area.querySelector("input")?.blur(); // adds the text that is being typed
+    this.place.area.querySelector("input")?.blur(); // when the field loses the focus, its text becomes a stroke
     return this.#finish(this.#strokes);
   }
 
   /**
-   * Replace the saved strokes by those that another user has saved since, and keep the new ones.
-   * @param {import("./strokes.js").Stroke[]} now
-   * @param {import("./strokes.js").Stroke[]} saved
+   * Apply another user's change to the saved drawing. Keep the strokes that this user has not saved yet.
+   * @param {import("./strokes.js").Stroke[]} now All strokes on the server after the other user's change.
+   * @param {import("./strokes.js").Stroke[]} saved All strokes on the server before that change.
    */
   merge(now, saved) {
-    const known = new Set(saved.map((stroke) => JSON.stringify(stroke)));
+    // Do not add strokes twice: the server may have saved this user's strokes although its answer was lost.
+    const known = new Set([...saved, ...now].map((stroke) => JSON.stringify(stroke)));
     this.#strokes = [...now, ...this.#strokes.filter((stroke) => !known.has(JSON.stringify(stroke)))];
     this.changed(this.#strokes);
     this.#draw(null);
@@ -263,6 +266,13 @@ export class Sketch {
     this.place.area.prepend(createPicture(all, getAspect(this.pane.track.video)));
   }
 
+  /** Return whether the drawing can hold another stroke; if not, tell the user. @param {import("./strokes.js").Stroke} stroke */
+  #hasRoom(stroke) {
+    const fits = isWithinLimits([...this.#strokes, stroke]);
+    if (!fits) showToast("The drawing has reached its maximum size. Save it, and continue in a new event.", "warn");
+    return fits;
+  }
+
   /** @param {import("./strokes.js").Stroke} stroke */
   #add(stroke) {
     const all = [...this.#strokes, stroke];
@@ -270,10 +280,7 @@ export class Sketch {
       this.changed(this.#strokes);
       return this.#draw(null);
     }
-    if (!isWithinLimits(all)) {
-      showToast("The drawing has reached its maximum size. Save it, and continue in a new event.", "warn");
-      return this.#draw(null);
-    }
+    if (!this.#hasRoom(stroke)) return this.#draw(null);
     this.#strokes = all;
     this.changed(all);
     this.#draw(null);
@@ -307,7 +314,7 @@ export class Sketch {
       "pointerup",
       (e) => {
         end.abort();
-        // The pen's mean pressure sets the stroke's width. Other devices count as 0.5, the value that mice report.
+        // A pen's mean pressure sets the stroke's width. For other devices, use 0.5, the pressure that mice report.
         const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
         this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
       },
@@ -328,10 +335,12 @@ export class Sketch {
   #write(x, y) {
     const size = this.#width * LETTERS;
     const stroke = beginStroke("text", this.#color, size, x, y);
+    // Check now: a text that turns out too long after typing would be lost.
+    if (!this.#hasRoom({ ...stroke, text: "x".repeat(MAX_TEXT) })) return;
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
         class: "input",
-        "aria-label": "Text in the picture",
+        "aria-label": "Text to draw on the frame",
         maxlength: MAX_TEXT,
         dir: "auto",
         autocomplete: "off",
@@ -343,7 +352,7 @@ export class Sketch {
           this.#add({ ...stroke, text: input.value.trim() });
         },
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key !== "Enter" && event.key !== "Escape") return;
+          if ((event.key !== "Enter" && event.key !== "Escape") || isComposing(event)) return;
           event.preventDefault();
           event.stopPropagation();
           input.blur();

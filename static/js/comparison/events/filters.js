@@ -1,10 +1,11 @@
 /**
  * @typedef {object} Filters Filters of the events.
  * @property {Set<string>} hiddenKinds
- * @property {string} vodId Id of the video whose events are shown; empty for all videos.
- * @property {string} person Name of a user: only events that this user created or replied to are shown. Empty for all
- *   users.
- * @property {string} origin `made` to show events by people, `found` to show detected events; empty for both.
+ * @property {string} vodId The id of the video whose events are shown; empty for all videos.
+ * @property {string} person The name of the user whose events are shown: events that this user created or
+ *   replied to. It is empty for all users.
+ * @property {string} origin `made` to show events by people, and `found` to show detected events; empty for
+ *   both.
  */
 
 /** @returns {Filters} */
@@ -60,7 +61,7 @@ export function listPeople(shown) {
 
 /**
  * Return the index of the last entry at or before a time; -1 if there is none.
- * @param {{at: number}[]} list Entries ordered by time.
+ * @param {{at: number}[]} list Ordered by time.
  * @param {number} T
  * @returns {number}
  */

@@ -6,17 +6,18 @@ const JOIN_SECONDS = 0.25;
 /**
  * @typedef {object} Mark An event on the shared clock.
  * @property {string} key
- * @property {number} number Index of the event in order of creation.
+ * @property {number} number The event's index in order of creation.
  * @property {string} kind
  * @property {string} label
  * @property {string|null} vodId
- * @property {number} at Time of the event in seconds.
- * @property {number} frame Duration of a frame of the event's video, in seconds.
- * @property {boolean} isAlone True if the event is never grouped, so that its text or drawing stays visible.
+ * @property {number} at The event's time in seconds.
+ * @property {number} frame The duration of a frame of the event's video, in seconds.
+ * @property {boolean} isAlone True if the event is never grouped, so that its text or drawing stays
+ *   visible.
  *
  * @typedef {object} Joined A group of events.
  * @property {Mark[]} marks
- * @property {number} at Median time of the group's events, in seconds.
+ * @property {number} at The median time of the group's events, in seconds.
  */
 
 /**
@@ -50,7 +51,7 @@ export function groupEvents(marks) {
  * Return whether an event may join a group. It must be near the group's first event, and the group may have no event of
  * the same video.
  * @param {Mark} mark
- * @param {Mark[]} together Events of the group, ordered by time.
+ * @param {Mark[]} together The group's events, ordered by time.
  */
 function mayJoin(mark, together) {
   if (together.some((other) => other.vodId === mark.vodId || isClash(mark, other))) return false;

@@ -19,7 +19,7 @@ const WITH_EDGES = 30; // minimum width in px of a span whose ends can be dragge
  *
  * @typedef {object} Marker A mark on a lane. It stands for one event, or for several close events.
  * @property {Shown[]} shown
- * @property {string|null} vodId Id of the lane's video; null in the lane of shared events.
+ * @property {string|null} vodId The id of the lane's video; null in the lane of shared events.
  * @property {number} at
  * @property {number|null} until
  */
@@ -97,7 +97,7 @@ export class EventLanes {
     const words =
       shown.length > 1
         ? `${formatCount(shown.length, "event")} from ${formatPosition(at)} to ${formatPosition(shown[shown.length - 1].at)}`
-        : `${getLook(one.event.kind).name} ${one.event.label}, ${formatPosition(at)}${seen > 1 ? `, seen by ${seen}` : ""}`;
+        : `${getLook(one.event.kind).name} ${one.event.label}, ${formatPosition(at)}${seen > 1 ? `, in ${seen} videos` : ""}`;
     const button = h(
       "button",
       {
@@ -263,7 +263,7 @@ export class HoverCard {
     this.words = requireElement("[data-hover-words]", element);
   }
 
-  /** Unload the videos, because the user may no longer see the comparison. */
+  /** Unload the preview videos: the comparison was deleted, or the user has lost access to it. */
   close() {
     this.hide();
     for (const video of this.#videos.values()) {

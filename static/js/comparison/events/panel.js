@@ -2,8 +2,9 @@
 
 import { ApiError, makeIdempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
-import { h, icon, requireElement, setText } from "../../base/dom.js";
-import { Drafts, getText, isSendKey } from "../../base/drafts.js";
+import { h, requireElement, setText } from "../../base/dom.js";
+import { createDiscardButton } from "../../base/draft-list.js";
+import { Drafts, getText, isComposing, isSendKey } from "../../base/drafts.js";
 import { formatCount, formatPosition } from "../../base/format.js";
 import { labelButton } from "../../base/keys.js";
 import { toggleMenu } from "../../base/menu.js";
@@ -19,15 +20,15 @@ import { EventList } from "./event-list.js";
 import { NameOffers } from "./mentions.js";
 import { EventStore, getEventName } from "./store.js";
 
-const LONGEST_COMMENT = 10_000; // maximum characters
+const LONGEST_COMMENT = 10_000; // characters
 const LONGEST_NAME = 200;
 const LOST_TYPING_MS = 1000;
-const SHORTEST = 0.05; // minimum duration of a span, in seconds
+const SHORTEST = 0.05; // A span lasts at least this many seconds.
 // If the user adds an event less than this many seconds from an unsent draft, the draft is reopened instead. Drafts of
 // comments are reopened only for new comments, and other drafts only for other events.
 const SAME_MOMENT = 2;
 const NEW = "new/";
-const REACHED = 0.02; // seconds; a clock this close to an event's start counts as being at the event
+const REACHED = 0.02; // the clock counts as being at an event if it is less than this many seconds from its start
 
 /**
  * @typedef {import("./store.js").Shown} Shown
@@ -35,14 +36,14 @@ const REACHED = 0.02; // seconds; a clock this close to an event's start counts 
  * @typedef {object} NewDraft The draft of a new event.
  * @property {string} kind
  * @property {string} vodId
- * @property {number} at Time of the event on the shared clock, in seconds.
- * @property {number} time Position in the event's video, in seconds.
+ * @property {number} at The event's time on the shared clock, in seconds.
+ * @property {number} time The position in the event's video, in seconds.
  * @property {boolean} isOfAll
  * @property {string} text
  * @property {boolean} isOpen
- * @property {import("./strokes.js").Stroke[]} [strokes] Strokes of an unsaved drawing.
- * @property {string} [eventId] Id of the event that has the drawing; empty for a new event.
- * @property {import("./strokes.js").Stroke[]} [saved] Strokes of the event when the drawing was begun.
+ * @property {import("./strokes.js").Stroke[]} [strokes] The strokes of an unsaved drawing.
+ * @property {string} [eventId] The id of the event that has the drawing; empty for a new event.
+ * @property {import("./strokes.js").Stroke[]} [saved] The event's strokes when the user began to draw.
  */
 
 export class EventsPanel {
@@ -83,7 +84,7 @@ export class EventsPanel {
     this.rights = rights;
     this.username = person.username;
     const offers = new NameOffers(nameable);
-    this.store = new EventStore(api, vods, person.username, person.is_visitor ? person.user_id : "");
+    this.store = new EventStore(api, vods, person.username, person.user_id);
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
     this.drafts = new Drafts(person.user_id, `comparison/${sessionId}`);
     this.list = new EventList(requireElement("[data-event-list]"), {
@@ -103,7 +104,7 @@ export class EventsPanel {
             this.drafts.send(
               draft,
               body,
-              (text, key, isRepeated) => this.store.reply(one.id, text, key, isRepeated),
+              (text, key, isCancelled) => this.store.reply(one.id, text, key, isCancelled),
               async (replyId) => replyId && this.store.removeReply(one.id, replyId),
             ),
           ),
@@ -162,7 +163,7 @@ export class EventsPanel {
     const mine = Object.entries(message.named ?? {}).filter(([, users]) => users.includes(this.username));
     // A mention in the open event needs no notice, because it is already marked as read.
     if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded))
-      showToast(`${message.by} mentions you.`);
+      showToast(`${message.by} mentioned you.`);
   }
 
   /** Texts of all drafts, separated by blank lines; empty if there are none. */
@@ -217,14 +218,14 @@ export class EventsPanel {
   }
 
   /**
-   * If the field in which the user is typing has disappeared, add the next keys to its draft. Otherwise, they would run
-   * shortcuts. A pause of a second ends this.
+   * If the field in which the user is typing has disappeared, add the next keys to the field's draft. Otherwise, the
+   * keys would run shortcuts. Stop once the user has pressed no key for a second.
    */
   #keepLostTyping() {
     const draft = this.details.takeLostDraft();
     if (!draft || isTyping()) return;
     const text = () => this.drafts.get(draft)?.text ?? "";
-    if (text()) showToast("You can no longer write here. Your text is kept as a draft.", "warn");
+    if (text()) showToast("The field that you were typing in was closed. Your text is kept as a draft.", "warn");
     const end = new AbortController();
     let timer = setTimeout(() => end.abort(), LOST_TYPING_MS);
     const keep = (/** @type {KeyboardEvent} */ event) => {
@@ -266,7 +267,7 @@ export class EventsPanel {
         {
           class: "btn quiet spacer",
           type: "button",
-          title: isNew ? "Continue this draft" : "Continue the draft as a comment",
+          title: isNew ? "Continue this draft" : "Use this text in a new comment",
           onclick: () => (isNew ? this.#continue(key, value) : this.#rescue(key, value.text)),
         },
         h("span", { class: "pill" }, "Draft"),
@@ -277,20 +278,11 @@ export class EventsPanel {
         ),
         h("span", { class: "truncate", dir: "auto" }, text),
       ),
-      h(
-        "button",
-        {
-          class: "btn icon-only quiet",
-          type: "button",
-          "aria-label": `Discard the draft “${text}”`,
-          title: "Discard the draft",
-          onclick: () => {
-            this.drafts.set(key, undefined);
-            this.actions.playAfterWriting();
-          },
-        },
-        icon("trash"),
-      ),
+      createDiscardButton(text, () => {
+        this.drafts.set(key, undefined);
+        this.actions.playAfterWriting();
+        return () => this.drafts.get(key) ?? this.drafts.set(key, value);
+      }),
     );
   }
 
@@ -329,8 +321,9 @@ export class EventsPanel {
     const button = requireElement("[data-mentions]");
     button.hidden = count === 0;
     setText(button, `@ ${count}`);
-    const words = count === 1 ? "event mentions you" : "events mention you";
-    button.setAttribute("aria-label", `@ ${count} ${words}: show the next`);
+    const words =
+      count === 1 ? "event mentions you. Show the event" : "events mention you. Show the next event that mentions you";
+    button.setAttribute("aria-label", `@ ${count} ${words}`);
   }
 
   #showMention() {
@@ -338,7 +331,8 @@ export class EventsPanel {
     const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
     if (!one) return;
     this.open(one);
-    requireElement("[data-event-details]").focus(); // the button may be hidden now, and would lose the focus
+    // Move the focus, because the pressed button may be hidden now.
+    requireElement("[data-event-details]").focus();
   }
 
   /** @param {number} total */
@@ -354,7 +348,7 @@ export class EventsPanel {
     else if (!store.isLoaded) state.replaceChildren(h("p", { class: "pad faint" }, "Loading the events"));
     else if (total)
       state.replaceChildren(
-        h("p", { class: "pad faint" }, "No event matches the filters. "),
+        h("p", { class: "pad faint" }, "No events match the filters. "),
         h(
           "button",
           { class: "btn", type: "button", onclick: () => this.#filter(makeEmptyFilters()) },
@@ -462,7 +456,7 @@ export class EventsPanel {
 
   // Actions
 
-  /** Select an event. @param {string} id Id of the event; empty to deselect. */
+  /** Select an event. @param {string} id The event's id; an empty id deselects the event. */
   select(id) {
     this.#selected = id;
     this.#draw();
@@ -476,7 +470,7 @@ export class EventsPanel {
     this.actions.seek(one.at);
   }
 
-  /** Open the next or previous visible event. @param {number} by 1 for next, -1 for previous. */
+  /** Open the next visible event (`by` is 1) or the previous one (`by` is -1). @param {number} by */
   step(by) {
     const T = this.actions.controller.time;
     const chosen = this.#shown.findIndex(({ id }) => id === this.#selected);
@@ -497,7 +491,9 @@ export class EventsPanel {
     const { canEdit, canComment } = this.rights();
     if (!canEdit && !(canComment && kind === NOTE))
       return showToast(
-        canComment ? "You can only comment here. Press C to comment." : "You cannot change this comparison.",
+        canComment
+          ? "You can comment on this comparison, but not add other events. Press C to comment."
+          : "You cannot add events to this comparison.",
         "warn",
       );
     const { controller } = this.actions;
@@ -553,7 +549,7 @@ export class EventsPanel {
     const name = /** @type {HTMLInputElement} */ (requireElement("[data-naming-name]"));
     name.maxLength = kind === NOTE ? LONGEST_COMMENT : LONGEST_NAME;
     name.value = text;
-    name.placeholder = kind === NOTE ? "Write a comment" : "What happens here";
+    name.placeholder = kind === NOTE ? "Write a comment" : "Describe what happens";
     this.#showBusy();
     this.#drawDraftRows();
   }
@@ -581,7 +577,7 @@ export class EventsPanel {
     const typed = requireElement("[data-naming-kind]").value.trim();
     const kind = toKind(typed) || this.#kind;
     if (typed && !toKind(typed)) {
-      showToast("A kind needs at least one of the letters a to z or a digit.", "bad");
+      showToast("The kind of event must contain at least one letter from a to z or one digit.", "bad");
       return requireElement("[data-naming-kind]").focus();
     }
     const text = requireElement("[data-naming-name]").value.trim();
@@ -598,8 +594,8 @@ export class EventsPanel {
       const event = await this.drafts.send(
         marked.draft,
         values,
-        (given, key, isRepeated) => this.store.create(given, key, isRepeated),
-        (event) => this.store.takeBack(event),
+        (given, key, isCancelled) => this.store.create(given, key, isCancelled),
+        (event, given) => this.store.takeBack(event, given),
       );
       if (this.#marked === marked) this.#hideNaming();
       if (!isTyping()) this.select(event.event_id);
@@ -610,13 +606,13 @@ export class EventsPanel {
     if (!isSent && this.#marked === marked && !isTyping()) requireElement("[data-naming-name]").focus();
   }
 
-  /** Lock the form for a new event while its draft is being sent. A form for another draft stays open. */
+  /** Lock the form for a new event while its draft is being sent. A form with another draft stays editable. */
   #showBusy() {
     const form = requireElement("[data-naming]");
     const isBusy = this.#marked !== null && this.#sentDrafts.has(this.#marked.draft);
     form.setAttribute("aria-busy", String(isBusy));
     requireElement("[data-naming-name]").readOnly = isBusy;
-    if (isBusy) blurWithin(form); // without focus in the form, keys run shortcuts instead of typing text
+    if (isBusy) blurWithin(form); // take the focus from the locked field, so that key presses run shortcuts
   }
 
   /** Close the form for a new event; its text is kept as a draft. */
@@ -628,7 +624,7 @@ export class EventsPanel {
   #hideNaming() {
     this.#marked = null;
     const form = requireElement("[data-naming]");
-    blurWithin(form); // a hidden field with focus would receive all keys
+    blurWithin(form); // remove the focus: a hidden field with focus would receive all keys
     form.hidden = true;
     this.#drawDraftRows();
   }
@@ -683,14 +679,15 @@ export class EventsPanel {
   }
 
   /**
-   * Edit a drawing on the frame of the given event, or on the current frame.
-   * @param {Shown} [one]
-   * @param {[string, NewDraft]} [begun] Draft of the drawing, with its key.
+   * Let the user edit a drawing. If the user is already editing a drawing, save that drawing instead.
+   * @param {Shown} [one] The event whose drawing is edited. Without an event or draft, the user draws on the
+   *   current frame.
+   * @param {[string, NewDraft]} [begun] The key and content of an unsaved drawing that the user continues.
    */
   async draw(one, begun) {
     if (this.#sketch) return this.#sketch.sketch.keep();
     if (!this.rights().canComment)
-      return showToast("You can no longer draw here. Your drawing is kept as a draft.", "warn");
+      return showToast("You cannot draw in this comparison. Unsaved drawings are kept as drafts.", "warn");
     if (this.#isSketching) return;
     this.#isSketching = true;
     await this.#beginSketch(one, begun);
@@ -754,17 +751,17 @@ export class EventsPanel {
   }
 
   /**
-   * Save a drawing.
-   * @param {import("./store.js").SessionEvent|undefined} source Event that has the drawing; undefined to create an
-   *   event.
-   * @param {import("./strokes.js").Stroke[]} saved Strokes of the event that the drawing replaces.
+   * Save a drawing. Return null if it is saved. Return the drawing's current strokes if another user has changed them.
+   * Return undefined after any other error.
+   * @param {import("./store.js").SessionEvent|undefined} source The event to change; if it is undefined,
+   *   create an event.
+   * @param {import("./strokes.js").Stroke[]} saved The event's strokes when the user began to draw.
    * @param {object} drawn
-   * @param {{vod_id: string, time: number}} drawn.place Video and position of the event to create.
+   * @param {{vod_id: string, time: number}} drawn.place The video and the position of the event to create.
    * @param {import("./strokes.js").Stroke[]} drawn.strokes
    * @param {number} drawn.duration
-   * @param {string} drawn.key Key of the draft.
-   * @returns {Promise<null|undefined|import("./strokes.js").Stroke[]>} Null if the drawing is saved. If another user
-   *   has changed it, the strokes that the event has now. Undefined after any other error.
+   * @param {string} drawn.key The draft's key.
+   * @returns {Promise<null|undefined|import("./strokes.js").Stroke[]>}
    */
   async #keepDrawing(source, saved, { place, strokes, duration, key }) {
     const drawing = strokes.length ? { strokes } : null;
@@ -786,7 +783,7 @@ export class EventsPanel {
       }
       await this.store.load();
       showToast(
-        "Another user has changed the drawing. Both drawings are shown together. Check them, and save again.",
+        "Another user has changed this drawing. It now shows their changes and yours. Check it, then save again.",
         "warn",
       );
       return getStrokes(this.store.get(source.event_id));
@@ -806,8 +803,8 @@ export class EventsPanel {
     const event = await this.drafts.send(
       key,
       values,
-      (given, id, isRepeated) => this.store.create(given, id, isRepeated),
-      (made) => this.store.takeBack(made),
+      (given, id, isCancelled) => this.store.create(given, id, isCancelled),
+      (made, given) => this.store.takeBack(made, given),
     );
     this.reveal();
     if (isTyping()) return;
@@ -818,13 +815,15 @@ export class EventsPanel {
   /**
    * @param {Shown} one
    * @param {any} values
-   * @param {any} [base] Values that the user has seen.
+   * @param {any} [base] The values that the user saw in the changed fields before the change.
    */
   #change(one, values, base) {
     // Name, kind and colour apply to all events of a group; other values, such as a note, only to the first event.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
-    // Other events of the group may have no label, so only those with the seen values are checked.
+    // The server refuses to change an event whose values differ from `base`. For the group's main event, always send
+    // `base`, so that conflicts are noticed. Other events may have had different values from the start; send `base` only
+    // for those that had the same.
     const isSeen = (/** @type {any} */ event) => Object.keys(base ?? {}).every((name) => event[name] === base[name]);
     const changes = sources.map(({ event }) => ({
       id: event.event_id,
@@ -837,7 +836,8 @@ export class EventsPanel {
   /**
    * Move a group of events, or the end of its span, on the shared clock.
    * @param {Shown} one
-   * @param {{at?: number, until?: number|null}} to New times in seconds.
+   * @param {{at?: number, until?: number|null}} to The new start (`at`) and end (`until`) on the shared clock,
+   *   in seconds. With `until: null`, the group becomes a moment without an end.
    */
   #move(one, { at, until }) {
     if (at !== undefined) return this.#shift(one, one.sources, "move", at - one.at);
@@ -861,8 +861,9 @@ export class EventsPanel {
    * Shift events, or one end of their spans.
    * @param {Shown} one
    * @param {import("./store.js").Source[]} sources
-   * @param {import("./lanes.js").Hold} hold Part to shift: the event ("move"), or the start or end of its span.
-   * @param {number} by Number of seconds to shift by.
+   * @param {import("./lanes.js").Hold} hold The part to shift: the event ("move"), or the start or end of its
+   *   span.
+   * @param {number} by The shift in seconds.
    */
   #shift(one, sources, hold, by) {
     const changes = sources.map(({ event, at, until }) => {
@@ -979,9 +980,10 @@ export class EventsPanel {
     });
     requireElement("[data-naming-cancel]").addEventListener("click", () => this.#closeNaming());
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (isComposing(event)) return;
       if (event.key === "Escape") this.#closeNaming();
-      else if (isSendKey(event) && event.target instanceof HTMLInputElement) this.#saveMark();
-      else return;
+      else if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
+      else if (isSendKey(event)) this.#saveMark(); // Shift+Enter sends nothing; without this, the browser would send the form
       event.preventDefault();
       event.stopPropagation();
     });

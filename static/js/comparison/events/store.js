@@ -1,10 +1,12 @@
 // The page's copy of the comparison's events. Messages from the server update the copy. The user's changes go through
 // the API and can be undone.
 
-import { ApiError } from "../../base/api.js";
+import { ApiError, makeIdempotencyKey } from "../../base/api.js";
 import { toGlobalTime, getPlacement } from "../../base/timeline.js";
 import { Edits } from "./undo.js";
 import { groupEvents } from "./grouping.js";
+
+/** @typedef {Map<string, string>} Keys Idempotency-Keys of unanswered requests by event id. */
 
 /**
  * @typedef {object} SessionEvent An event in the API's format.
@@ -15,7 +17,8 @@ import { groupEvents } from "./grouping.js";
  * @property {string} color
  * @property {any} drawing
  * @property {string|null} vod_id
- * @property {number} time Start in the event's video, in seconds. Without a video, start on the shared clock.
+ * @property {number} time The start in the event's video, in seconds. Without a video, it is the start on the
+ *   shared clock.
  * @property {number|null} end
  * @property {string} origin
  * @property {number|null} confidence
@@ -24,17 +27,19 @@ import { groupEvents } from "./grouping.js";
  * @property {string|null} created_by
  * @property {string} created_by_name
  * @property {number} created_at
+ * @property {number} updated_at
  *
  * @typedef {object} Source A member of a group of events, with its times on the shared clock.
  * @property {SessionEvent} event
- * @property {number} at Start of the member in seconds.
- * @property {number|null} until End of the member in seconds; null if the event is a moment.
+ * @property {number} at The member's start in seconds.
+ * @property {number|null} until The member's end in seconds; null if the event is a moment.
  *
  * @typedef {object} Shown A group of events shown as one.
- * @property {string} id Id of the group's first event.
- * @property {SessionEvent} event First event of the group that has a label, else the first event.
+ * @property {string} id The id of the group's first event.
+ * @property {SessionEvent} event The group's first event with a label, or the first event if none has a
+ *   label.
  * @property {Source[]} sources
- * @property {number} at Median start of the group's events on the shared clock, in seconds.
+ * @property {number} at The median start of the group's events on the shared clock, in seconds.
  * @property {number|null} until
  */
 
@@ -42,7 +47,8 @@ import { groupEvents } from "./grouping.js";
  * @typedef {object} Change New values of an event.
  * @property {string} id
  * @property {any} values
- * @property {any} [base] Texts that the change replaces. If another user has changed one, the server refuses the change.
+ * @property {any} [base] The texts that the change replaces. If another user has changed one of them, the
+ *   server refuses the change.
  */
 
 const TEXTS = ["kind", "label", "body", "drawing"];
@@ -55,7 +61,7 @@ export class EventStore extends EventTarget {
   /** Error of the last attempt to load the events. @type {unknown} */ failure = null;
   /** Events by id, in order of creation. @type {Map<string, SessionEvent>} */ #events = new Map();
   /** Number of messages received about each event, by event id. @type {Map<string, number>} */ #told = new Map();
-  /** New ids of events that undo or redo recreates, by old id. @type {Map<string, string>} */ #renamed = new Map();
+  /** New id of each event that undo or redo recreated, by old id. @type {Map<string, string>} */ #renamed = new Map();
   #revision = -1;
   #wanted = -1;
   #loading = false;
@@ -66,13 +72,12 @@ export class EventStore extends EventTarget {
    * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} api
    * @param {any[]} vods
    * @param {string} [username]
-   * @param {string} [visitorId] Id of the visitor of a link; empty for accounts. The server ignores the idempotency
-   *   keys of visitors, so this page finds what a repeated request has already saved.
+   * @param {string} [userId] Id of the user's account, or of the visitor who opened a link.
    */
-  constructor(api, vods, username = "", visitorId = "") {
+  constructor(api, vods, username = "", userId = "") {
     super();
     this.username = username;
-    this.visitorId = visitorId;
+    this.userId = userId;
     this.api = api;
     this.vods = new Map(vods.map((vod) => [vod.vod_id, vod]));
   }
@@ -102,7 +107,7 @@ export class EventStore extends EventTarget {
   /**
    * Return an event's time on the shared clock.
    * @param {SessionEvent} event
-   * @param {number} [time] Position in the event's video, in seconds; by default, the event's start.
+   * @param {number} [time] A position in the event's video, in seconds; by default, the event's start.
    */
   globalTime(event, time = event.time) {
     const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
@@ -195,37 +200,41 @@ export class EventStore extends EventTarget {
   }
 
   /**
+   * Create an event. If `isCancelled` is true, cancel the earlier request with the idempotency key `key` instead. If
+   * the server has already created the event of this request, return the event; otherwise, throw.
    * @param {any} values
-   * @param {string} [key] Idempotency key.
-   * @param {boolean} [isRepeated] Whether an earlier request with this key was not answered.
+   * @param {string} [key]
+   * @param {boolean} [isCancelled]
    * @returns {Promise<SessionEvent>}
    */
-  create(values, key, isRepeated = false) {
+  create(values, key, isCancelled = false) {
     return this.edits.inTurn(async () => {
-      const known = isRepeated && (await this.#findOwn((event) => hasValues(event, values)));
-      const event = known || (await this.#create(values, { key }));
+      const event = await this.#create(values, { key, isCancelled });
+      if (isCancelled) return event;
       const label = `marked ${getEventName(event)}`;
+      /** @type {Keys} */ const keys = new Map();
       this.edits.add({
         label,
         undo: async () => {
           const now = this.get(event.event_id);
-          const why = now?.replies.length ? "has replies" : isChanged(now, event) ? "has changed" : "";
+          const why = now?.replies.length ? "has replies" : isChanged(now, event) ? "has been changed" : "";
           if (why)
-            throw new ApiError(`This event ${why}, so undo cannot remove it. Select the event and press Delete.`, {
-              status: 409,
-            });
+            throw new ApiError(
+              `This event ${why}, so undo cannot remove it. To delete the event, select it and press Delete.`,
+              { status: 409 },
+            );
           await this.#remove(event.event_id);
         },
-        redo: () => this.#create(values, { again: event.event_id }),
+        redo: () => this.#createAgain(event.event_id, values, keys),
       });
       return event;
     });
   }
 
   /**
-   * Change events as one undo step.
+   * Change values of the session's events. One undo reverts all these changes.
    * @param {Change[]} changes
-   * @param {string} label Description of the change, such as “moved Kill”.
+   * @param {string} label Describes the changes in the undo history; for example, it is “moved Kill”.
    */
   change(changes, label) {
     return this.edits.inTurn(async () => {
@@ -240,7 +249,10 @@ export class EventStore extends EventTarget {
       };
       const replace = async (/** @type {typeof changes} */ expected, /** @type {typeof changes} */ list) => {
         if (JSON.stringify(read()) !== JSON.stringify(expected))
-          throw new ApiError("Another user has changed this since. Their change is kept.", { status: 409 });
+          throw new ApiError(
+            "Another user has changed this event since your change, so nothing was undone or redone.",
+            { status: 409 },
+          );
         await all(list.map((change, number) => ({ ...change, base: pickTexts(expected[number].values) })));
       };
       const before = read();
@@ -251,65 +263,85 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Delete events as one undo step. Undo does not restore their replies.
+   * Delete events of the session. One undo restores all of them, but not their replies. If another user has just
+   * changed an event, throw, and delete neither this event nor the events after it.
    * @param {SessionEvent[]} events
    */
   remove(events) {
     return this.edits.inTurn(async () => {
-      const ids = events.map((event) => event.event_id);
-      const all = async () => {
-        for (const id of ids) await this.#remove(id);
-      };
-      await all();
-      this.edits.add({
-        label: `deleted ${getEventName(events[0])}`,
-        undo: async () => {
-          for (const event of events) {
-            await this.#create(getValues(event), { again: event.event_id });
-            if (event.resolved) await this.#change(event.event_id, { resolved: true });
-          }
-        },
-        redo: all,
-      });
+      /** @type {SessionEvent[]} */ const removed = [];
+      try {
+        for (const event of events) {
+          this.#checkUnchanged(event);
+          await this.#remove(event.event_id);
+          removed.push(event);
+        }
+      } catch (error) {
+        if (error instanceof ApiError && error.type === "event_changed") await this.#reload();
+        throw error;
+      } finally {
+        if (removed.length) this.edits.add(this.#describeDeletion(removed));
+      }
     });
   }
 
   /**
-   * Delete an event that an earlier, unanswered request has created. If the event has replies or has changed, keep it.
-   * Undo cannot revert the deletion.
-   * @param {SessionEvent} made The answer to the repeated request, which shows the event as it was created.
+   * Throw if an event has changed or has new replies since the user saw it.
+   * @param {SessionEvent} seen The event as the user saw it.
    */
-  takeBack(made) {
+  #checkUnchanged(seen) {
+    const now = this.get(seen.event_id);
+    if (!isChanged(now, seen) && (now?.replies.length ?? 0) <= seen.replies.length) return;
+    throw new ApiError("Another user has just changed this event. Check it before you delete it.", { status: 409 });
+  }
+
+  /** @param {SessionEvent[]} removed */
+  #describeDeletion(removed) {
+    /** @type {Keys} */ const keys = new Map();
+    return {
+      label: `deleted ${getEventName(removed[0])}`,
+      undo: async () => {
+        for (const event of removed) {
+          // An earlier attempt may have created it before the connection broke.
+          if (!this.get(event.event_id)) await this.#createAgain(event.event_id, getValues(event), keys);
+          if (event.resolved) await this.#change(event.event_id, { resolved: true });
+        }
+      },
+      redo: async () => {
+        for (const { event_id: id } of removed) await this.#remove(id);
+      },
+    };
+  }
+
+  /**
+   * Delete an event that the server has created although the page received no answer. If the event has replies or has
+   * changed, keep it. Undo cannot revert the deletion.
+   * @param {SessionEvent} made
+   * @param {any} values Those that the request sent to create the event.
+   */
+  takeBack(made, values) {
     return this.edits.inTurn(async () => {
       await this.#reload();
       const now = this.get(made.event_id);
-      if (!now?.replies.length && !isChanged(now, made)) await this.#remove(made.event_id);
+      if (now && !now.replies.length && hasValues(now, values)) await this.#remove(made.event_id);
     });
   }
 
   /**
-   * Send a reply and return its id.
+   * Send a reply and return its id. If `isCancelled` is true, cancel the earlier request with the idempotency key `key`
+   * instead. If the server has already stored the reply of this request, return the reply's id; otherwise, throw.
    * @param {string} id
    * @param {string} body
-   * @param {string} key Idempotency key of the reply.
-   * @param {boolean} [isRepeated] Whether an earlier request with this key was not answered.
+   * @param {string} key
+   * @param {boolean} [isCancelled]
    * @returns {Promise<string|undefined>}
    */
-  async reply(id, body, key, isRepeated = false) {
-    const isSaved = (/** @type {any} */ one) => one.body === body && one.created_by === this.visitorId;
-    if (isRepeated && this.visitorId) {
-      await this.#reload();
-      const saved = this.get(id)?.replies.find(isSaved);
-      if (saved) return saved.reply_id;
-    }
+  async reply(id, body, key, isCancelled = false) {
     const known = this.get(id)?.replies.length ?? 0;
-    const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
+    const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key, isCancelled));
     // A repeated request returns the event as it was at the first request, so load newer replies.
     if (replies.length <= known) await this.#reload();
-    const own = replies.filter(
-      (reply) => isSaved(reply) || (reply.body === body && reply.created_by_name === this.username),
-    );
-    return own.at(-1)?.reply_id;
+    return replies.filter((reply) => reply.body === body && reply.created_by === this.userId).at(-1)?.reply_id;
   }
 
   /** @param {string} id @param {string} replyId */
@@ -329,27 +361,30 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Load the events again and return the visitor's own event that matches. Accounts have no such event, because the
-   * server recognises their repeated requests.
-   * @param {(event: SessionEvent) => boolean} matches
-   */
-  async #findOwn(matches) {
-    if (!this.visitorId) return undefined;
-    await this.#reload();
-    return [...this.all].find((event) => event.created_by === this.visitorId && matches(event));
-  }
-
-  /**
    * @param {any} values
-   * @param {{again?: string, key?: string}} about `again` is the previous id of an event that undo recreates; `key` is
-   *   an idempotency key.
+   * @param {{again?: string, key?: string, isCancelled?: boolean}} about `again` is the previous id of an event that
+   *   undo recreates; `key` is an idempotency key.
    */
-  async #create(values, { again, key }) {
-    const { event } = await this.api.create(values, key);
+  async #create(values, { again, key, isCancelled }) {
+    const { event } = await this.api.create(values, key, isCancelled);
     if (again) this.#rename(this.#idOf(again), event.event_id);
     if (!this.#told.has(event.event_id)) this.#events.set(event.event_id, event);
     this.#changed();
     return event;
+  }
+
+  /**
+   * Create an event again. After a lost answer, the next call repeats the request with its Idempotency-Key, so that the
+   * server does not create the event twice.
+   * @param {string} id Previous id of the event.
+   * @param {any} values
+   * @param {Keys} keys
+   */
+  async #createAgain(id, values, keys) {
+    const key = keys.get(id) ?? makeIdempotencyKey();
+    keys.set(id, key);
+    await this.#create(values, { again: id, key });
+    keys.delete(id);
   }
 
   /** @param {string} from @param {string} to */
@@ -379,11 +414,14 @@ export class EventStore extends EventTarget {
     }
   }
 
-  /** @param {string} id */
+  /**
+   * Delete an event. If another user has changed it since this page last heard of it, the server refuses.
+   * @param {string} id
+   */
   async #remove(id) {
     const now = this.#idOf(id);
     try {
-      await this.api.remove(now);
+      await this.api.remove(now, this.#events.get(now)?.updated_at);
     } catch (error) {
       // A 404 means that another user has already deleted the event.
       if (!(error instanceof ApiError && error.status === 404)) throw error;
@@ -459,12 +497,13 @@ function isChanged(now, made) {
 }
 
 /**
- * Return whether an event has the values with which it was requested.
+ * Return whether an event still has the values that were sent to create it.
  * @param {SessionEvent} event
  * @param {any} values
  */
 function hasValues(event, { global_time, ...values }) {
-  const wanted = global_time === undefined ? values : { ...values, time: global_time, vod_id: null };
+  const place = global_time === undefined ? {} : { time: global_time, vod_id: null };
+  const wanted = { label: "", body: "", color: "", drawing: null, end: null, ...values, ...place };
   const has = /** @type {any} */ (event);
   return Object.keys(wanted).every((name) => JSON.stringify(has[name]) === JSON.stringify(wanted[name]));
 }

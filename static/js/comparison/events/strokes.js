@@ -50,8 +50,8 @@ export function isWithinLimits(strokes) {
 }
 
 /**
- * Return the outline of a stroke as an SVG path.
- * @param {Stroke} stroke A stroke of any tool except text.
+ * Return the outline of a stroke as an SVG path. The stroke may be of any tool except text.
+ * @param {Stroke} stroke
  * @param {number} high
  * @returns {string}
  */
@@ -85,7 +85,7 @@ export function makeOutline({ tool, width, points }, high) {
 /**
  * Return a picture of strokes that fills its container.
  * @param {Stroke[]} strokes
- * @param {number} aspect Width of the frame divided by its height.
+ * @param {number} aspect The frame's width divided by its height.
  * @returns {SVGElement}
  */
 export function createPicture(strokes, aspect) {

@@ -51,7 +51,7 @@ export class Edits extends EventTarget {
   }
 
   /**
-   * Undo or redo the latest edit, and move the edit to the other list.
+   * Undo the latest edit, or redo the edit undone last. The edit moves to the redo list or back to the undo list.
    * @param {"undo"|"redo"} way
    * @throws The error of the edit. The edit is dropped unless a retry may succeed.
    */

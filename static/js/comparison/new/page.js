@@ -1,8 +1,10 @@
 // The page for a new comparison. Users choose, upload and order recordings. The comparison opens once all recordings
 // are ready.
 
-import { createSession, listLibraryFiles } from "../../base/api.js";
+import { createSession, listLibraryFiles, makeIdempotencyKey } from "../../base/api.js";
 import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { keepTypedText } from "../../base/drafts.js";
+import { formatCount } from "../../base/format.js";
 import { EndlessList, toAnswer, createNothingFound } from "../../base/infinite-list.js";
 import { createErrorNote, showToast } from "../../base/notice.js";
 import { listCatalogue } from "../../catalogue/api.js";
@@ -109,7 +111,10 @@ async function fetchVideos({ from, search, tag, order }, { page, limit }, signal
 function showUnusable(names) {
   const note = requireElement("[data-unusable]");
   note.hidden = !names.length;
-  setText(note, `The names of these files contain characters that cannot be read. Rename them: ${names.join(", ")}`);
+  setText(
+    note,
+    `These files cannot be used, because their names contain characters that cannot be read: ${names.join(", ")}. Rename the files.`,
+  );
 }
 
 /** Return whether the list shows the whole library, newest first. @param {any} query */
@@ -125,7 +130,7 @@ function createEmptyState() {
       { class: "panel empty" },
       icon("film"),
       h("h2", {}, "No videos in your library yet"),
-      h("p", {}, "Drop two or three recordings of the same event on this page, or choose them from this device."),
+      h("p", {}, "Drop two or three recordings of the same match on this page, or choose them from this device."),
       h(
         "div",
         { class: "row wrap" },
@@ -197,10 +202,7 @@ function removeRecording(recording) {
     recording.transfer
       .cancel()
       .catch(() =>
-        showToast(
-          `The upload of “${recording.name}” could not be cancelled. A part of it is still on the server.`,
-          "warn",
-        ),
+        showToast(`The upload of “${recording.name}” could not be cancelled. Cancel it on the Upload page.`, "warn"),
       );
   if (!choice.recordings.length) list.find.focus();
 }
@@ -213,7 +215,7 @@ function markChosen() {
 function keepInAddress() {
   const address = new URL(location.href);
   const ids = choice.recordings.flatMap(({ video }) => video?.id ?? []);
-  // Change the URL only after the videos named in it are loaded; an earlier change would lose them.
+  // Change the URL only after the page has loaded the videos that the URL names; otherwise the URL would lose them.
   if (!hasRead || ids.join() === address.searchParams.getAll("video").join()) return;
   address.searchParams.delete("video");
   for (const id of ids) address.searchParams.append("video", id);
@@ -242,7 +244,7 @@ function uploadFiles(files) {
   if (files.length > free)
     showToast(
       free
-        ? `A comparison can have at most ${MOST} recordings. Number of files added: ${free}.`
+        ? `A comparison can have at most ${MOST} recordings, so only ${formatCount(free, "file")} ${free === 1 ? "was" : "were"} added.`
         : `A comparison can have at most ${MOST} recordings. Remove one first.`,
       "warn",
     );
@@ -333,20 +335,20 @@ function drawFoot() {
     ],
   );
   setText(hint, "");
-  if (failed) setText(hint, `${choice.letterOf(failed.key)} cannot be used. Remove it.`);
+  if (failed) setText(hint, `Recording ${choice.letterOf(failed.key)} cannot be used. Remove it to continue.`);
   else if (!choice.isEnough)
     setText(
       hint,
       recordings.length
-        ? "Choose one more recording of the same event."
-        : "Choose two or three recordings of the same event.",
+        ? "Choose one more recording of the same match."
+        : "Choose two or three recordings of the same match.",
     );
   else if (awaited.length)
     setText(
       hint,
       state === "waiting"
-        ? `Opens as soon as ${letters} ${are} ready.`
-        : `${letters} ${are} not ready yet. The comparison then opens automatically.`,
+        ? `The comparison opens as soon as ${letters} ${are} ready.`
+        : `${letters} ${are} not ready yet. If you press Compare, the comparison opens as soon as ${letters} ${are} ready.`,
     );
   else setText(hint, "Next: align the recordings.");
   nameField.placeholder =
@@ -357,6 +359,9 @@ function drawFoot() {
   if (state === "waiting" && !awaited.length) createComparison();
 }
 
+/** The latest request to create the comparison; a retry repeats it. */
+let attempt = { body: "", key: "" };
+
 async function createComparison() {
   state = "making";
   drawFoot();
@@ -364,9 +369,15 @@ async function createComparison() {
   problem.replaceChildren();
   try {
     const vods = choice.recordings.map((one, at) => one.asVod(LETTERS[at]));
-    const { session } = await createSession({ vods, name: nameField.value.trim() || nameField.placeholder });
+    const fields = { vods, name: nameField.value.trim() || nameField.placeholder };
+    // A repeated request has the same key, so that it does not create a second comparison.
+    if (JSON.stringify(fields) !== attempt.body) attempt = { body: JSON.stringify(fields), key: makeIdempotencyKey() };
+    nameField.readOnly = true;
+    const { session } = await createSession(fields, attempt.key);
+    forgetName();
     location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
   } catch (error) {
+    nameField.readOnly = false;
     problem.replaceChildren(createErrorNote("The comparison could not be created.", error));
     state = "choosing";
     drawFoot();
@@ -379,9 +390,11 @@ createButton.addEventListener("click", () => {
   drawFoot();
 });
 window.addEventListener("pageshow", () => {
+  nameField.readOnly = false;
   state = "choosing";
   drawFoot();
 });
 
+const forgetName = keepTypedText("new-comparison", { name: nameField });
 addFromAddress();
 list.begin();

@@ -1,4 +1,4 @@
-// The card of a selectable recording: a library video with its picture, or a folder's file.
+// The card of a recording that the user can choose: a library video with its picture, or a file of a folder.
 
 import { h, icon, requireElement, setText } from "../../base/dom.js";
 import { formatDuration } from "../../base/format.js";
@@ -92,7 +92,7 @@ export class ChoiceCard {
 
   #meta() {
     const { created_at: came, status, tags } = /** @type {Video} */ (this.video);
-    if (status === "failed") return h("span", { class: "meta status bad" }, icon("alert"), "Cannot be used");
+    if (status === "failed") return h("span", { class: "meta status bad" }, icon("alert"), "Video cannot be used");
     if (status !== "ready") return h("span", { class: "meta status run" }, icon("run", "spin"), "Processing");
     return h(
       "span",

@@ -68,7 +68,7 @@ export class Tray {
       {
         class: "hold",
         type: "button",
-        "aria-label": `Reorder ${letter}, ${name}, with the arrow keys`,
+        "aria-label": `Reorder ${letter} (${name}) with the arrow keys`,
         title: "Drag or use the arrow keys to reorder",
         data: { part: "hold" },
         onkeydown: (/** @type {KeyboardEvent} */ event) => this.#step(event, recording, at),

@@ -53,7 +53,7 @@ export class SyncController extends EventTarget {
     return this.#status;
   }
 
-  /** State requested by the user, even while videos are still loading. */
+  /** Requested playback state, "playing" or "paused". Videos that are still loading may not be in this state yet. */
   get wanted() {
     return this.#wanted;
   }
@@ -74,7 +74,7 @@ export class SyncController extends EventTarget {
     return getExtent(this.tracks).end;
   }
 
-  /** Video that lacks data, so that the other videos wait for it; null for none. */
+  /** Video that lacks data, so that the other videos wait for it; null if the videos do not wait. */
   get waitingFor() {
     return this.#waitingFor;
   }
@@ -94,14 +94,15 @@ export class SyncController extends EventTarget {
   /** @param {string} id */
   track(id) {
     const found = this.tracks.find((t) => t.id === id);
-    if (!found) throw new Error(`No such video: ${id}`);
+    if (!found) throw new Error(`This comparison has no video ${id}`);
     return found;
   }
 
   /**
-   * Start playback. Resolve once the videos play or a newer request is done.
-   * @param {number} [at] Start time on the shared clock, in seconds. The default is the current time, or the start if
-   *   the clock is at the end.
+   * Start playback. Resolve once the videos play. If a newer request replaces this one, resolve once the newer one is
+   * done.
+   * @param {number} [at] The start time on the shared clock, in seconds. The default is the current time, or
+   *   the start if the clock is at the end.
    * @returns {Promise<void>}
    */
   async play(at) {
@@ -110,7 +111,10 @@ export class SyncController extends EventTarget {
     await this.seek(at ?? (this.time >= this.end - 0.05 ? this.start : this.time));
   }
 
-  /** @param {number} [at] Time of the pause on the shared clock; by default, the time of the leading video's frame. */
+  /**
+   * Pause at a time on the shared clock; by default, at the time of the leading video's frame.
+   * @param {number} [at]
+   */
   pause(at) {
     if (this.#wanted === "paused" && at === undefined) return;
     this.#wanted = "paused";
@@ -121,7 +125,7 @@ export class SyncController extends EventTarget {
 
   /**
    * Seek to a time, then play on if playback is requested. Resolve once the latest requested time is on screen.
-   * @param {number} T Time on the shared clock, in seconds.
+   * @param {number} T A time on the shared clock, in seconds.
    * @returns {Promise<void>}
    */
   seek(T) {
@@ -154,7 +158,8 @@ export class SyncController extends EventTarget {
 
   /**
    * Set how often sync errors are checked, and how large an error is tolerated.
-   * @param {{interval: number, tolerance: number}} said Time between two checks and tolerated error, both in ms.
+   * @param {{interval: number, tolerance: number}} said `interval` is the time between two checks, and `tolerance` is
+   *   the tolerated error, both in ms.
    */
   keepStep(said) {
     this.#keeping = policy.getSyncSettings(said);
@@ -174,7 +179,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Step one video by frames; the other videos follow. If its frame rate varies, step until its frame changes.
+   * Step one video by frames; the other videos follow. If the frame rate varies, step until the picture changes.
    * @param {number} by
    * @param {string} id
    */
@@ -204,7 +209,7 @@ export class SyncController extends EventTarget {
 
   /**
    * Follow the session's clock, or stop following it.
-   * @param {(() => number)|null} clock Function that returns the session's time in seconds; null to stop following.
+   * @param {(() => number)|null} clock Returns the session's time in seconds; null stops following.
    */
   follow(clock) {
     this.#follower.clock = clock;
@@ -387,8 +392,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Return by how many seconds a paused video is ahead of its correct position at a global time; null if the video does
-   * not play at that time.
+   * Return by how many seconds a paused video is ahead of its correct position at a time on the shared clock. Return
+   * null if the video takes no part at that time, for example because it has not begun.
    * @param {Track} track
    * @param {number} T
    */

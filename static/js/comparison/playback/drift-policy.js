@@ -4,8 +4,8 @@
 export const LOOK = 60; // ms between two checks for videos that must start, have ended or lack data
 export const TICK = 250; // ms between two measurements of the videos' sync errors
 /**
- * A session's default sync settings, in ms. If the interval is the default, TICK is used instead. If the tolerance is
- * the default, DEAD_BAND is used instead.
+ * A session's default sync settings, in ms. A default value means that the user has not chosen one. The page then uses
+ * the stricter TICK as the interval, or DEAD_BAND as the tolerance.
  */
 const UNCHANGED = { interval: 500, tolerance: 100 };
 const DEAD_BAND = 0.002; // sync error, in seconds, above which a correction starts
@@ -13,19 +13,19 @@ export const SETTLED = 0.001; // sync error, in seconds, at which a running corr
 const RECOVERY = 0.8; // seconds in which a change of speed removes a sync error; GENTLE and FIRM limit the change
 const GENTLE = 0.05; // maximum relative change of speed that corrects a small sync error
 const FIRM = 0.1; // maximum relative change of speed that corrects a large sync error
-const FIRM_FROM = 0.05; // sync error, in seconds, above which FIRM is the limit instead of GENTLE
+const FIRM_FROM = 0.05; // sync error, in seconds, above which FIRM limits the change of speed instead of GENTLE
 const RATE_STEP = 0.002;
 // sync error, in seconds, above which a seek corrects it; with 0.1, busy computers would seek again and again
 const SEEK_FROM = 0.3;
 export const FIRST_LEAD = 0.08; // initial estimate of the duration of a seek during play, in seconds
 export const COOL_DOWN = 1500; // minimum ms between two corrective seeks of a video
 export const STARVED = 120; // ms for which a video may lack data before all videos pause and wait
-export const REBASE = 0.01; // seconds; if clock and leading video differ by more, the clock takes the video's time
-const FOLLOW_DEAD_BAND = 0.04; // seconds; smaller differences from the session's clock are ignored
+export const REBASE = 0.01; // if the clock is off by more than this many seconds, it takes the leading video's time
+const FOLLOW_DEAD_BAND = 0.04; // differences from the session's clock of up to this many seconds are ignored
 const FOLLOW_REACH = 0.02; // maximum relative change of speed while following the session's clock
-const FOLLOW_SEEK = 1; // seconds; a seek corrects larger differences from the session's clock
+const FOLLOW_SEEK = 1; // differences from the session's clock of more than this many seconds are corrected by a seek
 export const FOLLOW_COOL_DOWN = 5000; // minimum ms between two seeks while following the session's clock
-const SLOW_SEEK = 500; // ms; longer seeks count as slow. Seeks in quick copies take less than 200 ms
+const SLOW_SEEK = 500; // seeks of more than this many ms count as slow; seeks in proxy videos take less than 200 ms
 const [SEEKS_KEPT, SLOW_SEEKS] = [6, 4];
 
 /**
@@ -47,7 +47,8 @@ export function getSyncSettings({ interval, tolerance }) {
 /**
  * Return how to correct a video's sync error: by a seek, or by a change of its speed. The new speed is the speed of the
  * group times `factor`.
- * @param {number} error Sync error in seconds; positive if the video is ahead of the leading video.
+ * @param {number} error The sync error in seconds; it is positive if the video is ahead of the leading
+ *   video.
  * @param {{maySeek: boolean, correcting: boolean, deadBand?: number}} state `maySeek` is false shortly after a seek;
  *   `deadBand` is the tolerated error in seconds.
  * @returns {Correction}
@@ -63,7 +64,7 @@ export function chooseCorrection(error, { maySeek, correcting, deadBand = DEAD_B
 /**
  * Return how to bring the videos back to the session's clock: by a seek, or by a change of their speed. The new speed
  * is the usual speed times `factor`.
- * @param {number} error Difference in seconds; positive if the videos are ahead of the clock.
+ * @param {number} error The difference in seconds; it is positive if the videos are ahead of the clock.
  * @returns {Correction}
  */
 export function chooseClockCorrection(error) {
@@ -75,8 +76,9 @@ export function chooseClockCorrection(error) {
 
 /**
  * Return a new estimate of a seek's duration, in seconds, from the result of the latest seek.
- * @param {number} lead Estimate that the latest seek used, in seconds.
- * @param {number} error Sync error after the latest seek, in seconds; positive if the estimate was too long.
+ * @param {number} lead The estimate used for the latest seek, in seconds.
+ * @param {number} error The sync error after the latest seek, in seconds; it is positive if the estimate was
+ *   too long.
  * @returns {number}
  */
 export function updateLead(lead, error) {

@@ -3,7 +3,10 @@
 import { FOLLOW_COOL_DOWN, chooseClockCorrection } from "./drift-policy.js";
 
 export class Follower {
-  /** Function that returns the session's time in seconds; null if no clock is followed. @type {(() => number)|null} */
+  /**
+   * Function that returns the session's time in seconds; null while the videos do not follow this time.
+   * @type {(() => number)|null}
+   */
   clock = null;
   /** Factor of the videos' speed that corrects their difference from the session's clock. */
   factor = 1;
@@ -11,9 +14,9 @@ export class Follower {
 
   /**
    * Return the correction to apply now; null if nothing changes.
-   * @param {number} T Time on the viewer's own clock, in seconds.
+   * @param {number} T The time on the viewer's own clock, in seconds.
    * @param {number} now
-   * @param {number} lead Expected duration of a seek, in seconds of session time.
+   * @param {number} lead The expected duration of a seek, in seconds of session time.
    * @returns {{seek: number} | {factor: number} | null}
    */
   look(T, now, lead) {

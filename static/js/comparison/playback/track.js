@@ -14,7 +14,7 @@ const FRAME_PATIENCE = 250;
  * @property {string} id
  * @property {HTMLVideoElement} video
  * @property {import("../../base/timeline.js").Placement} placement
- * @property {number} duration Duration in seconds.
+ * @property {number} duration The video's duration in seconds.
  * @property {number} fps
  * @property {boolean} [variable] True for a variable frame rate; `fps` is then the mean.
  */
@@ -45,7 +45,7 @@ export class Track {
     this.lead = FIRST_LEAD;
     this.coolUntil = 0;
     this.starvedSince = 0;
-    /** Presentation timestamp of the frame on screen. */
+    /** Start time of the frame on screen, in seconds; null if unknown. */
     this.mediaTime = /** @type {number|null} */ (null);
     this.seeks = 0;
     video.addEventListener("error", () => (this.failed = true));
@@ -63,7 +63,7 @@ export class Track {
     return this.placement.offset;
   }
 
-  /** Global time of the video's first frame. */
+  /** Time on the shared clock at which the video begins, in seconds. */
   get begin() {
     return toGlobalTime(0, this.placement);
   }
@@ -77,7 +77,7 @@ export class Track {
     return toGlobalTime(time, this.placement);
   }
 
-  /** Convert a global time to a position, which may lie before or after the video. @param {number} T */
+  /** Convert a time on the shared clock to a position, which may lie outside the video. @param {number} T */
   timeAt(T) {
     return toVideoTime(T, this.placement);
   }
@@ -98,7 +98,8 @@ export class Track {
   }
 
   /**
-   * Return the position of the frame to show at a global time. Outside the video, this is its first or last frame.
+   * Return the position of the frame to show at a time on the shared clock. Before the video's start, this is the first
+   * frame, and after its end, the last.
    * @param {number} T
    */
   placeAt(T) {
@@ -106,9 +107,9 @@ export class Track {
   }
 
   /**
-   * Seek, and wait for a limited time until the frame is on screen. Return false if a later seek replaced this one, or
-   * if the video failed.
-   * @param {number} time Position in seconds.
+   * Seek to a position in seconds, and wait for a limited time until the frame is on screen. Return false if a later
+   * seek replaced this one, or if the video failed.
+   * @param {number} time
    * @returns {Promise<boolean>}
    */
   async seek(time) {
@@ -129,8 +130,9 @@ export class Track {
   }
 
   /**
-   * Seek during play, ahead by the estimated duration of the seek. Then update that estimate.
-   * @param {() => number} target Function that returns the correct position now, in seconds.
+   * Seek while the video plays. Because the seek takes time, seek ahead of the current position by the estimated
+   * duration of the seek, then update this estimate. `target` returns the current position in seconds.
+   * @param {() => number} target
    * @param {number} speed
    */
   async jump(target, speed) {
@@ -147,7 +149,11 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group Speed before it is adjusted for the video's clock drift; 1 is normal. */
+  /**
+   * Set the playback speed; 1 is normal. `group` is the speed of all videos, which is adjusted for this video's clock
+   * drift.
+   * @param {number} group
+   */
   setSpeed(group) {
     const speed = group * getRate(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
@@ -156,8 +162,8 @@ export class Track {
   }
 
   /**
-   * Return the current position in seconds: the median of recent frame times, each extrapolated to now. Return
-   * currentTime for a hidden tab or pane, which reports no frames.
+   * Return the current position in seconds: the median of recent frame times, each extrapolated to now. A hidden tab or
+   * pane reports no frames, so return its `currentTime`.
    * @param {number} now
    * @returns {number}
    */
@@ -209,10 +215,10 @@ function wait(ms) {
 }
 
 /**
- * Resolve at the first of several events, or after a timeout.
+ * Resolve when one of several events fires, or after a timeout in ms.
  * @param {EventTarget} target
  * @param {string[]} names
- * @param {number} patience Timeout in ms.
+ * @param {number} patience
  */
 function waitForEvent(target, names, patience) {
   return new Promise((resolve) => {
